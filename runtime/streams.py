@@ -1,0 +1,40 @@
+"""Streams that break are opened again, for ever, with a growing pause.
+
+Rule: only `UnavailableError` is retried. A `RefusedError` passes through, for a person must
+act; anything else is a bug and ends the process.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from runtime.backoff import backoff
+from runtime.clock import monotonic
+from runtime.errors import UnavailableError
+
+log = structlog.get_logger("streams")
+
+_HEALTHY_SECONDS = 10.0
+
+
+async def resilient(
+    name: str, follow: Callable[[], Awaitable[None]], *, ceiling: float = 15.0
+) -> None:
+    """Follow a stream for ever: `follow` opens it and returns or raises when it ends.
+
+    The pause starts small again once a stream has lived for a while.
+    """
+    delays = backoff(ceiling=ceiling)
+    while True:
+        opened = monotonic()
+        try:
+            await follow()
+            reason = "it ended"
+        except UnavailableError as exc:
+            reason = str(exc)
+        if monotonic() - opened > _HEALTHY_SECONDS:
+            delays = backoff(ceiling=ceiling)
+        pause = next(delays)
+        log.warning("stream broken", stream=name, reason=reason, again_in_seconds=round(pause, 1))
+        await asyncio.sleep(pause)

@@ -1,0 +1,62 @@
+"""The one AWS call that proves an identity, spelled once for the signer and the verifier.
+
+STS GetCallerIdentity (POST, fixed body), signature version 4, with the cluster, the nonce
+and the asker's public key as signed headers. Rule: both sides build the request from these
+constants; nothing of it but signature, date and session token ever travels.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+import re
+from typing import Final
+
+BODY: Final = b"Action=GetCallerIdentity&Version=2011-06-15"
+CONTENT_TYPE: Final = "application/x-www-form-urlencoded; charset=utf-8"
+
+SIGNED_HEADERS: Final = ";".join(
+    sorted(
+        (
+            "content-type",
+            "host",
+            "x-amz-date",
+            "x-amz-security-token",
+            "x-spotswarm-cluster",
+            "x-spotswarm-key",
+            "x-spotswarm-nonce",
+        )
+    )
+)
+"""Exactly these, no more and no fewer: an unsigned bound header would bind nothing."""
+
+AUTHORIZATION: Final = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=(?P<access_key>[A-Z0-9]{16,128})/(?P<day>\d{8})/"
+    r"(?P<region>[a-z0-9-]{5,25})/sts/aws4_request, "
+    rf"SignedHeaders={re.escape(SIGNED_HEADERS)}, Signature=(?P<signature>[0-9a-f]{{64}})"
+)
+
+ROLE_ARN: Final = re.compile(
+    r"arn:aws(?:-cn|-us-gov)?:sts::(?P<account>\d{12}):assumed-role/"
+    r"(?P<role>[\w+=,.@-]{1,64})/(?P<instance>i-[0-9a-f]{8,17})"
+)
+"""EC2 names the role session after the instance; a person's session name does not match."""
+
+DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+
+
+def headers(
+    *, cluster: str, nonce: str, key: str, date: str, session_token: str
+) -> dict[str, str]:
+    """Every signed header but `host`, which the HTTP client and the signer take from the URL."""
+    return {
+        "content-type": CONTENT_TYPE,
+        "x-amz-date": date,
+        "x-amz-security-token": session_token,
+        "x-spotswarm-cluster": cluster,
+        "x-spotswarm-key": key,
+        "x-spotswarm-nonce": nonce,
+    }
+
+
+def endpoint(region: str) -> str:
+    """The regional STS endpoint: the global one is a single point of failure."""
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://sts.{region}.{suffix}/"
