@@ -1,0 +1,121 @@
+"""One cgroup for each machine, in every hierarchy the host has.
+
+Rule: never start a machine outside its own cgroup. Engines that share one would manage each
+other's containers, and `down` finds the lab's processes by cgroup alone.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+from lab.host import LabError
+from lab.places import CGROUP
+
+ROOT: Final = Path("/sys/fs/cgroup")
+_CPUSET_FILES: Final = ("cpuset.cpus", "cpuset.mems")
+
+
+def is_unified() -> bool:
+    """Whether the host has cgroup v2 alone."""
+    return (ROOT / "cgroup.controllers").exists()
+
+
+def parents(membership: str, *, unified: bool) -> list[Path]:
+    """Directories in which the lab makes its cgroups; `membership` is /proc/self/cgroup.
+
+    On v1 below our own cgroup, which may be all we are allowed to write. On v2 at the root: a
+    cgroup that holds processes, as ours does, cannot give controllers to children.
+    """
+    if unified:
+        return [ROOT]
+    found = []
+    for line in membership.splitlines():
+        _, controllers, path = line.split(":", 2)
+        mount = controllers.removeprefix("name=") or "unified"
+        found.append(ROOT / mount / path.lstrip("/"))
+    return found
+
+
+def create(name: str) -> list[Path]:
+    """Make the cgroups of one machine; existing ones are taken as they are."""
+    unified = is_unified()
+    membership = Path("/proc/self/cgroup").read_text(encoding="ascii")
+    made = []
+    for parent in parents(membership, unified=unified):
+        if not parent.is_dir():
+            continue
+        group = parent / CGROUP / name
+        try:
+            group.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise LabError(
+                f"cannot make the cgroup {group} ({exc.strerror}); in a container, start it "
+                "privileged with a writable /sys/fs/cgroup"
+            ) from exc
+        if unified:
+            _delegate(parent)
+            _delegate(parent / CGROUP)
+        for file in _CPUSET_FILES:
+            for level in (parent / CGROUP, group):
+                _inherit(level, file)
+        made.append(group)
+    return made
+
+
+def _delegate(group: Path) -> None:
+    controllers = (group / "cgroup.controllers").read_text(encoding="ascii").split()
+    for controller in controllers:
+        # A controller the host keeps for itself costs us a limit, not the lab.
+        with contextlib.suppress(OSError):
+            (group / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
+
+
+def _inherit(group: Path, file: str) -> None:
+    """v1: a cpuset without cpus and mems takes no process at all."""
+    path = group / file
+    if path.exists() and not path.read_text(encoding="ascii").strip():
+        path.write_text((group.parent / file).read_text(encoding="ascii"), encoding="ascii")
+
+
+def leftovers() -> list[Path]:
+    """Every cgroup directory of a lab on this host, whoever made it."""
+    return [
+        Path(at) / CGROUP
+        for at, names, _ in os.walk(ROOT, onerror=None)
+        if CGROUP in names and Path(at).name != CGROUP
+    ]
+
+
+def processes(groups: list[Path]) -> set[int]:
+    """Ids of all processes in these cgroups and below."""
+    found: set[int] = set()
+    for group in groups:
+        for at, _, _ in os.walk(group):
+            with contextlib.suppress(OSError):
+                found.update(map(int, (Path(at) / "cgroup.procs").read_text().split()))
+    # 0 stands for a process outside our pid namespace: not ours to touch.
+    return found - {0}
+
+
+def kill(groups: list[Path], *, within: float = 10) -> set[int]:
+    """Kill every process in these cgroups; returns those still there after `within` seconds."""
+    deadline = time.monotonic() + within
+    while alive := processes(groups):
+        for pid in alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return alive
+        time.sleep(0.05)
+    return set()
+
+
+def remove(groups: list[Path]) -> None:
+    """Remove these cgroups and all below; what is busy stays."""
+    for group in groups:
+        for at, _, _ in os.walk(group, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(at).rmdir()

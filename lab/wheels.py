@@ -1,0 +1,99 @@
+"""The wheels an image is made of: the locked requirements, and our own code.
+
+Rule: the chroot never asks an index. The host, whose pip knows how to reach one, fills a
+wheelhouse; the image installs from that alone, by hash.
+"""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+from packaging.markers import Environment, Marker, default_environment
+
+from lab.host import LabError, run
+
+TARGET: Final = "3.11"
+"""Python of the image (Debian 12). Wheels are for it, whatever Python runs the lab."""
+SOURCES: Final = ("agent", "cli", "leader", "runtime", "wire")
+"""The packages that go into the image. The lab is not one of them."""
+_PROJECT_FILES: Final = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+_BUILD: Final = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+
+
+def download(requirements: Path, wheelhouse: Path) -> None:
+    """Fill `wheelhouse` with every wheel the image's Python needs, checked by hash."""
+    wheelhouse.mkdir(parents=True, exist_ok=True)
+    plain = wheelhouse / "requirements.txt"
+    plain.write_text(for_image(requirements.read_text(encoding="utf-8")), encoding="utf-8")
+    run(
+        *_pip(),
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--no-deps",
+        "--only-binary=:all:",
+        f"--python-version={TARGET}",
+        f"--dest={wheelhouse}",
+        f"--requirement={plain}",
+        timeout=600,
+    )
+
+
+def for_image(locked: str) -> str:
+    """The locked requirements that the image's Python takes, without their markers.
+
+    pip judges markers by the Python it runs in, which is the host's and not the image's.
+    """
+    kept = []
+    for entry in locked.replace("\\\n", " ").splitlines():
+        requirement, _, hashes = entry.partition("--hash")
+        name, _, marker = requirement.partition(";")
+        if not name.strip() or name.lstrip().startswith("#") or not _applies(marker.strip()):
+            continue
+        kept.append(f"{name.strip()} --hash{hashes}" if hashes else name.strip())
+    return "\n".join(kept) + "\n"
+
+
+def _applies(marker: str) -> bool:
+    """Whether any patch release of the image's Python takes it; one wheel too many is harmless."""
+    if not marker:
+        return True
+    here = default_environment()
+    for patch in ("0", "99"):
+        there: Environment = {
+            **here,
+            "python_version": TARGET,
+            "python_full_version": f"{TARGET}.{patch}",
+        }
+        if Marker(marker).evaluate({key: str(value) for key, value in there.items()}):
+            return True
+    return False
+
+
+def build(repository: Path, into: Path) -> Path:
+    """Build our own wheel from the working tree; nothing is written into the tree."""
+    if not importlib.util.find_spec("setuptools"):
+        raise LabError("building our wheel needs setuptools: pip install 'setuptools>=77'")
+    tree = into / "source"
+    for name in SOURCES:
+        shutil.copytree(
+            repository / name, tree / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in _PROJECT_FILES:
+        if (repository / name).exists():
+            shutil.copy2(repository / name, tree / name)
+    script = f"import os; os.chdir({str(tree)!r}); {_BUILD}"
+    run(sys.executable, "-W", "ignore", "-c", script, str(into), timeout=120)
+    return next(into.glob("spotswarm-*.whl"))
+
+
+def _pip() -> tuple[str, ...]:
+    if importlib.util.find_spec("pip"):
+        return (sys.executable, "-m", "pip")
+    for name in ("pip3", "pip"):
+        if found := shutil.which(name):
+            return (found,)
+    raise LabError("filling the image needs pip: apt-get install python3-pip")
