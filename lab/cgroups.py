@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,10 @@ from lab.host import LabError
 from lab.places import CGROUP
 
 ROOT: Final = Path("/sys/fs/cgroup")
+_ENTER: Final = (
+    'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125;'
+    ' shift; n=$((n - 1)); done; exec "$@"'
+)
 _CPUSET_FILES: Final = ("cpuset.cpus", "cpuset.mems")
 
 
@@ -63,6 +68,11 @@ def create(name: str) -> list[Path]:
                 _inherit(level, file)
         made.append(group)
     return made
+
+
+def starting_in(groups: list[Path], argv: Sequence[str]) -> list[str]:
+    """The command that runs `argv` inside these cgroups, from its first instruction on."""
+    return ["sh", "-c", _ENTER, "sh", str(len(groups)), *map(str, groups), *argv]
 
 
 def _delegate(group: Path) -> None:
