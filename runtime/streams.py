@@ -5,7 +5,7 @@ act; anything else is a bug and ends the process.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 
@@ -38,3 +38,22 @@ async def resilient(
         pause = next(delays)
         log.warning("stream broken", stream=name, reason=reason, again_in_seconds=round(pause, 1))
         await asyncio.sleep(pause)
+
+
+async def together(**named: Coroutine[object, object, object]) -> None:
+    """Run coroutines as named tasks until the first ends; then cancel and await the others.
+
+    Raises whatever the first one raised, bare, so that callers need no exception groups.
+    """
+    tasks = [
+        asyncio.create_task(coroutine, name=name.replace("_", " "))
+        for name, coroutine in named.items()
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -1,0 +1,77 @@
+"""The broker's configuration, generated whole: redis.conf and the ACL file. Pure.
+
+Rule: the ACL is the broker's only wall behind the password; every command and key an agent
+may use was tried one by one (tests/contract/test_broker_acl.py). No XADD, no DEL, no read of
+anything but the heartbeat and a reply list whose name the agent made up itself.
+"""
+
+import hashlib
+from typing import Final
+
+from wire import keys
+from wire.cluster_secrets import ClusterSecrets
+
+LEADER_USER: Final = "leader"
+AGENT_USER: Final = "agent"
+
+
+def redis_conf(*, port: int, bind: str, directory: str) -> str:
+    """redis.conf; `directory` holds the files named here, as Redis sees it.
+
+    noeviction: eviction would drop requests and replies at random. The output limit has room
+    for a popped request; the query limit is at its smallest, far above MAX_SEALED_BYTES.
+    """
+    return "\n".join(
+        (
+            f"bind {bind}",
+            "protected-mode no",
+            "port 0",
+            f"tls-port {port}",
+            f"tls-cert-file {directory}/broker.crt",
+            f"tls-key-file {directory}/broker.key",
+            f"tls-ca-cert-file {directory}/ca.crt",
+            "tls-auth-clients no",
+            'tls-protocols "TLSv1.2 TLSv1.3"',
+            f"aclfile {directory}/users.acl",
+            "acllog-max-len 128",
+            'save ""',
+            "appendonly no",
+            "dir /tmp",
+            "daemonize no",
+            'logfile ""',
+            "databases 1",
+            "maxmemory 64mb",
+            "maxmemory-policy noeviction",
+            "maxmemory-clients 32mb",
+            "maxclients 500",
+            "timeout 60",
+            "tcp-keepalive 30",
+            "client-output-buffer-limit normal 8mb 4mb 10",
+            "client-query-buffer-limit 1mb",
+            "enable-debug-command no",
+            "enable-module-command no",
+            "",
+        )
+    )
+
+
+def users_acl(cluster: str, secrets: ClusterSecrets) -> str:
+    """The ACL file; passwords stand in it as hashes only."""
+    requests, replies = keys.requests(cluster), keys.reply_prefix(cluster)
+    heartbeat = keys.heartbeat(cluster)
+    nothing = "resetkeys resetchannels -@all +hello +ping +quit"
+    leader = _hash(secrets.leader_password.get_secret_value())
+    agent = _hash(secrets.agent_password.get_secret_value())
+    leader_may = (
+        f"(~{requests} +blpop +ltrim +llen) (~{replies}* +rpush +expire) (~{heartbeat} +set)"
+    )
+    agent_may = f"(%W~{requests} +rpush) (%RW~{replies}* +blpop) (%R~{heartbeat} +get)"
+    return (
+        "user default off\n"
+        f"user {LEADER_USER} on #{leader} {nothing} {leader_may}\n"
+        f"user {AGENT_USER} on #{agent} {nothing} {agent_may}\n"
+    )
+
+
+def _hash(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()

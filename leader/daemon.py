@@ -1,0 +1,262 @@
+"""The leader daemon: opens the edges, keeps the stance, leads while Raft says so.
+
+The only module that knows everybody. Rule: it weighs nothing itself; `stance.choose` and
+`decide` do.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+
+from leader import report
+from leader.active import Active, Deposed
+from leader.edges import address, broker, secrets
+from leader.edges.admin import Admin
+from leader.edges.aws import Aws
+from leader.edges.founding import FileFoundingRight, FoundingRight, SsmFoundingRight
+from leader.edges.identity import AwsIdentity, PasswordIdentity
+from leader.edges.instances import Instances
+from leader.edges.redis_server import ContainerRedis, ProcessRedis
+from leader.edges.swarm import Swarm
+from leader.metrics import Metrics
+from leader.perform import Performer
+from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
+from leader.stance import Engine, Founder, Stance, choose
+from runtime import clock, systemd
+from runtime.backoff import backoff
+from runtime.errors import ClusterError, RefusedError, UnavailableError
+from runtime.streams import together
+from wire.cluster_secrets import ClusterSecrets
+from wire.sealing import private_key
+
+log = structlog.get_logger("leader")
+
+_LOOK_SECONDS: Final = 0.5
+_KEEP_ADDRESS_SECONDS: Final = 60.0
+
+
+class Daemon:
+    """One leader daemon; `run` lives until cancelled."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._stance = Stance.WAIT
+        self._reason = "starting"
+        self._problem = ""
+        self._engine = Engine(state="unknown")
+        self._active: Active | None = None
+        self._started = clock.now()
+
+    async def run(self) -> None:
+        """Keep the stance, for ever."""
+        settings = self._settings
+        if settings.part.identity == "password":
+            log.warning(
+                "identity is a password",
+                consequence="whoever knows the broker's password gets a worker token",
+                remedy='set identity = "aws" unless machines outside AWS must join',
+            )
+        async with AsyncExitStack() as stack:
+            admin = Admin(self, self._metrics, socket=ADMIN_SOCKET, port=settings.part.metrics_port)
+            await stack.enter_async_context(admin)
+            swarm = await stack.enter_async_context(Swarm())
+            aws = None
+            if settings.part.identity == "aws":
+                aws = await stack.enter_async_context(
+                    Aws(region=settings.facts.region, endpoint=settings.part.aws_endpoint)
+                )
+            systemd.notify(READY="1")
+            await together(
+                feed_the_watchdog=systemd.feed_watchdog(),
+                keep_the_stance=self._keep_stance(swarm, aws),
+            )
+
+    async def _keep_stance(self, swarm: Swarm, aws: Aws | None) -> None:
+        right: FoundingRight = (
+            FileFoundingRight(ETC / "founder")
+            if aws is None
+            else SsmFoundingRight(aws, cluster=self._settings.cluster)
+        )
+        delays = backoff(first=_LOOK_SECONDS, ceiling=10)
+        while True:
+            try:
+                await self._step(swarm, aws, right)
+                self._problem = ""
+                delays = backoff(first=_LOOK_SECONDS, ceiling=10)
+                await asyncio.sleep(_LOOK_SECONDS)
+            except ClusterError as exc:
+                if self._problem != str(exc):
+                    log.warning("cannot go on", reason=str(exc), stance=self._stance.value)
+                self._problem = str(exc)
+                systemd.notify(STATUS=f"{self._stance.value}: {exc}")
+                await asyncio.sleep(next(delays))
+
+    async def _step(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
+        settings = self._settings
+        self._engine = engine = await swarm.engine()
+        founder: Founder | None = None
+        if engine.state == "inactive":
+            founder = await right.read()
+        stance, reason = choose(engine, founder, instance=settings.facts.instance)
+        self._become(stance, reason)
+        if stance is Stance.FOUND:
+            held = await right.claim(settings.facts.instance)
+            if held.instance == settings.facts.instance and not held.is_founded:
+                await swarm.found(address=settings.facts.address)
+                await right.founded(settings.facts.instance)
+        elif stance is Stance.LEAD:
+            try:
+                await self._lead(swarm, aws, right)
+            finally:
+                self._active = None
+                self._metrics.is_active.set(0)
+
+    def _become(self, stance: Stance, reason: str) -> None:
+        if (stance, reason) != (self._stance, self._reason):
+            log.info("stance", stance=stance.value, reason=reason)
+        self._stance, self._reason = stance, reason
+        systemd.notify(STATUS=f"{stance.value}: {reason}")
+
+    async def _lead(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
+        settings = self._settings
+        found = await secrets.read(settings.part.secrets, aws)
+        async with AsyncExitStack() as stack:
+            instances = Instances(aws, cluster=settings.cluster) if aws else None
+            prover: AwsIdentity | PasswordIdentity = PasswordIdentity(cluster=settings.cluster)
+            if aws is not None and instances is not None:
+                prover = await stack.enter_async_context(
+                    AwsIdentity(
+                        aws,
+                        instances,
+                        region=settings.facts.region,
+                        endpoint=settings.part.aws_endpoint,
+                        roles=settings.part.roles,
+                    )
+                )
+            performer = Performer(
+                cluster=settings.cluster,
+                leader_keys=_leader_keys(found),
+                swarm=swarm,
+                instances=instances,
+            )
+            active = Active(
+                settings,
+                own_node=self._engine.node,
+                swarm=swarm,
+                prover=prover,
+                performer=performer,
+                metrics=self._metrics,
+                serve=lambda: self._redis(found),
+                connect=lambda inner: inner.enter_async_context(
+                    broker.connected(
+                        found, cluster=settings.cluster, port=settings.part.broker_port
+                    )
+                ),
+            )
+            self._active = active
+            self._metrics.is_active.set(1)
+            try:
+                await together(
+                    lead=active.run(),
+                    keep_the_address=self._keep_address(aws),
+                    prepare_the_swarm=self._prepare(swarm, right),
+                )
+            except* Deposed:
+                log.info("deposed", reason="Raft chose another leader")
+
+    def _redis(self, found: ClusterSecrets) -> ProcessRedis | ContainerRedis:
+        kind = ProcessRedis if self._settings.part.broker == "process" else ContainerRedis
+        return kind(
+            OWN_RUN / "broker",
+            cluster=self._settings.cluster,
+            secrets=found,
+            port=self._settings.part.broker_port,
+        )
+
+    async def _keep_address(self, aws: Aws | None) -> None:
+        """Hold the Elastic IP; AWS being away now must not stop who reaches us anyhow."""
+        allocation = self._settings.part.elastic_ip
+        while True:
+            if aws is not None and allocation is not None:
+                try:
+                    instance = self._settings.facts.instance
+                    if await address.take(aws, allocation=allocation, instance=instance):
+                        log.info("elastic ip taken", allocation=allocation)
+                except (UnavailableError, RefusedError) as exc:
+                    log.warning("elastic ip not taken", reason=str(exc))
+                    await asyncio.sleep(5)
+                    continue
+            await asyncio.sleep(_KEEP_ADDRESS_SECONDS)
+
+    async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
+        """What every leader sees to once: the overlay networks, and that none founds again."""
+        delays = backoff(ceiling=30)
+        while True:
+            try:
+                for name in self._settings.part.networks:
+                    if await swarm.ensure_network(name):
+                        log.info("network made", network=name)
+                held = await right.read()
+                if held.instance == self._settings.facts.instance and not held.is_founded:
+                    await right.founded(self._settings.facts.instance)
+                break
+            except ClusterError as exc:
+                log.warning("swarm not prepared", reason=str(exc))
+                await asyncio.sleep(next(delays))
+        await asyncio.Event().wait()
+
+    # What the admin API reports.
+
+    def status(self) -> dict[str, Any]:
+        """Stance and figures."""
+        at = clock.now()
+        told: dict[str, Any] = {
+            "cluster": self._settings.cluster,
+            "instance": self._settings.facts.instance,
+            "version": version("spotswarm"),
+            "stance": self._stance.value,
+            "reason": self._reason,
+            "problem": self._problem,
+            "leader": self._engine.leader,
+            "up_seconds": round((at - self._started).total_seconds()),
+            "identity": self._settings.part.identity,
+        }
+        if self._active is None:
+            return told
+        wanted = self._settings.part.managers
+        return told | {
+            "healthy": self.is_healthy(),
+            "broker_starts": self._active.broker_starts,
+            **report.summary(self._active.view, at=at, wanted_managers=wanted),
+        }
+
+    def is_healthy(self) -> bool:
+        """Whether the stance's work is being done."""
+        if self._active is not None:
+            return self._active.is_healthy
+        return self._stance is not Stance.LEAD and not self._problem
+
+    def nodes(self) -> list[dict[str, Any]] | None:
+        """The nodes, if this daemon is active."""
+        return None if self._active is None else report.nodes(self._active.view)
+
+    def joins(self) -> list[dict[str, Any]] | None:
+        """The requests of this term, if this daemon is active."""
+        return None if self._active is None else report.joins(self._active.record)
+
+    def explain(self, name: str) -> dict[str, Any] | None:
+        """One node or instance, if this daemon is active and knows it."""
+        if self._active is None:
+            return None
+        return report.explain(self._active.view, self._active.record, name)
+
+
+def _leader_keys(found: ClusterSecrets) -> tuple[Any, ...]:
+    current = private_key(found.leader_key.get_secret_value())
+    if found.previous_leader_key is None:
+        return (current,)
+    return (current, private_key(found.previous_leader_key.get_secret_value()))

@@ -1,0 +1,85 @@
+"""One boto3 session for the process: clients made once in a thread, errors translated.
+
+Rule: boto3 blocks, so every call goes through `call`, in a thread pool of our own that
+bounds how much of AWS we use at a time.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runtime.errors import GoneError, RefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=10,
+    max_pool_connections=10,
+)
+_REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure")
+
+
+class Aws:
+    """Clients for one region; `endpoint` replaces AWS's own in the lab."""
+
+    def __init__(self, *, region: str, endpoint: str | None) -> None:
+        self._region = region
+        self._endpoint = endpoint
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="aws")
+
+    async def __aenter__(self) -> Self:
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._open)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _open(self) -> None:
+        session = boto3.Session(region_name=self._region)
+        self.ec2: EC2Client = session.client("ec2", endpoint_url=self._endpoint, config=_CONFIG)
+        self.ssm: SSMClient = session.client("ssm", endpoint_url=self._endpoint, config=_CONFIG)
+        self.sts: STSClient = session.client("sts", endpoint_url=self._endpoint, config=_CONFIG)
+
+    async def call(
+        self, attempt: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call one blocking function of a client.
+
+        Raises:
+            GoneError: AWS knows no such thing.
+            RefusedError: our role may not, or the request is wrong; a person must act.
+            UnavailableError: AWS is away, throttling, or gave us no credentials.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
+        except ClientError as exc:
+            code = str(exc.response.get("Error", {}).get("Code", ""))
+            message = f"{attempt}: AWS says {code}"
+            if "NotFound" in code:
+                raise GoneError(message) from exc
+            if code in _REFUSED:
+                raise RefusedError(f"{message}; see the manager role's policy") from exc
+            if code in {"ParameterAlreadyExists", "Resource.AlreadyAssociated"}:
+                raise RefusedError(message) from exc
+            raise UnavailableError(message) from exc
+        except BotoCoreError as exc:
+            raise UnavailableError(f"{attempt}: {type(exc).__name__}") from exc
+
+    async def account(self) -> str:
+        """The account this leader runs in: the only one whose instances may join."""
+        answer = await self.call("asking who we are", self.sts.get_caller_identity)
+        return str(answer["Account"])

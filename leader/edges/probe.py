@@ -1,0 +1,28 @@
+"""Whether a new node's gossip port answers: what a wrong security group breaks first."""
+
+import asyncio
+from typing import Final
+
+from runtime.errors import UnavailableError
+
+GOSSIP_PORT: Final = 7946
+"""Container network discovery, TCP and UDP, between all nodes.
+https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-between-the-hosts
+"""
+
+
+async def reach(address: str, *, seconds: float = 3.0) -> None:
+    """Connect to the node's gossip port and hang up.
+
+    Raises:
+        UnavailableError: it does not answer; the message names the port to open.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            _, writer = await asyncio.open_connection(address, GOSSIP_PORT)
+    except (OSError, TimeoutError) as exc:
+        raise UnavailableError(
+            f"{address}:{GOSSIP_PORT} does not answer: open 7946/tcp+udp and 4789/udp"
+            " between all nodes"
+        ) from exc
+    writer.close()

@@ -1,0 +1,100 @@
+"""What the admin API says, made of the view and the record. Pure.
+
+These are the shapes `spotswarm --json` prints: fields are added, never renamed or removed.
+"""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from leader.model import Node, View
+from leader.record import Record
+
+
+def nodes(view: View) -> list[dict[str, Any]]:
+    """One row a node, managers first, then by host name."""
+    return [
+        _node(node, view)
+        for node in sorted(
+            view.nodes.values(), key=lambda node: (node.role.value, node.hostname, node.node)
+        )
+    ]
+
+
+def _node(node: Node, view: View) -> dict[str, Any]:
+    known = view.instances.get(node.instance) if node.instance else None
+    return {
+        "hostname": node.hostname,
+        "role": node.role.value,
+        "status": node.status,
+        "availability": node.availability.value,
+        "instance": node.instance,
+        "lifecycle": node.labels.get("spotswarm.lifecycle"),
+        "zone": node.labels.get("spotswarm.zone"),
+        "type": node.labels.get("spotswarm.type"),
+        "address": node.address,
+        "node": node.node,
+        "leader": node.is_leader,
+        "reachability": node.reachability,
+        "phase": node.labels.get("spotswarm.phase"),
+        "instance_state": known.state if known else None,
+        "created": node.created.isoformat(),
+    }
+
+
+def joins(record: Record) -> list[dict[str, Any]]:
+    """One row a request, newest first."""
+    return [asdict(join) | {"at": join.at.isoformat()} for join in reversed(record.joins)]
+
+
+def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
+    """All that is known of a node or instance, by host name, node id (or its start) or instance.
+
+    None when nothing is: neither a node, nor an instance, nor a decision or request.
+    """
+    found = [
+        node
+        for node in view.nodes.values()
+        if name in {node.hostname, node.instance, node.address} or _is_prefix(name, node.node)
+    ]
+    names = {name, *(node.node for node in found), *(node.instance or "" for node in found)}
+    decisions = record.about(*names)
+    asked = [join for join in record.joins if join.instance and join.instance in names]
+    instances = [asdict(view.instances[known]) for known in view.instances if known in names]
+    if not (found or decisions or asked or instances):
+        return None
+    return {
+        "name": name,
+        "nodes": [_node(node, view) for node in found],
+        "instances": instances,
+        "joins": [asdict(join) | {"at": join.at.isoformat()} for join in asked],
+        "decisions": [asdict(decision) | {"at": decision.at.isoformat()} for decision in decisions],
+    }
+
+
+def _is_prefix(name: str, node: str) -> bool:
+    return len(name) >= 4 and node.startswith(name)
+
+
+def summary(view: View, *, at: datetime, wanted_managers: int) -> dict[str, Any]:
+    """The cluster in a few figures."""
+    by_status: dict[str, int] = {}
+    for node in view.nodes.values():
+        key = f"{node.role.value}s_{node.status}"
+        by_status[key] = by_status.get(key, 0) + 1
+    return {
+        "nodes": len(view.nodes),
+        "by_status": by_status,
+        "managers_wanted": wanted_managers,
+        "joining": sum(1 for node in view.nodes.values() if node.is_joining),
+        "unbound": [node.hostname for node in view.nodes.values() if node.instance is None],
+        "grants_outstanding": sorted(view.outstanding),
+        "nodes_listed_seconds_ago": (
+            None if view.nodes_at is None else round((at - view.nodes_at).total_seconds(), 1)
+        ),
+        "instances_listed_seconds_ago": (
+            None
+            if view.instances_at is None
+            else round((at - view.instances_at).total_seconds(), 1)
+        ),
+    }
