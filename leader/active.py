@@ -6,7 +6,7 @@ outside is awaited there, so a slow one never delays a decision.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Final, Protocol
@@ -27,7 +27,7 @@ from leader.perform import Performer
 from leader.record import Record
 from leader.settings import Settings
 from runtime import clock
-from runtime.errors import UnavailableError
+from runtime.errors import ClusterError, UnavailableError
 from runtime.streams import resilient, together
 from wire import keys
 from wire.messages import Heartbeat, JoinRequest, MalformedMessage
@@ -48,7 +48,8 @@ class Deposed(Exception):  # noqa: N818  not an error: Raft chose another leader
 class Prover(Protocol):
     """Checks who asks."""
 
-    async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied: ...
+    async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied:
+        """The proven identity, or why it is not."""
 
 
 ServerFactory = Callable[[], RedisServer]
@@ -96,7 +97,21 @@ class Active:
         return fresh and self._performer.broker is not None
 
     async def run(self) -> None:
-        """Lead until deposed; raises Deposed, or what a bug raises."""
+        """Lead until deposed.
+
+        Raises:
+            Deposed: Raft chose another leader.
+            ClusterError: something a person must mend; the term ends.
+        """
+        try:
+            await self._run()
+        except BaseExceptionGroup as group:
+            expected, bugs = group.split((Deposed, ClusterError))
+            if bugs is not None or expected is None:
+                raise
+            raise next(_leaves(expected)) from None
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as workers:
             await together(
                 govern=self._govern(workers),
@@ -258,3 +273,11 @@ class Active:
 
     def _id(self, kind: str) -> str:
         return f"{kind}-{next(self._numbers)}"
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from _leaves(inner)
+        else:
+            yield inner

@@ -165,7 +165,7 @@ class Daemon:
                     keep_the_address=self._keep_address(aws),
                     prepare_the_swarm=self._prepare(swarm, right),
                 )
-            except* Deposed:
+            except Deposed:
                 log.info("deposed", reason="Raft chose another leader")
 
     def _redis(self, found: ClusterSecrets) -> ProcessRedis | ContainerRedis:

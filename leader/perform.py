@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from nacl.public import PrivateKey
+from pydantic import SecretStr
 
 from leader.actions import (
     Action,
@@ -88,7 +89,7 @@ class Performer:
             instance=action.instance.instance,
             role=asker.role,
             expires=action.expires,
-            token=messages.SecretStr(await self.swarm.token(asker.role)),
+            token=SecretStr(await self.swarm.token(asker.role)),
             managers=tuple(f"{address}:{SWARM_PORT}" for address in action.managers),
             availability=Availability.DRAIN,
         )

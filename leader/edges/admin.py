@@ -26,9 +26,14 @@ class Reported(Protocol):
     def is_healthy(self) -> bool:
         """Whether the daemon does what its stance says."""
 
-    def nodes(self) -> list[dict[str, Any]] | None: ...
-    def joins(self) -> list[dict[str, Any]] | None: ...
-    def explain(self, name: str) -> dict[str, Any] | None: ...
+    def nodes(self) -> list[dict[str, Any]] | None:
+        """The nodes."""
+
+    def joins(self) -> list[dict[str, Any]] | None:
+        """The requests of this term."""
+
+    def explain(self, name: str) -> dict[str, Any] | None:
+        """One node or instance; None also when it is not known."""
 
 
 class Admin:
