@@ -49,7 +49,9 @@ class ClusterSecrets(BaseModel):
         """
         found = {field: files[name] for field, name in _FILES.items() if name in files}
         optional = {"previous_leader_key"}
-        missing = [name for field, name in _FILES.items() if field not in found | dict.fromkeys(optional)]
+        missing = [
+            name for field, name in _FILES.items() if field not in found | dict.fromkeys(optional)
+        ]
         if missing:
             raise MalformedMessage(f"the cluster's secrets lack {', '.join(missing)}")
         return cls.model_validate(found)

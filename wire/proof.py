@@ -42,9 +42,7 @@ ROLE_ARN: Final = re.compile(
 DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
 
-def headers(
-    *, cluster: str, nonce: str, key: str, date: str, session_token: str
-) -> dict[str, str]:
+def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str) -> dict[str, str]:
     """Every signed header but `host`, which the HTTP client and the signer take from the URL."""
     return {
         "content-type": CONTENT_TYPE,

@@ -67,6 +67,11 @@ def public_key(text: str) -> PublicKey:
     return PublicKey(_key_bytes(text))
 
 
+def private_text(key: PrivateKey) -> str:
+    """A private key as it stands among the cluster's secrets: a secret itself."""
+    return b64encode(bytes(key)).decode()
+
+
 def private_key(text: str) -> PrivateKey:
     """A private key from its base64 text; raises MalformedMessage."""
     return PrivateKey(_key_bytes(text))

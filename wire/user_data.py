@@ -87,9 +87,7 @@ def parse(text: str) -> UserData:
         return UserData.model_validate(_table(text))
     except ValidationError as exc:
         faults = exc.errors(include_url=False, include_context=False, include_input=False)
-        lines = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults
-        )
+        lines = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
         raise MalformedMessage(f"user data: {lines}") from None
 
 

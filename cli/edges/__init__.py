@@ -1,0 +1,1 @@
+"""What the operator's command touches: the leader's admin socket, SSM, directories."""

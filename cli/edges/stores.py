@@ -1,0 +1,95 @@
+"""Where a cluster's secrets are laid down: a 0600 directory, or SSM SecureStrings.
+
+Rule: a store is filled once. Writing over a living cluster's secrets would lock every
+instance out, so there is no way to do it by accident.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runtime.errors import RefusedError, UnavailableError
+
+
+class Store(Protocol):
+    """Files below folders, by either means."""
+
+    place: str
+    """How the leader's settings name it, with the folder to be added."""
+
+    def read(self, folder: str) -> dict[str, str]:
+        """The folder's files; empty when there is none."""
+
+    def write(self, folder: str, files: dict[str, str]) -> None:
+        """Lay files down; RefusedError if one exists."""
+
+
+class Directory:
+    """A directory only its owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self.place = f"file:{self._path}"
+
+    def read(self, folder: str) -> dict[str, str]:  # noqa: D102
+        below = self._path / folder
+        if not below.is_dir():
+            return {}
+        return {file.name: file.read_text() for file in below.iterdir() if file.is_file()}
+
+    def write(self, folder: str, files: dict[str, str]) -> None:  # noqa: D102
+        below = self._path / folder
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        below.mkdir(mode=0o700, exist_ok=True)
+        for name, text in files.items():
+            path = below / name
+            try:
+                path.touch(mode=0o600, exist_ok=False)
+            except FileExistsError as exc:
+                raise RefusedError(f"{path} exists already") from exc
+            path.write_text(text)
+
+
+class Parameters:
+    """SSM SecureStrings below a prefix, under the account's default key."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix.rstrip("/")
+        self.place = f"ssm:{self._prefix}"
+        try:
+            self._ssm = boto3.client("ssm")
+        except BotoCoreError as exc:
+            raise UnavailableError(f"AWS: {exc}") from exc
+
+    def read(self, folder: str) -> dict[str, str]:  # noqa: D102
+        try:
+            pages = self._ssm.get_paginator("get_parameters_by_path").paginate(
+                Path=f"{self._prefix}/{folder}", WithDecryption=True
+            )
+            return {
+                found["Name"].rpartition("/")[2]: found["Value"]
+                for page in pages
+                for found in page["Parameters"]
+            }
+        except (ClientError, BotoCoreError) as exc:
+            raise _translated("reading", exc) from exc
+
+    def write(self, folder: str, files: dict[str, str]) -> None:  # noqa: D102
+        for name, text in files.items():
+            try:
+                self._ssm.put_parameter(
+                    Name=f"{self._prefix}/{folder}/{name}",
+                    Value=text,
+                    Type="SecureString",
+                    Overwrite=False,
+                )
+            except (ClientError, BotoCoreError) as exc:
+                raise _translated("writing", exc) from exc
+
+
+def _translated(attempt: str, exc: ClientError | BotoCoreError) -> Exception:
+    if isinstance(exc, ClientError):
+        return RefusedError(f"{attempt} parameters: AWS says {exc.response['Error']['Code']}")
+    return UnavailableError(f"{attempt} parameters: {exc}")

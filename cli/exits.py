@@ -1,0 +1,38 @@
+"""Exit codes, and the one way a command ends badly: a sentence, and the next step."""
+
+from enum import IntEnum
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+_stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Exit(IntEnum):
+    """What a script can tell from the code."""
+
+    OK = 0
+    UNHEALTHY = 1
+    """The answer came, and says something is wrong."""
+    USAGE = 2
+    """The command was asked for something it cannot do."""
+    STANDBY = 3
+    """This manager does not lead; the message says which one does."""
+    UNREACHABLE = 4
+    """No leader daemon, or AWS, answers from here."""
+    UNKNOWN = 5
+    """There is no such node, instance or cluster."""
+
+
+def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
+    """Say what is wrong and what to do, on stderr, and end."""
+    _stderr.print(f"[bold red]error:[/] {problem}", markup=True)
+    if next_step:
+        _stderr.print(f"[bold]next:[/]  {next_step}")
+    raise typer.Exit(int(code))
+
+
+def say(text: str) -> None:
+    """A remark for the person, apart from what a script reads on stdout."""
+    _stderr.print(text)

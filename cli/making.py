@@ -1,0 +1,157 @@
+"""Making a cluster's secrets: CA, the broker's certificate, keys, passwords, user data.
+
+Rule: the chain must satisfy Python 3.13's strict verification: key usage on the CA, subject
+and authority key identifiers, server authentication on the leaf.
+"""
+
+import ipaddress
+import secrets as random_bits
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import tomli_w
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from nacl.public import PrivateKey
+from pydantic import SecretStr
+
+from wire.cluster_secrets import ClusterSecrets
+from wire.sealing import private_text, public_text
+from wire.user_data import FIRST_LINE, UserData
+
+_CA_LIFETIME: Final = timedelta(days=3650)
+_BACKDATED: Final = timedelta(hours=1)
+"""An instance whose clock is somewhat slow must still believe the certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new cluster's secrets: the leader's, the CA's key, and what an agent is told."""
+
+    secrets: ClusterSecrets
+    ca_key: str
+    agent: dict[str, Any]
+
+
+def make(
+    *, cluster: str, names: list[str], addresses: list[str], port: int, days: int, at: datetime
+) -> Made:
+    """Make all secrets anew; the broker's URL uses the first name, or else the first address."""
+    ca_key, ca = _authority(cluster, at)
+    # Loopback is the leader's own way to its broker.
+    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in [*names, "localhost"]]
+    alternatives += [
+        x509.IPAddress(ipaddress.ip_address(text)) for text in [*addresses, "127.0.0.1"]
+    ]
+    key, certificate = _leaf(cluster, alternatives, ca_key, ca, days=days, at=at)
+    leader_key = PrivateKey.generate()
+    made = ClusterSecrets(
+        ca=_pem(ca),
+        certificate=_pem(certificate),
+        certificate_key=SecretStr(_key_pem(key)),
+        leader_key=SecretStr(private_text(leader_key)),
+        agent_password=SecretStr(random_bits.token_urlsafe(32)),
+        leader_password=SecretStr(random_bits.token_urlsafe(32)),
+    )
+    agent = {
+        "cluster": cluster,
+        "broker": f"rediss://{(names or addresses)[0]}:{port}",
+        "password": made.agent_password.get_secret_value(),
+        "leader_keys": [public_text(leader_key.public_key)],
+        "ca": made.ca,
+    }
+    return Made(made, _key_pem(ca_key), agent)
+
+
+def document(table: dict[str, Any]) -> str:
+    """User data as text; raises MalformedMessage if an agent could not read it."""
+    text = f"{FIRST_LINE}\n{tomli_w.dumps(table, multiline_strings=True)}"
+    UserData.model_validate(table)
+    return text
+
+
+def _authority(cluster: str, at: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"spotswarm {cluster} CA")])
+    builder = _builder(name, name, key.public_key(), _CA_LIFETIME, at)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
+    builder = builder.add_extension(
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+    )
+    return key, builder.sign(key, hashes.SHA256())
+
+
+def _leaf(
+    cluster: str,
+    alternatives: list[x509.GeneralName],
+    ca_key: ec.EllipticCurvePrivateKey,
+    ca: x509.Certificate,
+    *,
+    days: int,
+    at: datetime,
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"spotswarm {cluster} broker")])
+    builder = _builder(name, ca.subject, key.public_key(), timedelta(days=days), at)
+    builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    builder = builder.add_extension(
+        x509.BasicConstraints(ca=False, path_length=None), critical=True
+    )
+    builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
+    builder = builder.add_extension(
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+    )
+    builder = builder.add_extension(
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+    )
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+    )
+    return key, builder.sign(ca_key, hashes.SHA256())
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    lifetime: timedelta,
+    at: datetime,
+) -> x509.CertificateBuilder:
+    return x509.CertificateBuilder(
+        issuer_name=issuer,
+        subject_name=subject,
+        public_key=key,
+        serial_number=x509.random_serial_number(),
+        not_valid_before=at - _BACKDATED,
+        not_valid_after=at + lifetime,
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
