@@ -124,8 +124,11 @@ def kill(groups: list[Path], *, within: float = 10) -> set[int]:
 
 
 def remove(groups: list[Path]) -> None:
-    """Remove these cgroups and all below; what is busy stays."""
+    """Remove these cgroups and all below, and the lab's own when empty; what is busy stays."""
     for group in groups:
         for at, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):
                 Path(at).rmdir()
+        if group.parent.name == CGROUP:
+            with contextlib.suppress(OSError):
+                group.parent.rmdir()

@@ -61,6 +61,11 @@ class Places:
         return self.lab / "daemon.log"
 
     @property
+    def failure(self) -> Path:
+        """Why the daemon could not start."""
+        return self.lab / "failure"
+
+    @property
     def account(self) -> Path:
         """The lab's own AWS key and what was furnished; there once the daemon is ready."""
         return self.lab / "account.json"

@@ -1,0 +1,348 @@
+"""The lab for tests and benches: launch, kill, look inside, wait.
+
+Rule: whatever AWS can do is asked of AWS, with the lab's key; only what AWS cannot do (cut the
+power, look into a machine) is done on the host.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from lab import cluster, image, layer, power, sweep
+from lab.account import MANAGER, WORKER, Account
+from lab.cloud import AGENT_TAG
+from lab.daemon import MODULE
+from lab.host import LabError, check_needs
+from lab.machine import Machine
+from lab.places import ZONES, Places
+from lab.record import RUNNING, Stage, read, read_all
+
+EXTRA_LAYER: Final = "SPOTSWARM_LAB_EXTRA_LAYER"
+"""Environment variable: a directory laid over the image as the topmost layer."""
+Report = Callable[[str], None]
+
+
+def _quiet(_said: str) -> None:
+    """Nobody wants to hear it."""
+
+
+class Lab:
+    """The lab that is up on this host."""
+
+    def __init__(self, places: Places, account: Account) -> None:
+        self.places = places
+        self.account = account
+
+    @classmethod
+    def up(
+        cls,
+        *,
+        managers: int = 3,
+        workers: int = 3,
+        cluster_name: str = "demo",
+        report: Report = _quiet,
+    ) -> "Lab":
+        """Bake what has changed, start the lab's daemon, found a cluster, launch instances.
+
+        Returns when they are launched; `wait_nodes` waits for the swarm.
+
+        Raises:
+            LabError: a need is missing, or a lab is up already.
+        """
+        check_needs()
+        places = Places.here()
+        if left := sweep.remains(places):
+            raise LabError(
+                f"a lab is up on this host, or was left after a crash ({left[0]}): "
+                "take it down with `python -m lab down`"
+            )
+        layers = image.bake(places, cluster.REPOSITORY, report=report)
+        _prepare(places, layers)
+        report("opening the cloud")
+        _start_daemon(places, cluster_name)
+        lab = cls(places, Account.read(places.account))
+        report("founding the cluster")
+        cluster.found(places, lab.account)
+        (places.cluster / "managers").write_text(str(managers), encoding="ascii")
+        report("launching instances")
+        if managers:
+            lab.launch(role="manager", lifecycle="on-demand", count=managers)
+        if workers:
+            lab.launch(role="worker", lifecycle="spot", count=workers)
+        return lab
+
+    @classmethod
+    def attach(cls) -> "Lab":
+        """The lab that is up.
+
+        Raises:
+            LabError: there is none.
+        """
+        places = Places.here()
+        if sweep.daemon(places) is None or not places.account.exists():
+            raise LabError("no lab is up: start one with `python -m lab up`")
+        return cls(places, Account.read(places.account))
+
+    def down(self) -> None:
+        """Take the lab down.
+
+        Raises:
+            LabError: names what could not be removed.
+        """
+        if left := sweep.sweep(self.places):
+            raise LabError("could not remove: " + "; ".join(left))
+
+    def launch(
+        self,
+        *,
+        role: str = "worker",
+        lifecycle: str = "spot",
+        count: int = 1,
+        user_data: str | None = None,
+        profile: str | None = None,
+        zone: str | None = None,
+        instance_type: str = "t3.small",
+        tags: Mapping[str, str] | None = None,
+        agent_enabled: bool = True,
+    ) -> list[str]:
+        """Launch instances of the cluster; returns their ids, before they boot.
+
+        Without a zone they go round the zones. `user_data=""` launches with none.
+        """
+        ec2 = self.aws("ec2")
+        text = self.user_data(role) if user_data is None else user_data
+        every = {"spotswarm:cluster": self.account.cluster, "spotswarm:role": role, **(tags or {})}
+        if not agent_enabled:
+            every[AGENT_TAG] = "off"
+        asked: dict[str, Any] = {
+            "ImageId": self.account.image,
+            "InstanceType": instance_type,
+            "IamInstanceProfile": {
+                "Name": profile or (MANAGER if role == "manager" else WORKER)
+            },
+            "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+            "TagSpecifications": [
+                {
+                    "ResourceType": "instance",
+                    "Tags": [{"Key": key, "Value": value} for key, value in every.items()],
+                }
+            ],
+            "MinCount": 1,
+            "MaxCount": 1,
+        }
+        if text:
+            asked["UserData"] = text
+        if lifecycle == "spot":
+            asked["InstanceMarketOptions"] = {"MarketType": "spot"}
+        launched = []
+        offset = len(read_all(self.places.machines))
+        for number in range(count):
+            where = zone or ZONES[(offset + number) % len(ZONES)]
+            made = ec2.run_instances(**asked, SubnetId=self.account.subnets[_zone(where)])
+            launched.append(str(made["Instances"][0]["InstanceId"]))
+        return launched
+
+    def terminate(self, *instances: str) -> None:
+        """Terminate as EC2 does: the system is asked to shut down, then destroyed."""
+        self.aws("ec2").terminate_instances(InstanceIds=list(instances))
+
+    def kill(self, instance: str) -> None:
+        """Cut a machine's power; EC2 goes on saying that it runs."""
+        record = self.machine(instance).record
+        power.send(record, signal.SIGKILL)
+        self._await(instance, {Stage.DEAD}, within=10)
+
+    def reboot(self, instance: str) -> None:
+        """Boot a machine again on its disk, in order if it runs, also after its power was cut."""
+        record = self.machine(instance).record
+        if record.stage in RUNNING:
+            power.send(record, power.REBOOT)
+            self._await_change(instance, record.init, within=60)
+            return
+        ec2 = self.aws("ec2")
+        ec2.stop_instances(InstanceIds=[instance])
+        self._await(instance, {Stage.STOPPED}, within=10)
+        ec2.start_instances(InstanceIds=[instance])
+        self._await(instance, RUNNING, within=30)
+
+    def machine(self, instance: str) -> Machine:
+        """The machine of an instance.
+
+        Raises:
+            LabError: there is none; it may not be built yet, see `wait_machines`.
+        """
+        record = read(self.places.machines, instance)
+        if record is None:
+            raise LabError(f"no machine {instance}; `python -m lab status` lists them")
+        return Machine(record.instance, record.address, record.hostname, self.places.machines)
+
+    def machines(self) -> list[Machine]:
+        """All machines there are, in whatever stage."""
+        return [self.machine(record.instance) for record in read_all(self.places.machines)]
+
+    def wait_machines(
+        self, *instances: str, stage: Stage = Stage.ENGINE, within: float = 60
+    ) -> list[Machine]:
+        """Wait until machines have come to a stage; by default, until their engines answer.
+
+        Raises:
+            LabError: names the first that did not, with the end of its journal.
+        """
+        wanted = {stage, Stage.ENGINE} if stage is Stage.BOOTED else {stage}
+        for instance in instances:
+            began = time.monotonic()
+            self._await(instance, wanted, within=within)
+            within = max(0.0, within - (time.monotonic() - began))
+        return [self.machine(instance) for instance in instances]
+
+    def user_data(self, role: str) -> str:
+        """What instances of a role are launched with, printed by our own command."""
+        kept = self.places.cluster / f"{role}.toml"
+        if not kept.exists():
+            managers = int((self.places.cluster / "managers").read_text(encoding="ascii"))
+            text = cluster.user_data(self.places, self.account, role, managers=max(1, managers))
+            kept.touch(mode=0o600)
+            kept.write_text(text, encoding="utf-8")
+        return kept.read_text(encoding="utf-8")
+
+    def aws(self, service: str) -> Any:
+        """A boto3 client with the lab's own key, which may do anything."""
+        return self.account.client(service)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The cluster's nodes as `spotswarm nodes --json` says on a manager; empty before that."""
+        managers = self._managers()
+        for machine in managers:
+            try:
+                said = machine.run("spotswarm", "nodes", "--json", check=False, timeout=10)
+                found = json.loads(said.stdout) if said.returncode == 0 else None
+            except (LabError, json.JSONDecodeError):
+                continue
+            if isinstance(found, dict):
+                found = found.get("nodes")
+            if found:
+                return list(found)
+        return []
+
+    def wait_nodes(self, count: int, within: float = 60) -> list[dict[str, Any]]:
+        """Wait until exactly this many nodes serve; returns all nodes.
+
+        Raises:
+            LabError: says who is missing and what it said last.
+        """
+        deadline = time.monotonic() + within
+        while True:
+            nodes = self.nodes()
+            if sum(map(is_serving, nodes)) == count:
+                return nodes
+            if time.monotonic() > deadline:
+                raise LabError(self._who_is_missing(nodes, count, within))
+            time.sleep(0.25)
+
+    def _managers(self) -> list[Machine]:
+        states = self.aws("ec2").describe_instances(
+            Filters=[{"Name": "tag:spotswarm:role", "Values": ["manager"]}]
+        )
+        ids = [one["InstanceId"] for held in states["Reservations"] for one in held["Instances"]]
+        records = [record for record in read_all(self.places.machines) if record.instance in ids]
+        return [self.machine(one.instance) for one in records if one.stage is Stage.ENGINE]
+
+    def _who_is_missing(
+        self, nodes: Sequence[Mapping[str, Any]], count: int, within: float
+    ) -> str:
+        serving = [node for node in nodes if is_serving(node)]
+        head = f"{len(serving)} of {count} nodes serve after {within:.0f} s"
+        known = json.dumps(serving)
+        for machine in self.machines():
+            if machine.hostname not in known:
+                return f"{head}; {self.last_words(machine)}"
+        return head
+
+    def last_words(self, machine: Machine, lines: int = 25) -> str:
+        """How far a machine came and the end of its journal, for a person."""
+        record = machine.record
+        if record.stage in RUNNING:
+            units = ("spotswarm-agent", "spotswarm-leader", "docker")
+            said = machine.journal(*units, lines=lines)
+        else:
+            said = machine.console()[-2000:]
+        return f"{machine.instance} ({machine.hostname}) is {record.stage}:\n{said}"
+
+    def _await(self, instance: str, stages: Sequence[Stage] | Any, *, within: float) -> None:
+        deadline = time.monotonic() + within
+        while True:
+            record = read(self.places.machines, instance)
+            if record is not None and record.stage in stages:
+                return
+            if time.monotonic() > deadline:
+                wanted = " or ".join(sorted(stages))
+                told = f"{instance} is not {wanted} after {within:.0f} s"
+                if record is None:
+                    raise LabError(f"{told}; no machine was built, see {self.places.log}")
+                raise LabError(f"{told}; {self.last_words(self.machine(instance))}")
+            time.sleep(0.05)
+
+    def _await_change(self, instance: str, init: int | None, *, within: float) -> None:
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            record = read(self.places.machines, instance)
+            if record and record.stage in RUNNING and record.init != init:
+                return
+            time.sleep(0.05)
+        raise LabError(f"{instance} did not boot again; {self.last_words(self.machine(instance))}")
+
+
+def is_serving(node: Mapping[str, Any]) -> bool:
+    """Whether a node of `spotswarm nodes --json` takes tasks and is bound to its instance."""
+    return (
+        str(node.get("state", "")).lower() == "ready"
+        and str(node.get("availability", "")).lower() == "active"
+        and bool(node.get("instance"))
+    )
+
+
+def _zone(name: str) -> str:
+    for zone in ZONES:
+        if name in (zone, zone[-1]):
+            return zone
+    raise LabError(f"no zone {name!r}; the lab has {', '.join(ZONES)}")
+
+
+def _prepare(places: Places, layers: list[Path]) -> None:
+    places.lab.mkdir(mode=0o700, parents=True)
+    places.machines.mkdir()
+    layer.write(places.lab / "layer")
+    stack = [places.lab / "layer", *layers]
+    if extra := os.environ.get(EXTRA_LAYER):
+        if not Path(extra).is_dir():
+            raise LabError(f"{EXTRA_LAYER}={extra} is no directory")
+        stack.insert(0, Path(extra).resolve())
+    places.layers.write_text("\n".join(map(str, stack)), encoding="utf-8")
+
+
+def _start_daemon(places: Places, cluster_name: str) -> None:
+    with places.log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", MODULE, str(places.lab), cluster_name],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=cluster.REPOSITORY,
+            start_new_session=True,
+        )
+    places.pid.write_text(str(process.pid), encoding="ascii")
+    deadline = time.monotonic() + 60
+    while not places.account.exists():
+        ended = process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            said = places.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            reason = places.failure.read_text() if places.failure.exists() else said
+            sweep.sweep(places)
+            raise LabError(f"the lab's daemon did not start: {reason}")
+        time.sleep(0.05)

@@ -1,0 +1,79 @@
+"""The process that is the lab while it is up: AWS, metadata, hypervisor, Elastic IPs.
+
+Rule: it leaves everything where it is when it ends, by order or by accident. Taking down is
+`lab.sweep`'s alone, which therefore works after any crash.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from lab import account, elastic, firewall, net
+from lab.cloud import Cloud
+from lab.host import LabError
+from lab.hypervisor import Hypervisor
+from lab.metadata import Metadata
+from lab.places import AWS_PORT, GATEWAY, METADATA, Places
+from runtime import lifecycle, logs
+
+log: Final = structlog.get_logger("lab.daemon")
+MODULE: Final = "lab.daemon"
+
+
+async def serve(places: Places, cluster: str) -> None:
+    """Open the lab and keep it until cancelled; ready once the account file is there."""
+    net.up(places.sysctls)
+    firewall.up()
+    cloud = Cloud()
+    await asyncio.to_thread(cloud.open, str(GATEWAY), AWS_PORT)
+    furnished = await asyncio.to_thread(account.furnish, cloud.endpoint, cluster)
+    await asyncio.to_thread(cloud.enforce)
+    layers = ":".join(places.layers.read_text(encoding="utf-8").split())
+    hypervisor = Hypervisor(cloud, places.machines, layers)
+    metadata = Metadata(hypervisor.find, cloud.credentials)
+    async with _serving(metadata.application()), asyncio.TaskGroup() as tasks:
+        tasks.create_task(hypervisor.run(), name="hypervisor")
+        tasks.create_task(elastic.follow(cloud), name="elastic addresses")
+        furnished.write(places.account)
+        log.info("lab is up", endpoint=cloud.endpoint)
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: web.Application) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, str(METADATA), 80).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _serve_or_say_why(places: Places, cluster: str) -> None:
+    try:
+        await serve(places, cluster)
+    except (LabError, OSError) as exc:
+        log.exception("lab cannot start")
+        places.failure.write_text(str(exc), encoding="utf-8")
+
+
+def main() -> int:
+    """Run for the cluster given as argument, in the lab directory of the environment."""
+    logs.configure()
+    # A key of the person's own must never be used by mistake.
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    return lifecycle.run(_serve_or_say_why(Places.here(), sys.argv[2]), name="lab.daemon")
+
+
+if __name__ == "__main__":
+    # moto's server threads and a cancelled thread pool would keep the process alive.
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)

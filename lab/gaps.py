@@ -1,0 +1,75 @@
+"""What EC2 and SSM do and moto does not, as far as the product relies on it.
+
+Rule: each gap names what AWS does; drop it when moto does the same. Found with moto 5.2.5:
+
+- RunInstances gives the profile to the first instance of several alone, and forgets profile,
+  market and metadata options that stand in the launch template.
+- RunInstances without a subnet picks an address outside of any, instead of the zone's default.
+- Every SSM call is judged against the resource `*`, so that no policy on a path ever matches.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.ssm.responses import SimpleSystemManagerResponse
+
+from lab.places import ACCOUNT, REGION
+
+
+def close(ec2: Any) -> None:
+    """Close the gaps of this EC2 backend and of SSM; again is harmless."""
+    if not hasattr(ec2, "lab_closed"):
+        ec2.run_instances = _like_ec2(ec2, ec2.run_instances)
+        ec2.lab_closed = True
+    SimpleSystemManagerResponse._authenticate_and_authorize_normal_action = _judge_each  # noqa: SLF001
+
+
+def _like_ec2(ec2: Any, run_instances: Callable[..., Any]) -> Callable[..., Any]:
+    def run(
+        image_id: str, count: int, user_data: Any, security_group_names: list[str], **asked: Any
+    ) -> Any:
+        template = {}
+        if asked.get("launch_template"):
+            # Its accessor is private; the public one takes a request.
+            template = ec2._get_template_from_args(asked["launch_template"]).data  # noqa: SLF001
+        profile = template.get("IamInstanceProfile") or {}
+        name = asked.get("iam_instance_profile_name") or profile.get("Name")
+        arn = asked.get("iam_instance_profile_arn") or profile.get("Arn")
+        market = (template.get("InstanceMarketOptions") or {}).get("MarketType")
+        asked["instance_market_options"] = asked.get("instance_market_options") or market
+        asked["metadata_options"] = {
+            **(template.get("MetadataOptions") or {}),
+            **(asked.get("metadata_options") or {}),
+        }
+        if not asked.get("subnet_id") and not asked.get("nics"):
+            asked["subnet_id"] = _default_subnet(ec2, asked.get("placement"))
+        made = run_instances(image_id, count, user_data, security_group_names, **asked)
+        # The request's own profile is given to the first one by moto, after we return.
+        in_request = bool(
+            asked.get("iam_instance_profile_name") or asked.get("iam_instance_profile_arn")
+        )
+        if name or arn:
+            for one in made.instances[1:] if in_request else made.instances:
+                ec2.associate_iam_instance_profile(
+                    instance_id=one.id, iam_instance_profile_name=name, iam_instance_profile_arn=arn
+                )
+        return made
+
+    return run
+
+
+def _default_subnet(ec2: Any, zone: str | None) -> str | None:
+    defaults = ec2.get_default_subnets()
+    chosen = defaults.get(zone) if zone else next(iter(defaults.values()), None)
+    return str(chosen.id) if chosen else None
+
+
+def _judge_each(self: Any, _resource: str = "*") -> None:
+    """Judge the call against every parameter it names, as AWS does."""
+    body = json.loads(self.body or "{}")
+    named = [body.get("Name"), body.get("Path"), *body.get("Names", ())]
+    paths = [str(path).split(":", 1)[0].strip("/") for path in named if path]
+    whole = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/"
+    for resource in [whole + path for path in paths] or ["*"]:
+        super(SimpleSystemManagerResponse, self)._authenticate_and_authorize_normal_action(resource)

@@ -1,0 +1,91 @@
+"""Taking the lab down, completely and after any crash.
+
+Rule: it trusts nothing but what is there. It finds processes by our cgroups and our pid file,
+everything else by our names, and ends no process that it cannot tell to be the lab's.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from lab import cgroups, firewall, net
+from lab.host import run
+from lab.image import BUILDING
+from lab.places import NAMESPACE_PREFIX, Places
+from lab.power import PROPAGATE
+
+
+def sweep(places: Places) -> list[str]:
+    """Remove everything of the lab but the image cache; returns what could not be removed."""
+    _end_daemon(places)
+    groups = cgroups.leftovers()
+    cgroups.kill(groups)
+    for mount in reversed(mounts(places)):
+        run("umount", mount, check=False)
+    firewall.down()
+    net.down(places.sysctls)
+    cgroups.remove(groups)
+    if PROPAGATE.is_dir():
+        for at in PROPAGATE.glob(f"{NAMESPACE_PREFIX}i-*"):
+            with contextlib.suppress(OSError):
+                at.rmdir()
+    if not mounts(places):
+        for at in places.cache.glob(f"{BUILDING}*"):
+            shutil.rmtree(at, ignore_errors=True)
+        # Last: it holds what a second attempt needs to know.
+        shutil.rmtree(places.lab, ignore_errors=True)
+    return remains(places)
+
+
+def remains(places: Places) -> list[str]:
+    """Everything of a lab that is on this host, in words; empty when the lab is down."""
+    groups = cgroups.leftovers()
+    found = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
+    if (pid := daemon(places)) is not None:
+        found.append(f"daemon {pid}")
+    found += [f"cgroup {group}" for group in groups]
+    found += [f"mount {mount}" for mount in mounts(places)]
+    found += [f"namespace {name}" for name in net.namespaces()]
+    found += [f"link {name}" for name in net.links()]
+    found += [f"route {route}" for route in net.routes()]
+    for table in ("nat", "filter"):
+        found += [f"iptables -t {table} {rule}" for rule in firewall.remains(table)]
+    if places.lab.exists():
+        found.append(f"directory {places.lab}")
+    return found
+
+
+def daemon(places: Places) -> int | None:
+    """Process id of this lab's daemon, if it runs; the id alone could be anybody's by now."""
+    try:
+        pid = int(places.pid.read_text(encoding="ascii"))
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
+    except (OSError, ValueError):
+        return None
+    ours = b"lab.daemon" in command and str(places.lab).encode() in command
+    return pid if ours and state != "Z" else None
+
+
+def mounts(places: Places) -> list[str]:
+    """Mounts below the lab's directories, in the order they were made."""
+    table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    points = [line.split()[4].encode().decode("unicode_escape") for line in table.splitlines()]
+    roots = (f"{places.lab}/", f"{places.cache}/")
+    return [point for point in points if point.startswith(roots)]
+
+
+def _end_daemon(places: Places) -> None:
+    pid = daemon(places)
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 5
+    while daemon(places) is not None:
+        if time.monotonic() > deadline:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
