@@ -1,0 +1,50 @@
+"""What to do next, as imperative values; `reason` is what systemd's status line shows."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from agent.model import Ticket
+from wire.messages import Role
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtEngine:
+    """Ask the engine how it is in the swarm."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Prove who we are and ask for a token, signing with this clock offset."""
+
+    role: Role
+    clock_offset: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Tell the engine to join."""
+
+    ticket: Ticket
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveByForce:
+    """Tell the engine to forget the swarm it is stuck in."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait at least `least` and at most `most`; the shell draws the jitter."""
+
+    least: timedelta
+    most: timedelta
+    reason: str
+
+
+Action = LookAtEngine | Ask | Join | LeaveByForce | Pause

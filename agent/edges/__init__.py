@@ -1,0 +1,1 @@
+"""What the agent touches: the metadata service, the broker, the engine, its own files."""

@@ -1,0 +1,95 @@
+"""The files that tie an engine to one instance, and making them ours before the engine runs.
+
+A copy of a disk carries its engine's identity along; two engines of one identity take each
+other's place in the swarm in turns. Rule: the record of whose state this is is written before
+the engine first starts, and state with another's record is removed, never adopted.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from runtime.errors import RefusedError
+from wire.instance import InstanceFacts
+
+_ENGINE_SERVICES: Final = ("docker.socket", "docker.service")
+
+
+class Belongings:
+    """Paths below `root` (`/` but in tests)."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._record = root / "var/lib/spotswarm/instance"
+        self._run = root / "run/spotswarm"
+        self._etc = root / "etc/spotswarm"
+        docker = root / "var/lib/docker"
+        self._membership = docker / "swarm/docker-state.json"
+        self._identity = (
+            docker / "swarm",
+            docker / "engine-id",
+            docker / "network/files/local-kv.db",
+            root / "etc/docker/key.json",
+        )
+
+    def settings_text(self) -> str | None:
+        """`/etc/spotswarm/agent.toml`, which goes before user data; None without one."""
+        try:
+            return (self._etc / "agent.toml").read_text()
+        except FileNotFoundError:
+            return None
+
+    def claim(self, instance: str) -> bool:
+        """Make the engine's state this instance's; True if another's was removed.
+
+        Raises:
+            RefusedError: the engine is in a swarm, and nobody recorded whose state that is.
+        """
+        recorded = self._record.read_text().strip() if self._record.exists() else ""
+        if recorded == instance:
+            return False
+        if not recorded and self._is_member():
+            raise RefusedError(
+                "the engine is in a swarm it did not join for us: bake the image without"
+                f" /var/lib/docker/swarm, or run `docker swarm leave`, or write {instance}"
+                f" to {self._record} if this is its own membership"
+            )
+        if recorded:
+            self._remove_identity()
+        self._record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._record.write_text(f"{instance}\n")
+        return bool(recorded)
+
+    def hand_over(self, facts: InstanceFacts, leader_text: str | None) -> None:
+        """Leave the leader daemon of this machine its settings, if it is to run one."""
+        self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(self._run / "instance.json", facts.model_dump_json())
+        if leader_text is None:
+            (self._run / "leader.toml").unlink(missing_ok=True)
+        else:
+            _write(self._run / "leader.toml", leader_text)
+
+    def _is_member(self) -> bool:
+        return self._membership.exists()
+
+    def _remove_identity(self) -> None:
+        # Stopping also takes back a start that waits for us; it is asked for again after.
+        _systemctl("stop", *_ENGINE_SERVICES)
+        for path in self._identity:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        _systemctl("start", "--no-block", *reversed(_ENGINE_SERVICES))
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: the leader's path unit starts it the moment the name appears."""
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def _systemctl(*arguments: str) -> None:
+    subprocess.run(["systemctl", *arguments], check=False, timeout=90)

@@ -1,0 +1,89 @@
+"""The agent's side of the broker: one request out, one reply back, then hang up.
+
+A fresh connection for each question: an idle one per instance would fill the broker's
+connection limit. Rule: what the broker answers proves nothing until its box is opened.
+"""
+
+import asyncio
+import ssl
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from runtime.errors import RefusedError, UnavailableError
+from wire import keys
+from wire.messages import Heartbeat, MalformedMessage, parse
+from wire.user_data import UserData
+
+_CONNECT_SECONDS = 4.0
+_USER = "agent"
+
+
+async def ask(told: UserData, reply: str, sealed: bytes, within: float) -> bytes:
+    """Push one sealed request and wait for its sealed reply.
+
+    Raises:
+        RefusedError: wrong CA, wrong name or wrong password: user data must change.
+        UnavailableError: no broker, or no leader behind it; the message says which.
+    """
+    client = _client(told, within)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS + within + 2):
+            await client.rpush(keys.requests(told.cluster), sealed)
+            popped = await client.blpop([keys.reply(told.cluster, reply)], timeout=within)
+            if popped is None:
+                raise UnavailableError(await _why_silent(client, told.cluster))
+    except (AuthenticationError, NoPermissionError) as exc:
+        raise RefusedError(
+            "the broker refuses our password: user data is of other secrets"
+        ) from exc
+    except (RedisError, OSError, TimeoutError) as exc:
+        raise _translated(exc) from exc
+    finally:
+        await client.aclose()
+    answer = popped[1]
+    return answer if isinstance(answer, bytes) else answer.encode()
+
+
+async def _why_silent(client: Redis, cluster: str) -> str:
+    beat = await client.get(keys.heartbeat(cluster))
+    if beat is None:
+        return "the broker is there, but no leader behind it"
+    try:
+        found = parse(beat if isinstance(beat, bytes) else beat.encode())
+    except MalformedMessage:
+        return "the leader does not answer"
+    seen = f" (last seen {found.at:%H:%M:%S} UTC)" if isinstance(found, Heartbeat) else ""
+    return f"the leader does not answer{seen}; is its key the one in user data?"
+
+
+def _client(told: UserData, within: float) -> Redis:
+    url = urlsplit(told.broker)
+    return Redis(
+        host=url.hostname or "",
+        port=url.port or 0,
+        username=_USER,
+        password=told.password.get_secret_value(),
+        ssl=True,
+        ssl_ca_data=told.ca,
+        ssl_min_version=ssl.TLSVersion.TLSv1_2,
+        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_timeout=within + 5,
+        retry=Retry(NoBackoff(), 0),
+        lib_name=None,
+        lib_version=None,
+    )
+
+
+def _translated(exc: BaseException) -> RefusedError | UnavailableError:
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return RefusedError(
+                f"the broker's certificate is not to be believed: {cause.verify_message}"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return UnavailableError("the broker does not answer")

@@ -1,0 +1,79 @@
+"""This machine's Docker engine: how it is in the swarm, joining and leaving.
+
+`LocalNodeState` is read before and after: a join whose managers cannot be reached returns
+after 20 s, goes on in the background, and ends in `error` until the engine leaves by force.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self, cast
+
+import aiohttp
+from aiodocker import Docker
+from aiodocker.exceptions import DockerError
+
+from agent.model import EngineState, Ticket
+from runtime.errors import RefusedError, UnavailableError
+from runtime.logs import scrub
+
+_SECONDS = 30
+_SWARM_PORT = 2377
+
+
+class Engine:
+    """Calls raise UnavailableError or RefusedError."""
+
+    def __init__(self, url: str = "unix:///run/docker.sock") -> None:
+        self._url = url
+
+    async def __aenter__(self) -> Self:
+        self._docker = Docker(url=self._url, timeout=aiohttp.ClientTimeout(total=_SECONDS))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._docker.close()
+
+    async def state(self) -> tuple[EngineState, str]:
+        """LocalNodeState and its error, if any."""
+        with _translated("the engine does not answer yet"):
+            swarm = (await self._docker.system.info())["Swarm"]
+        return cast("EngineState", swarm["LocalNodeState"]), scrub(swarm.get("Error") or "")
+
+    async def join(self, ticket: Ticket, *, address: str) -> None:
+        """Join by private addresses only; aiodocker's own call lacks Availability."""
+        with _translated("joining the swarm"):
+            await self._docker._query_json(  # noqa: SLF001
+                "swarm/join",
+                method="POST",
+                data={
+                    "ListenAddr": f"{address}:{_SWARM_PORT}",
+                    "AdvertiseAddr": address,
+                    "DataPathAddr": address,
+                    "RemoteAddrs": list(ticket.managers),
+                    "JoinToken": ticket.token,
+                    "Availability": ticket.availability.value,
+                },
+            )
+
+    async def leave_by_force(self) -> None:
+        """Forget the swarm; not being in one is success."""
+        try:
+            with _translated("leaving the swarm"):
+                await self._docker.swarm.leave(force=True)
+        except RefusedError as exc:
+            if "not part of a swarm" not in str(exc):
+                raise
+
+
+@contextmanager
+def _translated(attempt: str) -> Iterator[None]:
+    try:
+        yield
+    except DockerError as exc:
+        # The engine quotes no token, but nothing vouches for it.
+        message = f"{attempt}: {scrub(exc.message)}"
+        if exc.status in {0, 500, 502, 504}:
+            raise UnavailableError(message) from exc
+        raise RefusedError(message) from exc
+    except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+        raise UnavailableError(attempt) from exc

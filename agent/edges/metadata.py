@@ -1,0 +1,116 @@
+"""The instance metadata service, version 2 only.
+
+Version 1 answers any process that can be talked into a GET; we never fall back to it. Launch
+with `HttpTokens=required` and a hop limit of 1, so that containers on a bridge cannot reach
+it: whoever does owns this node's identity. The client is the standard library's: an HTTP
+package would cost more time than all calls here together, and READY waits for them.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+"""
+
+import asyncio
+import http.client
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from pydantic import SecretStr
+
+from agent.signing import Credentials
+from runtime import clock
+from runtime.errors import GoneError, UnavailableError
+from wire.instance import InstanceFacts
+
+_HOST: Final = "169.254.169.254"
+_SECONDS: Final = 2.0
+_TOKEN_LIFETIME: Final = timedelta(hours=6)
+_RENEW_BEFORE: Final = timedelta(minutes=5)
+
+
+class Metadata:
+    """Calls raise UnavailableError, or GoneError for what does not exist."""
+
+    def __init__(self, host: str = _HOST, port: int = 80) -> None:
+        self._address = (host, port)
+        self._token = ""
+        self._token_until = 0.0
+        self._credentials: Credentials | None = None
+
+    async def facts(self) -> InstanceFacts:
+        """Who we are."""
+        return await asyncio.to_thread(self._facts)
+
+    async def user_data(self) -> str:
+        """What we were told at launch; GoneError when nothing."""
+        return await asyncio.to_thread(self._get, "/latest/user-data")
+
+    async def credentials(self) -> Credentials:
+        """The role's credentials, cached until shortly before they expire."""
+        cached = self._credentials
+        if cached is None or clock.now() > cached.expires - _RENEW_BEFORE:
+            cached = self._credentials = await asyncio.to_thread(self._read_credentials)
+        return cached
+
+    def _facts(self) -> InstanceFacts:
+        def get(path: str) -> str:
+            return self._get(f"/latest/meta-data/{path}")
+
+        return InstanceFacts(
+            instance=get("instance-id"),
+            region=get("placement/region"),
+            zone=get("placement/availability-zone"),
+            type=get("instance-type"),
+            lifecycle=get("instance-life-cycle"),
+            address=get("local-ipv4"),
+        )
+
+    def _read_credentials(self) -> Credentials:
+        base = "/latest/meta-data/iam/security-credentials/"
+        try:
+            role = self._get(base).strip()
+            found = json.loads(self._get(base + role))
+        except GoneError as exc:
+            raise UnavailableError("this instance has no IAM role (yet)") from exc
+        try:
+            return Credentials(
+                access_key=found["AccessKeyId"],
+                secret_key=SecretStr(found["SecretAccessKey"]),
+                session_token=SecretStr(found["Token"]),
+                expires=datetime.fromisoformat(found["Expiration"]).astimezone(UTC),
+            )
+        except (KeyError, ValueError) as exc:
+            raise UnavailableError(
+                f"the role {role} has no credentials: {found.get('Code', 'no code')}"
+            ) from exc
+
+    def _get(self, path: str) -> str:
+        if clock.monotonic() > self._token_until:
+            self._renew()
+        status, text = self._call("GET", path, {"X-aws-ec2-metadata-token": self._token})
+        if status == 401:
+            self._renew()
+            status, text = self._call("GET", path, {"X-aws-ec2-metadata-token": self._token})
+        if status == 404:
+            raise GoneError(f"the metadata service has no {path}")
+        if status != 200:
+            raise UnavailableError(f"the metadata service answers {status} to {path}")
+        return text
+
+    def _renew(self) -> None:
+        seconds = int(_TOKEN_LIFETIME.total_seconds())
+        header = {"X-aws-ec2-metadata-token-ttl-seconds": str(seconds)}
+        status, token = self._call("PUT", "/latest/api/token", header)
+        if status != 200:
+            raise UnavailableError(f"the metadata service answers {status} to a token request")
+        self._token = token
+        self._token_until = clock.monotonic() + seconds - _RENEW_BEFORE.total_seconds()
+
+    def _call(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(*self._address, timeout=_SECONDS)
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            raise UnavailableError("the metadata service does not answer") from exc
+        finally:
+            connection.close()
