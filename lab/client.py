@@ -126,7 +126,11 @@ class Lab:
             "IamInstanceProfile": {
                 "Name": profile or (MANAGER if role == "manager" else WORKER)
             },
-            "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+            "MetadataOptions": {
+                "HttpTokens": "required",
+                "HttpPutResponseHopLimit": 1,
+                "InstanceMetadataTags": "enabled",
+            },
             "TagSpecifications": [
                 {
                     "ResourceType": "instance",

@@ -43,6 +43,7 @@ class Instance:
     image: str
     user_data: bytes | None
     hop_limit: int
+    shows_tags: bool
     ends_on_shutdown: bool
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,6 +119,7 @@ class Cloud:
             image=one.image_id,
             user_data=_user_data(one.user_data),
             hop_limit=one.metadata_options.http_put_response_hop_limit,
+            shows_tags=one.metadata_options.instance_metadata_tags == "enabled",
             # A one-time spot instance cannot be stopped: it ends.
             ends_on_shutdown=one.lifecycle == "spot"
             or one.instance_initiated_shutdown_behavior == "terminate",

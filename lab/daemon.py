@@ -6,6 +6,7 @@ Rule: it leaves everything where it is when it ends, by order or by accident. Ta
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -66,6 +67,8 @@ async def _serve_or_say_why(places: Places, cluster: str) -> None:
 def main() -> int:
     """Run for the cluster given as argument, in the lab directory of the environment."""
     logs.configure()
+    # moto's server would log every call.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     # A key of the person's own must never be used by mistake.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]

@@ -125,10 +125,12 @@ class Metadata:
 def about(instance: Instance, leaf: str) -> str | None:
     """What stands at a path below `meta-data/`; None when nothing does."""
     name = f"ip-{instance.address.replace('.', '-')}.{REGION}.compute.internal"
-    if leaf.startswith("tags/instance/"):
-        return instance.tags.get(leaf.removeprefix("tags/instance/"))
+    if leaf.startswith("tags/instance") and not instance.shows_tags:
+        return None
     if leaf.rstrip("/") == "tags/instance":
         return "\n".join(sorted(instance.tags))
+    if leaf.startswith("tags/instance/"):
+        return instance.tags.get(leaf.removeprefix("tags/instance/"))
     return {
         "ami-id": instance.image,
         "hostname": name,

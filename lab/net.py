@@ -65,6 +65,8 @@ def plug(instance: str, address: str) -> str:
     run("ip", "netns", "add", namespace)
     run("ip", "link", "add", link, "type", "veth", "peer", "name", "host0", "netns", namespace)
     run("ip", "link", "set", link, "master", BRIDGE, "up")
+    # With br_netfilter a packet to one's own Elastic IP is turned round inside the bridge.
+    run("ip", "link", "set", link, "type", "bridge_slave", "hairpin", "on")
     run(*inside, "link", "set", "lo", "up")
     run(*inside, "addr", "add", f"{address}/{NETWORK.prefixlen}", "dev", "host0")
     run(*inside, "link", "set", "host0", "up")
