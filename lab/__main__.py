@@ -77,7 +77,9 @@ def status(
     if as_json:
         print(json.dumps({"cluster": lab.account.cluster, "machines": rows}, indent=2))
         return
-    table = Table("instance", "address", "role", "lifecycle", "zone", "EC2 says", "machine", "node")
+    table = Table(box=None, pad_edge=False)
+    for head in ("INSTANCE", "ADDRESS", "ROLE", "LIFECYCLE", "ZONE", "EC2", "MACHINE", "NODE"):
+        table.add_column(head, no_wrap=True)
     for row in rows:
         table.add_row(*(str(row[name]) for name in _COLUMNS))
     _out.print(table)

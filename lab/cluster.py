@@ -19,7 +19,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[1]
 def found(places: Places, account: Account) -> None:
     """Make the cluster's secrets; once in a lab."""
     places.cluster.mkdir(exist_ok=True)
-    _spotswarm(places, account, "init", "--address", str(LEADER_ADDRESS))
+    _spotswarm(places, account, "init", "--cluster", account.cluster, "--address", str(LEADER_ADDRESS))
 
 
 def user_data(places: Places, account: Account, role: str, *, managers: int = 3) -> str:
@@ -41,5 +41,5 @@ def _spotswarm(places: Places, account: Account, command: str, *options: str) ->
         "AWS_SECRET_ACCESS_KEY": account.secret,
         "PYTHONPATH": str(REPOSITORY),
     }
-    argv = (sys.executable, "-m", "cli", command, "--cluster", account.cluster, "--ssm", path)
+    argv = (sys.executable, "-m", "cli", command, "--ssm", path)
     return run("env", "-C", str(places.cluster), *argv, *options, env=env).stdout
