@@ -10,3 +10,6 @@ compile() { # output, extras…
 }
 compile requirements/image.txt agent leader cli
 compile requirements/dev.txt agent leader services cli lab dev
+echo uv | uv pip compile - --generate-hashes --universal --python-version 3.11 \
+    --no-header --no-emit-index-url --no-annotate --quiet --upgrade \
+    --output-file requirements/bootstrap.txt

@@ -1,0 +1,57 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+.PHONY: help setup needs format lint unit contract lab test demo demo-nodes demo-down bench-join clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## Make .venv with every locked package
+
+.venv/ready: requirements/dev.txt requirements/bootstrap.txt setup.cfg | needs
+	@requirements/setup.sh
+
+needs: ## Install what the host lacks for lab and tests (Debian, Ubuntu; root)
+	@lab/install-needs.sh
+
+format: setup ## Format the code
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+lint: setup ## Check style, types, imports and shell scripts
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	.venv/bin/shellcheck .ci/run ami/*.sh lab/*.sh requirements/*.sh
+
+unit: setup ## Run the pure tests (seconds)
+	.venv/bin/pytest tests/unit
+
+contract: setup needs ## Run the edges against real Redis, Docker, AWS stand-in (minutes; root)
+	.venv/bin/pytest tests/contract
+
+lab: setup needs ## Run the scenarios on a cluster of real machines (minutes; root)
+	.venv/bin/pytest tests/lab
+
+test: setup needs ## Run every test, with all its set-up (root)
+	.venv/bin/pytest tests/unit tests/contract tests/lab
+
+demo: setup needs ## Boot three managers and three spot workers on this machine (root)
+	@$(PYTHON) -m lab up --managers 3 --workers 3
+	@$(PYTHON) -m lab show
+
+demo-nodes: ## Print the demo cluster's nodes as JSON
+	@$(PYTHON) -m lab nodes
+
+demo-down: ## Take the demo cluster down, leaving nothing behind
+	@$(PYTHON) -m lab down
+
+bench-join: setup needs ## Compare the agent's join with raw Docker and Ansible (root)
+	@$(PYTHON) -m bench.join
+
+clean: ## Remove what builds and tests left in this tree
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage ./*.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
