@@ -33,7 +33,9 @@ _out: Final = Console()
 _STEPS: Final = (Stage.LAUNCHED, Stage.BOOTED, Stage.ENGINE)
 _JOINED: Final = len(_STEPS)
 
-InstanceId = Annotated[str, typer.Argument(metavar="ID", help="Instance id, or a unique end of it.")]
+InstanceId = Annotated[
+    str, typer.Argument(metavar="ID", help="Instance id, or a unique end of it.")
+]
 
 
 @app.command()
@@ -50,7 +52,7 @@ def up(
             managers=managers,
             workers=workers,
             cluster_name=cluster,
-            report=lambda said: status.update(said),
+            report=status.update,
         )
     _out.print(f"the cloud is open after {time.monotonic() - began:.1f} s: {lab.account.endpoint}")
     if wait and managers + workers:
@@ -92,6 +94,7 @@ _COLUMNS: Final = (
 
 @app.command()
 def launch(
+    *,
     role: Annotated[str, typer.Option(help="worker or manager")] = "worker",
     lifecycle: Annotated[str | None, typer.Option(help="spot or on-demand")] = None,
     count: Annotated[int, typer.Option(min=1)] = 1,
@@ -137,9 +140,7 @@ def reboot(instance: InstanceId) -> None:
 
 
 @app.command()
-def console(
-    instance: InstanceId, *, lines: Annotated[int, typer.Option(min=1)] = 60
-) -> None:
+def console(instance: InstanceId, *, lines: Annotated[int, typer.Option(min=1)] = 60) -> None:
     """Show what a machine says: its console, and its journal while it runs."""
     lab = Lab.attach()
     machine = _find(lab, instance)
@@ -176,7 +177,7 @@ def _rows(lab: Lab) -> list[dict[str, Any]]:
                     "zone": one["Placement"]["AvailabilityZone"],
                     "state": one["State"]["Name"],
                     "stage": stages.get(one["InstanceId"], "-"),
-                    "node": f"{node['state']}/{node['availability']}" if node else "-",
+                    "node": f"{node['status']}/{node['availability']}" if node else "-",
                 }
             )
     return sorted(rows, key=lambda row: (row["role"], row["address"]))
@@ -203,14 +204,18 @@ def _wait(lab: Lab, instances: list[str], within: int) -> None:
         bars: dict[str, TaskID] = {
             name: progress.add_task(name, total=_JOINED, step="launched") for name in instances
         }
+        nodes: list[dict[str, Any]] = []
         while not progress.finished and time.monotonic() < deadline:
-            serving = {node["instance"] for node in lab.nodes() if is_serving(node)}
+            # Asking costs a process in a machine; before there is an engine nobody can answer.
+            if all(lab.machine(name).record.stage is Stage.ENGINE for name in instances):
+                nodes = lab.nodes()
+            serving = {node["instance"] for node in nodes if is_serving(node)}
             for name, bar in bars.items():
                 stage = lab.machine(name).record.stage
                 done = _JOINED if name in serving else _progress_of(stage)
                 step = "joined" if done == _JOINED else str(stage)
                 progress.update(bar, completed=done, step=step)
-            time.sleep(0.25)
+            time.sleep(0.5)
     lab.wait_nodes(len(instances), within=max(0.0, deadline - time.monotonic()))
 
 

@@ -9,15 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from lab.cloud import client
+from lab.aws import MANAGER, VISITOR, WORKER, client
 from lab.places import ACCOUNT, LEADER_ADDRESS, NETWORK, REGION, ZONES
-
-MANAGER: Final = "spotswarm-manager"
-WORKER: Final = "spotswarm-worker"
-VISITOR: Final = "visitor"
-"""A role of the same account that is not in the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +114,7 @@ def _admin(iam: Any) -> tuple[str, str]:
         "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
     }
     iam.create_user(UserName="lab")
-    iam.put_user_policy(
-        UserName="lab", PolicyName="anything", PolicyDocument=json.dumps(anything)
-    )
+    iam.put_user_policy(UserName="lab", PolicyName="anything", PolicyDocument=json.dumps(anything))
     made = iam.create_access_key(UserName="lab")["AccessKey"]
     return made["AccessKeyId"], made["SecretAccessKey"]
 
@@ -154,9 +147,9 @@ def _network(ec2: Any) -> dict[str, str]:
     ec2.associate_vpc_cidr_block(VpcId=vpc["VpcId"], CidrBlock=str(NETWORK))
     made = {}
     for zone, block in zip(ZONES, blocks(), strict=False):
-        subnet = ec2.create_subnet(
-            VpcId=vpc["VpcId"], CidrBlock=str(block), AvailabilityZone=zone
-        )["Subnet"]
+        subnet = ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock=str(block), AvailabilityZone=zone)[
+            "Subnet"
+        ]
         ec2.modify_subnet_attribute(
             SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": False}
         )

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lab import cluster, image, layer, power, sweep
-from lab.account import MANAGER, WORKER, Account
-from lab.cloud import AGENT_TAG
-from lab.daemon import MODULE
+from lab.account import Account
+from lab.aws import AGENT_TAG, MANAGER, WORKER
 from lab.host import LabError, check_needs
 from lab.machine import Machine
 from lab.places import ZONES, Places
@@ -38,6 +37,8 @@ class Lab:
     def __init__(self, places: Places, account: Account) -> None:
         self.places = places
         self.account = account
+        self._clients: dict[str, Any] = {}
+        self._asked_last = ""
 
     @classmethod
     def up(
@@ -123,9 +124,7 @@ class Lab:
         asked: dict[str, Any] = {
             "ImageId": self.account.image,
             "InstanceType": instance_type,
-            "IamInstanceProfile": {
-                "Name": profile or (MANAGER if role == "manager" else WORKER)
-            },
+            "IamInstanceProfile": {"Name": profile or (MANAGER if role == "manager" else WORKER)},
             "MetadataOptions": {
                 "HttpTokens": "required",
                 "HttpPutResponseHopLimit": 1,
@@ -217,20 +216,24 @@ class Lab:
 
     def aws(self, service: str) -> Any:
         """A boto3 client with the lab's own key, which may do anything."""
-        return self.account.client(service)
+        if service not in self._clients:
+            self._clients[service] = self.account.client(service)
+        return self._clients[service]
 
     def nodes(self) -> list[dict[str, Any]]:
-        """The cluster's nodes as `spotswarm nodes --json` says on a manager; empty before that."""
-        managers = self._managers()
+        """The cluster's nodes as `spotswarm nodes --json` says on a manager; empty before that.
+
+        The active leader alone answers: the manager that answered last is asked first.
+        """
+        managers = sorted(self._managers(), key=lambda one: one.instance != self._asked_last)
         for machine in managers:
             try:
                 said = machine.run("spotswarm", "nodes", "--json", check=False, timeout=10)
                 found = json.loads(said.stdout) if said.returncode == 0 else None
             except (LabError, json.JSONDecodeError):
                 continue
-            if isinstance(found, dict):
-                found = found.get("nodes")
             if found:
+                self._asked_last = machine.instance
                 return list(found)
         return []
 
@@ -247,19 +250,16 @@ class Lab:
                 return nodes
             if time.monotonic() > deadline:
                 raise LabError(self._who_is_missing(nodes, count, within))
-            time.sleep(0.25)
+            time.sleep(0.5)
 
     def _managers(self) -> list[Machine]:
-        states = self.aws("ec2").describe_instances(
-            Filters=[{"Name": "tag:spotswarm:role", "Values": ["manager"]}]
-        )
-        ids = [one["InstanceId"] for held in states["Reservations"] for one in held["Instances"]]
-        records = [record for record in read_all(self.places.machines) if record.instance in ids]
-        return [self.machine(one.instance) for one in records if one.stage is Stage.ENGINE]
+        return [
+            self.machine(one.instance)
+            for one in read_all(self.places.machines)
+            if one.role == "manager" and one.stage is Stage.ENGINE
+        ]
 
-    def _who_is_missing(
-        self, nodes: Sequence[Mapping[str, Any]], count: int, within: float
-    ) -> str:
+    def _who_is_missing(self, nodes: Sequence[Mapping[str, Any]], count: int, within: float) -> str:
         serving = [node for node in nodes if is_serving(node)]
         head = f"{len(serving)} of {count} nodes serve after {within:.0f} s"
         known = json.dumps(serving)
@@ -305,8 +305,8 @@ class Lab:
 def is_serving(node: Mapping[str, Any]) -> bool:
     """Whether a node of `spotswarm nodes --json` takes tasks and is bound to its instance."""
     return (
-        str(node.get("state", "")).lower() == "ready"
-        and str(node.get("availability", "")).lower() == "active"
+        node.get("status") == "ready"
+        and node.get("availability") == "active"
         and bool(node.get("instance"))
     )
 
@@ -333,7 +333,7 @@ def _prepare(places: Places, layers: list[Path]) -> None:
 def _start_daemon(places: Places, cluster_name: str) -> None:
     with places.log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", MODULE, str(places.lab), cluster_name],
+            [sys.executable, "-m", "lab.daemon", str(places.lab), cluster_name],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

@@ -11,21 +11,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import settings as moto_settings
 from moto.backends import get_backend
 from moto.core.authorization import ActionAuthenticatorMixin
-from moto.moto_api._internal import moto_api_backend
+from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from lab import gaps
+from lab.aws import client
 from lab.host import LabError
 from lab.places import ACCOUNT, REGION
 
-AGENT_TAG: Final = "spotswarm-lab:agent"
-"""`off` boots the instance with our units masked: for benches of bare machines."""
 _SESSION: Final = timedelta(hours=6)
 
 
@@ -175,18 +172,6 @@ def serving(address: str, port: int = 0) -> Iterator[Cloud]:
         yield cloud
     finally:
         cloud.close()
-
-
-def client(endpoint: str, service: str, key: str, secret: str, token: str | None = None) -> Any:
-    """A boto3 client of the lab's AWS."""
-    session = boto3.Session(
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        aws_session_token=token,
-        region_name=REGION,
-    )
-    config = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=30)
-    return session.client(service, endpoint_url=endpoint, config=config)
 
 
 def _ec2() -> Any:

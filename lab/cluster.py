@@ -19,7 +19,9 @@ REPOSITORY: Final = Path(__file__).resolve().parents[1]
 def found(places: Places, account: Account) -> None:
     """Make the cluster's secrets; once in a lab."""
     places.cluster.mkdir(exist_ok=True)
-    _spotswarm(places, account, "init", "--cluster", account.cluster, "--address", str(LEADER_ADDRESS))
+    _spotswarm(
+        places, account, "init", "--cluster", account.cluster, "--address", str(LEADER_ADDRESS)
+    )
 
 
 def user_data(places: Places, account: Account, role: str, *, managers: int = 3) -> str:

@@ -24,7 +24,6 @@ from lab.places import AWS_PORT, GATEWAY, METADATA, Places
 from runtime import lifecycle, logs
 
 log: Final = structlog.get_logger("lab.daemon")
-MODULE: Final = "lab.daemon"
 
 
 async def serve(places: Places, cluster: str) -> None:
@@ -67,6 +66,8 @@ async def _serve_or_say_why(places: Places, cluster: str) -> None:
 def main() -> int:
     """Run for the cluster given as argument, in the lab directory of the environment."""
     logs.configure()
+    # moto's threads hold the interpreter for 5 ms at a time, and metadata has to wait for each.
+    sys.setswitchinterval(0.0005)
     # moto's server would log every call.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     # A key of the person's own must never be used by mistake.

@@ -63,8 +63,10 @@ def point(addresses: Mapping[str, str]) -> None:
     ]
     _restore(
         "\n".join(
-            ("*nat", f":{_POINT} - [0:0]", *nat, "COMMIT")
-            + ("*filter", f":{_STALE} - [0:0]", *stale, "COMMIT", "")
+            [
+                *("*nat", f":{_POINT} - [0:0]", *nat, "COMMIT"),
+                *("*filter", f":{_STALE} - [0:0]", *stale, "COMMIT", ""),
+            ]
         )
     )
     # The host itself routes before it translates: give it a way for those that lead somewhere.

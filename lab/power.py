@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -30,14 +31,10 @@ REBOOTED: Final = 133
 PROPAGATE: Final = Path("/run/systemd/nspawn/propagate")
 
 
-def build(machines: Path, instance: str, address: str, *, layers: str, agent: bool) -> Record:
+def build(machines: Path, planned: Record, *, layers: str, agent: bool) -> Record:
     """Make a machine's disk, network and cgroups; what an instance is before it is powered."""
-    record = Record(
-        instance=instance,
-        address=address,
-        hostname=hostname(address),
-        cgroups=tuple(str(group) for group in cgroups.create(instance)),
-    )
+    instance, address = planned.instance, planned.address
+    record = replace(planned, cgroups=tuple(str(group) for group in cgroups.create(instance)))
     # First the record, so that a half-built machine can be found and destroyed.
     record.write(machines)
     at = machines / instance
@@ -112,7 +109,7 @@ def switch_on(machines: Path, record: Record) -> "tuple[subprocess.Popen[bytes],
     raise LabError(f"machine {record.instance} did not boot: {said}")
 
 
-def engine_answers(machines: Path, record: Record) -> bool:
+def engine_answers(record: Record) -> bool:
     """Whether the engine serves its API.
 
     Asked only once it has begun to run: its socket exists from early on, and touching it would

@@ -30,7 +30,7 @@ def reconcile(states: Mapping[str, str], stages: Mapping[str, Stage]) -> dict[st
         for instance, state in states.items()
         if (act := _one(state, stages.get(instance))) is not None
     }
-    acts.update({gone: Act.DESTROY for gone in stages.keys() - states.keys()})
+    acts.update(dict.fromkeys(stages.keys() - states.keys(), Act.DESTROY))
     return acts
 
 

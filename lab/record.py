@@ -37,6 +37,8 @@ class Record:
     instance: str
     address: str
     hostname: str
+    role: str = ""
+    """By its tag `spotswarm:role`."""
     stage: Stage = Stage.LAUNCHED
     init: int | None = None
     """Process id of its init, as the host sees it; while it runs."""
