@@ -1,0 +1,5 @@
+import sys
+from pathlib import Path
+
+# Tests are imported one by one (importmode=importlib); their builders are a plain module.
+sys.path.insert(0, str(Path(__file__).parent))

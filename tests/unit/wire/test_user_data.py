@@ -1,0 +1,76 @@
+from datetime import UTC, datetime
+
+import pytest
+import tomli_w
+
+from cli.making import document, make
+from wire import user_data
+from wire.messages import MalformedMessage, Role
+
+MADE = make(
+    cluster="demo",
+    names=[],
+    addresses=["10.99.0.10"],
+    port=6380,
+    days=10,
+    at=datetime(2026, 11, 23, tzinfo=UTC),
+)
+LEADER = {"secrets": "ssm:/spotswarm/demo/leader", "elastic_ip": "eipalloc-1"}
+
+
+def test_what_init_prints_is_what_an_agent_reads():
+    told = user_data.parse(document(MADE.agent))
+
+    assert told.cluster == "demo"
+    assert told.broker == "rediss://10.99.0.10:6380"
+    assert told.role is Role.WORKER
+    assert told.identity == "aws"
+    assert told.leader is None
+    assert told.ca == MADE.secrets.ca
+
+
+def test_a_managers_part_reaches_its_leader():
+    told = user_data.parse(document(MADE.agent | {"role": "manager", "leader": LEADER}))
+
+    assert told.role is Role.MANAGER
+    assert told.leader is not None
+    assert told.leader.secrets == "ssm:/spotswarm/demo/leader"
+    assert told.leader.managers == 3
+    assert told.leader.identity == "aws"
+
+
+def test_a_setting_of_a_later_build_is_ignored_and_named():
+    text = document(MADE.agent | {"colour": "blue", "leader": LEADER | {"shade": "dark"}})
+
+    assert user_data.parse(text).cluster == "demo"
+    assert user_data.unknown(text) == ("colour", "leader.shade")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [
+        ("broker", "redis://10.0.0.1:6380", "broker"),
+        ("broker", "rediss://user@10.0.0.1:6380", "broker"),
+        ("cluster", "Demo Cluster", "cluster"),
+        ("leader_keys", ["AAAA"], "leader_keys"),
+        ("leader_keys", [], "leader_keys"),
+        ("role", "king", "role"),
+        ("identity", "trust", "identity"),
+        ("leader", {"secrets": "/etc/secrets"}, "leader.secrets"),
+        ("leader", LEADER | {"managers": 0}, "leader.managers"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_no_value_quoted(setting, value, named):
+    text = f"#spotswarm\n{tomli_w.dumps(MADE.agent | {setting: value})}"
+
+    with pytest.raises(MalformedMessage) as caught:
+        user_data.parse(text)
+
+    assert named in str(caught.value)
+    assert MADE.secrets.agent_password.get_secret_value() not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "#!/bin/sh\n", "#cloud-config\n", "#spotswarm\n= ="])
+def test_user_data_of_another_kind_is_refused_with_what_to_do(text):
+    with pytest.raises(MalformedMessage, match="user data"):
+        user_data.parse(text)
