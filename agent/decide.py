@@ -29,7 +29,7 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
     """Answer one event with the next action."""
     match event:
         case Paused():
-            return view, LookAtEngine(view.last_problem or "asking the engine how it is")
+            return view, LookAtEngine(_standing(view))
         case EngineSeen():
             return _seen(view, event, policy)
         case EngineAway(reason=reason):
@@ -47,14 +47,22 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
             raise TypeError(f"no decision is made on {type(event).__name__}")
 
 
+def _standing(view: View) -> str:
+    """The status while nothing is under way; the same at every look, so it is logged once."""
+    if view.is_member:
+        return "a member of the swarm"
+    return view.last_problem or "asking the engine how it is"
+
+
 def _seen(view: View, event: EngineSeen, policy: Policy) -> tuple[View, Action]:
     if event.state != "pending":
         view = replace(view, pending_since=None)
+    view = replace(view, is_member=event.state == "active")
     match event.state:
         case "active":
             member = replace(view, failures=0, last_problem="")
             look = policy.look_every
-            return member, Pause(look, look, "a member of the swarm")
+            return member, Pause(look, look, _standing(member))
         case "inactive":
             return view, Ask(policy.role, view.clock_offset, f"asking to join as {policy.role}")
         case "error":

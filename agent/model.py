@@ -25,6 +25,7 @@ class Ticket:
 class View:
     """All that decides what is done next."""
 
+    is_member: bool = False
     failures: int = 0
     """Tries that came to nothing since the engine was last active."""
     pending_since: datetime | None = None

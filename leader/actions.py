@@ -114,7 +114,8 @@ class RotateToken:
 
     @property
     def subject(self) -> str:  # noqa: D102
-        return f"token {self.role}"
+        # One at a time: both change the one swarm spec.
+        return "tokens"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from leader.model import (
     InstanceId,
     Node,
     Policy,
+    Tokens,
     View,
 )
 from wire.messages import Availability, Role
@@ -136,28 +137,30 @@ def _listing(
 
 
 def _rotation(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[RotateToken]:
+    """At most one rotation; a token somebody is on the way with is left until he arrives."""
     tokens = view.tokens
     waiting = {granted.role for granted in view.outstanding.values()}
     if tokens.is_manager_used and Role.MANAGER not in waiting:
         yield RotateToken(
             role=Role.MANAGER, reason="the manager token was used, or may have been", cause=cause
         )
-    if tokens.worker_rotated is None:
-        yield RotateToken(
-            role=Role.WORKER, reason="a new leader cannot know who had this token", cause=cause
-        )
         return
+    reason = _worker_rotation(tokens, policy, at, is_waited_for=Role.WORKER in waiting)
+    if reason is not None:
+        yield RotateToken(role=Role.WORKER, reason=reason, cause=cause)
+
+
+def _worker_rotation(
+    tokens: Tokens, policy: Policy, at: datetime, *, is_waited_for: bool
+) -> str | None:
+    if tokens.worker_rotated is None:
+        return "a new leader cannot know who had this token"
     age = at - tokens.worker_rotated
     if tokens.worker_grants and age >= policy.worker_token_age:
-        yield RotateToken(
-            role=Role.WORKER, reason=f"the worker token is {age} old and was used", cause=cause
-        )
-    elif tokens.worker_grants >= policy.worker_batch and Role.WORKER not in waiting:
-        yield RotateToken(
-            role=Role.WORKER,
-            reason=f"the worker token was granted {tokens.worker_grants} times",
-            cause=cause,
-        )
+        return f"the worker token is {age} old and was used"
+    if tokens.worker_grants >= policy.worker_batch and not is_waited_for:
+        return f"the worker token was granted {tokens.worker_grants} times"
+    return None
 
 
 def _id(node: Node) -> InstanceId:
