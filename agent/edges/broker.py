@@ -73,8 +73,7 @@ def _client(told: UserData, within: float) -> Redis:
         socket_connect_timeout=_CONNECT_SECONDS,
         socket_timeout=within + 5,
         retry=Retry(NoBackoff(), 0),
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,
     )
 
 

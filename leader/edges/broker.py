@@ -106,8 +106,7 @@ def _client(secrets: ClusterSecrets, port: int, *, blocking: bool) -> Redis:
         socket_connect_timeout=3,
         socket_timeout=_POP_SECONDS + 5 if blocking else 5,
         retry=Retry(ExponentialBackoff(), 0 if blocking else 2),
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,
     )
 
 
