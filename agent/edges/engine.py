@@ -18,6 +18,8 @@ from runtime.logs import scrub
 
 _SECONDS = 30
 _SWARM_PORT = 2377
+_AWAY_STATUSES = frozenset({0, 500, 502, 504, 900})
+"""900 is aiodocker's own, for an engine it cannot connect to; 503 is the engine's own no."""
 
 
 class Engine:
@@ -72,7 +74,7 @@ def _translated(attempt: str) -> Iterator[None]:
     except DockerError as exc:
         # The engine quotes no token, but nothing vouches for it.
         message = f"{attempt}: {scrub(exc.message)}"
-        if exc.status in {0, 500, 502, 504}:
+        if exc.status in _AWAY_STATUSES:
             raise UnavailableError(message) from exc
         raise RefusedError(message) from exc
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:

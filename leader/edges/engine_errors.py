@@ -8,7 +8,8 @@ from aiodocker.exceptions import DockerError
 
 from runtime.errors import GoneError, RefusedError, UnavailableError
 
-_AWAY_STATUSES = frozenset({0, 500, 502, 503, 504})
+_AWAY_STATUSES = frozenset({0, 500, 502, 503, 504, 900})
+"""900 is aiodocker's own, for an engine it cannot connect to."""
 _PASSING = ("out of sequence", "does not have a leader", "deadline exceeded", "try again")
 
 
