@@ -5,6 +5,7 @@ every (re)opening; the caller lists anew. aiodocker's subscription goes deaf for
 its stream ends, so each opening stops it first and subscribes afresh.
 """
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, Self
@@ -141,7 +142,7 @@ class Swarm:
                     "version": swarm["Version"]["Index"],
                     f"rotate{role.value.capitalize()}Token": "true",
                 },
-                data=swarm["Spec"],
+                data=json.dumps(swarm["Spec"]),
             ):
                 return
 
@@ -152,7 +153,8 @@ def _node(raw: Mapping[str, Any]) -> Node:
     address = str(manager.get("Addr", "")).rpartition(":")[0] or str(status.get("Addr", ""))
     return Node(
         node=NodeId(raw["ID"]),
-        hostname=raw["Description"]["Hostname"],
+        # Until a new node's first session the swarm knows its certificate and no more.
+        hostname=raw.get("Description", {}).get("Hostname", ""),
         role=Role(spec["Role"]),
         status=str(status["State"]).lower(),
         availability=Availability(spec["Availability"]),
