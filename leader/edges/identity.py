@@ -56,11 +56,12 @@ class AwsIdentity:
         """Check a screened request's identity; never raises for what AWS answers."""
         assert isinstance(request.identity, AwsProof)
         try:
+            # EC2 may take seconds to know an instance; others must not wait for that.
             async with self._slots:
                 caller = await self._ask_sts(request, request.identity, key)
-                if isinstance(caller, Denied):
-                    return caller
-                return Identity("aws", await self._instances.one(caller))
+            if isinstance(caller, Denied):
+                return caller
+            return Identity("aws", await self._instances.one(caller))
         except GoneError as exc:
             return Denied(DenialCode.UNKNOWN_INSTANCE, str(exc), 10)
         except UnavailableError as exc:
@@ -84,7 +85,7 @@ class AwsIdentity:
             async with self._http.post(
                 self._endpoint, data=proof.BODY, headers=headers, allow_redirects=False
             ) as answer:
-                body = await answer.content.read(MAX_ANSWER_BYTES)
+                body = await _read_at_most(answer.content, MAX_ANSWER_BYTES)
                 if answer.status >= 500 or answer.status == 429:
                     raise UnavailableError(f"STS answers HTTP {answer.status}")
                 caller = read_answer(
@@ -100,6 +101,14 @@ class AwsIdentity:
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             raise UnavailableError("STS does not answer") from exc
         return caller if isinstance(caller, Denied) else caller.instance
+
+
+async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
+    """Read to the end or the limit: one `read` returns whatever has arrived so far."""
+    body = b""
+    while len(body) < limit and (chunk := await stream.read(limit - len(body))):
+        body += chunk
+    return body
 
 
 class PasswordIdentity:
