@@ -54,8 +54,9 @@ def lay_down(
     }
     for name, text in files.items():
         path = directory / name
-        path.touch(mode=0o400)
+        path.touch(mode=0o600)
         path.write_text(text if text.endswith("\n") else text + "\n")
+        path.chmod(0o400)
         os.chown(path, uid, uid)
     os.chown(directory, uid, uid)
 
