@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 _stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -27,12 +28,12 @@ class Exit(IntEnum):
 
 def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
     """Say what is wrong and what to do, on stderr, and end."""
-    _stderr.print(f"[bold red]error:[/] {problem}", markup=True)
+    _stderr.print(f"[bold red]error:[/] {escape(problem)}")
     if next_step:
-        _stderr.print(f"[bold]next:[/]  {next_step}")
+        _stderr.print(f"[bold]next:[/]  {escape(next_step)}")
     raise typer.Exit(int(code))
 
 
 def say(text: str) -> None:
     """A remark for the person, apart from what a script reads on stdout."""
-    _stderr.print(text)
+    _stderr.print(escape(text))

@@ -1,6 +1,7 @@
 """Asking the leader daemon of this machine, over its admin socket."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +18,10 @@ def ask(path: str) -> Any:
     """The daemon's answer; ends the command with its code when there is none to print."""
     try:
         status, answer = asyncio.run(_get(path))
-    except PermissionError:
-        fail(Exit.UNREACHABLE, f"{_SOCKET} is the leader's alone", next_step="run this as root")
     except (OSError, TimeoutError, aiohttp.ClientError) as exc:
+        # aiohttp wraps a PermissionError in an OSError of its own.
+        if isinstance(exc, OSError) and exc.errno in {errno.EACCES, errno.EPERM}:
+            fail(Exit.UNREACHABLE, f"{_SOCKET} is the leader's alone", next_step="run this as root")
         fail(
             Exit.UNREACHABLE,
             f"no leader daemon answers at {_SOCKET} ({type(exc).__name__})",
