@@ -1,0 +1,52 @@
+"""One cluster of three managers for all scenarios; each launches and terminates its own workers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from scenario import Scenario
+
+from lab.client import Lab
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Three managers and three spot workers that joined by themselves."""
+    lab = Lab.up(managers=3, workers=3)
+    try:
+        lab.wait_nodes(6, within=120)
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.fixture
+def scenario(cluster, request):
+    """A clean start: six nodes; what the test launches is terminated after it."""
+    begun = Scenario(cluster)
+    yield begun
+    if getattr(request.node, "failed", False):
+        print(begun.last_words())
+    begun.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        item.failed = True
+    return report
+
+
+@pytest.fixture(scope="session")
+def others_secrets(tmp_path_factory):
+    """User data of another cluster of the same name: other CA, password and leader's key."""
+    directory = tmp_path_factory.mktemp("others") / "secrets"
+    command = [sys.executable, "-m", "cli", "init", "--cluster", "demo"]
+    command += ["--address", "10.99.0.10", "--directory", str(directory)]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    return made.stdout
