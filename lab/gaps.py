@@ -5,6 +5,7 @@ Rule: each gap names what AWS does; drop it when moto does the same. Found with 
 - RunInstances gives the profile to the first instance of several alone, and forgets profile,
   market and metadata options that stand in the launch template.
 - RunInstances without a subnet picks an address outside of any, instead of the zone's default.
+- AssumeRole of a role that trusts services alone ends in an error of the server's own.
 - Every SSM call is judged against the resource `*`, so that no policy on a path ever matches.
 """
 
@@ -12,6 +13,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from moto.iam.access_control import IAMPolicyStatement
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from lab.places import ACCOUNT, REGION
@@ -25,6 +27,7 @@ def close(ec2: Any) -> None:
         ec2.run_instances = _like_ec2(ec2, ec2.run_instances)
         ec2.lab_closed = True
     setattr(SimpleSystemManagerResponse, _JUDGE, _judge_each)
+    setattr(IAMPolicyStatement, "_check_principal", _is_trusted)  # noqa: B010 - it is private
 
 
 def _like_ec2(ec2: Any, run_instances: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,3 +78,10 @@ def _judge_each(self: Any, _resource: str = "*") -> None:
     whole = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/"
     for resource in [whole + path for path in paths] or ["*"]:
         getattr(super(SimpleSystemManagerResponse, self), _JUDGE)(resource)
+
+
+def _is_trusted(self: Any, principal: str) -> bool:
+    """Whether a trust policy names this user or role; services are never who calls us."""
+    named = self._statement.get("Principal")
+    trusted = named if isinstance(named, str) else (named or {}).get("AWS", [])
+    return trusted == "*" or principal in ([trusted] if isinstance(trusted, str) else trusted)

@@ -66,7 +66,7 @@ class Metadata:
         now = clock.monotonic()
         self._tokens = {key: held for key, held in self._tokens.items() if held[1] > now}
         token = secrets.token_urlsafe(40)
-        self._tokens[token] = (instance.address, now + int(asked))
+        self._tokens[token] = (request.remote or "", now + int(asked))
         _limit_hops(request, instance.hop_limit)
         return web.Response(text=token, headers={TTL_HEADER: asked})
 
