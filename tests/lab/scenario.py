@@ -137,9 +137,11 @@ class Scenario:
                 words.append(self.lab.last_words(self.lab.machine(instance)))
             except Exception as exc:  # noqa: BLE001  the report must not hide the failure
                 words.append(f"{instance}: {exc}")
-        for machine in self.lab.machines():
-            if machine.record.role == "manager" and machine.instance not in self.launched:
-                words.append(self.lab.last_words(machine))
+        words.extend(
+            self.lab.last_words(machine)
+            for machine in self.lab.machines()
+            if machine.record.role == "manager" and machine.instance not in self.launched
+        )
         return "\n\n".join(words)
 
     def end(self):

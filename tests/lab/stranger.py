@@ -21,9 +21,12 @@ from wire import user_data
 from wire.messages import Denial, JoinRequest, PasswordClaim, Role
 from wire.sealing import open_reply, public_key, public_text, seal_request
 
+TOLD = user_data.parse(Path("/root/user-data").read_text())
+CREDENTIALS = json.loads(Path("/root/credentials").read_text())
+
 
 async def credentials():
-    given = json.loads(Path("/root/credentials").read_text())
+    given = CREDENTIALS
     if given is None:
         return await Metadata().credentials()
     return Credentials(
@@ -39,7 +42,7 @@ def secret(text):
 
 
 async def main(trick):
-    told = user_data.parse(Path("/root/user-data").read_text())
+    told = TOLD
     facts = await Metadata().facts()
     own, leader = PrivateKey.generate(), public_key(told.leader_keys[0])
     at = datetime.now(UTC) - (timedelta(minutes=10) if trick == "old" else timedelta())
