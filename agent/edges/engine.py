@@ -4,6 +4,7 @@
 after 20 s, goes on in the background, and ends in `error` until the engine leaves by force.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self, cast
@@ -18,8 +19,10 @@ from runtime.logs import scrub
 
 _SECONDS = 30
 _SWARM_PORT = 2377
+_CONNECT_SECONDS = 3
 _AWAY_STATUSES = frozenset({0, 500, 502, 504, 900})
 """900 is aiodocker's own, for an engine it cannot connect to; 503 is the engine's own no."""
+_JOIN_TIMEOUT = "Timeout was reached"
 
 
 class Engine:
@@ -42,7 +45,12 @@ class Engine:
         return cast("EngineState", swarm["LocalNodeState"]), scrub(swarm.get("Error") or "")
 
     async def join(self, ticket: Ticket, *, address: str) -> None:
-        """Join by private addresses only; aiodocker's own call lacks Availability."""
+        """Join by private addresses only; aiodocker's own call lacks Availability.
+
+        The engine tries the first of its RemoteAddrs and no other, and one that does not
+        answer leaves it half joined after 20 s: so we find one that does.
+        """
+        manager = await _answering(ticket.managers)
         with _translated("joining the swarm"):
             await self._docker._query_json(  # noqa: SLF001
                 "swarm/join",
@@ -51,7 +59,7 @@ class Engine:
                     "ListenAddr": f"{address}:{_SWARM_PORT}",
                     "AdvertiseAddr": address,
                     "DataPathAddr": address,
-                    "RemoteAddrs": list(ticket.managers),
+                    "RemoteAddrs": [manager],
                     "JoinToken": ticket.token,
                     "Availability": ticket.availability.value,
                 },
@@ -67,6 +75,22 @@ class Engine:
                 raise
 
 
+async def _answering(managers: tuple[str, ...]) -> str:
+    """The first, in the leader's order, that takes a connection."""
+    for manager in managers:
+        host, _, port = manager.rpartition(":")
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(host, int(port))
+        except (OSError, TimeoutError):
+            continue
+        writer.close()
+        return manager
+    raise UnavailableError(
+        f"no manager answers at {', '.join(managers)}: open {_SWARM_PORT}/tcp to the managers"
+    )
+
+
 @contextmanager
 def _translated(attempt: str) -> Iterator[None]:
     try:
@@ -74,7 +98,7 @@ def _translated(attempt: str) -> Iterator[None]:
     except DockerError as exc:
         # The engine quotes no token, but nothing vouches for it.
         message = f"{attempt}: {scrub(exc.message)}"
-        if exc.status in _AWAY_STATUSES:
+        if exc.status in _AWAY_STATUSES or _JOIN_TIMEOUT in exc.message:
             raise UnavailableError(message) from exc
         raise RefusedError(message) from exc
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:
