@@ -1,0 +1,133 @@
+"""The agent's hold on its own engine, against real ones."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from agent.edges.engine import Engine
+from agent.model import Ticket
+from leader.edges.swarm import SWARM_PORT, Swarm
+from runtime.errors import ClusterError, RefusedError, UnavailableError
+from wire.messages import Availability, Role
+
+Eventually = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def engine(engines: Any) -> AsyncIterator[Engine]:
+    async with Engine(engines[1].url) as opened:
+        yield opened
+
+
+def ticket(token: str, *managers: str) -> Ticket:
+    return Ticket(
+        token, tuple(f"{address}:{SWARM_PORT}" for address in managers), Availability.DRAIN
+    )
+
+
+async def test_joining_makes_a_drained_ready_node_at_the_private_address(
+    swarm: Swarm, engine: Engine, engines: Any, eventually: Eventually
+) -> None:
+    assert await engine.state() == ("inactive", "")
+    token = await swarm.token(Role.WORKER)
+    await engine.join(ticket(token, engines[0].address), address=engines[1].address)
+    assert await engine.state() == ("active", "")
+
+    async def is_ready() -> bool:
+        return any(
+            node.is_ready
+            and (node.address, node.availability) == (engines[1].address, Availability.DRAIN)
+            for node in await swarm.nodes()
+        )
+
+    assert await eventually(is_ready)
+
+
+async def test_a_second_manager_that_answers_is_enough(
+    swarm: Swarm, engine: Engine, engines: Any
+) -> None:
+    token = await swarm.token(Role.WORKER)
+    managers = (engines[2].address, engines[0].address)
+    await engine.join(ticket(token, *managers), address=engines[1].address)
+    assert (await engine.state())[0] == "active"
+
+
+async def test_a_token_that_was_rotated_is_refused_and_not_quoted(
+    swarm: Swarm, engine: Engine, engines: Any
+) -> None:
+    token = await swarm.token(Role.WORKER)
+    await swarm.rotate(Role.WORKER)
+    with pytest.raises(RefusedError, match="joining the swarm") as refused:
+        await engine.join(ticket(token, engines[0].address), address=engines[1].address)
+    assert token.rpartition("-")[2] not in f"{refused.value!r} {refused.value.__cause__!r}"
+    assert (await engine.state())[0] == "inactive"
+
+
+@pytest.mark.parametrize("token", ["SWMTKN-1-nonsense", "not a token"])
+async def test_what_is_no_token_fails_and_is_not_quoted(
+    token: str, swarm: Swarm, engine: Engine, engines: Any
+) -> None:
+    with pytest.raises(ClusterError, match="joining the swarm") as failed:
+        await engine.join(ticket(token, engines[0].address), address=engines[1].address)
+    assert token not in str(failed.value)
+    assert (await engine.state())[0] == "inactive"
+
+
+async def test_a_member_cannot_join_again_and_stays_a_member(
+    swarm: Swarm, engine: Engine, engines: Any
+) -> None:
+    joining = ticket(await swarm.token(Role.WORKER), engines[0].address)
+    await engine.join(joining, address=engines[1].address)
+    with pytest.raises(RefusedError):
+        await engine.join(joining, address=engines[1].address)
+    assert (await engine.state())[0] == "active"
+
+
+async def test_managers_that_are_away_leave_the_engine_as_it_was(
+    swarm: Swarm, engine: Engine, engines: Any
+) -> None:
+    token = await swarm.token(Role.WORKER)
+    nobody = engines[0].address.rpartition(".")[0] + ".250"
+    with pytest.raises(UnavailableError, match="no manager answers at .*open 2377/tcp"):
+        await engine.join(ticket(token, nobody), address=engines[1].address)
+    assert await engine.state() == ("inactive", "")
+
+
+async def test_a_manager_that_hangs_half_joins_an_engine_and_leaving_by_force_heals_it(
+    swarm: Swarm, engine: Engine, engines: Any
+) -> None:
+    token = await swarm.token(Role.WORKER)
+    bridge = engines[0].address.rpartition(".")[0] + ".1"
+    with socket.create_server((bridge, SWARM_PORT)):
+        with pytest.raises(UnavailableError, match="joining the swarm: Timeout was reached"):
+            await engine.join(ticket(token, bridge), address=engines[1].address)
+    state, error = await engine.state()
+    assert state in {"pending", "error"}, error
+    assert token not in error
+    await engine.leave_by_force()
+    assert (await engine.state())[0] == "inactive"
+    await engine.join(ticket(token, engines[0].address), address=engines[1].address)
+    assert (await engine.state())[0] == "active"
+
+
+async def test_leaving_when_in_no_swarm_is_success(engine: Engine) -> None:
+    await engine.leave_by_force()
+    await engine.leave_by_force()
+    assert (await engine.state())[0] == "inactive"
+
+
+async def test_a_member_leaves_by_force(swarm: Swarm, engine: Engine, engines: Any) -> None:
+    joining = ticket(await swarm.token(Role.WORKER), engines[0].address)
+    await engine.join(joining, address=engines[1].address)
+    await engine.leave_by_force()
+    assert (await engine.state())[0] == "inactive"
+
+
+async def test_an_engine_that_is_not_up_yet_is_away(ground: Any) -> None:
+    async with Engine(f"unix://{ground}/no-engine.sock") as nobody:
+        with pytest.raises(UnavailableError, match="does not answer yet"):
+            await nobody.state()
+        with pytest.raises(UnavailableError):
+            await nobody.leave_by_force()

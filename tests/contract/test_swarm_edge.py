@@ -1,0 +1,212 @@
+"""The leader's view of the swarm, against real engines."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from agent.edges.engine import Engine
+from agent.model import Ticket
+from leader.edges.swarm import SWARM_PORT, Swarm
+from leader.model import LABEL_INSTANCE, LABEL_PHASE, Node
+from runtime.errors import GoneError, RefusedError, UnavailableError
+from runtime.streams import resilient
+from wire.messages import Availability, Role
+
+Eventually = Callable[..., Awaitable[Any]]
+
+
+async def join(swarm: Swarm, machine: Any, manager: Any, role: Role = Role.WORKER) -> None:
+    ticket = Ticket(
+        await swarm.token(role), (f"{manager.address}:{SWARM_PORT}",), Availability.DRAIN
+    )
+    async with Engine(machine.url) as engine:
+        await engine.join(ticket, address=machine.address)
+
+
+async def node_of(swarm: Swarm, machine: Any, eventually: Eventually, status: str) -> Node:
+    async def found() -> Node | None:
+        for node in await swarm.nodes():
+            if node.address == machine.address and node.status == status:
+                return node
+        return None
+
+    node: Node = await eventually(found, 40)
+    return node
+
+
+async def test_founding_makes_a_swarm_of_one_ready_leader_at_its_private_address(
+    swarm: Swarm, engines: Any
+) -> None:
+    (node,) = await swarm.nodes()
+    assert node.is_leader
+    assert node.is_ready
+    assert (node.role, node.availability) == (Role.MANAGER, Availability.ACTIVE)
+    assert (node.address, node.hostname) == (engines[0].address, engines[0].name)
+    assert node.created.tzinfo is not None
+
+
+async def test_an_engine_tells_what_it_is_in_the_swarm(swarm: Swarm, engines: Any) -> None:
+    leads = await swarm.engine()
+    assert (leads.state, leads.is_manager, leads.is_leader) == ("active", True, True)
+    assert (leads.leader, leads.error) == (engines[0].name, "")
+    async with Swarm(engines[1].url) as other:
+        assert (await other.engine()).state == "inactive"
+        await join(swarm, engines[1], engines[0])
+        joined = await other.engine()
+        assert (joined.state, joined.is_manager, joined.is_leader) == ("active", False, False)
+
+
+async def test_founding_twice_is_refused_or_passing_and_changes_nothing(
+    swarm: Swarm, engines: Any
+) -> None:
+    before = await swarm.nodes()
+    with pytest.raises((RefusedError, UnavailableError)):
+        await swarm.found(address=engines[0].address)
+    assert {node.node for node in await swarm.nodes()} == {node.node for node in before}
+
+
+async def test_a_network_is_made_once(swarm: Swarm, engines: Any) -> None:
+    assert await swarm.ensure_network("proxy")
+    # The filter of the engine's list matches parts of names.
+    assert await swarm.ensure_network("pro")
+    assert not await swarm.ensure_network("proxy")
+    assert not await swarm.ensure_network("pro")
+    shown = engines[0].docker("network", "ls", "--filter", "name=proxy", "--format", "{{.Name}}")
+    assert shown.split() == ["proxy"]
+
+
+async def test_changes_come_at_once_when_opened_and_when_a_node_joins(
+    swarm: Swarm, engines: Any
+) -> None:
+    changes = swarm.changes()
+    await anext(changes)
+    following = asyncio.create_task(anext(changes))
+    await join(swarm, engines[1], engines[0])
+    async with asyncio.timeout(10):
+        await following
+    await changes.aclose()
+
+
+async def test_changes_are_followed_again_after_the_engine_was_restarted(
+    swarm: Swarm, engines: Any, eventually: Eventually
+) -> None:
+    seen = 0
+
+    async def follow() -> None:
+        nonlocal seen
+        async for _ in swarm.changes():
+            seen += 1
+
+    async def has_seen_more_than(number: int) -> bool:
+        return seen > number
+
+    following = asyncio.create_task(resilient("node events", follow, ceiling=0.2))
+    try:
+        await eventually(lambda: has_seen_more_than(0))
+        await asyncio.to_thread(engines[0].stop)
+        with pytest.raises(UnavailableError):
+            await swarm.nodes()
+        assert not following.done()
+        engines[0].start()
+        await asyncio.to_thread(engines[0].wait)
+        await node_of(swarm, engines[0], eventually, "ready")
+        # Settle: the restart makes events of its own.
+        before = -1
+
+        async def is_quiet() -> bool:
+            nonlocal before
+            was, before = before, seen
+            return was == seen
+
+        await eventually(is_quiet, every=0.5)
+        quiet = seen
+        await swarm.label((await swarm.nodes())[0].node, {"after": "restart"})
+        await eventually(lambda: has_seen_more_than(quiet))
+        assert not following.done()
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_labels_and_activation_leave_an_operators_labels(
+    swarm: Swarm, engines: Any, eventually: Eventually
+) -> None:
+    await join(swarm, engines[1], engines[0])
+    node = await node_of(swarm, engines[1], eventually, "ready")
+    assert node.availability is Availability.DRAIN
+    engines[0].docker("node", "update", "--label-add", "rack=7", node.node)
+    await swarm.label(node.node, {LABEL_INSTANCE: "i-0123456789abcdef0", LABEL_PHASE: "joining"})
+    bound = await node_of(swarm, engines[1], eventually, "ready")
+    assert bound.labels == {
+        "rack": "7",
+        LABEL_INSTANCE: "i-0123456789abcdef0",
+        LABEL_PHASE: "joining",
+    }
+    assert bound.is_joining
+    assert bound.availability is Availability.DRAIN
+    await swarm.activate(node.node)
+    active = await node_of(swarm, engines[1], eventually, "ready")
+    assert active.labels == {"rack": "7", LABEL_INSTANCE: "i-0123456789abcdef0"}
+    assert active.availability is Availability.ACTIVE
+
+
+async def test_two_updates_of_one_node_at_once_lose_none_silently(
+    swarm: Swarm, eventually: Eventually
+) -> None:
+    (node,) = await swarm.nodes()
+    results = await asyncio.gather(
+        *(swarm.label(node.node, {f"k{n}": "v"}) for n in range(5)), return_exceptions=True
+    )
+    assert all(result is None or isinstance(result, UnavailableError) for result in results)
+    (after,) = await swarm.nodes()
+    written = {f"k{n}" for n, result in enumerate(results) if result is None}
+    assert {name for name in after.labels if name.startswith("k")} == written
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_rotating_changes_the_token_of_that_role_alone(swarm: Swarm, role: Role) -> None:
+    before = {each: await swarm.token(each) for each in Role}
+    await swarm.rotate(role)
+    after = {each: await swarm.token(each) for each in Role}
+    assert {each for each in Role if before[each] != after[each]} == {role}
+    assert all(token.startswith("SWMTKN-1-") for token in after.values())
+
+
+async def test_rotating_keeps_the_swarms_settings(swarm: Swarm, engines: Any) -> None:
+    engines[0].docker("swarm", "update", "--task-history-limit", "2")
+    before = engines[0].docker("info", "--format", "{{json .Swarm.Cluster.Spec}}")
+    await swarm.rotate(Role.WORKER)
+    assert engines[0].docker("info", "--format", "{{json .Swarm.Cluster.Spec}}") == before
+
+
+async def test_a_ready_node_is_not_removed_and_a_down_one_is(
+    swarm: Swarm, engines: Any, eventually: Eventually
+) -> None:
+    await join(swarm, engines[1], engines[0])
+    node = await node_of(swarm, engines[1], eventually, "ready")
+    with pytest.raises(RefusedError, match="not down"):
+        await swarm.remove(node.node)
+    async with Engine(engines[1].url) as engine:
+        await engine.leave_by_force()
+    await node_of(swarm, engines[1], eventually, "down")
+    await swarm.remove(node.node)
+    assert len(await swarm.nodes()) == 1
+    with pytest.raises(GoneError):
+        await swarm.remove(node.node)
+
+
+async def test_an_engine_of_no_swarm_lists_nothing_and_says_so(engines: Any) -> None:
+    async with Swarm(engines[2].url) as alone:
+        with pytest.raises(UnavailableError, match="listing the swarm's nodes"):
+            await alone.nodes()
+
+
+async def test_an_engine_that_is_not_there_is_away(ground: Any) -> None:
+    async with Swarm(f"unix://{ground}/no-engine.sock") as nobody:
+        with pytest.raises(UnavailableError):
+            await nobody.engine()
+        with pytest.raises(UnavailableError):
+            async for _ in nobody.changes():
+                await nobody.nodes()
