@@ -29,7 +29,8 @@ app: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_out: Final = Console()
+# A pipe has no width of its own, and a table cut off says less than a line too long.
+_out: Final = Console() if sys.stdout.isatty() else Console(width=120)
 _STEPS: Final = (Stage.LAUNCHED, Stage.BOOTED, Stage.ENGINE)
 _JOINED: Final = len(_STEPS)
 
@@ -79,12 +80,45 @@ def status(
     if as_json:
         print(json.dumps({"cluster": lab.account.cluster, "machines": rows}, indent=2))
         return
+    _out.print(_table(rows))
+
+
+@app.command()
+def nodes() -> None:
+    """Print the cluster's nodes as JSON, as the active leader sees them."""
+    print(json.dumps(Lab.attach().nodes(), indent=2))
+
+
+@app.command()
+def show() -> None:
+    """Show the machines, what the leader says of its cluster, and how to look further."""
+    lab = Lab.attach()
+    rows = _rows(lab)
+    _out.print(_table(rows))
+    leader = next((one for one in lab.nodes() if one.get("leader")), None)
+    if leader is None:
+        _out.print("no leader answers yet; see `python -m lab console ID`")
+        return
+    machine = lab.machine(leader["instance"])
+    _out.print(f"\n{machine.run('spotswarm', 'status', check=False).stdout.rstrip()}", markup=False)
+    _out.print(
+        f"\nlook around:  python -m lab shell {leader['instance']} -- spotswarm joins\n"
+        f"in Docker:    docker -H {machine.docker_host} node ls\n"
+        "one more:     python -m lab launch\n"
+        "cut a power:  python -m lab kill ID\n"
+        "the end:      python -m lab down",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for head in ("INSTANCE", "ADDRESS", "ROLE", "LIFECYCLE", "ZONE", "EC2", "MACHINE", "NODE"):
         table.add_column(head, no_wrap=True)
     for row in rows:
         table.add_row(*(str(row[name]) for name in _COLUMNS))
-    _out.print(table)
+    return table
 
 
 _COLUMNS: Final = (

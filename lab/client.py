@@ -331,20 +331,19 @@ def _prepare(places: Places, layers: list[Path]) -> None:
 
 
 def _start_daemon(places: Places, cluster_name: str) -> None:
-    with places.log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lab.daemon", str(places.lab), cluster_name],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            cwd=cluster.REPOSITORY,
-            start_new_session=True,
-        )
-    places.pid.write_text(str(process.pid), encoding="ascii")
+    # By way of a shell that ends at once, so that it is nobody's child: whoever called `up` may
+    # go on for long, or end, and never has to know of it.
+    script = 'exec </dev/null >>"$1" 2>&1; shift; "$@" & exit 0'
+    argv = [sys.executable, "-m", sweep.DAEMON, str(places.lab), cluster_name]
+    subprocess.run(
+        ["sh", "-c", script, "sh", str(places.log), *argv],
+        check=True,
+        cwd=cluster.REPOSITORY,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 60
     while not places.account.exists():
-        ended = process.poll() is not None
-        if ended or time.monotonic() > deadline:
+        if sweep.daemon(places) is None or time.monotonic() > deadline:
             said = places.log.read_text(encoding="utf-8", errors="replace")[-2000:]
             reason = places.failure.read_text() if places.failure.exists() else said
             sweep.sweep(places)

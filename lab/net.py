@@ -37,7 +37,9 @@ def up(saved: Path) -> None:
     for name, least in _SYSCTLS.items():
         if before[name] < least:
             _sysctl(name).write_text(str(least), encoding="ascii")
-    run("ip", "link", "add", BRIDGE, "type", "bridge")
+    # Of its own accord a bridge takes the lowest address of its ports: it would change under the
+    # machines as others join, and their packets go to a gateway that is no more for a minute.
+    run("ip", "link", "add", BRIDGE, "address", BRIDGE_MAC, "type", "bridge")
     run("ip", "addr", "add", f"{GATEWAY}/{NETWORK.prefixlen}", "dev", BRIDGE)
     run("ip", "addr", "add", f"{METADATA}/32", "dev", BRIDGE)
     run("ip", "link", "set", BRIDGE, "up")

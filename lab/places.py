@@ -51,11 +51,6 @@ class Places:
         )
 
     @property
-    def pid(self) -> Path:
-        """Process id of the daemon."""
-        return self.lab / "daemon.pid"
-
-    @property
     def log(self) -> Path:
         """What the daemon said."""
         return self.lab / "daemon.log"

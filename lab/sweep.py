@@ -1,7 +1,7 @@
 """Taking the lab down, completely and after any crash.
 
-Rule: it trusts nothing but what is there. It finds processes by our cgroups and our pid file,
-everything else by our names, and ends no process that it cannot tell to be the lab's.
+Rule: it trusts nothing but what is there. It finds processes by our cgroups, the daemon by its
+command, everything else by our names, and ends no process that it cannot tell to be the lab's.
 """
 
 import contextlib
@@ -10,12 +10,16 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Final
 
 from lab import cgroups, firewall, net
 from lab.host import run
 from lab.image import BUILDING
 from lab.places import NAMESPACE_PREFIX, Places
 from lab.power import PROPAGATE
+
+DAEMON: Final = "lab.daemon"
+"""The module of the daemon, which is started with the lab directory as its first argument."""
 
 
 def sweep(places: Places) -> list[str]:
@@ -59,15 +63,19 @@ def remains(places: Places) -> list[str]:
 
 
 def daemon(places: Places) -> int | None:
-    """Process id of this lab's daemon, if it runs; the id alone could be anybody's by now."""
-    try:
-        pid = int(places.pid.read_text(encoding="ascii"))
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
-    except (OSError, ValueError):
-        return None
-    ours = b"lab.daemon" in command and str(places.lab).encode() in command
-    return pid if ours and state != "Z" else None
+    """Process id of this lab's daemon, if it runs.
+
+    By its command, module and lab directory included: a number in a file could be anybody's.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            argv = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        # A zombie has no command any more.
+        if argv[1:4] == [b"-m", DAEMON.encode(), str(places.lab).encode()]:
+            return int(process.name)
+    return None
 
 
 def mounts(places: Places) -> list[str]:

@@ -1,0 +1,80 @@
+"""Names and addresses: what clean-up finds things by."""
+
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from lab import account, cgroups, net, power, sweep
+from lab.places import GATEWAY, METADATA, NETWORK, ZONES, Places
+from lab.record import Record, Stage, read, read_all
+
+
+def test_a_machines_cable_has_a_name_the_kernel_takes() -> None:
+    namespace, link = net.names("i-0123456789abcdef0", "10.98.0.133")
+
+    assert link == "sswv-133"
+    assert len(link) <= 15
+    assert namespace == "ssw-i-0123456789abcdef0"
+
+
+def test_a_hostname_is_the_one_ec2_gives() -> None:
+    assert power.hostname("10.98.0.11") == "ip-10-98-0-11"
+
+
+@pytest.mark.parametrize(
+    ("address", "ours"),
+    [("10.98.0.4", True), ("10.98.0.254", True), ("10.98.0.1", False), ("172.31.0.4", False)],
+)
+def test_only_addresses_of_the_network_are_given_to_machines(address: str, ours: bool) -> None:
+    assert power.is_ours(address) is ours
+
+
+def test_every_zone_has_a_part_of_the_network_for_itself() -> None:
+    blocks = account.blocks()[: len(ZONES)]
+
+    assert len({str(block) for block in blocks}) == 3
+    assert all(block.subnet_of(NETWORK) for block in blocks)
+    assert IPv4Address("169.254.169.254") == METADATA
+    assert next(NETWORK.hosts()) == GATEWAY
+
+
+def test_workers_are_allowed_nothing() -> None:
+    assert account.policies("demo")["spotswarm-worker"] == []
+
+
+def test_managers_reach_the_secrets_of_their_own_cluster_alone() -> None:
+    statements = account.policies("blue")["spotswarm-manager"]
+    parameters = [one["Resource"] for one in statements if "ssm:GetParameter" in one["Action"]]
+
+    assert all("/spotswarm/blue/" in arn for arn in parameters[0])
+    assert not any("operator" in arn for arn in parameters[0])
+
+
+def test_cgroups_are_made_below_our_own_on_version_one() -> None:
+    membership = "4:memory:/jobs/7\n2:cpu,cpuacct:/\n1:name=systemd:/jobs\n0::/\n"
+
+    assert cgroups.parents(membership, unified=False) == [
+        Path("/sys/fs/cgroup/memory/jobs/7"),
+        Path("/sys/fs/cgroup/cpu,cpuacct"),
+        Path("/sys/fs/cgroup/systemd/jobs"),
+        Path("/sys/fs/cgroup/unified"),
+    ]
+
+
+def test_cgroups_are_made_at_the_root_on_version_two() -> None:
+    assert cgroups.parents("0::/user.slice/x\n", unified=True) == [Path("/sys/fs/cgroup")]
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    record = Record("i-1", "10.98.0.4", "ip-10-98-0-4", "worker", Stage.BOOTED, 77, ("/a", "/b"))
+
+    record.write(tmp_path)
+
+    assert read(tmp_path, "i-1") == record
+    assert read_all(tmp_path) == [record]
+    assert read(tmp_path, "i-2") is None
+
+
+def test_no_process_is_taken_for_a_daemon_that_does_not_run(tmp_path: Path) -> None:
+    assert sweep.daemon(Places(lab=tmp_path / "lab", cache=tmp_path / "cache")) is None
