@@ -63,7 +63,7 @@ async def ask(
                 else _proof(await credentials(), told, facts, nonce=nonce, own=own, at=at)
             ),
         )
-        # Of two keys during a change, the newest is first.
+        # Of two keys during a change either will do: the leader answers with the one we used.
         leaders = [public_key(text) for text in told.leader_keys]
         sealed = seal_request(request, sender=own, leader=leaders[0])
         answer = await send(told, request.reply, sealed, _REPLY_SECONDS)

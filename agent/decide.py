@@ -33,8 +33,10 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
         case EngineSeen():
             return _seen(view, event, policy)
         case EngineAway(reason=reason):
-            pause = Pause(policy.engine_pause, policy.engine_pause, reason)
-            return replace(view, last_problem=reason), pause
+            is_starting = view.away < policy.engine_looks
+            pause = policy.engine_pause if is_starting else policy.look_every
+            view = replace(view, last_problem=reason, away=view.away + 1)
+            return view, Pause(pause, pause, reason)
         case Granted(ticket=ticket):
             return view, Join(ticket, f"joining the swarm at {ticket.managers[0]}")
         case Denied():
@@ -57,7 +59,8 @@ def _standing(view: View) -> str:
 def _seen(view: View, event: EngineSeen, policy: Policy) -> tuple[View, Action]:
     if event.state != "pending":
         view = replace(view, pending_since=None)
-    view = replace(view, is_member=event.state == "active")
+    was_leaving = view.is_leaving
+    view = replace(view, is_member=event.state == "active", is_leaving=False, away=0)
     match event.state:
         case "active":
             member = replace(view, failures=0, last_problem="")
@@ -66,7 +69,10 @@ def _seen(view: View, event: EngineSeen, policy: Policy) -> tuple[View, Action]:
         case "inactive":
             return view, Ask(policy.role, view.clock_offset, f"asking to join as {policy.role}")
         case "error":
-            return view, LeaveByForce(f"the engine is half joined: {event.error}")
+            reason = f"the engine is half joined: {event.error}"
+            if was_leaving:
+                return _try_later(view, reason, policy)
+            return replace(view, is_leaving=True), LeaveByForce(reason)
         case "pending":
             return _pending(view, event.at, policy)
         case "locked":
@@ -82,7 +88,7 @@ def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
     since = view.pending_since or at
     if at - since >= policy.pending_at_most:
         return (
-            replace(view, pending_since=None),
+            replace(view, pending_since=None, is_leaving=True),
             LeaveByForce(f"the engine has been pending for {policy.pending_at_most}"),
         )
     return (

@@ -29,6 +29,10 @@ class View:
     failures: int = 0
     """Tries that came to nothing since the engine was last active."""
     pending_since: datetime | None = None
+    is_leaving: bool = False
+    """Leaving by force was the last thing tried; if it did not help there is no hurry."""
+    away: int = 0
+    """How often in a row the engine did not answer."""
     clock_offset: timedelta = timedelta()
     """What to add to our clock to get the leader's, once the leader said we are off."""
     last_problem: str = ""
@@ -44,3 +48,5 @@ class Policy:
     first_pause: timedelta = timedelta(seconds=1)
     longest_pause: timedelta = timedelta(seconds=30)
     engine_pause: timedelta = timedelta(milliseconds=200)
+    """While the engine starts; after `engine_looks` of them it is looked at less often."""
+    engine_looks: int = 100

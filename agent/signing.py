@@ -1,6 +1,6 @@
 """AWS signature version 4 of the one call that proves us, without an AWS SDK.
 
-The SDK would cost a third of the time to join (docs/decisions/0003). Rule: this signs
+An SDK's import would take longer than the rest of a join (docs/decisions/0003). Rule: this signs
 `wire.proof`'s request and nothing else; tests hold every byte against botocore's signer.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """

@@ -109,6 +109,7 @@ def user_data(
             "managers": managers,
             "broker": broker,
             "identity": identity,
+            "broker_port": int(table["broker"].rpartition(":")[2]),
         }
         if elastic_ip:
             leader["elastic_ip"] = elastic_ip

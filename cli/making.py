@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from wire.cluster_secrets import ClusterSecrets
 from wire.sealing import private_text, public_text
-from wire.user_data import FIRST_LINE, UserData
+from wire.user_data import FIRST_LINE, parse
 
 _CA_LIFETIME: Final = timedelta(days=3650)
 _BACKDATED: Final = timedelta(hours=1)
@@ -69,7 +69,7 @@ def make(
 def document(table: dict[str, Any]) -> str:
     """User data as text; raises MalformedMessage if an agent could not read it."""
     text = f"{FIRST_LINE}\n{tomli_w.dumps(table, multiline_strings=True)}"
-    UserData.model_validate(table)
+    parse(text)
     return text
 
 

@@ -86,23 +86,18 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
                 "ec2:DescribeInstances",
                 "ec2:DescribeAddresses",
                 "ec2:AssociateAddress",
-                "ec2:CreateTags",
             ],
             "Resource": "*",
         },
         {
             "Effect": "Allow",
-            "Action": [
-                "ssm:GetParameter",
-                "ssm:GetParameters",
-                "ssm:GetParametersByPath",
-                "ssm:PutParameter",
-            ],
-            "Resource": [
-                f"{parameters}/leader",
-                f"{parameters}/leader/*",
-                f"{parameters}/founder",
-            ],
+            "Action": ["ssm:GetParametersByPath"],
+            "Resource": [f"{parameters}/leader", f"{parameters}/leader/*"],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["ssm:GetParameter", "ssm:PutParameter"],
+            "Resource": [f"{parameters}/founder"],
         },
     ]
     return {MANAGER: manager, WORKER: [], VISITOR: []}

@@ -29,6 +29,10 @@ _SYSCTLS: Final = {
 _PROC: Final = Path("/proc/sys")
 
 
+_BRIDGE_MAC = "02:53:50:4f:54:01"
+"""Locally administered, ours."""
+
+
 def up(saved: Path) -> None:
     """Make the bridge with the gateway and metadata addresses; remember the sysctls in `saved`."""
     before = {name: int(_sysctl(name).read_text(encoding="ascii")) for name in _SYSCTLS}
@@ -39,7 +43,7 @@ def up(saved: Path) -> None:
             _sysctl(name).write_text(str(least), encoding="ascii")
     # Of its own accord a bridge takes the lowest address of its ports: it would change under the
     # machines as others join, and their packets go to a gateway that is no more for a minute.
-    run("ip", "link", "add", BRIDGE, "address", BRIDGE_MAC, "type", "bridge")
+    run("ip", "link", "add", BRIDGE, "address", _BRIDGE_MAC, "type", "bridge")
     run("ip", "addr", "add", f"{GATEWAY}/{NETWORK.prefixlen}", "dev", BRIDGE)
     run("ip", "addr", "add", f"{METADATA}/32", "dev", BRIDGE)
     run("ip", "link", "set", BRIDGE, "up")

@@ -31,13 +31,15 @@ from runtime.errors import ClusterError, UnavailableError
 from runtime.streams import resilient, together
 from wire import keys
 from wire.messages import Heartbeat, JoinRequest, MalformedMessage
-from wire.sealing import open_request, public_text
+from wire.sealing import Opened, open_request, public_text
 
 log = structlog.get_logger("leader")
 
 _INBOX_EVENTS: Final = 1000
 _CHECKED_AT_ONCE: Final = 16
-_TICK_SECONDS: Final = 5.0
+_TICK_SECONDS: Final = 1.0
+_TAKEN_WITHIN_SECONDS: Final = 10.0
+"""The broker answers an empty pop every two seconds; without that it hangs."""
 _RELIST_SECONDS: Final = 10.0
 
 
@@ -88,13 +90,16 @@ class Active:
         self.view = first_view()
         self.record = Record()
         self.broker_starts = 0
+        self._seen_at = clock.now()
+        self._taken_at = 0.0
 
     @property
     def is_healthy(self) -> bool:
         """Whether requests are taken and the swarm is being seen."""
         seen = self.view.nodes_at
         fresh = seen is not None and clock.now() - seen < self._settings.policy.nodes_stale_after
-        return fresh and self._performer.broker is not None
+        takes = clock.monotonic() - self._taken_at < _TAKEN_WITHIN_SECONDS
+        return fresh and takes and self._performer.broker is not None
 
     async def run(self) -> None:
         """Lead until deposed.
@@ -177,11 +182,11 @@ class Active:
     async def _list(self) -> None:
         """List after every hint, and without one now and then: lists are truth."""
         while True:
-            nodes = await self._swarm.nodes()
+            nodes = await self._see_nodes()
             await self._inbox.put(NodesListed(self._id("nodes"), clock.now(), nodes))
             self._count(nodes)
             if not any(node.is_leader and node.node == self._own_node for node in nodes):
-                raise Deposed
+                raise Deposed("Raft chose another leader")
             try:
                 async with asyncio.timeout(_RELIST_SECONDS):
                     await self._dirty.wait()
@@ -189,6 +194,17 @@ class Active:
                 continue
             finally:
                 self._dirty.clear()
+
+    async def _see_nodes(self) -> tuple[Node, ...]:
+        """The swarm's nodes; a leader blind for too long may have a successor already."""
+        try:
+            nodes = await self._swarm.nodes()
+        except UnavailableError as exc:
+            if clock.now() - self._seen_at > self._settings.policy.nodes_stale_after:
+                raise Deposed(f"the swarm cannot be seen any more: {exc}") from exc
+            raise
+        self._seen_at = clock.now()
+        return nodes
 
     def _count(self, nodes: tuple[Node, ...]) -> None:
         self._metrics.nodes.clear()
@@ -232,39 +248,41 @@ class Active:
     async def _take(self, broker: Broker, workers: asyncio.TaskGroup) -> None:
         while True:
             data = await broker.next_request()
+            self._taken_at = clock.monotonic()
             if data is None:
                 continue
             started = clock.monotonic()
             try:
-                message, key = open_request(data, leaders=self._performer.leader_keys)
+                opened = open_request(data, leaders=self._performer.leader_keys)
             except MalformedMessage as exc:
                 self._drop(str(exc))
                 continue
+            message = opened.message
             if not isinstance(message, JoinRequest):
                 self._drop(f"nothing is done on a {message.kind}")
                 continue
             await self._checks.acquire()
             workers.create_task(
-                self._check(message, key, started), name=f"check request {message.nonce}"
+                self._check(message, opened, started), name=f"check request {message.nonce}"
             )
 
-    async def _check(self, request: JoinRequest, key: PublicKey, started: float) -> None:
+    async def _check(self, request: JoinRequest, opened: Opened, started: float) -> None:
         try:
             found: Identity | Denied | None = self._intake.screen(request, clock.now())
             if found is None:
-                found = await self._prover.prove(request, key)
+                found = await self._prover.prove(request, opened.sender)
         finally:
             self._checks.release()
-        at, text = clock.now(), public_text(key)
+        at, text = clock.now(), public_text(opened.sender)
         event: Event
         if isinstance(found, Denied):
-            asker = Asker(request.nonce, request.reply, text, request.role)
+            asker = Asker(request.nonce, request.reply, text, request.role, opened.by)
             event = JoinUnproven(self._id("join"), at, asker, found)
         else:
-            ask = Ask(request.nonce, request.reply, text, request.role, found)
+            ask = Ask(request.nonce, request.reply, text, request.role, opened.by, found)
             event = JoinAsked(self._id("join"), at, ask)
         await self._inbox.put(event)
-        self._metrics.answer_seconds.observe(clock.monotonic() - started)
+        self._metrics.check_seconds.observe(clock.monotonic() - started)
 
     def _drop(self, reason: str) -> None:
         """There is nobody to answer; a flood of these must not flood the journal."""

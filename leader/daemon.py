@@ -165,8 +165,8 @@ class Daemon:
                     keep_the_address=self._keep_address(aws),
                     prepare_the_swarm=self._prepare(swarm, right),
                 )
-            except Deposed:
-                log.info("deposed", reason="Raft chose another leader")
+            except Deposed as exc:
+                log.info("deposed", reason=str(exc))
 
     def _redis(self, found: ClusterSecrets) -> ProcessRedis | ContainerRedis:
         kind = ProcessRedis if self._settings.part.broker == "process" else ContainerRedis

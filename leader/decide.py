@@ -84,7 +84,9 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
 def _asked(view: View, event: JoinAsked, policy: Policy) -> tuple[View, GrantJoin | DenyJoin]:
     ask = event.ask
     instance = ask.identity.instance
-    asker = Asker(ask.nonce, ask.reply, ask.key, ask.role, instance.instance)
+    asker = Asker(
+        ask.nonce, ask.reply, ask.key, ask.role, ask.opened_by, instance=instance.instance
+    )
     denied = admit(ask, view, policy, event.at)
     if denied is not None:
         return view, DenyJoin(asker=asker, denied=denied, cause=event.id)

@@ -44,9 +44,9 @@ class Metrics:
             buckets=(0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5),
             registry=self.registry,
         )
-        self.answer_seconds = Histogram(
-            "spotswarm_answer_seconds",
-            "From taking a request to its answer at the broker",
+        self.check_seconds = Histogram(
+            "spotswarm_check_seconds",
+            "From taking a request to knowing who asks",
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self.registry,
         )

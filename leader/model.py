@@ -90,6 +90,7 @@ class Ask:
     reply: str
     key: str
     role: Role
+    opened_by: int
     identity: Identity
 
 
@@ -101,6 +102,8 @@ class Asker:
     reply: str
     key: str
     role: Role
+    opened_by: int = 0
+    """Which of the leader's keys opened the request, and must box the answer."""
     instance: InstanceId | None = None
 
 

@@ -26,6 +26,7 @@ from leader.edges.broker import Broker
 from leader.edges.instances import Instances
 from leader.edges.swarm import SWARM_PORT, Swarm
 from leader.events import Done, Event, Failed, InstancesListed
+from leader.model import Asker
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, UnavailableError
 from wire import messages
@@ -39,7 +40,7 @@ class Performer:
 
     cluster: str
     leader_keys: tuple[PrivateKey, ...]
-    """The key replies are boxed with, then the one before it, if any."""
+    """The leader's key, then the one before it, if any."""
     swarm: Swarm
     instances: Instances | None
     broker: Broker | None = None
@@ -93,7 +94,7 @@ class Performer:
             managers=tuple(f"{address}:{SWARM_PORT}" for address in action.managers),
             availability=Availability.DRAIN,
         )
-        await self._answer(asker.reply, asker.key, grant)
+        await self._answer(asker, grant)
 
     async def _deny(self, action: DenyJoin) -> None:
         asker, denied = action.asker, action.denied
@@ -104,13 +105,15 @@ class Performer:
             leader_time=clock.now(),
             retry_after_seconds=denied.retry_after_seconds,
         )
-        await self._answer(asker.reply, asker.key, denial)
+        await self._answer(asker, denial)
 
-    async def _answer(self, reply: str, key: str, message: messages.AnyMessage) -> None:
+    async def _answer(self, asker: Asker, message: messages.AnyMessage) -> None:
         if self.broker is None:
             raise UnavailableError("answering: the broker is being restarted")
-        sealed = seal_reply(message, leader=self.leader_keys[0], asker=public_key(key))
-        await self.broker.answer(reply, sealed)
+        # The asker may know only the key before; the one that opened its request he knows.
+        own = self.leader_keys[asker.opened_by]
+        sealed = seal_reply(message, leader=own, asker=public_key(asker.key))
+        await self.broker.answer(asker.reply, sealed)
 
     async def _list(self, event_id: str) -> tuple[Event, ...]:
         if self.instances is None:

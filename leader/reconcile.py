@@ -137,7 +137,7 @@ def _listing(
 
 
 def _rotation(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[RotateToken]:
-    """At most one rotation; a token somebody is on the way with is left until he arrives."""
+    """At most one rotation; who is on the way with a token that goes by age asks again."""
     tokens = view.tokens
     waiting = {granted.role for granted in view.outstanding.values()}
     if tokens.is_manager_used and Role.MANAGER not in waiting:

@@ -8,7 +8,7 @@ agent a token of *his* swarm.
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from nacl.exceptions import CryptoError
 from nacl.public import Box, PrivateKey, PublicKey
@@ -29,10 +29,16 @@ def seal_request(message: AnyMessage, *, sender: PrivateKey, leader: PublicKey) 
     return _VERSION + bytes(sender.public_key) + bytes(_encrypt(sender, leader, message))
 
 
-def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> tuple[AnyMessage, PublicKey]:
-    """Open a request with whichever of the leader's keys fits, old or new.
+class Opened(NamedTuple):
+    """An opened request: what it says, whom to answer, and with which of the leader's keys."""
 
-    Returns: the message and the public key to answer to.
+    message: AnyMessage
+    sender: PublicKey
+    by: int
+
+
+def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> Opened:
+    """Open a request with whichever of the leader's keys fits, new or old.
 
     Raises:
         Unopenable: no key fits, or the data was altered.
@@ -42,7 +48,8 @@ def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> tuple[AnyMess
     if len(data) > MAX_SEALED_BYTES or len(data) <= head or data[:1] != _VERSION:
         raise Unopenable("not a sealed request of this version")
     sender = PublicKey(data[len(_VERSION) : head])
-    return _decrypt([(key, sender) for key in leaders], data[head:]), sender
+    message, by = _decrypt([(key, sender) for key in leaders], data[head:])
+    return Opened(message, sender, by)
 
 
 def seal_reply(message: AnyMessage, *, leader: PrivateKey, asker: PublicKey) -> bytes:
@@ -54,7 +61,7 @@ def open_reply(data: bytes, *, asker: PrivateKey, leaders: Sequence[PublicKey]) 
     """Open a reply made by one of the leader's keys; raises as `open_request` does."""
     if len(data) > MAX_SEALED_BYTES or data[:1] != _VERSION:
         raise Unopenable("not a sealed reply of this version")
-    return _decrypt([(asker, key) for key in leaders], data[1:])
+    return _decrypt([(asker, key) for key in leaders], data[1:])[0]
 
 
 def public_text(key: PublicKey) -> str:
@@ -91,12 +98,12 @@ def _encrypt(sender: PrivateKey, receiver: PublicKey, message: AnyMessage) -> by
     return bytes(Box(sender, receiver).encrypt(dump(message)))
 
 
-def _decrypt(pairs: Sequence[tuple[PrivateKey, PublicKey]], box: bytes) -> AnyMessage:
-    for own, other in pairs:
+def _decrypt(pairs: Sequence[tuple[PrivateKey, PublicKey]], box: bytes) -> tuple[AnyMessage, int]:
+    for number, (own, other) in enumerate(pairs):
         try:
             plain = Box(own, other).decrypt(box)
         # libsodium refuses a degenerate public key with a RuntimeError.
         except (CryptoError, RuntimeError, ValueError):
             continue
-        return parse(plain)
+        return parse(plain), number
     raise Unopenable("no key opens this box")

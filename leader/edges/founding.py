@@ -86,7 +86,10 @@ class FileFoundingRight:
         return found if found.instance else Founder(instance=instance)
 
     async def founded(self, instance: str) -> None:  # noqa: D102
-        self._path.write_text(f"{_FOUNDED}{instance}\n")
+        try:
+            self._path.write_text(f"{_FOUNDED}{instance}\n")
+        except OSError as exc:
+            raise RefusedError(f"{self._path} cannot be written: {exc.strerror}") from exc
 
 
 def _founder(text: str) -> Founder:

@@ -5,6 +5,7 @@ from typing import Final
 
 from runtime.errors import UnavailableError
 
+_AGAIN_SECONDS: Final = 0.05
 GOSSIP_PORT: Final = 7946
 """Container network discovery, TCP and UDP, between all nodes.
 https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-between-the-hosts
@@ -12,17 +13,25 @@ https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-be
 
 
 async def reach(address: str, *, seconds: float = 3.0) -> None:
-    """Connect to the node's gossip port and hang up.
+    """Connect to the node's gossip port and hang up; a new node may need a moment to listen.
 
     Raises:
         UnavailableError: it does not answer; the message names the port to open.
     """
     try:
         async with asyncio.timeout(seconds):
-            _, writer = await asyncio.open_connection(address, GOSSIP_PORT)
-    except (OSError, TimeoutError) as exc:
+            writer = await _knock(address)
+    except TimeoutError as exc:
         raise UnavailableError(
             f"{address}:{GOSSIP_PORT} does not answer: open 7946/tcp+udp and 4789/udp"
             " between all nodes"
         ) from exc
     writer.close()
+
+
+async def _knock(address: str) -> asyncio.StreamWriter:
+    while True:
+        try:
+            return (await asyncio.open_connection(address, GOSSIP_PORT))[1]
+        except OSError:
+            await asyncio.sleep(_AGAIN_SECONDS)

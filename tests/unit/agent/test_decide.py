@@ -62,6 +62,14 @@ def test_a_half_joined_engine_leaves_by_force_and_asks_again():
     assert isinstance(action, Ask)
 
 
+def test_an_engine_that_leaving_does_not_help_is_not_hurried():
+    seen, action = story(EngineSeen(NOW, "error"), EngineSeen(NOW, "error"))
+    assert isinstance(action, Pause)
+
+    _, action = story(Paused(NOW), EngineSeen(NOW, "error"), view=seen)
+    assert isinstance(action, LeaveByForce)
+
+
 def test_a_pending_engine_is_given_time_then_leaves_by_force():
     seen, action = story(EngineSeen(NOW, "pending"))
     assert isinstance(action, Pause)
@@ -82,6 +90,10 @@ def test_a_locked_swarm_waits_for_a_person():
 def test_an_engine_that_starts_is_looked_at_often():
     _, action = story(EngineAway(NOW, "the engine does not answer yet"))
 
+    seen, later = story(*[EngineAway(NOW, "away")] * (POLICY.engine_looks + 1))
+    assert isinstance(later, Pause)
+    assert later.least == POLICY.look_every
+    assert story(EngineSeen(NOW, "inactive"), view=seen)[0].away == 0
     assert action == Pause(
         POLICY.engine_pause, POLICY.engine_pause, "the engine does not answer yet"
     )

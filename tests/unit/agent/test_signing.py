@@ -14,7 +14,7 @@ from wire import proof
 from wire.messages import JoinRequest, Role
 
 printable = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=", min_size=1)
-moments = st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))
 
 
 def botocores(credentials, *, region, url, headers, monkeypatch, at):

@@ -53,6 +53,7 @@ def ask(who=None, role=Role.WORKER, mode="aws", nonce="a" * 32):
         reply="b" * 32,
         key="key",
         role=role,
+        opened_by=0,
         identity=Identity(mode, who or instance()),
     )
 

@@ -25,16 +25,18 @@ MESSAGE = parse(
 def test_a_request_opens_with_the_leaders_key_and_names_its_sender():
     sealed = seal_request(MESSAGE, sender=AGENT, leader=LEADER.public_key)
 
-    message, sender = open_request(sealed, leaders=[LEADER])
+    opened = open_request(sealed, leaders=[LEADER])
 
-    assert message == MESSAGE
-    assert sender == AGENT.public_key
+    assert opened == (MESSAGE, AGENT.public_key, 0)
 
 
 def test_a_request_to_the_old_key_opens_while_keys_are_changed():
     sealed = seal_request(MESSAGE, sender=AGENT, leader=OLD_LEADER.public_key)
 
-    assert open_request(sealed, leaders=[LEADER, OLD_LEADER])[0] == MESSAGE
+    opened = open_request(sealed, leaders=[LEADER, OLD_LEADER])
+
+    assert opened.message == MESSAGE
+    assert opened.by == 1, "its asker knows this key, so it must box the answer"
 
 
 def test_a_reply_opens_with_the_askers_key_alone():
