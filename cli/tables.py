@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 
 def nodes(rows: Sequence[Row]) -> RenderableType:
     """One line a node; `*` marks the Raft leader."""
-    table = _table("HOSTNAME", "ROLE", "STATUS", "AVAILABILITY", "INSTANCE", "LIFECYCLE", "ZONE")
+    table = _table("HOSTNAME", "ROLE", "STATUS", "AVAIL", "INSTANCE", "LIFECYCLE", "ZONE")
     for row in rows:
         table.add_row(
             f"{row['hostname']}{' *' if row['leader'] else ''}",

@@ -1,0 +1,155 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from nacl.public import PrivateKey
+from pydantic import SecretStr
+
+from agent.asking import ask
+from agent.events import AskFailed, Denied, Granted
+from agent.signing import Credentials
+from cli.making import document, make
+from runtime.errors import RefusedError, UnavailableError
+from wire import user_data
+from wire.instance import InstanceFacts
+from wire.messages import Availability, AwsProof, Denial, DenialCode, Grant, PasswordClaim, Role
+from wire.sealing import open_request, private_key, public_text, seal_reply
+
+MADE = make(
+    cluster="demo",
+    names=[],
+    addresses=["10.99.0.10"],
+    port=6380,
+    days=10,
+    at=datetime(2026, 11, 23, tzinfo=UTC),
+)
+LEADER = private_key(MADE.secrets.leader_key.get_secret_value())
+STRANGER = PrivateKey.generate()
+FACTS = InstanceFacts(
+    instance="i-1", region="eu-central-1", zone="a", type="t3", lifecycle="spot", address="10.0.0.1"
+)
+FAR = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+def told(**changed):
+    return user_data.parse(document(MADE.agent | changed))
+
+
+async def credentials():
+    return Credentials("ASIAEXAMPLEEXAMPLE00", SecretStr("s"), SecretStr("t"), FAR)
+
+
+def grant(request, **changed):
+    fields = {
+        "cluster": request.cluster,
+        "nonce": request.nonce,
+        "instance": "i-1",
+        "role": request.role,
+        "expires": FAR,
+        "token": SecretStr("the-join-token"),
+        "managers": ("10.0.0.9:2377",),
+        "availability": Availability.DRAIN,
+    }
+    return Grant(**(fields | changed))
+
+
+def leader(answer, *, key=LEADER, opens=LEADER):
+    """A broker with a leader behind it that answers `answer(request)`, boxed by `key`."""
+    seen = []
+
+    async def send(_told, reply, sealed, _within):
+        opened = open_request(sealed, leaders=[opens])
+        assert opened.message.reply == reply
+        seen.append(opened.message)
+        return seal_reply(answer(opened.message), leader=key, asker=opened.sender)
+
+    send.seen = seen
+    return send
+
+
+async def asked(send, *, role=Role.WORKER, offset=timedelta(), data=None):
+    return await ask(
+        data or told(), FACTS, role=role, offset=offset, credentials=credentials, send=send
+    )
+
+
+async def test_a_grant_for_us_is_a_ticket():
+    event = await asked(leader(grant))
+
+    assert isinstance(event, Granted)
+    assert event.ticket.token == "the-join-token"
+    assert event.ticket.managers == ("10.0.0.9:2377",)
+    assert "the-join-token" not in repr(event)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"nonce": "f" * 32},
+        {"cluster": "prod"},
+        {"instance": "i-2"},
+        {"role": Role.MANAGER},
+        {"expires": datetime(2020, 1, 1, tzinfo=UTC)},
+    ],
+)
+async def test_a_grant_for_anything_else_is_no_answer(changed):
+    assert isinstance(await asked(leader(lambda request: grant(request, **changed))), AskFailed)
+
+
+async def test_a_grant_by_anybody_but_our_leader_is_no_answer():
+    event = await asked(leader(grant, key=STRANGER))
+
+    assert isinstance(event, AskFailed)
+    assert "not from our leader" in event.reason
+
+
+async def test_a_denial_tells_its_code_and_the_leaders_clock():
+    def deny(request):
+        return Denial(
+            cluster=request.cluster,
+            nonce=request.nonce,
+            code=DenialCode.STALE,
+            leader_time=datetime.now(UTC) + timedelta(minutes=10),
+            retry_after_seconds=1,
+        )
+
+    event = await asked(leader(deny))
+
+    assert isinstance(event, Denied)
+    assert event.code is DenialCode.STALE
+    assert timedelta(minutes=9, seconds=58) < event.leader_offset < timedelta(minutes=10, seconds=2)
+
+
+async def test_a_request_is_signed_by_the_clock_it_is_told():
+    send = leader(grant)
+    await asked(send, offset=timedelta(minutes=10), role=Role.MANAGER)
+
+    (request,) = send.seen
+    assert request.role is Role.MANAGER
+    assert request.issued - datetime.now(UTC) > timedelta(minutes=9)
+    assert isinstance(request.identity, AwsProof)
+
+
+async def test_outside_aws_a_machine_says_its_name_and_address():
+    send = leader(grant)
+    await asked(send, data=told(identity="password"))
+
+    assert send.seen[0].identity == PasswordClaim(name="i-1", address="10.0.0.1")
+
+
+async def test_while_keys_are_changed_either_of_the_leaders_keys_is_believed():
+    both = [MADE.agent["leader_keys"][0], public_text(STRANGER.public_key)]
+
+    assert isinstance(await asked(leader(grant), data=told(leader_keys=both)), Granted)
+    swapped = leader(grant, key=STRANGER, opens=STRANGER)
+    assert isinstance(await asked(swapped, data=told(leader_keys=both[::-1])), Granted)
+
+
+@pytest.mark.parametrize("error", [UnavailableError("no broker"), RefusedError("wrong CA")])
+async def test_a_broker_that_is_away_or_refuses_is_an_event_too(error):
+    async def send(*_):
+        raise error
+
+    event = await asked(send)
+
+    assert isinstance(event, AskFailed)
+    assert event.reason == str(error)
