@@ -115,7 +115,7 @@ spotswarm() {
     done
     install -d -m 0755 /etc/spotswarm
     for unit in "$here"/units/*; do
-        install -m 0644 "$unit" /etc/systemd/system/
+        install -D -m 0644 -t /usr/local/lib/systemd/system "$unit"
     done
     if booted; then systemctl daemon-reload; fi
     systemctl enable spotswarm-agent.service spotswarm-leader.path

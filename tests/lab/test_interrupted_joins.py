@@ -44,10 +44,12 @@ def test_a_broker_killed_with_a_request_in_it_is_restarted_and_asked_again(scena
     redis = leader.run("pidof", "redis-server").stdout.strip()
 
     leader.run("kill", "-STOP", daemon)
-    scenario.start_agent(worker)
-    scenario.says(worker, "asking to join")
-    leader.run("kill", "-9", redis)
-    leader.run("kill", "-CONT", daemon)
+    try:
+        scenario.start_agent(worker)
+        scenario.says(worker, "asking to join")
+        leader.run("kill", "-9", redis)
+    finally:
+        leader.run("kill", "-CONT", daemon)
 
     scenario.serves(worker)
     assert leader.run("pidof", "redis-server").stdout.strip() != redis
