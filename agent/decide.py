@@ -99,7 +99,7 @@ def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
 
 def _denied(view: View, event: Denied, policy: Policy) -> tuple[View, Action]:
     reason = f"the leader denies: {event.code}"
-    if event.code is DenialCode.STALE and abs(event.leader_offset) > _SAME_CLOCK:
+    if event.code == DenialCode.STALE and abs(event.leader_offset) > _SAME_CLOCK:
         off = round(event.leader_offset.total_seconds())
         if abs(view.clock_offset - event.leader_offset) > _SAME_CLOCK:
             # Signing by the leader's clock lets us in; the clock itself is for others to mend.

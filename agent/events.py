@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.model import EngineState, Ticket
-from wire.messages import DenialCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Denied:
     """The leader denied; `leader_offset` is its time less ours."""
 
     at: datetime
-    code: DenialCode
+    code: str
     retry_after: timedelta
     leader_offset: timedelta
 

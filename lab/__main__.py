@@ -31,6 +31,7 @@ app: Final = typer.Typer(
 )
 # A pipe has no width of its own, and a table cut off says less than a line too long.
 _out: Final = Console() if sys.stdout.isatty() else Console(width=120)
+_LAB: Final = ".venv/bin/python -m lab"
 _STEPS: Final = (Stage.LAUNCHED, Stage.BOOTED, Stage.ENGINE)
 _JOINED: Final = len(_STEPS)
 
@@ -91,22 +92,24 @@ def nodes() -> None:
 
 @app.command()
 def show() -> None:
-    """Show the machines, what the leader says of its cluster, and how to look further."""
+    """Show the cluster by our own command, and how to look further."""
     lab = Lab.attach()
-    rows = _rows(lab)
-    _out.print(_table(rows))
     leader = next((one for one in lab.nodes() if one.get("leader")), None)
     if leader is None:
         _out.print("no leader answers yet; see `python -m lab console ID`")
         return
     machine = lab.machine(leader["instance"])
-    _out.print(f"\n{machine.run('spotswarm', 'status', check=False).stdout.rstrip()}", markup=False)
+    for words in ("nodes", "status"):
+        said = machine.run("spotswarm", words, check=False).stdout.rstrip()
+        _out.print(f"\n{said}", markup=False, highlight=False)
     _out.print(
-        f"\nlook around:  python -m lab shell {leader['instance']} -- spotswarm joins\n"
-        f"in Docker:    docker -H {machine.docker_host} node ls\n"
-        "one more:     python -m lab launch\n"
-        "cut a power:  python -m lab kill ID\n"
-        "the end:      python -m lab down",
+        "\nwhat to try next\n"
+        f"  who asked:    {_LAB} shell {leader['instance']} -- spotswarm joins\n"
+        f"  and why:      {_LAB} shell {leader['instance']} -- spotswarm explain ID\n"
+        f"  in Docker:    docker -H {machine.docker_host} node ls\n"
+        f"  one more:     {_LAB} launch; {_LAB} status\n"
+        f"  cut a power:  {_LAB} kill ID\n"
+        "  the end:      make demo-down",
         markup=False,
         highlight=False,
     )

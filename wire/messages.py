@@ -148,7 +148,8 @@ class Denial(_Message):
     kind: Literal["denial"] = "denial"
     cluster: Cluster
     nonce: Token128
-    code: DenialCode
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z-]{1,40}$")]
+    """A `DenialCode`, or one of a later leader, which an older agent waits out as any other."""
     leader_time: AwareDatetime
     retry_after_seconds: int = Field(ge=0, le=3600)
 

@@ -115,7 +115,7 @@ async def test_a_denial_tells_its_code_and_the_leaders_clock():
     event = await asked(leader(deny))
 
     assert isinstance(event, Denied)
-    assert event.code is DenialCode.STALE
+    assert event.code == DenialCode.STALE
     assert timedelta(minutes=9, seconds=58) < event.leader_offset < timedelta(minutes=10, seconds=2)
 
 

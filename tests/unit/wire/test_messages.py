@@ -41,6 +41,12 @@ def test_fields_of_a_later_build_are_ignored():
     assert parse(later) == parse(example("heartbeat"))
 
 
+def test_a_denial_code_of_a_later_leader_is_a_denial_all_the_same():
+    later = parse(example("denial").replace(b"spot-manager", b"full-moon"))
+
+    assert later.code == "full-moon"
+
+
 @pytest.mark.parametrize(
     "data",
     [
