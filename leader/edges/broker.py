@@ -118,6 +118,8 @@ def _translated(attempt: str) -> Iterator[None]:
         raise RefusedError(f"{attempt}: the broker refuses us; another Redis on the port?") from exc
     except ResponseError as exc:
         # Out of memory: the next pop trims, the asker asks again.
-        raise UnavailableError(f"{attempt}: {str(exc)[:80]}") from exc
+        # A pipeline's error begins with its command, and so with the name of a reply list.
+        cause = str(exc).rpartition("caused error: ")[2]
+        raise UnavailableError(f"{attempt}: {cause[:80]}") from exc
     except (RedisError, OSError, TimeoutError) as exc:
         raise UnavailableError(f"{attempt}: the broker does not answer") from exc
