@@ -341,9 +341,14 @@ def _start_daemon(places: Places, cluster_name: str) -> None:
         cwd=cluster.REPOSITORY,
         start_new_session=True,
     )
+    was_seen = False
     deadline = time.monotonic() + 60
     while not places.account.exists():
-        if sweep.daemon(places) is None or time.monotonic() > deadline:
+        # Between the shell's fork and its exec it does not look like a daemon yet.
+        is_there = sweep.daemon(places) is not None
+        was_seen = was_seen or is_there
+        ended = places.failure.exists() or (was_seen and not is_there)
+        if ended or time.monotonic() > deadline:
             said = places.log.read_text(encoding="utf-8", errors="replace")[-2000:]
             reason = places.failure.read_text() if places.failure.exists() else said
             sweep.sweep(places)

@@ -19,6 +19,8 @@ _MASKED: Final = (
     "fstrim.timer",
     "getty@.service",
     "systemd-pstore.service",
+    # Machines share the host's kernel: most of these settings would be made for the host.
+    "systemd-sysctl.service",
 )
 _WRITABLE_CGROUPS: Final = """\
 [Unit]

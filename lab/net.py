@@ -35,12 +35,14 @@ _BRIDGE_MAC = "02:53:50:4f:54:01"
 
 def up(saved: Path) -> None:
     """Make the bridge with the gateway and metadata addresses; remember the sysctls in `saved`."""
-    before = {name: int(_sysctl(name).read_text(encoding="ascii")) for name in _SYSCTLS}
+    # Some are the host's alone: a lab in a container goes without them.
+    known = [name for name in _SYSCTLS if _sysctl(name).exists()]
+    before = {name: int(_sysctl(name).read_text(encoding="ascii")) for name in known}
     if not saved.exists():
         saved.write_text(json.dumps(before), encoding="ascii")
-    for name, least in _SYSCTLS.items():
-        if before[name] < least:
-            _sysctl(name).write_text(str(least), encoding="ascii")
+    for name, value in before.items():
+        if value < _SYSCTLS[name]:
+            _sysctl(name).write_text(str(_SYSCTLS[name]), encoding="ascii")
     # Of its own accord a bridge takes the lowest address of its ports: it would change under the
     # machines as others join, and their packets go to a gateway that is no more for a minute.
     run("ip", "link", "add", BRIDGE, "address", _BRIDGE_MAC, "type", "bridge")
