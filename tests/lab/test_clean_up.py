@@ -20,7 +20,14 @@ from lab.places import CHAIN_PREFIX, Places
 from lab.record import Stage, read_all
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SYSCTLS = ("net/ipv4/ip_forward", "fs/inotify/max_user_instances")
+SYSCTLS = (
+    "net/ipv4/ip_forward",
+    "fs/inotify/max_user_instances",
+    "kernel/dmesg_restrict",
+    "kernel/kptr_restrict",
+    "kernel/pid_max",
+    "vm/max_map_count",
+)
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ def test_an_agent_killed_in_the_middle_of_a_join_joins_on_restart(scenario):
 
 def test_an_engine_left_in_swarm_error_recovers(scenario):
     worker = scenario.launch_idle()
+    # As after the agent's first start: this engine's state is this instance's.
+    worker.run("mkdir", "-p", "/var/lib/spotswarm")
+    worker.write("/var/lib/spotswarm/instance", worker.instance)
     token = scenario.leader().docker("swarm", "join-token", "-q", "worker").strip()
     join = ("docker", "swarm", "join", "--token", token, "10.98.0.250:2377")
     worker.run(*join, check=False, timeout=60)
