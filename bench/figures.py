@@ -29,6 +29,7 @@ class Round:
     serving: list[float] = field(default_factory=list)
     stages: list[dict[str, float]] = field(default_factory=list)
     retries: int = 0
+    coarsest: float = 0.0
 
     def json(self) -> dict[str, Any]:
         """For the last line."""
@@ -40,6 +41,7 @@ class Round:
             "serving": _rounded(self.serving),
             "stages": [{name: round(at, _KEPT) for name, at in one.items()} for one in self.stages],
             "retries": self.retries,
+            "coarsest": round(self.coarsest, _KEPT),
         }
 
 

@@ -109,9 +109,10 @@ async def _round(way: Way, machines: list[Machine], number: int, watch: Watch) -
         machines=len(machines),
         number=number,
         ready=[at - began for at in seen.ready.values()],
-        serving=[at - began for at in seen.active.values()],
+        serving=[at - began for at in seen.active.values()] if way.until_active else [],
         stages=reached,
         retries=retries,
+        coarsest=seen.coarsest,
     )
 
 

@@ -43,7 +43,7 @@ class Agent:
     """Ours: the machine joins by itself once its agent starts."""
 
     name = "spotswarm"
-    what = "systemctl start spotswarm-agent"
+    what = "spotswarm-agent"
     until_active = True
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:  # noqa: ARG002
@@ -72,7 +72,7 @@ class Ansible:
     """One playbook run from the host over ssh, facts off, eight forks, else the defaults."""
 
     name = "ansible"
-    what = "ansible-playbook, docker_swarm"
+    what = "ansible-playbook"
     until_active = False
 
     def __init__(self, ground: Ground) -> None:
