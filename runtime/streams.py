@@ -5,7 +5,7 @@ act; anything else is a bug and ends the process.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 import structlog
 
@@ -16,6 +16,7 @@ from runtime.errors import UnavailableError
 log = structlog.get_logger("streams")
 
 _HEALTHY_SECONDS = 10.0
+_CANCEL_AGAIN_SECONDS = 0.5
 
 
 async def resilient(
@@ -52,8 +53,19 @@ async def together(**named: Coroutine[object, object, object]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel(tasks)
     for task in done:
         task.result()
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:
+    """Cancel until all have ended.
+
+    Once is not enough: a client library whose own time-out fires at the same moment may turn
+    the cancellation into an error, and a stream that retries would then live on.
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
