@@ -22,7 +22,7 @@ _PROGRAMS: Final = {
     "nsenter": "util-linux",
     "mount": "mount",
 }
-_MODULES: Final = ("aiohttp", "boto3", "moto", "rich", "typer")
+_MODULES: Final = ("aiohttp", "boto3", "moto", "packaging", "rich", "setuptools", "typer")
 
 
 class LabError(Exception):
