@@ -79,12 +79,12 @@ class Scenario:
 
     def _leader(self):
         for machine in self.lab.machines():
-            if machine.record.role != "manager":
-                continue
             try:
+                if machine.record.role != "manager":
+                    continue
                 said = machine.run("spotswarm", "status", "--json", check=False, timeout=10)
                 status = json.loads(said.stdout)
-            except Exception:  # noqa: BLE001  a machine without power has no status
+            except Exception:  # noqa: BLE001  a machine without power, or gone, has no status
                 continue
             if status["stance"] == "leading" and status.get("healthy"):
                 return machine

@@ -97,7 +97,7 @@ async def main(trick):
     except UnavailableError:
         return "silence"
     reply = open_reply(answer, asker=own, leaders=[leader])
-    return reply.code.value if isinstance(reply, Denial) else "granted"
+    return reply.code if isinstance(reply, Denial) else "granted"
 
 
 print(asyncio.run(main(sys.argv[1])))
