@@ -40,7 +40,7 @@ test: setup needs ## Run every test, with all its set-up (root)
 	.venv/bin/pytest tests/unit tests/contract tests/lab
 
 demo: setup needs ## Boot three managers and three spot workers on this machine (root)
-	@$(PYTHON) -m lab up --managers 3 --workers 3
+	@$(PYTHON) -m lab up --managers 3 --workers 3 --wait 120
 	@$(PYTHON) -m lab show
 
 demo-nodes: ## Print the demo cluster's nodes as JSON
