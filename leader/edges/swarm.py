@@ -154,7 +154,7 @@ def _node(raw: Mapping[str, Any]) -> Node:
     return Node(
         node=NodeId(raw["ID"]),
         # Until a new node's first session the swarm knows its certificate and no more.
-        hostname=raw.get("Description", {}).get("Hostname", ""),
+        hostname=raw.get("Description", {}).get("Hostname") or raw["ID"],
         role=Role(spec["Role"]),
         status=str(status["State"]).lower(),
         availability=Availability(spec["Availability"]),
