@@ -66,7 +66,9 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-async def poll(check: Callable[[], Awaitable[T]], within: float = 20.0, *, every: float = 0.05) -> T:
+async def poll(
+    check: Callable[[], Awaitable[T]], within: float = 20.0, *, every: float = 0.05
+) -> T:
     """The first true answer of `check`; the test fails when none came in time."""
     deadline = clock.monotonic() + within
     while True:
@@ -114,9 +116,7 @@ class Cluster:
 
 def new_cluster(name: str = CLUSTER) -> Cluster:
     port = free_port()
-    made = make(
-        cluster=name, names=[], addresses=["127.0.0.1"], port=port, days=30, at=clock.now()
-    )
+    made = make(cluster=name, names=[], addresses=["127.0.0.1"], port=port, days=30, at=clock.now())
     return Cluster(name, made, port)
 
 
@@ -251,7 +251,7 @@ class Machine:
             f"--cgroup-parent=/{self.name}",
         ]
         if self.is_networked:
-            inside = f"hostname {self.name}; exec \"$@\""
+            inside = f'hostname {self.name}; exec "$@"'
             apart = ["nsenter", f"--net=/run/netns/{self.name}", "unshare", "-m", "-u"]
             command = [*apart, "sh", "-c", inside, "sh", *command]
         else:
@@ -268,7 +268,9 @@ class Machine:
         while True:
             assert self.process is not None
             if self.process.poll() is not None or clock.monotonic() > deadline:
-                pytest.fail(f"dockerd did not start: {(self.directory / 'log').read_text()[-2000:]}")
+                pytest.fail(
+                    f"dockerd did not start: {(self.directory / 'log').read_text()[-2000:]}"
+                )
             if self.answers("/_ping"):
                 return
             threading_pause()
@@ -361,9 +363,10 @@ async def engines(machines: list[Machine]) -> list[Machine]:
         if not machine.answers("/_ping"):
             machine.start()
             machine.wait()
-        if machine is not machines[0]:
-            if machine.docker("info", "--format", "{{.Swarm.LocalNodeState}}") != "inactive":
-                machine.docker("swarm", "leave", "--force")
+        if machine is machines[0]:
+            return
+        if machine.docker("info", "--format", "{{.Swarm.LocalNodeState}}") != "inactive":
+            machine.docker("swarm", "leave", "--force")
 
     await asyncio.gather(*(asyncio.to_thread(reset, machine) for machine in machines))
     return machines
@@ -431,9 +434,7 @@ class Cloud:
         return self._credentials[session, role, account]
 
 
-def _assumed(
-    sts: Any, instances: dict[str, str]
-) -> dict[tuple[str, str, str], Credentials]:
+def _assumed(sts: Any, instances: dict[str, str]) -> dict[tuple[str, str, str], Credentials]:
     """Credentials by session name, role and account, made before anything is checked."""
     wanted = {(session, "spotswarm-worker", ACCOUNT) for session in instances.values()}
     wanted |= {
@@ -496,7 +497,11 @@ def _launched(ec2: Any) -> dict[str, str]:
             MaxCount=1,
             InstanceType="t3.small",
             **market,
-            **({"TagSpecifications": [{"ResourceType": "instance", "Tags": listed}]} if tags else {}),
+            **(
+                {"TagSpecifications": [{"ResourceType": "instance", "Tags": listed}]}
+                if tags
+                else {}
+            ),
         )
         return str(made["Instances"][0]["InstanceId"])
 
@@ -566,7 +571,10 @@ def cloud() -> Iterator[Cloud]:
             server.stop()
 
 
-@pytest.fixture
-async def aws(cloud: Cloud) -> AsyncIterator[Aws]:
-    async with Aws(region=REGION, endpoint=cloud.url) as opened:
-        yield opened
+@pytest.fixture(scope="session")
+def aws(cloud: Cloud) -> Iterator[Aws]:
+    """The leader's clients; making them takes half a second, and no event loop owns them."""
+    opened = Aws(region=REGION, endpoint=cloud.url)
+    asyncio.run(opened.__aenter__())
+    yield opened
+    asyncio.run(opened.__aexit__())

@@ -1,4 +1,5 @@
 """Redis as the leader's child and as its container: it serves, and it ends with the leader."""
+# ruff: noqa: ASYNC220, ASYNC240  a look into /proc and a fork, with no other work in the loop
 
 import asyncio
 import os
@@ -146,9 +147,7 @@ def engine(host_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         ],
         check=True,
     )
-    host_engine.docker(
-        "import", "-c", "ENV PATH=/usr/bin:/bin", str(archive), IMAGE
-    )
+    host_engine.docker("import", "-c", "ENV PATH=/usr/bin:/bin", str(archive), IMAGE)
     return host_engine
 
 
@@ -185,7 +184,7 @@ async def test_the_container_of_a_killed_leader_is_replaced(
             after = engine.docker("ps", "-aq", "--no-trunc")
             assert after != before
             assert len(after.split()) == 1
-        with pytest.raises((UnavailableError, RefusedError, Exception)):  # noqa: B017, PT011
+        with pytest.raises((UnavailableError, RefusedError, Exception)):
             await lost._container.show()
 
 

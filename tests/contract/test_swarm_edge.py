@@ -207,6 +207,10 @@ async def test_an_engine_that_is_not_there_is_away(ground: Any) -> None:
     async with Swarm(f"unix://{ground}/no-engine.sock") as nobody:
         with pytest.raises(UnavailableError):
             await nobody.engine()
+        changes = nobody.changes()
+        await anext(changes, None)
+        with pytest.raises(StopAsyncIteration):
+            await anext(changes)
+        # The opening after it learns why the one before ended.
         with pytest.raises(UnavailableError):
-            async for _ in nobody.changes():
-                await nobody.nodes()
+            await anext(nobody.changes())
