@@ -71,8 +71,9 @@ def prepared(workers: int, *, report: Report) -> Iterator[Ground]:
     ansible = _install_ansible(places.cache / "bench", report)
     layer, key = _bake_layer(places, report)
     os.environ[EXTRA_LAYER] = str(layer)
+    name = f"bench-{os.getpid()}"
     try:
-        lab = Lab.up(managers=1, workers=0, cluster_name="bench", report=report)
+        lab = Lab.up(managers=1, workers=0, cluster_name=name, report=report)
         report("waiting for the manager")
         lab.wait_nodes(1, within=120)
         report(f"booting {workers} workers")
@@ -83,18 +84,19 @@ def prepared(workers: int, *, report: Report) -> Iterator[Ground]:
         manager = next(one for one in lab.machines() if one.record.role == "manager")
         yield Ground(lab, manager, machines, ansible, key)
     finally:
-        if _is_ours(places):
+        if _is_up(places, name):
             report("taking the lab down")
-            sweep.sweep(places)
+            if left := sweep.sweep(places):
+                raise LabError("could not remove: " + "; ".join(left))
 
 
-def _is_ours(places: Places) -> bool:
-    """Whether the lab that is up was started by this process; another's is left alone."""
+def _is_up(places: Places, name: str) -> bool:
+    """Whether the lab that is up is the one of this cluster; another's is left alone."""
     pid = sweep.daemon(places)
-    if pid is None:
+    try:
+        return name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
         return False
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-    return int(stat.rsplit(")", 1)[1].split()[1]) == os.getpid()
 
 
 def _lay_unit(machine: Machine) -> None:
@@ -171,8 +173,6 @@ def versions(ground: Ground) -> dict[str, str]:
     said = run(str(ground.ansible / "ansible"), "--version").stdout.splitlines()[0]
     engine = ground.manager.docker("version", "--format", "{{.Server.Version}}").strip()
     commit = run("git", "-C", str(cluster.REPOSITORY), "rev-parse", "--short", "HEAD", check=False)
-    if not said:
-        raise LabError("ansible does not say its version")
     return {
         "ansible": f"{ANSIBLE} ({said})",
         "engine": engine,
