@@ -144,7 +144,7 @@ def test_an_altered_box_is_dropped_unanswered(scenario, idle):
     ],
 )
 def test_credentials_that_are_no_instance_of_ours_are_refused(
-    scenario, idle, session, account, role, code
+    scenario, idle, anybody_may_assume, session, account, role, code
 ):
     assumed = scenario.lab.aws("sts").assume_role(
         RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName=session
@@ -195,6 +195,19 @@ def idle(cluster):
     cluster.wait_machines(instance, within=60)
     yield cluster.machine(instance)
     cluster.terminate(instance)
+
+
+@pytest.fixture
+def anybody_may_assume(cluster):
+    """The worker role with the trust policy our documents warn of."""
+    iam = cluster.aws("iam")
+    role = iam.get_role(RoleName="spotswarm-worker")["Role"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    loose = {"Version": "2012-10-17", "Statement": [statement]}
+    iam.update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=json.dumps(loose))
+    yield
+    before = json.dumps(role["AssumeRolePolicyDocument"])
+    iam.update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=before)
 
 
 def play(scenario, machine, trick, credentials=None):
