@@ -11,7 +11,12 @@ from urllib.parse import urlsplit
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    RedisError,
+)
 
 from runtime.errors import RefusedError, UnavailableError
 from wire import keys
@@ -85,4 +90,6 @@ def _translated(exc: BaseException) -> RefusedError | UnavailableError:
                 f"the broker's certificate is not to be believed: {cause.verify_message}"
             )
         cause = cause.__cause__ or cause.__context__
+    if isinstance(exc, OutOfMemoryError):
+        return UnavailableError("the broker is full; it makes room with the next request it takes")
     return UnavailableError("the broker does not answer")

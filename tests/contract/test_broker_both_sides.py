@@ -255,6 +255,8 @@ async def test_at_the_memory_limit_replies_come_through_again_after_a_trim(
         # What the flood's own connection held is free again: the last of it goes to replies.
         for _ in range(10_000):
             await broker.answer(new_name(), b"x" * 8000)
+    with pytest.raises(UnavailableError, match="the broker is full"):
+        await ask(cluster, within=1)
     assert await broker.next_request() is not None
     assert await broker.waiting() == keys.REQUESTS_KEPT
     name = new_name()
