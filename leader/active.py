@@ -219,7 +219,7 @@ class Active:
     async def _keep_broker(self, workers: asyncio.TaskGroup) -> None:
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._serve())
-            broker = await self._connect(stack)
+            broker = await self._first_of(server, stack)
             self.broker_starts += 1
             self._performer.broker = broker
             stack.callback(self._lose_broker)
@@ -228,6 +228,20 @@ class Active:
                 beat=resilient("heartbeat", lambda: self._beat(broker)),
                 guard_redis=self._guard(server),
             )
+
+    async def _first_of(self, server: RedisServer, stack: AsyncExitStack) -> Broker:
+        """Connect, unless Redis ends first: then its own reason is the one to tell."""
+        connecting = asyncio.create_task(self._connect(stack), name="connect to the broker")
+        guard = asyncio.create_task(self._guard(server), name="guard the starting broker")
+        try:
+            await asyncio.wait({connecting, guard}, return_when=asyncio.FIRST_COMPLETED)
+            if guard.done() and not connecting.done():
+                guard.result()
+            return await connecting
+        finally:
+            guard.cancel()
+            connecting.cancel()
+            await asyncio.gather(connecting, guard, return_exceptions=True)
 
     def _lose_broker(self) -> None:
         self._performer.broker = None

@@ -8,8 +8,9 @@ from leader.edges.aws import Aws
 from leader.model import TAG_CLUSTER, TAG_ROLE, Instance, InstanceId
 from runtime.errors import GoneError
 
-_APPEARS_WITHIN = (0.5, 1.0, 2.0, 4.0)
-"""A new instance can be unknown to DescribeInstances for a while (eventual consistency)."""
+_APPEARS_WITHIN = (0.5, 1.0, 2.0)
+"""Pauses between looks: a new instance can be unknown to DescribeInstances for a while
+(eventual consistency). One that stays unknown longer asks again by itself."""
 
 
 class Instances:

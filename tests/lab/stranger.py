@@ -91,9 +91,9 @@ async def main(trick):
     if trick == "altered-box":
         sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
     try:
-        answer = await broker.ask(told, request.reply, sealed, 5.0)
+        answer = await broker.ask(told, request.reply, sealed, 8.0)
         if trick == "replay":
-            answer = await broker.ask(told, request.reply, sealed, 5.0)
+            answer = await broker.ask(told, request.reply, sealed, 8.0)
     except UnavailableError:
         return "silence"
     reply = open_reply(answer, asker=own, leaders=[leader])
