@@ -6,29 +6,48 @@ flight together.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from leader.model import Asker, Denied, Instance, InstanceId, NodeId
+from leader.ids import InstanceId, NodeId, ServiceId
+from leader.market import Listener, Pool
+from leader.model import Asker, Denied, Instance
 from wire.messages import Role
 
 
-@dataclass(frozen=True, slots=True)
-class GrantJoin:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    reason: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnNode(_Decided):
+    node: NodeId
+    instance: InstanceId | None
+
+    @property
+    def subject(self) -> str:
+        """The node."""
+        return f"node {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantJoin(_Decided):
     """Send a join token to an asker, boxed to its key."""
 
     asker: Asker
     instance: Instance
     managers: tuple[str, ...]
     expires: datetime
-    reason: str
-    cause: str
 
     @property
-    def subject(self) -> str:  # noqa: D102  see the module's docstring
+    def subject(self) -> str:
+        """The request."""
         return f"ask {self.asker.nonce}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DenyJoin:
     """Tell an asker no, with the code of its denial."""
 
@@ -42,101 +61,205 @@ class DenyJoin:
         return self.denied.reason
 
     @property
-    def subject(self) -> str:  # noqa: D102
+    def subject(self) -> str:
+        """The request."""
         return f"ask {self.asker.nonce}"
 
 
-@dataclass(frozen=True, slots=True)
-class LabelNode:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelNode(_OnNode):
     """Bind a node to its instance by our labels; the node's other labels stay."""
 
-    node: NodeId
-    instance: InstanceId
     labels: Mapping[str, str]
-    reason: str
-    cause: str
-
-    @property
-    def subject(self) -> str:  # noqa: D102
-        return f"node {self.node}"
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeNode:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeNode(_OnNode):
     """See whether the swarm's gossip port of a new node can be reached."""
 
-    node: NodeId
-    instance: InstanceId
     address: str
-    reason: str
-    cause: str
-
-    @property
-    def subject(self) -> str:  # noqa: D102
-        return f"node {self.node}"
 
 
-@dataclass(frozen=True, slots=True)
-class ActivateNode:
-    """Let a new node take tasks, and end its joining phase."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivateNode(_OnNode):
+    """Let a node take tasks, and end whatever phase it was in."""
 
-    node: NodeId
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseNode(_OnNode):
+    """Give a node no more tasks, and write down why: the labels say how it is to leave."""
+
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainNode(_OnNode):
+    """Have the swarm stop what still runs on a node; `left` names the tasks that did not move."""
+
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoteNode(_OnNode):
+    """Make a manager a worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteNode(_OnNode):
+    """Make a manager again of a node that was one when it was drained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleNode(_OnNode):
+    """Write down that a node is drained and empty, and stays."""
+
+    labels: Mapping[str, str]
+    cut_off: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLeave(_OnNode):
+    """Tell an agent that waits for it that it may leave the swarm now."""
+
+    listener: Listener
+    cut_off: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveNode(_OnNode):
+    """Remove a worker's entry; `by_force` also while the swarm still hears it."""
+
+    by_force: bool = False
+    is_departed: bool = False
+    """It left in order: no removal to be careful about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminateInstance(_Decided):
+    """End an instance we emptied, or one that is of no use; the console is kept if asked."""
+
     instance: InstanceId
-    reason: str
-    cause: str
+    keeps_console: bool = False
+    cut_off: tuple[str, ...] = ()
 
     @property
-    def subject(self) -> str:  # noqa: D102
-        return f"node {self.node}"
+    def subject(self) -> str:
+        """The instance."""
+        return f"instance {self.instance}"
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveNode:
-    """Remove a worker's entry that is Down and whose instance has joined anew."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeService(_Decided):
+    """Change a service's spec in what we borrow, if it is still at this version."""
 
-    node: NodeId
-    instance: InstanceId
-    reason: str
-    cause: str
+    service: ServiceId
+    name: str
+    version: int
+    constraints: tuple[str, ...]
+    update: Mapping[str, Any] | None
+    replicas: int
+    label: str | None
+    """Our loan label's value; None takes it away."""
 
     @property
-    def subject(self) -> str:  # noqa: D102
-        return f"node {self.node}"
+    def subject(self) -> str:
+        """The service."""
+        return f"service {self.service}"
 
 
-@dataclass(frozen=True, slots=True)
-class RotateToken:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotateToken(_Decided):
     """Make a role's join token worthless and have a new one; joined nodes are not affected."""
 
     role: Role
-    reason: str
-    cause: str
 
     @property
-    def subject(self) -> str:  # noqa: D102
-        # One at a time: both change the one swarm spec.
-        return "tokens"
+    def subject(self) -> str:
+        """One at a time: they change the one swarm spec."""
+        return "swarm"
 
 
-@dataclass(frozen=True, slots=True)
-class ListInstances:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetHeartbeat(_Decided):
+    """Set how often nodes say that they live; three missed ones make a node Down."""
+
+    period: timedelta
+
+    @property
+    def subject(self) -> str:
+        """One at a time: they change the one swarm spec."""
+        return "swarm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListInstances(_Decided):
     """Ask EC2 for the cluster's instances."""
 
-    reason: str
-    cause: str
-
     @property
-    def subject(self) -> str:  # noqa: D102
+    def subject(self) -> str:
+        """EC2's list."""
         return "instances"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceInstance(_Decided):
+    """Ask the fleet for one instance more, in other pools than these if it can."""
+
+    instance: InstanceId
+    avoid: tuple[Pool, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The fleet, for one instance."""
+        return f"replacement {self.instance}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteNotices(_Decided):
+    """Take notices off the queue: what they called for is done."""
+
+    receipts: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """The messages."""
+        return f"notices {self.receipts[0]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse(_Decided):
+    """Do nothing, and say so loudly: a person must look."""
+
+    about: str
+
+    @property
+    def subject(self) -> str:
+        """What is refused."""
+        return f"refusal {self.about}"
+
+
+NodeAction = (
+    LabelNode
+    | ProbeNode
+    | ActivateNode
+    | PauseNode
+    | DrainNode
+    | DemoteNode
+    | PromoteNode
+    | SettleNode
+    | OrderLeave
+    | RemoveNode
+)
 Action = (
     GrantJoin
     | DenyJoin
-    | LabelNode
-    | ProbeNode
-    | ActivateNode
-    | RemoveNode
+    | NodeAction
+    | TerminateInstance
+    | ChangeService
     | RotateToken
+    | SetHeartbeat
     | ListInstances
+    | ReplaceInstance
+    | DeleteNotices
+    | Refuse
 )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from leader.model import Denied, InstanceId
+from leader.ids import InstanceId
+from leader.model import Denied
 from wire import proof
 from wire.messages import DenialCode
 

@@ -1,10 +1,13 @@
 """What happened, in the past tense; each with an id that actions name as their cause."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from leader.actions import Action
+from leader.ids import InstanceId, NodeId, ServiceId
+from leader.market import Listener, Notice
 from leader.model import Ask, Asker, Denied, Instance, Node
+from leader.work import Service, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,73 @@ class JoinUnproven:
 
 @dataclass(frozen=True, slots=True)
 class NodesListed:
-    """The swarm's nodes, all of them."""
+    """The swarm's nodes, all of them, as asked for at `asked`."""
 
     id: str
     at: datetime
     nodes: tuple[Node, ...]
+    asked: datetime | None = None
+    heartbeat: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkListed:
+    """The swarm's services and tasks, as asked for at `asked`."""
+
+    id: str
+    at: datetime
+    services: tuple[Service, ...]
+    tasks: tuple[Task, ...]
+    asked: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """An announcement about an instance, of the queue (with a receipt) or of its agent."""
+
+    id: str
+    at: datetime
+    notice: Notice
+    receipt: str | None = None
+    listener: Listener | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftSwarm:
+    """An agent said farewell, with the key its node is bound to."""
+
+    id: str
+    at: datetime
+    instance: InstanceId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainAsked:
+    """The operator wants a node emptied; it was checked that it may be."""
+
+    id: str
+    at: datetime
+    node: NodeId
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnAsked:
+    """The operator wants a leaving or drained node back."""
+
+    id: str
+    at: datetime
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadAsked:
+    """The operator wants services spread now, whatever cooldown and budget say."""
+
+    id: str
+    at: datetime
+    services: tuple[ServiceId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +136,18 @@ class Failed:
     reason: str
 
 
-Event = JoinAsked | JoinUnproven | NodesListed | InstancesListed | Ticked | Done | Failed
+Event = (
+    JoinAsked
+    | JoinUnproven
+    | NodesListed
+    | InstancesListed
+    | WorkListed
+    | Noticed
+    | LeftSwarm
+    | DrainAsked
+    | ReturnAsked
+    | SpreadAsked
+    | Ticked
+    | Done
+    | Failed
+)

@@ -7,13 +7,13 @@ what was known whole; nothing is patched by hints.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, NewType
+from typing import Final, Literal
 
+from leader.census import Census
+from leader.ids import InstanceId, Lifecycle, NodeId, ServiceId
+from leader.market import Market
+from leader.work import Work
 from wire.messages import Availability, DenialCode, Role
-
-NodeId = NewType("NodeId", str)
-InstanceId = NewType("InstanceId", str)
-Lifecycle = Literal["spot", "on-demand"]
 
 LABEL_INSTANCE: Final = "spotswarm.instance"
 LABEL_LIFECYCLE: Final = "spotswarm.lifecycle"
@@ -21,7 +21,9 @@ LABEL_ZONE: Final = "spotswarm.zone"
 LABEL_TYPE: Final = "spotswarm.type"
 LABEL_KEY: Final = "spotswarm.key"
 LABEL_PHASE: Final = "spotswarm.phase"
-"""`joining` from binding to activation: tells a new node's drain from an operator's."""
+"""`joining` from binding to activation: tells a new node's drain from an operator's. The others
+are of leaving, see `leader.leaving`. Never to be used in a placement constraint: a label that
+changes under a constraint makes the swarm stop tasks at once (moby #34139)."""
 JOINING: Final = "joining"
 
 TAG_CLUSTER: Final = "spotswarm:cluster"
@@ -40,6 +42,17 @@ class Instance:
     address: str
     cluster: str | None
     role: str | None
+    launched: datetime | None = None
+
+    @property
+    def pool(self) -> tuple[str, str]:
+        """Type and zone."""
+        return self.type, self.zone
+
+    @property
+    def runs(self) -> bool:
+        """Whether EC2 says that it runs, or is about to."""
+        return self.state in {"pending", "running"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,12 @@ class Node:
     is_leader: bool = False
     reachability: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    engine_labels: Mapping[str, str] = field(default_factory=dict)
+    platform: tuple[str, str] = ("linux", "x86_64")
+    """Operating system and architecture, as placement constraints name them."""
+    cpu: int = 0
+    """In billionths of a core."""
+    memory: int = 0
 
     @property
     def instance(self) -> InstanceId | None:
@@ -71,7 +90,17 @@ class Node:
     @property
     def is_joining(self) -> bool:
         """Whether it is bound and not yet activated."""
-        return self.labels.get(LABEL_PHASE) == JOINING
+        return self.phase == JOINING
+
+    @property
+    def phase(self) -> str:
+        """Where it is between joining and leaving; empty for a member as any other."""
+        return self.labels.get(LABEL_PHASE, "")
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether the swarm may place a task on it now."""
+        return self.is_ready and self.availability is Availability.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +173,27 @@ class Setback:
 
 
 @dataclass(frozen=True, slots=True)
+class Moves:
+    """Where moving tasks stands; all of it may be forgotten."""
+
+    stuck: Mapping[ServiceId, Setback] = field(default_factory=dict)
+    """Services whose tasks did not come up elsewhere, and until when they are left alone."""
+    spread: tuple[tuple[datetime, int], ...] = ()
+    """When how many tasks were moved to spread a service, within the last hour."""
+    grown: datetime | None = None
+    """When a node last began to take tasks."""
+    asked: frozenset[ServiceId] = frozenset()
+    """Services the operator wants spread now."""
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All the active leader knows. Everything in it can be listed anew."""
 
     nodes: Mapping[NodeId, Node] = field(default_factory=dict)
     nodes_at: datetime | None = None
+    nodes_from: datetime | None = None
+    """A list asked for before this is older than a change we made, and is dropped."""
     instances: Mapping[InstanceId, Instance] = field(default_factory=dict)
     instances_at: datetime | None = None
     outstanding: Mapping[InstanceId, Outstanding] = field(default_factory=dict)
@@ -156,6 +201,14 @@ class View:
     probed: frozenset[NodeId] = frozenset()
     in_flight: frozenset[str] = frozenset()
     setbacks: Mapping[str, Setback] = field(default_factory=dict)
+    work: Work | None = None
+    work_from: datetime | None = None
+    """As `nodes_from`; until a newer list is there, `work` is None."""
+    heartbeat: timedelta | None = None
+    """The swarm's dispatcher heartbeat."""
+    market: Market = field(default_factory=Market)
+    census: Census = field(default_factory=Census)
+    moves: Moves = Moves()
 
     def bound(self, instance: InstanceId) -> tuple[Node, ...]:
         """The nodes labelled as this instance's, old entries included."""
@@ -184,3 +237,39 @@ class Policy:
     nodes_stale_after: timedelta = timedelta(seconds=30)
     instances_every: timedelta = timedelta(seconds=60)
     unknown_node_every: timedelta = timedelta(seconds=5)
+    """How often EC2 is asked while a node's instance is unknown, or one seems gone."""
+
+    drain_within: timedelta = timedelta(seconds=90)
+    """The deadline of a leaving that has none of its own."""
+    drain_reserve: timedelta = timedelta(seconds=30)
+    """Before the deadline: what did not move by then is left to Swarm's own drain."""
+    leave_margin: timedelta = timedelta(seconds=15)
+    """Before the deadline: then the node leaves with whatever still runs on it."""
+    moves_at_once: int = 50
+    """Tasks of all services together that may be moving off leaving nodes at a time."""
+    move_again_after: timedelta = timedelta(seconds=15)
+    hint_patience: timedelta = timedelta(minutes=30)
+    maintenance_lead: timedelta = timedelta(minutes=15)
+    pool_penalty: timedelta = timedelta(minutes=10)
+
+    looks: int = 3
+    """Lists in a row an instance must be missing from before its node is removed."""
+    absent_for: timedelta = timedelta(seconds=30)
+    down_for: timedelta = timedelta(minutes=10)
+    """Down while EC2 says it runs: after that the instance is given up."""
+    orphan_after: timedelta = timedelta(minutes=15)
+    """Runs and never joined: after that it is terminated."""
+    removals_at_once: int = 3
+    """Removals of nodes and instances that did not leave in order, in one round."""
+    removal_round: timedelta = timedelta(seconds=60)
+
+    is_spreading: bool = True
+    spread_cooldown: timedelta = timedelta(seconds=60)
+    """After a node joined: so that it is not mugged by every service at once."""
+    spread_per_hour: int = 60
+    spread_patience: timedelta = timedelta(seconds=120)
+    """An added task not up by then is taken back."""
+    heartbeat: timedelta | None = None
+    """None: by the size of the cluster."""
+    keeps_heartbeat: bool = False
+    """The operator sets it himself."""

@@ -17,6 +17,7 @@ from leader.actions import (
     RemoveNode,
     RotateToken,
 )
+from leader.ids import InstanceId
 from leader.model import (
     JOINING,
     LABEL_INSTANCE,
@@ -26,7 +27,6 @@ from leader.model import (
     LABEL_TYPE,
     LABEL_ZONE,
     Instance,
-    InstanceId,
     Node,
     Policy,
     Tokens,

@@ -13,7 +13,8 @@ from nacl.public import PublicKey
 from leader.caller import MAX_ANSWER_BYTES, read_answer
 from leader.edges.aws import Aws
 from leader.edges.instances import Instances
-from leader.model import Denied, Identity, Instance, InstanceId
+from leader.ids import InstanceId
+from leader.model import Denied, Identity, Instance
 from runtime.errors import GoneError, RefusedError, UnavailableError
 from wire import proof
 from wire.messages import AwsProof, DenialCode, JoinRequest, PasswordClaim

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leader.edges.aws import Aws
-from leader.model import TAG_CLUSTER, TAG_ROLE, Instance, InstanceId
+from leader.ids import InstanceId
+from leader.model import TAG_CLUSTER, TAG_ROLE, Instance
 from runtime.errors import GoneError
 
 _APPEARS_WITHIN = (0.5, 1.0, 2.0)

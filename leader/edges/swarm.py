@@ -14,7 +14,8 @@ import aiohttp
 from aiodocker import Docker
 
 from leader.edges.engine_errors import translated
-from leader.model import LABEL_PHASE, Node, NodeId
+from leader.ids import NodeId
+from leader.model import LABEL_PHASE, Node
 from leader.stance import Engine
 from runtime.errors import UnavailableError
 from wire.messages import Availability, Role

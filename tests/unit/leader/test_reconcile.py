@@ -14,7 +14,8 @@ from leader.actions import (
 )
 from leader.decide import decide
 from leader.events import Ticked
-from leader.model import NodeId, Outstanding, Setback, Tokens, View
+from leader.ids import NodeId
+from leader.model import Outstanding, Setback, Tokens, View
 from leader.reconcile import reconcile
 from wire.messages import Availability, Role
 

@@ -1,0 +1,165 @@
+"""What is borrowed of a service's spec, kept as a label of that very spec until it is given back.
+
+Rule: the label holds all that is needed to give back, so the next leader can. Only what we lent is
+taken away: a constraint, an update setting or a scale that a person changed meanwhile stays his.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from leader.actions import ChangeService
+from leader.ids import NodeId
+from leader.work import Service
+
+LABEL_LOAN: Final = "spotswarm.loan"
+_VERSION: Final = 1
+
+Purpose = Literal["evacuate", "spread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """What we added to one service, and what was there before."""
+
+    purpose: Purpose
+    since: datetime
+    away_from: tuple[NodeId, ...] = ()
+    """The nodes its tasks are kept from, by a constraint of ours each."""
+    constraints: tuple[str, ...] = ()
+    """Those constraints that were not the service's own."""
+    is_update_lent: bool = False
+    own_update: Mapping[str, Any] | None = None
+    lent_update: Mapping[str, Any] | None = None
+    own_replicas: int | None = None
+    lent_replicas: int | None = None
+
+
+def loan_of(service: Service) -> Loan | None:
+    """The loan written on a service; one that cannot be read counts as none."""
+    text = service.labels.get(LABEL_LOAN)
+    if text is None:
+        return None
+    try:
+        held = json.loads(text)
+        if held["v"] != _VERSION:
+            return None
+        return Loan(
+            purpose="spread" if held["for"] == "spread" else "evacuate",
+            since=datetime.fromtimestamp(held["since"], UTC),
+            away_from=tuple(held.get("from", ())),
+            constraints=tuple(held.get("constraints", ())),
+            is_update_lent="lent" in held,
+            own_update=held.get("own"),
+            lent_update=held.get("lent"),
+            own_replicas=held.get("replicas", (None, None))[0],
+            lent_replicas=held.get("replicas", (None, None))[1],
+        )
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
+
+
+def text_of(loan: Loan) -> str:
+    """The label's value."""
+    held: dict[str, Any] = {"v": _VERSION, "for": loan.purpose, "since": loan.since.timestamp()}
+    if loan.away_from:
+        held |= {"from": loan.away_from, "constraints": loan.constraints}
+    if loan.is_update_lent:
+        held |= {"own": loan.own_update, "lent": loan.lent_update}
+    if loan.own_replicas is not None:
+        held["replicas"] = [loan.own_replicas, loan.lent_replicas]
+    return json.dumps(held, separators=(",", ":"), sort_keys=True)
+
+
+def keep_away(
+    service: Service,
+    loan: Loan,
+    nodes: tuple[NodeId, ...],
+    *,
+    order: Literal["start-first", "stop-first"],
+    at_once: int,
+    reason: str,
+    cause: str,
+) -> ChangeService:
+    """Add nodes to those a service's tasks are kept from; what of it runs there moves.
+
+    Placement constraints alone make no other task dirty (swarmkit, IsTaskDirty), and the update
+    settings are no part of a task: so nothing else of the spec may change in the same update.
+    """
+    lent = {
+        "Parallelism": at_once,
+        "Delay": 0,
+        "FailureAction": "pause",
+        "Monitor": 1_000_000_000,
+        "MaxFailureRatio": 0,
+        "Order": order,
+    }
+    own = loan.own_update if loan.is_update_lent else service.update
+    added = tuple(f"node.id!={node}" for node in nodes)
+    fresh = tuple(one for one in added if one not in service.constraints)
+    loan = replace(
+        loan,
+        away_from=(*loan.away_from, *(node for node in nodes if node not in loan.away_from)),
+        constraints=(*loan.constraints, *fresh),
+        is_update_lent=True,
+        own_update=own,
+        lent_update=lent,
+    )
+    return ChangeService(
+        service=service.service,
+        name=service.name,
+        version=service.version,
+        constraints=(*service.constraints, *fresh),
+        update=lent,
+        replicas=service.replicas,
+        label=text_of(loan),
+        reason=reason,
+        cause=cause,
+    )
+
+
+def scale(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
+    """Set the scale the loan lends."""
+    return ChangeService(
+        service=service.service,
+        name=service.name,
+        version=service.version,
+        constraints=service.constraints,
+        update=service.update,
+        replicas=loan.lent_replicas if loan.lent_replicas is not None else service.replicas,
+        label=text_of(loan),
+        reason=reason,
+        cause=cause,
+    )
+
+
+def give_back(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
+    """Take all of ours away; what somebody else changed meanwhile stays as he made it."""
+    update = service.update
+    if loan.is_update_lent and _same(service.update, loan.lent_update):
+        update = loan.own_update
+    replicas = service.replicas
+    if loan.own_replicas is not None and service.replicas == loan.lent_replicas:
+        replicas = loan.own_replicas
+    return ChangeService(
+        service=service.service,
+        name=service.name,
+        version=service.version,
+        constraints=tuple(one for one in service.constraints if one not in loan.constraints),
+        update=update,
+        replicas=replicas,
+        label=None,
+        reason=reason,
+        cause=cause,
+    )
+
+
+def _same(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
+    """Whether two update settings say the same; the engine leaves zero values out."""
+
+    def told(settings: Mapping[str, Any] | None) -> dict[str, Any]:
+        return {key: value for key, value in (settings or {}).items() if value}
+
+    return told(one) == told(other)
