@@ -13,6 +13,9 @@ REPLY_LIFETIME: Final = timedelta(seconds=60)
 GRANT_LIFETIME: Final = timedelta(seconds=60)
 """How long a grant may be used, and how long the leader counts it as outstanding."""
 
+NOTICE_WAIT: Final = timedelta(seconds=20)
+"""How long an agent waits on the reply list of one notice before it sends the next."""
+
 HEARTBEAT_EVERY: Final = timedelta(seconds=5)
 HEARTBEAT_LIFETIME: Final = timedelta(seconds=20)
 
@@ -21,7 +24,7 @@ REQUESTS_KEPT: Final = 500
 
 
 def requests(cluster: str) -> str:
-    """The list agents push join requests on."""
+    """The list agents push on: join requests, notices, farewells."""
     return f"spotswarm:{cluster}:requests"
 
 

@@ -83,6 +83,7 @@ class DenialCode(StrEnum):
     MANAGER_CHANGE = "manager-change"
     NOT_READY = "not-ready"
     AWS_AWAY = "aws-away"
+    LEAVING = "leaving"
 
 
 class _Message(BaseModel):
@@ -155,7 +156,11 @@ class Denial(_Message):
 
 
 class Notice(_Message):
-    """An agent passes on what AWS told its instance."""
+    """An agent passes on what AWS told its instance; boxed by the key of its join.
+
+    Sent again, with another `reply`, for as long as it stands. It is one and the same notice
+    by instance, `notice` and `event`.
+    """
 
     kind: Literal["notice"] = "notice"
     cluster: Cluster
@@ -163,11 +168,26 @@ class Notice(_Message):
     notice: Literal["interruption", "rebalance", "maintenance"]
     action: Literal["terminate", "stop", "hibernate"] | None = None
     effective: AwareDatetime | None = None
+    """When AWS acts; of a rebalance recommendation, when it was made."""
     seen: AwareDatetime
+    reply: Token128 | None = None
+    """Names the list on which the agent waits for `Leave`."""
+    event: Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,80}$")] | None = None
+    """AWS's EventId of a maintenance."""
+
+
+class Leave(_Message):
+    """The leader has emptied the node: leave the swarm now; boxed to the key of its join."""
+
+    kind: Literal["leave"] = "leave"
+    cluster: Cluster
+    instance: str
+    reason: str = Field(max_length=200)
+    at: AwareDatetime
 
 
 class Farewell(_Message):
-    """An agent has left the swarm and says why."""
+    """An agent has left the swarm and says why; boxed by the key of its join."""
 
     kind: Literal["farewell"] = "farewell"
     cluster: Cluster
@@ -187,9 +207,10 @@ class Heartbeat(_Message):
 
 
 Message = Annotated[
-    JoinRequest | Grant | Denial | Notice | Farewell | Heartbeat, Field(discriminator="kind")
+    JoinRequest | Grant | Denial | Notice | Leave | Farewell | Heartbeat,
+    Field(discriminator="kind"),
 ]
-AnyMessage = JoinRequest | Grant | Denial | Notice | Farewell | Heartbeat
+AnyMessage = JoinRequest | Grant | Denial | Notice | Leave | Farewell | Heartbeat
 _MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(Message, config=ConfigDict(defer_build=True))
 
 
@@ -218,8 +239,11 @@ def parse(data: bytes) -> AnyMessage:
 
 
 def dump(message: AnyMessage) -> bytes:
-    """Write one message, its secrets in clear: only for sealing, or for a public kind."""
-    return message.model_dump_json().encode()
+    """Write one message, its secrets in clear: only for sealing, or for a public kind.
+
+    A field that is None is left out: every such field has that default.
+    """
+    return message.model_dump_json(exclude_none=True).encode()
 
 
 def is_fresh(issued: datetime, now: datetime, skew: timedelta) -> bool:

@@ -1,9 +1,11 @@
 """Boxes (PyNaCl `Box`) around messages: what the broker carries and cannot read or forge.
 
-A request is `version ‖ agent's ephemeral public key ‖ box to the leader`; a reply is
-`version ‖ box to that ephemeral key`. Rule: the reply is boxed with the leader's static
-key, never a sealed box: an anonymous reply would let whoever holds the broker hand an
-agent a token of *his* swarm.
+A request is `version ‖ agent's public key ‖ box to the leader`; a reply is `version ‖ box to
+that key`. The agent makes a key for each ask. That of the ask it joined with is its join key:
+the leader keeps the public half, so notices and farewells are known by it.
+
+Rule: the reply is boxed with the leader's static key, never a sealed box: an anonymous reply
+would let whoever holds the broker hand an agent a token of *his* swarm.
 """
 
 from base64 import b64decode, b64encode
@@ -25,7 +27,7 @@ class Unopenable(MalformedMessage):
 
 
 def seal_request(message: AnyMessage, *, sender: PrivateKey, leader: PublicKey) -> bytes:
-    """Box a message to the leader; `sender` must be a key made for this request."""
+    """Box a message to the leader; `sender` is a fresh key, or the join key."""
     return _VERSION + bytes(sender.public_key) + bytes(_encrypt(sender, leader, message))
 
 
@@ -53,7 +55,7 @@ def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> Opened:
 
 
 def seal_reply(message: AnyMessage, *, leader: PrivateKey, asker: PublicKey) -> bytes:
-    """Box a reply to the ephemeral key its request came from."""
+    """Box a reply to the key its request came from."""
     return _VERSION + bytes(_encrypt(leader, asker, message))
 
 

@@ -66,6 +66,8 @@ class UserData(BaseModel):
     identity: Literal["aws", "password"] = "aws"
     sts_endpoint: str | None = None
     """Where to address the signed call; none: the region's own endpoint."""
+    deadman_seconds: Annotated[int, Field(ge=0)] = 600
+    """A worker that hears neither manager nor leader for so long powers itself off; 0: never."""
     leader: LeaderPart | None = None
     """Given to managers: run the leader daemon, with these settings."""
 

@@ -17,7 +17,7 @@ from wire.messages import (
 )
 
 EXAMPLES = sorted((Path(wire.__file__).parent / "examples").glob("*.json"))
-KINDS = {"join-request", "grant", "denial", "notice", "farewell", "heartbeat"}
+KINDS = {"join-request", "grant", "denial", "notice", "leave", "farewell", "heartbeat"}
 
 
 def example(name: str) -> bytes:
@@ -39,6 +39,13 @@ def test_fields_of_a_later_build_are_ignored():
     later = example("heartbeat").replace(b'"v":1', b'"v":1,"colour":"blue"')
 
     assert parse(later) == parse(example("heartbeat"))
+
+
+def test_a_notice_of_the_first_build_is_one_nobody_waits_for():
+    first, later = parse(example("notice")), parse(example("notice-maintenance"))
+
+    assert (first.reply, first.event) == (None, None)
+    assert (later.reply, later.event) == ("f" * 32, "instance-event-0123456789abcdef0")
 
 
 def test_a_denial_code_of_a_later_leader_is_a_denial_all_the_same():
