@@ -1,0 +1,159 @@
+"""A real service process is told to stop while clients go on asking."""
+# ruff: noqa: ASYNC220  one process is started and waited for in a thread
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from runtime import clock
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LINGER = 1.5
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Service:
+    """The lab's test application in a process of its own."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", url: str) -> None:
+        self.process = process
+        self.url = url
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    async def ended(self, within: float) -> int:
+        return await asyncio.to_thread(self.process.wait, within)
+
+
+@asynccontextmanager
+async def serving(eventually: Callable[..., Awaitable[Any]], **env: str) -> AsyncIterator[Service]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab.app"],
+        cwd=REPOSITORY,
+        env=os.environ | {"PORT": str(port), "LINGER_SECONDS": str(LINGER)} | env,
+        stderr=subprocess.DEVNULL,
+    )
+    service = Service(process, f"http://127.0.0.1:{port}")
+
+    async def answers() -> bool:
+        try:
+            return (await ask(f"{service.url}/health"))[0] == 200
+        except aiohttp.ClientConnectionError:
+            return False
+
+    try:
+        await eventually(answers)
+        yield service
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def ask(url: str, session: aiohttp.ClientSession | None = None) -> tuple[int, str]:
+    """Status and `Connection` of one answer, over a new connection unless a session is given."""
+    if session is None:
+        async with aiohttp.ClientSession() as own:
+            return await ask(url, own)
+    async with session.get(url) as answer:
+        await answer.read()
+        return answer.status, answer.headers.get("Connection", "")
+
+
+@pytest.mark.parametrize("keeps_alive", [True, False], ids=["keep-alive", "new connections"])
+async def test_no_request_is_lost_while_a_stopped_service_lingers(
+    keeps_alive: bool, eventually: Any
+) -> None:
+    async with serving(eventually) as service, aiohttp.ClientSession() as session:
+        seen = []
+        told = float("inf")
+        while clock.monotonic() < told + LINGER - 0.2:
+            seen.append(await ask(service.url, session if keeps_alive else None))
+            if len(seen) == 50:
+                service.stop()
+                told = clock.monotonic()
+            await asyncio.sleep(0.005)
+
+        assert len(seen) > 100
+        assert {status for status, _ in seen} == {200}
+        assert seen[0][1] == ""
+        assert {connection for _, connection in seen[-50:]} == {"close"}
+        assert await service.ended(within=5) == 0
+
+
+async def test_a_service_told_to_stop_is_not_ready_but_serves(eventually: Any) -> None:
+    async with serving(eventually) as service:
+        service.stop()
+
+        async def is_leaving() -> bool:
+            return (await ask(f"{service.url}/health"))[0] == 503
+
+        await eventually(is_leaving, within=1)
+        assert (await ask(service.url))[0] == 200
+
+
+async def test_a_slow_request_in_flight_is_finished_after_the_linger(eventually: Any) -> None:
+    async with serving(eventually, LINGER_SECONDS="0.2") as service:
+        slow = asyncio.create_task(ask(f"{service.url}/slow/1.5"))
+        await asyncio.sleep(0.2)
+        service.stop()
+        assert (await slow)[0] == 200
+        assert await service.ended(within=2) == 0
+
+
+async def test_a_request_that_never_ends_does_not_keep_the_service_alive(eventually: Any) -> None:
+    async with serving(eventually, LINGER_SECONDS="0.2", FINISH_SECONDS="0.5") as service:
+        endless = asyncio.create_task(ask(f"{service.url}/slow/600"))
+        await asyncio.sleep(0.2)
+        service.stop()
+        assert await service.ended(within=3) == 0
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await endless
+
+
+async def test_an_idle_kept_connection_does_not_keep_the_service_alive(eventually: Any) -> None:
+    async with serving(eventually, LINGER_SECONDS="0.2") as service, aiohttp.ClientSession() as one:
+        await ask(service.url, one)
+        service.stop()
+        assert await service.ended(within=2) == 0
+
+
+async def test_a_second_signal_ends_the_linger(eventually: Any) -> None:
+    async with serving(eventually, LINGER_SECONDS="60") as service:
+        service.stop()
+        await asyncio.sleep(0.3)
+        service.stop()
+        assert await service.ended(within=2) == 0
+
+
+async def test_a_service_told_to_stop_before_it_serves_ends_at_once() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab.app"],
+        cwd=REPOSITORY,
+        env=os.environ | {"START_SECONDS": "60"},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        # Until its interpreter is up the signal has no handler, and ends it all the same.
+        await asyncio.sleep(1)
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 2) == 0
+    finally:
+        process.kill()
+        process.wait()
