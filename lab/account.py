@@ -28,6 +28,7 @@ class Account:
     """Zone → subnet."""
     image: str
     queue: str
+    """URL of the queue of EventBridge's events, as the machines reach it too."""
     cluster: str
 
     def client(self, service: str) -> Any:
@@ -63,7 +64,10 @@ def furnish(endpoint: str, cluster: str) -> Account:
     image = open_client("ssm").get_parameter(
         Name="/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
     )
-    queue = open_client("sqs").create_queue(QueueName=f"spotswarm-{cluster}")
+    queue = open_client("sqs").create_queue(
+        QueueName=queue_name(cluster),
+        Attributes={"MessageRetentionPeriod": "300", "VisibilityTimeout": "20"},
+    )
     return Account(
         endpoint=endpoint,
         key=key,
@@ -76,6 +80,11 @@ def furnish(endpoint: str, cluster: str) -> Account:
     )
 
 
+def queue_name(cluster: str) -> str:
+    """What the cluster's queue is called."""
+    return f"spotswarm-{cluster}"
+
+
 def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
     """Role → the statements of its policy."""
     parameters = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/spotswarm/{cluster}"
@@ -86,6 +95,9 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
                 "ec2:DescribeInstances",
                 "ec2:DescribeAddresses",
                 "ec2:AssociateAddress",
+                "ec2:CreateTags",
+                "ec2:GetConsoleOutput",
+                "ec2:TerminateInstances",
             ],
             "Resource": "*",
         },
@@ -98,6 +110,15 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
             "Effect": "Allow",
             "Action": ["ssm:GetParameter", "ssm:PutParameter"],
             "Resource": [f"{parameters}/founder"],
+        },
+        {
+            "Effect": "Allow",
+            "Action": [
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:ChangeMessageVisibility",
+            ],
+            "Resource": [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_name(cluster)}"],
         },
     ]
     return {MANAGER: manager, WORKER: [], VISITOR: []}

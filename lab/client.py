@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lab import cluster, image, layer, power, sweep
+from lab import cluster, image, layer, net, power, sweep
 from lab.account import Account
 from lab.aws import AGENT_TAG, MANAGER, WORKER
 from lab.host import LabError, check_needs
 from lab.machine import Machine
+from lab.orders import Orders
 from lab.places import ZONES, Places
 from lab.record import RUNNING, Stage, read, read_all
 
@@ -37,6 +38,8 @@ class Lab:
     def __init__(self, places: Places, account: Account) -> None:
         self.places = places
         self.account = account
+        self.market = Orders(places.control)
+        """What AWS announces and takes."""
         self._clients: dict[str, Any] = {}
         self._asked_last = ""
 
@@ -47,11 +50,15 @@ class Lab:
         managers: int = 3,
         workers: int = 3,
         cluster_name: str = "demo",
+        leader: Mapping[str, object] | None = None,
+        agent: Mapping[str, object] | None = None,
         report: Report = _quiet,
     ) -> "Lab":
         """Bake what has changed, start the lab's daemon, found a cluster, launch instances.
 
-        Returns when they are launched; `wait_nodes` waits for the swarm.
+        `leader` is laid over the `[leader]` table of the managers' user data, `agent` over the
+        rest of everybody's, of instances launched later too. Returns when they are launched;
+        `wait_nodes` waits for the swarm.
 
         Raises:
             LabError: a need is missing, or a lab is up already.
@@ -70,6 +77,7 @@ class Lab:
         lab = cls(places, Account.read(places.account))
         report("founding the cluster")
         cluster.found(places, lab.account)
+        cluster.keep(places, leader=leader or {}, agent=agent or {})
         (places.cluster / "managers").write_text(str(managers), encoding="ascii")
         report("launching instances")
         if managers:
@@ -173,6 +181,18 @@ class Lab:
         self._await(instance, {Stage.STOPPED}, within=10)
         ec2.start_instances(InstanceIds=[instance])
         self._await(instance, RUNNING, within=30)
+
+    def partition(self, instance: str) -> None:
+        """Pull a machine's cable: it reaches nobody, the metadata service neither."""
+        net.disconnect(instance, self.machine(instance).address)
+
+    def heal(self, instance: str) -> None:
+        """Put its cable back; a boot does the same."""
+        net.connect(instance, self.machine(instance).address)
+
+    def announce(self, body: str) -> None:
+        """Put any text into the cluster's queue; `lab.eventbridge` words what AWS would say."""
+        self.aws("sqs").send_message(QueueUrl=self.account.queue, MessageBody=body)
 
     def machine(self, instance: str) -> Machine:
         """The machine of an instance.

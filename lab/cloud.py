@@ -6,7 +6,7 @@ nowhere else. And it checks no signature unless told to: `enforce` proves that i
 
 import base64
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -62,10 +62,15 @@ class Cloud:
         self._server: ThreadedMotoServer | None = None
         self.endpoint = ""
 
-    def open(self, address: str, port: int) -> None:
-        """Serve at an address; port 0 takes any. Nothing is checked until `enforce`."""
+    def open(
+        self, address: str, port: int, *, console: Callable[[str], bytes] = lambda _: b""
+    ) -> None:
+        """Serve at an address; port 0 takes any. Nothing is checked until `enforce`.
+
+        `console` is what an instance's machine said, by instance id.
+        """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
-        gaps.close(_ec2())
+        gaps.close(_ec2(), console)
         self._server = ThreadedMotoServer(address, port, verbose=False)
         self._server.start()
         host, bound = self._server.get_host_and_port()
@@ -156,6 +161,19 @@ class Cloud:
         """The machine powered itself off: EC2 stops or terminates the instance."""
         act = _ec2().terminate_instances if instance.ends_on_shutdown else _ec2().stop_instances
         act([instance.id])
+
+    def terminate(self, instance: str) -> None:
+        """EC2 ends an instance of its own accord."""
+        _ec2().terminate_instances([instance])
+
+    def stop(self, instance: str) -> None:
+        """EC2 stops an instance of its own accord."""
+        _ec2().stop_instances([instance])
+
+    def send(self, queue: str, body: str) -> None:
+        """Put a message into a queue, as EventBridge does."""
+        sqs: Any = get_backend("sqs")[ACCOUNT][REGION]
+        sqs.send_message(queue, body)
 
     def free(self, address: str) -> None:
         """Let a destroyed machine's private address be used again; moto keeps it for ever."""

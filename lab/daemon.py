@@ -15,10 +15,11 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from lab import account, elastic, firewall, net
+from lab import account, console, control, elastic, firewall, net, taking
 from lab.cloud import Cloud
 from lab.host import LabError
 from lab.hypervisor import Hypervisor
+from lab.market import Market
 from lab.metadata import Metadata
 from lab.places import AWS_PORT, GATEWAY, METADATA, Places
 from runtime import lifecycle, logs
@@ -31,14 +32,25 @@ async def serve(places: Places, cluster: str) -> None:
     net.up(places.sysctls)
     firewall.up()
     cloud = Cloud()
-    await asyncio.to_thread(cloud.open, str(GATEWAY), AWS_PORT)
+    await asyncio.to_thread(
+        lambda: cloud.open(
+            str(GATEWAY), AWS_PORT, console=lambda name: console.tail(places.machines, name)
+        )
+    )
     furnished = await asyncio.to_thread(account.furnish, cloud.endpoint, cluster)
     await asyncio.to_thread(cloud.enforce)
     layers = ":".join(places.layers.read_text(encoding="utf-8").split())
-    hypervisor = Hypervisor(cloud, places.machines, layers)
-    metadata = Metadata(hypervisor.find, cloud.credentials)
-    async with _serving(metadata.application()), asyncio.TaskGroup() as tasks:
+    market = Market(lambda body: cloud.send(account.queue_name(cluster), body))
+    hypervisor = Hypervisor(cloud, places.machines, layers, grace=market.grace)
+    metadata = Metadata(hypervisor.find, cloud.credentials, market.text)
+    async with (
+        _serving(metadata.application()),
+        control.serving(places.control, market, cloud.instances),
+        asyncio.TaskGroup() as tasks,
+    ):
         tasks.create_task(hypervisor.run(), name="hypervisor")
+        following = taking.follow(market, cloud, stages=hypervisor.stages, reboot=hypervisor.reboot)
+        tasks.create_task(following, name="spot market")
         tasks.create_task(elastic.follow(cloud), name="elastic addresses")
         furnished.write(places.account)
         log.info("lab is up", endpoint=cloud.endpoint)

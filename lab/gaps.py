@@ -7,12 +7,19 @@ Rule: each gap names what AWS does; drop it when moto does the same. Found with 
 - RunInstances without a subnet picks an address outside of any, instead of the zone's default.
 - AssumeRole of a role that trusts services alone ends in an error of the server's own.
 - Every SSM call is judged against the resource `*`, so that no policy on a path ever matches.
+- StartInstances leaves LaunchTime as it was; EC2's is that of the latest start.
+- GetConsoleOutput answers with an example.
 """
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
+from moto.core.utils import utcnow
+from moto.ec2.responses.general import General
 from moto.iam.access_control import IAMPolicyStatement
 from moto.ssm.responses import SimpleSystemManagerResponse
 
@@ -21,11 +28,17 @@ from lab.places import ACCOUNT, REGION
 _JUDGE: Final = "_authenticate_and_authorize_normal_action"
 
 
-def close(ec2: Any) -> None:
+Console = Callable[[str], bytes]
+"""What an instance's machine said on its console, by instance id."""
+
+
+def close(ec2: Any, console: Console) -> None:
     """Close the gaps of this EC2 backend and of SSM; again is harmless."""
     if not hasattr(ec2, "lab_closed"):
         ec2.run_instances = _like_ec2(ec2, ec2.run_instances)
+        ec2.start_instances = _begin_anew(ec2.start_instances)
         ec2.lab_closed = True
+    setattr(General, "get_console_output", _show(console))  # noqa: B010 - mypy forbids the other
     setattr(SimpleSystemManagerResponse, _JUDGE, _judge_each)
     setattr(IAMPolicyStatement, "_check_principal", _is_trusted)  # noqa: B010 - it is private
 
@@ -62,6 +75,27 @@ def _like_ec2(ec2: Any, run_instances: Callable[..., Any]) -> Callable[..., Any]
         return made
 
     return run
+
+
+def _begin_anew(start_instances: Callable[..., Any]) -> Callable[..., Any]:
+    def start(instance_ids: list[str]) -> Any:
+        started = start_instances(instance_ids)
+        for one, before in started:
+            if before.name != "running":
+                one.launch_time = utcnow()
+        return started
+
+    return start
+
+
+def _show(console: Console) -> Callable[[Any], ActionResult]:
+    def get_console_output(self: Any) -> ActionResult:
+        # Raises what EC2 answers when there is no such instance.
+        instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        said = Base64EncodedString.from_encoded_bytes(base64.b64encode(console(instance.id)))
+        return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": said})
+
+    return get_console_output
 
 
 def _default_subnet(ec2: Any, zone: str | None) -> str | None:

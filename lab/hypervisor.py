@@ -32,7 +32,6 @@ _EVERY: Final = 0.2
 _AT_ONCE: Final = 3
 """Machines booting at the same time; more make each other late."""
 _BOOT_SECONDS: Final = 30
-_SHUTDOWN_SECONDS: Final = 20
 _QUARANTINE: Final = 32
 """Addresses of destroyed machines that rest before they are used again."""
 
@@ -47,8 +46,12 @@ class _Held:
 class Hypervisor:
     """Holds the machines of one lab; `run` for as long as the lab is up."""
 
-    def __init__(self, cloud: Cloud, machines: Path, layers: str) -> None:
+    def __init__(
+        self, cloud: Cloud, machines: Path, layers: str, *, grace: Callable[[str], float]
+    ) -> None:
+        """`grace` is how many seconds an instance's machine has to shut down."""
         self._cloud = cloud
+        self._grace = grace
         self._machines = machines
         self._layers = layers
         self._held: dict[str, _Held] = {}
@@ -64,15 +67,23 @@ class Hypervisor:
                 return instance
         return None
 
+    def stages(self) -> dict[str, Stage]:
+        """Instance id → how far its machine is, of all there are."""
+        return {name: held.record.stage for name, held in self._held.items()}
+
+    def reboot(self, instance: str) -> None:
+        """Ask a machine to boot again, in order; quiet when it does not run."""
+        if held := self._held.get(instance):
+            power.send(held.record, power.REBOOT)
+
     async def run(self) -> None:
         """Compare and act until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._instances = self._cloud.instances()
                 self._notice_ends()
-                stages = {name: held.record.stage for name, held in self._held.items()}
                 states = {name: one.state for name, one in self._instances.items()}
-                for name, act in reconcile(states, stages).items():
+                for name, act in reconcile(states, self.stages()).items():
                     held = self._held.get(name)
                     if held and held.is_busy:
                         continue
@@ -160,9 +171,8 @@ class Hypervisor:
     async def _shut_down(self, held: _Held) -> None:
         process, record = held.process, held.record
         if process is not None:
-            await self._in_thread(
-                lambda: power.shut_down(process, record, within=_SHUTDOWN_SECONDS)
-            )
+            grace = self._grace(record.instance)
+            await self._in_thread(lambda: power.shut_down(process, record, within=grace))
         held.process = None
         self._write(held, stage=Stage.STOPPED, init=None)
 

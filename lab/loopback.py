@@ -17,11 +17,14 @@ from typing import Final
 
 from aiohttp import web
 
-from lab import account
+from lab import account, control, taking
 from lab.account import Account
 from lab.cloud import Cloud, Instance
 from lab.host import LabError
+from lab.market import Market
 from lab.metadata import Metadata
+from lab.orders import Orders
+from lab.record import Stage
 
 _HOST: Final = "127.0.0.1"
 
@@ -33,6 +36,7 @@ class Loopback:
     account: Account
     metadata: str
     """URL of the metadata service."""
+    market: Orders
 
     def launch(self, profile: str | None, *, user_data: str = "", spot: bool = True) -> Instance:
         """Launch an instance; no machine comes of it."""
@@ -84,10 +88,14 @@ def loopback(cluster: str = "demo") -> Iterator[Loopback]:
             url = process.stdout.readline().strip()
             if not url:
                 raise LabError("the loopback cloud did not start; its error is above")
-            yield Loopback(Account.read(kept), url)
+            yield Loopback(Account.read(kept), url, Orders(_socket_beside(kept)))
         finally:
             process.kill()
             process.communicate()
+
+
+def _socket_beside(kept: Path) -> Path:
+    return kept.with_name("control.sock")
 
 
 async def _serve(kept: Path, cluster: str) -> None:
@@ -101,13 +109,24 @@ async def _serve(kept: Path, cluster: str) -> None:
         running = (one for one in cloud.instances().values() if one.state == "running")
         return next((one for one in running if seat(one.address) == asker), None)
 
-    runner = web.AppRunner(Metadata(find, cloud.credentials).application(), access_log=None)
+    def stages() -> dict[str, Stage]:
+        running = (one for one in cloud.instances().values() if one.state == "running")
+        return {one.id: Stage.BOOTED for one in running}
+
+    market = Market(lambda body: cloud.send(account.queue_name(cluster), body))
+    metadata = Metadata(find, cloud.credentials, market.text)
+    runner = web.AppRunner(metadata.application(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "0.0.0.0", 0)
     await site.start()
     port = runner.addresses[0][1]
-    print(f"http://{_HOST}:{port}", flush=True)
-    await asyncio.Event().wait()
+    async with control.serving(_socket_beside(kept), market, cloud.instances):
+        print(f"http://{_HOST}:{port}", flush=True)
+        await taking.follow(market, cloud, stages=stages, reboot=_leave)
+
+
+def _leave(_instance: str) -> None:
+    """There is no machine to boot again."""
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import cgroups
+from lab import cgroups, console
 from lab.host import LabError, run
 from lab.record import RUNNING, Record, read
 
@@ -103,7 +103,7 @@ class Machine:
 
     def console(self) -> str:
         """What it said on its console since it was launched."""
-        path = self.machines / self.instance / "console.log"
+        path = console.path(self.machines, self.instance)
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def docker(self, *argv: str, timeout: float = 30) -> str:

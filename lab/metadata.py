@@ -30,6 +30,8 @@ Find = Callable[[str], Instance | None]
 """The running instance with this private address."""
 Issue = Callable[[str, str], Credentials]
 """New credentials of a role for an instance."""
+Tell = Callable[[Instance, str], str | None]
+"""What AWS is about to do with an instance: `spot/…`, `events/…`; None: nothing stands there."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Metadata:
 
     find: Find
     issue: Issue
+    tell: Tell
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
     _credentials: dict[tuple[str, str], Credentials] = field(default_factory=dict)
 
@@ -85,7 +88,7 @@ class Metadata:
         if not path.startswith(_TREE):
             raise web.HTTPNotFound
         leaf = path.removeprefix(_TREE)
-        text = market(instance, leaf) or about(instance, leaf)
+        text = self.tell(instance, leaf) or about(instance, leaf)
         if text is None:
             text = await self._role_credentials(instance, leaf)
         return web.Response(text=text)
@@ -142,14 +145,6 @@ def about(instance: Instance, leaf: str) -> str | None:
         "placement/availability-zone": instance.zone,
         "placement/region": REGION,
     }.get(leaf)
-
-
-def market(_instance: Instance, _leaf: str) -> str | None:
-    """What AWS is about to do with an instance: `spot/instance-action`, `events/…`.
-
-    The place of the spot market; until there is one nothing is ever announced.
-    """
-    return None
 
 
 def identity_document(instance: Instance) -> dict[str, str | None]:

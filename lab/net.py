@@ -82,6 +82,16 @@ def plug(instance: str, address: str) -> str:
     return namespace
 
 
+def connect(instance: str, address: str) -> None:
+    """Put a machine's cable back; again is harmless."""
+    run("ip", "link", "set", names(instance, address)[1], "up")
+
+
+def disconnect(instance: str, address: str) -> None:
+    """Pull a machine's cable at the host's end; nothing reaches it, metadata neither."""
+    run("ip", "link", "set", names(instance, address)[1], "down")
+
+
 def unplug(instance: str, address: str) -> None:
     """Take them away again; quiet when they are gone."""
     namespace, link = names(instance, address)

@@ -66,6 +66,11 @@ class Places:
         return self.lab / "account.json"
 
     @property
+    def control(self) -> Path:
+        """The daemon's socket: what is asked of the market."""
+        return self.lab / "control.sock"
+
+    @property
     def layers(self) -> Path:
         """The overlay layers machines boot from, one path a line, topmost first."""
         return self.lab / "layers"

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from lab import cgroups, layer, net
+from lab import cgroups, console, layer, net
 from lab.host import LabError, run
 from lab.places import NAMESPACE_PREFIX, NETWORK
 from lab.record import Record
@@ -88,8 +88,10 @@ def switch_on(machines: Path, record: Record) -> "tuple[subprocess.Popen[bytes],
         "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes",
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": str(int(cgroups.is_unified())),
     }
-    console = at / "console.log"
-    with console.open("ab") as out:
+    # A cable that was pulled must not outlive the boot that it was pulled from.
+    net.connect(record.instance, record.address)
+    said = console.path(machines, record.instance)
+    with said.open("ab") as out:
         process = subprocess.Popen(
             cgroups.starting_in([Path(group) for group in record.cgroups], argv),
             stdin=subprocess.DEVNULL,
@@ -105,8 +107,8 @@ def switch_on(machines: Path, record: Record) -> "tuple[subprocess.Popen[bytes],
         time.sleep(0.02)
     process.kill()
     process.wait()
-    said = console.read_text(encoding="utf-8", errors="replace")[-1000:]
-    raise LabError(f"machine {record.instance} did not boot: {said}")
+    shown = said.read_text(encoding="utf-8", errors="replace")[-1000:]
+    raise LabError(f"machine {record.instance} did not boot: {shown}")
 
 
 def engine_answers(record: Record) -> bool:
@@ -170,6 +172,7 @@ def destroy(machines: Path, record: Record) -> None:
     cgroups.remove(groups)
     with contextlib.suppress(OSError):
         (PROPAGATE / (NAMESPACE_PREFIX + record.instance)).rmdir()
+    console.keep(machines, record.instance)
     shutil.rmtree(machines / record.instance, ignore_errors=True)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lab.cloud import Instance
-from lab.metadata import about, identity_document, market
+from lab.metadata import about, identity_document
 
 WORKER = Instance(
     id="i-0123456789abcdef0",
@@ -46,7 +46,3 @@ def test_the_identity_document_names_instance_and_account() -> None:
     assert document["instanceId"] == WORKER.id
     assert document["privateIp"] == WORKER.address
     assert document["accountId"] == "123456789012"
-
-
-def test_no_instance_is_announced_an_end() -> None:
-    assert market(WORKER, "spot/instance-action") is None
