@@ -9,7 +9,7 @@ from wire.messages import Role
 
 @dataclass(frozen=True, slots=True)
 class LookAtEngine:
-    """Ask the engine how it is in the swarm."""
+    """Ask the engine how it is in the swarm, and listen whether anybody of it is there."""
 
     reason: str
 
@@ -39,12 +39,33 @@ class LeaveByForce:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """Stop the tasks and leave the swarm, for good unless `ComeBack`; bid the leader farewell."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComeBack:
+    """Forget that this instance has left."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOff:
+    """Stop the tasks, leave the swarm and shut this machine down."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait at least `least` and at most `most`; the shell draws the jitter."""
+    """Wait at least `least` and at most `most`, or for news; the shell draws the jitter."""
 
     least: timedelta
     most: timedelta
     reason: str
 
 
-Action = LookAtEngine | Ask | Join | LeaveByForce | Pause
+Action = LookAtEngine | Ask | Join | LeaveByForce | Leave | ComeBack | PowerOff | Pause

@@ -28,7 +28,7 @@ from wire.messages import (
     PasswordClaim,
     Role,
 )
-from wire.sealing import open_reply, public_key, public_text, seal_request
+from wire.sealing import open_reply, private_text, public_key, public_text, seal_request
 from wire.user_data import UserData
 
 _REPLY_SECONDS: Final = 10.0
@@ -72,7 +72,7 @@ async def ask(
         return AskFailed(clock.now(), str(exc))
     except MalformedMessage as exc:
         return AskFailed(clock.now(), f"the reply is not from our leader: {exc}")
-    return _judge(reply, request, facts, offset=offset)
+    return _judge(reply, request, facts, offset=offset, own=own)
 
 
 def _proof(
@@ -96,7 +96,12 @@ def _proof(
 
 
 def _judge(
-    reply: AnyMessage, request: JoinRequest, facts: InstanceFacts, *, offset: timedelta
+    reply: AnyMessage,
+    request: JoinRequest,
+    facts: InstanceFacts,
+    *,
+    offset: timedelta,
+    own: PrivateKey,
 ) -> Event:
     now = clock.now()
     match reply:
@@ -105,7 +110,12 @@ def _judge(
                 return AskFailed(now, f"the leader takes us for {grant.instance}")
             if grant.expires <= now + offset:
                 return AskFailed(now, "the grant came too late")
-            ticket = Ticket(grant.token.get_secret_value(), grant.managers, grant.availability)
+            ticket = Ticket(
+                grant.token.get_secret_value(),
+                grant.managers,
+                grant.availability,
+                private_text(own),
+            )
             return Granted(now, ticket)
         case Denial(cluster=request.cluster, nonce=request.nonce) as denial:
             return Denied(

@@ -1,25 +1,24 @@
-"""The agent daemon: finds out who it is, then does what `decide` says, one thing at a time.
+"""The agent daemon: finds out who it is, then does what `decide` says, one thing at a time,
+and beside that watches for what AWS announces.
 
 The only module that knows everybody. Rule: READY comes before anything slow, for the engine
 waits for it (`Before=docker.service`); what is heavy to import is imported after.
 """
 
 import asyncio
-import random
 import socket
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import Final
 
 import structlog
 
-from agent.actions import Action, Ask, Join, LeaveByForce, LookAtEngine, Pause
-from agent.asking import ask
 from agent.decide import decide
 from agent.edges.belongings import Belongings
 from agent.edges.metadata import Metadata
-from agent.events import EngineAway, EngineSeen, Event, JoinFailed, Paused
+from agent.events import Event, News, Paused
 from agent.model import Policy, View
+from agent.perform import Performer
 from runtime import clock, systemd
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, RefusedError
@@ -28,9 +27,6 @@ from wire import user_data
 from wire.instance import InstanceFacts
 from wire.messages import MalformedMessage
 from wire.user_data import UserData
-
-if TYPE_CHECKING:
-    from agent.edges.engine import Engine
 
 log = structlog.get_logger("agent")
 
@@ -51,7 +47,6 @@ class Daemon:
     def __init__(self, metadata: Metadata, belongings: Belongings) -> None:
         self._metadata = metadata
         self._belongings = belongings
-        self._rng = random.Random()  # noqa: S311  spreads load, keeps no secret
         self._status = ""
 
     async def run(self) -> None:
@@ -70,16 +65,43 @@ class Daemon:
         systemd.notify(READY="1")
         # Heavy, and needed only now: the engine starts meanwhile.
         from agent.edges.engine import Engine  # noqa: PLC0415
+        from agent.watching import Watch  # noqa: PLC0415
 
-        async with AsyncExitStack() as stack:
-            engine = await stack.enter_async_context(Engine())
-            view, event = View(), Paused(clock.now())
-            policy = Policy(role=told.data.role)
-            heard: Event = event
-            while True:
-                view, action = decide(view, heard, policy)
-                self._report(action)
-                heard = await self._perform(action, engine, told)
+        news: asyncio.Queue[News] = asyncio.Queue()
+        async with Engine() as engine:
+            perform = Performer(
+                told.data,
+                told.facts,
+                engine=engine,
+                metadata=self._metadata,
+                belongings=self._belongings,
+                news=news,
+            )
+            if told.data.identity == "password":
+                # There is no metadata service to watch.
+                await self._be_a_member(told, perform)
+                return
+            watch = Watch(
+                told.data,
+                told.facts,
+                metadata=self._metadata,
+                belongings=self._belongings,
+                news=news,
+            )
+            await together(
+                be_a_member=self._be_a_member(told, perform),
+                look_for_announcements=watch.look(),
+                tell_the_leader=watch.tell(),
+            )
+
+    async def _be_a_member(self, told: Told, perform: Performer) -> None:
+        policy = Policy(role=told.data.role, deadman=timedelta(seconds=told.data.deadman_seconds))
+        view = View(out=self._belongings.why_left())
+        heard: Event = Paused(clock.now())
+        while True:
+            view, action = decide(view, heard, policy)
+            self._say(action.reason)
+            heard = await perform(action)
 
     async def _settle(self) -> Told:
         """Learn who we are and claim the engine's state; tried until it works."""
@@ -112,42 +134,6 @@ class Daemon:
         self._belongings.hand_over(facts, text if data.leader is not None else None)
         log.info("settled", **facts.model_dump(), cluster=data.cluster, role=data.role.value)
         return Told(facts, data)
-
-    async def _perform(self, action: Action, engine: "Engine", told: Told) -> Event:
-        """Carry one action out; never raises for what the outside answers."""
-        try:
-            match action:
-                case Pause(least=least, most=most):
-                    await asyncio.sleep(
-                        self._rng.uniform(least.total_seconds(), most.total_seconds())
-                    )
-                    return Paused(clock.now())
-                case LookAtEngine():
-                    return EngineSeen(clock.now(), *await engine.state())
-                case LeaveByForce():
-                    await engine.leave_by_force()
-                    return EngineSeen(clock.now(), *await engine.state())
-                case Ask(role=role, clock_offset=offset):
-                    from agent.edges import broker  # noqa: PLC0415  heavy, see the module
-
-                    return await ask(
-                        told.data,
-                        told.facts,
-                        role=role,
-                        offset=offset,
-                        credentials=self._metadata.credentials,
-                        send=broker.ask,
-                    )
-                case Join(ticket=ticket):
-                    await engine.join(ticket, address=told.facts.address)
-                    return EngineSeen(clock.now(), *await engine.state())
-        except ClusterError as exc:
-            kind = JoinFailed if isinstance(action, Join) else EngineAway
-            return kind(clock.now(), str(exc))
-        raise TypeError(f"nobody carries out {type(action).__name__}")
-
-    def _report(self, action: Action) -> None:
-        self._say(action.reason)
 
     def _say(self, status: str) -> None:
         """Tell systemd's status line, and the journal when it changes."""

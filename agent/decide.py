@@ -1,15 +1,27 @@
-"""decide(view, event, policy) -> (view, action): what an instance does to become a member.
+"""decide(view, event, policy) -> (view, action): how an instance becomes a member and leaves.
 
 One action at a time, for ever. Rule: nothing here gives up or exits; whatever may heal is
-tried again, each time later, up to the policy's longest pause.
+tried again, each time later, up to the policy's longest pause. News only changes the view:
+what follows from it is decided on the engine's state, which is looked at next.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent.actions import Action, Ask, Join, LeaveByForce, LookAtEngine, Pause
+from agent.actions import (
+    Action,
+    Ask,
+    ComeBack,
+    Join,
+    Leave,
+    LeaveByForce,
+    LookAtEngine,
+    Pause,
+    PowerOff,
+)
 from agent.events import (
+    AllClear,
     AskFailed,
     Denied,
     EngineAway,
@@ -17,12 +29,16 @@ from agent.events import (
     Event,
     Granted,
     JoinFailed,
+    NoticesChanged,
     Paused,
+    ToldToLeave,
 )
-from agent.model import Policy, View
-from wire.messages import DenialCode
+from agent.model import Announcement, Policy, View
+from wire.messages import DenialCode, Role
 
 _SAME_CLOCK: Final = timedelta(seconds=1)
+_SHORTEST_PAUSE: Final = timedelta(milliseconds=100)
+_SAID_EVERY: Final = timedelta(minutes=1)
 
 
 def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
@@ -45,14 +61,29 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
             return _try_later(view, reason, policy)
         case JoinFailed(reason=reason):
             return _try_later(view, f"the join failed: {reason}", policy)
+        case NoticesChanged(announced=announced):
+            view = replace(view, announced=announced)
+            return view, LookAtEngine(_standing(view))
+        case ToldToLeave(reason=reason):
+            view = replace(view, out=reason)
+            return view, LookAtEngine(_standing(view))
+        case AllClear() if view.out:
+            view = replace(view, out="", announced=None)
+            return view, ComeBack("AWS leaves this instance alone after all; joining again")
+        case AllClear():
+            view = replace(view, announced=None)
+            return view, LookAtEngine(_standing(view))
         case _:
             raise TypeError(f"no decision is made on {type(event).__name__}")
 
 
 def _standing(view: View) -> str:
     """The status while nothing is under way; the same at every look, so it is logged once."""
+    if view.out and not view.is_member:
+        return f"left the swarm: {view.out}; waiting for AWS to take this instance"
     if view.is_member:
-        return "a member of the swarm"
+        is_to_go = f"; {view.announced}" if view.announced else ""
+        return f"a member of the swarm{is_to_go}"
     return view.last_problem or "asking the engine how it is"
 
 
@@ -61,11 +92,24 @@ def _seen(view: View, event: EngineSeen, policy: Policy) -> tuple[View, Action]:
         view = replace(view, pending_since=None)
     was_leaving = view.is_leaving
     view = replace(view, is_member=event.state == "active", is_leaving=False, away=0)
+    if event.state in {"active", "pending", "error"}:
+        due = _due(view, policy)
+        if due and event.at >= due and not view.out:
+            view = replace(view, out=f"{view.announced}, and the leader is silent")
+        if view.out:
+            return view, Leave(f"leaving the swarm: {view.out}")
+        if (
+            policy.deadman
+            and event.silent >= policy.deadman
+            and (event.missed >= policy.deadman_looks)
+        ):
+            return view, PowerOff(f"nobody of the swarm was heard for {policy.deadman}")
     match event.state:
         case "active":
             member = replace(view, failures=0, last_problem="")
-            look = policy.look_every
-            return member, Pause(look, look, _standing(member))
+            return member, _member_pause(member, event, policy)
+        case "inactive" if view.out:
+            return view, Pause(policy.look_every, policy.look_every, _standing(view))
         case "inactive":
             return view, Ask(policy.role, view.clock_offset, f"asking to join as {policy.role}")
         case "error":
@@ -81,6 +125,29 @@ def _seen(view: View, event: EngineSeen, policy: Policy) -> tuple[View, Action]:
                 policy.longest_pause,
                 "the swarm is locked: a person must run `docker swarm unlock`",
             )
+
+
+def _due(view: View, policy: Policy) -> datetime | None:
+    """When to leave untold, by our clock: tasks that are stopped end better than by a power cut."""
+    match view.announced:
+        case Announcement(
+            notice="interruption", action="terminate" | "stop", effective=datetime() as effective
+        ) if policy.role == Role.WORKER:
+            return effective - view.clock_offset - policy.leave_before
+        case _:
+            return None
+
+
+def _member_pause(view: View, event: EngineSeen, policy: Policy) -> Pause:
+    pause = policy.look_every
+    due = _due(view, policy)
+    if due:
+        pause = min(pause, max(due - event.at, _SHORTEST_PAUSE))
+    status = _standing(view)
+    if policy.deadman and event.silent >= _SAID_EVERY:
+        silent = event.silent // _SAID_EVERY * _SAID_EVERY
+        status = f"{status}; nobody of it was heard for {silent}, powering off at {policy.deadman}"
+    return Pause(pause, pause, status)
 
 
 def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:

@@ -1,9 +1,12 @@
-"""What happened, in the past tense; every action comes back as exactly one of these."""
+"""What happened, in the past tense; every action comes back as exactly one of these.
+
+A pause comes back as `Paused`, or as the news that ended it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agent.model import EngineState, Ticket
+from agent.model import Announcement, EngineState, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,10 @@ class EngineSeen:
     at: datetime
     state: EngineState
     error: str = ""
+    silent: timedelta = timedelta()
+    """How long neither a manager nor the leader was heard; zero where nobody listens."""
+    missed: int = 0
+    """How many looks in a row heard nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +71,30 @@ class JoinFailed:
     reason: str
 
 
-Event = Paused | EngineSeen | EngineAway | Granted | Denied | AskFailed | JoinFailed
+@dataclass(frozen=True, slots=True)
+class NoticesChanged:
+    """AWS announces something else than before; `announced` is the most urgent."""
+
+    at: datetime
+    announced: Announcement | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldToLeave:
+    """Our leader, in answer to a notice, said that this node is to leave."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllClear:
+    """For a while now AWS has announced nothing."""
+
+    at: datetime
+
+
+News = NoticesChanged | ToldToLeave | AllClear
+"""What comes unasked. It cuts a pause short and is decided on in that pause's place."""
+
+Event = Paused | EngineSeen | EngineAway | Granted | Denied | AskFailed | JoinFailed | News

@@ -1,17 +1,22 @@
-"""The files that tie an engine to one instance, and making them ours before the engine runs.
+"""The files of this instance: what ties an engine to it, its join key, what is left in /run.
 
 A copy of a disk carries its engine's identity along; two engines of one identity take each
 other's place in the swarm in turns. Rule: the record of whose state this is is written before
 the engine first starts, and state with another's record is removed, never adopted.
 """
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
+from nacl.public import PrivateKey
+
 from runtime.errors import RefusedError
 from wire.instance import InstanceFacts
+from wire.messages import MalformedMessage
+from wire.sealing import private_key
 
 _ENGINE_SERVICES: Final = ("docker.socket", "docker.service")
 
@@ -21,11 +26,16 @@ class Belongings:
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._record = root / "var/lib/spotswarm/instance"
+        self._join_key = root / "var/lib/spotswarm/join.key"
         self._run = root / "run/spotswarm"
         self._etc = root / "etc/spotswarm"
         docker = root / "var/lib/docker"
         self._membership = docker / "swarm/docker-state.json"
+        self._left = self._run / "left"
+        self.contact = self._run / "contact"
+        """Where `Contact` keeps what it heard."""
         self._identity = (
+            self._join_key,
             docker / "swarm",
             docker / "engine-id",
             docker / "network/files/local-kv.db",
@@ -69,6 +79,34 @@ class Belongings:
         else:
             _write(self._run / "leader.toml", leader_text)
 
+    def keep_join_key(self, text: str) -> None:
+        """Keep the private key of the ask we are joining with, in place of any before."""
+        self._join_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(self._join_key, text)
+
+    def join_key(self) -> PrivateKey | None:
+        """The key of the ask we joined with; None for an engine that did not join by an ask."""
+        try:
+            return private_key(self._join_key.read_text().strip())
+        except (FileNotFoundError, MalformedMessage):
+            return None
+
+    def note_left(self, reason: str) -> None:
+        """Note, until the next boot, that this instance leaves and is not to join again."""
+        self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(self._left, reason)
+
+    def why_left(self) -> str:
+        """What `note_left` noted; empty when nothing."""
+        try:
+            return self._left.read_text().strip()
+        except FileNotFoundError:
+            return ""
+
+    def forget_left(self) -> None:
+        """Take `note_left` back."""
+        self._left.unlink(missing_ok=True)
+
     def _is_member(self) -> bool:
         return self._membership.exists()
 
@@ -86,8 +124,11 @@ class Belongings:
 def _write(path: Path, text: str) -> None:
     """Whole or not at all: the leader's path unit starts it the moment the name appears."""
     fresh = path.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(text)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        # Without it XFS may show an empty file under the new name after a power cut.
+        os.fsync(file.fileno())
     fresh.replace(path)
 
 

@@ -1,4 +1,4 @@
-"""The agent's side of the broker: one request out, one reply back, then hang up.
+"""The agent's side of the broker: one message out, one reply back at most, then hang up.
 
 A fresh connection for each question: an idle one per instance would fill the broker's
 connection limit. Rule: what the broker answers proves nothing until its box is opened.
@@ -6,6 +6,8 @@ connection limit. Rule: what the broker answers proves nothing until its box is 
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -27,20 +29,45 @@ _CONNECT_SECONDS = 4.0
 _USER = "agent"
 
 
+class NoReplyError(UnavailableError):
+    """The broker took the request, and nobody answered in time."""
+
+
 async def ask(told: UserData, reply: str, sealed: bytes, within: float) -> bytes:
     """Push one sealed request and wait for its sealed reply.
 
     Raises:
         RefusedError: wrong CA, wrong name or wrong password: user data must change.
-        UnavailableError: no broker, or no leader behind it; the message says which.
+        NoReplyError: no leader behind the broker, or a silent one; the message says which.
+        UnavailableError: no broker.
     """
+    async with _connected(told, within) as client:
+        await client.rpush(keys.requests(told.cluster), sealed)
+        popped = await client.blpop([keys.reply(told.cluster, reply)], timeout=within)
+        if popped is None:
+            raise NoReplyError(await _why_silent(client, told.cluster))
+    answer = popped[1]
+    return answer if isinstance(answer, bytes) else answer.encode()
+
+
+async def push(told: UserData, sealed: bytes) -> None:
+    """Push one sealed message that gets no reply; raises as `ask` does."""
+    async with _connected(told, 0) as client:
+        await client.rpush(keys.requests(told.cluster), sealed)
+
+
+async def is_leader_there(told: UserData) -> bool:
+    """Whether the broker has a heartbeat, which lives for seconds; raises as `ask` does."""
+    async with _connected(told, 0) as client:
+        return await client.get(keys.heartbeat(told.cluster)) is not None
+
+
+@asynccontextmanager
+async def _connected(told: UserData, within: float) -> AsyncIterator[Redis]:
     client = _client(told, within)
     try:
         async with asyncio.timeout(_CONNECT_SECONDS + within + 2):
-            await client.rpush(keys.requests(told.cluster), sealed)
-            popped = await client.blpop([keys.reply(told.cluster, reply)], timeout=within)
-            if popped is None:
-                raise UnavailableError(await _why_silent(client, told.cluster))
+            yield client
     except (AuthenticationError, NoPermissionError) as exc:
         raise RefusedError(
             "the broker refuses our password: user data is of other secrets"
@@ -49,8 +76,6 @@ async def ask(told: UserData, reply: str, sealed: bytes, within: float) -> bytes
         raise _translated(exc) from exc
     finally:
         await client.aclose()
-    answer = popped[1]
-    return answer if isinstance(answer, bytes) else answer.encode()
 
 
 async def _why_silent(client: Redis, cluster: str) -> str:

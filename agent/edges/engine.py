@@ -5,11 +5,13 @@ after 20 s, goes on in the background, and ends in `error` until the engine leav
 """
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 
 import aiohttp
+import structlog
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
@@ -17,12 +19,29 @@ from agent.model import EngineState, Ticket
 from runtime.errors import RefusedError, UnavailableError
 from runtime.logs import scrub
 
+log = structlog.get_logger("engine")
+
 _SECONDS = 30
 _SWARM_PORT = 2377
 _CONNECT_SECONDS = 3
+_STOP_SECONDS = 5
+"""Of the ten before AWS acts: leaving takes two, the farewell one."""
+_LEAVE_SECONDS = 8
+_TASK_LABEL = "com.docker.swarm.task.id"
 _AWAY_STATUSES = frozenset({0, 500, 502, 504, 900})
 """900 is aiodocker's own, for an engine it cannot connect to; 503 is the engine's own no."""
 _JOIN_TIMEOUT = "Timeout was reached"
+
+
+class Membership(NamedTuple):
+    """An engine's part in the swarm."""
+
+    state: EngineState
+    error: str
+    node: str
+    is_manager: bool
+    managers: tuple[str, ...]
+    """`address:2377` of those it last heard of."""
 
 
 class Engine:
@@ -38,11 +57,22 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         await self._docker.close()
 
-    async def state(self) -> tuple[EngineState, str]:
-        """LocalNodeState and its error, if any."""
+    async def membership(self) -> Membership:
+        """How this engine is in the swarm."""
         with _translated("the engine does not answer yet"):
             swarm = (await self._docker.system.info())["Swarm"]
-        return cast("EngineState", swarm["LocalNodeState"]), scrub(swarm.get("Error") or "")
+        return Membership(
+            state=cast("EngineState", swarm["LocalNodeState"]),
+            error=scrub(swarm.get("Error") or ""),
+            node=swarm.get("NodeID") or "",
+            is_manager=bool(swarm.get("ControlAvailable")),
+            managers=tuple(manager["Addr"] for manager in swarm.get("RemoteManagers") or ()),
+        )
+
+    async def state(self) -> tuple[EngineState, str]:
+        """LocalNodeState and its error, if any."""
+        found = await self.membership()
+        return found.state, found.error
 
     async def join(self, ticket: Ticket, *, address: str) -> None:
         """Join by private addresses only; aiodocker's own call lacks Availability.
@@ -73,6 +103,36 @@ class Engine:
         except RefusedError as exc:
             if "not part of a swarm" not in str(exc):
                 raise
+
+    async def leave(self) -> None:
+        """Stop the tasks, leave the swarm; by force if it does not go.
+
+        A worker only: a manager that leaves takes a vote with it, so it is to be demoted first.
+        An engine that leaves kills its tasks, so they are told to stop before.
+        """
+        if (await self.membership()).is_manager:
+            raise RefusedError("this engine is a manager: demote it before it leaves")
+        try:
+            async with asyncio.timeout(_STOP_SECONDS + 2):
+                await self._stop_tasks()
+        except (RefusedError, UnavailableError, TimeoutError) as exc:
+            log.warning("tasks not stopped in order", reason=str(exc) or "they take too long")
+        try:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                with _translated("leaving the swarm"):
+                    await self._docker.swarm.leave()
+        except (RefusedError, UnavailableError, TimeoutError) as exc:
+            log.warning("leaving by force", reason=str(exc) or "the engine takes too long")
+            await self.leave_by_force()
+
+    async def _stop_tasks(self) -> None:
+        with _translated("stopping the tasks"):
+            tasks = await self._docker.containers.list(filters=json.dumps({"label": [_TASK_LABEL]}))
+            stops = (task.stop(t=_STOP_SECONDS) for task in tasks)
+            for outcome in await asyncio.gather(*stops, return_exceptions=True):
+                # One that ended by itself meanwhile is no fault; more than to try is not to be had.
+                if isinstance(outcome, BaseException) and not isinstance(outcome, DockerError):
+                    raise outcome
 
 
 async def _answering(managers: tuple[str, ...]) -> str:

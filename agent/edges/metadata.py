@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadat
 import asyncio
 import http.client
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -49,6 +50,24 @@ class Metadata:
         if cached is None or clock.now() > cached.expires - _RENEW_BEFORE:
             cached = self._credentials = await asyncio.to_thread(self._read_credentials)
         return cached
+
+    async def announced(self, paths: Sequence[str]) -> Mapping[str, str | None]:
+        """What stands at each of the paths below `meta-data/`, None where nothing does.
+
+        A path that was not answered is left out, so this raises nothing.
+        """
+        return await asyncio.to_thread(self._announced, paths)
+
+    def _announced(self, paths: Sequence[str]) -> Mapping[str, str | None]:
+        found: dict[str, str | None] = {}
+        for path in paths:
+            try:
+                found[path] = self._get(f"/latest/meta-data/{path}")
+            except GoneError:
+                found[path] = None
+            except UnavailableError:
+                continue
+        return found
 
     def _facts(self) -> InstanceFacts:
         def get(path: str) -> str:

@@ -1,0 +1,21 @@
+"""This machine as such."""
+
+import subprocess
+
+from runtime.errors import RefusedError
+
+
+def power_off() -> None:
+    """Shut down, as a person would; on EC2 that ends a one-time spot instance.
+
+    Returns at once. Raises RefusedError when systemd does not take the order.
+    """
+    done = subprocess.run(
+        ["systemctl", "--no-block", "poweroff"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    if done.returncode:
+        raise RefusedError(f"systemd does not power off: {done.stderr.strip()[-200:]}")
