@@ -90,6 +90,8 @@ class PauseNode(_OnNode):
     """Give a node no more tasks, and write down why: the labels say how it is to leave."""
 
     labels: Mapping[str, str]
+    is_drained: bool = False
+    """It was drained already, and stays so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,8 @@ class ChangeService(_Decided):
     replicas: int
     label: str | None
     """Our loan label's value; None takes it away."""
+    is_failure: bool = False
+    """What was borrowed for did not work out."""
 
     @property
     def subject(self) -> str:

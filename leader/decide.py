@@ -1,48 +1,52 @@
 """decide(view, event, policy) -> (view, actions): the leader's every answer.
 
 Rule: the shell does what it is told and tells what came of it; it never changes the view.
-An action is in flight from the moment it is decided until its `Done` or `Failed`.
+An action is in flight from the moment it is decided until its `Done` or `Failed`; deciding twice on
+one view, the first time's actions being in flight, gives nothing new.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from leader.actions import (
-    Action,
-    ActivateNode,
-    DenyJoin,
-    GrantJoin,
-    LabelNode,
-    ProbeNode,
-    RotateToken,
-)
+from leader.actions import Action, DeleteNotices, DenyJoin, GrantJoin, ListInstances
 from leader.admission import admit
+from leader.evacuate import evacuate
 from leader.events import (
     Done,
+    DrainAsked,
     Event,
     Failed,
     InstancesListed,
     JoinAsked,
     JoinUnproven,
+    LeftSwarm,
     NodesListed,
+    Noticed,
+    ReturnAsked,
+    SpreadAsked,
     Ticked,
+    WorkListed,
 )
+from leader.heartbeat import pace
+from leader.heed import heed
+from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
+from leader.leaving import depart
 from leader.model import (
-    LABEL_PHASE,
+    LEAVING,
     Asker,
     Instance,
-    Node,
     Outstanding,
     Policy,
-    Setback,
     Tokens,
     View,
+    Wish,
 )
 from leader.reconcile import reconcile
-from wire.messages import Availability, Role
-
-_FIRST_SETBACK = timedelta(seconds=1)
-_LONGEST_SETBACK = timedelta(minutes=1)
+from leader.spread import spread
+from leader.tokens import rotation
+from leader.welcome import welcome
+from wire.messages import Role
 
 
 def first_view() -> View:
@@ -52,33 +56,137 @@ def first_view() -> View:
 
 def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
     """Answer one event: what the world looks like now, and what to do about it."""
-    answers: tuple[Action, ...] = ()
+    view, answers = _heard(view, event, policy)
+    view = _expired(view, event.at)
+    is_news = isinstance(event, WorkListed)
+    actions = (*answers, *due(view, policy, cause=event.id, at=event.at, is_news=is_news))
+    taken = view.in_flight | {action.subject for action in actions}
+    return replace(view, in_flight=taken), actions
+
+
+def _heard(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
+    """The view after the event, and what answers it directly."""
     match event:
         case JoinAsked():
             view, answer = _asked(view, event, policy)
-            answers = (answer,)
+            return view, (answer,)
         case JoinUnproven(asker=asker, denied=denied):
-            answers = (DenyJoin(asker=asker, denied=denied, cause=event.id),)
-        case NodesListed(nodes=nodes, at=at):
-            view = _nodes_listed(view, nodes, at)
-        case InstancesListed(instances=instances, at=at):
-            view = replace(
-                view,
-                instances={instance.instance: instance for instance in instances},
-                instances_at=at,
-            )
+            return view, (DenyJoin(asker=asker, denied=denied, cause=event.id),)
+        case NodesListed():
+            return nodes_listed(view, event), ()
+        case InstancesListed():
+            return instances_listed(view, event), ()
+        case WorkListed():
+            return work_listed(view, event), ()
+        case Noticed():
+            return _noticed(view, event, policy)
+        case LeftSwarm(instance=instance, at=at):
+            left = {**view.market.left, instance: at}
+            return replace(view, market=replace(view.market, left=left)), ()
+        case DrainAsked() | ReturnAsked() | SpreadAsked():
+            return _wished(view, event), ()
         case Ticked():
-            pass
+            return view, ()
         case Done(action=action, at=at):
-            view = _done(_landed(view, action), action, at)
+            return done(_landed(view, action), action, at, policy), ()
         case Failed(action=action, at=at):
-            view = _failed(_landed(view, action), action, at)
+            return failed(_landed(view, action), action, at), ()
         case _:
             raise TypeError(f"no decision is made on {type(event).__name__}")
-    view = _expired(view, event.at)
-    actions = (*answers, *reconcile(view, policy, cause=event.id, at=event.at))
-    taken = view.in_flight | {action.subject for action in actions}
-    return replace(view, in_flight=taken), actions
+
+
+def _wished(view: View, event: DrainAsked | ReturnAsked | SpreadAsked) -> View:
+    """The operator's word is kept until it is written on the node or service."""
+    moves = view.moves
+    match event:
+        case DrainAsked(node=node, at=at, within=within):
+            moves = replace(moves, wishes={**moves.wishes, node: Wish("drain", at, within)})
+        case ReturnAsked(node=node, at=at):
+            moves = replace(moves, wishes={**moves.wishes, node: Wish("return", at)})
+        case SpreadAsked(services=services):
+            moves = replace(moves, asked=moves.asked | set(services))
+    return replace(view, moves=moves)
+
+
+def due(
+    view: View, policy: Policy, *, cause: str, at: datetime, is_news: bool = False
+) -> tuple[Action, ...]:
+    """What the view calls for, at most one action on a subject, none in flight or set back.
+
+    `is_news`: services and tasks were just listed, and may be planned with.
+    """
+    if view.nodes_at is None:
+        return ()
+    actions: dict[str, Action] = {}
+    for action in _wanted(view, policy, cause, at, is_news=is_news):
+        subject = action.subject
+        setback = view.setbacks.get(subject)
+        if subject in view.in_flight or (setback is not None and at < setback.until):
+            continue
+        actions.setdefault(subject, action)
+    return tuple(actions.values())
+
+
+def _wanted(
+    view: View, policy: Policy, cause: str, at: datetime, *, is_news: bool
+) -> Iterator[Action]:
+    """Everything anybody wants done, the most urgent first."""
+    yield from heed(view, policy, cause, at)
+    yield from depart(view, policy, cause, at)
+    yield from evacuate(view, policy, cause, at)
+    yield from _handled(view, cause)
+    yield from welcome(view, policy, cause, at)
+    yield from spread(view, policy, cause, at, is_news=is_news)
+    yield from reconcile(view, policy, cause, at)
+    yield from rotation(view, policy, cause, at)
+    yield from pace(view, policy, cause)
+
+
+def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Action, ...]]:
+    """Merge an announcement; one about nobody of ours is dropped."""
+    notice, market = event.notice, view.market
+    instance = notice.instance
+    known = view.instances.get(instance)
+    if known is None and not view.bound(instance):
+        return view, _deleted(event, f"{instance} is none of ours")
+    if notice.kind == "state":
+        looked = ListInstances(reason=f"{instance} is {notice.action}", cause=event.id)
+        is_free = looked.subject not in view.in_flight
+        return view, (
+            *_deleted(event, f"{instance} is {notice.action}"),
+            *((looked,) if is_free else ()),
+        )
+    is_new = market.notice(instance, notice.kind) is None
+    market = market.hear(notice)
+    if is_new and notice.kind != "maintenance" and known is not None:
+        market = market.penalise(known.pool, event.at + policy.pool_penalty)
+    if event.listener is not None:
+        market = replace(market, listeners={**market.listeners, instance: event.listener})
+    if event.receipt is not None:
+        held = market.receipts.get(instance, ())
+        receipts = {**market.receipts, instance: (*held, event.receipt)}
+        market = replace(market, receipts=receipts)
+    return replace(view, market=market), ()
+
+
+def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
+    if event.receipt is None:
+        return ()
+    return (DeleteNotices(receipts=(event.receipt,), reason=reason, cause=event.id),)
+
+
+def _handled(view: View, cause: str) -> Iterator[DeleteNotices]:
+    """A message is deleted when what it calls for is written on the node, or there is none."""
+    if not view.market.receipts:
+        return
+    phases = {node.instance: node.phase for node in view.nodes.values() if node.instance}
+    for instance, receipts in view.market.receipts.items():
+        standing = view.market.notices.get(instance, ())
+        is_order = any(notice.kind == "interruption" for notice in standing)
+        if not is_order or phases.get(instance, LEAVING) == LEAVING:
+            yield DeleteNotices(
+                receipts=receipts, reason=f"the leaving of {instance} is under way", cause=cause
+            )
 
 
 def _asked(view: View, event: JoinAsked, policy: Policy) -> tuple[View, GrantJoin | DenyJoin]:
@@ -121,66 +229,14 @@ def _granted(tokens: Tokens, role: Role) -> Tokens:
     return replace(tokens, worker_grants=tokens.worker_grants + 1)
 
 
-def _nodes_listed(view: View, nodes: tuple[Node, ...], at: datetime) -> View:
-    """A grant is used up when its instance's node is bound and Ready."""
-    arrived = {node.instance for node in nodes if node.is_ready}
-    return replace(
-        view,
-        nodes={node.node: node for node in nodes},
-        nodes_at=at,
-        outstanding={
-            instance: granted
-            for instance, granted in view.outstanding.items()
-            if instance not in arrived
-        },
-        probed=view.probed & {node.node for node in nodes if node.is_joining},
-    )
-
-
 def _landed(view: View, action: Action) -> View:
     return replace(view, in_flight=view.in_flight - {action.subject})
 
 
-def _done(view: View, action: Action, at: datetime) -> View:
-    setbacks = {
-        subject: setback for subject, setback in view.setbacks.items() if subject != action.subject
-    }
-    view = replace(view, setbacks=setbacks)
-    match action:
-        case ProbeNode(node=node):
-            return replace(view, probed=view.probed | {node})
-        case RotateToken(role=Role.MANAGER):
-            return replace(view, tokens=replace(view.tokens, is_manager_used=False))
-        case RotateToken(role=Role.WORKER):
-            return replace(view, tokens=replace(view.tokens, worker_grants=0, worker_rotated=at))
-        case LabelNode(node=node, labels=labels) if node in view.nodes:
-            known = view.nodes[node]
-            bound = replace(known, labels={**known.labels, **labels})
-            return replace(view, nodes={**view.nodes, node: bound})
-        case ActivateNode(node=node) if node in view.nodes:
-            known = view.nodes[node]
-            labels = {name: text for name, text in known.labels.items() if name != LABEL_PHASE}
-            active = replace(known, labels=labels, availability=Availability.ACTIVE)
-            return replace(view, nodes={**view.nodes, node: active})
-    return view
-
-
-def _failed(view: View, action: Action, at: datetime) -> View:
-    """A failed grant or denial is asked for again; anything else is tried again later."""
-    if isinstance(action, GrantJoin | DenyJoin):
-        outstanding = {
-            instance: granted
-            for instance, granted in view.outstanding.items()
-            if not (isinstance(action, GrantJoin) and instance == action.instance.instance)
-        }
-        return replace(view, outstanding=outstanding)
-    before = view.setbacks.get(action.subject)
-    times = 1 if before is None else before.times + 1
-    pause = min(_FIRST_SETBACK * 2 ** min(times - 1, 10), _LONGEST_SETBACK)
-    return replace(view, setbacks={**view.setbacks, action.subject: Setback(times, at + pause)})
-
-
 def _expired(view: View, at: datetime) -> View:
+    market = view.market.at(at)
+    if market is not view.market:
+        view = replace(view, market=market)
     if all(granted.expires > at for granted in view.outstanding.values()):
         return view
     return replace(

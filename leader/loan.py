@@ -79,39 +79,37 @@ def keep_away(
     nodes: tuple[NodeId, ...],
     *,
     order: Literal["start-first", "stop-first"],
-    at_once: int,
     reason: str,
     cause: str,
 ) -> ChangeService:
-    """Add nodes to those a service's tasks are kept from; what of it runs there moves.
+    """Keep a service's tasks from exactly these nodes; what of it runs there moves, all at once.
 
     Placement constraints alone make no other task dirty (swarmkit, IsTaskDirty), and the update
     settings are no part of a task: so nothing else of the spec may change in the same update.
     """
+    own = tuple(one for one in service.constraints if one not in loan.constraints)
+    ours = tuple(one for one in (f"node.id!={node}" for node in nodes) if one not in own)
     lent = {
-        "Parallelism": at_once,
+        "Parallelism": 0,
         "Delay": 0,
-        "FailureAction": "pause",
+        "FailureAction": "continue",
         "Monitor": 1_000_000_000,
         "MaxFailureRatio": 0,
         "Order": order,
     }
-    own = loan.own_update if loan.is_update_lent else service.update
-    added = tuple(f"node.id!={node}" for node in nodes)
-    fresh = tuple(one for one in added if one not in service.constraints)
     loan = replace(
         loan,
-        away_from=(*loan.away_from, *(node for node in nodes if node not in loan.away_from)),
-        constraints=(*loan.constraints, *fresh),
+        away_from=nodes,
+        constraints=ours,
         is_update_lent=True,
-        own_update=own,
+        own_update=loan.own_update if loan.is_update_lent else service.update,
         lent_update=lent,
     )
     return ChangeService(
         service=service.service,
         name=service.name,
         version=service.version,
-        constraints=(*service.constraints, *fresh),
+        constraints=(*own, *ours),
         update=lent,
         replicas=service.replicas,
         label=text_of(loan),

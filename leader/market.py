@@ -17,6 +17,14 @@ NoticeKind = Literal["interruption", "rebalance", "maintenance", "state"]
 Source = Literal["agent", "queue"]
 NOTICE: Final = timedelta(minutes=2)
 """What EC2 gives between an interruption notice and the interruption."""
+_BETWEEN_QUESTIONS: Final = timedelta(seconds=10)
+_KEPT: Final[Mapping[NoticeKind, timedelta]] = {
+    "interruption": timedelta(minutes=2),
+    "rebalance": timedelta(hours=24),
+    "maintenance": timedelta(hours=24),
+    "state": timedelta(),
+}
+"""How long after its deadline, or its telling, a notice stands."""
 
 Pool = tuple[str, str]
 """Instance type and zone: what spot prices and interruptions go by."""
@@ -57,6 +65,8 @@ class Market:
     """Instances whose agents said farewell."""
     ordered: Mapping[InstanceId, datetime] = field(default_factory=dict)
     """When an agent was last told that it may leave."""
+    ending: Mapping[InstanceId, str] = field(default_factory=dict)
+    """Instances whose nodes left in order and were removed, with why: now they end."""
     penalties: Mapping[Pool, datetime] = field(default_factory=dict)
     """Pools just interrupted, and until when they are avoided."""
     replacements: Mapping[InstanceId, datetime] = field(default_factory=dict)
@@ -84,6 +94,14 @@ class Market:
         """Avoid a pool for a while."""
         return replace(self, penalties={**self.penalties, pool: until})
 
+    def handled(self, receipts: tuple[str, ...]) -> "Market":
+        """These messages are off the queue."""
+        left = {
+            instance: tuple(one for one in held if one not in receipts)
+            for instance, held in self.receipts.items()
+        }
+        return replace(self, receipts={key: held for key, held in left.items() if held})
+
     def forget(self, instance: InstanceId) -> "Market":
         """An instance is no more, or is a member as any other again."""
         if not (
@@ -92,6 +110,7 @@ class Market:
             or instance in self.receipts
             or instance in self.left
             or instance in self.ordered
+            or instance in self.ending
             or instance in self.replacements
         ):
             return self
@@ -102,21 +121,37 @@ class Market:
             receipts=_without(self.receipts, instance),
             left=_without(self.left, instance),
             ordered=_without(self.ordered, instance),
+            ending=_without(self.ending, instance),
             penalties=self.penalties,
             replacements=_without(self.replacements, instance),
         )
 
     def at(self, now: datetime) -> "Market":
-        """Without penalties and listeners that are over."""
-        if all(until > now for until in self.penalties.values()) and all(
-            one.until > now for one in self.listeners.values()
+        """Without what is over: penalties, listeners, announcements AWS did not act on."""
+        if (
+            all(until > now for until in self.penalties.values())
+            and all(now - one.until < _BETWEEN_QUESTIONS for one in self.listeners.values())
+            and not any(_is_over(one, now) for held in self.notices.values() for one in held)
         ):
             return self
+        standing = {
+            instance: tuple(one for one in held if not _is_over(one, now))
+            for instance, held in self.notices.items()
+        }
         return replace(
             self,
+            notices={instance: held for instance, held in standing.items() if held},
             penalties={pool: until for pool, until in self.penalties.items() if until > now},
-            listeners={key: one for key, one in self.listeners.items() if one.until > now},
+            listeners={
+                instance: one
+                for instance, one in self.listeners.items()
+                if now - one.until < _BETWEEN_QUESTIONS
+            },
         )
+
+
+def _is_over(notice: Notice, now: datetime) -> bool:
+    return now - (notice.deadline or notice.told) > _KEPT[notice.kind]
 
 
 def _without(held: Mapping[InstanceId, Held], instance: InstanceId) -> dict[InstanceId, Held]:

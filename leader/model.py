@@ -25,6 +25,26 @@ LABEL_PHASE: Final = "spotswarm.phase"
 are of leaving, see `leader.leaving`. Never to be used in a placement constraint: a label that
 changes under a constraint makes the swarm stop tasks at once (moby #34139)."""
 JOINING: Final = "joining"
+LEAVING: Final = "leaving"
+"""To be emptied, and what then is in the other labels of leaving."""
+HINTED: Final = "hinted"
+"""Paused for a rebalance recommendation, which may come to nothing."""
+DRAINED: Final = "drained"
+"""Empty by the operator's wish; stays so until it is returned."""
+RETURNING: Final = "returning"
+"""To take tasks again once no constraint of ours names it."""
+LABEL_WHY: Final = "spotswarm.why"
+LABEL_SINCE: Final = "spotswarm.since"
+LABEL_DEADLINE: Final = "spotswarm.deadline"
+LABEL_THEN: Final = "spotswarm.then"
+LABEL_WAS: Final = "spotswarm.was"
+"""`manager` on a node that was demoted to be drained."""
+LABEL_OTHERS: Final = "spotswarm.others"
+"""Of a hinted node: how many other workers took tasks when it was paused."""
+PHASE_LABELS: Final = (
+    LABEL_PHASE, LABEL_WHY, LABEL_SINCE, LABEL_DEADLINE, LABEL_THEN, LABEL_WAS,
+    LABEL_OTHERS,
+)  # fmt: skip
 
 TAG_CLUSTER: Final = "spotswarm:cluster"
 TAG_ROLE: Final = "spotswarm:role"
@@ -173,9 +193,19 @@ class Setback:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator asked for and is not written on the node yet."""
+
+    want: Literal["drain", "return"]
+    at: datetime
+    within: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
 class Moves:
     """Where moving tasks stands; all of it may be forgotten."""
 
+    wishes: Mapping[NodeId, Wish] = field(default_factory=dict)
     stuck: Mapping[ServiceId, Setback] = field(default_factory=dict)
     """Services whose tasks did not come up elsewhere, and until when they are left alone."""
     spread: tuple[tuple[datetime, int], ...] = ()

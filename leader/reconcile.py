@@ -1,168 +1,122 @@
-"""What becomes of nodes: bound to their instances, labelled, probed, activated.
+"""EC2 against the swarm: nodes without an instance, instances without a node, the half dead.
 
-Rules: a node is bound by the private address EC2 gave, never by what it says of itself;
-labels come from EC2's word; nothing is done from a list that is missing. Deciding twice on
-the same view, the first time's actions being in flight, gives nothing new.
+Rules: either list missing or stale, nothing is removed; gone means absent from several lists and
+for a while, doubly so for what this leader has not heard yet; managers are never touched; more
+removals at once than allowed are all refused, once and loudly.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from leader.actions import (
-    Action,
-    ActivateNode,
-    LabelNode,
-    ListInstances,
-    ProbeNode,
-    RemoveNode,
-    RotateToken,
-)
-from leader.ids import InstanceId
-from leader.model import (
-    JOINING,
-    LABEL_INSTANCE,
-    LABEL_KEY,
-    LABEL_LIFECYCLE,
-    LABEL_PHASE,
-    LABEL_TYPE,
-    LABEL_ZONE,
-    Instance,
-    Node,
-    Policy,
-    Tokens,
-    View,
-)
-from wire.messages import Availability, Role
+from leader.actions import Action, Refuse, RemoveNode, TerminateInstance
+from leader.model import LEAVING, Instance, Node, Policy, View
+from wire.messages import Role
+
+Removal = RemoveNode | TerminateInstance
+_REFUSE_AGAIN: Final = timedelta(minutes=10)
 
 
-def reconcile(view: View, policy: Policy, *, cause: str, at: datetime) -> tuple[Action, ...]:
-    """The actions this view calls for, less those in flight or set back."""
-    if view.nodes_at is None:
-        return ()
-    return tuple(
-        action
-        for action in _wanted(view, policy, cause, at)
-        if action.subject not in view.in_flight and not _is_set_back(view, action, at)
-    )
-
-
-def _is_set_back(view: View, action: Action, at: datetime) -> bool:
-    setback = view.setbacks.get(action.subject)
-    return setback is not None and at < setback.until
-
-
-def _wanted(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
-    by_address = {instance.address: instance for instance in view.instances.values()}
-    unknown: list[Node] = []
-    for node in view.nodes.values():
-        if node.instance is None:
-            instance = by_address.get(node.address)
-            if instance is None:
-                unknown.append(node)
-            elif node.is_ready:
-                yield _label(node, instance, view, cause)
-        elif node.is_joining and node.is_ready:
-            yield _welcome(node, node.instance, view, cause)
-        else:
-            yield from _superseded(node, view, cause)
-    yield from _listing(unknown, view, policy, cause, at)
-    yield from _rotation(view, policy, cause, at)
-
-
-def _label(node: Node, instance: Instance, view: View, cause: str) -> LabelNode:
-    labels = {
-        LABEL_INSTANCE: instance.instance,
-        LABEL_LIFECYCLE: instance.lifecycle,
-        LABEL_ZONE: instance.zone,
-        LABEL_TYPE: instance.type,
-    }
-    granted = view.outstanding.get(instance.instance)
-    if granted is not None:
-        labels[LABEL_KEY] = granted.key
-    if node.availability is Availability.DRAIN:
-        labels[LABEL_PHASE] = JOINING
-    return LabelNode(
-        node=node.node,
-        instance=instance.instance,
-        labels=labels,
-        reason=f"EC2 gave {node.address} to {instance.instance}",
-        cause=cause,
-    )
-
-
-def _welcome(node: Node, instance: str, view: View, cause: str) -> Action:
-    if node.node in view.probed:
-        return ActivateNode(
-            node=node.node,
-            instance=_id(node),
-            reason=f"{node.hostname} is labelled and its gossip port answers",
-            cause=cause,
-        )
-    return ProbeNode(
-        node=node.node,
-        instance=_id(node),
-        address=node.address,
-        reason=f"{node.hostname} is bound to {instance}; before it takes tasks it must answer",
-        cause=cause,
-    )
-
-
-def _superseded(node: Node, view: View, cause: str) -> Iterator[RemoveNode]:
-    """A worker that left and joined again has two entries; the Down one is history."""
-    instance = _id(node)
-    if node.status != "down" or node.role is not Role.WORKER:
+def reconcile(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
+    """What is to be removed, or one refusal."""
+    if not _is_known(view, policy, at) or not (view.census.down or view.census.apart):
         return
-    if any(other.is_ready for other in view.bound(instance) if other.node != node.node):
-        yield RemoveNode(
-            node=node.node,
-            instance=instance,
-            reason=f"{instance} joined anew and is Ready; this entry is Down",
+    removals = [*_ghosts(view, policy, cause, at), *_orphans(view, policy, cause, at)]
+    if not removals:
+        return
+    lately = sum(1 for when in view.census.removed if at - when < policy.removal_round)
+    under_way = sum(1 for removal in removals if removal.subject in view.in_flight)
+    if lately + len(removals) - under_way <= policy.removals_at_once:
+        yield from removals
+    elif lately:
+        # A round is full; what is left waits for the next one, or is refused there.
+        return
+    elif view.census.refused is None or at - view.census.refused >= _REFUSE_AGAIN:
+        yield Refuse(
+            about="removals",
+            reason=f"{len(removals)} nodes and instances seem to be gone at once, and at most"
+            f" {policy.removals_at_once} are removed in {policy.removal_round.seconds} s:"
+            " nothing is removed. If it is true, remove them by hand: docker node rm, or raise"
+            f" removals_at_once. The first: {removals[0].reason}",
             cause=cause,
         )
 
 
-def _listing(
-    unknown: list[Node], view: View, policy: Policy, cause: str, at: datetime
-) -> Iterator[ListInstances]:
-    if policy.identity != "aws":
-        return
-    age = None if view.instances_at is None else at - view.instances_at
-    if age is None:
-        yield ListInstances(reason="EC2's instances are not known yet", cause=cause)
-    elif unknown and age >= policy.unknown_node_every:
-        names = ", ".join(sorted(node.hostname for node in unknown)[:3])
-        yield ListInstances(reason=f"no instance is known at the address of {names}", cause=cause)
-    elif age >= policy.instances_every:
-        yield ListInstances(reason="EC2's list is due again", cause=cause)
+def _is_known(view: View, policy: Policy, at: datetime) -> bool:
+    """Both lists are there, and fresh."""
+    return (
+        policy.identity == "aws"
+        and view.nodes_at is not None
+        and view.instances_at is not None
+        and at - view.nodes_at <= policy.nodes_stale_after
+        and at - view.instances_at <= 2 * policy.instances_every
+    )
 
 
-def _rotation(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[RotateToken]:
-    """At most one rotation; who is on the way with a token that goes by age asks again."""
-    tokens = view.tokens
-    waiting = {granted.role for granted in view.outstanding.values()}
-    if tokens.is_manager_used and Role.MANAGER not in waiting:
-        yield RotateToken(
-            role=Role.MANAGER, reason="the manager token was used, or may have been", cause=cause
+def _ghosts(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Removal]:
+    """Workers that are Down, and their instances gone, or running and useless for too long."""
+    for name, since in view.census.down.items():
+        node = view.nodes.get(name)
+        if (
+            node is None
+            or node.role is not Role.WORKER
+            or node.instance is None
+            or node.phase == LEAVING
+        ):
+            continue
+        patience = 1 if name in view.census.heard else 2
+        absence = view.census.missing.get(node.instance)
+        if absence is not None:
+            if (
+                absence.looks >= policy.looks * patience
+                and at - absence.since >= policy.absent_for * patience
+                and at - since >= policy.absent_for * patience
+            ):
+                yield _removal(node, absence.looks, cause)
+        elif at - since >= policy.down_for * patience:
+            yield TerminateInstance(
+                instance=node.instance,
+                keeps_console=True,
+                reason=f"{node.hostname} has been Down for {_minutes(at - since)} while EC2 says"
+                " that it runs: it is given up",
+                cause=cause,
+            )
+
+
+def _removal(node: Node, looks: int, cause: str) -> RemoveNode:
+    return RemoveNode(
+        node=node.node,
+        instance=node.instance,
+        reason=f"{node.hostname} is Down, and EC2 has not called {node.instance} running"
+        f" {looks} times in a row",
+        cause=cause,
+    )
+
+
+def _orphans(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Removal]:
+    """Workers' instances that run and never became a node, or no longer are one."""
+    bound = {node.instance for node in view.nodes.values() if node.instance is not None}
+    for name, since in view.census.apart.items():
+        instance = view.instances.get(name)
+        if instance is None or not instance.runs or instance.role != Role.WORKER or name in bound:
+            continue
+        if at - since < policy.orphan_after or name in view.outstanding:
+            continue
+        if _is_young(instance, policy, at):
+            continue
+        yield TerminateInstance(
+            instance=name,
+            keeps_console=True,
+            reason=f"{name} has run for {_minutes(at - since)} and is no node of the swarm:"
+            " its console is kept",
+            cause=cause,
         )
-        return
-    reason = _worker_rotation(tokens, policy, at, is_waited_for=Role.WORKER in waiting)
-    if reason is not None:
-        yield RotateToken(role=Role.WORKER, reason=reason, cause=cause)
 
 
-def _worker_rotation(
-    tokens: Tokens, policy: Policy, at: datetime, *, is_waited_for: bool
-) -> str | None:
-    if tokens.worker_rotated is None:
-        return "a new leader cannot know who had this token"
-    age = at - tokens.worker_rotated
-    if tokens.worker_grants and age >= policy.worker_token_age:
-        return f"the worker token is {age} old and was used"
-    if tokens.worker_grants >= policy.worker_batch and not is_waited_for:
-        return f"the worker token was granted {tokens.worker_grants} times"
-    return None
+def _is_young(instance: Instance, policy: Policy, at: datetime) -> bool:
+    return instance.launched is not None and at - instance.launched < policy.orphan_after
 
 
-def _id(node: Node) -> InstanceId:
-    assert node.instance is not None
-    return node.instance
+def _minutes(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

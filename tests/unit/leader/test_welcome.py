@@ -12,11 +12,10 @@ from leader.actions import (
     RemoveNode,
     RotateToken,
 )
-from leader.decide import decide
+from leader.decide import decide, due
 from leader.events import Ticked
 from leader.ids import NodeId
 from leader.model import Outstanding, Setback, Tokens, View
-from leader.reconcile import reconcile
 from wire.messages import Availability, Role
 
 DRAINED = Availability.DRAIN
@@ -33,7 +32,7 @@ def known(*instances):
 
 
 def answers(seen, policy=POLICY, at=NOW):
-    return reconcile(seen, policy, cause="test-1", at=at)
+    return due(seen, policy, cause="test-1", at=at)
 
 
 def test_nothing_is_done_before_nodes_were_listed():

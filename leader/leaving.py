@@ -1,0 +1,342 @@
+"""How a node leaves: paused, emptied, drained, told to go, removed, its instance terminated.
+
+Rules: all that says how is on the node's labels, so the next leader carries on; a manager is
+demoted first, and never when the majority would go; deadlines are kept whatever is not done.
+The one action in flight on a node keeps the order.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from leader.actions import (
+    Action,
+    ActivateNode,
+    DemoteNode,
+    DrainNode,
+    OrderLeave,
+    PauseNode,
+    PromoteNode,
+    Refuse,
+    RemoveNode,
+    SettleNode,
+    TerminateInstance,
+)
+from leader.evacuate import Manner, manner, to_move
+from leader.loan import LABEL_LOAN, loan_of
+from leader.model import (
+    DRAINED,
+    LABEL_DEADLINE,
+    LABEL_PHASE,
+    LABEL_SINCE,
+    LABEL_THEN,
+    LABEL_WAS,
+    LABEL_WHY,
+    LEAVING,
+    RETURNING,
+    Node,
+    Policy,
+    View,
+)
+from leader.work import Task, Work
+from wire.messages import Availability, Role
+
+_ORDER_AGAIN: Final = timedelta(seconds=5)
+_FAREWELL_WITHIN: Final = timedelta(seconds=20)
+_MANAGER: Final = "manager"
+
+
+class Then(StrEnum):
+    """What becomes of an emptied node."""
+
+    TERMINATE = "terminate"
+    STAY = "stay"
+    """It is the operator's: drained, and a node still."""
+    AWS = "aws"
+    """AWS stops or hibernates the instance itself; it may come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a node's labels say of its leaving; times as written by whichever leader began it."""
+
+    why: str
+    since: datetime
+    deadline: datetime
+    then: Then
+
+    def labels(self) -> dict[str, str]:
+        """As they are written on the node."""
+        return {
+            LABEL_PHASE: LEAVING,
+            LABEL_WHY: self.why,
+            LABEL_SINCE: self.since.isoformat(timespec="milliseconds"),
+            LABEL_DEADLINE: self.deadline.isoformat(timespec="milliseconds"),
+            LABEL_THEN: self.then.value,
+        }
+
+
+def leaving_of(node: Node) -> Leaving:
+    """Read a leaving node's labels; what somebody has spoilt reads as over now, and to stay."""
+    then = node.labels.get(LABEL_THEN, "")
+    return Leaving(
+        why=node.labels.get(LABEL_WHY, "unknown"),
+        since=_time(node.labels.get(LABEL_SINCE)),
+        deadline=_time(node.labels.get(LABEL_DEADLINE)),
+        then=Then(then) if then in set(Then) else Then.STAY,
+    )
+
+
+def _time(text: str | None) -> datetime:
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def drain_by(leaving: Leaving, policy: Policy) -> datetime:
+    """When what has not moved is left to Swarm's drain; a short notice is shared out."""
+    whole = leaving.deadline - leaving.since
+    return leaving.deadline - min(policy.drain_reserve, whole * 0.4)
+
+
+def leave_by(leaving: Leaving, policy: Policy) -> datetime:
+    """When the node goes with whatever still runs on it."""
+    whole = leaving.deadline - leaving.since
+    return leaving.deadline - min(policy.leave_margin, whole * 0.2)
+
+
+def depart(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
+    """The next step of every node that leaves or returns."""
+    for instance, reason in view.market.ending.items():
+        known = view.instances.get(instance)
+        if known is not None and known.runs:
+            yield TerminateInstance(instance=instance, reason=reason, cause=cause)
+    for node in view.nodes.values():
+        if node.phase == LEAVING:
+            yield from _leave(node, view, policy, cause, at)
+        elif node.phase == RETURNING:
+            yield from _return(node, view, cause)
+
+
+def may_demote(node: Node, view: View) -> str | None:
+    """Why a manager may not be demoted now; None when it may."""
+    managers = view.managers()
+    healthy = [
+        other
+        for other in managers
+        if other.node != node.node and other.is_ready and other.reachability == "reachable"
+    ]
+    rest = len(managers) - 1
+    if not rest:
+        return f"{node.hostname} is the only manager"
+    if len(healthy) < rest // 2 + 1:
+        return (
+            f"without {node.hostname} only {len(healthy)} of {rest} managers would answer:"
+            " the majority would be lost"
+        )
+    joining = [one for one in view.outstanding.values() if one.role is Role.MANAGER]
+    if joining:
+        return f"{joining[0].instance.instance} is joining as a manager; one change at a time"
+    return None
+
+
+def _leave(node: Node, view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
+    leaving = leaving_of(node)
+    if node.role is Role.MANAGER:
+        yield _demotion(node, leaving, view, cause)
+        return
+    if node.status == "down" and leaving.then is not Then.STAY:
+        yield from _gone(node, leaving, cause)
+    elif node.availability is Availability.ACTIVE:
+        yield from _return(node, view, cause)
+    elif node.availability is Availability.PAUSE:
+        yield from _drain(node, leaving, view, policy, cause=cause, at=at)
+    else:
+        yield from _part(node, leaving, view, policy, cause=cause, at=at)
+
+
+def _demotion(node: Node, leaving: Leaving, view: View, cause: str) -> Action:
+    """Nothing else is done before it is a worker: whatever happens, the majority stays."""
+    hindrance = may_demote(node, view)
+    if hindrance is not None:
+        return Refuse(
+            about=f"demoting {node.hostname}",
+            reason=f"{node.hostname} is to leave ({leaving.why}) and may not be demoted:"
+            f" {hindrance}",
+            cause=cause,
+        )
+    return DemoteNode(
+        node=node.node,
+        instance=node.instance,
+        reason=f"{node.hostname} leaves ({leaving.why}): a manager is demoted first",
+        cause=cause,
+    )
+
+
+def _drain(
+    node: Node, leaving: Leaving, view: View, policy: Policy, *, cause: str, at: datetime
+) -> Iterator[Action]:
+    """Drain as soon as nothing is on its way; what is to run to the end holds it up longest."""
+    late = at >= drain_by(leaving, policy)
+    if view.work is None and not late:
+        return
+    work = view.work or Work()
+    left = to_move(node.node, view, work)
+    if left and not late:
+        return
+    stays = [task for task in work.on(node.node) if task.is_wanted and _runs_on(task, work)]
+    if stays and at < leave_by(leaving, policy):
+        return
+    reason = f"{node.hostname} leaves ({leaving.why}): what could be moved has been"
+    if left:
+        reason = (
+            f"{node.hostname} leaves ({leaving.why}) at {leaving.deadline:%H:%M:%S} UTC:"
+            f" no time left to move {', '.join(map(work.name, left))}"
+        )
+    yield DrainNode(
+        node=node.node,
+        instance=node.instance,
+        left=tuple(map(work.name, left)),
+        reason=reason,
+        cause=cause,
+    )
+
+
+def _runs_on(task: Task, work: Work) -> bool:
+    service = work.services.get(task.service)
+    return service is not None and manner(service) is Manner.NEVER
+
+
+def _part(
+    node: Node, leaving: Leaving, view: View, policy: Policy, *, cause: str, at: datetime
+) -> Iterator[Action]:
+    """Drained: wait until it is empty or must go, then let it go."""
+    late = at >= leave_by(leaving, policy)
+    if view.work is None and not late:
+        return
+    work = view.work or Work()
+    there = tuple(work.name(task) for task in work.on(node.node) if task.is_there)
+    if there and not late:
+        return
+    state = f"{', '.join(there)} still ran" if there else "it is empty"
+    if leaving.then is Then.STAY:
+        yield SettleNode(
+            node=node.node,
+            instance=node.instance,
+            labels={LABEL_PHASE: DRAINED},
+            cut_off=there,
+            reason=f"{node.hostname} is drained ({leaving.why}): {state}",
+            cause=cause,
+        )
+        return
+    yield from _let_go(node, leaving, view, there, cause=cause, at=at)
+
+
+def _let_go(
+    node: Node,
+    leaving: Leaving,
+    view: View,
+    there: tuple[str, ...],
+    *,
+    cause: str,
+    at: datetime,
+) -> Iterator[Action]:
+    instance, market = node.instance, view.market
+    if instance is None:
+        return
+    if instance in market.left:
+        yield RemoveNode(
+            node=node.node,
+            instance=instance,
+            by_force=True,
+            is_departed=True,
+            reason=f"{node.hostname} said farewell",
+            cause=cause,
+        )
+        return
+    ordered = market.ordered.get(instance)
+    listener = market.listeners.get(instance)
+    is_patient = ordered is None or at - ordered < _FAREWELL_WITHIN
+    if ordered is not None and at - ordered < _ORDER_AGAIN:
+        return
+    if listener is not None and is_patient:
+        if at >= listener.until:
+            # Between two of its questions: the next is on its way.
+            return
+        yield OrderLeave(
+            node=node.node,
+            instance=instance,
+            listener=listener,
+            cut_off=there,
+            reason=f"{node.hostname} may leave now: "
+            + (f"{', '.join(there)} could not end in time" if there else "it is empty"),
+            cause=cause,
+        )
+        return
+    if leaving.then is Then.TERMINATE:
+        known = view.instances.get(instance)
+        if known is None or known.runs:
+            yield TerminateInstance(
+                instance=instance,
+                cut_off=there,
+                reason=f"{node.hostname} is drained ({leaving.why}), and its agent does not wait"
+                " for our word",
+                cause=cause,
+            )
+
+
+def _gone(node: Node, leaving: Leaving, cause: str) -> Iterator[Action]:
+    """The swarm does not hear it any more: AWS was faster, or it left as told."""
+    yield RemoveNode(
+        node=node.node,
+        instance=node.instance,
+        is_departed=True,
+        reason=f"{node.hostname} was leaving ({leaving.why}) and is Down",
+        cause=cause,
+    )
+
+
+def _return(node: Node, view: View, cause: str) -> Iterator[Action]:
+    """Not before the constraints that name it are gone: they would have its tasks stopped."""
+    if node.labels.get(LABEL_WAS) == _MANAGER and node.role is Role.WORKER and node.is_ready:
+        yield PromoteNode(
+            node=node.node,
+            instance=node.instance,
+            reason=f"{node.hostname} was a manager before it was drained",
+            cause=cause,
+        )
+        return
+    if view.work is None or any(names_it(node, view.work)):
+        return
+    yield ActivateNode(
+        node=node.node,
+        instance=node.instance,
+        reason=f"{node.hostname} takes tasks again",
+        cause=cause,
+    )
+
+
+def names_it(node: Node, work: Work) -> Iterator[bool]:
+    """True for every service that a loan keeps from this node."""
+    for service in work.services.values():
+        if LABEL_LOAN in service.labels:
+            loan = loan_of(service)
+            if loan is not None and node.node in loan.away_from:
+                yield True
+
+
+def pause(node: Node, leaving: Leaving, *, reason: str, cause: str) -> PauseNode:
+    """Begin, or begin anew with an earlier deadline: a drained node stays drained."""
+    was: Mapping[str, str] = {LABEL_WAS: _MANAGER} if node.role is Role.MANAGER else {}
+    return PauseNode(
+        node=node.node,
+        instance=node.instance,
+        labels=leaving.labels() | dict(was if leaving.then is Then.STAY else {}),
+        is_drained=node.availability is Availability.DRAIN,
+        reason=reason,
+        cause=cause,
+    )
