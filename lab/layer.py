@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from lab import cgroups
+from lab.places import NETWORK
 
 _MASKED: Final = (
     # Hardware and maintenance of a real disk and terminal.
@@ -52,6 +53,10 @@ def write(layer: Path) -> None:
         if (Path("/") / file).exists():
             (layer / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path("/") / file, layer / file)
+    # The lab's registry has no certificate. By option and not in daemon.json, which is the image's.
+    options = layer / "etc/default/docker"
+    options.parent.mkdir(parents=True)
+    options.write_text(f'DOCKER_OPTS="--insecure-registry={NETWORK}"\n', encoding="ascii")
     journal = layer / "etc/systemd/journald.conf.d/70-lab.conf"
     journal.parent.mkdir(parents=True)
     # Twenty machines that sync their journals would be one very slow disk.

@@ -20,11 +20,14 @@ from lab.power import PROPAGATE
 
 DAEMON: Final = "lab.daemon"
 """The module of the daemon, which is started with the lab directory as its first argument."""
+REGISTRY: Final = "lab.registry"
+"""The module of the registry, which is started like the daemon."""
 
 
 def sweep(places: Places) -> list[str]:
     """Remove everything of the lab but the image cache; returns what could not be removed."""
-    _end_daemon(places)
+    for module in (DAEMON, REGISTRY):
+        _end(places, module)
     groups = cgroups.leftovers()
     cgroups.kill(groups)
     for mount in reversed(mounts(places)):
@@ -50,6 +53,8 @@ def remains(places: Places) -> list[str]:
     found = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     if (pid := daemon(places)) is not None:
         found.append(f"daemon {pid}")
+    if (pid := process(places, REGISTRY)) is not None:
+        found.append(f"registry {pid}")
     found += [f"cgroup {group}" for group in groups]
     found += [f"mount {mount}" for mount in mounts(places)]
     found += [f"namespace {name}" for name in net.namespaces()]
@@ -63,18 +68,23 @@ def remains(places: Places) -> list[str]:
 
 
 def daemon(places: Places) -> int | None:
-    """Process id of this lab's daemon, if it runs.
+    """Process id of this lab's daemon, if it runs."""
+    return process(places, DAEMON)
+
+
+def process(places: Places, module: str) -> int | None:
+    """Process id of this lab's daemon or registry, if it runs.
 
     By its command, module and lab directory included: a number in a file could be anybody's.
     """
-    for process in Path("/proc").glob("[0-9]*"):
+    for at in Path("/proc").glob("[0-9]*"):
         try:
-            argv = (process / "cmdline").read_bytes().split(b"\0")
+            argv = (at / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         # A zombie has no command any more.
-        if argv[1:4] == [b"-m", DAEMON.encode(), str(places.lab).encode()]:
-            return int(process.name)
+        if argv[1:4] == [b"-m", module.encode(), str(places.lab).encode()]:
+            return int(at.name)
     return None
 
 
@@ -86,13 +96,13 @@ def mounts(places: Places) -> list[str]:
     return [point for point in points if point.startswith(roots)]
 
 
-def _end_daemon(places: Places) -> None:
-    pid = daemon(places)
+def _end(places: Places, module: str) -> None:
+    pid = process(places, module)
     if pid is None:
         return
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 5
-    while daemon(places) is not None:
+    while process(places, module) is not None:
         if time.monotonic() > deadline:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
