@@ -45,6 +45,28 @@ class LeaderPart(BaseModel):
     """Age at which the worker token is rotated if any grant used it."""
     metrics_port: Annotated[int, Field(ge=1, le=65535)] = 9180
     """Loopback port of `/healthz` and `/metrics`."""
+    queue: str | None = None
+    """URL of the SQS queue EventBridge sends EC2's notices to; none: the agents' notices alone."""
+    heartbeat: Literal["auto", "keep"] | Annotated[int, Field(ge=1, le=60)] = "auto"
+    """Swarm's dispatcher heartbeat in seconds; `auto`: by size; `keep`: it is not ours."""
+    drain_seconds: Annotated[int, Field(ge=1)] = 90
+    """How long a leaving without a deadline of its own may take."""
+    hint_seconds: Annotated[int, Field(ge=1)] = 1800
+    """How long a node stays paused after a rebalance recommendation nothing follows."""
+    absent_seconds: Annotated[int, Field(ge=1)] = 30
+    """How long a Down node's instance must have been gone before its node is removed."""
+    down_seconds: Annotated[int, Field(ge=1)] = 600
+    """How long a node may be Down while EC2 says it runs, before the instance is given up."""
+    orphan_seconds: Annotated[int, Field(ge=1)] = 900
+    """How long a worker's instance may run without joining, before it is terminated."""
+    removals_at_once: Annotated[int, Field(ge=1)] = 3
+    """Nodes and instances removed in a minute; if more seem gone, none is removed."""
+    rebalance: bool = True
+    """Spread services out again by itself, after nodes joined."""
+    rebalance_cooldown_seconds: Annotated[int, Field(ge=0)] = 60
+    """How long after a join nothing is moved to the new node."""
+    rebalances_per_hour: Annotated[int, Field(ge=1)] = 60
+    """Tasks moved in an hour to spread services."""
 
 
 class UserData(BaseModel):
