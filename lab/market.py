@@ -94,8 +94,8 @@ class Market:
             for state in passed(self._told.get(name), instance.state, stages.get(name)):
                 self.send(eventbridge.state_change(instance, state, now))
                 self._told[name] = state
-            if self._told[name] in ("stopped", "terminated"):
-                self._announced.pop(name, None)
+                if state in ("stopped", "terminated"):
+                    self._announced.pop(name, None)
 
     def due(self, instances: Mapping[str, Instance], *, now: datetime) -> dict[str, Taking]:
         """What AWS does now, instance by instance; each is said once."""

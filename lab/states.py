@@ -24,6 +24,9 @@ def passed(told: str | None, state: str, stage: Stage | None) -> tuple[str, ...]
     way = _WAYS[now]
     if told == now:
         return ()
+    if told == "stopping" and now in ("pending", "running"):
+        # Started again before anybody looked.
+        return ("stopped", *way)
     return way[way.index(told) + 1 :] if told in way else way
 
 

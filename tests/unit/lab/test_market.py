@@ -180,6 +180,20 @@ def test_every_change_of_state_is_told_once(market: Market, queue: Queue, spot: 
     assert told == ["pending", "running", "shutting-down", "terminated"]
 
 
+def test_an_instance_started_again_before_anybody_looked_can_be_taken_again(
+    market: Market, spot: Instance
+) -> None:
+    stopped = {spot.id: replace(spot, state="stopped")}
+    market.observe({spot.id: spot}, {spot.id: Stage.ENGINE}, now=NOW)
+    interrupt(market, spot, Action.STOP)
+    market.due({spot.id: spot}, now=LATER)
+    market.observe(stopped, {spot.id: Stage.ENGINE}, now=LATER)
+    market.observe({spot.id: spot}, {spot.id: Stage.STOPPED}, now=LATER)
+    interrupt(market, spot)
+
+    assert market.due({spot.id: spot}, now=LATER) == {spot.id: Taking.TERMINATE}
+
+
 def test_an_instance_that_was_stopped_and_started_has_a_clean_slate(
     market: Market, spot: Instance
 ) -> None:

@@ -17,6 +17,7 @@ from lab.states import passed
         ("stopping", "stopped", Stage.STOPPED, ("stopped",)),
         ("running", "stopped", Stage.STOPPED, ("stopping", "stopped")),
         ("stopped", "running", Stage.STOPPED, ("pending",)),
+        ("stopping", "running", Stage.STOPPED, ("stopped", "pending")),
         ("running", "terminated", Stage.ENGINE, ("shutting-down",)),
         ("shutting-down", "terminated", None, ("terminated",)),
         ("running", "terminated", None, ("shutting-down", "terminated")),
