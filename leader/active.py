@@ -6,56 +6,52 @@ outside is awaited there, so a slow one never delays a decision.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
-from nacl.public import PublicKey
 
-from leader.actions import Action, DenyJoin, GrantJoin, ListInstances
+from leader.actions import (
+    Action,
+    DeleteNotices,
+    DenyJoin,
+    DrainNode,
+    GrantJoin,
+    ListInstances,
+    OrderLeave,
+    Refuse,
+    SettleNode,
+    TerminateInstance,
+)
 from leader.decide import decide, first_view
-from leader.edges.broker import Broker
-from leader.edges.redis_server import RedisServer
 from leader.edges.swarm import Swarm
-from leader.events import Done, Event, Failed, JoinAsked, JoinUnproven, NodesListed, Ticked
-from leader.intake import Intake
+from leader.events import Done, Event, Failed, NodesListed, Ticked, WorkListed
+from leader.hearing import hear
+from leader.loan import LABEL_LOAN
 from leader.metrics import Metrics
-from leader.model import Ask, Asker, Denied, Identity, Node
+from leader.model import LEAVING, RETURNING, Node
 from leader.perform import Performer
+from leader.reception import BrokerFactory, Prover, Reception, ServerFactory
 from leader.record import Record
 from leader.settings import Settings
 from runtime import clock
 from runtime.errors import ClusterError, UnavailableError
 from runtime.streams import resilient, together
-from wire import keys
-from wire.messages import Heartbeat, JoinRequest, MalformedMessage
-from wire.sealing import Opened, open_request, public_text
 
 log = structlog.get_logger("leader")
 
 _INBOX_EVENTS: Final = 1000
-_CHECKED_AT_ONCE: Final = 16
 _TICK_SECONDS: Final = 1.0
-_TAKEN_WITHIN_SECONDS: Final = 10.0
-"""The broker answers an empty pop every two seconds; without that it hangs."""
 _RELIST_SECONDS: Final = 10.0
+_WATCH_SECONDS: Final = 0.5
+"""Between two lists of tasks while any move: what happens to tasks makes no events."""
+_LISTING_SHARE: Final = 3
+"""However long a listing takes, this many times as long is nothing listed."""
 
 
 class Deposed(Exception):  # noqa: N818  not an error: Raft chose another leader
     """This engine is no longer the Raft leader."""
-
-
-class Prover(Protocol):
-    """Checks who asks."""
-
-    async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied:
-        """The proven identity, or why it is not."""
-
-
-ServerFactory = Callable[[], RedisServer]
-BrokerFactory = Callable[[AsyncExitStack], Coroutine[object, object, Broker]]
 
 
 class Active:
@@ -76,30 +72,38 @@ class Active:
         self._settings = settings
         self._own_node = own_node
         self._swarm = swarm
-        self._prover = prover
         self._performer = performer
         self._metrics = metrics
-        self._serve = serve
-        self._connect = connect
-        self._intake = Intake(settings.intake)
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX_EVENTS)
         self._dirty = asyncio.Event()
-        self._checks = asyncio.Semaphore(_CHECKED_AT_ONCE)
+        self._stale = asyncio.Event()
         self._numbers = itertools.count(1)
-        self._last_unopened = 0.0
         self.view = first_view()
         self.record = Record()
-        self.broker_starts = 0
         self._seen_at = clock.now()
-        self._taken_at = 0.0
+        self.reception = Reception(
+            settings,
+            prover=prover,
+            performer=performer,
+            metrics=metrics,
+            record=self.record,
+            serve=serve,
+            connect=connect,
+            hand_on=self._inbox.put,
+            view=lambda: self.view,
+            new_id=self.new_id,
+        )
+
+    async def submit(self, event: Event) -> None:
+        """Hand an event in, from the operator say."""
+        await self._inbox.put(event)
 
     @property
     def is_healthy(self) -> bool:
         """Whether requests are taken and the swarm is being seen."""
         seen = self.view.nodes_at
         fresh = seen is not None and clock.now() - seen < self._settings.policy.nodes_stale_after
-        takes = clock.monotonic() - self._taken_at < _TAKEN_WITHIN_SECONDS
-        return fresh and takes and self._performer.broker is not None
+        return fresh and self.reception.is_open
 
     async def run(self) -> None:
         """Lead until deposed.
@@ -122,8 +126,10 @@ class Active:
                 govern=self._govern(workers),
                 follow_node_events=resilient("node events", self._follow),
                 list_nodes=resilient("node list", self._list),
+                list_work=resilient("work list", self._list_work),
+                hear_the_queue=resilient("notices", self._hear),
                 tick=self._tick(),
-                keep_the_broker=resilient("broker", lambda: self._keep_broker(workers)),
+                keep_the_broker=resilient("broker", lambda: self.reception.keep_open(workers)),
             )
 
     async def _govern(self, workers: asyncio.TaskGroup) -> None:
@@ -133,17 +139,19 @@ class Active:
             self._note(event)
             with self._metrics.decide_seconds.time():
                 self.view, actions = decide(self.view, event, self._settings.policy)
+            if self.view.work is None:
+                self._stale.set()
             for action in actions:
                 self._announce(action, event.at)
                 name = f"carry out {type(action).__name__} on {action.subject}"
                 workers.create_task(self._carry_out(action), name=name)
 
     async def _carry_out(self, action: Action) -> None:
-        for event in await self._performer.perform(action, self._id("action")):
+        for event in await self._performer.perform(action, self.new_id("action")):
             await self._inbox.put(event)
 
     def _announce(self, action: Action, at: datetime) -> None:
-        if isinstance(action, ListInstances):
+        if isinstance(action, ListInstances | DeleteNotices):
             # Routine, and about no node: it would push what an operator asks for out.
             return
         self.record.decided(action, at)
@@ -152,7 +160,8 @@ class Active:
                 self._metrics.joins.labels("granted", "").inc()
             case DenyJoin(denied=denied):
                 self._metrics.joins.labels("denied", denied.code.value).inc()
-        log.info(
+        say = log.error if isinstance(action, Refuse) else log.info
+        say(
             "decided",
             action=type(action).__name__,
             subject=action.subject,
@@ -165,6 +174,7 @@ class Active:
             case Done(action=action):
                 self.record.ended(action, "done")
                 self._metrics.actions.labels(type(action).__name__, "done").inc()
+                self._count_tasks(action)
             case Failed(action=action, reason=reason):
                 self.record.ended(action, f"failed: {reason}")
                 self._metrics.actions.labels(type(action).__name__, "failed").inc()
@@ -175,15 +185,34 @@ class Active:
                     reason=reason,
                 )
 
+    def _count_tasks(self, action: Action) -> None:
+        """What a leaving cost: tasks not moved in time, tasks cut off."""
+        match action:
+            case DrainNode(left=left) if left:
+                self._metrics.tasks_unmoved.inc(len(left))
+                log.warning("tasks not moved", node=action.node, tasks=left)
+            case (
+                OrderLeave(cut_off=cut_off)
+                | SettleNode(cut_off=cut_off)
+                | TerminateInstance(cut_off=cut_off)
+            ) if cut_off:
+                self._metrics.tasks_cut_off.inc(len(cut_off))
+                log.warning("tasks cut off", instance=action.instance, tasks=cut_off)
+
     async def _follow(self) -> None:
         async for _ in self._swarm.changes():
             self._dirty.set()
+            self._stale.set()
 
     async def _list(self) -> None:
         """List after every hint, and without one now and then: lists are truth."""
         while True:
+            asked = clock.now()
             nodes = await self._see_nodes()
-            await self._inbox.put(NodesListed(self._id("nodes"), clock.now(), nodes))
+            beat = await self._swarm.heartbeat()
+            await self._inbox.put(
+                NodesListed(self.new_id("nodes"), clock.now(), nodes, asked, beat)
+            )
             self._count(nodes)
             if not any(node.is_leader and node.node == self._own_node for node in nodes):
                 raise Deposed("Raft chose another leader")
@@ -206,107 +235,60 @@ class Active:
         self._seen_at = clock.now()
         return nodes
 
+    async def _list_work(self) -> None:
+        """List services and tasks: seldom, but often while any are on the move."""
+        while True:
+            self._stale.clear()
+            asked, began = clock.now(), clock.monotonic()
+            services = await self._swarm.work.services()
+            tasks = await self._swarm.work.tasks()
+            await self._inbox.put(
+                WorkListed(self.new_id("work"), clock.now(), services, tasks, asked)
+            )
+            rest = (clock.monotonic() - began) * _LISTING_SHARE
+            await asyncio.sleep(rest)
+            try:
+                async with asyncio.timeout(
+                    _WATCH_SECONDS if self._is_moving() else _RELIST_SECONDS
+                ):
+                    await self._stale.wait()
+            except TimeoutError:
+                continue
+
+    def _is_moving(self) -> bool:
+        view = self.view
+        return (
+            view.work is None
+            or any(node.phase in {LEAVING, RETURNING} for node in view.nodes.values())
+            or any(LABEL_LOAN in service.labels for service in view.work.services.values())
+        )
+
+    async def _hear(self) -> None:
+        notices = self._performer.notices
+        if notices is None:
+            await asyncio.Event().wait()
+            return
+        await hear(notices, self._metrics, hand_on=self._inbox.put, new_id=self.new_id)
+
     def _count(self, nodes: tuple[Node, ...]) -> None:
-        self._metrics.nodes.clear()
+        metrics = self._metrics
+        metrics.nodes.clear()
+        metrics.leaving.clear()
         for node in nodes:
-            self._metrics.nodes.labels(node.role.value, node.status).inc()
+            metrics.nodes.labels(node.role.value, node.status).inc()
+            if node.phase:
+                metrics.leaving.labels(node.phase).inc()
+        metrics.penalties.clear()
+        for kind, zone in self.view.market.penalties:
+            metrics.penalties.labels(kind, zone).set(1)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            await self._inbox.put(Ticked(self._id("tick"), clock.now()))
+            await self._inbox.put(Ticked(self.new_id("tick"), clock.now()))
 
-    async def _keep_broker(self, workers: asyncio.TaskGroup) -> None:
-        async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(self._serve())
-            broker = await self._first_of(server, stack)
-            self.broker_starts += 1
-            self._performer.broker = broker
-            stack.callback(self._lose_broker)
-            await together(
-                take_requests=resilient("requests", lambda: self._take(broker, workers)),
-                beat=resilient("heartbeat", lambda: self._beat(broker)),
-                guard_redis=self._guard(server),
-            )
-
-    async def _first_of(self, server: RedisServer, stack: AsyncExitStack) -> Broker:
-        """Connect, unless Redis ends first: then its own reason is the one to tell."""
-        connecting = asyncio.create_task(self._connect(stack), name="connect to the broker")
-        guard = asyncio.create_task(self._guard(server), name="guard the starting broker")
-        try:
-            await asyncio.wait({connecting, guard}, return_when=asyncio.FIRST_COMPLETED)
-            if guard.done() and not connecting.done():
-                guard.result()
-            return await connecting
-        finally:
-            guard.cancel()
-            connecting.cancel()
-            await asyncio.gather(connecting, guard, return_exceptions=True)
-
-    def _lose_broker(self) -> None:
-        self._performer.broker = None
-
-    async def _guard(self, server: RedisServer) -> None:
-        raise UnavailableError(await server.ended())
-
-    async def _beat(self, broker: Broker) -> None:
-        while True:
-            beat = Heartbeat(
-                cluster=self._settings.cluster,
-                leader=self._settings.facts.instance,
-                at=clock.now(),
-            )
-            await broker.beat(beat)
-            await asyncio.sleep(keys.HEARTBEAT_EVERY.total_seconds())
-
-    async def _take(self, broker: Broker, workers: asyncio.TaskGroup) -> None:
-        while True:
-            data = await broker.next_request()
-            self._taken_at = clock.monotonic()
-            if data is None:
-                continue
-            started = clock.monotonic()
-            try:
-                opened = open_request(data, leaders=self._performer.leader_keys)
-            except MalformedMessage as exc:
-                self._drop(str(exc))
-                continue
-            message = opened.message
-            if not isinstance(message, JoinRequest):
-                self._drop(f"nothing is done on a {message.kind}")
-                continue
-            await self._checks.acquire()
-            workers.create_task(
-                self._check(message, opened, started), name=f"check request {message.nonce}"
-            )
-
-    async def _check(self, request: JoinRequest, opened: Opened, started: float) -> None:
-        try:
-            found: Identity | Denied | None = self._intake.screen(request, clock.now())
-            if found is None:
-                found = await self._prover.prove(request, opened.sender)
-        finally:
-            self._checks.release()
-        at, text = clock.now(), public_text(opened.sender)
-        event: Event
-        if isinstance(found, Denied):
-            asker = Asker(request.nonce, request.reply, text, request.role, opened.by)
-            event = JoinUnproven(self._id("join"), at, asker, found)
-        else:
-            ask = Ask(request.nonce, request.reply, text, request.role, opened.by, found)
-            event = JoinAsked(self._id("join"), at, ask)
-        await self._inbox.put(event)
-        self._metrics.check_seconds.observe(clock.monotonic() - started)
-
-    def _drop(self, reason: str) -> None:
-        """There is nobody to answer; a flood of these must not flood the journal."""
-        self._metrics.joins.labels("dropped", "unopenable").inc()
-        if clock.monotonic() - self._last_unopened > 1:
-            self._last_unopened = clock.monotonic()
-            self.record.unopened(clock.now(), reason)
-            log.warning("request dropped", reason=reason)
-
-    def _id(self, kind: str) -> str:
+    def new_id(self, kind: str) -> str:
+        """A new event's id."""
         return f"{kind}-{next(self._numbers)}"
 
 

@@ -24,7 +24,7 @@ def admit(ask: Ask, view: View, policy: Policy, at: datetime) -> Denied | None:
         return denied
     if view.nodes_at is None or at - view.nodes_at > policy.nodes_stale_after:
         return Denied(DenialCode.NOT_READY, "the swarm's nodes have not been listed lately", 2)
-    denied = _is_absent(ask.identity.instance, view)
+    denied = _is_absent(ask.identity.instance, view) or _is_going(ask.identity.instance, view)
     if denied is not None:
         return denied
     if ask.role is Role.MANAGER:
@@ -64,6 +64,14 @@ def _is_absent(instance: Instance, view: View) -> Denied | None:
                 f"{instance.instance} is node {node.hostname} already, and it is Ready",
                 3,
             )
+    return None
+
+
+def _is_going(instance: Instance, view: View) -> Denied | None:
+    """One that AWS takes in two minutes, or that we are ending, is not to come back before."""
+    name = instance.instance
+    if name in view.market.ending or view.market.notice(name, "interruption") is not None:
+        return Denied(DenialCode.LEAVING, f"{name} is about to be taken or ended", 30)
     return None
 
 

@@ -16,9 +16,11 @@ from leader.active import Active, Deposed
 from leader.edges import address, broker, secrets
 from leader.edges.admin import Admin
 from leader.edges.aws import Aws
+from leader.edges.fleet import NoFleet
 from leader.edges.founding import FileFoundingRight, FoundingRight, SsmFoundingRight
 from leader.edges.identity import AwsIdentity, PasswordIdentity
 from leader.edges.instances import Instances
+from leader.edges.notices import Notices
 from leader.edges.redis_server import ContainerRedis, ProcessRedis
 from leader.edges.swarm import Swarm
 from leader.metrics import Metrics
@@ -142,6 +144,8 @@ class Daemon:
                 leader_keys=_leader_keys(found),
                 swarm=swarm,
                 instances=instances,
+                fleet=NoFleet(),
+                notices=self._notices(aws),
             )
             active = Active(
                 settings,
@@ -167,6 +171,10 @@ class Daemon:
                 )
             except Deposed as exc:
                 log.info("deposed", reason=str(exc))
+
+    def _notices(self, aws: Aws | None) -> Notices | None:
+        queue = self._settings.part.queue
+        return None if aws is None or queue is None else Notices(aws, queue)
 
     def _redis(self, found: ClusterSecrets) -> ProcessRedis | ContainerRedis:
         kind = ProcessRedis if self._settings.part.broker == "process" else ContainerRedis
@@ -230,7 +238,7 @@ class Daemon:
         wanted = self._settings.part.managers
         return told | {
             "healthy": self.is_healthy(),
-            "broker_starts": self._active.broker_starts,
+            "broker_starts": self._active.reception.broker_starts,
             **report.summary(self._active.view, at=at, wanted_managers=wanted),
         }
 

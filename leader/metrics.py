@@ -24,6 +24,34 @@ class Metrics:
             ["action", "outcome"],
             registry=self.registry,
         )
+        self.notices = Counter(
+            "spotswarm_notices",
+            "Announcements heard, by path and kind",
+            ["source", "kind"],
+            registry=self.registry,
+        )
+        self.tasks_unmoved = Counter(
+            "spotswarm_tasks_unmoved",
+            "Tasks that were to be moved off a leaving node and were left to Swarm's drain",
+            registry=self.registry,
+        )
+        self.tasks_cut_off = Counter(
+            "spotswarm_tasks_cut_off",
+            "Tasks that still ran when their node had to go",
+            registry=self.registry,
+        )
+        self.leaving = Gauge(
+            "spotswarm_nodes_leaving",
+            "Nodes by phase between joining and leaving",
+            ["phase"],
+            registry=self.registry,
+        )
+        self.penalties = Gauge(
+            "spotswarm_pool_penalised",
+            "Spot pools avoided because they were just interrupted",
+            ["type", "zone"],
+            registry=self.registry,
+        )
         self.nodes = Gauge(
             "spotswarm_nodes",
             "Nodes of the swarm as last listed",

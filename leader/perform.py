@@ -4,6 +4,7 @@ Rule: `perform` returns `Done` or `Failed` for whatever the outside answers. An 
 is none of `ClusterError` is a bug: it passes, and ends the process.
 """
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -13,24 +14,39 @@ from pydantic import SecretStr
 from leader.actions import (
     Action,
     ActivateNode,
+    ChangeService,
+    DeleteNotices,
+    DemoteNode,
     DenyJoin,
+    DrainNode,
     GrantJoin,
     LabelNode,
     ListInstances,
+    NodeAction,
+    OrderLeave,
+    PauseNode,
     ProbeNode,
+    PromoteNode,
+    Refuse,
     RemoveNode,
+    ReplaceInstance,
     RotateToken,
+    SetHeartbeat,
+    SettleNode,
+    TerminateInstance,
 )
-from leader.edges import probe
+from leader.edges import consoles, probe
 from leader.edges.broker import Broker
+from leader.edges.fleet import Fleet
 from leader.edges.instances import Instances
+from leader.edges.notices import Notices
 from leader.edges.swarm import SWARM_PORT, Swarm
 from leader.events import Done, Event, Failed, InstancesListed
-from leader.model import Asker
+from leader.model import PHASE_LABELS
 from runtime import clock
-from runtime.errors import ClusterError, GoneError, UnavailableError
+from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
 from wire import messages
-from wire.messages import Availability
+from wire.messages import Availability, Role
 from wire.sealing import public_key, seal_reply
 
 
@@ -43,6 +59,8 @@ class Performer:
     """The leader's key, then the one before it, if any."""
     swarm: Swarm
     instances: Instances | None
+    fleet: Fleet
+    notices: Notices | None = None
     broker: Broker | None = None
 
     async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
@@ -50,6 +68,8 @@ class Performer:
         try:
             heard = await self._carry_out(action, event_id)
         except GoneError as exc:
+            if isinstance(action, RemoveNode):
+                return (Done(event_id, clock.now(), action),)
             return (Failed(event_id, clock.now(), action, f"it is gone: {exc}"),)
         except ClusterError as exc:
             return (Failed(event_id, clock.now(), action, str(exc)),)
@@ -57,30 +77,85 @@ class Performer:
 
     async def _carry_out(self, action: Action, event_id: str) -> tuple[Event, ...]:
         match action:
+            case ListInstances():
+                return await self._list(event_id)
             case GrantJoin():
                 await self._grant(action)
             case DenyJoin():
                 await self._deny(action)
-            case ListInstances():
-                return await self._list(event_id)
-            case _:
+            case OrderLeave():
+                await self._order(action)
+            case TerminateInstance():
+                await self._terminate(action)
+            case ReplaceInstance(instance=instance, avoid=avoid):
+                await self.fleet.replace(instance, avoid=avoid)
+            case DeleteNotices(receipts=receipts):
+                if self.notices is not None:
+                    await self.notices.delete(receipts)
+            case Refuse():
+                # Having been said is all of it.
+                return ()
+            case RotateToken() | SetHeartbeat() | ChangeService():
                 await self._on_swarm(action)
+            case _:
+                await self._on_node(action)
         return ()
 
-    def _on_swarm(self, action: Action) -> Awaitable[None]:
+    def _on_node(self, action: NodeAction) -> Awaitable[None]:
         match action:
-            case LabelNode(node=node, labels=labels):
+            case LabelNode(node=node, labels=labels) | SettleNode(node=node, labels=labels):
                 return self.swarm.label(node, labels)
             case ProbeNode(address=address):
                 return probe.reach(address)
             case ActivateNode(node=node):
-                return self.swarm.activate(node)
-            case RemoveNode(node=node):
-                return self.swarm.remove(node)
-            case RotateToken(role=role):
-                return self.swarm.rotate(role)
+                return self.swarm.activate(node, PHASE_LABELS)
+            case PauseNode(node=node, labels=labels, is_drained=is_drained):
+                new = None if is_drained else Availability.PAUSE
+                return self.swarm.change_node(node, labels=labels, availability=new)
+            case DrainNode(node=node):
+                return self.swarm.change_node(node, availability=Availability.DRAIN)
+            case DemoteNode(node=node):
+                return self.swarm.change_node(node, role=Role.WORKER)
+            case PromoteNode(node=node):
+                return self.swarm.change_node(node, role=Role.MANAGER)
+            case RemoveNode(node=node, by_force=by_force):
+                return self.swarm.remove(node, force=by_force)
             case _:
                 raise TypeError(f"nobody carries out {type(action).__name__}")
+
+    def _on_swarm(self, action: RotateToken | SetHeartbeat | ChangeService) -> Awaitable[None]:
+        match action:
+            case RotateToken(role=role):
+                return self.swarm.rotate(role)
+            case SetHeartbeat(period=period):
+                return self.swarm.set_heartbeat(period)
+            case ChangeService():
+                return self.swarm.work.change_service(
+                    action.service,
+                    version=action.version,
+                    constraints=action.constraints,
+                    update=action.update,
+                    replicas=action.replicas,
+                    label=action.label,
+                )
+
+    async def _terminate(self, action: TerminateInstance) -> None:
+        if self.instances is None:
+            raise RefusedError("outside AWS somebody must end the machine himself")
+        if action.keeps_console:
+            console = await self.instances.console(action.instance)
+            await asyncio.to_thread(consoles.keep, action.instance, console)
+        await self.instances.terminate(action.instance)
+
+    async def _order(self, action: OrderLeave) -> None:
+        listener = action.listener
+        message = messages.Leave(
+            cluster=self.cluster,
+            instance=str(action.instance),
+            reason=action.reason[:200],
+            at=clock.now(),
+        )
+        await self._answer(listener.reply, listener.key, listener.opened_by, message)
 
     async def _grant(self, action: GrantJoin) -> None:
         asker = action.asker
@@ -94,7 +169,7 @@ class Performer:
             managers=tuple(f"{address}:{SWARM_PORT}" for address in action.managers),
             availability=Availability.DRAIN,
         )
-        await self._answer(asker, grant)
+        await self._answer(asker.reply, asker.key, asker.opened_by, grant)
 
     async def _deny(self, action: DenyJoin) -> None:
         asker, denied = action.asker, action.denied
@@ -105,15 +180,16 @@ class Performer:
             leader_time=clock.now(),
             retry_after_seconds=denied.retry_after_seconds,
         )
-        await self._answer(asker, denial)
+        await self._answer(asker.reply, asker.key, asker.opened_by, denial)
 
-    async def _answer(self, asker: Asker, message: messages.AnyMessage) -> None:
+    async def _answer(
+        self, reply: str, key: str, opened_by: int, message: messages.AnyMessage
+    ) -> None:
         if self.broker is None:
             raise UnavailableError("answering: the broker is being restarted")
         # The asker may know only the key before; the one that opened its request he knows.
-        own = self.leader_keys[asker.opened_by]
-        sealed = seal_reply(message, leader=own, asker=public_key(asker.key))
-        await self.broker.answer(asker.reply, sealed)
+        own = self.leader_keys[opened_by]
+        await self.broker.answer(reply, seal_reply(message, leader=own, asker=public_key(key)))
 
     async def _list(self, event_id: str) -> tuple[Event, ...]:
         if self.instances is None:

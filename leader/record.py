@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from leader.actions import (
-    Action,
-    ActivateNode,
-    DenyJoin,
-    GrantJoin,
-    LabelNode,
-    ProbeNode,
-    RemoveNode,
-)
+from leader.actions import Action, DenyJoin, GrantJoin
 
 _JOINS_KEPT: Final = 500
 _DECISIONS_KEPT: Final = 2000
@@ -77,13 +69,8 @@ class Record:
                         denied.reason,
                     )
                 )
-            case (
-                LabelNode(instance=bound)
-                | ProbeNode(instance=bound)
-                | ActivateNode(instance=bound)
-                | RemoveNode(instance=bound)
-            ):
-                instance = bound
+            case _:
+                instance = getattr(action, "instance", None)
         decision = Decision(
             at, type(action).__name__, action.subject, instance or "", action.reason, action.cause
         )

@@ -6,6 +6,7 @@ The agent leaves both in `/run/spotswarm`; a machine outside AWS has them in
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ OWN_RUN: Final = Path("/run/spotswarm-leader")
 ADMIN_SOCKET: Final = OWN_RUN / "admin.sock"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """Everything the daemon is told at its start."""
 
@@ -30,16 +31,30 @@ class Settings:
     facts: InstanceFacts
     part: user_data.LeaderPart
 
-    @property
+    @cached_property
     def policy(self) -> Policy:
         """What `decide` is given."""
+        part = self.part
         return Policy(
             cluster=self.cluster,
-            managers=self.part.managers,
-            identity=self.part.identity,
+            managers=part.managers,
+            identity=part.identity,
             grant_lifetime=keys.GRANT_LIFETIME,
-            worker_batch=self.part.worker_batch,
-            worker_token_age=timedelta(minutes=self.part.worker_token_minutes),
+            worker_batch=part.worker_batch,
+            worker_token_age=timedelta(minutes=part.worker_token_minutes),
+            drain_within=timedelta(seconds=part.drain_seconds),
+            hint_patience=timedelta(seconds=part.hint_seconds),
+            absent_for=timedelta(seconds=part.absent_seconds),
+            down_for=timedelta(seconds=part.down_seconds),
+            orphan_after=timedelta(seconds=part.orphan_seconds),
+            removals_at_once=part.removals_at_once,
+            is_spreading=part.rebalance,
+            spread_cooldown=timedelta(seconds=part.rebalance_cooldown_seconds),
+            spread_per_hour=part.rebalances_per_hour,
+            heartbeat=(
+                timedelta(seconds=part.heartbeat) if isinstance(part.heartbeat, int) else None
+            ),
+            keeps_heartbeat=part.heartbeat == "keep",
         )
 
     @property
