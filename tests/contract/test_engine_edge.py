@@ -1,8 +1,11 @@
 """The agent's hold on its own engine, against real ones."""
 
 import asyncio
+import re
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +148,66 @@ async def test_an_engine_that_is_not_up_yet_is_away(ground: Any) -> None:
             await nobody.state()
         with pytest.raises(UnavailableError):
             await nobody.leave_by_force()
+
+
+async def test_a_manager_is_not_let_go(swarm: Swarm, engines: Any) -> None:
+    async with Engine(engines[0].url) as manager:
+        with pytest.raises(RefusedError, match="demote it before it leaves"):
+            await manager.leave()
+        assert (await manager.membership()).is_manager
+
+
+async def test_a_worker_knows_its_managers_and_its_node(
+    swarm: Swarm, engine: Engine, engines: Any, eventually: Eventually
+) -> None:
+    joining = ticket(await swarm.token(Role.WORKER), engines[0].address)
+    await engine.join(joining, address=engines[1].address)
+    found = await engine.membership()
+
+    assert found.managers == (f"{engines[0].address}:{SWARM_PORT}",)
+    assert not found.is_manager
+    assert found.node in {node.node for node in await swarm.nodes()}
+
+
+@pytest.fixture
+def shell(ground: Path, engines: Any) -> str:
+    """An image of this machine's shell, on the manager and on the worker."""
+    programs = ("/bin/sh", "/bin/sleep")
+    linked = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
+    files = (*programs, *re.findall(r"(/\S+) \(0x", linked))
+    archive, name = ground / "shell.tar", "127.0.0.1:9/shell:1"
+    subprocess.run(
+        ["tar", "-chf", str(archive), "-C", "/", *(file.lstrip("/") for file in files)], check=True
+    )
+    for machine in engines[:2]:
+        machine.docker("import", str(archive), name)
+    return name
+
+
+async def test_a_worker_that_leaves_lets_its_tasks_end_first(
+    swarm: Swarm, engine: Engine, engines: Any, shell: str, tmp_path: Path, eventually: Eventually
+) -> None:
+    """An engine that leaves by itself kills them at once."""
+    token = await swarm.token(Role.WORKER)
+    joining = Ticket(token, (f"{engines[0].address}:{SWARM_PORT}",), Availability.ACTIVE)
+    await engine.join(joining, address=engines[1].address)
+    log = tmp_path / "log"
+    script = "trap 'echo told >>/out/log; sleep 1; echo ended >>/out/log; exit' TERM;"
+    script += "echo up >>/out/log; while :; do sleep 0.1; done"
+    try:
+        engines[0].docker(
+            *("service", "create", "--detach", "--no-resolve-image", "--name", "leaving"),
+            *("--constraint", "node.role==worker", "--mount", f"type=bind,src={tmp_path},dst=/out"),
+            *("--env", "PATH=/bin", shell, "sh", "-c", script),
+        )
+
+        async def is_up() -> bool:
+            return log.exists()
+
+        await eventually(is_up)
+        await engine.leave()
+    finally:
+        engines[0].docker("service", "rm", "leaving")
+
+    assert (await engine.state())[0] == "inactive"
+    assert log.read_text().split()[:3] == ["up", "told", "ended"]

@@ -81,6 +81,20 @@ async def test_a_grant_for_us_is_a_ticket():
     assert "the-join-token" not in repr(event)
 
 
+async def test_a_ticket_has_the_key_it_was_asked_with_and_does_not_show_it():
+    askers = []
+
+    async def send(_told, _reply, sealed, _within):
+        opened = open_request(sealed, leaders=[LEADER])
+        askers.append(opened.sender)
+        return seal_reply(grant(opened.message), leader=LEADER, asker=opened.sender)
+
+    event = await asked(send)
+
+    assert private_key(event.ticket.key).public_key == askers[0]
+    assert event.ticket.key not in repr(event)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
