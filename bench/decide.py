@@ -1,0 +1,256 @@
+"""How long one decision takes as the cluster grows: 100, 1,000, 5,000 nodes.
+
+The baseline, of the same run at each size, is one plain walk over every node and task: what no
+decision that looks at everything can do without. Needs no root: `make bench-decide`.
+"""
+
+import argparse
+import gc
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import figures
+from leader.actions import PauseNode
+from leader.census import Absence
+from leader.decide import decide, first_view
+from leader.events import (
+    Done,
+    Event,
+    InstancesListed,
+    JoinAsked,
+    NodesListed,
+    Noticed,
+    Ticked,
+    WorkListed,
+)
+from leader.ids import InstanceId, NodeId, ServiceId, TaskId
+from leader.leaving import Leaving, Then
+from leader.market import Notice
+from leader.model import Ask, Identity, Instance, Node, Policy, Tokens, View
+from leader.reconcile import reconcile
+from leader.work import Service, Task
+from runtime import clock
+from wire.messages import Availability, Role
+
+_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_POLICY: Final = Policy(cluster="bench")
+_TASKS_PER_NODE: Final = 4
+_TASKS_PER_SERVICE: Final = 20
+_BASELINE: Final = "walk"
+_WIDTH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A swarm at work, as lists: some services uneven, one node of a hundred leaving or lost."""
+
+    nodes: tuple[Node, ...]
+    instances: tuple[Instance, ...]
+    services: tuple[Service, ...]
+    tasks: tuple[Task, ...]
+
+
+def cluster(size: int) -> Cluster:
+    """Make one of so many nodes."""
+    nodes = tuple(_node(number) for number in range(size))
+    count = size * _TASKS_PER_NODE // _TASKS_PER_SERVICE
+    services = tuple(_service(number) for number in range(count))
+    tasks = tuple(
+        Task(
+            task=TaskId(f"t{number}-{slot}"),
+            service=services[number].service,
+            slot=slot + 1,
+            # One service in fifty is uneven: two of its tasks share a node.
+            node=nodes[_place(number, slot, size)].node,
+            state="running",
+            desired="running",
+            created=_AT,
+        )
+        for number in range(count)
+        for slot in range(_TASKS_PER_SERVICE)
+    )
+    return Cluster(nodes, tuple(_instance(number) for number in range(size)), services, tasks)
+
+
+def _place(service: int, slot: int, size: int) -> int:
+    if service % 50 == 0 and slot < 2:
+        slot = 0
+    return (service * _TASKS_PER_SERVICE + slot * 7) % size
+
+
+def _node(number: int) -> Node:
+    leaving = Leaving("interruption", _AT, _AT + timedelta(minutes=2), Then.TERMINATE)
+    is_leaving, is_lost = number % 100 == 50, number % 100 == 51
+    labels = {
+        "spotswarm.instance": f"i-{number}",
+        "spotswarm.lifecycle": "spot",
+        "spotswarm.zone": f"eu-central-1{'abc'[number % 3]}",
+        "spotswarm.type": "t3.small",
+        "spotswarm.key": "k",
+    }
+    return Node(
+        node=NodeId(f"n{number}"),
+        hostname=f"ip-10-{number}",
+        role=Role.MANAGER if number < 3 else Role.WORKER,
+        status="down" if is_lost else "ready",
+        availability=Availability.PAUSE if is_leaving else Availability.ACTIVE,
+        address=f"10.0.{number // 250}.{number % 250}",
+        created=_AT,
+        is_leader=number == 0,
+        reachability="reachable" if number < 3 else None,
+        labels=labels | (leaving.labels() if is_leaving else {}),
+    )
+
+
+def _instance(number: int) -> Instance:
+    return Instance(
+        instance=InstanceId(f"i-{number}"),
+        state="running",
+        lifecycle="on-demand" if number < 3 else "spot",
+        zone=f"eu-central-1{'abc'[number % 3]}",
+        type="t3.small",
+        address=f"10.0.{number // 250}.{number % 250}",
+        cluster="bench",
+        role="manager" if number < 3 else "worker",
+        launched=_AT,
+    )
+
+
+def _service(number: int) -> Service:
+    constraints = (("node.role==worker",), ("node.labels.spotswarm.lifecycle==spot",), ())
+    return Service(
+        service=ServiceId(f"s{number}"),
+        name=f"service-{number}",
+        version=1,
+        replicas=_TASKS_PER_SERVICE,
+        constraints=constraints[number % 3],
+        has_health_check=True,
+    )
+
+
+def events(made: Cluster) -> Iterator[tuple[str, Event]]:
+    """One of each kind that a working leader meets."""
+    at = _AT + timedelta(seconds=5)
+    newcomer = replace(_instance(len(made.nodes)), instance=InstanceId("i-new"))
+    identity = Identity("aws", newcomer)
+    ask = Ask("a" * 32, "b" * 32, "key", Role.WORKER, 0, identity)
+    notice = Notice(InstanceId("i-7"), "interruption", "queue", at, at + timedelta(minutes=2))
+    paused = PauseNode(
+        node=NodeId("n7"), instance=InstanceId("i-7"), labels={}, reason="", cause=""
+    )
+    yield "Ticked", Ticked("e", at)
+    yield "NodesListed", NodesListed("e", at, made.nodes, at)
+    yield "InstancesListed", InstancesListed("e", at, made.instances)
+    yield "WorkListed", WorkListed("e", at, made.services, made.tasks, at)
+    yield "Noticed", Noticed("e", at, notice, receipt="r")
+    yield "JoinAsked", JoinAsked("e", at, ask)
+    yield "Done", Done("e", at, paused)
+
+
+def settled(made: Cluster) -> View:
+    """The view of a leader that has led for a while."""
+    view = replace(first_view(), tokens=Tokens(worker_rotated=_AT), heartbeat=timedelta(seconds=2))
+    listed: tuple[Event, ...] = (
+        NodesListed("e", _AT, made.nodes, _AT),
+        InstancesListed("e", _AT, made.instances),
+        WorkListed("e", _AT, made.services, made.tasks, _AT),
+    )
+    for event in listed:
+        view, _ = decide(view, event, _POLICY)
+    return replace(view, in_flight=frozenset())
+
+
+def _gone(view: View) -> View:
+    """The same view when every lost node's instance has been missing for long."""
+    absences = {
+        InstanceId(f"i-{name[1:]}"): Absence(99, _AT - timedelta(hours=1))
+        for name in view.census.down
+    }
+    down = dict.fromkeys(view.census.down, _AT - timedelta(hours=1))
+    return replace(view, census=replace(view.census, missing=absences, down=down))
+
+
+def _walk(view: View) -> int:
+    """The baseline."""
+    assert view.work is not None
+    ready = sum(1 for node in view.nodes.values() if node.is_ready)
+    return ready + sum(
+        1 for tasks in view.work.by_service.values() for task in tasks if task.is_wanted
+    )
+
+
+def measure(size: int, rounds: int) -> list[dict[str, Any]]:
+    """Milliseconds of each event kind, of `reconcile` alone and of the baseline, at one size."""
+    made = cluster(size)
+    view = settled(made)
+    gone = _gone(view)
+    calls: dict[str, Callable[[], object]] = {_BASELINE: lambda: _walk(view)}
+    for name, event in events(made):
+        calls[name] = lambda event=event: decide(view, event, _POLICY)
+    calls["reconcile"] = lambda: list(reconcile(gone, _POLICY, "e", _AT))
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    gc.collect()
+    for _ in range(rounds):
+        for name, call in calls.items():
+            began = time.perf_counter()
+            call()
+            samples[name].append((time.perf_counter() - began) * 1000)
+    base = median(samples[_BASELINE])
+    return [
+        {
+            "nodes": size,
+            "tasks": len(made.tasks),
+            "event": name,
+            "median_ms": round(median(found), 4),
+            "worst_ms": round(max(found), 4),
+            "to_walk": round(median(found) / base, 2),
+            "us_per_node": round(median(found) * 1000 / size, 3),
+        }
+        for name, found in samples.items()
+    ]
+
+
+def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
+    """Medians by size, and how much dearer a node is in the largest than in the smallest."""
+    made = Table(title="One decision: milliseconds, medians", box=None, title_style="bold")
+    made.add_column("event")
+    for size in sizes:
+        made.add_column(f"{size:,} nodes", justify="right")
+        made.add_column("/ walk", justify="right")
+    made.add_column("worst", justify="right")
+    made.add_column("growth per node", justify="right")
+    for name in dict.fromkeys(one["event"] for one in entries):
+        own = {one["nodes"]: one for one in entries if one["event"] == name}
+        cells = [
+            cell
+            for size in sizes
+            for cell in (f"{own[size]['median_ms']:.2f}", f"{own[size]['to_walk']:.1f}")
+        ]
+        growth = own[sizes[-1]]["us_per_node"] / own[sizes[0]]["us_per_node"]
+        made.add_row(name, *cells, f"{own[sizes[-1]]['worst_ms']:.1f}", f"{growth:.2f}")
+    return made
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.decide", description=__doc__)
+    parser.add_argument("--nodes", type=int, nargs="+", default=[100, 1000, 5000])
+    parser.add_argument("--rounds", type=int, default=31)
+    asked = parser.parse_args()
+    before = figures.host()
+    entries = [one for size in asked.nodes for one in measure(size, asked.rounds)]
+    Console(width=_WIDTH).print(table(entries, asked.nodes))
+    begun = clock.now().isoformat(timespec="seconds")
+    print(json.dumps({"bench": "decide", "at": begun, "host": before, "medians": entries}))
+
+
+if __name__ == "__main__":
+    main()
