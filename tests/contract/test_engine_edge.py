@@ -174,7 +174,7 @@ def shell(ground: Path, engines: Any) -> str:
     """An image of this machine's shell, on the manager and on the worker."""
     programs = ("/bin/sh", "/bin/sleep")
     linked = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
-    files = (*programs, *re.findall(r"(/\S+) \(0x", linked))
+    files = dict.fromkeys((*programs, *re.findall(r"(/\S+) \(0x", linked)))
     archive, name = ground / "shell.tar", "127.0.0.1:9/shell:1"
     subprocess.run(
         ["tar", "-chf", str(archive), "-C", "/", *(file.lstrip("/") for file in files)], check=True
