@@ -11,7 +11,7 @@ def power_off() -> None:
     Returns at once. Raises RefusedError when systemd does not take the order.
     """
     done = subprocess.run(
-        ["systemctl", "--no-block", "poweroff"],
+        ["systemctl", "--no-block", "--check-inhibitors=no", "poweroff"],
         check=False,
         capture_output=True,
         text=True,
