@@ -12,6 +12,8 @@ class LookAtEngine:
     """Ask the engine how it is in the swarm, and listen whether anybody of it is there."""
 
     reason: str
+    is_listening: bool = True
+    """Listening to silence takes seconds, which an instance that is being taken has not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
     """Answer one event with the next action."""
     match event:
         case Paused():
-            return view, LookAtEngine(_standing(view))
+            return view, _look(view)
         case EngineSeen():
             return _seen(view, event, policy)
         case EngineAway(reason=reason):
@@ -63,18 +63,23 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
             return _try_later(view, f"the join failed: {reason}", policy)
         case NoticesChanged(announced=announced):
             view = replace(view, announced=announced)
-            return view, LookAtEngine(_standing(view))
+            return view, _look(view)
         case ToldToLeave(reason=reason):
             view = replace(view, out=reason)
-            return view, LookAtEngine(_standing(view))
+            return view, _look(view)
         case AllClear() if view.out:
             view = replace(view, out="", announced=None)
             return view, ComeBack("AWS leaves this instance alone after all; joining again")
         case AllClear():
             view = replace(view, announced=None)
-            return view, LookAtEngine(_standing(view))
+            return view, _look(view)
         case _:
             raise TypeError(f"no decision is made on {type(event).__name__}")
+
+
+def _look(view: View) -> LookAtEngine:
+    is_taken = view.announced is not None and view.announced.notice == "interruption"
+    return LookAtEngine(_standing(view), is_listening=not is_taken and not view.out)
 
 
 def _standing(view: View) -> str:

@@ -79,8 +79,8 @@ class Performer:
         match action:
             case Pause(least=least, most=most):
                 return await self._pause(least.total_seconds(), most.total_seconds())
-            case LookAtEngine():
-                return await self._look(is_listening=True)
+            case LookAtEngine(is_listening=is_listening):
+                return await self._look(is_listening=is_listening)
             case Ask():
                 return await self._ask(action)
             case Join(ticket=ticket):

@@ -121,6 +121,13 @@ def test_with_a_silent_leader_a_worker_leaves_ten_seconds_before_aws_acts(action
     assert isinstance(story(EngineSeen(AT, "inactive"), view=seen)[1], Pause)
 
 
+def test_who_is_being_taken_has_no_time_to_listen_to_silence():
+    assert story(Paused(NOW))[1].is_listening
+    assert story(NoticesChanged(NOW, REBALANCE), Paused(NOW))[1].is_listening
+    assert not story(NoticesChanged(NOW, TERMINATION), Paused(NOW))[1].is_listening
+    assert not story(ToldToLeave(NOW, ORDER), Paused(NOW))[1].is_listening
+
+
 def test_leaving_in_time_goes_by_the_leaders_clock_when_ours_is_known_to_be_off():
     offset = timedelta(minutes=-5)
     stale = Denied(NOW, DenialCode.STALE, SECOND, offset)
