@@ -1,0 +1,655 @@
+"""A swarm in memory, as far as our decisions meet it, and a leader's term played against it.
+
+Swarm here does what swarmkit does (manager/orchestrator: replicated/services.go, update/updater.go,
+restart/restart.go; manager/scheduler): new tasks go where fewest of the service are; a constraint
+makes only tasks on nodes it forbids dirty; scaling down goes by a task's number on its node; a
+drain stops a task before it starts another. One second is one step; nothing reads a clock.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import count
+
+from builders import NOW, POLICY, SECOND, instance, node
+
+from leader.actions import (
+    ActivateNode,
+    ChangeService,
+    DeleteNotices,
+    DemoteNode,
+    DrainNode,
+    LabelNode,
+    ListInstances,
+    OrderLeave,
+    PauseNode,
+    PromoteNode,
+    RemoveNode,
+    SettleNode,
+    TerminateInstance,
+)
+from leader.decide import decide, first_view
+from leader.events import (
+    Done,
+    Failed,
+    InstancesListed,
+    LeftSwarm,
+    NodesListed,
+    Noticed,
+    Ticked,
+    WorkListed,
+)
+from leader.ids import InstanceId, NodeId, ServiceId, TaskId
+from leader.market import Listener, Notice
+from leader.model import PHASE_LABELS, Tokens
+from leader.placement import allowed
+from leader.work import Service, Task
+from wire.messages import Availability, Role
+
+OVER = {"complete", "shutdown", "failed", "rejected", "remove", "orphaned"}
+QUIET = Tokens(worker_rotated=NOW)
+BRISK = replace(
+    POLICY,
+    spread_cooldown=5 * SECOND,
+    spread_patience=20 * SECOND,
+    hint_patience=60 * SECOND,
+)
+"""Patience for a play of a few minutes."""
+
+
+def worker(number, **said):
+    """A worker bound to its instance."""
+    labels = {"spotswarm.instance": f"i-{number}"} | said.pop("labels", {})
+    return node(f"n-{number}", labels=labels, **said)
+
+
+def service(name="web", **said):
+    fields = {
+        "service": ServiceId(name),
+        "name": name,
+        "version": 1,
+        "replicas": 2,
+        "update_state": "",
+        "labels": {},
+    }
+    return Service(**(fields | said))
+
+
+def task(name, of="web", on="n-1", **said):
+    fields = {
+        "task": TaskId(name),
+        "service": ServiceId(of),
+        "slot": 1,
+        "node": NodeId(on) if on else None,
+        "state": "running",
+        "desired": "running",
+        "created": NOW,
+    }
+    return Task(**(fields | said))
+
+
+@dataclass
+class _Update:
+    """One updater at work; a new one for each change of the service."""
+
+    pending: list[int]
+    waiting: dict[int, TaskId] = field(default_factory=dict)
+    quiet: int = 0
+
+
+@dataclass
+class _Made:
+    """What a task was made from, and what it waits for."""
+
+    image: int
+    placement: tuple[str, ...]
+    since: int
+    after: TaskId | None = None
+    not_before: int = 0
+
+
+class Swarm:
+    """Nodes, services and tasks; `fate` is what becomes of tasks that start from now on."""
+
+    def __init__(self, nodes, services):
+        self.now = 0
+        self.numbers = count(1)
+        self.nodes = {one.node: one for one in nodes}
+        self.instances = {
+            InstanceId(one.instance): instance(one.instance, address=one.address)
+            for one in nodes
+            if one.instance
+        }
+        self.services, self.tasks, self.made, self.images = {}, {}, {}, {}
+        self.updates, self.dying = {}, {}
+        self.fate = "up"
+        self.has_room = True
+        self.is_spiteful = False
+        """Of equals, the one we would rather keep is taken."""
+        for one in services:
+            self.create(one)
+        for _ in range(6):
+            self.tick()
+
+    @property
+    def at(self):
+        return NOW + self.now * SECOND
+
+    # What the user does.
+
+    def create(self, made):
+        self.services[made.service] = made
+        self.images[made.service] = 1
+        self._reconcile(made.service)
+
+    def user_changes(self, name, *, image=False, **fields):
+        self.images[name] += image
+        self._change(name, **fields)
+
+    # What we do.
+
+    def apply(self, action):
+        """Carry an action out; False if the engine would refuse it."""
+        match action:
+            case ChangeService(service=name):
+                held = self.services.get(name)
+                if held is None or held.version != action.version:
+                    return False
+                labels = {key: one for key, one in held.labels.items() if key != "spotswarm.loan"}
+                self._change(
+                    name,
+                    constraints=action.constraints,
+                    update=action.update,
+                    replicas=action.replicas,
+                    labels=labels | ({"spotswarm.loan": action.label} if action.label else {}),
+                )
+            case TerminateInstance(instance=name):
+                self._end(name)
+            case OrderLeave(node=name):
+                self._node(name, status="down")
+            case RemoveNode(node=name, by_force=by_force):
+                held = self.nodes.get(name)
+                if held is not None and held.is_ready and not by_force:
+                    return False
+                self.nodes.pop(name, None)
+            case (
+                LabelNode(node=name)
+                | ActivateNode(node=name)
+                | PauseNode(node=name)
+                | DrainNode(node=name)
+                | DemoteNode(node=name)
+                | PromoteNode(node=name)
+                | SettleNode(node=name)
+            ):
+                if name not in self.nodes:
+                    return False
+                self._node(name, **_changed(self.nodes[name], action))
+                if isinstance(action, ActivateNode):
+                    self._enforce(name)
+        return True
+
+    # What AWS does.
+
+    def take(self, name):
+        """The instance dies now; the swarm hears of it later."""
+        self.instances.pop(name, None)
+        self._lose(name)
+
+    def _end(self, name):
+        if name in self.instances:
+            self.instances[name] = replace(self.instances[name], state="shutting-down")
+        self._lose(name)
+
+    def _lose(self, name):
+        for one in list(self.nodes.values()):
+            if one.instance == name:
+                self.dying.setdefault(one.node, self.now + 4)
+
+    # What can be seen.
+
+    def listed(self):
+        """Services and tasks, as the leader's edge tells them."""
+        shown = [
+            one
+            for one in self.tasks.values()
+            if one.state not in OVER or one.state in {"failed", "rejected"}
+        ]
+        return tuple(self.services.values()), tuple(shown)
+
+    def serving(self, name):
+        """How many slots of a service have a task that is up, and wanted."""
+        return len(
+            {
+                one.slot
+                for one in self.tasks.values()
+                if one.service == name and one.is_wanted and one.is_up and self._lives(one.node)
+            }
+        )
+
+    def spread_of(self, name):
+        """Up tasks on each node that takes tasks, the most first."""
+        held = [
+            sum(
+                1
+                for one in self.tasks.values()
+                if one.service == name and one.node == there and one.is_wanted and one.is_up
+            )
+            for there, known in self.nodes.items()
+            if known.takes_tasks
+        ]
+        return sorted(held, reverse=True)
+
+    def up(self, name):
+        return {
+            one.task
+            for one in self.tasks.values()
+            if one.service == name and one.is_wanted and one.is_up
+        }
+
+    # How Swarm works.
+
+    def tick(self):
+        """Let a second pass."""
+        self.now += 1
+        for name, when in list(self.dying.items()):
+            if self.now >= when:
+                del self.dying[name]
+                if name in self.nodes:
+                    self._node(name, status="down")
+        self._progress()
+        self._restart()
+        for name in list(self.updates):
+            self._update(name)
+        self._schedule()
+
+    def _node(self, name, **fields):
+        self.nodes[name] = replace(self.nodes[name], **fields)
+
+    def _lives(self, name):
+        known = self.nodes.get(name)
+        return known is not None and known.is_ready and name not in self.dying
+
+    def _change(self, name, **fields):
+        held = self.services[name]
+        self.services[name] = replace(
+            held, **{"version": held.version + 1, "update_state": ""} | fields
+        )
+        self.updates.pop(name, None)
+        self._reconcile(name)
+
+    def _state(self, name, state):
+        held = self.services[name]
+        if held.update_state != state:
+            self.services[name] = replace(held, update_state=state, version=held.version + 1)
+
+    def _runnable(self, name):
+        slots = {}
+        for one in self.tasks.values():
+            if one.service == name and one.desired in {"ready", "running"}:
+                slots.setdefault(one.slot, []).append(one)
+        return slots
+
+    def _reconcile(self, name):
+        held = self.services[name]
+        if held.mode == "global":
+            self._cover(held)
+            return
+        if held.mode != "replicated":
+            return
+        slots = self._runnable(name)
+        kept = list(slots)
+        if held.replicas < len(slots):
+            kept = self._in_order(slots)
+            for slot in kept[held.replicas :]:
+                for one in slots[slot]:
+                    self._want(one, "remove")
+            kept = kept[: held.replicas]
+        dirty = [slot for slot in kept if len(slots[slot]) > 1 or self._is_dirty(slots[slot][0])]
+        if dirty:
+            self.updates[name] = _Update(dirty)
+        missing = held.replicas - len(slots)
+        free = (slot for slot in count(1) if slot not in slots)
+        for _ in range(missing):
+            self._make(held, next(free))
+
+    def _cover(self, held):
+        running = {one.node for one in self.tasks.values() if one.service == held.service}
+        for known in self.nodes.values():
+            if known.takes_tasks and known.node not in running:
+                self._make(held, 0, on=known.node)
+
+    def _in_order(self, slots):
+        """Slots in the order they are kept: by a task's number on its node, the lone ones last."""
+        numbers, indexed = {}, []
+        for slot in sorted(slots, key=lambda one: not any(t.is_up for t in slots[one])):
+            tasks = slots[slot]
+            index = 10_000
+            if len(tasks) == 1 and tasks[0].node is not None:
+                index = numbers[tasks[0].node] = numbers.get(tasks[0].node, 0) + 1
+            is_up = any(one.is_up for one in tasks)
+            indexed.append((index, is_up if self.is_spiteful else not is_up, slot))
+        return [slot for _, _, slot in sorted(indexed)]
+
+    def _is_dirty(self, one):
+        held, made = self.services[one.service], self.made[one.task]
+        if made.image != self.images[one.service]:
+            return True
+        if made.placement == held.constraints:
+            return False
+        known = self.nodes.get(one.node)
+        return known is None or not allowed(known, held.constraints)
+
+    def _make(self, held, slot, *, on=None, desired="running", after=None, not_before=0):
+        name = TaskId(f"{held.name}-{next(self.numbers)}")
+        self.made[name] = _Made(
+            self.images[held.service], held.constraints, self.now, after, not_before
+        )
+        self.tasks[name] = task(
+            name,
+            held.service,
+            on,
+            slot=slot,
+            state="assigned" if on else "pending",
+            desired=desired,
+            created=self.at,
+        )
+        return name
+
+    def _set(self, one, state):
+        self.tasks[one.task] = replace(self.tasks[one.task], state=state)
+        self.made[one.task].since = self.now
+
+    def _want(self, one, desired):
+        self.tasks[one.task] = replace(self.tasks[one.task], desired=desired)
+        self.made[one.task].since = self.now
+
+    def _progress(self):
+        for one in list(self.tasks.values()):
+            made = self.made[one.task]
+            known = self.nodes.get(one.node)
+            waited = self.now - made.since
+            if one.node is not None and known is None and one.state not in OVER:
+                self._set(one, "orphaned")
+            elif one.desired in {"shutdown", "remove"}:
+                if one.node is None or (waited >= 2 and one.state not in OVER and known.is_ready):
+                    self._set(one, "shutdown")
+            elif one.desired == "ready":
+                before = self.tasks.get(made.after)
+                if self.now >= made.not_before and (
+                    before is None or before.state in OVER or not self._lives(before.node)
+                ):
+                    self._want(one, "running")
+            elif one.state in {"assigned", "preparing"} and known.is_ready and waited >= 2:
+                ends = {"up": "running", "hang": "preparing", "fail": "failed"}
+                self._set(one, ends[self.fate])
+                if self.fate == "fail":
+                    self.tasks[one.task] = replace(self.tasks[one.task], trouble="exit 1")
+
+    def _restart(self):
+        for one in list(self.tasks.values()):
+            if one.desired not in {"ready", "running"} or one.node is None:
+                continue
+            known = self.nodes.get(one.node)
+            is_lost = known is None or known.status == "down"
+            is_drained = known is not None and known.availability is Availability.DRAIN
+            if not (one.state in OVER or is_lost or is_drained):
+                continue
+            self._want(one, "shutdown")
+            held = self.services[one.service]
+            if held.mode == "global":
+                continue
+            self._make(
+                held,
+                one.slot,
+                desired="ready",
+                after=None if is_lost or one.state in OVER else one.task,
+                not_before=self.now + (0 if is_drained else 5),
+            )
+
+    def _update(self, name):
+        held, work = self.services[name], self.updates[name]
+        if held.update_state == "paused":
+            return
+        self._state(name, "updating")
+        said = held.update or {"Parallelism": 1}
+        is_start_first = said.get("Order") == "start-first"
+        for slot, new in list(work.waiting.items()):
+            made = self.tasks[new]
+            if made.state == "running" and is_start_first:
+                for one in self._runnable(name).get(slot, ()):
+                    if one.task != new:
+                        self._want(one, "shutdown")
+            if made.state in OVER | {"running"} or made.desired in {"shutdown", "remove"}:
+                del work.waiting[slot]
+                if made.state == "failed" and said.get("FailureAction", "pause") == "pause":
+                    self._state(name, "paused")
+                    return
+        most = said.get("Parallelism", 0) or 10_000
+        while work.pending and len(work.waiting) < most:
+            self._begin(held, work, work.pending.pop(0), is_start_first=is_start_first)
+        work.quiet = 0 if work.pending or work.waiting else work.quiet + 1
+        if work.quiet >= 2:
+            del self.updates[name]
+            self._state(name, "completed")
+
+    def _begin(self, held, work, slot, *, is_start_first):
+        tasks = self._runnable(held.service).get(slot, [])
+        clean = [one for one in tasks if not self._is_dirty(one)]
+        if self.is_spiteful:
+            clean.sort(key=lambda one: one.is_up)
+        if clean:
+            for one in tasks:
+                if one.task != clean[0].task:
+                    self._want(one, "shutdown")
+            return
+        if not is_start_first:
+            for one in tasks:
+                self._want(one, "shutdown")
+        after = None if is_start_first or not tasks else tasks[0].task
+        work.waiting[slot] = self._make(held, slot, desired="ready", after=after)
+
+    def _schedule(self):
+        for held in self.services.values():
+            if held.mode == "global":
+                self._cover(held)
+        for one in list(self.tasks.values()):
+            if one.node is not None or one.desired not in {"ready", "running"}:
+                continue
+            placement = self.made[one.task].placement
+            fit = [
+                known.node
+                for known in self.nodes.values()
+                if known.takes_tasks and allowed(known, placement)
+            ]
+            if not fit or not self.has_room:
+                continue
+            there = min(fit, key=lambda name: self._load(name, one.service))
+            self.tasks[one.task] = replace(one, node=there, state="assigned")
+            self.made[one.task].since = self.now
+
+    def _load(self, name, of):
+        here = [
+            one
+            for one in self.tasks.values()
+            if one.node == name and one.desired in {"ready", "running"}
+        ]
+        return sum(1 for one in here if one.service == of), len(here), name
+
+    def _enforce(self, name):
+        for one in list(self.tasks.values()):
+            if one.node == name and one.desired == "running" and one.state not in OVER:
+                held = self.services[one.service]
+                if not allowed(self.nodes[name], held.constraints):
+                    self._set(one, "rejected")
+
+
+def _changed(known, action):
+    labels = dict(known.labels)
+    match action:
+        case LabelNode() | SettleNode():
+            return {"labels": labels | action.labels}
+        case PauseNode():
+            kept = known.availability if action.is_drained else Availability.PAUSE
+            return {"labels": labels | action.labels, "availability": kept}
+        case ActivateNode():
+            rest = {key: one for key, one in labels.items() if key not in PHASE_LABELS}
+            return {"labels": rest, "availability": Availability.ACTIVE}
+        case DrainNode():
+            return {"availability": Availability.DRAIN}
+        case DemoteNode():
+            return {"role": Role.WORKER, "is_leader": False, "reachability": None}
+    return {"role": Role.MANAGER, "reachability": "reachable"}
+
+
+class Play:
+    """Leaders in a row against one swarm.
+
+    `delays`: seconds until an action is carried out and until its end is told, in turn; `lag`: how
+    old a list is when it arrives; `crashes`: seconds at which a leader is lost with all it knew.
+    """
+
+    def __init__(self, swarm, *, policy=BRISK, delays=(0,), lag=0, crashes=()):
+        self.swarm = swarm
+        self.policy = policy
+        self.delays = delays
+        self.lag = lag
+        self.begun = swarm.now
+        self.crashes = set(crashes)
+        self.turns = count()
+        self.ids = count(1)
+        self.under_way, self.ended, self.lists = [], [], []
+        self.queue, self.agents, self.taken, self.left = {}, {}, {}, {}
+        self.decided, self.said = [], []
+        self.watch = []
+        self._lead()
+
+    @property
+    def second(self):
+        return self.swarm.now - self.begun
+
+    def interrupt(self, name, *, within=120, is_heard=True):
+        """AWS warns of a taking, on both paths; `is_heard`: the agent waits for our word."""
+        deadline = self.swarm.at + timedelta(seconds=within)
+        notice = Notice(InstanceId(name), "interruption", "queue", self.swarm.at, deadline)
+        self.queue[f"r-{next(self.ids)}"] = notice
+        self.taken[name] = self.swarm.now + within
+        if is_heard:
+            self.agents[name] = replace(notice, source="agent")
+
+    def tell(self, kind, *values, **named):
+        event = kind(f"e-{next(self.ids)}", self.swarm.at, *values, **named)
+        before = self.view
+        self.view, actions = decide(before, event, self.policy)
+        subjects = [action.subject for action in actions]
+        assert len(subjects) == len(set(subjects))
+        assert not before.in_flight & set(subjects) - {
+            one.subject for one in [event.action] if kind in {Done, Failed}
+        } if kind in {Done, Failed} else not before.in_flight & set(subjects)
+        self.decided += actions
+        for action in actions:
+            self.under_way.append((self.swarm.now + self._delay(), action))
+
+    def run(self, seconds):
+        for _ in range(seconds):
+            self.step()
+
+    def run_until_quiet(self, most=600):
+        """Until nothing was decided and nothing changed for longer than any patience."""
+        quiet, seen = 0, None
+        for _ in range(most):
+            self.step()
+            now = (len(self.decided), tuple(self.swarm.nodes.values()), *self.swarm.listed())
+            quiet = quiet + 1 if now == seen and not self.taken else 0
+            seen = now
+            if quiet > 25:
+                return
+        raise AssertionError(f"not quiet after {most} s: {self.decided[-5:]}")
+
+    def step(self):
+        self.swarm.tick()
+        for name, when in list(self.taken.items()):
+            if self.swarm.now >= when or name not in self.swarm.instances:
+                del self.taken[name]
+                self.agents.pop(name, None)
+                self.swarm.take(name)
+        if self.second in self.crashes:
+            self._lead()
+        self._carry_out()
+        self._show()
+        if self.second % 5 == 0:
+            self._announce()
+        self.tell(Ticked)
+        self._carry_out()
+        for look in self.watch:
+            look(self)
+
+    def kinds(self):
+        return [type(action).__name__ for action in self.decided]
+
+    def _delay(self):
+        return self.delays[next(self.turns) % len(self.delays)]
+
+    def _lead(self):
+        """A new leader: what was on its way to the swarm may land still, nobody hears of it."""
+        self.view = replace(first_view(), tokens=QUIET)
+        self.under_way = [
+            (when, action)
+            for number, (when, action) in enumerate(self.under_way)
+            if isinstance(action, ChangeService | PauseNode | DrainNode) and number % 2
+        ]
+        self.ended, self.lists = [], []
+        self._announce()
+
+    def _announce(self):
+        """The queue delivers what was not deleted; agents ask again and again."""
+        for receipt, notice in list(self.queue.items()):
+            self.tell(Noticed, notice, receipt)
+        for name, notice in self.agents.items():
+            until = self.swarm.at + 10 * SECOND
+            self.tell(Noticed, notice, None, Listener("reply", "key", 0, until))
+            assert name in self.swarm.instances
+
+    def _carry_out(self):
+        for _ in range(20):
+            ready = [one for one in self.under_way if one[0] <= self.swarm.now]
+            told = [one for one in self.ended if one[0] <= self.swarm.now]
+            if not ready and not told:
+                return
+            self.under_way = [one for one in self.under_way if one not in ready]
+            self.ended = [one for one in self.ended if one not in told]
+            for _, action in ready:
+                is_done = self.swarm.apply(action)
+                self._follow(action)
+                self.ended.append((self.swarm.now + self._delay(), action, is_done))
+            for _, action, is_done in told:
+                if isinstance(action, ListInstances):
+                    self.tell(InstancesListed, tuple(self.swarm.instances.values()))
+                if is_done:
+                    self.tell(Done, action)
+                else:
+                    self.tell(Failed, action, "the engine says no")
+        raise AssertionError(f"a storm of actions: {self.decided[-3:]}")
+
+    def _follow(self, action):
+        match action:
+            case DeleteNotices(receipts=receipts):
+                for receipt in receipts:
+                    self.queue.pop(receipt, None)
+            case OrderLeave(instance=name):
+                self.agents.pop(name, None)
+                self.left[name] = self.swarm.now + 1
+            case TerminateInstance(instance=name):
+                self.agents.pop(name, None)
+
+    def _show(self):
+        at = self.swarm.at
+        self.lists.append(
+            (self.swarm.now + self.lag, tuple(self.swarm.nodes.values()), self.swarm.listed(), at)
+        )
+        while self.lists and self.lists[0][0] <= self.swarm.now:
+            _, nodes, work, asked = self.lists.pop(0)
+            self.tell(NodesListed, nodes, asked=asked)
+            self.tell(WorkListed, *work, asked=asked)
+        for name, when in list(self.left.items()):
+            if self.swarm.now >= when:
+                del self.left[name]
+                self.tell(LeftSwarm, InstanceId(name), "told")
