@@ -44,6 +44,8 @@ class LeaveByForce:
 class Leave:
     """Stop the tasks and leave the swarm, for good unless `ComeBack`; bid the leader farewell."""
 
+    why: str
+    """What the farewell says, and what is remembered."""
     reason: str
 
 

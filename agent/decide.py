@@ -102,7 +102,7 @@ def _seen(view: View, event: EngineSeen, policy: Policy) -> tuple[View, Action]:
         if due and event.at >= due and not view.out:
             view = replace(view, out=f"{view.announced}, and the leader is silent")
         if view.out:
-            return view, Leave(f"leaving the swarm: {view.out}")
+            return view, Leave(view.out, f"leaving the swarm: {view.out}")
         if (
             policy.deadman
             and event.silent >= policy.deadman

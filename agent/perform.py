@@ -92,8 +92,8 @@ class Performer:
             case LeaveByForce():
                 await self._engine.leave_by_force()
                 return await self._look()
-            case Leave(reason=reason):
-                await self._leave(reason)
+            case Leave(why=why):
+                await self._leave(why)
                 return await self._look()
             case ComeBack():
                 self._belongings.forget_left()
@@ -141,13 +141,13 @@ class Performer:
 
         return await broker.is_leader_there(self._told)
 
-    async def _leave(self, reason: str) -> None:
+    async def _leave(self, why: str) -> None:
         node = (await self._engine.membership()).node
         # First: an agent that ends in between must not ask to join again.
-        self._belongings.note_left(reason)
+        self._belongings.note_left(why)
         await self._engine.leave()
-        log.warning("left the swarm", reason=reason, node=node)
-        await self._say_farewell(node, reason)
+        log.warning("left the swarm", reason=why, node=node)
+        await self._say_farewell(node, why)
 
     async def _say_farewell(self, node: str, reason: str) -> None:
         from agent.edges import broker  # noqa: PLC0415  heavy, see the module

@@ -14,6 +14,7 @@ from aiohttp import web
 from nacl.public import PrivateKey
 
 from agent.actions import ComeBack, Join, Leave, LookAtEngine, Pause, PowerOff
+from agent.daemon import Daemon, Told
 from agent.edges import broker as agent_broker
 from agent.edges.belongings import Belongings
 from agent.edges.contact import Contact
@@ -377,7 +378,7 @@ async def test_who_is_told_to_leave_leaves_and_says_farewell(
     agent: Agent, cluster: Any, broker: Broker
 ) -> None:
     node = (await agent.engine.membership()).node
-    left = await agent.perform(Leave("told to"))
+    left = await agent.perform(Leave("told to", "leaving"))
 
     assert isinstance(left, EngineSeen)
     assert left.state == "inactive"
@@ -386,13 +387,14 @@ async def test_who_is_told_to_leave_leaves_and_says_farewell(
     assert opened.sender == KEY.public_key
     assert isinstance(opened.message, Farewell)
     assert (opened.message.instance, opened.message.node) == (INSTANCE, node)
+    assert opened.message.reason == "told to"
 
     await agent.perform(ComeBack("withdrawn"))
     assert agent.belongings.why_left() == ""
 
 
 async def test_leaving_does_not_need_the_leader(agent: Agent) -> None:
-    left = await agent.perform(Leave("the leader is silent"))
+    left = await agent.perform(Leave("the leader is silent", "leaving"))
 
     assert isinstance(left, EngineSeen)
     assert left.state == "inactive"
@@ -436,7 +438,7 @@ async def test_a_manager_does_not_leave(
             belongings=belongings,
             news=asyncio.Queue(),
         )
-        stayed = await perform(Leave("told to"))
+        stayed = await perform(Leave("told to", "leaving"))
         seen = await perform(LookAtEngine("look"))
 
     assert isinstance(stayed, EngineAway)
@@ -454,6 +456,63 @@ async def test_news_cuts_a_pause_short(agent: Agent) -> None:
         assert await waiting is order
     short = Pause(timedelta(milliseconds=1), timedelta(milliseconds=1), "waiting")
     assert isinstance(await agent.perform(short), Paused)
+
+
+@asynccontextmanager
+async def daemon(cluster: Any, imds: Imds, agent: Agent) -> AsyncIterator[None]:
+    """All of the daemon but finding out who it is, on the second engine."""
+    told = Told(SPOT, cluster.told())
+    watch = Watch(
+        told.data, SPOT, metadata=imds.client, belongings=agent.belongings, news=agent.news
+    )
+    running = asyncio.create_task(
+        together(
+            be_a_member=Daemon(imds.client, agent.belongings)._be_a_member(told, agent.perform),
+            look=watch.look(),
+            tell=watch.tell(),
+        )
+    )
+    try:
+        yield
+    finally:
+        assert not running.done(), running
+        running.cancel()
+        await asyncio.wait({running})
+
+
+def interruption(within: timedelta) -> str:
+    at = (clock.now() + within).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f'{{"action": "terminate", "time": "{at}"}}'
+
+
+async def test_an_interruption_ends_with_a_farewell_and_no_new_ask(
+    agent: Agent, cluster: Any, broker: Broker, imds: Imds
+) -> None:
+    imds.texts[INTERRUPTION] = interruption(timedelta(minutes=2))
+    async with daemon(cluster, imds, agent):
+        notice = await next_opened(cluster, broker)
+        assert isinstance(notice.message, Notice)
+        await answer(cluster, broker, notice, reason="no task runs on it")
+        farewell = await next_opened(cluster, broker)
+        assert await broker.next_request() is None
+
+    assert isinstance(farewell.message, Farewell)
+    assert farewell.message.reason == "no task runs on it"
+    assert (await agent.engine.membership()).state == "inactive"
+
+
+async def test_with_a_silent_leader_the_agent_has_left_before_aws_acts(
+    agent: Agent, cluster: Any, imds: Imds, eventually: Eventually
+) -> None:
+    async def has_left() -> bool:
+        return (await agent.engine.membership()).state == "inactive"
+
+    at = clock.monotonic() + 14
+    imds.texts[INTERRUPTION] = interruption(timedelta(seconds=14))
+    async with daemon(cluster, imds, agent):
+        await eventually(has_left, within=13)
+    assert at - clock.monotonic() < 10.5, "it does not leave earlier than it must"
+    assert "the leader is silent" in agent.belongings.why_left()
 
 
 def test_a_reply_outlives_the_wait_for_it() -> None:

@@ -55,7 +55,7 @@ def test_the_status_says_what_is_coming_and_when():
 def test_a_member_that_is_told_to_leave_leaves_and_says_why():
     seen, action = story(member(), ToldToLeave(NOW, ORDER), member())
 
-    assert action == Leave(f"leaving the swarm: {ORDER}")
+    assert action == Leave(ORDER, f"leaving the swarm: {ORDER}")
     _, action = story(EngineSeen(NOW, "inactive"), view=seen)
     assert isinstance(action, Pause)
     assert action.reason == f"left the swarm: {ORDER}; waiting for AWS to take this instance"
