@@ -511,7 +511,8 @@ async def test_with_a_silent_leader_the_agent_has_left_before_aws_acts(
     imds.texts[INTERRUPTION] = interruption(timedelta(seconds=14))
     async with daemon(cluster, imds, agent):
         await eventually(has_left, within=13)
-    assert at - clock.monotonic() < 10.5, "it does not leave earlier than it must"
+    # The announced time has no fractions of a second.
+    assert at - clock.monotonic() < 11.5, "it does not leave earlier than it must"
     assert "the leader is silent" in agent.belongings.why_left()
 
 
