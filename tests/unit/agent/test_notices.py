@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from agent.events import AllClear, NoticesChanged
 from agent.model import Announcement
 from agent.notices import INTERRUPTION, MAINTENANCE, REBALANCE, Board, heard, read
+from lab.announced import Announced, By, Interruption, Maintenance
+from lab.eventbridge import Action, Code
 from wire.messages import MalformedMessage, Notice
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -104,6 +106,23 @@ def test_no_text_crashes_the_reader(path, text):
         read(path, text)
     except MalformedMessage:
         return
+
+
+def test_what_the_labs_market_announces_is_read_as_what_it_means():
+    coming = Announced(
+        interruption=Interruption(Action.STOP, AT, By.BOTH),
+        hinted=NOW,
+        maintenance=Maintenance("instance-event-0123", Code.RETIREMENT, AT, By.BOTH),
+    )
+
+    assert {path: read(path, coming.text(path)) for path in (INTERRUPTION, REBALANCE)} == {
+        INTERRUPTION: (Announcement("interruption", AT, "stop"),),
+        REBALANCE: HINT,
+    }
+    assert read(MAINTENANCE, coming.text(MAINTENANCE)) == (
+        Announcement("maintenance", AT, "stop", "instance-event-0123", "instance-retirement"),
+    )
+    assert [read(path, Announced().text(path)) for path in (INTERRUPTION, MAINTENANCE)] == [(), ()]
 
 
 def test_what_is_read_fits_into_a_notice():
