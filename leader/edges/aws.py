@@ -17,6 +17,7 @@ from runtime.errors import GoneError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
@@ -29,6 +30,14 @@ _CONFIG = Config(
     read_timeout=10,
     max_pool_connections=10,
 )
+_POLLED = Config(
+    # A poll that failed is tried again by whoever polls; ours waits 5 s for a message.
+    retries={"mode": "standard", "max_attempts": 1},
+    connect_timeout=3,
+    read_timeout=8,
+    max_pool_connections=10,
+)
+_GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure")
 
 
@@ -50,6 +59,7 @@ class Aws:
     def _open(self) -> None:
         session = boto3.Session(region_name=self._region)
         self.ec2: EC2Client = session.client("ec2", endpoint_url=self._endpoint, config=_CONFIG)
+        self.sqs: SQSClient = session.client("sqs", endpoint_url=self._endpoint, config=_POLLED)
         self.ssm: SSMClient = session.client("ssm", endpoint_url=self._endpoint, config=_CONFIG)
         self.sts: STSClient = session.client("sts", endpoint_url=self._endpoint, config=_CONFIG)
 
@@ -69,7 +79,7 @@ class Aws:
         except ClientError as exc:
             code = str(exc.response.get("Error", {}).get("Code", ""))
             message = f"{attempt}: AWS says {code}"
-            if "NotFound" in code:
+            if "NotFound" in code or code in _GONE:
                 raise GoneError(message) from exc
             if code in _REFUSED:
                 raise RefusedError(f"{message}; see the manager role's policy") from exc

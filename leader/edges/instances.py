@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextlib import suppress
+from datetime import UTC
+from typing import Any, Final
 
 from leader.edges.aws import Aws
 from leader.ids import InstanceId
@@ -13,9 +15,14 @@ _APPEARS_WITHIN = (0.5, 1.0, 2.0)
 """Pauses between looks: a new instance can be unknown to DescribeInstances for a while
 (eventual consistency). One that stays unknown longer asks again by itself."""
 
+_CONSOLE_BYTES: Final = 64 * 1024
+"""As much as EC2 keeps.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+"""
+
 
 class Instances:
-    """Reads DescribeInstances; raises what `Aws.call` says."""
+    """Lists instances, reads one's console and ends one; raises what `Aws.call` says."""
 
     def __init__(self, aws: Aws, *, cluster: str) -> None:
         self._aws = aws
@@ -42,6 +49,26 @@ class Instances:
     async def all(self) -> tuple[Instance, ...]:
         """Every instance with our cluster tag that is not terminated."""
         return await self._aws.call("listing the cluster's instances", self._list)
+
+    async def terminate(self, instance: InstanceId) -> None:
+        """End an instance; one that EC2 no longer knows is ended."""
+        with suppress(GoneError):
+            await self._aws.call(
+                f"terminating {instance}",
+                self._aws.ec2.terminate_instances,
+                InstanceIds=[instance],
+            )
+
+    async def console(self, instance: InstanceId) -> str:
+        """The end of what the instance printed as EC2 has it, secrets included; often empty."""
+        answer = await self._aws.call(
+            f"reading the console of {instance}",
+            self._aws.ec2.get_console_output,
+            InstanceId=instance,
+        )
+        # botocore has decoded the base64, and where the bytes were no text replaced them.
+        printed = str(answer.get("Output") or "").encode(errors="replace")
+        return printed[-_CONSOLE_BYTES:].decode(errors="replace")
 
     def _list(self) -> tuple[Instance, ...]:
         pages = self._aws.ec2.get_paginator("describe_instances").paginate(
@@ -70,4 +97,5 @@ def _instances(answer: Mapping[str, Any]) -> Iterator[Instance]:
                 address=raw.get("PrivateIpAddress", ""),
                 cluster=tags.get(TAG_CLUSTER),
                 role=tags.get(TAG_ROLE),
+                launched=raw["LaunchTime"].astimezone(UTC),
             )
