@@ -7,7 +7,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from leader.model import Node, View
+from leader.ids import InstanceId
+from leader.model import LABEL_DEADLINE, LABEL_WHY, LEAVING, Node, View
+from leader.plans import is_called, is_start
 from leader.record import Record
 
 
@@ -37,6 +39,8 @@ def _node(node: Node, view: View) -> dict[str, Any]:
         "leader": node.is_leader,
         "reachability": node.reachability,
         "phase": node.labels.get("spotswarm.phase"),
+        "why": node.labels.get(LABEL_WHY),
+        "deadline": node.labels.get(LABEL_DEADLINE),
         "instance_state": known.state if known else None,
         "created": node.created.isoformat(),
     }
@@ -50,14 +54,14 @@ def joins(record: Record) -> list[dict[str, Any]]:
 def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
     """All that is known of a node or instance, by host name, node id (or its start) or instance.
 
-    None when nothing is: neither a node, nor an instance, nor a decision or request.
+    Of a service the decisions. None when nothing is known: no node, instance, decision or request.
     """
     found = [
-        node
-        for node in view.nodes.values()
-        if name in {node.hostname, node.instance, node.address} or _is_prefix(name, node.node)
+        node for node in view.nodes.values() if is_called(node, name) or is_start(name, node.node)
     ]
     names = {name, *(node.node for node in found), *(node.instance or "" for node in found)}
+    if view.work is not None:
+        names |= {one.service for one in view.work.services.values() if one.name == name}
     decisions = record.about(*names)
     asked = [join for join in record.joins if join.instance and join.instance in names]
     instances = [asdict(view.instances[known]) for known in view.instances if known in names]
@@ -67,13 +71,26 @@ def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
         "name": name,
         "nodes": [_node(node, view) for node in found],
         "instances": instances,
+        "notices": [
+            notice
+            for instance in sorted(view.market.notices)
+            if instance in names
+            for notice in _notices(view, instance)
+        ],
         "joins": [asdict(join) | {"at": join.at.isoformat()} for join in asked],
         "decisions": [asdict(decision) | {"at": decision.at.isoformat()} for decision in decisions],
     }
 
 
-def _is_prefix(name: str, node: str) -> bool:
-    return len(name) >= 4 and node.startswith(name)
+def _notices(view: View, instance: InstanceId) -> list[dict[str, Any]]:
+    return [
+        asdict(notice)
+        | {
+            "told": notice.told.isoformat(),
+            "deadline": notice.deadline.isoformat() if notice.deadline else None,
+        }
+        for notice in view.market.notices[instance]
+    ]
 
 
 def summary(view: View, *, at: datetime, wanted_managers: int) -> dict[str, Any]:
@@ -87,6 +104,16 @@ def summary(view: View, *, at: datetime, wanted_managers: int) -> dict[str, Any]
         "by_status": by_status,
         "managers_wanted": wanted_managers,
         "joining": sum(1 for node in view.nodes.values() if node.is_joining),
+        "leaving": sum(1 for node in view.nodes.values() if node.phase == LEAVING),
+        "notices": [
+            notice
+            for instance in sorted(view.market.notices)
+            for notice in _notices(view, instance)
+        ],
+        "penalties": [
+            {"type": pool[0], "zone": pool[1], "until": until.isoformat()}
+            for pool, until in sorted(view.market.penalties.items())
+        ],
         "unbound": [node.hostname for node in view.nodes.values() if node.instance is None],
         "grants_outstanding": sorted(view.outstanding),
         "nodes_listed_seconds_ago": (
