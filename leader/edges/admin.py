@@ -1,19 +1,23 @@
 """The ways in: the admin API on a unix socket, `/healthz` and `/metrics` on loopback.
 
-Rule: read-only until an issue says otherwise; who may connect is the socket's file mode,
-and loopback shows nothing an unprivileged user of a manager may not know.
+Rule: who may connect is the socket's file mode, and only there is anything asked of the leader;
+loopback shows nothing an unprivileged user of a manager may not know.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 from aiohttp import web
 from prometheus_client import generate_latest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leader.metrics import Metrics
+from leader.plans import Refusal
 
+Answer = dict[str, Any] | Refusal | None
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -36,11 +40,57 @@ class Reported(Protocol):
         """One node or instance; None also when it is not known."""
 
 
+class Steered(Protocol):
+    """What the operator may ask for; None means that this daemon is not active."""
+
+    def leaving(self) -> list[dict[str, Any]] | None:
+        """The nodes that are on their way out, or back."""
+
+    async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
+        """Empty a node."""
+
+    async def give_back(self, name: str, *, is_dry: bool) -> Answer:
+        """Let a node take tasks again."""
+
+    async def spread(self, names: Sequence[str], *, is_dry: bool) -> Answer:
+        """Spread services out again."""
+
+
+class _Asked(BaseModel):
+    """Body of a request; what is misspelt is refused, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dry_run: bool = False
+
+
+class _DrainAsked(_Asked):
+    within: Annotated[float | None, Field(gt=0, le=86400)] = None
+    """In seconds; None: as the policy says."""
+
+
+class _SpreadAsked(_Asked):
+    services: tuple[str, ...] = ()
+    """Names or ids; none: all."""
+
+
+Body = TypeVar("Body", bound=_Asked)
+
+
 class Admin:
     """Serves until cleaned up; `async with`."""
 
-    def __init__(self, reported: Reported, metrics: Metrics, *, socket: Path, port: int) -> None:
+    def __init__(
+        self,
+        reported: Reported,
+        metrics: Metrics,
+        *,
+        socket: Path,
+        port: int,
+        steered: Steered | None = None,
+    ) -> None:
         self._reported = reported
+        self._steered = steered
         self._metrics = metrics
         self._socket = socket
         self._port = port
@@ -72,7 +122,25 @@ class Admin:
         app.router.add_get("/nodes", self._answering(lambda _: self._reported.nodes()))
         app.router.add_get("/joins", self._answering(lambda _: self._reported.joins()))
         app.router.add_get("/explain/{name}", self._explain)
+        if self._steered is not None:
+            self._add_steering(app, self._steered)
         return app
+
+    def _add_steering(self, app: web.Application, steered: Steered) -> None:
+        async def drain(name: str, body: _DrainAsked) -> Answer:
+            within = None if body.within is None else timedelta(seconds=body.within)
+            return await steered.drain(name, within=within, is_dry=body.dry_run)
+
+        async def give_back(name: str, body: _Asked) -> Answer:
+            return await steered.give_back(name, is_dry=body.dry_run)
+
+        async def spread(_: str, body: _SpreadAsked) -> Answer:
+            return await steered.spread(body.services, is_dry=body.dry_run)
+
+        app.router.add_get("/leaving", self._answering(lambda _: steered.leaving()))
+        app.router.add_post("/drain/{name}", self._asking(_DrainAsked, drain))
+        app.router.add_post("/return/{name}", self._asking(_Asked, give_back))
+        app.router.add_post("/rebalance", self._asking(_SpreadAsked, spread))
 
     def _public_app(self) -> web.Application:
         app = web.Application()
@@ -98,6 +166,24 @@ class Admin:
             return web.json_response({"error": "unknown"}, status=404)
         return web.json_response(found, dumps=_dumps)
 
+    def _asking(self, kind: type[Body], ask: Callable[[str, Body], Awaitable[Answer]]) -> Handler:
+        """Check the body, ask, and say what came of it: 200, 400, 409 or 422."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                body = kind.model_validate_json(await request.read() or b"{}")
+            except ValidationError as exc:
+                return web.json_response(_malformed(exc), status=400)
+            told = await ask(request.match_info.get("name", ""), body)
+            if told is None:
+                return self._standby()
+            if isinstance(told, Refusal):
+                refused = {"error": told.reason, "next": told.next_step}
+                return web.json_response(refused, status=422)
+            return web.json_response(told)
+
+        return answer
+
     def _standby(self) -> web.Response:
         return web.json_response(self._reported.status(), status=409)
 
@@ -113,6 +199,12 @@ class Admin:
             body=generate_latest(self._metrics.registry),
             headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"},
         )
+
+
+def _malformed(exc: ValidationError) -> dict[str, str]:
+    faults = exc.errors(include_url=False, include_context=False, include_input=False)
+    lines = (f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults)
+    return {"error": "; ".join(lines), "next": "docs/operations.md lists what may be asked"}
 
 
 def _dumps(value: object) -> str:
