@@ -147,7 +147,9 @@ def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Ac
     notice, market = event.notice, view.market
     instance = notice.instance
     known = view.instances.get(instance)
-    if known is None and not view.bound(instance):
+    # A new leader that has not seen both lists yet cannot know whom a message is about.
+    is_listed = view.nodes_at is not None and view.instances_at is not None
+    if is_listed and known is None and not view.bound(instance):
         return view, _deleted(event, f"{instance} is none of ours")
     if notice.kind == "state":
         looked = ListInstances(reason=f"{instance} is {notice.action}", cause=event.id)
