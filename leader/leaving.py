@@ -279,7 +279,7 @@ def _let_go(
         return
     if leaving.then is Then.TERMINATE:
         known = view.instances.get(instance)
-        if known is None or known.runs:
+        if known is not None and known.runs:
             yield TerminateInstance(
                 instance=instance,
                 cut_off=there,

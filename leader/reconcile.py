@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from leader.actions import Action, Refuse, RemoveNode, TerminateInstance
+from leader.ids import InstanceId
 from leader.model import LEAVING, Instance, Node, Policy, View
 from wire.messages import Role
 
@@ -73,7 +74,7 @@ def _ghosts(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Re
                 and at - since >= policy.absent_for * patience
             ):
                 yield _removal(node, absence.looks, cause)
-        elif at - since >= policy.down_for * patience:
+        elif at - since >= policy.down_for * patience and _runs(node.instance, view):
             yield TerminateInstance(
                 instance=node.instance,
                 keeps_console=True,
@@ -81,6 +82,11 @@ def _ghosts(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Re
                 " that it runs: it is given up",
                 cause=cause,
             )
+
+
+def _runs(name: InstanceId, view: View) -> bool:
+    known = view.instances.get(name)
+    return known is not None and known.runs
 
 
 def _removal(node: Node, looks: int, cause: str) -> RemoveNode:
