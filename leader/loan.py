@@ -135,9 +135,7 @@ def scale(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeSer
 
 def give_back(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
     """Take all of ours away; what somebody else changed meanwhile stays as he made it."""
-    update = service.update
-    if loan.is_update_lent and _same(service.update, loan.lent_update):
-        update = loan.own_update
+    update = _own_update(service, loan) if loan.is_update_lent else service.update
     replicas = service.replicas
     if loan.own_replicas is not None and service.replicas == loan.lent_replicas:
         replicas = loan.own_replicas
@@ -154,10 +152,14 @@ def give_back(service: Service, loan: Loan, *, reason: str, cause: str) -> Chang
     )
 
 
-def _same(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
-    """Whether two update settings say the same; the engine leaves zero values out."""
+def _own_update(service: Service, loan: Loan) -> Mapping[str, Any] | None:
+    """His settings, each: `docker service update --update-delay` leaves the others as we lent them.
 
-    def told(settings: Mapping[str, Any] | None) -> dict[str, Any]:
-        return {key: value for key, value in (settings or {}).items() if value}
-
-    return told(one) == told(other)
+    The engine leaves zero values out.
+    """
+    now, lent, own = service.update or {}, loan.lent_update or {}, loan.own_update or {}
+    changed = {key for key in {*now, *lent} if (now.get(key) or 0) != (lent.get(key) or 0)}
+    if not changed:
+        return loan.own_update
+    kept = {key: value for key, value in own.items() if key not in changed}
+    return kept | {key: now[key] for key in changed if key in now}
