@@ -123,6 +123,10 @@ def _borrowed(
             continue
         if loan is None and service.update_state not in _SETTLED:
             continue
+        if held and _is_on_its_way(work.of_service(name), policy, why.at):
+            # A change starts the update anew, and that stops the old tasks of what is half moved.
+            moving += len(tasks)
+            continue
         if moving and moving + len(tasks) > policy.moves_at_once:
             continue
         moving += len(tasks)
@@ -138,6 +142,16 @@ def _borrowed(
             " replacements start elsewhere before these stop",
             cause=why.cause,
         )
+
+
+def _is_on_its_way(tasks: tuple[Task, ...], policy: Policy, at: datetime) -> bool:
+    """Whether a replacement is young and not up yet."""
+    wanted = [task for task in tasks if task.is_wanted]
+    serving = {task.slot for task in wanted if task.is_up}
+    return any(
+        not task.is_up and task.slot in serving and at - task.created < policy.start_within
+        for task in wanted
+    )
 
 
 def _begun(loan: Loan | None, at: datetime) -> Loan:

@@ -277,7 +277,8 @@ class Policy:
     """Before the deadline: then the node leaves with whatever still runs on it."""
     moves_at_once: int = 50
     """Tasks of all services together that may be moving off leaving nodes at a time."""
-    move_again_after: timedelta = timedelta(seconds=15)
+    start_within: timedelta = timedelta(seconds=30)
+    """So long a replacement on its way is waited for before another node's tasks join the move."""
     hint_patience: timedelta = timedelta(minutes=30)
     maintenance_lead: timedelta = timedelta(minutes=15)
     pool_penalty: timedelta = timedelta(minutes=10)
