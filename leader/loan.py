@@ -102,7 +102,7 @@ def keep_away(
         away_from=nodes,
         constraints=ours,
         is_update_lent=True,
-        own_update=loan.own_update if loan.is_update_lent else service.update,
+        own_update=_own_update(service, loan) if loan.is_update_lent else service.update,
         lent_update=lent,
     )
     return ChangeService(
