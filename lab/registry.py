@@ -108,8 +108,12 @@ class Store:
 
     def _prune(self) -> None:
         aged = sorted((self.root / "layers").iterdir(), key=lambda at: -at.stat().st_mtime)
+        # Two keys may have come to the same contents.
+        kept = {at.read_text(encoding="ascii") for at in aged[:_KEPT_LAYERS]}
         for old in aged[_KEPT_LAYERS:]:
-            self.blob(old.read_text(encoding="ascii")).unlink(missing_ok=True)
+            digest = old.read_text(encoding="ascii")
+            if digest not in kept:
+                self.blob(digest).unlink(missing_ok=True)
             old.unlink()
 
 
