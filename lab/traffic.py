@@ -55,10 +55,21 @@ class Traffic:
 
     def stop(self) -> Report:
         """Send no more, wait for what is in flight, and say what became of all."""
+        if self._report is None and self._process.stdin is not None:
+            self._process.stdin.close()
+        return self.finished()
+
+    def finished(self) -> Report:
+        """Wait until the plan's time is over, and say what became of all.
+
+        Raises:
+            RuntimeError: the process broke; it said why on stderr.
+        """
         if self._report is None:
-            output, _ = self._process.communicate()
-            if self._process.returncode != 0:
-                raise RuntimeError(f"the traffic ended with {self._process.returncode}")
+            with self._process as process:
+                output = process.stdout.read() if process.stdout else ""
+            if process.returncode != 0:
+                raise RuntimeError(f"the traffic ended with {process.returncode}")
             self._report = Report.parse(output)
         return self._report
 

@@ -22,8 +22,10 @@ class Stopping:
     """How a service ends. The stop grace period of its container must be longer than both."""
 
     linger_seconds: float = 5.0
-    """Go on serving for so long after SIGTERM. More than the ingress's refresh, plus what it
-    takes to apply what it found, plus a pause of a busy host: 1 s + 0.1 s + slack."""
+    """Go on serving for so long after SIGTERM. At least the ingress's refresh, plus what it takes
+    to apply what it found, plus a pause of a busy host. Engines wait two seconds of their own
+    before the signal, which an ingress that looks every second just manages with; nobody else
+    promises them, so they are slack and not counted on."""
     finish_seconds: float = 10.0
     """How long requests in flight may take after that, before they are cut."""
 
