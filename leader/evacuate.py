@@ -7,13 +7,14 @@ would have the swarm choose between the old task and its replacement.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from leader.actions import ChangeService
 from leader.ids import NodeId, ServiceId
-from leader.loan import LABEL_LOAN, Loan, give_back, keep_away, loan_of
+from leader.loan import LABEL_LOAN, Loan, give_back, hand_on, keep_away, loan_of
 from leader.model import LEAVING, Node, Policy, View
 from leader.work import Service, Task, Work
 from wire.messages import Availability
@@ -87,7 +88,7 @@ def evacuate(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[C
     }
     for name, loan in loans.items():
         if loan.purpose == "evacuate":
-            yield from _returned(work.services[name], loan, going, work, cause)
+            yield from _returned(work.services[name], loan, going, view, _Why(cause, at))
     yield from _borrowed(going, loans, work, policy, _Why(cause, at))
 
 
@@ -171,36 +172,57 @@ def _begun(loan: Loan | None, at: datetime) -> Loan:
 
 
 def _returned(
-    service: Service, loan: Loan, going: Mapping[NodeId, Node], work: Work, cause: str
+    service: Service, loan: Loan, going: Mapping[NodeId, Node], view: View, why: _Why
 ) -> Iterator[ChangeService]:
+    work = view.work or Work()
     tasks = [task for task in work.of_service(service.service) if task.is_wanted]
     if any(task.node in going and task.node in loan.away_from for task in tasks):
         return
     is_held = any(node in going for node in loan.away_from)
     if is_held and service.update_state == "updating":
         return
-    doubled = _doubled(tasks)
+    doubled = _doubled(tasks, view)
     if doubled and not set(doubled) <= set(loan.away_from):
         # The node stays after all: the replacements that are not up go, not the tasks that serve.
-        yield keep_away(
+        serving = {task.node for task in tasks if task.is_up}
+        is_mixed = not serving.isdisjoint(doubled)
+        stuck = view.moves.stuck.get(service.service)
+        if is_mixed and stuck is not None and why.at < stuck.until:
+            # Others serve there, and would move: tried once, and then seldom.
+            return
+        change = keep_away(
             service,
             loan,
             doubled,
             order="start-first",
             reason=f"{service.name} stays where it is: replacements that did not come up go first",
-            cause=cause,
+            cause=why.cause,
         )
+        yield replace(change, is_failure=is_mixed)
         return
     if doubled:
         return
+    if loan.own_replicas is not None:
+        yield hand_on(
+            service,
+            loan,
+            reason=f"{service.name} has left; what was added to spread it is seen to again",
+            cause=why.cause,
+        )
+        return
     yield give_back(
-        service, loan, reason=f"no task of {service.name} is on its way any more", cause=cause
+        service, loan, reason=f"no task of {service.name} is on its way any more", cause=why.cause
     )
 
 
-def _doubled(tasks: list[Task]) -> tuple[NodeId, ...]:
-    """Nodes of tasks that are not up, in slots where another task serves."""
-    serving = {task.slot for task in tasks if task.is_up}
+def _doubled(tasks: list[Task], view: View) -> tuple[NodeId, ...]:
+    """Nodes of tasks that are not up, in slots where another task serves, and will."""
+    staying = {
+        node.node
+        for node in view.nodes.values()
+        if node.availability is not Availability.DRAIN and node.status != "down"
+    }
+    serving = {task.slot for task in tasks if task.is_up and task.node in staying}
     return tuple(
         dict.fromkeys(
             task.node

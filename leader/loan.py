@@ -133,6 +133,21 @@ def scale(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeSer
     )
 
 
+def hand_on(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
+    """Give back all but the scale, which spreading lent and takes back with its own care."""
+    rest = replace(
+        loan,
+        purpose="spread",
+        away_from=(),
+        constraints=(),
+        is_update_lent=False,
+        own_update=None,
+        lent_update=None,
+    )
+    change = give_back(service, replace(loan, own_replicas=None), reason=reason, cause=cause)
+    return replace(change, label=text_of(rest))
+
+
 def give_back(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
     """Take all of ours away; what somebody else changed meanwhile stays as he made it."""
     update = _own_update(service, loan) if loan.is_update_lent else service.update

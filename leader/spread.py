@@ -6,6 +6,7 @@ Rules: one service at a time; never during an update, a leaving or a cooldown; a
 does not come up ends it, and only what we added goes.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -197,7 +198,10 @@ def _carried_on(
     tasks = work.of_service(service.service)
     wanted = [task for task in tasks if task.is_wanted]
     if loan.away_from:
-        if not any(task.node in loan.away_from for task in wanted):
+        slots = Counter(task.slot for task in wanted)
+        if all(
+            task.node not in loan.away_from or task.is_up or slots[task.slot] > 1 for task in wanted
+        ):
             yield replace(
                 give_back(
                     service,
@@ -217,17 +221,22 @@ def _carried_on(
     broken = [task for task in tasks if task.is_broken and task.created >= loan.since]
     if not broken and at - loan.since < policy.spread_patience:
         return
-    bad = tuple(dict.fromkeys(task.node for task in waiting if task.node is not None))
+    serving = {task.node for task in wanted if task.is_up}
+    bad = tuple(
+        dict.fromkeys(
+            task.node for task in waiting if task.node is not None and task.node not in serving
+        )
+    )
     trouble = next((task.trouble for task in broken if task.trouble), "they are not up in time")
     reason = f"added tasks of {service.name} do not come up ({trouble[:100]})"
     if bad:
-        # Swarm takes tasks away by node, also good ones before bad ones on another: the bad ones
-        # are gathered where most tasks are first, and there the bad ones go first.
+        # Swarm takes tasks away by node, also good ones before bad ones on another; but before all
+        # of them slots with two tasks. So the bad ones get a second that need not come up either.
         yield keep_away(
             service,
             loan,
             bad,
-            order="stop-first",
+            order="start-first",
             reason=f"{reason}: taken back",
             cause=cause,
         )
