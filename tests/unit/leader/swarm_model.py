@@ -40,7 +40,7 @@ from leader.events import (
 )
 from leader.ids import InstanceId, NodeId, ServiceId, TaskId
 from leader.market import Listener, Notice
-from leader.model import PHASE_LABELS, Tokens
+from leader.model import HINTED, LEAVING, PHASE_LABELS, Tokens
 from leader.placement import allowed
 from leader.work import Service, Task
 from wire.messages import Availability, Role
@@ -539,11 +539,10 @@ class Play:
         event = kind(f"e-{next(self.ids)}", self.swarm.at, *values, **named)
         before = self.view
         self.view, actions = decide(before, event, self.policy)
+        ended = {event.action.subject} if kind in {Done, Failed} else set()
         subjects = [action.subject for action in actions]
         assert len(subjects) == len(set(subjects))
-        assert not before.in_flight & set(subjects) - {
-            one.subject for one in [event.action] if kind in {Done, Failed}
-        } if kind in {Done, Failed} else not before.in_flight & set(subjects)
+        assert not (before.in_flight - ended) & set(subjects)
         self.decided += actions
         for action in actions:
             self.under_way.append((self.swarm.now + self._delay(), action))
@@ -557,8 +556,11 @@ class Play:
         quiet, seen = 0, None
         for _ in range(most):
             self.step()
-            now = (len(self.decided), tuple(self.swarm.nodes.values()), *self.swarm.listed())
-            quiet = quiet + 1 if now == seen and not self.taken else 0
+            nodes = tuple(self.swarm.nodes.values())
+            decided = sum(1 for one in self.decided if not isinstance(one, ListInstances))
+            now = (decided, nodes, self.swarm.listed()[0])
+            is_busy = self.taken or any(one.phase in {LEAVING, HINTED} for one in nodes)
+            quiet = quiet + 1 if now == seen and not is_busy else 0
             seen = now
             if quiet > 25:
                 return
@@ -601,8 +603,8 @@ class Play:
 
     def _announce(self):
         """The queue delivers what was not deleted; agents ask again and again."""
-        for receipt, notice in list(self.queue.items()):
-            self.tell(Noticed, notice, receipt)
+        for message, notice in list(self.queue.items()):
+            self.tell(Noticed, notice, f"{message} {next(self.ids)}")
         for name, notice in self.agents.items():
             until = self.swarm.at + 10 * SECOND
             self.tell(Noticed, notice, None, Listener("reply", "key", 0, until))
@@ -633,7 +635,7 @@ class Play:
         match action:
             case DeleteNotices(receipts=receipts):
                 for receipt in receipts:
-                    self.queue.pop(receipt, None)
+                    self.queue.pop(receipt.partition(" ")[0], None)
             case OrderLeave(instance=name):
                 self.agents.pop(name, None)
                 self.left[name] = self.swarm.now + 1
