@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import founding, showing
+from cli import founding, showing, spreading, steering
 
 app = typer.Typer(
     name="spotswarm",
@@ -13,8 +13,12 @@ app = typer.Typer(
 )
 app.command()(showing.status)
 app.command()(showing.nodes)
+app.command()(showing.leaving)
 app.command()(showing.joins)
 app.command()(showing.explain)
+app.command()(steering.drain)
+app.command("return")(steering.give_back)
+app.command()(spreading.rebalance)
 app.command()(founding.init)
 app.command("user-data")(founding.user_data)
 

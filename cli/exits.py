@@ -24,6 +24,12 @@ class Exit(IntEnum):
     """No leader daemon, or AWS, answers from here."""
     UNKNOWN = 5
     """There is no such node, instance or cluster."""
+    INCOMPLETE = 6
+    """It was done, and not all of it in order: tasks were cut off, or did not come up elsewhere."""
+    REFUSED = 7
+    """The leader will not do it, and says why; nothing was changed."""
+    INTERRUPTED = 130
+    """Ctrl-C: the command ended, what it asked for goes on."""
 
 
 def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:

@@ -79,6 +79,9 @@ def user_data(
     elastic_ip: Annotated[
         str | None, typer.Option(help="Allocation id of the address the leader takes.")
     ] = None,
+    queue: Annotated[
+        str | None, typer.Option(help="URL of the SQS queue with EC2's notices.")
+    ] = None,
     broker: Annotated[
         str, typer.Option(help="Run Redis as `container` or `process`.")
     ] = "container",
@@ -113,6 +116,8 @@ def user_data(
         }
         if elastic_ip:
             leader["elastic_ip"] = elastic_ip
+        if queue:
+            leader["queue"] = queue
         if aws_endpoint:
             leader["aws_endpoint"] = aws_endpoint.rstrip("/") + "/"
         table["leader"] = leader

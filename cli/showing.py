@@ -1,4 +1,4 @@
-"""`spotswarm status | nodes | joins | explain`: what the active leader sees and why."""
+"""`spotswarm status | nodes | leaving | joins | explain`: what the active leader sees and why."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 
 from cli import tables
@@ -16,8 +16,6 @@ from cli.exits import Exit
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it again every second.")]
-
-_COLUMNS = 100
 
 
 def status(as_json: AsJson = False, watch: Watch = False) -> None:
@@ -32,13 +30,20 @@ def nodes(as_json: AsJson = False, watch: Watch = False) -> None:
     _show("nodes", tables.nodes, as_json=as_json, watch=watch)
 
 
+def leaving(as_json: AsJson = False, watch: Watch = False) -> None:
+    """List the nodes that are leaving, hinted, drained or returning, and what they wait for."""
+    _show("leaving", tables.leaving, as_json=as_json, watch=watch)
+
+
 def joins(as_json: AsJson = False, watch: Watch = False) -> None:
     """List who asked to join and what became of it, newest first."""
     _show("joins", tables.joins, as_json=as_json, watch=watch)
 
 
 def explain(
-    node: Annotated[str, typer.Argument(help="Host name, node id, instance id or address.")],
+    node: Annotated[
+        str, typer.Argument(help="Host name, node id, instance id, address; or service.")
+    ],
     as_json: AsJson = False,
     watch: Watch = False,
 ) -> None:
@@ -50,8 +55,7 @@ def _show(path: str, render: Callable[[Any], RenderableType], *, as_json: bool, 
     answer = ask(path)
     if as_json:
         _print_json(answer)
-    # A pipe has no width of its own; a terminal narrower than the table folds it.
-    console = Console() if Console().is_terminal else Console(width=_COLUMNS)
+    console = tables.console()
     if not watch:
         if not as_json:
             console.print(render(answer))

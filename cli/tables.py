@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -21,20 +21,46 @@ _COLOURS = {
     "drain": "yellow",
     "pause": "yellow",
     "unknown": "yellow",
+    "moved": "green",
+    "drained": "cyan",
+    "even": "green",
+    "stuck": "red",
+    "hinted": "yellow",
+    "evacuating": "yellow",
+    "draining": "yellow",
+    "leaving": "yellow",
+    "returning": "cyan",
 }
+_COLUMNS = 100
+_HOST_COLUMNS = 21
+_NOTICES = 3
 
 Row = Mapping[str, Any]
 
 
+def console() -> Console:
+    """For stdout; a pipe has no width of its own, and a narrow terminal folds the tables."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(width=_COLUMNS, highlight=False)
+
+
 def nodes(rows: Sequence[Row]) -> RenderableType:
-    """One line a node; `*` marks the Raft leader."""
-    table = _table("HOSTNAME", "ROLE", "STATUS", "AVAIL", "INSTANCE", "LIFECYCLE", "ZONE")
-    for row in rows:
+    """One line a node; `*` marks the Raft leader, AVAIL also says if it leaves or joins."""
+    table = made(padding=1)
+    hosts = [f"{host(row['hostname'])}{' *' if row['leader'] else ''}" for row in rows]
+    is_long = any(len(one) > _HOST_COLUMNS for one in hosts)
+    table.add_column("HOSTNAME", overflow="fold", no_wrap=not is_long)
+    for column in ("ROLE", "STATUS", "AVAIL", "INSTANCE", "LIFECYCLE", "ZONE"):
+        table.add_column(column, overflow="fold", no_wrap=column != "AVAIL")
+    for name, row in zip(hosts, rows, strict=True):
+        availability = coloured(row["availability"])
+        if row.get("phase"):
+            availability.append(" ").append(coloured(row["phase"]))
         table.add_row(
-            f"{row['hostname']}{' *' if row['leader'] else ''}",
+            name,
             row["role"],
-            _coloured(row["status"]),
-            _coloured(row["availability"]),
+            coloured(row["status"]),
+            availability,
             row["instance"] or "-",
             row["lifecycle"] or "-",
             row["zone"] or "-",
@@ -42,9 +68,31 @@ def nodes(rows: Sequence[Row]) -> RenderableType:
     return table
 
 
+def leaving(rows: Sequence[Row]) -> RenderableType:
+    """One line a node that is on its way out, or back, and what it waits for."""
+    if not rows:
+        return Text("no node is leaving, hinted, drained or returning")
+    table = made("HOSTNAME", "STAGE", "WHY", "THEN")
+    table.add_column("LEFT", justify="right", no_wrap=True)
+    table.add_column("TASKS", justify="right", no_wrap=True)
+    table.add_column("WAITS FOR", overflow="fold")
+    for row in rows:
+        left = row["seconds_left"]
+        table.add_row(
+            host(row["hostname"]),
+            coloured(row["stage"]),
+            row["why"],
+            row["then"],
+            "-" if left is None else f"{left:.0f} s",
+            str(len(row["tasks"])) if row["tasks_known"] else "?",
+            escape(row["waits_for"]),
+        )
+    return table
+
+
 def joins(rows: Sequence[Row]) -> RenderableType:
     """One line a request, newest first, with the reason of its answer."""
-    table = _table("TIME", "INSTANCE", "ROLE", "ANSWER")
+    table = made("TIME", "INSTANCE", "ROLE", "ANSWER")
     table.add_column("REASON", overflow="fold")
     for row in rows:
         answer = row["code"] or row["answer"]
@@ -52,7 +100,7 @@ def joins(rows: Sequence[Row]) -> RenderableType:
             _time(row["at"]),
             row["instance"] or "not proven",
             row["role"] or "-",
-            _coloured(row["answer"], answer),
+            coloured(row["answer"], answer),
             escape(row["reason"]),
         )
     return table
@@ -73,11 +121,17 @@ def status(told: Row) -> RenderableType:
         )
         grid.add_row("nodes", f"{told['nodes']} ({states})")
         grid.add_row("joining", str(told["joining"]))
+        grid.add_row("leaving", str(told.get("leaving", 0)))
+        if told.get("notices"):
+            grid.add_row("notices", _notices(told["notices"]))
+        if told.get("penalties"):
+            pools = (f"{one['type']} in {one['zone']}" for one in told["penalties"])
+            grid.add_row("avoided pools", ", ".join(pools))
         grid.add_row("managers wanted", str(told["managers_wanted"]))
         grid.add_row("grants outstanding", ", ".join(told["grants_outstanding"]) or "none")
         grid.add_row("unbound nodes", ", ".join(told["unbound"]) or "none")
         grid.add_row(
-            "healthy", _coloured("ready" if told["healthy"] else "down", str(told["healthy"]))
+            "healthy", coloured("ready" if told["healthy"] else "down", str(told["healthy"]))
         )
     grid.add_row("identity", str(told["identity"]))
     grid.add_row("version", str(told["version"]))
@@ -90,7 +144,7 @@ def explanation(told: Row) -> RenderableType:
     if told["nodes"]:
         parts.append(nodes(told["nodes"]))
     if told["instances"]:
-        table = _table("INSTANCE", "STATE", "LIFECYCLE", "TYPE", "ADDRESS", "ROLE TAG")
+        table = made("INSTANCE", "STATE", "LIFECYCLE", "TYPE", "ADDRESS", "ROLE TAG")
         for row in told["instances"]:
             table.add_row(
                 row["instance"],
@@ -101,31 +155,49 @@ def explanation(told: Row) -> RenderableType:
                 row["role"] or "-",
             )
         parts.append(table)
+    if told.get("notices"):
+        parts.append(Text(f"AWS announced: {_notices(told['notices'])}"))
     if told["joins"]:
         parts.append(joins(list(reversed(told["joins"]))))
     if told["decisions"]:
-        table = _table("TIME", "ACTION", "CAUSE", "OUTCOME")
+        table = made("TIME", "ACTION", "CAUSE", "OUTCOME")
         table.add_column("REASON", overflow="fold")
         for row in told["decisions"]:
             table.add_row(
                 _time(row["at"]),
                 row["action"],
                 row["cause"],
-                _coloured(row["outcome"], escape(row["outcome"])),
+                coloured(row["outcome"], escape(row["outcome"])),
                 escape(row["reason"]),
             )
         parts.append(table)
     return Group(*parts)
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+def _notices(notices: Sequence[Row]) -> str:
+    told = []
+    for one in notices[:_NOTICES]:
+        when = f" at {_time(one['deadline'])} UTC" if one["deadline"] else ""
+        told.append(f"{one['kind']} of {one['instance']}{when} (by {one['source']})")
+    more = len(notices) - _NOTICES
+    return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+
+
+def host(name: str) -> str:
+    """A host name without its domain, which on EC2 is every node's; commands take it so."""
+    return name.partition(".")[0]
+
+
+def made(*columns: str, padding: int = 2) -> Table:
+    """A table without lines, whose columns fold."""
+    table = Table(box=None, pad_edge=False, padding=(0, padding, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _coloured(value: str, shown: str | None = None) -> Text:
+def coloured(value: str, shown: str | None = None) -> Text:
+    """A word in the colour of what it says."""
     return Text(shown or value, style=_COLOURS.get(value, ""))
 
 

@@ -105,6 +105,9 @@ def _task(task: Task, view: View, work: Work) -> dict[str, Any]:
 
 def _step(node: Node, asked: _Asked, view: View) -> tuple[Stage, str]:
     told = asked.leaving
+    wish = view.moves.wishes.get(node.node)
+    if wish is not None and wish.want == "return" and node.phase != RETURNING:
+        return "returning", "the leader to begin"
     if asked.is_wish:
         return "evacuating", "the leader to pause it"
     if node.phase == HINTED:

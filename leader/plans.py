@@ -30,6 +30,8 @@ class Refusal:
 
     reason: str
     next_step: str
+    is_unknown: bool = False
+    """There is nothing of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def find_node(view: View, name: str) -> Node | Refusal:
     found = [node for node in view.nodes.values() if is_called(node, name)]
     found = found or [node for node in view.nodes.values() if is_start(name, node.node)]
     if not found:
-        return Refusal(f"no node is called {name!r}", _NODES)
+        return Refusal(f"no node is called {name!r}", _NODES, is_unknown=True)
     living = [node for node in found if node.status != "down"]
     if len(found) > 1 and len(living) != 1:
         ids = ", ".join(sorted(node.node for node in found))
@@ -245,7 +247,9 @@ def spread_plans(
     missing = [name for name in names if name not in known]
     if missing:
         return Refusal(
-            f"no service is called {', '.join(map(repr, missing))}", "docker service ls shows them"
+            f"no service is called {', '.join(map(repr, missing))}",
+            "docker service ls shows them",
+            is_unknown=True,
         )
     chosen = [known[name] for name in dict.fromkeys(names)] or list(work.services.values())
     planner, hosts = Planner(view, work), _hosts(view)

@@ -167,7 +167,7 @@ class Admin:
         return web.json_response(found, dumps=_dumps)
 
     def _asking(self, kind: type[Body], ask: Callable[[str, Body], Awaitable[Answer]]) -> Handler:
-        """Check the body, ask, and say what came of it: 200, 400, 409 or 422."""
+        """Check the body, ask, and say what came of it: 200, 400, 404, 409 or 422."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
@@ -179,7 +179,7 @@ class Admin:
                 return self._standby()
             if isinstance(told, Refusal):
                 refused = {"error": told.reason, "next": told.next_step}
-                return web.json_response(refused, status=422)
+                return web.json_response(refused, status=404 if told.is_unknown else 422)
             return web.json_response(told)
 
         return answer
