@@ -34,6 +34,7 @@ def heed(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Actio
     hinted = [node for node in view.nodes.values() if node.phase == HINTED]
     if not view.market.notices and not hinted:
         return
+    room = _room(view)
     for node in view.nodes.values():
         notices = view.market.notices.get(node.instance, ()) if node.instance else ()
         by_kind: dict[str, Notice] = {notice.kind: notice for notice in notices}
@@ -45,8 +46,10 @@ def heed(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Actio
             yield from _maintained(node, by_kind["maintenance"], cause, at)
         elif node.phase == HINTED:
             yield from _hinted(node, view, policy, cause, at)
-        elif "rebalance" in by_kind and node.phase == "":
-            yield from _hint(node, by_kind["rebalance"], view, policy, cause=cause, at=at)
+        elif room and "rebalance" in by_kind and _may_be_hinted(node, view):
+            for action in _hint(node, by_kind["rebalance"], view, policy, cause=cause, at=at):
+                room -= 1
+                yield action
 
 
 def _wishes(view: View, cause: str) -> Iterator[Action]:
@@ -116,16 +119,33 @@ def _serving(view: View) -> int:
     return sum(1 for node in view.nodes.values() if node.role is Role.WORKER and node.takes_tasks)
 
 
+def _room(view: View) -> int:
+    """How many more nodes hints may pause; one that is just being paused counts as paused."""
+    paused = sum(1 for node in view.nodes.values() if node.phase == HINTED)
+    under_way = sum(
+        1
+        for node in view.nodes.values()
+        if node.instance is not None
+        and node.takes_tasks
+        and f"node {node.node}" in view.in_flight
+        and view.market.notice(node.instance, "rebalance") is not None
+    )
+    return max(0, (_serving(view) + paused) // 2 - paused - under_way)
+
+
+def _may_be_hinted(node: Node, view: View) -> bool:
+    return (
+        node.role is Role.WORKER
+        and node.phase == ""
+        and node.takes_tasks
+        and f"node {node.node}" not in view.in_flight
+    )
+
+
 def _hint(
     node: Node, notice: Notice, view: View, policy: Policy, *, cause: str, at: datetime
 ) -> Iterator[PauseNode]:
-    if node.role is not Role.WORKER or not node.takes_tasks:
-        return
     if at - notice.told >= policy.hint_patience:
-        return
-    serving = _serving(view)
-    paused = sum(1 for other in view.nodes.values() if other.phase == HINTED)
-    if paused + 1 > (serving + paused) / 2:
         return
     yield PauseNode(
         node=node.node,
@@ -135,7 +155,7 @@ def _hint(
             LABEL_WHY: "rebalance",
             LABEL_SINCE: at.isoformat(timespec="milliseconds"),
             LABEL_DEADLINE: (at + policy.hint_patience).isoformat(timespec="milliseconds"),
-            LABEL_OTHERS: str(serving - 1),
+            LABEL_OTHERS: str(_serving(view) - 1),
         },
         reason="AWS says that it may be taken: no new tasks until there is a replacement,"
         " or nothing comes of it",
