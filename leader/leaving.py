@@ -192,7 +192,9 @@ def _drain(
     if stays and at < leave_by(leaving, policy):
         return
     reason = f"{node.hostname} leaves ({leaving.why}): what could be moved has been"
-    if left:
+    if view.work is None:
+        reason = f"{node.hostname} leaves ({leaving.why}): no time left to see what runs on it"
+    elif left:
         reason = (
             f"{node.hostname} leaves ({leaving.why}) at {leaving.deadline:%H:%M:%S} UTC:"
             f" no time left to move {', '.join(map(work.name, left))}"
