@@ -46,19 +46,38 @@ def loan_of(service: Service) -> Loan | None:
         held = json.loads(text)
         if held["v"] != _VERSION:
             return None
+        own, lent = held.get("replicas", (None, None))
         return Loan(
             purpose="spread" if held["for"] == "spread" else "evacuate",
             since=datetime.fromtimestamp(held["since"], UTC),
-            away_from=tuple(held.get("from", ())),
-            constraints=tuple(held.get("constraints", ())),
+            away_from=tuple(NodeId(one) for one in _texts(held.get("from", []))),
+            constraints=_texts(held.get("constraints", [])),
             is_update_lent="lent" in held,
-            own_update=held.get("own"),
-            lent_update=held.get("lent"),
-            own_replicas=held.get("replicas", (None, None))[0],
-            lent_replicas=held.get("replicas", (None, None))[1],
+            own_update=_settings(held.get("own")),
+            lent_update=_settings(held.get("lent")),
+            own_replicas=_number(own),
+            lent_replicas=_number(lent),
         )
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
         return None
+
+
+def _texts(held: object) -> tuple[str, ...]:
+    if not isinstance(held, list) or not all(isinstance(one, str) for one in held):
+        raise TypeError("not a list of texts")
+    return tuple(held)
+
+
+def _settings(held: object) -> Mapping[str, Any] | None:
+    if held is not None and not isinstance(held, dict):
+        raise TypeError("not settings")
+    return held
+
+
+def _number(held: object) -> int | None:
+    if held is not None and not isinstance(held, int):
+        raise TypeError("not a number")
+    return held
 
 
 def text_of(loan: Loan) -> str:
