@@ -34,6 +34,7 @@ async def follow(docker: Docker, *, within: float) -> AsyncGenerator[None, None]
             )
             async with asyncio.timeout(within):
                 response = await stack.enter_async_context(opening)
+            stack.callback(response.close)
             yield
             # A part of a line, or several lines at once: one hint each.
             async for _ in response.content.iter_any():

@@ -5,12 +5,14 @@ name. Everything started here is ended by its own pid, in networks and directori
 """
 
 import asyncio
+import io
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import tempfile
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -31,9 +33,11 @@ from leader.edges.aws import Aws
 from leader.edges.broker import Broker
 from leader.edges.redis_server import ProcessRedis, lay_down
 from leader.edges.swarm import Swarm
+from leader.ids import NodeId
 from leader.model import TAG_CLUSTER, TAG_ROLE
 from runtime import clock
 from wire.cluster_secrets import ClusterSecrets
+from wire.messages import Role
 from wire.user_data import UserData
 
 T = TypeVar("T")
@@ -43,13 +47,18 @@ REGION: Final = "eu-central-1"
 ACCOUNT: Final = "123456789012"
 OTHER_ACCOUNT: Final = "210987654321"
 NOBODY: Final = 65534
+IMAGE: Final = "127.0.0.1:1/busybox:1"
+"""An engine tries to pull what a service names before it uses its own; here it is refused."""
 
 
 def needs(program: str) -> str:
     """The program's path; the test fails when it is not installed."""
     found = shutil.which(program)
     if found is None:
-        pytest.fail(f"{program} is not installed: apt-get install docker.io redis-server iproute2")
+        pytest.fail(
+            f"{program} is not installed: apt-get install docker.io redis-server iproute2"
+            " busybox-static"
+        )
     return found
 
 
@@ -249,6 +258,7 @@ class Machine:
             f"--pidfile={place}/pid",
             f"--host={self.url}",
             f"--cgroup-parent=/{self.name}",
+            "--label=rack=7",
         ]
         if self.is_networked:
             inside = f'hostname {self.name}; exec "$@"'
@@ -302,6 +312,21 @@ class Machine:
 
     def docker(self, *command: str, check: bool = True) -> str:
         return run("docker", "-H", self.url, *command, check=check).strip()
+
+    def load(self, image: str, packed: bytes) -> None:
+        """Make an image of a tar file, unless there is one of that name."""
+        if not self.docker("image", "ls", "--quiet", image):
+            command = [needs("docker"), "-H", self.url, "import", "-", image]
+            subprocess.run(command, input=packed, check=True, capture_output=True, timeout=60)
+
+    def remove_services(self) -> None:
+        if names := self.docker("service", "ls", "--quiet").split():
+            self.docker("service", "rm", *names)
+
+    def remove_containers(self) -> None:
+        # One that its own task's end removes meanwhile is no error.
+        if names := self.docker("ps", "--all", "--quiet").split():
+            self.docker("rm", "--force", "--volumes", *names, check=False)
 
     def remove(self) -> None:
         self.stop()
@@ -388,6 +413,52 @@ async def swarm(engines: list[Machine]) -> AsyncIterator[Swarm]:
         if others:
             await asyncio.to_thread(manager.docker, "node", "rm", "--force", *others)
         yield opened
+
+
+@dataclass
+class Pair:
+    """A swarm of two nodes that can run busybox: a manager, and a worker that takes tasks."""
+
+    swarm: Swarm
+    manager: Machine
+    worker: Machine
+    at_manager: NodeId
+    at_worker: NodeId
+
+
+@pytest.fixture(scope="session")
+def busybox() -> bytes:
+    """An image of one static program; health checks need a shell."""
+    packed = io.BytesIO()
+    shell = tarfile.TarInfo("bin/sh")
+    shell.type, shell.linkname = tarfile.SYMTYPE, "busybox"
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(needs("busybox"), "bin/busybox")
+        archive.addfile(shell)
+    return packed.getvalue()
+
+
+@pytest.fixture
+async def pair(swarm: Swarm, engines: list[Machine], busybox: bytes) -> AsyncIterator[Pair]:
+    manager, worker = engines[:2]
+    for machine in (manager, worker):
+        await asyncio.to_thread(machine.load, IMAGE, busybox)
+    token = await swarm.token(Role.WORKER)
+    await asyncio.to_thread(
+        worker.docker,
+        *("swarm", "join", "--token", token, "--advertise-addr", worker.address),
+        f"{manager.address}:2377",
+    )
+
+    async def found() -> dict[str, NodeId] | None:
+        ready = {node.address: node.node for node in await swarm.nodes() if node.is_ready}
+        return ready if len(ready) == 2 else None
+
+    nodes = await poll(found)
+    yield Pair(swarm, manager, worker, nodes[manager.address], nodes[worker.address])
+    await asyncio.to_thread(manager.remove_services)
+    # An engine can forget the container of a job that was removed while it started.
+    await asyncio.gather(*(asyncio.to_thread(one.remove_containers) for one in (manager, worker)))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """The leader's view of the swarm, against real engines."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -45,6 +47,10 @@ async def test_founding_makes_a_swarm_of_one_ready_leader_at_its_private_address
     assert (node.role, node.availability) == (Role.MANAGER, Availability.ACTIVE)
     assert (node.address, node.hostname) == (engines[0].address, engines[0].name)
     assert node.created.tzinfo is not None
+    assert node.platform == ("linux", engines[0].docker("info", "--format", "{{.Architecture}}"))
+    cores = engines[0].docker("info", "--format", "{{.NCPU}} {{.MemTotal}}").split()
+    assert (node.cpu, node.memory) == (int(cores[0]) * 1_000_000_000, int(cores[1]))
+    assert node.engine_labels == {"rack": "7"}
 
 
 async def test_an_engine_tells_what_it_is_in_the_swarm(swarm: Swarm, engines: Any) -> None:
@@ -86,6 +92,34 @@ async def test_changes_come_at_once_when_opened_and_when_a_node_joins(
     await join(swarm, engines[1], engines[0])
     async with asyncio.timeout(10):
         await following
+    await changes.aclose()
+
+
+async def test_what_happens_after_the_first_change_is_told_by_another(
+    swarm: Swarm, engines: Any
+) -> None:
+    (node,) = await swarm.nodes()
+    for number in range(20):
+        changes = swarm.changes()
+        await anext(changes)
+        await swarm.label(node.node, {"turn": str(number)})
+        async with asyncio.timeout(5):
+            await anext(changes)
+        await changes.aclose()
+
+
+async def test_services_are_changes_too(swarm: Swarm, engines: Any) -> None:
+    changes = swarm.changes()
+    await anext(changes)
+    for command in (
+        ("create", "-d", "--name", "noticed", "--replicas", "0", "127.0.0.1:1/nothing:1"),
+        ("update", "-d", "--label-add", "a=b", "noticed"),
+        ("rm", "noticed"),
+    ):
+        following = asyncio.create_task(anext(changes))
+        await asyncio.to_thread(engines[0].docker, "service", *command)
+        async with asyncio.timeout(10):
+            await following
     await changes.aclose()
 
 
@@ -146,10 +180,62 @@ async def test_labels_and_activation_leave_an_operators_labels(
     }
     assert bound.is_joining
     assert bound.availability is Availability.DRAIN
-    await swarm.activate(node.node)
+    await swarm.activate(node.node, [LABEL_PHASE, "never"])
     active = await node_of(swarm, engines[1], eventually, "ready")
     assert active.labels == {"rack": "7", LABEL_INSTANCE: "i-0123456789abcdef0"}
     assert active.availability is Availability.ACTIVE
+
+
+async def test_a_node_is_changed_in_one_update_and_not_at_all_if_it_is_so_already(
+    swarm: Swarm, engines: Any, eventually: Eventually
+) -> None:
+    def version(node: Node) -> str:
+        shown: str = engines[0].docker("node", "inspect", node.node, "-f", "{{.Version.Index}}")
+        return shown
+
+    await join(swarm, engines[1], engines[0])
+    node = await node_of(swarm, engines[1], eventually, "ready")
+    await swarm.label(node.node, {"old": "1", "kept": "1"})
+    change = {"labels": {"new": "1"}, "without": ("old",), "availability": Availability.PAUSE}
+    await swarm.change_node(node.node, **change)
+    after = await node_of(swarm, engines[1], eventually, "ready")
+    assert after.labels == {"kept": "1", "new": "1"}
+    assert after.availability is Availability.PAUSE
+    written = version(node)
+    await swarm.change_node(node.node, **change)
+    assert version(node) == written
+
+
+async def test_a_worker_is_promoted_and_demoted_and_the_last_manager_is_not(
+    swarm: Swarm, engines: Any, eventually: Eventually
+) -> None:
+    await join(swarm, engines[1], engines[0])
+    node = await node_of(swarm, engines[1], eventually, "ready")
+    first = next(found for found in await swarm.nodes() if found.is_leader)
+    with pytest.raises(RefusedError, match="last manager"):
+        await swarm.change_node(first.node, role=Role.WORKER)
+    await swarm.change_node(node.node, role=Role.MANAGER)
+
+    async def is_reachable() -> bool:
+        found = await swarm.nodes()
+        return any(one.reachability == "reachable" for one in found if one.node == node.node)
+
+    await eventually(is_reachable, 20)
+    with pytest.raises(RefusedError):
+        await swarm.remove(node.node, force=True)
+    await swarm.change_node(node.node, role=Role.WORKER)
+
+    async def is_worker() -> bool:
+        found = await swarm.nodes()
+        return any(one.reachability is None for one in found if one.node == node.node)
+
+    await eventually(is_worker, 20)
+    async with Swarm(engines[1].url) as other:
+
+        async def is_told() -> bool:
+            return not (await other.engine()).is_manager
+
+        await eventually(is_told, 20)
 
 
 async def test_two_updates_of_one_node_at_once_lose_none_silently(
@@ -181,6 +267,30 @@ async def test_rotating_keeps_the_swarms_settings(swarm: Swarm, engines: Any) ->
     assert engines[0].docker("info", "--format", "{{json .Swarm.Cluster.Spec}}") == before
 
 
+async def test_the_heartbeat_is_set_and_nothing_else(swarm: Swarm, engines: Any) -> None:
+    def spec() -> Any:
+        return json.loads(engines[0].docker("info", "--format", "{{json .Swarm.Cluster.Spec}}"))
+
+    engines[0].docker("swarm", "update", "--task-history-limit", "3")
+    before, tokens = spec(), [await swarm.token(role) for role in Role]
+    assert await swarm.heartbeat() == timedelta(seconds=1)
+    await swarm.set_heartbeat(timedelta(seconds=7, milliseconds=500))
+    assert await swarm.heartbeat() == timedelta(seconds=7.5)
+    before["Dispatcher"]["HeartbeatPeriod"] = 7_500_000_000
+    assert spec() == before
+    assert [await swarm.token(role) for role in Role] == tokens
+    await swarm.set_heartbeat(timedelta(seconds=1))
+
+
+async def test_by_force_a_ready_worker_is_removed(
+    swarm: Swarm, engines: Any, eventually: Eventually
+) -> None:
+    await join(swarm, engines[1], engines[0])
+    node = await node_of(swarm, engines[1], eventually, "ready")
+    await swarm.remove(node.node, force=True)
+    assert node.node not in {found.node for found in await swarm.nodes()}
+
+
 async def test_a_ready_node_is_not_removed_and_a_down_one_is(
     swarm: Swarm, engines: Any, eventually: Eventually
 ) -> None:
@@ -207,10 +317,5 @@ async def test_an_engine_that_is_not_there_is_away(ground: Any) -> None:
     async with Swarm(f"unix://{ground}/no-engine.sock") as nobody:
         with pytest.raises(UnavailableError):
             await nobody.engine()
-        changes = nobody.changes()
-        await anext(changes, None)
-        with pytest.raises(StopAsyncIteration):
-            await anext(changes)
-        # The opening after it learns why the one before ended.
-        with pytest.raises(UnavailableError):
+        with pytest.raises(UnavailableError, match="following the engine's events"):
             await anext(nobody.changes())
