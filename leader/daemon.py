@@ -23,10 +23,12 @@ from leader.edges.instances import Instances
 from leader.edges.notices import Notices
 from leader.edges.redis_server import ContainerRedis, ProcessRedis
 from leader.edges.swarm import Swarm
+from leader.events import Event
 from leader.metrics import Metrics
 from leader.perform import Performer
 from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
 from leader.stance import Engine, Founder, Stance, choose
+from leader.steering import Steering
 from runtime import clock, systemd
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, RefusedError, UnavailableError
@@ -63,7 +65,13 @@ class Daemon:
                 remedy='set identity = "aws" unless machines outside AWS must join',
             )
         async with AsyncExitStack() as stack:
-            admin = Admin(self, self._metrics, socket=ADMIN_SOCKET, port=settings.part.metrics_port)
+            admin = Admin(
+                self,
+                self._metrics,
+                socket=ADMIN_SOCKET,
+                port=settings.part.metrics_port,
+                steered=self._steering(),
+            )
             await stack.enter_async_context(admin)
             swarm = await stack.enter_async_context(Swarm())
             aws = None
@@ -116,6 +124,20 @@ class Daemon:
             finally:
                 self._active = None
                 self._metrics.is_active.set(0)
+
+    def _steering(self) -> Steering:
+        """For whichever term is on when the operator asks."""
+
+        async def submit(event: Event) -> None:
+            if self._active is not None:
+                await self._active.submit(event)
+
+        return Steering(
+            view=lambda: None if self._active is None else self._active.view,
+            policy=self._settings.policy,
+            submit=submit,
+            new_id=lambda kind: "none" if self._active is None else self._active.new_id(kind),
+        )
 
     def _become(self, stance: Stance, reason: str) -> None:
         if (stance, reason) != (self._stance, self._reason):
