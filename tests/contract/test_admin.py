@@ -18,6 +18,7 @@ from leader.actions import ActivateNode, DenyJoin
 from leader.active import Active
 from leader.daemon import Daemon
 from leader.edges.admin import Admin
+from leader.market import Market, Notice
 from leader.model import (
     LABEL_INSTANCE,
     LABEL_LIFECYCLE,
@@ -71,8 +72,13 @@ def leading(*, has_broker: bool = True) -> Daemon:
     )
     made._become(Stance.LEAD, "this engine is the Raft leader")
     performer = Performer(
-        "contract", (), swarm=None, instances=None, broker=object() if has_broker else None
-    )  # type: ignore[arg-type]
+        "contract",
+        (),
+        swarm=None,  # type: ignore[arg-type]
+        instances=None,
+        fleet=None,  # type: ignore[arg-type]
+        broker=object() if has_broker else None,  # type: ignore[arg-type]
+    )
     active = Active(
         made._settings,
         own_node="n1",
@@ -120,13 +126,18 @@ def leading(*, has_broker: bool = True) -> Daemon:
         nodes_at=at,
         instances={WORKER: instance},
         instances_at=at - timedelta(seconds=5),
+        market=Market(penalties={("t3.small", "eu-central-1a"): at + timedelta(minutes=10)}).hear(
+            Notice(WORKER, "rebalance", "queue", at)
+        ),
     )
     asker = Asker("0" * 32, "1" * 32, "key", Role.WORKER, instance=STRANGER)
     denied = Denied(DenialCode.NOT_IN_CLUSTER, f"{STRANGER} has no tag spotswarm:cluster=contract")
-    active._announce(DenyJoin(asker, denied, "join-1"), at)
-    activation = ActivateNode(NodeId("n2abcdef"), WORKER, LONG, "nodes-7")
+    active._announce(DenyJoin(asker=asker, denied=denied, cause="join-1"), at)
+    activation = ActivateNode(
+        node=NodeId("n2abcdef"), instance=WORKER, reason=LONG, cause="nodes-7"
+    )
     active._announce(activation, at)
-    active._taken_at = clock.monotonic()
+    active.reception._taken_at = clock.monotonic()
     active.record.ended(activation, "failed: [timeout]")
     made._active = active
     return made
@@ -185,8 +196,9 @@ async def test_the_active_leader_answers_all_questions(tmp_path: Path, port: int
         assert [node["instance"] for node in nodes] == [None, WORKER]
         status, joins = await ways.admin("/joins")
         assert (status, joins[0]["code"], joins[0]["answer"]) == (200, "not-in-cluster", "denied")
-        for name in (WORKER, "n2abcdef", "n2ab", "10.0.0.2", nodes[1]["hostname"]):
+        for name in (WORKER, "n2abcdef", "n2ab", "10.0.0.2", "ip-10-0-0-2", nodes[1]["hostname"]):
             status, found = await ways.admin(f"/explain/{name}")
+            assert [notice["kind"] for notice in found["notices"]] == ["rebalance"]
             assert (status, found["decisions"][0]["reason"]) == (200, LONG), name
         status, found = await ways.admin(f"/explain/{STRANGER}")
         assert (status, found["joins"][0]["code"]) == (200, "not-in-cluster")
@@ -259,6 +271,8 @@ async def test_a_socket_left_by_a_killed_leader_is_replaced(tmp_path: Path, port
     ("arguments", "shown"),
     [
         (("status",), "contract"),
+        (("status",), "rebalance"),
+        (("status",), "t3.small"),
         (("nodes",), WORKER),
         (("joins",), "not-in-cluster"),
         (("explain", WORKER), "[7946/tcp+udp]"),
