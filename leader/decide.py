@@ -179,7 +179,7 @@ def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
 
 def _handled(view: View, cause: str) -> Iterator[DeleteNotices]:
     """A message is deleted when what it calls for is written on the node, or there is none."""
-    if not view.market.receipts:
+    if not view.market.receipts or view.instances_at is None:
         return
     phases = {node.instance: node.phase for node in view.nodes.values() if node.instance}
     for instance, receipts in view.market.receipts.items():
