@@ -5,7 +5,7 @@ set -Eeuo pipefail
 declare -A package_of=(
     [dockerd]=docker.io [iptables]=iptables [ip]=iproute2 [redis-server]=redis-server
     [debootstrap]=debootstrap [systemd-nspawn]=systemd-container [openssl]=openssl
-    [nsenter]=util-linux [ps]=procps [curl]=curl
+    [nsenter]=util-linux [ps]=procps [curl]=curl [busybox]=busybox-static
 )
 
 missing=()

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
+import structlog
 from nacl.public import PrivateKey
 from pydantic import SecretStr
 
@@ -48,6 +49,8 @@ from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableErr
 from wire import messages
 from wire.messages import Availability, Role
 from wire.sealing import public_key, seal_reply
+
+log = structlog.get_logger("leader")
 
 
 @dataclass(slots=True)
@@ -143,8 +146,12 @@ class Performer:
         if self.instances is None:
             raise RefusedError("outside AWS somebody must end the machine himself")
         if action.keeps_console:
-            console = await self.instances.console(action.instance)
-            await asyncio.to_thread(consoles.keep, action.instance, console)
+            try:
+                console = await self.instances.console(action.instance)
+                await asyncio.to_thread(consoles.keep, action.instance, console)
+            except ClusterError as exc:
+                # What costs money ends all the same.
+                log.warning("console not kept", instance=action.instance, reason=str(exc))
         await self.instances.terminate(action.instance)
 
     async def _order(self, action: OrderLeave) -> None:
