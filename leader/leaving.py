@@ -115,11 +115,29 @@ def depart(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Act
         known = view.instances.get(instance)
         if known is not None and known.runs:
             yield TerminateInstance(instance=instance, reason=reason, cause=cause)
+    is_changing = any(_is_changing(node, view) for node in view.nodes.values())
     for node in view.nodes.values():
-        if node.phase == LEAVING:
-            yield from _leave(node, view, policy, cause, at)
-        elif node.phase == RETURNING:
-            yield from _return(node, view, cause)
+        for action in _next(node, view, policy, cause, at):
+            if isinstance(action, DemoteNode | PromoteNode):
+                if is_changing:
+                    continue
+                is_changing = True
+            yield action
+
+
+def _is_changing(node: Node, view: View) -> bool:
+    """Whether a manager may be becoming a worker right now, or the other way round."""
+    was_or_is = node.role is Role.MANAGER or node.labels.get(LABEL_WAS) == _MANAGER
+    return (
+        was_or_is and node.phase in {LEAVING, RETURNING} and f"node {node.node}" in view.in_flight
+    )
+
+
+def _next(node: Node, view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
+    if node.phase == LEAVING:
+        yield from _leave(node, view, policy, cause, at)
+    elif node.phase == RETURNING:
+        yield from _return(node, view, cause)
 
 
 def may_demote(node: Node, view: View) -> str | None:
