@@ -189,7 +189,8 @@ def test_a_manager_is_demoted_unless_the_majority_would_go():
     assert told.is_demoted
     assert "another manager takes over" in told.warnings[0]
     assert not plan(*three, name="n-2").warnings
-    assert "majority would be lost" in plan(*three[:2]).reason
+    lost = manager_node("n-4", status="down", reachability="unreachable")
+    assert "majority would be lost" in plan(*three[:2], lost).reason
     assert "the only manager" in plan(three[0]).reason
 
 

@@ -1,11 +1,16 @@
 import json
+from dataclasses import replace
 
 from builders import NOW, POLICY, ask, instance, manager_node, node, view
 
 from leader import report
+from leader.actions import ChangeService
 from leader.decide import decide
 from leader.events import JoinAsked
+from leader.ids import ServiceId
+from leader.market import Market, Notice
 from leader.record import Record
+from leader.work import Service, Work
 from wire.messages import Role
 
 LABELS = {
@@ -85,3 +90,56 @@ def test_the_summary_counts_and_names_the_unbound():
 
     assert told["by_status"] == {"workers_ready": 1, "managers_ready": 1}
     assert told["unbound"] == ["ip-10-0-0-9"]
+
+
+def test_nodes_say_why_they_leave_and_by_when():
+    (row,) = report.nodes(
+        view(node(labels={"spotswarm.why": "operator", "spotswarm.deadline": "x"}))
+    )
+
+    assert (row["why"], row["deadline"], row["phase"]) == ("operator", "x", None)
+
+
+ANNOUNCED = replace(
+    SEEN,
+    market=Market(penalties={("t3.small", "eu-central-1a"): NOW})
+    .hear(Notice("i-1", "interruption", "queue", NOW, NOW, "terminate"))
+    .hear(Notice("i-2", "rebalance", "agent", NOW)),
+)
+
+
+def test_the_summary_tells_what_aws_announced():
+    told = report.summary(ANNOUNCED, at=NOW, wanted_managers=3)
+
+    assert told["leaving"] == 0
+    assert [one["kind"] for one in told["notices"]] == ["interruption", "rebalance"]
+    assert told["penalties"][0]["zone"] == "eu-central-1a"
+    json.dumps(told)
+
+
+def test_an_instance_is_explained_with_what_stands_announced_of_it():
+    told = report.explain(ANNOUNCED, Record(), "i-1")
+
+    assert [one["action"] for one in told["notices"]] == ["terminate"]
+
+
+def test_a_service_is_explained_by_what_was_decided_on_it():
+    record = Record()
+    work = Work.of([Service(ServiceId("s1"), "web", 1)], [])
+    change = ChangeService(
+        service=ServiceId("s1"),
+        name="web",
+        version=1,
+        constraints=(),
+        update=None,
+        replicas=1,
+        label=None,
+        reason="it is uneven",
+        cause="work-1",
+    )
+    record.decided(change, NOW)
+
+    told = report.explain(replace(SEEN, work=work), record, "web")
+
+    assert told["decisions"][0]["reason"] == "it is uneven"
+    assert report.explain(replace(SEEN, work=work), Record(), "web") is None
