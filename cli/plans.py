@@ -84,11 +84,11 @@ def spread(plans: Sequence[Row]) -> RenderableType:
 
 
 def counts(held: Mapping[str, int]) -> str:
-    """Tasks on each node from the fullest to the emptiest; of many nodes how many have how many."""
+    """Tasks on each node from the fullest: `3/2/2`; of many nodes `66x5`: 66 have five each."""
     if len(held) <= _NODES_SHOWN:
         return "/".join(str(count) for count in sorted(held.values(), reverse=True))
     kinds = sorted(Counter(held.values()).items(), reverse=True)
-    return ", ".join(f"{times} with {count}" for count, times in kinds)
+    return ", ".join(f"{times}x{count}" for count, times in kinds)
 
 
 def remaining(row: Row) -> RenderableType:
