@@ -8,15 +8,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from farm import HASTY, SERVICES, Farm
 from scenario import Scenario
 
+from lab import ingress
 from lab.client import Lab
 
 
 @pytest.fixture(scope="session")
 def cluster():
     """Three managers and three spot workers that joined by themselves."""
-    lab = Lab.up(managers=3, workers=3)
+    lab = Lab.up(managers=3, workers=3, leader=HASTY)
     try:
         lab.wait_nodes(6, within=120)
         yield lab
@@ -28,6 +30,25 @@ def cluster():
 def scenario(cluster, request):
     """A clean start: six nodes; what the test launches is terminated after it."""
     begun = Scenario(cluster)
+    yield begun
+    if getattr(request.node, "failed", False):
+        print(begun.last_words())
+    begun.end()
+
+
+@pytest.fixture(scope="session")
+def served(cluster):
+    """The ingress on all managers, and services behind it."""
+    ingress.open_ingress(cluster)
+    ingress.deploy(cluster, *SERVICES)
+    return cluster
+
+
+@pytest.fixture
+def farm(served, request):
+    """Three workers at least, all services served, and nothing under way."""
+    begun = Farm(served)
+    begun.begin()
     yield begun
     if getattr(request.node, "failed", False):
         print(begun.last_words())

@@ -13,7 +13,7 @@ BASE = 6
 GOSSIP, RAFT = 7946, 2377
 
 
-def eventually(check, within=30.0, what="it"):
+def eventually(check, within=30.0, what="it", every=0.1):
     """The first true value of `check`; fails after `within` seconds, saying what it saw last."""
     deadline = time.monotonic() + within
     while True:
@@ -22,7 +22,7 @@ def eventually(check, within=30.0, what="it"):
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {within:.0f} s: {found!r}")
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 class Scenario:

@@ -1,0 +1,200 @@
+"""AWS takes workers under load and nothing is lost, whoever is told and whatever dies meanwhile."""
+
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+from farm import SERVICES
+from scenario import eventually
+
+from lab import eventbridge, ingress
+from lab.web_service import WebService
+
+NAMES = {one.name for one in SERVICES}
+
+
+def test_an_interrupted_worker_with_the_only_replica_is_emptied_before_it_ends(farm):
+    taken = farm.runs("single")
+    before = farm.metrics()
+    with farm.under_load():
+        farm.lab.market.interrupt(taken)
+        farm.shows(taken, within=10, phase="leaving", why="interruption", availability="pause")
+        farm.lab.launch()
+        farm.goes(taken)
+
+    decided = dict(farm.decided(taken))
+    assert "AWS will terminate it" in decided["PauseNode"]
+    assert "what could be moved has been" in decided["DrainNode"]
+    assert "may leave now: it is empty" in decided["OrderLeave"]
+    assert "said farewell" in decided["RemoveNode"]
+    assert "has left the swarm (interruption)" in decided["TerminateInstance"]
+    assert any(
+        "starts elsewhere" in why or "start elsewhere" in why for _, why in farm.decided("single")
+    )
+    after = farm.metrics()
+    for path in ("agent", "queue"):
+        name = f'spotswarm_notices_total{{kind="interruption",source="{path}"}}'
+        assert after[name] > before.get(name, 0)
+    for name in ("spotswarm_tasks_cut_off_total", "spotswarm_tasks_unmoved_total"):
+        assert after[name] == before[name]
+
+
+def test_two_at_once_each_told_by_one_path_alone(farm):
+    """Two of three: what is left takes everything."""
+    first = farm.runs("single")
+    second = next(one for one in farm.workers() if one != first)
+    with farm.under_load():
+        farm.lab.market.interrupt(first, by="imds")
+        farm.lab.market.interrupt(second, by="sqs")
+        farm.shows(first, within=10, phase="leaving")
+        farm.shows(second, within=10, phase="leaving")
+        farm.lab.launch(count=2)
+        farm.goes(first, second)
+
+    assert "told by the agent" in dict(farm.decided(first))["PauseNode"]
+    assert "told by the queue" in dict(farm.decided(second))["PauseNode"]
+    assert "does not wait for our word" in dict(farm.decided(second))["TerminateInstance"]
+
+
+def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_drain(farm):
+    taken = farm.runs("single")
+    host = farm.node(taken)["hostname"]
+    picky = WebService(
+        "picky",
+        replicas=1,
+        constraint="node.role==worker",
+        labels={"spotswarm.rebalance": "no"},
+        has_health_check=False,
+        extra=(
+            "--env=NODE={{.Node.Hostname}}",
+            f"--health-cmd=[ $NODE = {host} ]",
+            "--health-interval=1s",
+            "--health-retries=1",
+            f"--constraint=node.hostname=={host}",
+        ),
+    )
+    ingress.deploy(farm.lab, picky)
+    try:
+        ingress.wait_served(farm.lab, picky)
+        farm.leader().docker(
+            "service", "update", "-d", "--constraint-rm", f"node.hostname=={host}", "picky"
+        )
+        before, spec = farm.metrics(), farm.specs()["picky"]
+        assert farm.runs("picky") == taken
+        with farm.under_load():
+            # Its own traffic ends with the drain: from then on there is nobody to answer.
+            with farm.under_load(picky, ends_whole=False):
+                farm.lab.market.interrupt(taken, notice=40)
+                farm.shows(taken, within=35, availability="drain")
+            farm.lab.launch()
+            farm.goes(taken)
+            eventually(lambda: farm.specs()["picky"] == spec, every=0.5, what="picky as before")
+
+            assert "no time left to move picky.1" in dict(farm.decided(taken))["DrainNode"]
+            after = farm.metrics()
+            unmoved = "spotswarm_tasks_unmoved_total"
+            assert after[unmoved] == before[unmoved] + 1
+            assert after["spotswarm_tasks_cut_off_total"] == before["spotswarm_tasks_cut_off_total"]
+    finally:
+        ingress.remove(farm.lab, "picky")
+
+
+def test_a_leader_killed_in_the_middle_of_an_evacuation_is_carried_on_by_the_next(farm):
+    taken = farm.runs("single")
+    with farm.under_load():
+        farm.lab.market.interrupt(taken)
+        farm.lends()
+        leader = farm.leader()
+        killed = farm.kill_daemon(leader, "spotswarm-leader")
+        farm.lab.launch()
+        farm.goes(taken)
+
+    assert farm.main_pid(leader, "spotswarm-leader") != killed
+    assert "DrainNode" in dict(farm.decided(taken))
+    assert farm.metrics()["spotswarm_tasks_cut_off_total"] == 0
+
+
+def test_an_agent_killed_in_the_middle_of_leaving_leaves_all_the_same(farm):
+    taken = farm.runs("single")
+    with farm.under_load():
+        farm.lab.market.interrupt(taken)
+        farm.shows(taken, within=10, phase="leaving")
+        farm.kill_daemon(farm.lab.machine(taken), "spotswarm-agent")
+        farm.lab.launch()
+        farm.goes(taken)
+
+    decided = dict(farm.decided(taken))
+    assert "may leave now: it is empty" in decided["OrderLeave"]
+    assert "said farewell" in decided["RemoveNode"]
+
+
+def test_a_queue_that_repeats_reorders_and_babbles_does_no_harm(farm):
+    (spare,) = farm.launch(count=1)
+    farm.serves(spare)
+    at = datetime.now(UTC)
+    instance = SimpleNamespace(id=spare.instance, zone=farm.node(spare.instance)["zone"])
+    warning = eventbridge.interruption(instance, eventbridge.Action.TERMINATE, at)
+    stranger = SimpleNamespace(id="i-0123456789abcdef0", zone=instance.zone)
+    members = {row["node"] for row in farm.nodes() if row["instance"] != spare.instance}
+
+    with farm.under_load():
+        for body in (
+            eventbridge.state_change(instance, "running", at),
+            "not JSON",
+            "[]",
+            "{}",
+            json.dumps({"source": "aws.ec2", "detail-type": "x"}),
+            json.dumps(json.loads(warning) | {"detail": {"instance-id": 7}}),
+            eventbridge.interruption(stranger, eventbridge.Action.TERMINATE, at),
+            eventbridge.state_change(stranger, "terminated", at),
+            eventbridge.rebalance(stranger, at),
+            warning,
+            warning,
+            eventbridge.rebalance(instance, at),
+            warning,
+        ):
+            farm.lab.announce(body)
+        farm.goes(spare.instance)
+        for body in (warning, eventbridge.state_change(instance, "shutting-down", at)):
+            farm.lab.announce(body)
+        eventually(lambda: waiting(farm) == 0, within=45, every=0.5, what="an empty queue")
+
+    rows = farm.nodes()
+    assert members <= {row["node"] for row in rows}
+    assert all(row["phase"] is None and row["availability"] == "active" for row in rows)
+
+
+def waiting(farm):
+    """Messages in the queue, those that somebody has received and not deleted included."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    told = farm.lab.aws("sqs").get_queue_attributes(
+        QueueUrl=farm.lab.account.queue, AttributeNames=names
+    )["Attributes"]
+    return sum(int(told[name]) for name in names)
+
+
+def test_a_hinted_worker_waits_for_its_replacement_and_then_goes(farm):
+    spare = farm.launch_idle()
+    hinted = farm.runs("single")
+    with farm.under_load():
+        farm.lab.market.hint(hinted)
+        farm.shows(hinted, within=10, phase="hinted", availability="pause")
+        assert farm.runs("single") == hinted
+
+        farm.start_agent(spare)
+        farm.shows(hinted, phase="leaving", why="rebalance")
+        farm.goes(hinted)
+
+    assert "its replacement takes tasks" in {why for _, why in farm.decided(hinted)}
+
+
+def test_a_hint_that_nothing_follows_is_forgotten_and_moves_nothing(farm):
+    hinted = farm.runs("single")
+    before = {name: set(farm.tasks(name)) for name in NAMES}
+    with farm.under_load():
+        farm.lab.market.hint(hinted)
+        farm.shows(hinted, within=10, phase="hinted", availability="pause")
+        farm.shows(hinted, phase=None, availability="active")
+
+    assert {name: set(farm.tasks(name)) for name in NAMES} == before
+    assert "no notice followed the hint" in dict(farm.decided(hinted))["ActivateNode"]

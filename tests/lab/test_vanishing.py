@@ -1,0 +1,105 @@
+"""Workers die, are cut off, or never come: without a word before."""
+
+import contextlib
+import time
+import tomllib
+
+import tomli_w
+from farm import SERVICES
+from scenario import eventually
+
+CONSOLES = "/var/lib/spotswarm-leader/consoles"
+TOLD = "/run/spotswarm/leader.toml"
+DOWN_WITHIN = 8.0
+
+
+def test_a_worker_without_power_is_down_in_seconds_and_its_tasks_run_elsewhere(farm):
+    """EC2 says that it runs, until the leader gives it up."""
+    lost = farm.runs("single")
+    node = farm.node(lost)["node"]
+    with farm.under_load(loses_nothing=False) as reports:
+        farm.lab.kill(lost)
+        began = time.monotonic()
+        farm.shows(lost, within=20, status="down")
+        took = time.monotonic() - began
+        eventually(lambda: is_off(farm, node), within=30, every=0.5, what="tasks elsewhere")
+        # The ingress looks every second.
+        back = time.monotonic() + 3
+        farm.lab.launch()
+        farm.goes(lost, within=90)
+
+    assert took < DOWN_WITHIN
+    assert reports[0].between(back, reports[0].ended).lost == 0, f"{reports[0]}"
+    assert "while EC2 says that it runs" in dict(farm.decided(lost))["TerminateInstance"]
+    assert "3 times in a row" in dict(farm.decided(lost))["RemoveNode"]
+    assert farm.leader_said("cat", f"{CONSOLES}/{lost}.txt")
+
+
+def is_off(farm, node):
+    """Whether all tasks are up, none of them on a node."""
+    tasks = [task for one in SERVICES for task in farm.tasks(one.name).values()]
+    return all(task["state"] == "running" and task["node"] != node for task in tasks) and (
+        farm.is_whole(*(one.name for one in SERVICES))
+    )
+
+
+def test_a_worker_that_ec2_ended_without_notice_is_removed(farm):
+    lost = farm.runs("single")
+    with farm.under_load(loses_nothing=False):
+        farm.lab.kill(lost)
+        farm.lab.terminate(lost)
+        farm.lab.launch()
+        farm.goes(lost)
+
+    assert "RemoveNode" in dict(farm.decided(lost))
+
+
+def test_a_worker_cut_off_for_seconds_is_kept(farm):
+    cut = farm.runs("single")
+    node = farm.node(cut)["node"]
+    with farm.under_load(loses_nothing=False):
+        farm.lab.partition(cut)
+        try:
+            farm.shows(cut, within=20, status="down")
+        finally:
+            farm.lab.heal(cut)
+        row = farm.shows(cut, status="ready", availability="active")
+
+    assert row["node"] == node
+    assert farm.state(cut) == "running"
+    assert not {"RemoveNode", "TerminateInstance"} & set(dict(farm.decided(cut)))
+
+
+def test_a_worker_cut_off_for_good_ends_itself(farm):
+    cut = farm.launch(user_data=farm.user_data(deadman_seconds=5))
+    farm.serves(cut)
+    with farm.under_load():
+        farm.lab.partition(cut.instance)
+        farm.goes(cut.instance)
+
+    assert "powering off" in cut.console()
+
+
+def test_an_instance_that_never_joins_is_ended_and_its_console_kept(farm):
+    with short_patience(farm, orphan_seconds=10):
+        orphan = farm.launch_idle().instance
+        eventually(lambda: farm.state(orphan) == "terminated", within=45, every=0.5, what="an end")
+
+        assert "is no node of the swarm" in dict(farm.decided(orphan))["TerminateInstance"]
+        assert "systemd" in (farm.leader_said("cat", f"{CONSOLES}/{orphan}.txt") or "")
+
+
+@contextlib.contextmanager
+def short_patience(farm, **changed):
+    """The leader's daemon with other settings."""
+    leader = farm.leader()
+    own = leader.run("cat", TOLD).stdout
+    table = tomllib.loads(own)
+    table["leader"] |= changed
+    leader.write(TOLD, "#spotswarm\n" + tomli_w.dumps(table, multiline_strings=True))
+    leader.run("systemctl", "restart", "spotswarm-leader", timeout=60)
+    try:
+        yield
+    finally:
+        leader.write(TOLD, own)
+        leader.run("systemctl", "restart", "spotswarm-leader", timeout=60)
