@@ -12,6 +12,12 @@ from typing import Any, Final, Literal
 Row = Mapping[str, Any]
 _PATIENCE: Final = 6
 """Looks without a row before a node that is still there counts as taken back."""
+_MANNERS: Final = {
+    "moved": "start-first",
+    "waits": "start-first",
+    "drained": "stop-first",
+    "runs-on": "never",
+}
 
 
 @dataclass
@@ -50,7 +56,17 @@ class Following:
                 }
             )
         )
-        self._last: dict[str, Row] = {}
+        # What goes before the first look was there when the plan was made.
+        self._last: dict[str, Row] = {
+            task["name"]: {
+                "name": task["name"],
+                "manner": _MANNERS[task["fate"]],
+                "is_wanted": True,
+                "replaced": False,
+            }
+            for task in plan["tasks"]
+            if task["fate"] in _MANNERS
+        }
         self._gone: set[str] = set()
         self._looks = 0
 

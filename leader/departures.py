@@ -63,7 +63,7 @@ def _row(node: Node, asked: _Asked, view: View, policy: Policy, at: datetime) ->
     stage, waits_for = _step(node, asked, view)
     setback = view.setbacks.get(f"node {node.node}")
     if setback is not None:
-        waits_for += f"; the last step failed {setback.times}x: spotswarm explain {node.hostname}"
+        waits_for += f"; the last step failed {setback.times}x: spotswarm explain {_short(node)}"
     is_known = told.deadline.timestamp() > 0
     is_going = stage in {"evacuating", "draining", "leaving"}
     return {
@@ -86,6 +86,10 @@ def _row(node: Node, asked: _Asked, view: View, policy: Policy, at: datetime) ->
         "tasks_known": view.work is not None,
         "waits_for": waits_for,
     }
+
+
+def _short(node: Node) -> str:
+    return node.hostname.partition(".")[0]
 
 
 def _left(until: datetime, at: datetime) -> float:
@@ -113,7 +117,7 @@ def _step(node: Node, asked: _Asked, view: View) -> tuple[Stage, str]:
     if node.phase == HINTED:
         return "hinted", f"another worker in its place, or {told.deadline:%H:%M:%S} UTC"
     if node.phase == DRAINED:
-        return "drained", f"spotswarm return {node.hostname}"
+        return "drained", f"spotswarm return {_short(node)}"
     if node.phase == RETURNING or (
         node.availability is Availability.ACTIVE and node.role is Role.WORKER
     ):

@@ -81,13 +81,7 @@ class Admin:
     """Serves until cleaned up; `async with`."""
 
     def __init__(
-        self,
-        reported: Reported,
-        metrics: Metrics,
-        *,
-        socket: Path,
-        port: int,
-        steered: Steered | None = None,
+        self, reported: Reported, metrics: Metrics, *, socket: Path, port: int, steered: Steered
     ) -> None:
         self._reported = reported
         self._steered = steered
@@ -122,11 +116,12 @@ class Admin:
         app.router.add_get("/nodes", self._answering(lambda _: self._reported.nodes()))
         app.router.add_get("/joins", self._answering(lambda _: self._reported.joins()))
         app.router.add_get("/explain/{name}", self._explain)
-        if self._steered is not None:
-            self._add_steering(app, self._steered)
+        self._add_steering(app)
         return app
 
-    def _add_steering(self, app: web.Application, steered: Steered) -> None:
+    def _add_steering(self, app: web.Application) -> None:
+        steered = self._steered
+
         async def drain(name: str, body: _DrainAsked) -> Answer:
             within = None if body.within is None else timedelta(seconds=body.within)
             return await steered.drain(name, within=within, is_dry=body.dry_run)

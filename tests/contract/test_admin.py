@@ -146,7 +146,8 @@ def leading(*, has_broker: bool = True) -> Daemon:
 @asynccontextmanager
 async def serving(reported: Daemon, tmp_path: Path, port: int) -> AsyncIterator["Ways"]:
     socket = tmp_path / "run" / "admin.sock"
-    async with Admin(reported, reported._metrics, socket=socket, port=port):
+    steered = reported._steering()
+    async with Admin(reported, reported._metrics, socket=socket, port=port, steered=steered):
         yield Ways(socket, port)
 
 
@@ -191,6 +192,8 @@ async def test_the_active_leader_answers_all_questions(tmp_path: Path, port: int
     async with serving(leading(), tmp_path, port) as ways:
         status, told = await ways.admin("/status")
         assert (status, told["stance"], told["healthy"], told["nodes"]) == (200, "leading", True, 2)
+        assert [notice["kind"] for notice in told["notices"]] == ["rebalance"]
+        assert [pool["type"] for pool in told["penalties"]] == ["t3.small"]
         status, nodes = await ways.admin("/nodes")
         assert status == 200
         assert [node["instance"] for node in nodes] == [None, WORKER]
@@ -208,7 +211,7 @@ async def test_the_active_leader_answers_all_questions(tmp_path: Path, port: int
 async def test_a_standby_says_who_leads(tmp_path: Path, port: int) -> None:
     async with serving(standby(), tmp_path, port) as ways:
         assert (await ways.admin("/status"))[0] == 200
-        for path in ("/nodes", "/joins", "/explain/x"):
+        for path in ("/nodes", "/leaving", "/joins", "/explain/x"):
             status, told = await ways.admin(path)
             assert (status, told["stance"], told["leader"]) == (409, "standby", "manager-2")
         assert await ways.public("/healthz") == (200, '{"healthy": true, "stance": "standby"}')
@@ -271,8 +274,6 @@ async def test_a_socket_left_by_a_killed_leader_is_replaced(tmp_path: Path, port
     ("arguments", "shown"),
     [
         (("status",), "contract"),
-        (("status",), "rebalance"),
-        (("status",), "t3.small"),
         (("nodes",), WORKER),
         (("joins",), "not-in-cluster"),
         (("explain", WORKER), "[7946/tcp+udp]"),
@@ -302,6 +303,9 @@ Makes = Callable[[], Daemon]
         (lambda: leading(has_broker=False), ("status",), 1, ""),
         (standby, ("status",), 0, ""),
         (standby, ("nodes",), 3, "run this on manager-2"),
+        (standby, ("leaving",), 3, "run this on manager-2"),
+        (standby, ("drain", "x"), 3, "run this on manager-2"),
+        (leading, ("drain", "nobody"), 5, "no node is called"),
         (standby, ("explain", "x"), 3, "run this on manager-2"),
         (leading, ("explain", "nobody"), 5, "no such node"),
         (leading, ("explain", "a/b c"), 5, "no such node"),

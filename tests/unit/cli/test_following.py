@@ -5,7 +5,13 @@ def planned(*tasks):
     return {
         "node": "n-1",
         "tasks": [
-            {"service": name, "fate": fate, "has_health_check": checked}
+            {
+                "name": f"{name}.1",
+                "service": name,
+                "state": "running",
+                "fate": fate,
+                "has_health_check": checked,
+            }
             for name, fate, checked in tasks
         ],
     }
@@ -170,3 +176,14 @@ def test_services_without_a_health_check_are_named_once():
     )
 
     assert following.told()["without_health_check"] == ["web"]
+
+
+def test_what_goes_before_the_first_look_is_counted():
+    following = Following(
+        planned(("web", "moved", True), ("db", "drained", False), ("old", "stopping", False))
+    )
+
+    following.saw(row("evacuating", task("db.1", "stop-first")))
+
+    assert following.outcome.moved == ["web.1"]
+    assert (following.gone, following.total) == (1, 2)

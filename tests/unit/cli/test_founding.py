@@ -1,0 +1,18 @@
+from typer.testing import CliRunner
+
+from cli.__main__ import app
+from wire.user_data import parse
+
+
+def test_a_managers_user_data_names_the_queue_and_a_workers_does_not(tmp_path):
+    spotswarm = CliRunner()
+    place = ("--directory", str(tmp_path / "secrets"))
+    queue = ("--queue", "https://sqs.eu-central-1.amazonaws.com/1/demo")
+
+    made = spotswarm.invoke(app, ["init", "--cluster", "demo", "--address", "198.51.100.7", *place])
+    assert made.exit_code == 0, made.output
+    manager = spotswarm.invoke(app, ["user-data", "--role", "manager", *queue, *place])
+    worker = spotswarm.invoke(app, ["user-data", "--role", "worker", *queue, *place])
+
+    assert parse(manager.stdout).leader.queue == queue[1]
+    assert parse(worker.stdout).leader is None
