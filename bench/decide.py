@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from statistics import median
 from typing import Any, Final
 
@@ -194,7 +195,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
     gone = _gone(view)
     calls: dict[str, Callable[[], object]] = {_BASELINE: lambda: _walk(view)}
     for name, event in events(made):
-        calls[name] = lambda event=event: decide(view, event, _POLICY)
+        calls[name] = partial(decide, view, event, _POLICY)
     calls["reconcile"] = lambda: list(reconcile(gone, _POLICY, "e", _AT))
     samples: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()

@@ -84,13 +84,13 @@ def prepared(workers: int, *, report: Report) -> Iterator[Ground]:
         manager = next(one for one in lab.machines() if one.record.role == "manager")
         yield Ground(lab, manager, machines, ansible, key)
     finally:
-        if _is_up(places, name):
+        if is_up(places, name):
             report("taking the lab down")
             if left := sweep.sweep(places):
                 raise LabError("could not remove: " + "; ".join(left))
 
 
-def _is_up(places: Places, name: str) -> bool:
+def is_up(places: Places, name: str) -> bool:
     """Whether the lab that is up is the one of this cluster; another's is left alone."""
     pid = sweep.daemon(places)
     try:

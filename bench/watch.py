@@ -5,7 +5,7 @@ that shows a node as Ready; both on this host, so that no way is timed by its ow
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -115,7 +115,7 @@ class Watch:
                 raise LabError(f"node {node} cannot be removed: {exc.message}") from exc
 
 
-def is_active(node: dict[str, Any]) -> bool:
+def is_active(node: Mapping[str, Any]) -> bool:
     """Whether a Ready node is labelled with its instance and takes tasks."""
     spec = node["Spec"]
     labelled = "spotswarm.instance" in (spec.get("Labels") or {})
