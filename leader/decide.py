@@ -104,7 +104,7 @@ def _wished(view: View, event: DrainAsked | ReturnAsked | SpreadAsked) -> View:
         case ReturnAsked(node=node, at=at):
             moves = replace(moves, wishes={**moves.wishes, node: Wish("return", at)})
         case SpreadAsked(services=services):
-            moves = replace(moves, asked=moves.asked | set(services))
+            moves = replace(moves, asked={**moves.asked, **dict.fromkeys(services, event.at)})
     return replace(view, moves=moves)
 
 

@@ -176,7 +176,7 @@ def _returned(
 ) -> Iterator[ChangeService]:
     work = view.work or Work()
     tasks = [task for task in work.of_service(service.service) if task.is_wanted]
-    if any(task.node in going and task.node in loan.away_from for task in tasks):
+    if any(task.node in going for task in tasks):
         return
     is_held = any(node in going for node in loan.away_from)
     if is_held and service.update_state == "updating":

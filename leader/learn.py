@@ -160,7 +160,7 @@ def _service_changed(view: View, action: ChangeService, at: datetime) -> View:
             moves = replace(
                 moves,
                 spread=(*(one for one in moves.spread if at - one[0] < _HOUR), spent),
-                asked=moves.asked - {action.service},
+                asked={key: at for key, at in moves.asked.items() if key != action.service},
             )
     return replace(view, moves=moves, work=None, work_from=at)
 

@@ -212,8 +212,8 @@ class Moves:
     """When how many tasks were moved to spread a service, within the last hour."""
     grown: datetime | None = None
     """When a node last began to take tasks."""
-    asked: frozenset[ServiceId] = frozenset()
-    """Services the operator wants spread now."""
+    asked: Mapping[ServiceId, datetime] = field(default_factory=dict)
+    """Services the operator wants spread now, and since when."""
 
 
 @dataclass(frozen=True, slots=True)

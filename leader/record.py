@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from leader.actions import Action, DenyJoin, GrantJoin
+from leader.actions import (
+    Action,
+    DenyJoin,
+    DrainNode,
+    GrantJoin,
+    OrderLeave,
+    SettleNode,
+    TerminateInstance,
+)
 
 _JOINS_KEPT: Final = 500
 _DECISIONS_KEPT: Final = 2000
@@ -38,6 +46,8 @@ class Decision:
     reason: str
     cause: str
     outcome: str = "under way"
+    tasks: tuple[str, ...] = ()
+    """Tasks it leaves behind: not moved in time, or cut off."""
 
 
 class Record:
@@ -74,6 +84,15 @@ class Record:
         decision = Decision(
             at, type(action).__name__, action.subject, instance or "", action.reason, action.cause
         )
+        match action:
+            case DrainNode(left=tasks):
+                decision.tasks = tasks
+            case (
+                OrderLeave(cut_off=tasks)
+                | SettleNode(cut_off=tasks)
+                | TerminateInstance(cut_off=tasks)
+            ):
+                decision.tasks = tasks
         self.decisions.append(decision)
         self._open[(action.subject, action.cause)] = decision
 

@@ -23,6 +23,8 @@ from leader.work import Service, Task, Work
 LABEL_REBALANCE: Final = "spotswarm.rebalance"
 _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
 _HOUR: Final = timedelta(hours=1)
+_ASKED_FOR: Final = timedelta(minutes=10)
+"""An operator's wish that could not be met by then is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def _begun(
     spent = sum(moved for when, moved in moves.spread if at - when < _HOUR)
     planner = Planner(view, work)
     for service in sorted(work.services.values(), key=lambda one: one.name):
-        is_asked = service.service in moves.asked
+        asked = moves.asked.get(service.service)
+        is_asked = asked is not None and at - asked < _ASKED_FOR
         stuck = moves.stuck.get(service.service)
         if not is_asked and (not is_due or (stuck is not None and at < stuck.until)):
             continue

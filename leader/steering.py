@@ -87,7 +87,7 @@ class Steering:
         wanted = tuple(plan.service for plan in plans if plan.moves)
         if wanted and not is_dry:
             await self._submit(SpreadAsked(self._new_id("spread"), at, wanted))
-            await self._until(lambda now: now.moves.asked >= set(wanted) or now.work is None)
+            await self._until(lambda now: now.moves.asked.keys() >= set(wanted) or now.work is None)
             plans = tuple(replace(plan, stage="asked") if plan.moves else plan for plan in plans)
         return {
             "accepted": bool(wanted) and not is_dry,

@@ -311,6 +311,7 @@ class Story:
         self.before = {name: said(one) for name, one in made.services.items()}
         self.numbers = iter(range(7, 99))
         self.leaving = []
+        self.drained = []
 
     def happens(self, what, pick):
         play, made = self.play, self.play.swarm
@@ -325,14 +326,16 @@ class Story:
                 one = staying[pick % len(staying)]
                 self.leaving.append(one.node)
                 if what == "drain":
+                    self.drained.append(one.node)
                     play.tell(DrainAsked, one.node, 90 * SECOND)
                 else:
                     play.interrupt(one.instance, is_heard=pick % 3 > 0)
-            case "return" if self.leaving and self.leaving[-1] in made.nodes:
-                play.tell(ReturnAsked, self.leaving[-1])
+            case "return" if self.drained:
+                play.tell(ReturnAsked, self.drained[-1])
             case "join":
                 join(play, next(self.numbers))
-            case "scale":
+            case "scale" if made.services["web"].replicas != 1 + pick:
+                # To what we lent just now, it would not be told from ours.
                 replicas = 1 + pick
                 made.user_changes("web", replicas=replicas)
             case "update":

@@ -278,7 +278,7 @@ def test_nodes_of_one_host_name_are_told_apart():
 @pytest.mark.parametrize(
     ("seen", "stage"),
     [
-        (spreading(moves=Moves(asked=frozenset({"web"}))), "asked"),
+        (spreading(moves=Moves(asked={"web": NOW})), "asked"),
         (spreading(in_flight=frozenset({"service web"})), "moving"),
         (spreading(said={"labels": {"spotswarm.loan": text_of(Loan("spread", NOW))}}), "moving"),
         (spreading(moves=Moves(stuck={"web": Setback(1, NOW + SECOND)})), "stuck"),
