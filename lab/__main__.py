@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lab import sweep, troubling
+from lab import sweep, troubling, watching
 from lab.client import Lab
 from lab.host import LabError
 from lab.places import Places
@@ -25,6 +25,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(troubling.app)
+app.add_typer(watching.app)
 
 
 @app.command()
@@ -95,7 +96,8 @@ def show() -> None:
         f"  and why:      {COMMAND} shell {leader['instance']} -- spotswarm explain ID\n"
         f"  in Docker:    docker -H {machine.docker_host} node ls\n"
         f"  one more:     {COMMAND} launch; {COMMAND} status\n"
-        f"  take one:     {COMMAND} interrupt ID; see {COMMAND} --help for more trouble\n"
+        f"  take one:     {COMMAND} watch --interrupt shows a worker leave under load\n"
+        f"  more trouble: {COMMAND} interrupt ID; see {COMMAND} --help\n"
         f"  cut a power:  {COMMAND} kill ID\n"
         "  the end:      make demo-down",
         markup=False,

@@ -116,6 +116,8 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
             "Action": [
                 "sqs:ReceiveMessage",
                 "sqs:DeleteMessage",
+                # moto's name for what AWS allows by the one above.
+                "sqs:DeleteMessageBatch",
                 "sqs:ChangeMessageVisibility",
             ],
             "Resource": [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_name(cluster)}"],

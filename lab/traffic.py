@@ -100,9 +100,12 @@ def start(plan: Plan) -> Traffic:
     return Traffic(process)
 
 
-async def flow(plan: Plan, until: asyncio.Event) -> Report:
-    """Send until told to stop or the plan's time is over; returns when all have their fate."""
-    fates: list[Fate] = []
+async def flow(plan: Plan, until: asyncio.Event, *, fates: list[Fate] | None = None) -> Report:
+    """Send until told to stop or the plan's time is over; returns when all have their fate.
+
+    Whoever wants to look on gives a list for the `fates`, which grows as they come.
+    """
+    fates = [] if fates is None else fates
     connector = aiohttp.TCPConnector(limit=0, force_close=not plan.keeps_alive)
     timeout = aiohttp.ClientTimeout(total=plan.timeout_seconds)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:

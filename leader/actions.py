@@ -226,8 +226,8 @@ class DeleteNotices(_Decided):
 
     @property
     def subject(self) -> str:
-        """The messages."""
-        return f"notices {self.receipts[0]}"
+        """The messages, by the end of the first one's receipt."""
+        return f"notices {self.receipts[0][-16:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

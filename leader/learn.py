@@ -244,6 +244,9 @@ def failed(view: View, action: Action, at: datetime) -> View:
             if not (isinstance(action, GrantJoin) and instance == action.instance.instance)
         }
         return replace(view, outstanding=outstanding)
+    if isinstance(action, DeleteNotices):
+        # They come again by themselves, with other receipts.
+        return replace(view, market=view.market.handled(action.receipts))
     if isinstance(action, ChangeService):
         view = replace(view, work=None, work_from=at)
     before = view.setbacks.get(action.subject)

@@ -74,6 +74,9 @@ class Notices:
             )
         except GoneError:
             return
+        except RefusedError as exc:
+            # A right that is missing must not end the leader: the messages only come again.
+            raise UnavailableError(str(exc)) from exc
         left = [one["Code"] for one in answer.get("Failed", ()) if one["Code"] not in _NOT_THERE]
         if left:
             raise UnavailableError(f"deleting notices: AWS says {left[0]} to {len(left)} of them")
