@@ -105,13 +105,15 @@ def keep_away(
 
     Placement constraints alone make no other task dirty (swarmkit, IsTaskDirty), and the update
     settings are no part of a task: so nothing else of the spec may change in the same update.
+    An update that goes on after a failure ends with the old task stopped for one that never came
+    up, so it pauses instead; then the old one serves on.
     """
     own = tuple(one for one in service.constraints if one not in loan.constraints)
     ours = tuple(one for one in (f"node.id!={node}" for node in nodes) if one not in own)
     lent = {
         "Parallelism": 0,
         "Delay": 0,
-        "FailureAction": "continue",
+        "FailureAction": "pause",
         "Monitor": 1_000_000_000,
         "MaxFailureRatio": 0,
         "Order": order,

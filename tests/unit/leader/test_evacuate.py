@@ -73,7 +73,7 @@ def test_a_service_is_kept_from_the_leaving_node_and_nothing_else_is_changed():
     assert change.constraints == ("node.role==worker", "node.id!=n-1")
     assert (change.replicas, change.version) == (2, 1)
     assert change.update["Order"] == "start-first"
-    assert change.update["FailureAction"] == "continue"
+    assert change.update["FailureAction"] == "pause"
     loan = loan_of(replace(one, labels={LABEL_LOAN: change.label}))
     assert (loan.purpose, loan.own_update) == ("evacuate", {"Delay": 5})
     assert "1 of 2 tasks of web run on ip-10-0-0-1" in change.reason
