@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup needs format lint unit contract lab test demo demo-nodes demo-down bench-join clean
+.PHONY: help setup needs format lint unit contract lab test demo demo-nodes demo-watch demo-down bench-join bench-leave bench-spread bench-decide clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +46,23 @@ demo: setup needs ## Boot three managers and three spot workers on this machine 
 demo-nodes: ## Print the demo cluster's nodes as JSON
 	@$(PYTHON) -m lab nodes
 
+demo-watch: ## See live how a demo worker empties while AWS takes it
+	@$(PYTHON) -m lab watch --interrupt
+
 demo-down: ## Take the demo cluster down, leaving nothing behind
 	@$(PYTHON) -m lab down
 
 bench-join: setup needs ## Compare the agent's join with raw Docker and Ansible (root)
 	@$(PYTHON) -m bench.join
+
+bench-leave: setup needs ## Compare how workers leave: ours, Swarm's drain, a power cut (root)
+	@$(PYTHON) -m bench.leave
+
+bench-spread: setup needs ## Compare spreading again with docker service update --force (root)
+	@$(PYTHON) -m bench.spread
+
+bench-decide: setup ## Time one decision at 100, 1,000 and 5,000 nodes
+	@$(PYTHON) -m bench.decide
 
 clean: ## Remove what builds and tests left in this tree
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage ./*.egg-info
