@@ -5,6 +5,7 @@ create the same way; with `--interrupt` AWS takes a worker, and nothing here hel
 """
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.rule import Rule
@@ -36,6 +38,8 @@ SERVICES: Final = (
     WebService("cart", 2, start_seconds=3),
     WebService("front", 6),
 )
+_FROM_AFAR: Final = re.compile(r',\s*url\("https:[^;]*(?=;)')
+"""A picture loads no fonts from anywhere."""
 _LOOK_SECONDS: Final = 0.4
 _LATELY_SECONDS: Final = 5.0
 _SETTLED_SECONDS: Final = 3.0
@@ -219,5 +223,6 @@ def _export(to: Path, scenes: dict[str, RenderableType], *, interrupt: bool) -> 
         console.print(Rule(name, style="dim", align="left"))
         console.print(scene)
     words = f"python -m lab watch{' --interrupt' if interrupt else ''}"
-    console.save_svg(str(to), title=words, theme=SVG_EXPORT_THEME)
+    form = _FROM_AFAR.sub("", CONSOLE_SVG_FORMAT)
+    console.save_svg(str(to), title=words, theme=SVG_EXPORT_THEME, code_format=form)
     out.print(f"{len(scenes)} moments are in {to}")
