@@ -82,10 +82,13 @@ def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_
         before, spec = farm.metrics(), farm.specs()["picky"]
         assert farm.runs("picky") == taken
         with farm.under_load():
-            # Its own traffic ends with the drain: from then on there is nobody to answer.
-            with farm.under_load(picky, ends_whole=False):
+            # With the drain its only task stops: what is sent until we see that may be lost.
+            with farm.under_load(picky, loses_nothing=False, ends_whole=False) as reports:
                 farm.lab.market.interrupt(taken, notice=40)
                 farm.shows(taken, within=35, availability="drain")
+            report = reports[0]
+            assert report.between(report.began, report.ended - 3).lost == 0, f"{report}"
+            assert report.ended - report.began > 15
             farm.lab.launch()
             farm.goes(taken)
             eventually(lambda: farm.specs()["picky"] == spec, every=0.5, what="picky as before")
