@@ -127,14 +127,24 @@ def test_a_manager_moves_the_address_and_writes_who_founded(cloud: Loopback) -> 
     )
 
 
-def test_a_manager_may_not_launch_or_terminate(cloud: Loopback) -> None:
+def test_a_manager_may_terminate_and_not_launch(cloud: Loopback) -> None:
     ec2 = as_instance(cloud, MANAGER, "ec2")
     instance = cloud.launch(WORKER)
 
     launching = {"ImageId": cloud.account.image, "MinCount": 1, "MaxCount": 1}
 
     assert is_denied(ec2.run_instances, **launching)
-    assert is_denied(ec2.terminate_instances, InstanceIds=[instance.id])
+    ended = ec2.terminate_instances(InstanceIds=[instance.id])["TerminatingInstances"]
+    assert [one["InstanceId"] for one in ended] == [instance.id]
+
+
+def test_a_worker_may_not_terminate_and_not_hear_the_queue(cloud: Loopback) -> None:
+    instance = cloud.launch(WORKER)
+
+    terminate = as_instance(cloud, WORKER, "ec2").terminate_instances
+    assert is_denied(terminate, InstanceIds=[instance.id])
+    receive = as_instance(cloud, WORKER, "sqs").receive_message
+    assert is_denied(receive, QueueUrl=cloud.account.queue)
 
 
 def test_nobody_can_take_a_session_named_like_an_instance(cloud: Loopback) -> None:
