@@ -217,16 +217,18 @@ def _returned(
 
 def _doubled(tasks: list[Task], view: View) -> tuple[NodeId, ...]:
     """Nodes of tasks that are not up, in slots where another task serves, and will."""
-    staying = {
-        node.node
-        for node in view.nodes.values()
-        if node.availability is not Availability.DRAIN and node.status != "down"
-    }
-    serving = {task.slot for task in tasks if task.is_up and task.node in staying}
+    serving = {task.slot for task in tasks if task.is_up and _stays(task.node, view)}
     return tuple(
         dict.fromkeys(
             task.node
             for task in tasks
             if not task.is_up and task.slot in serving and task.node is not None
         )
+    )
+
+
+def _stays(name: NodeId | None, view: View) -> bool:
+    node = view.nodes.get(name) if name is not None else None
+    return (
+        node is not None and node.availability is not Availability.DRAIN and node.status != "down"
     )

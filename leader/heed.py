@@ -34,7 +34,8 @@ def heed(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Actio
     hinted = [node for node in view.nodes.values() if node.phase == HINTED]
     if not view.market.notices and not hinted:
         return
-    room = _room(view)
+    serving = _serving(view)
+    room = _room(view, serving)
     for node in view.nodes.values():
         notices = view.market.notices.get(node.instance, ()) if node.instance else ()
         by_kind: dict[str, Notice] = {notice.kind: notice for notice in notices}
@@ -45,9 +46,10 @@ def heed(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Actio
         elif "maintenance" in by_kind and _is_near(by_kind["maintenance"], policy, at):
             yield from _maintained(node, by_kind["maintenance"], cause, at)
         elif node.phase == HINTED:
-            yield from _hinted(node, view, policy, cause, at)
+            yield from _hinted(node, view, policy, serving, cause=cause, at=at)
         elif room and "rebalance" in by_kind and _may_be_hinted(node, view):
-            for action in _hint(node, by_kind["rebalance"], view, policy, cause=cause, at=at):
+            notice = by_kind["rebalance"]
+            for action in _hint(node, notice, policy, serving, cause=cause, at=at):
                 room -= 1
                 yield action
 
@@ -119,7 +121,7 @@ def _serving(view: View) -> int:
     return sum(1 for node in view.nodes.values() if node.role is Role.WORKER and node.takes_tasks)
 
 
-def _room(view: View) -> int:
+def _room(view: View, serving: int) -> int:
     """How many more nodes hints may pause; one that is just being paused counts as paused."""
     paused = sum(1 for node in view.nodes.values() if node.phase == HINTED)
     under_way = sum(
@@ -130,7 +132,7 @@ def _room(view: View) -> int:
         and f"node {node.node}" in view.in_flight
         and view.market.notice(node.instance, "rebalance") is not None
     )
-    return max(0, (_serving(view) + paused) // 2 - paused - under_way)
+    return max(0, (serving + paused) // 2 - paused - under_way)
 
 
 def _may_be_hinted(node: Node, view: View) -> bool:
@@ -143,7 +145,7 @@ def _may_be_hinted(node: Node, view: View) -> bool:
 
 
 def _hint(
-    node: Node, notice: Notice, view: View, policy: Policy, *, cause: str, at: datetime
+    node: Node, notice: Notice, policy: Policy, serving: int, *, cause: str, at: datetime
 ) -> Iterator[PauseNode]:
     if at - notice.told >= policy.hint_patience:
         return
@@ -155,7 +157,7 @@ def _hint(
             LABEL_WHY: "rebalance",
             LABEL_SINCE: at.isoformat(timespec="milliseconds"),
             LABEL_DEADLINE: (at + policy.hint_patience).isoformat(timespec="milliseconds"),
-            LABEL_OTHERS: str(_serving(view) - 1),
+            LABEL_OTHERS: str(serving - 1),
         },
         reason="AWS says that it may be taken: no new tasks until there is a replacement,"
         " or nothing comes of it",
@@ -163,11 +165,13 @@ def _hint(
     )
 
 
-def _hinted(node: Node, view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
+def _hinted(
+    node: Node, view: View, policy: Policy, serving: int, *, cause: str, at: datetime
+) -> Iterator[Action]:
     hint = leaving_of(node)
     instance = node.instance
     others = node.labels.get(LABEL_OTHERS, "")
-    if others.isdecimal() and _serving(view) > int(others):
+    if others.isdecimal() and serving > int(others):
         yield pause(
             node,
             Leaving("rebalance", at, at + policy.drain_within, Then.TERMINATE),

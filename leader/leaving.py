@@ -5,7 +5,7 @@ demoted first, and never when the majority would go; deadlines are kept whatever
 The one action in flight on a node keeps the order.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -25,6 +25,7 @@ from leader.actions import (
     TerminateInstance,
 )
 from leader.evacuate import Manner, manner, to_move
+from leader.ids import NodeId
 from leader.loan import LABEL_LOAN, loan_of
 from leader.model import (
     DRAINED,
@@ -115,9 +116,11 @@ def depart(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Act
         known = view.instances.get(instance)
         if known is not None and known.runs:
             yield TerminateInstance(instance=instance, reason=reason, cause=cause)
-    is_changing = any(_is_changing(node, view) for node in view.nodes.values())
-    for node in view.nodes.values():
-        for action in _next(node, view, policy, cause, at):
+    nodes = [node for node in view.nodes.values() if node.phase in {LEAVING, RETURNING}]
+    kept_from = _kept_from(view.work) if nodes and view.work is not None else None
+    is_changing = any(_is_changing(node, view) for node in nodes)
+    for node in nodes:
+        for action in _next(node, view, policy, kept_from, cause=cause, at=at):
             if isinstance(action, DemoteNode | PromoteNode):
                 if is_changing:
                     continue
@@ -128,16 +131,24 @@ def depart(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Act
 def _is_changing(node: Node, view: View) -> bool:
     """Whether a manager may be becoming a worker right now, or the other way round."""
     was_or_is = node.role is Role.MANAGER or node.labels.get(LABEL_WAS) == _MANAGER
-    return (
-        was_or_is and node.phase in {LEAVING, RETURNING} and f"node {node.node}" in view.in_flight
-    )
+    return was_or_is and f"node {node.node}" in view.in_flight
 
 
-def _next(node: Node, view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
-    if node.phase == LEAVING:
+def _next(
+    node: Node,
+    view: View,
+    policy: Policy,
+    kept_from: Collection[NodeId] | None,
+    *,
+    cause: str,
+    at: datetime,
+) -> Iterator[Action]:
+    is_made_active = node.availability is Availability.ACTIVE and node.role is Role.WORKER
+    is_gone = node.status == "down" and leaving_of(node).then is not Then.STAY
+    if node.phase == RETURNING or (is_made_active and not is_gone):
+        yield from _return(node, kept_from, cause)
+    else:
         yield from _leave(node, view, policy, cause, at)
-    elif node.phase == RETURNING:
-        yield from _return(node, view, cause)
 
 
 def may_demote(node: Node, view: View) -> str | None:
@@ -169,8 +180,6 @@ def _leave(node: Node, view: View, policy: Policy, cause: str, at: datetime) -> 
         return
     if node.status == "down" and leaving.then is not Then.STAY:
         yield from _gone(node, leaving, cause)
-    elif node.availability is Availability.ACTIVE:
-        yield from _return(node, view, cause)
     elif node.availability is Availability.PAUSE:
         yield from _drain(node, leaving, view, policy, cause=cause, at=at)
     else:
@@ -320,8 +329,11 @@ def _gone(node: Node, leaving: Leaving, cause: str) -> Iterator[Action]:
     )
 
 
-def _return(node: Node, view: View, cause: str) -> Iterator[Action]:
-    """Not before the constraints that name it are gone: they would have its tasks stopped."""
+def _return(node: Node, kept_from: Collection[NodeId] | None, cause: str) -> Iterator[Action]:
+    """Not before the constraints that name it are gone: they would have its tasks stopped.
+
+    `kept_from`: the nodes that loans keep tasks from, None if they are not known.
+    """
     if node.labels.get(LABEL_WAS) == _MANAGER and node.role is Role.WORKER and node.is_ready:
         yield PromoteNode(
             node=node.node,
@@ -330,7 +342,7 @@ def _return(node: Node, view: View, cause: str) -> Iterator[Action]:
             cause=cause,
         )
         return
-    if view.work is None or any(names_it(node, view.work)):
+    if kept_from is None or node.node in kept_from:
         return
     yield ActivateNode(
         node=node.node,
@@ -340,13 +352,10 @@ def _return(node: Node, view: View, cause: str) -> Iterator[Action]:
     )
 
 
-def names_it(node: Node, work: Work) -> Iterator[bool]:
-    """True for every service that a loan keeps from this node."""
-    for service in work.services.values():
-        if LABEL_LOAN in service.labels:
-            loan = loan_of(service)
-            if loan is not None and node.node in loan.away_from:
-                yield True
+def _kept_from(work: Work) -> frozenset[NodeId]:
+    """The nodes a loan keeps tasks from."""
+    loans = [loan_of(one) for one in work.services.values() if LABEL_LOAN in one.labels]
+    return frozenset(node for loan in loans if loan is not None for node in loan.away_from)
 
 
 def pause(node: Node, leaving: Leaving, *, reason: str, cause: str) -> PauseNode:

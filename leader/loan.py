@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from leader.actions import ChangeService
@@ -40,8 +41,12 @@ class Loan:
 def loan_of(service: Service) -> Loan | None:
     """The loan written on a service; one that cannot be read counts as none."""
     text = service.labels.get(LABEL_LOAN)
-    if text is None:
-        return None
+    return None if text is None else _read(text)
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Loan | None:
+    """Kept in mind: every decision asks for each of them more than once."""
     try:
         held = json.loads(text)
         if held["v"] != _VERSION:
