@@ -407,9 +407,8 @@ class Swarm:
 
     def _update(self, name):
         held, work = self.services[name], self.updates[name]
-        if held.update_state == "paused":
-            return
-        self._state(name, "updating")
+        if held.update_state != "paused":
+            self._state(name, "updating")
         said = held.update or {"Parallelism": 1}
         is_start_first = said.get("Order") == "start-first"
         for slot, new in list(work.waiting.items()):
@@ -421,15 +420,17 @@ class Swarm:
             if made.state in OVER | {"running"} or made.desired in {"shutdown", "remove"}:
                 del work.waiting[slot]
                 if made.state == "failed" and said.get("FailureAction", "pause") == "pause":
+                    # What has begun goes on; nothing more begins.
                     self._state(name, "paused")
-                    return
+                    work.pending.clear()
         most = said.get("Parallelism", 0) or 10_000
         while work.pending and len(work.waiting) < most:
             self._begin(held, work, work.pending.pop(0), is_start_first=is_start_first)
         work.quiet = 0 if work.pending or work.waiting else work.quiet + 1
         if work.quiet >= 2:
             del self.updates[name]
-            self._state(name, "completed")
+            if self.services[name].update_state != "paused":
+                self._state(name, "completed")
 
     def _begin(self, held, work, slot, *, is_start_first):
         tasks = self._runnable(held.service).get(slot, [])
