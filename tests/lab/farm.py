@@ -17,7 +17,7 @@ from lab.web_service import WebService
 
 WORKERS = 3
 HASTY = {
-    "hint_seconds": 12,
+    "hint_seconds": 18,
     "absent_seconds": 5,
     "down_seconds": 25,
     "rebalance_cooldown_seconds": 3,
