@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
 import urllib.request
@@ -21,9 +22,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from ports import free_port
 from pydantic import SecretStr
 
 from agent.signing import Credentials
@@ -67,12 +71,6 @@ def run(*command: str, check: bool = True) -> str:
     if check and done.returncode:
         pytest.fail(f"{' '.join(command)}: {done.stderr or done.stdout}")
     return done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 async def poll(

@@ -4,7 +4,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,17 +13,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from ports import free_port
 
 from runtime import clock
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LINGER = 1.5
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Service:

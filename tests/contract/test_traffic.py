@@ -9,16 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from lab import traffic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture
