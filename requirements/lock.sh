@@ -9,6 +9,7 @@ compile() { # output, extras…
         --no-header --no-emit-index-url --no-annotate --quiet --upgrade --output-file "$output"
 }
 compile requirements/image.txt agent leader cli
+compile requirements/services.txt services
 compile requirements/dev.txt agent leader services cli lab dev
 echo uv | uv pip compile - --generate-hashes --universal --python-version 3.11 \
     --no-header --no-emit-index-url --no-annotate --quiet --upgrade \

@@ -1,0 +1,1 @@
+"""Keeps the gateway's session alive, and says when it is lost."""

@@ -1,0 +1,1 @@
+"""The services' clients of each other's APIs: one module per service that is called."""
