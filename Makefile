@@ -3,10 +3,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup needs format lint unit contract lab test demo demo-nodes demo-watch demo-down bench-join bench-leave bench-spread bench-decide clean
+.PHONY: help setup needs format lint unit contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-spread bench-heartbeat bench-decide bench-api bench-sentiment clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## Make .venv with every locked package
 
@@ -15,6 +15,7 @@ setup: .venv/ready ## Make .venv with every locked package
 
 needs: ## Install what the host lacks for lab and tests (Debian, Ubuntu; root)
 	@lab/install-needs.sh
+	@if [ -x lab/install-npm.sh ]; then lab/install-npm.sh; fi
 
 format: setup ## Format the code
 	.venv/bin/ruff format .
@@ -49,6 +50,10 @@ demo-nodes: ## Print the demo cluster's nodes as JSON
 demo-watch: ## See live how a demo worker empties while AWS takes it
 	@$(PYTHON) -m lab watch --interrupt
 
+demo-services: demo ## Build the site's images, deploy edge and services on the demo cluster (root)
+	@$(PYTHON) -m lab site
+	@$(PYTHON) -m lab show-site
+
 demo-down: ## Take the demo cluster down, leaving nothing behind
 	@$(PYTHON) -m lab down
 
@@ -60,6 +65,15 @@ bench-leave: setup needs ## Compare how workers leave: ours, Swarm's drain, a po
 
 bench-spread: setup needs ## Compare spreading again with docker service update --force (root)
 	@$(PYTHON) -m bench.spread
+
+bench-heartbeat: setup needs ## Measure what the swarm's heartbeat costs the managers (root)
+	@$(PYTHON) -m bench.heartbeat
+
+bench-api: setup needs ## Compare public_api behind Traefik with its bare handler
+	@$(PYTHON) -m bench.api
+
+bench-sentiment: setup ## Score the sentiment on held-out headlines against trivial baselines
+	@$(PYTHON) -m bench.sentiment
 
 bench-decide: setup ## Time one decision at 100, 1,000 and 5,000 nodes
 	@$(PYTHON) -m bench.decide

@@ -6,6 +6,7 @@ declare -A package_of=(
     [dockerd]=docker.io [iptables]=iptables [ip]=iproute2 [redis-server]=redis-server
     [debootstrap]=debootstrap [systemd-nspawn]=systemd-container [openssl]=openssl
     [nsenter]=util-linux [ps]=procps [curl]=curl [busybox]=busybox-static
+    [influxd]=influxdb [npm]=npm [chromium]=chromium [wrk]=wrk
 )
 
 missing=()
@@ -24,6 +25,8 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}"
 # The tests start servers of their own; one that came with the package would hold the port.
-if [[ " ${missing[*]} " == *' redis-server '* && -d /run/systemd/system ]]; then
-    systemctl disable --now --quiet redis-server.service
-fi
+for package in redis-server influxdb; do
+    if [[ " ${missing[*]} " == *" $package "* && -d /run/systemd/system ]]; then
+        systemctl disable --now --quiet "$package.service"
+    fi
+done

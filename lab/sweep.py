@@ -22,11 +22,13 @@ DAEMON: Final = "lab.daemon"
 """The module of the daemon, which is started with the lab directory as its first argument."""
 REGISTRY: Final = "lab.registry"
 """The module of the registry, which is started like the daemon."""
+NEWSWIRE: Final = "lab.newswire"
+"""The module of the news wires, which is started like the daemon."""
 
 
 def sweep(places: Places) -> list[str]:
     """Remove everything of the lab but the image cache; returns what could not be removed."""
-    for module in (DAEMON, REGISTRY):
+    for module in (DAEMON, REGISTRY, NEWSWIRE):
         _end(places, module)
     groups = cgroups.leftovers()
     cgroups.kill(groups)
@@ -53,8 +55,9 @@ def remains(places: Places) -> list[str]:
     found = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     if (pid := daemon(places)) is not None:
         found.append(f"daemon {pid}")
-    if (pid := process(places, REGISTRY)) is not None:
-        found.append(f"registry {pid}")
+    for module in (REGISTRY, NEWSWIRE):
+        if (pid := process(places, module)) is not None:
+            found.append(f"{module} {pid}")
     found += [f"cgroup {group}" for group in groups]
     found += [f"mount {mount}" for mount in mounts(places)]
     found += [f"namespace {name}" for name in net.namespaces()]
@@ -73,7 +76,7 @@ def daemon(places: Places) -> int | None:
 
 
 def process(places: Places, module: str) -> int | None:
-    """Process id of this lab's daemon or registry, if it runs.
+    """Process id of this lab's daemon, registry or news wires, if it runs.
 
     By its command, module and lab directory included: a number in a file could be anybody's.
     """
