@@ -1,0 +1,103 @@
+"""How values are written on the pages: times, numbers, labels, addresses. Jinja's filters."""
+
+from datetime import UTC, date, datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+_MINUTE: Final = 60
+_HOUR: Final = 3_600
+_DAY: Final = 86_400
+
+LABELS: Final = {"positive": "Positive", "neutral": "Neutral", "negative": "Negative"}
+SIGNS: Final = {"positive": "▲", "neutral": "●", "negative": "▼"}
+SCOPES: Final = {
+    "news:read": "Read the news",
+    "sentiment:read": "Read sentiment",
+    "quotes:read": "Read quotes",
+    "usage:read": "Read its own usage",
+}
+
+
+def ago(at: datetime, *, now: datetime) -> str:
+    """How long ago, as a person says it; a date after a week."""
+    seconds = (now - at).total_seconds()
+    if seconds < _MINUTE:
+        return "just now"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min ago"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h ago"
+    if seconds < 7 * _DAY:
+        days = int(seconds // _DAY)
+        return "yesterday" if days == 1 else f"{days} days ago"
+    return day(at)
+
+
+def moment(at: datetime) -> str:
+    """A time of day with its zone: 24 Nov 2026, 03:00 UTC."""
+    return f"{day(at)}, {at.astimezone(UTC):%H:%M} UTC"
+
+
+def day(at: date) -> str:
+    """24 Nov 2026, whatever the host's language."""
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def short_day(at: date) -> str:
+    """24 Nov."""
+    return f"{at.day} {_MONTHS[at.month - 1]}"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign, by the typographic minus; zero has none."""
+    text = f"{abs(value):,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        return text
+    return f"+{text}" if value > 0 else f"\N{MINUS SIGN}{text}"
+
+
+def price(value: float | None) -> str:
+    """A price with two digits, four below one; a dash for none."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value:,.4f}" if abs(value) < 1 else f"{value:,.2f}"
+
+
+def count(value: float) -> str:
+    """A whole number with separators."""
+    return f"{value:,.0f}"
+
+
+def topic(text: str) -> str:
+    """A topic as a heading: "mergers_and_deals" → "Mergers and deals"."""
+    words = text.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def paragraphs(text: str) -> list[str]:
+    """An article's text by its empty lines, or by lines when it has none."""
+    found = [part.strip() for part in text.split("\n\n") if part.strip()]
+    return found if len(found) > 1 else [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def web_address(url: str) -> str:
+    """`url` when a browser may be sent there by a link; feeds can hold `javascript:` too."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in {"http", "https"} and parts.netloc else ""
+
+
+def host(url: str) -> str:
+    """The host of an address, without "www."."""
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
