@@ -1,1 +1,1 @@
-"""What the services keep in CouchDB and InfluxDB: shapes, queries, one edge each. No service's rules."""
+"""What the services keep in CouchDB and InfluxDB: shapes, queries, edges. No service's rules."""
