@@ -1,0 +1,120 @@
+"""The edge to CouchDB: documents, changes, designs, and what it says when CouchDB is away."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from runtime.errors import GoneError, UnavailableError
+from services.stores.couch import ConflictError, Couch
+
+DB = "things"
+
+
+@pytest.fixture
+async def things(couch: Couch) -> Couch:
+    await couch.ensure_database(DB)
+    return couch
+
+
+async def test_making_a_database_that_is_there_does_nothing(things: Couch) -> None:
+    await things.put(DB, {"_id": "a", "kept": True})
+    await things.ensure_database(DB)
+    assert (await things.get(DB, "a"))["kept"] is True
+
+
+async def test_what_is_not_there_is_gone(things: Couch) -> None:
+    with pytest.raises(GoneError):
+        await things.get(DB, "nothing")
+    with pytest.raises(GoneError):
+        await things.get("no-database", "nothing")
+
+
+@pytest.mark.parametrize("name", ["a/b", "a?b#c", "ä ö", "%2F", "a+b"])
+async def test_any_text_is_an_id(things: Couch, name: str) -> None:
+    await things.put(DB, {"_id": name, "value": name})
+    assert (await things.get(DB, name))["value"] == name
+
+
+async def test_an_old_revision_conflicts(things: Couch) -> None:
+    first = await things.put(DB, {"_id": "a"})
+    await things.put(DB, {"_id": "a", "_rev": first, "n": 2})
+    with pytest.raises(ConflictError):
+        await things.put(DB, {"_id": "a", "_rev": first, "n": 3})
+
+
+async def test_many_are_written_each_for_itself(things: Couch) -> None:
+    await things.put(DB, {"_id": "a"})
+    told = await things.bulk(DB, [{"_id": "a"}, {"_id": "b"}])
+    assert [(one.id, one.error) for one in told] == [("a", "conflict"), ("b", None)]
+    assert await things.bulk(DB, []) == []
+
+
+async def test_changes_go_on_where_they_ended(things: Couch) -> None:
+    for name in "abc":
+        await things.put(DB, {"_id": name})
+    first = await things.changes(DB, limit=2)
+    assert [row.id for row in first.rows] == ["a", "b"]
+    rest = await things.changes(DB, first.last_seq, include_docs=True)
+    assert [(row.id, row.doc["_id"] if row.doc else None) for row in rest.rows] == [("c", "c")]
+    assert (await things.changes(DB, rest.last_seq)).rows == ()
+
+
+async def test_waiting_for_changes_ends_with_the_first_or_with_the_time(things: Couch) -> None:
+    start = (await things.changes(DB)).last_seq
+    assert (await things.changes(DB, start, wait_seconds=0.2)).rows == ()
+    waiting = asyncio.create_task(things.changes(DB, start, wait_seconds=30))
+    await things.put(DB, {"_id": "late"})
+    async with asyncio.timeout(20):
+        assert [row.id for row in (await waiting).rows] == ["late"]
+
+
+async def test_a_deleted_document_is_a_change_and_a_design_is_none(things: Couch) -> None:
+    rev = await things.put(DB, {"_id": "a"})
+    await things.put(DB, {"_id": "a", "_rev": rev, "_deleted": True})
+    await things.put(DB, {"_id": "_design/some", "views": {}})
+    assert [(row.id, row.is_deleted) for row in (await things.changes(DB)).rows] == [("a", True)]
+
+
+async def test_a_readers_place_is_kept_and_is_no_change(things: Couch) -> None:
+    assert await things.local(DB, "reader") is None
+    for seq in (1, "2-abc"):
+        await things.put_local(DB, "reader", {"seq": seq})
+        kept = await things.local(DB, "reader")
+        assert kept is not None
+        assert kept["seq"] == seq
+    assert (await things.changes(DB)).rows == ()
+
+
+async def test_a_design_is_written_when_it_differs_and_never_over_a_newer_one(
+    things: Couch,
+) -> None:
+    design: dict[str, Any] = {
+        "_id": "_design/some",
+        "version": 2,
+        "views": {"all": {"map": "function (doc) { emit(doc._id); }"}},
+    }
+
+    async def rev() -> str:
+        return str((await things.get(DB, "_design/some"))["_rev"])
+
+    await things.ensure_design(DB, design)
+    first = await rev()
+    await things.ensure_design(DB, design)
+    await things.ensure_design(DB, design | {"version": 1, "views": {}})
+    assert await rev() == first
+    await things.ensure_design(DB, design | {"version": 3})
+    assert await rev() != first
+
+
+async def test_a_database_that_is_away_is_unavailable_and_comes_back(
+    things: Couch, stores: Any
+) -> None:
+    await things.put(DB, {"_id": "a"})
+    assert await things.check() is None
+    await stores.stop("couch")
+    with pytest.raises(UnavailableError, match="CouchDB does not answer"):
+        await things.get(DB, "a")
+    assert await things.check() == "looking for CouchDB: CouchDB does not answer"
+    await stores.start("couch")
+    assert (await things.get(DB, "a"))["_id"] == "a"
