@@ -33,10 +33,10 @@ from leader.events import (
     WorkListed,
 )
 from leader.ids import InstanceId, NodeId, ServiceId, TaskId
-from leader.leaving import Leaving, Then
 from leader.market import Notice
 from leader.model import Ask, Identity, Instance, Node, Policy, Tokens, View
 from leader.reconcile import reconcile
+from leader.terms import Leaving, Then
 from leader.work import Service, Task
 from runtime import clock
 from wire.messages import Availability, Role

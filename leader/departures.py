@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from leader.evacuate import Manner, manner
 from leader.fates import is_replaced
-from leader.leaving import Leaving, Then, drain_by, leave_by, leaving_of, may_demote
+from leader.leaving import may_demote
 from leader.loan import loan_of
 from leader.model import (
     DRAINED,
@@ -24,6 +24,7 @@ from leader.model import (
     Policy,
     View,
 )
+from leader.terms import Leaving, Then, drain_by, leave_by, leaving_of
 from leader.work import Task, Work
 from wire.messages import Availability, Role
 

@@ -16,6 +16,7 @@ from leader.actions import ChangeService
 from leader.ids import NodeId, ServiceId
 from leader.loan import LABEL_LOAN, Loan, give_back, hand_on, keep_away, loan_of
 from leader.model import LEAVING, Node, Policy, View
+from leader.terms import drain_by, leaving_of
 from leader.work import Service, Task, Work
 from wire.messages import Availability
 
@@ -122,12 +123,16 @@ def _borrowed(
         if set(nodes) <= set(held):
             moving += len(tasks)
             continue
-        if loan is None and service.update_state not in _SETTLED:
+        if not (loan and loan.away_from) and service.update_state not in _SETTLED:
             continue
-        if held and _is_on_its_way(work.of_service(name), policy, why.at):
+        if held:
             # A change starts the update anew, and that stops the old tasks of what is half moved.
-            moving += len(tasks)
-            continue
+            late = min(
+                drain_by(leaving_of(going[node]), policy) for node in nodes if node not in held
+            )
+            if _is_on_its_way(work.of_service(name), policy, late=late, at=why.at):
+                moving += len(tasks)
+                continue
         if moving and moving + len(tasks) > policy.moves_at_once:
             continue
         moving += len(tasks)
@@ -145,12 +150,19 @@ def _borrowed(
         )
 
 
-def _is_on_its_way(tasks: tuple[Task, ...], policy: Policy, at: datetime) -> bool:
-    """Whether a replacement is young and not up yet."""
+def _is_on_its_way(
+    tasks: tuple[Task, ...], policy: Policy, *, late: datetime, at: datetime
+) -> bool:
+    """Whether a replacement that is not up yet is waited for: it is young, or there is time.
+
+    `late`: when the others that would join the move are drained.
+    """
     wanted = [task for task in tasks if task.is_wanted]
     serving = {task.slot for task in wanted if task.is_up}
     return any(
-        not task.is_up and task.slot in serving and at - task.created < policy.start_within
+        not task.is_up
+        and task.slot in serving
+        and at < max(task.created + policy.start_within, late - policy.start_within)
         for task in wanted
     )
 

@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Final
 
 from leader.evacuate import LABEL_EVACUATE, Manner, is_emptying, manner
-from leader.leaving import Leaving, drain_by, leave_by
 from leader.loan import loan_of
 from leader.model import Node, Policy, View
 from leader.placement import eligible, has_room
+from leader.terms import Leaving, drain_by, leave_by
 from leader.work import Service, Task, Work
 
 _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
@@ -81,7 +81,8 @@ def _weighed(
             return Fate.RUNS_ON, f"runs to its end; cut off at {cut:%H:%M:%S} UTC"
         case Manner.STOP_FIRST:
             return Fate.DRAINED, _stopped_first(service)
-    if service.update_state not in _SETTLED and loan_of(service) is None:
+    loan = loan_of(service)
+    if service.update_state not in _SETTLED and not (loan and loan.away_from):
         late = drain_by(leaving, policy)
         why = (
             f"its own update is {service.update_state}: moved when that ends,"

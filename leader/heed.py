@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from leader.actions import Action, ActivateNode, PauseNode, Refuse, ReplaceInstance
-from leader.leaving import Leaving, Then, leaving_of, pause
+from leader.leaving import pause
 from leader.market import NOTICE, Notice
 from leader.model import (
     DRAINED,
@@ -25,6 +25,7 @@ from leader.model import (
     Policy,
     View,
 )
+from leader.terms import Leaving, Then, is_taken, leaving_of
 from wire.messages import Role
 
 
@@ -62,7 +63,11 @@ def _wishes(view: View, cause: str) -> Iterator[Action]:
         if wish.want == "drain" and node.phase != LEAVING:
             leaving = Leaving("operator", wish.at, wish.at + wish.within, Then.STAY)
             yield pause(node, leaving, reason="the operator drains it", cause=cause)
-        elif wish.want == "return" and node.phase in {LEAVING, DRAINED, HINTED}:
+        elif (
+            wish.want == "return"
+            and node.phase in {LEAVING, DRAINED, HINTED}
+            and not is_taken(node, view)
+        ):
             yield PauseNode(
                 node=node.node,
                 instance=node.instance,

@@ -32,8 +32,8 @@ from leader.actions import (
 )
 from leader.events import InstancesListed, NodesListed, WorkListed
 from leader.ids import NodeId
-from leader.leaving import Then, leaving_of
 from leader.model import LEAVING, PHASE_LABELS, Node, Policy, Setback, View
+from leader.terms import Then, leaving_of
 from leader.work import Work
 from wire.messages import Availability, Role
 
@@ -131,7 +131,8 @@ def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
                 view = replace(view, census=replace(view.census, refused=at))
             return view
         case OrderLeave(instance=instance) if instance is not None:
-            ordered = {instance: at, **view.market.ordered}
+            first, _ = view.market.ordered.get(instance, (at, at))
+            ordered = {**view.market.ordered, instance: (first, at)}
             return replace(view, market=replace(view.market, ordered=ordered))
         case (
             LabelNode()

@@ -6,9 +6,7 @@ The one action in flight on a node keeps the order.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Final
 
 from leader.actions import (
@@ -29,85 +27,21 @@ from leader.ids import NodeId
 from leader.loan import LABEL_LOAN, loan_of
 from leader.model import (
     DRAINED,
-    LABEL_DEADLINE,
     LABEL_PHASE,
-    LABEL_SINCE,
-    LABEL_THEN,
     LABEL_WAS,
-    LABEL_WHY,
     LEAVING,
     RETURNING,
     Node,
     Policy,
     View,
 )
+from leader.terms import Leaving, Then, drain_by, leave_by, leaving_of
 from leader.work import Task, Work
 from wire.messages import Availability, Role
 
 _ORDER_AGAIN: Final = timedelta(seconds=5)
 _FAREWELL_WITHIN: Final = timedelta(seconds=20)
 _MANAGER: Final = "manager"
-
-
-class Then(StrEnum):
-    """What becomes of an emptied node."""
-
-    TERMINATE = "terminate"
-    STAY = "stay"
-    """It is the operator's: drained, and a node still."""
-    AWS = "aws"
-    """AWS stops or hibernates the instance itself; it may come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """What a node's labels say of its leaving; times as written by whichever leader began it."""
-
-    why: str
-    since: datetime
-    deadline: datetime
-    then: Then
-
-    def labels(self) -> dict[str, str]:
-        """As they are written on the node."""
-        return {
-            LABEL_PHASE: LEAVING,
-            LABEL_WHY: self.why,
-            LABEL_SINCE: self.since.isoformat(timespec="milliseconds"),
-            LABEL_DEADLINE: self.deadline.isoformat(timespec="milliseconds"),
-            LABEL_THEN: self.then.value,
-        }
-
-
-def leaving_of(node: Node) -> Leaving:
-    """Read a leaving node's labels; what somebody has spoilt reads as over now, and to stay."""
-    then = node.labels.get(LABEL_THEN, "")
-    return Leaving(
-        why=node.labels.get(LABEL_WHY, "unknown"),
-        since=_time(node.labels.get(LABEL_SINCE)),
-        deadline=_time(node.labels.get(LABEL_DEADLINE)),
-        then=Then(then) if then in set(Then) else Then.STAY,
-    )
-
-
-def _time(text: str | None) -> datetime:
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def drain_by(leaving: Leaving, policy: Policy) -> datetime:
-    """When what has not moved is left to Swarm's drain; a short notice is shared out."""
-    whole = leaving.deadline - leaving.since
-    return leaving.deadline - min(policy.drain_reserve, whole * 0.4)
-
-
-def leave_by(leaving: Leaving, policy: Policy) -> datetime:
-    """When the node goes with whatever still runs on it."""
-    whole = leaving.deadline - leaving.since
-    return leaving.deadline - min(policy.leave_margin, whole * 0.2)
 
 
 def depart(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
@@ -287,10 +221,10 @@ def _let_go(
             cause=cause,
         )
         return
-    ordered = market.ordered.get(instance)
+    first, last = market.ordered.get(instance, (None, None))
     listener = market.listeners.get(instance)
-    is_patient = ordered is None or at - ordered < _FAREWELL_WITHIN
-    if ordered is not None and at - ordered < _ORDER_AGAIN:
+    is_patient = first is None or at - first < _FAREWELL_WITHIN
+    if last is not None and is_patient and at - last < _ORDER_AGAIN:
         return
     if listener is not None and is_patient:
         if at >= listener.until:
@@ -334,7 +268,10 @@ def _return(node: Node, kept_from: Collection[NodeId] | None, cause: str) -> Ite
 
     `kept_from`: the nodes that loans keep tasks from, None if they are not known.
     """
-    if node.labels.get(LABEL_WAS) == _MANAGER and node.role is Role.WORKER and node.is_ready:
+    if node.labels.get(LABEL_WAS) == _MANAGER and node.role is Role.WORKER:
+        if not node.is_ready:
+            # Activated before, it would never be a manager again.
+            return
         yield PromoteNode(
             node=node.node,
             instance=node.instance,

@@ -63,8 +63,8 @@ class Market:
     """Messages of the queue whose work is not done yet."""
     left: Mapping[InstanceId, datetime] = field(default_factory=dict)
     """Instances whose agents said farewell."""
-    ordered: Mapping[InstanceId, datetime] = field(default_factory=dict)
-    """When an agent was last told that it may leave."""
+    ordered: Mapping[InstanceId, tuple[datetime, datetime]] = field(default_factory=dict)
+    """When an agent was first and last told that it may leave."""
     ending: Mapping[InstanceId, str] = field(default_factory=dict)
     """Instances whose nodes left in order and were removed, with why: now they end."""
     penalties: Mapping[Pool, datetime] = field(default_factory=dict)

@@ -22,7 +22,7 @@ LABEL_TYPE: Final = "spotswarm.type"
 LABEL_KEY: Final = "spotswarm.key"
 LABEL_PHASE: Final = "spotswarm.phase"
 """`joining` from binding to activation: tells a new node's drain from an operator's. The others
-are of leaving, see `leader.leaving`. Never to be used in a placement constraint: a label that
+are of leaving, see `leader.terms`. Never to be used in a placement constraint: a label that
 changes under a constraint makes the swarm stop tasks at once (moby #34139)."""
 JOINING: Final = "joining"
 LEAVING: Final = "leaving"

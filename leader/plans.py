@@ -13,10 +13,11 @@ from typing import Final, Literal
 from leader.evacuate import is_emptying
 from leader.fates import TaskFate, fates, stranded
 from leader.ids import InstanceId, NodeId, ServiceId
-from leader.leaving import Leaving, Then, leaving_of, may_demote
+from leader.leaving import may_demote
 from leader.loan import LABEL_LOAN, loan_of
 from leader.model import DRAINED, HINTED, LABEL_WAS, LEAVING, RETURNING, Node, Policy, View
 from leader.spread import Planner
+from leader.terms import Leaving, Then, is_taken, leaving_of
 from leader.work import Service, Work
 from wire.messages import Availability, Role
 
@@ -200,10 +201,8 @@ def return_plan(view: View, name: str) -> ReturnPlan | Refusal:
 
 def _unreturnable(node: Node, view: View) -> Refusal | None:
     host, leaving = node.hostname, leaving_of(node)
-    notice = view.market.notice(node.instance, "interruption") if node.instance else None
-    if notice is not None or (
-        node.phase == LEAVING and leaving.then is not Then.STAY and leaving.why != "rebalance"
-    ):
+    if is_taken(node, view):
+        notice = view.market.notice(node.instance, "interruption") if node.instance else None
         when = leaving.deadline if node.phase == LEAVING else notice and notice.deadline
         return Refusal(
             f"AWS takes {host}" + (f" at {when:%H:%M:%S} UTC" if when else ""),

@@ -11,7 +11,7 @@ from typing import Final
 
 from leader.actions import Action, Refuse, RemoveNode, TerminateInstance
 from leader.ids import InstanceId
-from leader.model import LEAVING, Instance, Node, Policy, View
+from leader.model import DRAINED, LEAVING, Instance, Node, Policy, View
 from wire.messages import Role
 
 Removal = RemoveNode | TerminateInstance
@@ -74,7 +74,12 @@ def _ghosts(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Re
                 and at - since >= policy.absent_for * patience
             ):
                 yield _removal(node, absence.looks, cause)
-        elif at - since >= policy.down_for * patience and _runs(node.instance, view):
+        elif (
+            # A drained one is the operator's: he may have stopped its engine himself.
+            node.phase != DRAINED
+            and at - since >= policy.down_for * patience
+            and _runs(node.instance, view)
+        ):
             yield TerminateInstance(
                 instance=node.instance,
                 keeps_console=True,

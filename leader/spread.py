@@ -200,6 +200,9 @@ def _carried_on(
 ) -> Iterator[ChangeService]:
     tasks = work.of_service(service.service)
     wanted = [task for task in tasks if task.is_wanted]
+    if not loan.away_from and service.update_state not in _SETTLED:
+        # It is not ours: a change would begin it anew, with what it has not tried yet.
+        return
     if loan.away_from:
         slots = Counter(task.slot for task in wanted)
         if all(
@@ -224,17 +227,18 @@ def _carried_on(
     broken = [task for task in tasks if task.is_broken and task.created >= loan.since]
     if not broken and at - loan.since < policy.spread_patience:
         return
-    serving = {task.node for task in wanted if task.is_up}
+    old = {task.node for task in wanted if task.is_up and task.created < loan.since}
     bad = tuple(
         dict.fromkeys(
-            task.node for task in waiting if task.node is not None and task.node not in serving
+            task.node for task in waiting if task.node is not None and task.node not in old
         )
     )
     trouble = next((task.trouble for task in broken if task.trouble), "they are not up in time")
     reason = f"added tasks of {service.name} do not come up ({trouble[:100]})"
     if bad:
         # Swarm takes tasks away by node, also good ones before bad ones on another; but before all
-        # of them slots with two tasks. So the bad ones get a second that need not come up either.
+        # of them slots with two tasks. So the bad ones get a second that need not come up either;
+        # an added one that serves beside them moves too, it goes with them or before its like.
         yield keep_away(
             service,
             loan,

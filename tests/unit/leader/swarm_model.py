@@ -125,6 +125,11 @@ class Swarm:
         self.has_room = True
         self.is_spiteful = False
         """Of equals, the one we would rather keep is taken."""
+        self.is_deaf = False
+        """Agents do not leave when they are told to."""
+        self.luck = 0
+        """So many more tasks come up, whatever the fate."""
+        self.start_seconds = 2
         for one in services:
             self.create(one)
         for _ in range(6):
@@ -165,7 +170,8 @@ class Swarm:
             case TerminateInstance(instance=name):
                 self._end(name)
             case OrderLeave(node=name):
-                self._node(name, status="down")
+                if not self.is_deaf:
+                    self._node(name, status="down")
             case RemoveNode(node=name, by_force=by_force):
                 held = self.nodes.get(name)
                 if held is not None and held.is_ready and not by_force:
@@ -378,10 +384,16 @@ class Swarm:
                     before is None or before.state in OVER or not self._lives(before.node)
                 ):
                     self._want(one, "running")
-            elif one.state in {"assigned", "preparing"} and known.is_ready and waited >= 2:
+            elif (
+                one.state in {"assigned", "preparing"}
+                and known.is_ready
+                and waited >= self.start_seconds
+            ):
                 ends = {"up": "running", "hang": "preparing", "fail": "failed"}
-                self._set(one, ends[self.fate])
-                if self.fate == "fail":
+                fate = "up" if self.luck else self.fate
+                self.luck = max(0, self.luck - 1)
+                self._set(one, ends[fate])
+                if fate == "fail":
                     self.tasks[one.task] = replace(self.tasks[one.task], trouble="exit 1")
 
     def _restart(self):
@@ -521,7 +533,7 @@ class Play:
         self.queue, self.agents, self.taken, self.left = {}, {}, {}, {}
         self.decided, self.said = [], []
         self.watch = []
-        self._lead()
+        self.lead()
 
     @property
     def second(self):
@@ -575,7 +587,7 @@ class Play:
                 self.agents.pop(name, None)
                 self.swarm.take(name)
         if self.second in self.crashes:
-            self._lead()
+            self.lead()
         self._carry_out()
         self._show()
         if self.second % 5 == 0:
@@ -591,7 +603,7 @@ class Play:
     def _delay(self):
         return self.delays[next(self.turns) % len(self.delays)]
 
-    def _lead(self):
+    def lead(self):
         """A new leader: what was on its way to the swarm may land still, nobody hears of it."""
         self.view = replace(first_view(), tokens=QUIET)
         self.under_way = [
@@ -637,7 +649,7 @@ class Play:
             case DeleteNotices(receipts=receipts):
                 for receipt in receipts:
                     self.queue.pop(receipt.partition(" ")[0], None)
-            case OrderLeave(instance=name):
+            case OrderLeave(instance=name) if not self.swarm.is_deaf:
                 self.agents.pop(name, None)
                 self.left[name] = self.swarm.now + 1
             case TerminateInstance(instance=name):

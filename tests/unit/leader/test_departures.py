@@ -6,10 +6,10 @@ from builders import NOW, POLICY, SECOND, manager_node, view
 from swarm_model import service, task, worker
 
 from leader.departures import leaving, named
-from leader.leaving import Leaving, Then
 from leader.loan import Loan, text_of
 from leader.market import Listener, Market
 from leader.model import DRAINED, HINTED, LABEL_WAS, RETURNING, Moves, Setback, Wish
+from leader.terms import Leaving, Then
 from leader.work import Work
 from wire.messages import Availability, Role
 
@@ -61,7 +61,12 @@ def test_a_row_tells_which_node_why_and_how_much_time_is_left():
         (FOR_GOOD, {}, "leaving", "its agent to ask"),
         (replace(FOR_GOOD, status="down"), {}, "leaving", "its entry to be removed"),
         (FOR_GOOD, {"market": Market(left={"i-1": NOW})}, "leaving", "its entry"),
-        (FOR_GOOD, {"market": Market(ordered={"i-1": NOW})}, "leaving", "its agent to leave"),
+        (
+            FOR_GOOD,
+            {"market": Market(ordered={"i-1": (NOW, NOW)})},
+            "leaving",
+            "its agent to leave",
+        ),
         (
             FOR_GOOD,
             {"market": Market(listeners={"i-1": Listener("", "", 0, NOW)})},

@@ -164,6 +164,21 @@ def test_a_node_that_is_gone_is_left_out_when_another_joins():
     assert change.constraints[-2:] == ("node.id!=n-1", "node.id!=n-2")
 
 
+def test_a_second_node_waits_for_a_slow_replacement_while_it_has_time_itself():
+    tasks = [
+        task("t-1"),
+        task("t-1b", on="n-3", state="starting"),
+        task("t-2", on="n-2", slot=2),
+    ]
+    deadline = (NOW + 120 * SECOND).isoformat()
+    second = leaver(2, labels={"spotswarm.phase": "leaving", "spotswarm.deadline": deadline})
+    known = seen([lent()], tasks, leaver(), second, worker(3))
+
+    # Drained 30 s before its deadline, and 30 s before that its own tasks begin to move.
+    assert changes(known, NOW + 59 * SECOND) == []
+    assert len(changes(known, NOW + 60 * SECOND)) == 1
+
+
 def test_a_second_node_waits_while_a_replacement_starts_but_not_for_one_that_hangs():
     tasks = [
         task("t-1"),
@@ -251,6 +266,13 @@ def test_a_spreading_loan_becomes_one_of_leaving_and_is_handed_on():
     (back,) = changes(seen([held], [task("t-1", on="n-2")]))
     assert back.replicas == 3
     assert loan_of(replace(one, labels={LABEL_LOAN: back.label})) == spread
+
+
+@pytest.mark.parametrize("state", ["updating", "paused", "rollback_started"])
+def test_a_service_in_an_update_of_its_own_is_not_touched_while_it_is_spread(state):
+    spread = Loan("spread", NOW, own_replicas=2, lent_replicas=3)
+
+    assert changes(seen([lent(spread, replicas=3, update_state=state)], [task("t-1")])) == []
 
 
 def test_a_loan_that_cannot_be_read_is_lent_anew():

@@ -11,8 +11,8 @@ from leader.actions import ActivateNode, DeleteNotices, PauseNode, Refuse, Repla
 from leader.decide import decide, first_view
 from leader.events import Done, DrainAsked, Noticed, ReturnAsked, Ticked
 from leader.heed import heed
-from leader.leaving import Then, leaving_of
 from leader.market import Listener, Notice
+from leader.terms import Then, leaving_of
 from wire.messages import Availability
 
 MINUTE = timedelta(minutes=1)

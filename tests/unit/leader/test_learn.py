@@ -53,14 +53,14 @@ def test_a_demoted_manager_no_longer_counts_for_the_majority():
     assert not held.nodes["n-1"].is_leader
 
 
-def test_an_order_to_leave_is_remembered_from_the_first_on():
+def test_of_orders_to_leave_the_first_and_the_last_are_remembered():
     listener = Listener("reply", "key", 0, NOW)
     order = OrderLeave(listener=listener, **N1)
 
     held = after(order, worker(1))
     again = done(held, order, NOW + timedelta(seconds=5), POLICY)
 
-    assert again.market.ordered == {"i-1": NOW}
+    assert again.market.ordered == {"i-1": (NOW, NOW + timedelta(seconds=5))}
 
 
 @pytest.mark.parametrize("action", [PauseNode(labels={}, **N1), RemoveNode(**N1)])

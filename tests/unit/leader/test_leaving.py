@@ -5,7 +5,7 @@ import pytest
 from builders import NOW, POLICY, SECOND, instance, manager_node, node, view
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from swarm_model import service, task, worker
+from swarm_model import Play, Swarm, service, task, worker
 
 from leader.actions import (
     ActivateNode,
@@ -21,10 +21,11 @@ from leader.actions import (
 )
 from leader.decide import decide, due
 from leader.events import Done, Failed, InstancesListed, NodesListed, Ticked
-from leader.leaving import Leaving, Then, depart, drain_by, leave_by, leaving_of, may_demote, pause
+from leader.leaving import depart, may_demote, pause
 from leader.loan import Loan, text_of
 from leader.market import Listener, Market
 from leader.model import Outstanding, Tokens
+from leader.terms import Leaving, Then, drain_by, leave_by, leaving_of
 from leader.work import Work
 from wire.messages import Availability, Role
 
@@ -219,13 +220,24 @@ def test_a_listening_agent_is_told_to_leave_and_told_again():
     known = seen(drained(), market=market)
     assert isinstance(step(known), OrderLeave)
 
-    told = replace(known, market=replace(market, ordered={"i-1": NOW}))
+    told = replace(known, market=replace(market, ordered={"i-1": (NOW, NOW)}))
     assert steps(told, NOW + 4 * SECOND) == []
     assert isinstance(step(told, NOW + 5 * SECOND), OrderLeave)
 
 
+def test_it_is_told_again_every_five_seconds_and_not_at_every_look():
+    play = Play(Swarm([worker(1), worker(2)], [service()]))
+    play.swarm.is_deaf = True
+
+    play.interrupt("i-1")
+    play.run(60)
+
+    assert play.kinds().count("OrderLeave") == 4
+    assert play.kinds().count("TerminateInstance") == 1
+
+
 def test_an_agent_that_does_not_leave_is_ended():
-    market = Market(listeners={"i-1": LISTENER}, ordered={"i-1": NOW})
+    market = Market(listeners={"i-1": LISTENER}, ordered={"i-1": (NOW, NOW + 15 * SECOND)})
 
     assert isinstance(step(seen(drained(), market=market), NOW + 20 * SECOND), TerminateInstance)
 
@@ -328,6 +340,8 @@ def test_a_manager_that_was_demoted_is_promoted_before_it_returns():
     was = {"spotswarm.was": "manager"}
     assert isinstance(step(seen(returner(labels=was))), PromoteNode)
     assert isinstance(step(seen(returner(labels=was, role=Role.MANAGER))), ActivateNode)
+    # Activated, it would be a worker for good.
+    assert steps(seen(returner(labels=was, status="down"))) == []
 
 
 # Managers
@@ -494,7 +508,7 @@ def test_an_old_list_of_nodes_does_not_undo_what_was_done():
 
 
 def test_what_is_known_of_an_instance_that_is_gone_is_forgotten():
-    market = Market(left={"i-7": NOW}, ordered={"i-7": NOW}, ending={"i-7": "x"})
+    market = Market(left={"i-7": NOW}, ordered={"i-7": (NOW, NOW)}, ending={"i-7": "x"})
     known, _ = decide(seen(worker(1), market=market), InstancesListed("e-1", NOW, ()), POLICY)
 
     assert known.market == Market()

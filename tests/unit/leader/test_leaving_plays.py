@@ -200,6 +200,88 @@ def test_added_tasks_that_do_not_come_up_are_taken_back_and_no_other(
     assert len(changes(play)) <= 3
 
 
+@pytest.mark.parametrize("fate", ["hang", "fail"])
+@pytest.mark.parametrize("is_spiteful", [True, False])
+@pytest.mark.parametrize("luck", [1, 2])
+@pytest.mark.parametrize(("nodes", "replicas"), [(1, 6), (2, 8), (2, 13)])
+def test_a_spread_of_which_a_part_does_not_come_up_costs_no_task_that_served(
+    fate, is_spiteful, luck, nodes, replicas
+):
+    play = Play(swarm(nodes=nodes, replicas=replicas))
+    play.run(8)
+    watched = Watched(play)
+    play.swarm.fate, play.swarm.luck = fate, luck
+    play.swarm.is_spiteful = is_spiteful
+
+    join(play, 9)
+    play.run_until_quiet()
+
+    assert watched.least == {"web": replicas}
+    assert play.swarm.serving(WEB) == replicas
+    assert_as_found(play, {"web": ((), None, replicas, {})})
+
+
+@pytest.mark.parametrize("apart", [0, 1, 2, 4, 8, 16])
+@pytest.mark.parametrize("slow", [35, 45, 55])
+def test_of_two_interruptions_the_second_waits_for_what_is_slow_to_start(apart, slow):
+    play = Play(swarm(nodes=5, replicas=7))
+    watched = Watched(play)
+    play.swarm.start_seconds = slow
+
+    play.interrupt("i-1")
+    play.run(apart)
+    play.interrupt("i-2")
+    play.run(slow + apart + 5)
+
+    assert watched.least == {"web": 7}
+    play.swarm.start_seconds = 2
+    play.run_until_quiet()
+    assert_as_found(play, {"web": ((), None, 7, {})})
+
+
+def test_an_update_of_its_own_in_the_middle_of_spreading_goes_first():
+    play = Play(swarm(nodes=3, update={"Parallelism": 1}))
+    play.run(8)
+    join(play, 9)
+    while not changes(play):
+        play.step()
+    play.swarm.start_seconds = 22
+
+    play.swarm.user_changes(WEB, image=True)
+    play.run(8 * 24)
+    begun = [change for change in changes(play) if change.label is not None]
+    assert len(begun) == 1
+    play.run_until_quiet()
+
+    assert play.swarm.services[WEB].update == {"Parallelism": 1}
+    assert play.swarm.spread_of(WEB) == [2, 2, 1, 1]
+    assert {play.swarm.made[one].image for one in play.swarm.up(WEB)} == {2}
+    assert_as_found(play, {"web": ((), {"Parallelism": 1}, 6, {})})
+
+
+@pytest.mark.parametrize("crash", [None, 0, 3])
+def test_a_node_that_aws_takes_cannot_be_returned_by_this_leader_or_the_next(crash):
+    play = Play(swarm())
+    play.interrupt("i-1", is_heard=False)
+    while play.swarm.nodes["n-1"].phase != LEAVING:
+        play.step()
+    if crash is not None:
+        play.run(crash)
+        play.queue.clear()
+        play.lead()
+
+    play.tell(ReturnAsked, NodeId("n-1"))
+    play.run_until_quiet()
+
+    assert RETURNING not in [
+        action.labels.get("spotswarm.phase")
+        for action in play.decided
+        if isinstance(action, PauseNode)
+    ]
+    assert "ActivateNode" not in play.kinds()
+    assert NodeId("n-1") not in play.swarm.nodes
+
+
 def test_a_service_that_could_not_be_spread_is_left_alone_for_an_hour():
     play = Play(swarm(nodes=3))
     play.run(8)

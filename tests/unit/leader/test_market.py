@@ -60,7 +60,7 @@ def test_all_of_an_instance_is_forgotten_but_not_its_pool():
         listeners={"i-1": listener},
         receipts={"i-1": ("a",)},
         left={"i-1": NOW},
-        ordered={"i-1": NOW},
+        ordered={"i-1": (NOW, NOW)},
         ending={"i-1": "x"},
         replacements={"i-1": NOW},
         penalties={("t3", "a"): NOW},

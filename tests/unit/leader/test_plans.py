@@ -8,7 +8,6 @@ from swarm_model import BRISK, Play, Swarm, service, task, worker
 
 from leader.events import DrainAsked
 from leader.fates import Fate
-from leader.leaving import Leaving, Then
 from leader.loan import Loan, text_of
 from leader.market import Market, Notice
 from leader.model import DRAINED, HINTED, LABEL_WAS, RETURNING, Moves, Setback, Wish
@@ -22,6 +21,7 @@ from leader.plans import (
     spread_plans,
     unquiet,
 )
+from leader.terms import Leaving, Then
 from leader.work import Work
 from wire.messages import Availability
 
@@ -94,13 +94,21 @@ def test_each_task_is_told_its_fate(said, fate, words):
 
 
 def test_an_update_of_ours_is_waited_for_by_nobody():
-    lent = service(
-        update_state="updating", labels={"spotswarm.loan": text_of(Loan("evacuate", NOW))}
-    )
+    loan = text_of(Loan("evacuate", NOW, away_from=("n-1",)))
+    lent = service(update_state="updating", labels={"spotswarm.loan": loan})
 
     told = plan(worker(1), worker(2), services=[lent], tasks=[task("a")])
 
     assert told.tasks[0].fate is Fate.MOVED
+
+
+def test_an_update_of_its_own_is_waited_for_also_while_it_is_spread():
+    spread = text_of(Loan("spread", NOW, own_replicas=2, lent_replicas=3))
+    lent = service(update_state="updating", labels={"spotswarm.loan": spread})
+
+    told = plan(worker(1), worker(2), services=[lent], tasks=[task("a")])
+
+    assert told.tasks[0].fate is Fate.WAITS
 
 
 def test_what_stops_already_and_what_has_no_service_is_told_too():
@@ -240,7 +248,7 @@ def test_a_return_tells_what_comes_first_and_what_may_happen_after():
 
 def test_an_instance_that_was_told_to_go_or_is_to_be_taken_does_not_come_back():
     for market in (
-        Market(ordered={"i-1": NOW}),
+        Market(ordered={"i-1": (NOW, NOW)}),
         Market(left={"i-1": NOW}),
         Market().hear(Notice("i-1", "interruption", "queue", NOW, NOW + WITHIN)),
     ):

@@ -12,7 +12,7 @@ from leader.decide import decide
 from leader.events import Done, Failed, InstancesListed, NodesListed, Ticked
 from leader.model import Outstanding
 from leader.reconcile import reconcile
-from wire.messages import Role
+from wire.messages import Availability, Role
 
 MINUTE = timedelta(minutes=1)
 PERIOD = 10 * SECOND
@@ -279,6 +279,19 @@ def test_a_node_that_is_down_for_long_while_its_instance_runs_is_given_up_once()
     watch.hear(Ticked("tick", watch.at))
     watch.hear(Ticked("tick", watch.at + SECOND))
     assert len(watch.of(TerminateInstance)) == 1
+
+
+def test_a_node_the_operator_drained_is_not_given_up_but_removed_when_its_instance_is_gone():
+    watch = Watch()
+    watch.nodes[1] = worker(
+        1, labels={"spotswarm.phase": "drained"}, availability=Availability.DRAIN
+    )
+    watch.look().goes_down(1).look(200)
+    assert watch.of(TerminateInstance) == []
+
+    del watch.instances[1]
+    watch.look(10)
+    assert len(watch.of(RemoveNode)) == 1
 
 
 def test_a_new_leader_gives_up_a_node_it_never_heard_after_twice_the_time():

@@ -18,7 +18,8 @@ NODES = ("n-1", "n-2", "n-3")
 
 
 def placed(*counts, of="web", **said):
-    """Tasks of one service, so many on each node."""
+    """Tasks of one service, so many on each node, that have run for a minute."""
+    said = {"created": NOW - 60 * SECOND} | said
     names = [f"n-{node}" for node, many in enumerate(counts, 1) for _ in range(many)]
     return [task(f"{of}-{slot}", of, on, slot=slot, **said) for slot, on in enumerate(names, 1)]
 
@@ -109,7 +110,7 @@ def test_room_is_measured_by_what_else_runs_there():
     tasks = [*placed(2), task("api-1", "api", "n-2"), task("gone-1", "gone", "n-3")]
     known = seen([one, other], tasks, nodes=roomy)
 
-    assert "no room" in Planner(known, known.work).plan(replace(one, replicas=2)).hindrance or True
+    assert "no room" in Planner(known, known.work).plan(one).hindrance
     elsewhere = [*placed(2), task("api-1", "api", "n-2", state="failed")]
     known = seen([one, other], elsewhere, nodes=roomy)
     assert Planner(known, known.work).plan(one).hindrance == ""
@@ -283,6 +284,23 @@ def test_added_tasks_beside_good_ones_do_not_cost_these_their_place():
 
     assert change.constraints == ()
     assert change.is_failure
+
+
+def test_an_added_task_that_serves_beside_bad_ones_does_not_keep_them():
+    known = seen([LENT], on_the_way("running", "starting"))
+
+    (change,) = begun(known, NOW + POLICY.spread_patience)
+
+    assert change.constraints == ("node.id!=n-3",)
+    assert not change.is_failure
+
+
+@pytest.mark.parametrize("state", ["updating", "paused", "rollback_started", "rollback_paused"])
+@pytest.mark.parametrize("states", [("running", "running"), ("starting", "starting")])
+def test_an_update_of_its_own_that_begins_meanwhile_is_left_alone(state, states):
+    known = seen([replace(LENT, update_state=state)], on_the_way(*states))
+
+    assert begun(known, NOW + POLICY.spread_patience) == []
 
 
 def test_gathered_tasks_are_taken_back_when_each_has_a_second():
