@@ -5,6 +5,7 @@ Rule: their data outlives `stop` and `start`, as it would in production. Each li
 loopback address alone, and is ended by its own pid.
 """
 
+import base64
 import json
 import secrets
 import shutil
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -103,10 +105,14 @@ class Store(ABC):
             return False
         return True
 
-    def _call(self, method: str, path: str, **form: str) -> bytes:
+    def _call(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **form: str
+    ) -> bytes:
         data = urllib.parse.urlencode(form).encode() if form else None
         # Its own URL, on the loopback address.
-        request = urllib.request.Request(f"{self.url}{path}", data=data, method=method)  # noqa: S310
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.url}{path}", data=data, headers=dict(headers or {}), method=method
+        )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return bytes(answer.read())
 
@@ -195,7 +201,8 @@ class Influx(Store):
                 self._query(f'DROP DATABASE "{database}"')
 
     def _query(self, query: str) -> bytes:
-        return self._call("POST", "/query", q=query, u=USER, p=self.password)
+        who = base64.b64encode(f"{USER}:{self.password}".encode()).decode()
+        return self._call("POST", "/query", {"Authorization": f"Basic {who}"}, q=query)
 
     def _furnish(self) -> None:
         # The first administrator may be made by anybody; later this says "user already exists".

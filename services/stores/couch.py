@@ -70,7 +70,7 @@ class Couch:
         self._headers = {"Accept": "application/json"}
         if user:
             secret = password.get_secret_value() if password else ""
-            self._headers["Authorization"] = aiohttp.BasicAuth(user, secret, "utf-8").encode()
+            self._headers["Authorization"] = aiohttp.encode_basic_auth(user, secret, "utf-8")
 
     async def check(self) -> str | None:
         """None when the server answers, else a sentence: for a service's readiness."""

@@ -1,0 +1,132 @@
+"""Calls on their way to InfluxDB: kept in memory, written in batches behind the answers.
+
+Rule: `track` is called by every answer, so it neither waits nor fails, whatever InfluxDB does.
+What does not fit is lost from the oldest end and counted.
+"""
+
+import asyncio
+import random
+from collections import deque
+from contextlib import suppress
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from runtime.backoff import backoff
+from runtime.errors import ClusterError
+from services.stores.usage import Call, RejectedError, Usage
+
+log = structlog.get_logger("usage")
+
+CAPACITY: Final = 10_000
+BATCH: Final = 1_000
+EVERY_SECONDS: Final = 1.0
+FLUSH_SECONDS: Final = 5.0
+"""How long leaving may take for what is still to be written."""
+_PAUSE_SECONDS: Final = 10.0
+"""Between two tries at most, while InfluxDB is away."""
+_NANOSECONDS: Final = 1_000
+
+
+class UsageTracker:
+    """Writes calls while it is entered, and what is left when it is left."""
+
+    def __init__(
+        self,
+        usage: Usage,
+        *,
+        capacity: int = CAPACITY,
+        every_seconds: float = EVERY_SECONDS,
+        flush_seconds: float = FLUSH_SECONDS,
+    ) -> None:
+        self._usage = usage
+        self._waiting: deque[Call] = deque(maxlen=capacity)
+        self._batch: list[Call] = []
+        self._every = every_seconds
+        self._flush = flush_seconds
+        self._writer: asyncio.Task[None] | None = None
+        # The clock has microseconds; the rest tells calls of one microsecond apart, also those
+        # of another replica, which begins at another number.
+        self._number = random.randrange(_NANOSECONDS)  # noqa: S311  keeps no secret
+        self.dropped = 0
+        """Calls that were lost: there was no room, or InfluxDB would not have them."""
+        self.written = 0
+
+    @property
+    def waiting(self) -> int:
+        """Calls that are not written yet."""
+        return len(self._waiting) + len(self._batch)
+
+    def track(
+        self,
+        *,
+        at: datetime,
+        token: str,
+        account: str,
+        route: str,
+        method: str,
+        status: int,
+        latency_ms: float,
+    ) -> None:
+        """Keep a call for writing; never blocks, never raises."""
+        if len(self._waiting) == self._waiting.maxlen:
+            self.dropped += 1
+        self._number = (self._number + 1) % _NANOSECONDS
+        nanoseconds = int(at.timestamp() * 1e6) * _NANOSECONDS + self._number
+        self._waiting.append(Call(nanoseconds, token, account, route, method, status, latency_ms))
+
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.create_task(self._write_for_ever(), name="usage writer")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._writer
+        try:
+            async with asyncio.timeout(self._flush):
+                while self.waiting:
+                    await self._write_some()
+        except (ClusterError, TimeoutError):
+            log.warning("usage lost at the end", calls=self.waiting)
+
+    async def _write_for_ever(self) -> None:
+        delays = backoff(ceiling=_PAUSE_SECONDS)
+        is_away = False
+        while True:
+            try:
+                is_more = await self._write_some()
+            except ClusterError as exc:
+                if not is_away:
+                    log.warning("usage is kept back", reason=str(exc))
+                is_away = True
+                await asyncio.sleep(next(delays))
+                continue
+            if is_away:
+                log.info("usage is written again", lost=self.dropped)
+                is_away = False
+                delays = backoff(ceiling=_PAUSE_SECONDS)
+            if not is_more:
+                await asyncio.sleep(self._every)
+
+    async def _write_some(self) -> bool:
+        """Write a batch; whether there is more. A batch that fails is the next one again."""
+        while self._waiting and len(self._batch) < BATCH:
+            self._batch.append(self._waiting.popleft())
+        try:
+            await self._usage.write(self._batch)
+            self.written += len(self._batch)
+        except RejectedError as exc:
+            # Trying again would hold up all others for ever.
+            self.dropped += len(self._batch)
+            log.warning("usage rejected", calls=len(self._batch), reason=str(exc))
+        self._batch = []
+        return len(self._waiting) >= BATCH
