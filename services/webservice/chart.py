@@ -34,21 +34,21 @@ class Bar:
 class Size:
     """The drawing's own units; the page scales it."""
 
-    width: float = 360.0
-    height: float = 190.0
+    width: float = 330.0
+    height: float = 185.0
 
 
 def diverging(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Size) -> Markup:
     """Columns up and down from zero, between -1 and 1: sentiment by day."""
     top = max((abs(bar.value) for bar in bars if bar.value is not None), default=0.0)
-    reach = 1.0 if top > 0.5 else 0.5
+    reach = next(step for step in (0.2, 0.4, 0.6, 1.0) if top <= step or step == 1.0)
     area = _Area(size, low=-reach, high=reach, count=len(bars))
     columns = [
         _column(area, at, bar, "up" if bar.value >= 0 else "down", (0.0, bar.value))
         for at, bar in enumerate(bars)
         if bar.value is not None
     ]
-    grid = _grid(area, [-reach, -reach / 2, 0.0, reach / 2, reach], lambda value: f"{value:+.2g}")
+    grid = _grid(area, [-reach, -reach / 2, 0.0, reach / 2, reach], _signed)
     return _svg(size, name, title, about, [grid, *columns, _labels(area, bars)])
 
 
@@ -180,6 +180,10 @@ def _svg(size: Size, name: str, title: str, about: str, parts: Sequence[Markup])
         about=about,
         parts=Markup("").join(parts),
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _n(value: float) -> str:

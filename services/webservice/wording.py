@@ -1,6 +1,7 @@
 """How values are written on the pages: times, numbers, labels, addresses. Jinja's filters."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -48,7 +49,7 @@ def short_day(at: date) -> str:
     return f"{at.day} {_MONTHS[at.month - 1]}"
 
 
-def signed(value: float, digits: int = 2) -> str:
+def signed(value: float | Decimal, digits: int = 2) -> str:
     """A number with its sign, by the typographic minus; zero has none."""
     text = f"{abs(value):,.{digits}f}"
     if float(text.replace(",", "")) == 0:
@@ -56,7 +57,7 @@ def signed(value: float, digits: int = 2) -> str:
     return f"+{text}" if value > 0 else f"\N{MINUS SIGN}{text}"
 
 
-def price(value: float | None) -> str:
+def price(value: float | Decimal | None) -> str:
     """A price with two digits, four below one; a dash for none."""
     if value is None:
         return "\N{EN DASH}"

@@ -1,0 +1,115 @@
+"""The site put together: its routes, its middlewares, its edges to the others.
+
+Rule: opening an edge asks nothing; the site comes up whoever else is away.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import ClientSession, web
+from runtime.outgoing import outgoing
+
+from runtime import web as runtime_web
+from services.peers.auth import Auth
+from services.peers.quotes import Quotes
+from services.stores.couch import Couch
+from services.stores.news import News
+from services.stores.usage import Usage
+from services.webservice import headers, templating
+from services.webservice.cookies import Jar
+from services.webservice.files import Files
+from services.webservice.guard import only_own_forms
+from services.webservice.pages import (
+    account,
+    article,
+    dashboard,
+    entry,
+    errors,
+    landing,
+    sign_up,
+    tokens,
+    usage,
+)
+from services.webservice.session import Sessions
+from services.webservice.settings import Settings
+from services.webservice.site import SITE, Site
+
+NAME: Final = "webservice"
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[web.Application]:
+    """The application with its connections, for as long as it serves."""
+    async with outgoing(name=NAME, connections=50, timeout_seconds=5.0) as session:
+        yield application(settings, connect(settings, session))
+
+
+def connect(settings: Settings, session: ClientSession) -> Site:
+    """The site's edges, all over one bounded session."""
+    jar = Jar(https=settings.https)
+    auth = Auth(session, settings.auth_url)
+    couch = Couch(session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password)
+    usage = Usage(
+        session, settings.influxdb_url, settings.influxdb_user, settings.influxdb_password
+    )
+    return Site(
+        settings=settings,
+        auth=auth,
+        couch=couch,
+        news=News(couch),
+        usage=usage,
+        quotes=Quotes(session, settings.quotes_url),
+        sessions=Sessions(auth, jar, stale_seconds=settings.stale_seconds),
+        jar=jar,
+        files=Files.read(settings.assets_directory),
+    )
+
+
+def application(settings: Settings, site: Site) -> web.Application:
+    """Routes and middlewares over a site's edges."""
+    app = runtime_web.application(NAME, settings=settings, checks=checks(site))
+    app[SITE] = site
+    app.middlewares.append(errors.pages_of_errors)
+    app.middlewares.append(only_own_forms)
+    told = headers.of(https=settings.https)
+
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(told)
+        await site.sessions.tell(request, response)
+
+    app.on_response_prepare.append(prepare)
+    templating.set_up(app)
+    app.add_routes(
+        [
+            web.get("/", landing.get),
+            web.get("/static/{name}", site.files.get),
+            web.get("/login", entry.get_login),
+            web.post("/login", entry.post_login),
+            web.post("/logout", entry.post_logout),
+            web.get("/sign-up", sign_up.get),
+            web.post("/sign-up", sign_up.post),
+            web.get("/dashboard", dashboard.get),
+            web.get("/dashboard/quotes", dashboard.get_quotes),
+            web.post("/dashboard/watch", dashboard.post_watch),
+            web.get("/news/{id}", article.get),
+            web.get("/tokens", tokens.get),
+            web.post("/tokens", tokens.post),
+            web.post("/tokens/{id}/revoke", tokens.post_revoke),
+            web.get("/usage", usage.get),
+            web.get("/account", account.get),
+            web.post("/account/password", account.post_password),
+            web.post("/account/logout-all", account.post_logout_all),
+        ]
+    )
+    return app
+
+
+def checks(site: Site) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+    """What `/health/ready` tells about the others; none of them makes the site unready."""
+    return {
+        "auth": site.auth.check,
+        "couchdb": site.couch.check,
+        "influxdb": site.usage.check,
+        "quotes": site.quotes.check,
+    }

@@ -1,0 +1,38 @@
+"""What is looked at before a form does anything: where it comes from, and its token."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from runtime.errors import UnavailableError
+from services.webservice import csrf
+from services.webservice.site import site_of
+
+log = structlog.get_logger("webservice")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@web.middleware
+async def only_own_forms(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let through what reads, and what our own pages send; refuse the rest with 403."""
+    if request.method in _SAFE:
+        return await handler(request)
+    if csrf.is_from_elsewhere(request.method, request.headers, host=request.host):
+        log.warning("form refused", reason="another site sent it")
+        raise web.HTTPForbidden
+    site = site_of(request)
+    visit = await site.sessions.visit(request)
+    if visit.is_away:
+        raise UnavailableError("asking the sign-in service whose form this is: it does not answer")
+    token = request.headers.get(csrf.HEADER)
+    if token is None:
+        form = await request.post()
+        token = str(form.get(csrf.FIELD, ""))
+    if not site.is_good_token(token, visit):
+        log.warning("form refused", reason="its token is not of this visit")
+        raise web.HTTPForbidden
+    return await handler(request)

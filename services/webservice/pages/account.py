@@ -1,0 +1,72 @@
+"""An account: its password, and its logins everywhere."""
+
+from http import HTTPStatus
+
+from aiohttp import web
+
+from runtime.errors import RefusedError, UnavailableError
+from services.peers.auth import InvalidError, RateLimitedError
+from services.webservice.pages.entry import AWAY, LEAST_PASSWORD, wait
+from services.webservice.site import ask, render, see, site_of, viewer_of
+
+
+async def get(request: web.Request) -> web.Response:
+    """The page."""
+    return await _page(request)
+
+
+async def post_password(request: web.Request) -> web.Response:
+    """Change it. That ends every login, so this browser gets a new one at once."""
+    viewer = await viewer_of(request)
+    site = site_of(request)
+    form = await request.post()
+    old, new = str(form.get("old", "")), str(form.get("new", ""))
+    try:
+        await site.auth.change_password(viewer.access, old=old, new=new)
+        login = await site.auth.login(viewer.email, new)
+    except InvalidError as exc:
+        return await _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, new=str(exc))
+    except RateLimitedError as exc:
+        told = f"Too many tries. Wait {wait(exc.retry_after)}, then try again."
+        return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, error=told)
+    except RefusedError:
+        told = "That is not your current password."
+        return await _page(request, HTTPStatus.FORBIDDEN, old=told)
+    except UnavailableError:
+        return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, error=AWAY)
+    site.sessions.sign_in(request, login)
+    raise see(request, "/account", flashed="password-changed")
+
+
+async def post_logout_all(request: web.Request) -> web.Response:
+    """End every login of the account."""
+    viewer = await viewer_of(request)
+    site = site_of(request)
+    try:
+        await site.auth.logout_all(viewer.access)
+    except UnavailableError:
+        return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, error=AWAY)
+    site.sessions.sign_out(request)
+    raise see(request, "/login", flashed="signed-out-everywhere")
+
+
+async def _page(
+    request: web.Request,
+    status: int = HTTPStatus.OK,
+    *,
+    error: str = "",
+    old: str = "",
+    new: str = "",
+) -> web.Response:
+    viewer = await viewer_of(request)
+    asked = site_of(request).auth.me(viewer.access)
+    me = await ask(request, "me", asked, away="Your account cannot be shown just now.")
+    return await render(
+        request,
+        "account.html",
+        status=status,
+        me=me,
+        error=error,
+        errors={"old": old, "new": new},
+        least_password=LEAST_PASSWORD,
+    )

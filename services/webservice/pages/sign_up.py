@@ -1,0 +1,67 @@
+"""Making an account, and signing in to it at once."""
+
+from http import HTTPStatus
+
+from aiohttp import web
+
+from runtime.errors import RefusedError, UnavailableError
+from services.peers.auth import InvalidError, RateLimitedError, TakenError
+from services.webservice.pages.entry import AWAY, LEAST_PASSWORD, wait
+from services.webservice.site import render, see, site_of
+
+
+async def get(request: web.Request) -> web.Response:
+    """The form; somebody who is signed in goes on."""
+    visit = await site_of(request).sessions.visit(request)
+    if visit.viewer is not None:
+        raise see(request, "/dashboard")
+    return await _form(request)
+
+
+async def post(request: web.Request) -> web.Response:
+    """Make the account; what auth refuses is said beside its field."""
+    site = site_of(request)
+    form = await request.post()
+    email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
+    try:
+        await site.auth.sign_up(email, password)
+        login = await site.auth.login(email, password)
+    except TakenError:
+        errors = {"email": "There is an account with this address. Sign in, or take another."}
+        return await _form(request, HTTPStatus.CONFLICT, email, errors=errors)
+    except InvalidError as exc:
+        return await _form(
+            request, HTTPStatus.UNPROCESSABLE_ENTITY, email, errors=exc.fields, error=str(exc)
+        )
+    except RateLimitedError as exc:
+        told = f"Too many tries. Wait {wait(exc.retry_after)}, then try again."
+        return await _form(request, HTTPStatus.TOO_MANY_REQUESTS, email, error=told)
+    except UnavailableError:
+        return await _form(request, HTTPStatus.SERVICE_UNAVAILABLE, email, error=AWAY)
+    except RefusedError:
+        told = "The account is made. Sign in to it."
+        return await render(
+            request, "login.html", email=email, error=told, next="", status=HTTPStatus.OK
+        )
+    site.sessions.sign_in(request, login)
+    raise see(request, "/dashboard", flashed="welcome")
+
+
+async def _form(
+    request: web.Request,
+    status: int = HTTPStatus.OK,
+    email: str = "",
+    *,
+    error: str = "",
+    errors: dict[str, str] | None = None,
+) -> web.Response:
+    told = {"email": "", "password": ""} | (errors or {})
+    return await render(
+        request,
+        "sign_up.html",
+        status=status,
+        email=email,
+        error="" if any(told.values()) else error,
+        errors=told,
+        least_password=LEAST_PASSWORD,
+    )

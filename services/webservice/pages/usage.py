@@ -1,0 +1,45 @@
+"""What an account's tokens were used for."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from runtime import clock
+from services.webservice.calls import SPANS, Calls, calls, since
+from services.webservice.site import Site, ask, render, site_of, viewer_of
+
+_USAGE_AWAY: Final = (
+    "Usage cannot be shown: its store does not answer. Calls are counted all the same, and come"
+    " here when it is back."
+)
+
+
+async def get(request: web.Request) -> web.Response:
+    """A chart and a table, of all tokens or one; the store sifts by the account in any case."""
+    viewer = await viewer_of(request)
+    site = site_of(request)
+    chosen = request.query.get("span", "day")
+    span = chosen if chosen in SPANS else "day"
+    token = request.query.get("token", "")[:64]
+    usage, tokens = await asyncio.gather(
+        ask(request, "usage", _calls(site, viewer.account, token, span), away=_USAGE_AWAY),
+        ask(request, "tokens", site.auth.tokens(viewer.access), away="away"),
+    )
+    return await render(
+        request,
+        "usage.html",
+        usage=usage,
+        tokens=tokens,
+        token=token,
+        span=span,
+        spans=[(key, one.name) for key, one in SPANS.items()],
+    )
+
+
+async def _calls(site: Site, account: str, token: str, chosen: str) -> Calls:
+    span, until = SPANS[chosen], clock.now()
+    hours = await site.usage.by_hour(
+        account, token=token or None, since=since(span, until=until), until=until
+    )
+    return calls(hours, span, until=until)

@@ -1,0 +1,54 @@
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.webservice.filters import Filters, read
+from services.webservice.redirects import local_path
+
+
+def test_an_address_without_filters_shows_all():
+    assert read({}) == Filters()
+    assert not Filters().is_set
+    assert Filters().address() == "/dashboard"
+
+
+def test_filters_are_read_and_written():
+    query = {"symbol": " brk.b ", "topic": "earnings", "label": "negative", "days": "7"}
+    found = read(query)
+
+    assert found == Filters("BRK.B", "earnings", "negative", 7)
+    assert found.told == "BRK.B, Earnings, negative"
+    assert read({k: v[0] for k, v in parse_qs(urlsplit(found.address()).query).items()}) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"symbol": "<script>"},
+        {"label": "furious"},
+        {"days": "100000000"},
+        {"days": "x"},
+        {"topic": "\n"},
+        {"cursor": "x" * 501},
+    ],
+)
+def test_a_strange_value_is_no_filter(query: dict[str, str]):
+    assert read(query) == Filters()
+
+
+def test_another_span_of_days_begins_with_the_newest_news():
+    assert Filters("AAPL", cursor="abc").with_days(7) == "/dashboard?symbol=AAPL&days=7"
+
+
+def test_the_last_page_has_nothing_after_it():
+    assert Filters().after(None) is None
+    assert Filters("AAPL").after("abc") == "/dashboard?symbol=AAPL&cursor=abc"
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_every_address_made_stays_on_the_site(topic: str, cursor: str):
+    address = read({"topic": topic, "cursor": cursor}).address()
+
+    assert local_path(address, otherwise="") == (address if len(address) <= 500 else "")

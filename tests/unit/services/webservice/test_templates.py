@@ -1,0 +1,183 @@
+"""Templates against hostile news: feeds are written by strangers, and e-mails by visitors."""
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+from aiohttp import web
+
+from services.stores.article import Analysis, Article, Duplicate, article_id
+from services.webservice import templating, wording
+from services.webservice.filters import Filters
+from services.webservice.panels import Panel
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}"
+TEMPLATES = Path(templating.__file__).parent / "templates"
+NAMES = sorted(str(path.relative_to(TEMPLATES)) for path in TEMPLATES.glob("**/*.html"))
+
+
+@pytest.fixture
+def pages() -> jinja2.Environment:
+    return templating.set_up(web.Application())
+
+
+class Elements(HTMLParser):
+    """The tags of a page with their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.found if tag in tags]
+
+
+def context(**told: Any) -> dict[str, Any]:
+    return {
+        "site_name": "Site",
+        "api_url": "http://api.localhost",
+        "most_symbols": 12,
+        "here": "/",
+        "static": lambda name: f"/static/{name}",
+        "htmx_url": "/static/htmx.min.js",
+        "viewer": None,
+        "is_away": False,
+        "csrf": lambda: "the-token",
+        "flash": None,
+    } | told
+
+
+def article(**changes: Any) -> Article:
+    url = "https://wire.example/a"
+    told = {
+        "_id": article_id(url),
+        "url": url,
+        "canonical_url": url,
+        "title": "A title",
+        "text": "One.\n\nTwo.",
+        "source": "Wire",
+        "feed_url": url,
+        "published": NOW,
+        "fetched": NOW,
+        "content_hash": "c",
+        "fingerprint": "0" * 16,
+        "ml": Analysis(version="1", of="c", score=0.4, label="positive", at=NOW),
+    }
+    return Article.model_validate(told | changes)
+
+
+HOSTILE = article(
+    title=EVIL,
+    summary=EVIL,
+    text=EVIL,
+    source=EVIL,
+    authors=[EVIL],
+    url="javascript:alert(1)",
+    duplicates=[Duplicate(url="javascript:alert(1)", source=EVIL, seen=NOW)],
+    ml=Analysis(
+        version=EVIL, of="c", score=-1, label="negative", symbols=(EVIL,), topics=(EVIL,), at=NOW
+    ),
+)
+
+
+def assert_harmless(page: str) -> None:
+    elements = Elements(page)
+    assert not elements.all("img") or all(
+        attrs.get("src") == "/static/mark.svg" for attrs in elements.all("img")
+    )
+    assert all((attrs.get("src") or "").startswith("/static/") for attrs in elements.all("script"))
+    assert not any(name.startswith("on") for _, attrs in elements.found for name in attrs)
+    assert not any((a.get("href") or "").startswith("javascript") for a in elements.all("a"))
+    assert "7*7" in page
+
+
+def test_a_hostile_article_is_only_text(pages: jinja2.Environment):
+    assert_harmless(pages.get_template("article.html").render(context(article=HOSTILE)))
+
+
+def test_a_hostile_article_in_a_list_is_only_text(pages: jinja2.Environment):
+    class Page:
+        articles = (HOSTILE,)
+        more = None
+
+    for name in ("parts/news.html", "parts/more.html"):
+        page = pages.get_template(name).render(context(news=Panel(Page()), filters=Filters()))
+        assert_harmless(page)
+
+
+def test_a_form_gives_back_what_was_typed_as_text(pages: jinja2.Environment):
+    told = context(email=EVIL, error=EVIL, next=EVIL)
+    page = pages.get_template("login.html").render(told)
+
+    assert_harmless(page)
+    assert "alert(1)" in page
+
+
+def test_an_article_is_shown_with_its_paragraphs_and_source(pages: jinja2.Environment):
+    page = pages.get_template("article.html").render(context(article=article()))
+
+    assert "<p>One.</p>" in page
+    assert 'href="https://wire.example/a"' in page
+    assert "Positive" in page
+    assert "+0.40" in page
+
+
+def test_an_article_that_was_not_scored_says_so(pages: jinja2.Environment):
+    page = pages.get_template("article.html").render(context(article=article(ml=None)))
+
+    assert "Not scored yet" in page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_template_has_inline_script_style_or_another_host(name: str):
+    text = (TEMPLATES / name).read_text()
+
+    assert not re.search(r"\sstyle=|\son[a-z]+=|<style|hx-on|hx-vals=.js:", text)
+    assert not re.search(r"<script(?! src=)", text)
+    assert not re.search(r"(?:src|href|action)=\"(?:https?:)?//", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_form_that_changes_something_has_its_token(name: str):
+    forms = re.findall(
+        r"<form[^>]*method=\"post\".*?</form>", (TEMPLATES / name).read_text(), re.DOTALL
+    )
+
+    assert all("ui.csrf_field()" in form for form in forms)
+
+
+def test_every_field_of_a_form_has_a_label(pages: jinja2.Environment):
+    told = context(
+        tokens=Panel(()),
+        told=None,
+        form={"name": "", "expires": "90", "scopes": ()},
+        error="",
+        errors={"name": "", "scopes": ""},
+        made=None,
+        expiries=(("90", "in 90 days"),),
+        scopes=wording.SCOPES,
+    )
+    page = pages.get_template("tokens.html").render(told)
+    elements = Elements(page)
+    labelled = {attrs.get("for") for attrs in elements.all("label")}
+
+    for attrs in elements.all("input", "select"):
+        if attrs.get("type") not in {"hidden", "checkbox"}:
+            assert attrs.get("id") in labelled or attrs.get("aria-label")
+
+
+def test_one_part_away_says_so_in_its_place(pages: jinja2.Environment):
+    page = pages.get_template("parts/quotes.html").render(
+        context(quotes=Panel(problem="Quotes are away."), watched=["AAPL"])
+    )
+
+    assert "Quotes are away." in page
