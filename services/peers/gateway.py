@@ -45,6 +45,10 @@ class AccountsError(UnavailableError):
     """/iserver/accounts has not been asked in this session; ask it, then again."""
 
 
+class UnansweredError(UnavailableError):
+    """This very request has no answer; others may have one."""
+
+
 class LoginError(RefusedError):
     """Nobody is logged in at the gateway: a person must, in a browser."""
 
@@ -199,6 +203,8 @@ def _refuse(status: int, text: str, about: str) -> NoReturn:
         raise AccountsError(f"{about}: the gateway wants to be asked for accounts first")
     if status in {301, 302, 401, 403}:
         raise LoginError(f"{about}: nobody is logged in at the gateway")
+    if status in {400, 404, 500}:
+        raise UnansweredError(f"{about}: the gateway answered {status}")
     raise UnavailableError(f"{about}: the gateway answered {status}")
 
 

@@ -1,0 +1,168 @@
+"""The gateway's answers made into quotes, contracts and bars. Pure; lenient with what is absent.
+
+From Interactive Brokers' Web API documentation: numbers in a snapshot are text, with thousands
+separators, volumes rounded to K or M; the last price may begin with C (the previous day's close)
+or H (trading is halted); field 6509 says in its first letter whether data is Real time, Delayed,
+froZen, frozen and delayed (Y), or Not subscribed; `_updated` is in milliseconds; bars' prices are
+in whole currency whatever `priceFactor` says, which belongs to the answer's `high` and `low`,
+and their volumes are in units of `volumeFactor`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
+
+from services.peers.quotes import Bar, History, Quote
+
+FIELDS: Final = ("31", "55", "82", "83", "84", "86", "87", "6509", "7051")
+"""Last, symbol, change, change in percent, bid, ask, volume, availability, company's name."""
+_SCALES: Final = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
+_LAST_IS: Final[Mapping[str, Literal["close", "halted"]]] = {"C": "close", "H": "halted"}
+_DELAYED: Final = frozenset("DY")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a symbol means to the broker."""
+
+    symbol: str
+    """As our callers write it."""
+    conid: int
+    name: str
+    currency: str
+
+
+def number(told: object) -> Decimal | None:
+    """A number of the gateway's, None for what is absent or no number."""
+    text = str(told).strip().replace(",", "").removesuffix("%")
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def volume(told: object) -> int | None:
+    """A volume such as 1,234 or 12.3M, rounded as the gateway rounds it."""
+    text = str(told).strip().upper()
+    scale = _SCALES.get(text[-1:], 1)
+    found = number(text[:-1] if scale > 1 else text)
+    return None if found is None else int(found * scale)
+
+
+def last(told: object) -> tuple[Decimal | None, Literal["trade", "close", "halted"]]:
+    """The last price and what it is."""
+    text = str(told or "").strip()
+    kind = _LAST_IS.get(text[:1].upper())
+    if kind is None:
+        return number(text), "trade"
+    return number(text[1:]), kind
+
+
+def has_data(element: Mapping[str, Any]) -> bool:
+    """Whether a snapshot's element is more than the answer to a pre-flight."""
+    return "31" in element or ("84" in element and "86" in element)
+
+
+def is_subscribed(element: Mapping[str, Any]) -> bool:
+    """False when the user has no right to this contract's data, which then never comes."""
+    return not str(element.get("6509", "")).upper().startswith("N")
+
+
+def quote(
+    element: Mapping[str, Any], contract: Contract, *, now: datetime, simulated: bool
+) -> Quote:
+    """One element of a snapshot that has data."""
+    price, kind = last(element.get("31"))
+    return Quote(
+        symbol=contract.symbol,
+        conid=contract.conid,
+        name=str(element.get("7051") or contract.name),
+        last=price,
+        last_is=kind,
+        bid=number(element.get("84")),
+        ask=number(element.get("86")),
+        change=number(element.get("82")),
+        change_percent=number(element.get("83")),
+        volume=volume(element.get("87", "")),
+        currency=contract.currency,
+        at=_moment(element.get("_updated")) or now,
+        delayed=str(element.get("6509", ""))[:1].upper() in _DELAYED,
+        simulated=simulated or element.get("simulated") is True,
+    )
+
+
+def elements(body: object) -> dict[int, Mapping[str, Any]]:
+    """A snapshot's elements by conid; what is none is left out."""
+    found = {}
+    for element in body if isinstance(body, list) else ():
+        if isinstance(element, Mapping) and isinstance(element.get("conid"), int):
+            found[element["conid"]] = element
+    return found
+
+
+def conids(body: object, symbols: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Each known symbol's contract and company: the first stock listed in the United States.
+
+    A symbol means another company on another exchange; ours are those of American news.
+    """
+    found = {}
+    for symbol in symbols:
+        companies = body.get(symbol) if isinstance(body, Mapping) else None
+        choice = _first_american(companies if isinstance(companies, list) else [])
+        if choice is not None:
+            found[symbol] = choice
+    return found
+
+
+def _first_american(companies: Sequence[Any]) -> tuple[int, str] | None:
+    for company in companies:
+        if company.get("assetClass", "STK") != "STK":
+            continue
+        for contract in company.get("contracts", ()):
+            if contract.get("isUS") and isinstance(contract.get("conid"), int):
+                return contract["conid"], str(company.get("name") or "")
+    return None
+
+
+def currencies(body: object) -> dict[int, str]:
+    """Contracts' currencies by conid."""
+    listed = body.get("secdef") if isinstance(body, Mapping) else None
+    return {
+        one["conid"]: str(one.get("currency") or "USD")
+        for one in (listed if isinstance(listed, list) else ())
+        if isinstance(one, Mapping) and isinstance(one.get("conid"), int)
+    }
+
+
+def history(body: object, *, symbol: str, period: str, bar: str, simulated: bool) -> History | None:
+    """Bars, oldest first; None when the answer has none. Bars that are not whole are left out."""
+    if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
+        return None
+    factor = number(body.get("volumeFactor")) or Decimal(1)
+    bars = [found for one in body["data"] if (found := _bar(one, factor))]
+    return History(
+        symbol=symbol,
+        period=period,
+        bar=bar,
+        bars=tuple(sorted(bars, key=lambda one: one.at)),
+        simulated=simulated or body.get("simulated") is True,
+    )
+
+
+def _bar(told: Mapping[str, Any], volume_factor: Decimal) -> Bar | None:
+    at = _moment(told.get("t"))
+    prices = [number(told.get(name)) for name in "ohlc"]
+    if at is None or None in prices:
+        return None
+    opened, high, low, close = (price for price in prices if price is not None)
+    traded = (number(told.get("v")) or Decimal(0)) * volume_factor
+    return Bar(at=at, open=opened, high=high, low=low, close=close, volume=int(traded))
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    if not isinstance(milliseconds, int) or milliseconds <= 0:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,202 @@
+"""The simulator's answers, in the gateway's shapes and spellings; each object is `simulated`.
+
+Numbers in snapshots are text with thousands separators, volumes end in K or M, the last price
+may begin with C or H, absent fields are absent: Interactive Brokers' documentation says so, and
+a reader that is not tested with it will not read the real one.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from services.cp_simulator.catalogue import Stock
+from services.cp_simulator.prices import DAY_SECONDS, Bar, Tick
+
+Json = dict[str, Any]
+_SERVER: Final = {"serverName": "simulator", "serverVersion": "Spotswarm"}
+_UNITS: Final = {"min": 60, "h": 3600, "d": DAY_SECONDS, "w": 7 * DAY_SECONDS}
+_LONG_UNITS: Final = {"m": 30 * DAY_SECONDS, "y": 365 * DAY_SECONDS}
+MOST_POINTS: Final = 1000
+
+
+def marked(answer: Json) -> Json:
+    """The same, saying what it is."""
+    return answer | {"simulated": True}
+
+
+def status(*, is_logged_in: bool, is_authenticated: bool, is_competing: bool) -> Json:
+    """/iserver/auth/status."""
+    return marked(
+        {
+            "authenticated": is_authenticated,
+            "competing": is_competing,
+            "connected": is_logged_in,
+            "message": "",
+            "MAC": "00:00:00:00:00:00",
+            "serverInfo": _SERVER,
+            "fail": "",
+        }
+    )
+
+
+def tickle(told: Json) -> Json:
+    """/tickle, which has the status inside."""
+    return marked(
+        {
+            "session": "simulated",
+            "ssoExpires": 600_000,
+            "collission": False,  # the gateway's own spelling
+            "userId": 0,
+            "hmds": {"error": "no bridge"},
+            "iserver": {"authStatus": told},
+        }
+    )
+
+
+def validation() -> Json:
+    """/sso/validate."""
+    return marked({"USER_ID": 0, "USER_NAME": "simulated", "RESULT": True, "EXPIRES": 600_000})
+
+
+def accounts() -> Json:
+    """/iserver/accounts."""
+    return marked(
+        {
+            "accounts": ["DU0000000"],
+            "acctProps": {},
+            "aliases": {"DU0000000": "simulated"},
+            "selectedAccount": "DU0000000",
+        }
+    )
+
+
+def stocks(found: Iterable[tuple[str, Stock | None]]) -> Json:
+    """/trsrv/stocks: by symbol; an unknown one has an empty list."""
+    return marked({symbol: [_company(stock)] if stock else [] for symbol, stock in found})
+
+
+def _company(stock: Stock) -> Json:
+    contract = {"conid": stock.conid, "exchange": stock.exchange, "isUS": True}
+    return marked(
+        {"name": stock.name, "chineseName": "", "assetClass": "STK", "contracts": [contract]}
+    )
+
+
+def search(stock: Stock) -> Json:
+    """One element of /iserver/secdef/search."""
+    return marked(
+        {
+            "conid": str(stock.conid),
+            "companyHeader": f"{stock.name} - {stock.exchange}",
+            "companyName": stock.name,
+            "symbol": stock.symbol,
+            "description": stock.exchange,
+            "sections": [{"secType": "STK"}],
+        }
+    )
+
+
+def definition(stock: Stock) -> Json:
+    """One element of /trsrv/secdef."""
+    return marked(
+        {
+            "conid": stock.conid,
+            "currency": "USD",
+            "name": stock.name,
+            "assetClass": "STK",
+            "ticker": stock.symbol,
+            "listingExchange": stock.exchange,
+            "hasOptions": True,
+        }
+    )
+
+
+def preflight(conid: int) -> Json:
+    """A snapshot's element before there is data."""
+    return marked({"conid": conid, "conidEx": str(conid)})
+
+
+def snapshot(stock: Stock, tick: Tick, fields: Sequence[str], *, prefix: str = "") -> Json:
+    """A snapshot's element with the fields asked for; `prefix` is C or H on the last price."""
+    change = round(tick.last, 2) - round(tick.previous_close, 2)
+    known = {
+        "31": prefix + _text(tick.last),
+        "55": stock.symbol,
+        "82": f"{change:+.2f}",
+        "83": f"{100 * change / tick.previous_close:.2f}%",
+        "84": _text(math.floor(tick.bid * 100) / 100),
+        "86": _text(math.ceil(tick.ask * 100) / 100),
+        "87": _volume(tick.volume),
+        "7221": stock.exchange,
+        "7051": stock.name,
+        "6509": "RpB",
+    }
+    told = {name: known[name] for name in (*fields, "6509") if name in known}
+    return preflight(stock.conid) | {
+        **told,
+        "_updated": tick.at * 1000,
+        "server_id": "q0",
+        "6119": "q0",
+    }
+
+
+def _text(value: float) -> str:
+    return f"{value:,.2f}"
+
+
+def _volume(value: int) -> str:
+    if value >= 1_000_000:
+        return f"{value / 1_000_000:.2f}M"
+    return f"{value / 1000:.1f}K" if value >= 10_000 else f"{value:,}"
+
+
+def seconds(told: str) -> int | None:
+    """How long `5min`, `1d`, `2w`, `1m` or `1y` is; None when it is none of those."""
+    for unit, length in (_UNITS | _LONG_UNITS).items():
+        number = told.removesuffix(unit)
+        if number != told and number.isdecimal() and int(number) > 0:
+            return int(number) * length
+    return None
+
+
+def history(stock: Stock, bars: Sequence[Bar], *, period: str, bar_seconds: int) -> Json:
+    """/iserver/marketdata/history. Prices are in whole currency; `priceFactor` is for high, low."""
+    highest = max(bars, key=lambda bar: bar.high)
+    lowest = min(bars, key=lambda bar: bar.low)
+    began = datetime.fromtimestamp(bars[0].at, UTC)
+    return marked(
+        {
+            "serverId": "0",
+            "symbol": stock.symbol,
+            "text": stock.name.upper(),
+            "priceFactor": 100,
+            "startTime": began.strftime("%Y%m%d-%H:%M:%S"),
+            "high": f"{math.ceil(highest.high * 100)}/{highest.volume}/0",
+            "low": f"{math.floor(lowest.low * 100)}/{lowest.volume}/0",
+            "timePeriod": period,
+            "barLength": bar_seconds,
+            "mdAvailability": "S",
+            "mktDataDelay": 0,
+            "outsideRth": False,
+            "volumeFactor": 1,
+            "priceDisplayRule": 1,
+            "priceDisplayValue": "2",
+            "negativeCapable": False,
+            "messageVersion": 2,
+            "data": [_bar(bar) for bar in bars],
+            "points": len(bars) - 1,
+            "travelTime": 0,
+        }
+    )
+
+
+def _bar(bar: Bar) -> Json:
+    return {
+        "o": round(bar.open, 2),
+        "c": round(bar.close, 2),
+        "h": math.ceil(bar.high * 100) / 100,
+        "l": math.floor(bar.low * 100) / 100,
+        "v": bar.volume,
+        "t": bar.at * 1000,
+    }
