@@ -47,9 +47,9 @@ class UsageTracker:
         self._every = every_seconds
         self._flush = flush_seconds
         self._writer: asyncio.Task[None] | None = None
-        # The clock has microseconds; the rest tells calls of one microsecond apart, also those
-        # of another replica, which begins at another number.
-        self._number = random.randrange(_NANOSECONDS)  # noqa: S311  keeps no secret
+        # Of the replicas' calls in one microsecond: the clock has no more.
+        self._offset = random.randrange(_NANOSECONDS)  # noqa: S311  keeps no secret
+        self._last = 0
         self.dropped = 0
         """Calls that were lost: there was no room, or InfluxDB would not have them."""
         self.written = 0
@@ -73,9 +73,9 @@ class UsageTracker:
         """Keep a call for writing; never blocks, never raises."""
         if len(self._waiting) == self._waiting.maxlen:
             self.dropped += 1
-        self._number = (self._number + 1) % _NANOSECONDS
-        nanoseconds = int(at.timestamp() * 1e6) * _NANOSECONDS + self._number
-        self._waiting.append(Call(nanoseconds, token, account, route, method, status, latency_ms))
+        told = int(at.timestamp() * 1e6) * _NANOSECONDS + self._offset
+        self._last = max(told, self._last + 1)
+        self._waiting.append(Call(self._last, token, account, route, method, status, latency_ms))
 
     async def __aenter__(self) -> Self:
         self._writer = asyncio.create_task(self._write_for_ever(), name="usage writer")
