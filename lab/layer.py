@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from lab import cgroups
-from lab.places import NETWORK
+from lab.places import NETWORK, REGISTRY
 
 _MASKED: Final = (
     # Hardware and maintenance of a real disk and terminal.
@@ -53,10 +53,12 @@ def write(layer: Path) -> None:
         if (Path("/") / file).exists():
             (layer / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path("/") / file, layer / file)
-    # The lab's registry has no certificate. By option and not in daemon.json, which is the image's.
+    # The lab's registry has no certificate, and has what Docker Hub would be asked for. By options
+    # and not in daemon.json, which is the image's.
+    engine = (f"--insecure-registry={NETWORK}", f"--registry-mirror=http://{REGISTRY}")
     options = layer / "etc/default/docker"
     options.parent.mkdir(parents=True)
-    options.write_text(f'DOCKER_OPTS="--insecure-registry={NETWORK}"\n', encoding="ascii")
+    options.write_text(f'DOCKER_OPTS="{" ".join(engine)}"\n', encoding="ascii")
     journal = layer / "etc/systemd/journald.conf.d/70-lab.conf"
     journal.parent.mkdir(parents=True)
     # Twenty machines that sync their journals would be one very slow disk.

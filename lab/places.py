@@ -23,6 +23,10 @@ LEADER_ADDRESS: Final = IPv4Address("10.99.0.10")
 METADATA: Final = IPv4Address("169.254.169.254")
 AWS_PORT: Final = 4566
 AWS_ENDPOINT: Final = f"http://{GATEWAY}:{AWS_PORT}"
+REGISTRY: Final = f"{GATEWAY}:5000"
+"""The lab's own registry, which is its engines' mirror too; they take it without TLS."""
+EFS: Final = "/mnt/efs"
+"""Where every machine has the file system that they share, as on AWS."""
 
 BRIDGE: Final = "ssw-br0"
 LINK_PREFIX: Final = "sswv-"
@@ -84,6 +88,11 @@ class Places:
     def machines(self) -> Path:
         """One directory for each machine."""
         return self.lab / "machines"
+
+    @property
+    def efs(self) -> Path:
+        """The file system that machines share; it goes with the lab."""
+        return self.lab / "efs"
 
     @property
     def cluster(self) -> Path:

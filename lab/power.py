@@ -20,7 +20,7 @@ from typing import Final
 
 from lab import cgroups, console, layer, net
 from lab.host import LabError, run
-from lab.places import NAMESPACE_PREFIX, NETWORK
+from lab.places import EFS, NAMESPACE_PREFIX, NETWORK
 from lab.record import Record
 
 _POWEROFF: Final = signal.SIGRTMIN + 4
@@ -81,6 +81,7 @@ def switch_on(machines: Path, record: Record) -> "tuple[subprocess.Popen[bytes],
         "--capability=all",
         # The engine's own overlays cannot lie on an overlay.
         f"--bind={at / 'docker'}:/var/lib/docker",
+        f"--bind={machines.parent / 'efs'}:{EFS}",
     )
     env = {
         **os.environ,

@@ -11,6 +11,16 @@ compile() { # output, extras…
 compile requirements/image.txt agent leader cli
 compile requirements/services.txt services
 compile requirements/dev.txt agent leader services cli lab dev
+tools() { # output, packages… that go on top of the services'
+    local output=$1
+    shift
+    printf '%s\n' "$@" | uv pip compile - --constraint requirements/services.txt \
+        --constraint requirements/dev.txt --generate-hashes \
+        --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate --quiet \
+        --upgrade --output-file "$output"
+}
+tools requirements/test-services.txt coverage hypothesis pytest pytest-asyncio
+tools requirements/reload-services.txt watchfiles
 echo uv | uv pip compile - --generate-hashes --universal --python-version 3.11 \
     --no-header --no-emit-index-url --no-annotate --quiet --upgrade \
     --output-file requirements/bootstrap.txt

@@ -1,0 +1,12 @@
+#!/bin/bash
+# Where the official image's entry point is; what stands in for CouchDB does not run as root either.
+set -e
+if [[ ${1-} == /opt/couchdb/bin/couchdb || ${1-} == couchdb ]]; then
+    shift
+    set -- node /opt/couchdb/server.js "$@"
+    if (($(id -u) == 0)); then
+        find /opt/couchdb/data \! -user couchdb -exec chown couchdb:couchdb {} +
+        set -- setpriv --reuid=couchdb --regid=couchdb --clear-groups -- "$@"
+    fi
+fi
+exec "$@"

@@ -1,0 +1,8 @@
+#!/bin/bash
+# As the official image's: a configuration file alone is served.
+set -e
+case "${1-}" in
+    *.yaml | *.yml) set -- registry serve "$@" ;;
+    serve | garbage-collect | help | -*) set -- registry "$@" ;;
+esac
+exec "$@"

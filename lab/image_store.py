@@ -1,0 +1,165 @@
+"""Images as a directory of blobs: layers made once for what goes into them, and tags.
+
+Rule: it is a cache that outlives the lab. A blob is written aside and renamed, and never changes;
+only what a tag means does. So nobody holds a lock, and no reader sees half of anything.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import re
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+from lab.places import REGISTRY, Places
+
+MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
+_LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar"
+"""Not compressed: the wires are the host's memory, and its two cores have better things to do."""
+_SAFE: Final = re.compile(r"[a-z0-9][a-zA-Z0-9._-]*")
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+_KEPT_LAYERS: Final = 32
+
+
+class Store:
+    """The directory of images."""
+
+    def __init__(self, places: Places) -> None:
+        self.root = places.cache / "images"
+        for part in ("blobs", "layers", "tags"):
+            (self.root / part).mkdir(parents=True, exist_ok=True)
+
+    def blob(self, digest: str) -> Path:
+        """Where a blob is, or would be."""
+        return self.root / "blobs" / digest.removeprefix("sha256:")
+
+    def layer_of(self, key: str) -> str | None:
+        """The digest of the layer with this key; None when it has yet to be made."""
+        index = self.root / "layers" / key
+        if index.exists():
+            digest = index.read_text(encoding="ascii")
+            if self.blob(digest).exists():
+                index.touch()
+                return digest
+        return None
+
+    def layer(self, key: str, fill: Callable[[IO[bytes]], None]) -> str:
+        """The digest of the layer with this key, which `fill` writes as a tar if it is new."""
+        digest = self.layer_of(key)
+        if digest is None:
+            digest = self._write(fill)
+            self._name(key, digest)
+            self._prune()
+        return digest
+
+    def tag(
+        self, name: str, tag: str, *, layers: Sequence[str], config: Mapping[str, object]
+    ) -> str:
+        """Make `name:tag` of layers and a container's config; returns what a service names."""
+        machine = platform.machine()
+        image = {
+            "architecture": _ARCHITECTURES.get(machine, machine),
+            "os": "linux",
+            "config": config,
+            "rootfs": {"type": "layers", "diff_ids": list(layers)},
+            "history": [{"created_by": "lab"} for _ in layers],
+        }
+        return self._tag(name, tag, config=self._put(image), layers=layers)
+
+    def adopt(self, name: str, tag: str, saved: IO[bytes]) -> str:
+        """Take over the image that `docker save` wrote, as it is; returns what a service names."""
+        with tempfile.TemporaryDirectory(dir=self.root) as scratch:
+            # Layers that lie below several images are links, which a stream cannot follow.
+            with tarfile.open(fileobj=saved, mode="r|") as tar:
+                tar.extractall(scratch, filter="data")
+            at = Path(scratch)
+            (one,) = json.loads((at / "manifest.json").read_bytes())
+            layers = [self._take((at / layer).resolve()) for layer in one["Layers"]]
+            config = self._take((at / one["Config"]).resolve())
+        for number, layer in enumerate(layers):
+            self._name(f"{name}-{tag}-{number}", layer)
+        self._prune()
+        return self._tag(name, tag, config=config, layers=layers)
+
+    def find(self, name: str, reference: str) -> str | None:
+        """The digest of a manifest by tag or digest; None when there is no such whole image."""
+        if reference.startswith("sha256:"):
+            return reference if self.blob(reference).exists() else None
+        if not (_SAFE.fullmatch(name) and _SAFE.fullmatch(reference)):
+            return None
+        at = self.root / "tags" / name / reference
+        if not at.exists():
+            return None
+        digest = at.read_text(encoding="ascii")
+        return digest if self._is_whole(digest) else None
+
+    def config_of(self, name: str, tag: str) -> str | None:
+        """The digest of a tag's config, which engines call the image's id."""
+        digest = self.find(name, tag)
+        if digest is None:
+            return None
+        return str(json.loads(self.blob(digest).read_bytes())["config"]["digest"])
+
+    def _tag(self, name: str, tag: str, *, config: str, layers: Sequence[str]) -> str:
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": self._described(_CONFIG, config),
+            "layers": [self._described(_LAYER, layer) for layer in layers],
+        }
+        at = self.root / "tags" / name / tag
+        at.parent.mkdir(exist_ok=True)
+        draft = at.with_name(f".{tag}.{os.getpid()}")
+        draft.write_text(self._put(manifest), encoding="ascii")
+        draft.rename(at)
+        return f"{REGISTRY}/{name}:{tag}"
+
+    def _put(self, value: object) -> str:
+        body = json.dumps(value, sort_keys=True).encode()
+        return self._write(lambda out: out.write(body))
+
+    def _write(self, fill: Callable[[IO[bytes]], object]) -> str:
+        handle, draft = tempfile.mkstemp(dir=self.root, prefix="draft-")
+        try:
+            with os.fdopen(handle, "wb") as out:
+                fill(out)
+            return self._take(Path(draft))
+        finally:
+            Path(draft).unlink(missing_ok=True)
+
+    def _take(self, file: Path) -> str:
+        """Move a finished file of this file system in."""
+        with file.open("rb") as whole:
+            digest = "sha256:" + hashlib.file_digest(whole, "sha256").hexdigest()
+        with contextlib.suppress(FileExistsError):
+            self.blob(digest).hardlink_to(file)
+        return digest
+
+    def _described(self, media: str, digest: str) -> dict[str, object]:
+        return {"mediaType": media, "digest": digest, "size": self.blob(digest).stat().st_size}
+
+    def _is_whole(self, manifest: str) -> bool:
+        if not self.blob(manifest).exists():
+            return False
+        told: dict[str, Any] = json.loads(self.blob(manifest).read_bytes())
+        parts = [told["config"], *told["layers"]]
+        return all(self.blob(part["digest"]).exists() for part in parts)
+
+    def _name(self, key: str, digest: str) -> None:
+        (self.root / "layers" / key).write_text(digest, encoding="ascii")
+
+    def _prune(self) -> None:
+        aged = sorted((self.root / "layers").iterdir(), key=lambda at: -at.stat().st_mtime)
+        # Two keys may have come to the same contents.
+        kept = {at.read_text(encoding="ascii") for at in aged[:_KEPT_LAYERS]}
+        for old in aged[_KEPT_LAYERS:]:
+            digest = old.read_text(encoding="ascii")
+            if digest not in kept:
+                self.blob(digest).unlink(missing_ok=True)
+            old.unlink()
