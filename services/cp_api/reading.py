@@ -8,7 +8,7 @@ in whole currency whatever `priceFactor` says, which belongs to the answer's `hi
 and their volumes are in units of `volumeFactor`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -20,6 +20,8 @@ FIELDS: Final = ("31", "55", "82", "83", "84", "86", "87", "6509", "7051")
 """Last, symbol, change, change in percent, bid, ask, volume, availability, company's name."""
 _SCALES: Final = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _LAST_IS: Final[Mapping[str, Literal["close", "halted"]]] = {"C": "close", "H": "halted"}
+_YEAR_2100: Final = 4_102_444_800_000
+"""In milliseconds; what is later is no time."""
 _DELAYED: Final = frozenset("DY")
 
 
@@ -97,8 +99,8 @@ def quote(
 def elements(body: object) -> dict[int, Mapping[str, Any]]:
     """A snapshot's elements by conid; what is none is left out."""
     found = {}
-    for element in body if isinstance(body, list) else ():
-        if isinstance(element, Mapping) and isinstance(element.get("conid"), int):
+    for element in _objects(body):
+        if isinstance(element.get("conid"), int):
             found[element["conid"]] = element
     return found
 
@@ -111,17 +113,17 @@ def conids(body: object, symbols: Iterable[str]) -> dict[str, tuple[int, str]]:
     found = {}
     for symbol in symbols:
         companies = body.get(symbol) if isinstance(body, Mapping) else None
-        choice = _first_american(companies if isinstance(companies, list) else [])
+        choice = _first_american(_objects(companies))
         if choice is not None:
             found[symbol] = choice
     return found
 
 
-def _first_american(companies: Sequence[Any]) -> tuple[int, str] | None:
+def _first_american(companies: Iterable[Mapping[str, Any]]) -> tuple[int, str] | None:
     for company in companies:
         if company.get("assetClass", "STK") != "STK":
             continue
-        for contract in company.get("contracts", ()):
+        for contract in _objects(company.get("contracts")):
             if contract.get("isUS") and isinstance(contract.get("conid"), int):
                 return contract["conid"], str(company.get("name") or "")
     return None
@@ -129,11 +131,10 @@ def _first_american(companies: Sequence[Any]) -> tuple[int, str] | None:
 
 def currencies(body: object) -> dict[int, str]:
     """Contracts' currencies by conid."""
-    listed = body.get("secdef") if isinstance(body, Mapping) else None
     return {
         one["conid"]: str(one.get("currency") or "USD")
-        for one in (listed if isinstance(listed, list) else ())
-        if isinstance(one, Mapping) and isinstance(one.get("conid"), int)
+        for one in _objects(body.get("secdef") if isinstance(body, Mapping) else None)
+        if isinstance(one.get("conid"), int)
     }
 
 
@@ -142,7 +143,7 @@ def history(body: object, *, symbol: str, period: str, bar: str, simulated: bool
     if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
         return None
     factor = number(body.get("volumeFactor")) or Decimal(1)
-    bars = [found for one in body["data"] if (found := _bar(one, factor))]
+    bars = [found for one in _objects(body["data"]) if (found := _bar(one, factor))]
     return History(
         symbol=symbol,
         period=period,
@@ -162,7 +163,12 @@ def _bar(told: Mapping[str, Any], volume_factor: Decimal) -> Bar | None:
     return Bar(at=at, open=opened, high=high, low=low, close=close, volume=int(traded))
 
 
+def _objects(told: object) -> list[Mapping[str, Any]]:
+    """The objects in what should be a list of them."""
+    return [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+
+
 def _moment(milliseconds: object) -> datetime | None:
-    if not isinstance(milliseconds, int) or milliseconds <= 0:
+    if not isinstance(milliseconds, int) or not 0 < milliseconds < _YEAR_2100:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

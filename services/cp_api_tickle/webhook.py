@@ -1,0 +1,104 @@
+"""Alarms to people: one POST of JSON per alarm, tried until it is taken.
+
+Rule: the address is a secret and is in no log and no error. Whoever listens may hear one alarm
+twice (an answer can be lost) and knows it by its `id`.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+import aiohttp
+import structlog
+from prometheus_client import Counter
+from pydantic import SecretStr
+
+from runtime.backoff import backoff
+from services.cp_api_tickle.decide import EndAlarm, RaiseAlarm
+
+log = structlog.get_logger("cp_api_tickle")
+
+_SENT: Final = Counter("cp_alarms_total", "Alarms, by what became of them", ["outcome"])
+_WAITING_MOST: Final = 20
+"""A listener that is away for days is told the latest."""
+
+
+def words(action: RaiseAlarm | EndAlarm, *, at: datetime) -> dict[str, Any]:
+    """An alarm as JSON. `text` is what chat systems show."""
+    is_lost = isinstance(action, RaiseAlarm)
+    event = "session_lost" if is_lost else "session_returned"
+    since = action.since.isoformat()
+    told = "The broker's session is lost" if is_lost else "The broker's session is back"
+    return {
+        "event": event,
+        "id": f"{event}-{since}",
+        "since": since,
+        "at": at.isoformat(),
+        "reason": action.reason,
+        "text": f"{told}: {action.reason} (not well since {since}).",
+        "service": "cp_api_tickle",
+    }
+
+
+class Webhook:
+    """Sends in order; `run` must be running."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: SecretStr | None, *, ceiling_seconds: float = 60
+    ) -> None:
+        self._session = session
+        self._url = url
+        self._ceiling_seconds = ceiling_seconds
+        self._waiting: list[dict[str, Any]] = []
+        self._came = asyncio.Event()
+
+    def send(self, alarm: dict[str, Any]) -> None:
+        """Have it sent; never waits and never fails."""
+        if self._url is None:
+            return
+        self._waiting.append(alarm)
+        del self._waiting[:-_WAITING_MOST]
+        self._came.set()
+
+    async def run(self) -> None:
+        """Send what is waiting, for ever."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            while self._waiting:
+                alarm = self._waiting[0]
+                await self._deliver(alarm)
+                self._forget([alarm])
+
+    def _forget(self, alarms: Iterable[dict[str, Any]]) -> None:
+        for alarm in alarms:
+            if alarm in self._waiting:  # unless it was dropped for newer ones meanwhile
+                self._waiting.remove(alarm)
+
+    async def _deliver(self, alarm: dict[str, Any]) -> None:
+        for pause in backoff(first=1.0, ceiling=self._ceiling_seconds):
+            outcome = await self._post(alarm)
+            _SENT.labels(outcome).inc()
+            if outcome in {"taken", "refused"}:
+                return
+            log.warning("alarm not taken", outcome=outcome, again_in_seconds=round(pause, 1))
+            await asyncio.sleep(pause)
+
+    async def _post(self, alarm: dict[str, Any]) -> str:
+        if self._url is None:
+            return "refused"
+        try:
+            async with self._session.post(
+                self._url.get_secret_value(), json=alarm, allow_redirects=False
+            ) as answer:
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return "away"
+        if status < 300:
+            log.info("alarm taken", alarm=alarm["id"])
+            return "taken"
+        if status in {408, 429} or status >= 500:
+            return "away"
+        log.warning("alarm refused by its listener", status=status, alarm=alarm["id"])
+        return "refused"
