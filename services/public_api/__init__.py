@@ -1,1 +1,1 @@
-"""The site's data for programs: bearer tokens, rate limits, usage. It owns no data but the usage."""
+"""The site's data for programs: tokens, rate limits, usage. It owns no data but the usage."""

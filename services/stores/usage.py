@@ -19,7 +19,7 @@ DATABASE: Final = "usage"
 MEASUREMENT: Final = "call"
 KEPT_DAYS: Final = 90
 """How long calls are kept; InfluxDB drops them by itself."""
-_ESCAPED: Final = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": " ", "\\": "/"})
+_ESCAPED: Final = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\ ", "\\": "/"})
 
 
 class RejectedError(RefusedError):

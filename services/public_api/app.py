@@ -1,0 +1,83 @@
+"""public_api put together: routes, stores, and what they share."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+from runtime.outgoing import outgoing
+from runtime.web import application
+
+from services.peers.auth import Auth
+from services.peers.quotes import Quotes
+from services.public_api import browsing
+from services.public_api.calls import Calls
+from services.public_api.gate import Gate
+from services.public_api.limiter import Limiter
+from services.public_api.openapi import document
+from services.public_api.routes import ROUTES
+from services.public_api.settings import Settings
+from services.public_api.sources import Sources
+from services.stores.couch import Couch
+from services.stores.news import News
+from services.stores.tracking import UsageTracker
+from services.stores.usage import Usage
+
+NAME: Final = "public_api"
+VERSION: Final = "1.0.0"
+"""Of the API, not of the programs: the first number is in the paths."""
+
+
+@asynccontextmanager
+async def built(settings: Settings) -> AsyncIterator[web.Application]:
+    """The application with its connections open; usage is written until it is left."""
+    async with AsyncExitStack() as opened:
+
+        async def session(name: str):
+            return await opened.enter_async_context(
+                outgoing(
+                    name=name,
+                    connections=settings.outgoing_connections,
+                    timeout_seconds=settings.outgoing_timeout_seconds,
+                )
+            )
+
+        couch = Couch(
+            await session("couchdb"),
+            settings.couchdb_url,
+            settings.couchdb_user if settings.couchdb_password.get_secret_value() else "",
+            settings.couchdb_password,
+        )
+        usage = Usage(
+            await session("influxdb"),
+            settings.influxdb_url,
+            settings.influxdb_user if settings.influxdb_password.get_secret_value() else "",
+            settings.influxdb_password,
+        )
+        auth = Auth(await session("auth"), settings.auth_url)
+        quotes = Quotes(await session("quotes"), settings.quotes_url)
+        tracker = await opened.enter_async_context(UsageTracker(usage))
+        calls = Calls(
+            Gate(
+                auth,
+                cache_seconds=settings.verify_cache_seconds,
+                stale_seconds=settings.stale_seconds,
+            ),
+            Limiter(settings.rate_limit, settings.rate_window_seconds),
+            tracker,
+            Sources(News(couch), quotes, usage),
+        )
+        app = application(
+            NAME,
+            settings=settings,
+            checks={
+                "auth": auth.check,
+                "couchdb": couch.check,
+                "influxdb": usage.check,
+                "quotes": quotes.check,
+            },
+        )
+        for route in ROUTES:
+            app.router.add_get(route.path, calls.handler(route))
+        browsing.add_routes(app, document=document(VERSION), assets=settings.assets_directory)
+        yield app

@@ -1,0 +1,76 @@
+"""The article document: who wrote what, and texts that sort as times do."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.stores.article import Article, article_id, bands, content_hash, timestamp
+
+URL = "https://news.example/1"
+DOC: dict[str, Any] = {
+    "_id": article_id(URL),
+    "_rev": "1-abc",
+    "type": "news",
+    "url": URL,
+    "canonical_url": URL,
+    "title": "Acme rises",
+    "summary": "",
+    "text": "Acme rose.",
+    "source": "Example",
+    "feed_url": "https://news.example/feed",
+    "authors": ["A. Writer"],
+    "published": "2026-11-24T03:00:00Z",
+    "fetched": "2026-11-24T03:01:00Z",
+    "fingerprint": "0123456789abcdef",
+    "duplicates": [{"url": URL + "?a", "source": "Other", "seen": "2026-11-24T03:02:00Z"}],
+    "content_hash": content_hash("Acme rises", "Acme rose."),
+    "ml": {
+        "version": "1",
+        "of": content_hash("Acme rises", "Acme rose."),
+        "score": 0.5,
+        "label": "positive",
+        "symbols": ["ACME"],
+        "topics": [],
+        "at": "2026-11-24T03:03:00Z",
+    },
+}
+
+
+def test_a_document_comes_back_as_it_was() -> None:
+    assert Article.from_doc(DOC).to_doc() == DOC
+
+
+def test_a_new_article_has_no_revision() -> None:
+    doc = {name: value for name, value in DOC.items() if name not in ("_rev", "ml")}
+    assert Article.from_doc(doc).to_doc() == doc | {"ml": None}
+
+
+def test_an_analysis_of_another_text_is_none_of_this_one() -> None:
+    article = Article.from_doc(DOC)
+    assert article.is_analysed
+    assert not article.model_copy(update={"content_hash": "another"}).is_analysed
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("_id", "other"), ("fingerprint", "xyz"), ("published", "2026-11-24T03:00:00")],
+)
+def test_what_is_no_article_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        Article.from_doc(DOC | {name: value})
+
+
+def test_times_are_written_in_utc_and_whole_seconds() -> None:
+    at = datetime(2026, 11, 24, 4, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))
+    assert timestamp(at) == "2026-11-24T03:00:00Z"
+    assert timestamp(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00Z"
+
+
+def test_a_fingerprint_has_four_bands_of_sixteen_bits() -> None:
+    assert bands("0123456789abcdef") == [(0, "0123"), (1, "4567"), (2, "89ab"), (3, "cdef")]
+
+
+def test_title_and_text_do_not_run_into_each_other() -> None:
+    assert content_hash("ab", "c") != content_hash("a", "bc")
