@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from leader.actions import ChangeService
 from leader.ids import NodeId, ServiceId
-from leader.loan import LABEL_LOAN, Loan, give_back, hand_on, keep_away, loan_of
+from leader.loan import LABEL_LOAN, Loan, give_back, hand_on, is_ours, keep_away, loan_of
 from leader.model import LEAVING, Node, Policy, View
 from leader.terms import drain_by, leaving_of
 from leader.work import Service, Task, Work
@@ -123,7 +123,7 @@ def _borrowed(
         if set(nodes) <= set(held):
             moving += len(tasks)
             continue
-        if not (loan and loan.away_from) and service.update_state not in _SETTLED:
+        if service.update_state not in _SETTLED and not is_ours(service, loan):
             continue
         if held:
             # A change starts the update anew, and that stops the old tasks of what is half moved.
@@ -194,6 +194,8 @@ def _returned(
     if is_held and service.update_state == "updating":
         return
     doubled = _doubled(tasks, view)
+    if doubled and not is_ours(service, loan):
+        return
     if doubled and not set(doubled) <= set(loan.away_from):
         # The node stays after all: the replacements that are not up go, not the tasks that serve.
         serving = {task.node for task in tasks if task.is_up}

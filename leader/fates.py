@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from leader.evacuate import LABEL_EVACUATE, Manner, is_emptying, manner
-from leader.loan import loan_of
+from leader.loan import is_ours, loan_of
 from leader.model import Node, Policy, View
 from leader.placement import eligible, has_room
 from leader.terms import Leaving, drain_by, leave_by
@@ -81,8 +81,7 @@ def _weighed(
             return Fate.RUNS_ON, f"runs to its end; cut off at {cut:%H:%M:%S} UTC"
         case Manner.STOP_FIRST:
             return Fate.DRAINED, _stopped_first(service)
-    loan = loan_of(service)
-    if service.update_state not in _SETTLED and not (loan and loan.away_from):
+    if service.update_state not in _SETTLED and not is_ours(service, loan_of(service)):
         late = drain_by(leaving, policy)
         why = (
             f"its own update is {service.update_state}: moved when that ends,"

@@ -36,6 +36,17 @@ class Loan:
     lent_update: Mapping[str, Any] | None = None
     own_replicas: int | None = None
     lent_replicas: int | None = None
+    template: str = ""
+    """What its tasks were made of when its constraints were lent."""
+
+
+def is_ours(service: Service, loan: Loan | None) -> bool:
+    """Whether an update of the service that is under way is the one we lent constraints for.
+
+    Not if its owner has changed what its tasks are made of since: then it is his, and the tasks
+    that are not up are not replacements of ours.
+    """
+    return loan is not None and bool(loan.away_from) and loan.template in {"", service.template}
 
 
 def loan_of(service: Service) -> Loan | None:
@@ -62,6 +73,7 @@ def _read(text: str) -> Loan | None:
             lent_update=_settings(held.get("lent")),
             own_replicas=_number(own),
             lent_replicas=_number(lent),
+            template=str(held.get("template", "")),
         )
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         return None
@@ -90,6 +102,7 @@ def text_of(loan: Loan) -> str:
     held: dict[str, Any] = {"v": _VERSION, "for": loan.purpose, "since": loan.since.timestamp()}
     if loan.away_from:
         held |= {"from": loan.away_from, "constraints": loan.constraints}
+        held |= {"template": loan.template} if loan.template else {}
     if loan.is_update_lent:
         held |= {"own": loan.own_update, "lent": loan.lent_update}
     if loan.own_replicas is not None:
@@ -130,6 +143,7 @@ def keep_away(
         is_update_lent=True,
         own_update=_own_update(service, loan) if loan.is_update_lent else service.update,
         lent_update=lent,
+        template=service.template,
     )
     return ChangeService(
         service=service.service,
@@ -169,6 +183,7 @@ def hand_on(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeS
         is_update_lent=False,
         own_update=None,
         lent_update=None,
+        template="",
     )
     change = give_back(service, replace(loan, own_replicas=None), reason=reason, cause=cause)
     return replace(change, label=text_of(rest))

@@ -15,7 +15,7 @@ from typing import Final
 from leader.actions import ChangeService
 from leader.evacuate import Manner, is_emptying, manner
 from leader.ids import NodeId, ServiceId
-from leader.loan import LABEL_LOAN, Loan, give_back, keep_away, loan_of, scale
+from leader.loan import LABEL_LOAN, Loan, give_back, is_ours, keep_away, loan_of, scale
 from leader.model import HINTED, Policy, View
 from leader.placement import eligible, has_room, imbalance, scaled_down, scaled_up
 from leader.work import Service, Task, Work
@@ -200,8 +200,8 @@ def _carried_on(
 ) -> Iterator[ChangeService]:
     tasks = work.of_service(service.service)
     wanted = [task for task in tasks if task.is_wanted]
-    if not loan.away_from and service.update_state not in _SETTLED:
-        # It is not ours: a change would begin it anew, with what it has not tried yet.
+    if service.update_state not in _SETTLED and not is_ours(service, loan):
+        # A change would begin his update anew, and stop what serves for what does not yet.
         return
     if loan.away_from:
         slots = Counter(task.slot for task in wanted)

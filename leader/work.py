@@ -34,6 +34,8 @@ class Service:
     update: Mapping[str, Any] | None = None
     update_state: str = ""
     """UpdateStatus.State: empty before the first update and right after a change."""
+    template: str = ""
+    """What its tasks are made of, placement aside: equal texts, equal tasks."""
     has_health_check: bool = False
     has_host_ports: bool = False
     has_local_volumes: bool = False

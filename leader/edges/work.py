@@ -6,8 +6,10 @@ the spec before when an update brings none (`registryAuthFrom`,
 https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service/operation/ServiceUpdate).
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 from aiodocker import Docker
@@ -131,6 +133,7 @@ def _service(raw: Mapping[str, Any]) -> Service:
         most_per_node=placement.get("MaxReplicas", 0),
         update=spec.get("UpdateConfig"),
         update_state=(raw.get("UpdateStatus") or {}).get("State", ""),
+        template=_digest(template),
         has_health_check=_is_check(container.get("Healthcheck")),
         has_host_ports=any(port.get("PublishMode") == "host" for port in ports),
         has_local_volumes=any(_is_local(mount) for mount in container.get("Mounts") or ()),
@@ -139,6 +142,11 @@ def _service(raw: Mapping[str, Any]) -> Service:
         stop_grace=timedelta(seconds=10 if grace is None else grace / 1_000_000_000),
         labels=dict(spec.get("Labels") or {}),
     )
+
+
+def _digest(template: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in template.items() if key != "Placement"}
+    return sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _is_check(check: Mapping[str, Any] | None) -> bool:

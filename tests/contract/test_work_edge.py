@@ -124,7 +124,9 @@ async def test_a_service_is_read_as_its_spec_says(pair: Any) -> None:
         version=plain.version,
         replicas=1,
         stop_grace=timedelta(seconds=1),
+        template=plain.template,
     )
+    assert len({service.template for service in found.values()}) == len(found)
     rich = found["rich"]
     assert (rich.mode, rich.replicas, rich.labels) == ("replicated", 3, {"a": "b"})
     assert (rich.constraints, rich.has_preferences, rich.most_per_node) == (
@@ -205,6 +207,7 @@ async def test_a_loan_moves_the_tasks_of_one_node_and_given_back_leaves_the_spec
     assert stayed < set(moved)
     lent = await service_of(pair.swarm)
     assert (lent.constraints, lent.labels[LABEL_LOAN]) == (away, '{"v":1}')
+    assert lent.template == own.template
 
     await change(pair.swarm, lent, constraints=own.constraints, update=own.update, label=None)
     assert await spec_of(pair, "web") == before
@@ -257,15 +260,20 @@ async def test_a_service_made_by_the_api_without_placement_gets_an_empty_one_and
     placed = await settled(pair, eventually, 1)
     before = json.loads(await spec_of(pair, "web"))
     assert "Placement" not in before["TaskTemplate"]
-    await change(pair.swarm, await service_of(pair.swarm), constraints=("node.id!=x",), label="x")
-    await change(pair.swarm, await service_of(pair.swarm), constraints=(), label=None)
+    own = await service_of(pair.swarm)
+    await change(pair.swarm, own, constraints=("node.id!=x",), label="x")
+    lent = await service_of(pair.swarm)
+    assert lent.template == own.template
+    await change(pair.swarm, lent, constraints=(), label=None)
     before["TaskTemplate"]["Placement"] = {}
     assert json.loads(await spec_of(pair, "web")) == before
     await asyncio.sleep(1)
     assert await settled(pair, eventually, 1) == placed
 
 
-async def test_a_change_of_an_old_version_is_refused_and_a_persons_own_stays(pair: Any) -> None:
+async def test_a_change_of_an_old_version_is_refused_and_a_persons_own_stays(
+    pair: Any, eventually: Eventually
+) -> None:
     make(pair, "web", "--constraint", "node.role==worker")
     seen = await service_of(pair.swarm)
     pair.manager.docker(
@@ -274,9 +282,16 @@ async def test_a_change_of_an_old_version_is_refused_and_a_persons_own_stays(pai
     )
     with pytest.raises(UnavailableError, match="web was changed meanwhile"):
         await change(pair.swarm, seen, constraints=(), label="x")
+
+    async def is_over() -> bool:
+        return (await service_of(pair.swarm)).update_state == "completed"
+
+    # Until then the swarm notes how far its update is, each time with a new version.
+    await eventually(is_over, 60)
     theirs = await spec_of(pair, "web")
     fresh = await service_of(pair.swarm)
     assert fresh.constraints == ("node.labels.a!=b", "node.role==worker")
+    assert fresh.template != seen.template
     await change(pair.swarm, fresh, constraints=(*fresh.constraints, "node.id!=x"), label="x")
     borrowed = await service_of(pair.swarm)
     await change(pair.swarm, borrowed, constraints=fresh.constraints, label=None)

@@ -142,13 +142,13 @@ class Swarm:
     # What the user does.
 
     def create(self, made):
-        self.services[made.service] = made
+        self.services[made.service] = replace(made, template="image 1")
         self.images[made.service] = 1
         self._reconcile(made.service)
 
     def user_changes(self, name, *, image=False, **fields):
         self.images[name] += image
-        self._change(name, **fields)
+        self._change(name, template=f"image {self.images[name]}", **fields)
 
     # What we do.
 

@@ -245,6 +245,28 @@ def test_replacements_beside_tasks_that_serve_are_chased_once_in_an_hour():
     assert len(changes(stuck, NOW + 3600 * SECOND)) == 1
 
 
+def test_tasks_of_its_owners_own_update_are_not_taken_for_replacements_that_hang():
+    tasks = [
+        task("t-2", on="n-2"),
+        task("t-2b", on="n-3", state="starting"),
+        task("t-3", on="n-3", slot=2),
+    ]
+    ours = replace(AWAY, template="a")
+
+    for state in ("updating", "paused"):
+        his = lent(ours, template="b", update_state=state)
+        assert changes(seen([his], tasks, worker(2), worker(3))) == []
+        mine = replace(his, template="a")
+        assert len(changes(seen([mine], tasks, worker(2), worker(3)))) == 1
+
+
+def test_a_second_node_does_not_join_while_its_owner_updates_the_service():
+    his = lent(replace(AWAY, template="a"), template="b", update_state="updating")
+    known = seen([his], [task("t-1", on="n-2")], leaver(), leaver(2), worker(3))
+
+    assert changes(known) == []
+
+
 def test_a_task_on_a_drained_node_does_not_count_as_serving():
     drained = leaver(availability=Availability.DRAIN)
     tasks = [task("t-1"), task("t-1b", on="n-3", state="starting")]

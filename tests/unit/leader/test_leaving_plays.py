@@ -375,7 +375,9 @@ def test_a_leader_lost_as_it_hears_of_an_interruption_loses_no_message():
 happenings = st.lists(
     st.tuples(
         st.integers(0, 50),
-        st.sampled_from(["interrupt", "interrupt", "drain", "return", "join", "scale", "update"]),
+        st.sampled_from(
+            ["interrupt", "interrupt", "drain", "return", "join", "scale", "update", "image"]
+        ),
         st.integers(0, 9),
     ),
     min_size=1,
@@ -420,6 +422,8 @@ class Story:
                 # To what we lent just now, it would not be told from ours.
                 replicas = 1 + pick
                 made.user_changes("web", replicas=replicas)
+            case "image":
+                made.user_changes("web", image=True)
             case "update":
                 changed = {"Parallelism": 4}
                 made.user_changes("web", update=(made.services["web"].update or {}) | changed)
@@ -442,6 +446,7 @@ class Story:
     st.sampled_from(OWN_UPDATES),
     st.booleans(),
 )
+@example([(0, "interrupt", 0), (7, "image", 0)], [0], [], 0, "fail", None, False)
 def test_whatever_happens_services_and_nodes_are_as_they_were_in_the_end(
     events, waits, lost, lag, fate, update, is_spiteful
 ):
@@ -466,7 +471,7 @@ def test_whatever_happens_services_and_nodes_are_as_they_were_in_the_end(
     st.lists(
         st.tuples(
             st.integers(0, 40),
-            st.sampled_from(["interrupt", "drain", "return", "join"]),
+            st.sampled_from(["interrupt", "drain", "return", "join", "image"]),
             st.integers(0, 9),
         ),
         min_size=1,
@@ -480,7 +485,8 @@ def test_whatever_happens_services_and_nodes_are_as_they_were_in_the_end(
 @example([(0, "interrupt", 1), (1, "interrupt", 1)], [0, 3, 0, 0], [], 0, True)
 @example([(0, "join", 0), (9, "interrupt", 1), (12, "drain", 2)], [0], [11], 1, True)
 def test_while_there_is_time_what_serves_goes_on_serving(events, waits, lost, lag, is_spiteful):
-    made = swarm(nodes=5, replicas=7, more=(service("api", replicas=1),))
+    gentle = {"Parallelism": 1, "Order": "start-first"}
+    made = swarm(nodes=5, replicas=7, update=gentle, more=(service("api", replicas=1),))
     story = Story(made, delays=waits, lag=lag, crashes=lost)
     made.is_spiteful = is_spiteful
     watched = Watched(story.play)

@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from swarm_model import service
 
-from leader.loan import LABEL_LOAN, Loan, give_back, hand_on, keep_away, loan_of, scale, text_of
+from leader.loan import (
+    LABEL_LOAN,
+    Loan,
+    give_back,
+    hand_on,
+    is_ours,
+    keep_away,
+    loan_of,
+    scale,
+    text_of,
+)
 
 SAID = {"reason": "because", "cause": "test-1"}
 
@@ -47,6 +57,25 @@ def lent(to, change):
         replicas=change.replicas,
         labels=labels | ({LABEL_LOAN: change.label} if change.label else {}),
     )
+
+
+def test_an_update_is_ours_until_its_owner_changes_what_its_tasks_are_made_of():
+    one = service(template="a", labels={})
+    held = borrowed(one)
+    loan = loan_of(held)
+
+    assert is_ours(held, loan)
+    assert is_ours(replace(held, constraints=(), update=None, replicas=9), loan)
+    assert not is_ours(replace(held, template="b"), loan)
+    assert not is_ours(one, None)
+    assert not is_ours(one, Loan("spread", NOW, own_replicas=2, lent_replicas=3))
+
+
+def test_a_loan_of_a_leader_that_noted_no_template_is_ours():
+    held = borrowed(service(template=""))
+
+    assert "template" not in held.labels[LABEL_LOAN]
+    assert is_ours(replace(held, template="b"), loan_of(held))
 
 
 def borrowed(one, nodes=("n-1",)):
