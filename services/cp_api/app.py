@@ -99,6 +99,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Bro
             Pacer(),
             queue_seconds=settings.queue_seconds,
             penalty_seconds=settings.penalty_seconds,
+            status_seconds=settings.status_seconds,
         )
         market = Market(
             broker,

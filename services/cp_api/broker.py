@@ -38,8 +38,6 @@ _ASKED: Final = Counter(
 )
 _REPAIRS: Final = Counter("cp_reauthentications_total", "Times the session was asked for again")
 _TROUBLE_CEILING_SECONDS: Final = 15.0
-_STATUS_SECONDS: Final = 10.0
-"""How often the status is asked for when nobody wants anything."""
 
 
 class AwayError(UnavailableError):
@@ -60,12 +58,19 @@ class Broker:
     """The gateway as the rest of cp_api may use it."""
 
     def __init__(
-        self, gateway: Gateway, pacer: Pacer, *, queue_seconds: float, penalty_seconds: float
+        self,
+        gateway: Gateway,
+        pacer: Pacer,
+        *,
+        queue_seconds: float,
+        penalty_seconds: float,
+        status_seconds: float,
     ) -> None:
         self._gateway = gateway
         self._pacer = pacer
         self._queue_seconds = queue_seconds
         self._penalty_seconds = penalty_seconds
+        self._status_seconds = status_seconds
         self._repairing = asyncio.Lock()
         self._sessions = 0
         """How often the session was found or made to be well."""
@@ -108,7 +113,7 @@ class Broker:
         while True:
             self._status = await self._look()
             self._known.set()
-            await asyncio.sleep(_STATUS_SECONDS)
+            await asyncio.sleep(self._status_seconds)
 
     async def status(self) -> SessionStatus:
         """How the session was a few seconds ago."""

@@ -25,5 +25,7 @@ class Settings(WebSettings):
     penalty_seconds: float = 900.0
     """How long nothing is asked after a 429: the gateway's penalty box, which is documented as
     fifteen minutes."""
+    status_seconds: float = 10.0
+    """How often the session is looked at when nobody wants anything."""
     history_at_once: int = 2
     """Of the five that are documented: two of us run for a moment during an update."""
