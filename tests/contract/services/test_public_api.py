@@ -1,0 +1,475 @@
+"""public_api as programs meet it: a real process, real auth, real stores, and each of them away."""
+
+import asyncio
+import itertools
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from api_stage import EVERY_SCOPE, Account, Answer, Client, Stage, Token, article, publish
+from site_stack import Process
+
+from lab import host_stores
+from runtime import clock
+from services.public_api.routes import ROUTES
+from services.stores.couch import Couch
+from services.stores.news import News
+
+Eventually = Callable[..., Awaitable[Any]]
+PATHS = {
+    "/v1/news": "/v1/news",
+    "/v1/news/{id}": f"/v1/news/{article(0).id}",
+    "/v1/sentiment": "/v1/sentiment",
+    "/v1/quotes/{symbol}": "/v1/quotes/AAPL",
+    "/v1/usage": "/v1/usage",
+}
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory,
+    redis_store: host_stores.Redis,
+    couch_store: host_stores.Couch,
+    influx_store: host_stores.Influx,
+) -> Iterator[Stage]:
+    for store in (redis_store, couch_store, influx_store):
+        store.empty()
+    made = Stage(
+        tmp_path_factory.mktemp("api"), redis=redis_store, couch=couch_store, influx=influx_store
+    )
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+_account: dict[str, str] = {}
+
+
+@pytest.fixture
+async def account(stage: Stage, session: aiohttp.ClientSession) -> Account:
+    """One for all of this file: auth counts the sign-ups of an address."""
+    found = Account(session, stage.auth.url)
+    if not _account:
+        await found.sign_up()
+        _account["access"] = found.access
+    found.access = _account["access"]
+    return found
+
+
+@pytest.fixture
+async def api(stage: Stage, session: aiohttp.ClientSession, account: Account) -> Client:
+    """With a token that may everything; the news are there, the usage is whatever it was."""
+    return Client(session, stage.api.url, await account.token())
+
+
+@pytest.fixture
+async def couch(session: aiohttp.ClientSession, couch_url: str) -> Couch:
+    """Six articles and no more."""
+    opened = Couch(session, couch_url)
+    await publish(opened, 6)
+    return opened
+
+
+async def until(eventually: Eventually, api: Client, path: str, status: int) -> Answer:
+    async def there() -> Answer | None:
+        found = await api.get(path)
+        return found if found.status == status else None
+
+    found: Answer = await eventually(there, within=60)
+    return found
+
+
+@pytest.fixture
+async def restarted(stage: Stage) -> AsyncIterator[Callable[[Process], Any]]:
+    """Stops a process; it is started again after the test, or when that asks for it."""
+    stopped: list[Process] = []
+
+    async def stop(process: Process) -> Callable[[], Awaitable[None]]:
+        await asyncio.to_thread(process.stop)
+        stopped.append(process)
+
+        async def start() -> None:
+            stopped.remove(process)
+            process.start()
+            await asyncio.to_thread(process.wait)
+
+        return start
+
+    yield stop
+    for process in stopped:
+        process.start()
+        await asyncio.to_thread(process.wait)
+
+
+def assert_problem(answer: Answer, status: int) -> dict[str, Any]:
+    assert answer.status == status, answer.body
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert answer.json["status"] == status
+    assert answer.json["title"]
+    return dict(answer.json)
+
+
+# Whose call it is.
+
+
+@pytest.mark.parametrize("path", PATHS.values())
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Basic YTpi", "Bearer no-token", "bearer é"]
+)
+async def test_nothing_is_answered_without_a_good_token(
+    api: Client, path: str, header: str | None
+) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    answer = await api.with_token(None).get(path, headers=headers)
+    assert_problem(answer, 401)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+async def test_a_token_with_one_letter_changed_is_nobodys(api: Client) -> None:
+    assert api.token is not None
+    text = api.token.text
+    for at in (0, len(text) // 2, len(text) - 1):
+        changed = text[:at] + ("x" if text[at] != "x" else "y") + text[at + 1 :]
+        answer = await api.with_token(Token("", changed)).get("/v1/news")
+        assert_problem(answer, 401)
+        assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+async def test_each_route_wants_its_own_scope(api: Client, account: Account, route: Any) -> None:
+    others = await account.token([scope for scope in EVERY_SCOPE if scope != route.scope])
+    answer = await api.with_token(others).get(PATHS[route.path])
+    assert_problem(answer, 403)
+    assert f'scope="{route.scope}"' in answer.headers["WWW-Authenticate"]
+
+
+async def test_a_logins_token_may_everything(api: Client, account: Account, couch: Couch) -> None:
+    for path in PATHS.values():
+        assert (await api.with_token(Token("", account.access)).get(path)).status == 200
+
+
+async def test_a_revoked_token_is_out_within_the_time_it_is_believed(
+    api: Client, account: Account, eventually: Eventually
+) -> None:
+    assert api.token is not None
+    assert (await api.get("/v1/news")).status == 200
+    await account.revoke(api.token)
+    assert_problem(await until(eventually, api, "/v1/news", 401), 401)
+
+
+# What is answered.
+
+
+async def test_the_news_are_listed_newest_first_without_their_text(
+    api: Client, couch: Couch
+) -> None:
+    answer = await api.get("/v1/news?limit=2")
+    first, second = answer.json["items"]
+    assert first == {
+        "id": article(5).id,
+        "title": "Headline 5",
+        "summary": "Summary of 5",
+        "url": "https://news.example/5",
+        "source": "Example",
+        "authors": [],
+        "published": "2026-11-24T03:05:00Z",
+        "sentiment": None,
+        "symbols": [],
+        "topics": [],
+    }
+    assert second["sentiment"] == {"score": -0.5, "label": "negative"}
+    assert (second["symbols"], second["topics"]) == (["ACME"], ["earnings"])
+
+
+async def test_pages_go_on_by_next_and_by_link_while_articles_arrive(
+    api: Client, couch: Couch
+) -> None:
+    by_next, path = [], "/v1/news?limit=2&source=Example"
+    for added in itertools.count(100):
+        answer = await api.get(path)
+        by_next += [one["title"] for one in answer.json["items"]]
+        if answer.json["next"] is None:
+            assert "Link" not in answer.headers
+            break
+        link = answer.headers["Link"]
+        assert link.endswith('>; rel="next"')
+        path = link[1 : link.index(">")]
+        assert f"cursor={answer.json['next']}" in path
+        await publish(couch, 1, first=added)
+    assert by_next == [f"Headline {number}" for number in range(5, -1, -1)]
+
+
+async def test_conditions_are_met_together(api: Client, couch: Couch) -> None:
+    async def found(query: str) -> list[str]:
+        answer = await api.get(f"/v1/news?{query}")
+        return [one["title"].removeprefix("Headline ") for one in answer.json["items"]]
+
+    assert await found("symbol=acme") == ["4", "2", "0"]
+    assert await found("label=positive&topic=earnings") == ["2"]
+    assert await found("since=2026-11-24T03:01:00Z&until=2026-11-24T04:03:00%2B01:00") == ["2", "1"]
+    assert await found("source=Nobody") == []
+
+
+async def test_one_article_has_its_text(api: Client, couch: Couch) -> None:
+    answer = await api.get(f"/v1/news/{article(2).id}")
+    assert answer.json["text"] == "Text of 2, which is long."
+
+
+async def test_an_article_or_symbol_that_is_not_there_is_a_404(api: Client, couch: Couch) -> None:
+    assert_problem(await api.get(f"/v1/news/{article(999).id}"), 404)
+    assert_problem(await api.get("/v1/quotes/NOSUCH9999"), 404)
+    assert_problem(await api.get("/v1/nothing"), 404)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("symbl=ACME", "symbl"),
+        ("limit=0", "limit"),
+        ("cursor=x", "cursor"),
+        ("limit=1&limit=2", "limit"),
+    ],
+)
+async def test_a_wrong_parameter_is_named(api: Client, query: str, name: str) -> None:
+    problem = assert_problem(await api.get(f"/v1/news?{query}"), 400)
+    assert [one["parameter"] for one in problem["errors"]] == [name]
+
+
+async def test_sentiment_by_day_of_one_symbol_and_of_all(
+    api: Client, session: aiohttp.ClientSession, couch_url: str
+) -> None:
+    news = News(Couch(session, couch_url))
+    await news.prepare()
+    today = clock.now()
+    for number, score in ((0, 0.5), (2, -0.25)):
+        one = article(number)
+        assert one.ml is not None
+        await news.save(
+            one.model_copy(
+                update={"published": today, "ml": one.ml.model_copy(update={"score": score})}
+            )
+        )
+    for query in ("?symbol=ACME&days=7", "?days=1"):
+        (day,) = (await api.get(f"/v1/sentiment{query}")).json["days"]
+        assert (day["count"], day["mean"], day["minimum"]) == (2, 0.125, -0.25)
+        assert day["day"] in {str(today.date()), str((today + timedelta(days=1)).date())}
+    assert (await api.get("/v1/sentiment?symbol=NONE")).json["days"] == []
+
+
+async def test_a_simulated_quote_says_so(api: Client, eventually: Eventually) -> None:
+    answer = await until(eventually, api, "/v1/quotes/AAPL", 200)
+    assert answer.json["symbol"] == "AAPL"
+    assert answer.json["simulated"] is True
+
+
+# Caching, and what HTTP promises.
+
+
+async def test_what_a_client_has_already_is_not_sent_again_until_it_changes(
+    api: Client, couch: Couch
+) -> None:
+    first = await api.get("/v1/news")
+    known = {"If-None-Match": first.headers["ETag"]}
+    assert first.headers["Cache-Control"].startswith("private")
+    again = await api.get("/v1/news", headers=known)
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    await publish(couch, 1, first=50)
+    changed = await api.get("/v1/news", headers=known)
+    assert changed.status == 200
+    assert changed.headers["ETag"] != first.headers["ETag"]
+
+
+async def test_head_is_get_without_a_body(api: Client, couch: Couch) -> None:
+    for path in ("/v1/news", f"/v1/news/{article(1).id}"):
+        whole, head = await api.get(path), await api.get(path, method="HEAD")
+        assert (head.status, head.body) == (200, b"")
+        for name in ("ETag", "Content-Type", "Content-Length"):
+            assert head.headers[name] == whole.headers[name]
+
+
+async def test_other_methods_are_told_which_there_are(api: Client) -> None:
+    answer = await api.get("/v1/news", method="DELETE")
+    assert_problem(answer, 405)
+    assert set(answer.headers["Allow"].replace(" ", "").split(",")) >= {"GET", "HEAD"}
+
+
+async def test_no_parameter_reaches_a_header_as_it_is(api: Client, couch: Couch) -> None:
+    for query in ("symbol=A%0d%0aSet-Cookie:x=1", "source=%0d%0aSet-Cookie:x=1", "a%0d%0ab=1"):
+        answer = await api.get(f"/v1/news?{query}")
+        assert_problem(answer, 400)
+        assert "Set-Cookie" not in answer.headers
+    odd = await api.get("/v1/news?limit=1&source=Example%22%3E%3B")
+    assert odd.status == 200
+    assert "Link" not in odd.headers
+
+
+async def test_a_request_id_comes_back(api: Client) -> None:
+    answer = await api.get("/v1/news", headers={"X-Request-Id": "abc-123"})
+    assert answer.headers["X-Request-Id"] == "abc-123"
+
+
+# Limits.
+
+
+async def test_a_token_has_its_calls_and_others_have_theirs(
+    stage: Stage, session: aiohttp.ClientSession, account: Account, couch: Couch
+) -> None:
+    process = stage.another_api("limited", RATE_LIMIT="3", RATE_WINDOW_SECONDS="3000")
+    process.start()
+    try:
+        await asyncio.to_thread(process.wait)
+        api = Client(session, process.url, await account.token())
+        answers = [await api.get("/v1/news") for _ in range(4)]
+        assert [one.status for one in answers] == [200, 200, 200, 429]
+        assert [one.headers["RateLimit-Remaining"] for one in answers] == ["2", "1", "0", "0"]
+        assert_problem(answers[3], 429)
+        assert 900 <= int(answers[3].headers["Retry-After"]) <= 1000
+        assert answers[3].headers["RateLimit-Policy"] == '"default";q=3;w=3000'
+        other = api.with_token(await account.token())
+        assert (await other.get("/v1/news")).status == 200
+    finally:
+        await asyncio.to_thread(process.stop)
+
+
+# Usage.
+
+
+async def test_calls_are_counted_with_their_errors(
+    api: Client, couch: Couch, eventually: Eventually
+) -> None:
+    assert api.token is not None
+    for path in ("/v1/news", "/v1/news", "/v1/news?limit=0", f"/v1/news/{article(999).id}"):
+        await api.get(path)
+
+    async def counted() -> bool:
+        told = (await api.get(f"/v1/usage?days=1&token={api.token.id}")).json
+        return told["calls"] >= 4 and told["errors"] == 2 and bool(told["hours"])
+
+    assert await eventually(counted, within=60)
+
+
+async def test_nobody_sees_the_usage_of_another_account(
+    stage: Stage, api: Client, session: aiohttp.ClientSession, eventually: Eventually
+) -> None:
+    assert api.token is not None
+    await api.get("/v1/usage")
+    stranger = Account(session, stage.auth.url)
+    await stranger.sign_up()
+    theirs = api.with_token(await stranger.token())
+    told = await theirs.get(f"/v1/usage?token={api.token.id}")
+    assert (told.json["calls"], told.json["hours"]) == (0, [])
+
+
+# Each of the others away.
+
+
+async def test_without_auth_known_tokens_go_on_and_say_so_and_unknown_ones_wait(
+    stage: Stage,
+    api: Client,
+    account: Account,
+    couch: Couch,
+    restarted: Any,
+    eventually: Eventually,
+) -> None:
+    fresh = api.with_token(await account.token())
+    assert (await api.get("/v1/news")).status == 200
+    start = await restarted(stage.auth)
+
+    async def degraded() -> bool:
+        answer = await api.get("/v1/news")
+        assert answer.status == 200
+        return answer.headers.get("Degraded") == "auth"
+
+    assert await eventually(degraded)
+    refused = await fresh.get("/v1/news")
+    assert_problem(refused, 503)
+    assert int(refused.headers["Retry-After"]) >= 1
+    ready = await api.get("/health/ready")
+    assert (ready.status, ready.json["status"]) == (200, "degraded")
+    await start()
+    await until(eventually, fresh, "/v1/news", 200)
+
+    async def as_before() -> bool:
+        return "Degraded" not in (await api.get("/v1/news")).headers
+
+    assert await eventually(as_before)
+
+
+async def test_without_couchdb_the_news_wait_and_the_rest_goes_on(
+    api: Client, couch: Couch, stores: Any, eventually: Eventually
+) -> None:
+    await until(eventually, api, "/v1/quotes/AAPL", 200)
+    await stores.stop("couch")
+    for path in ("/v1/news", PATHS["/v1/news/{id}"], "/v1/sentiment"):
+        answer = await api.get(path)
+        assert_problem(answer, 503)
+        assert int(answer.headers["Retry-After"]) >= 1
+    for path in ("/v1/quotes/AAPL", "/v1/usage"):
+        assert (await api.get(path)).status == 200
+    await stores.start("couch")
+    await until(eventually, api, "/v1/news", 200)
+
+
+async def test_without_influxdb_calls_are_answered_and_counted_later(
+    api: Client, couch: Couch, stores: Any, eventually: Eventually
+) -> None:
+    assert api.token is not None
+    await stores.stop("influx")
+    for _ in range(5):
+        assert (await api.get("/v1/news")).status == 200
+    assert_problem(await api.get("/v1/usage"), 503)
+    await stores.start("influx")
+
+    async def counted() -> bool:
+        answer = await api.get(f"/v1/usage?token={api.token.id}")
+        return answer.status == 200 and answer.json["calls"] >= 6
+
+    assert await eventually(counted, within=90)
+
+
+async def test_without_quotes_the_news_go_on(
+    stage: Stage, api: Client, couch: Couch, restarted: Any
+) -> None:
+    await restarted(stage.quotes)
+    assert_problem(await api.get("/v1/quotes/AAPL"), 503)
+    assert (await api.get("/v1/news")).status == 200
+
+
+# Its document and its log.
+
+
+async def test_the_page_of_the_document_loads_nothing_from_elsewhere(api: Client) -> None:
+    visitor = api.with_token(None)
+    home = await visitor.get("/")
+    assert (home.status, home.headers["Location"]) == (302, "/docs")
+    page = await visitor.get("/docs")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert b"//" not in page.body.replace(b"<!doctype", b"")
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js", "favicon-32x32.png"):
+        assert (await visitor.get(f"/docs/{name}")).status == 200
+    for name in ("package.json", "..%2fpackage.json", "index.html"):
+        assert (await visitor.get(f"/docs/{name}")).status == 404
+
+
+async def test_every_route_is_in_the_document_and_no_other(api: Client) -> None:
+    told = (await api.with_token(None).get("/openapi.json")).json
+    assert set(told["paths"]) == {route.path for route in ROUTES} == set(PATHS)
+
+
+async def test_no_token_is_in_the_log(stage: Stage, api: Client, couch: Couch) -> None:
+    assert api.token is not None
+    await api.get("/v1/news?cursor=x")
+    await api.with_token(Token("", "ssw_abc_secretly")).get("/v1/news")
+    secret = api.token.text.rsplit("_", 1)[-1]
+    assert secret not in stage.api.log
+    assert "secretly" not in stage.api.log
