@@ -40,7 +40,8 @@ _LEAVING: Final = web.AppKey("leaving", asyncio.Event)
 
 def is_leaving(request: web.Request) -> bool:
     """Whether the service was told to stop, which it may have been while it served this."""
-    return request.config_dict[_LEAVING].is_set()
+    leaving = request.config_dict.get(_LEAVING)
+    return leaving is not None and leaving.is_set()
 
 
 async def health(request: web.Request) -> web.Response:
