@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
+import aiohttp
 from aiohttp import web
+
 from runtime.outgoing import outgoing
 from runtime.web import application
-
 from services.peers.auth import Auth
 from services.peers.quotes import Quotes
 from services.public_api import browsing
@@ -33,7 +34,7 @@ async def built(settings: Settings) -> AsyncIterator[web.Application]:
     """The application with its connections open; usage is written until it is left."""
     async with AsyncExitStack() as opened:
 
-        async def session(name: str):
+        async def session(name: str) -> aiohttp.ClientSession:
             return await opened.enter_async_context(
                 outgoing(
                     name=name,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Self
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,22 +36,11 @@ class NewsItem(_Shape):
     symbols: tuple[str, ...]
     topics: tuple[str, ...]
 
-    @classmethod
-    def of(cls, article: Listing) -> Self:
-        """From the database's."""
-        return cls.model_construct(**_fields(article))
-
 
 class NewsArticle(NewsItem):
     """An article with its text."""
 
     text: str
-
-    @classmethod
-    def of(cls, article: Listing) -> Self:
-        """From the database's, which has the text."""
-        text = article.text if isinstance(article, Article) else ""
-        return cls.model_construct(**_fields(article), text=text)
 
 
 class NewsPage(_Shape):
@@ -103,7 +92,17 @@ class ProblemAnswer(_Shape):
     errors: Sequence[WrongParameter] | None = None
 
 
-def _fields(article: Listing) -> dict[str, object]:
+def item_of(article: Listing) -> NewsItem:
+    """As lists have it, from the database's; that has been checked already."""
+    return NewsItem.model_construct(**_fields(article))
+
+
+def article_of(article: Article) -> NewsArticle:
+    """With its text, from the database's."""
+    return NewsArticle.model_construct(**_fields(article), text=article.text)
+
+
+def _fields(article: Listing) -> dict[str, Any]:
     ml = article.ml
     return {
         "id": article.id,

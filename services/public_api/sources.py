@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from runtime.problems import Problem
-
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
+from runtime.problems import Problem
 from services.peers.auth import Verified
 from services.peers.quotes import Quote, Quotes, QuotesAwayError
 from services.public_api.parameters import (
@@ -18,10 +17,11 @@ from services.public_api.parameters import (
 )
 from services.public_api.shapes import (
     NewsArticle,
-    NewsItem,
     NewsPage,
     SentimentAnswer,
     UsageAnswer,
+    article_of,
+    item_of,
 )
 from services.stores.news import News
 from services.stores.usage import Usage
@@ -44,13 +44,13 @@ class Sources:
         except (UnavailableError, RefusedError) as exc:
             raise _away("The news", exc) from exc
         return NewsPage.model_construct(
-            items=[NewsItem.of(one) for one in found], next=after.encode() if after else None
+            items=[item_of(one) for one in found], next=after.encode() if after else None
         )
 
     async def read_article(self, asked: ArticleParameters, _who: Verified) -> NewsArticle:
         """One article with its text."""
         try:
-            return NewsArticle.of(await self.news.article(asked.id))
+            return article_of(await self.news.article(asked.id))
         except GoneError as exc:
             raise Problem(
                 status=404, title="No such article", detail="It may have been removed."
