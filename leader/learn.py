@@ -32,6 +32,7 @@ from leader.actions import (
 )
 from leader.events import InstancesListed, NodesListed, WorkListed
 from leader.ids import NodeId
+from leader.market import Market
 from leader.model import LEAVING, PHASE_LABELS, Node, Policy, Setback, View
 from leader.terms import Then, leaving_of
 from leader.work import Work
@@ -61,6 +62,7 @@ def nodes_listed(view: View, event: NodesListed) -> View:
         nodes_at=at,
         heartbeat=event.heartbeat or view.heartbeat,
         census=census,
+        market=_without_returned(view.market, nodes),
         moves=replace(view.moves, grown=at) if grown else view.moves,
         outstanding={
             instance: granted
@@ -69,6 +71,15 @@ def nodes_listed(view: View, event: NodesListed) -> View:
         },
         probed=view.probed & {node.node for node in nodes if node.is_joining},
     )
+
+
+def _without_returned(market: Market, nodes: tuple[Node, ...]) -> Market:
+    """A stopped instance keeps its name: one that left may be started, and be a member again."""
+    if not market.left:
+        return market
+    joined = {node.instance: node.created for node in nodes if node.is_ready and node.instance}
+    left = {name: when for name, when in market.left.items() if joined.get(name, when) <= when}
+    return market if len(left) == len(market.left) else replace(market, left=left)
 
 
 def _took_tasks(view: View, node: NodeId) -> bool:

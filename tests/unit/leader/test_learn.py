@@ -1,7 +1,8 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from builders import NOW, POLICY, instance, manager_node, view
+from builders import NOW, POLICY, SECOND, instance, manager_node, view
 from swarm_model import QUIET, service, task, worker
 
 from leader.actions import (
@@ -15,9 +16,9 @@ from leader.actions import (
     TerminateInstance,
 )
 from leader.decide import decide
-from leader.events import Done, Failed
-from leader.learn import done, failed
-from leader.market import Listener
+from leader.events import Done, Failed, NodesListed
+from leader.learn import done, failed, nodes_listed
+from leader.market import Listener, Market
 from leader.work import Work
 from wire.messages import Availability, Role
 
@@ -51,6 +52,20 @@ def test_a_demoted_manager_no_longer_counts_for_the_majority():
 
     assert held.managers() == ()
     assert not held.nodes["n-1"].is_leader
+
+
+def test_an_instance_that_left_and_joined_again_has_not_left():
+    left = Market(left={"i-1": NOW})
+    old, anew = worker(1, created=NOW - SECOND), worker(1, created=NOW + SECOND)
+
+    for nodes, market in (
+        ((old,), left),
+        ((replace(anew, status="down"),), left),
+        ((anew,), Market()),
+        ((), left),
+    ):
+        listed = NodesListed("e-1", NOW + 2 * SECOND, nodes)
+        assert nodes_listed(view(worker(1), market=left), listed).market == market
 
 
 def test_of_orders_to_leave_the_first_and_the_last_are_remembered():
