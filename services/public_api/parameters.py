@@ -22,7 +22,7 @@ _RFC3339: Final = re.compile(
 _NUMBER: Final = re.compile(r"-?\d{1,9}", re.ASCII)
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)
-SYMBOL: Final = r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,11}$"
+SYMBOL: Final = r"^[A-Za-z][A-Za-z0-9.\-]{0,11}$"
 _PRINTABLE: Final = r"^[^\u0000-\u001f\u007f]+$"
 
 

@@ -113,11 +113,16 @@ class News:
         found: list[Listing] = []
         after = query.cursor
         for _ in range(1 if conditions < 2 else _SCANS):
+            start = _from(query, after)
+            end = [timestamp(query.since)] if query.since else []
+            if end and isinstance(start[0], str) and start[0] < end[0]:
+                # CouchDB refuses a range that ends before it begins.
+                return found, None
             # One more tells whether there is a next page; one more again is the cursor's own.
             rows = await self._rows(
                 view,
-                startkey=[*prefix, *_from(query, after)],
-                endkey=[*prefix, *([timestamp(query.since)] if query.since else [])],
+                startkey=[*prefix, *start],
+                endkey=[*prefix, *end],
                 descending=True,
                 reduce=False,
                 limit=batch + 2,

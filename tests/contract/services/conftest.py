@@ -7,6 +7,7 @@ session of tests shares (services as processes, a browser) takes `redis_store`, 
 
 import asyncio
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 import aiohttp
 import pytest
+from api_stage import Stage
 from ports import free_port
 from pydantic import SecretStr
 
@@ -145,3 +149,26 @@ async def news(couch: Couch) -> News:
     made = News(couch)
     await made.prepare()
     return made
+
+
+@pytest.fixture(scope="module")
+def api_stage(
+    tmp_path_factory: pytest.TempPathFactory,
+    redis_store: host_stores.Redis,
+    couch_store: host_stores.Couch,
+    influx_store: host_stores.Influx,
+) -> Iterator[Any]:
+    """public_api with auth and quotes, as processes, for one file of tests; stores empty at first.
+
+    An `api_stage.Stage`.
+    """
+    for store in (redis_store, couch_store, influx_store):
+        store.empty()
+    made = Stage(
+        tmp_path_factory.mktemp("api"), redis=redis_store, couch=couch_store, influx=influx_store
+    )
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from api_stage import EVERY_SCOPE, Account, Answer, Client, Stage, Token, article, publish
 from site_stack import Process
 
-from lab import host_stores
 from runtime import clock
 from services.public_api.routes import ROUTES
 from services.stores.couch import Couch
@@ -32,32 +31,13 @@ PATHS = {
 }
 
 
-@pytest.fixture(scope="module")
-def stage(
-    tmp_path_factory: pytest.TempPathFactory,
-    redis_store: host_stores.Redis,
-    couch_store: host_stores.Couch,
-    influx_store: host_stores.Influx,
-) -> Iterator[Stage]:
-    for store in (redis_store, couch_store, influx_store):
-        store.empty()
-    made = Stage(
-        tmp_path_factory.mktemp("api"), redis=redis_store, couch=couch_store, influx=influx_store
-    )
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
 _account: dict[str, str] = {}
 
 
 @pytest.fixture
-async def account(stage: Stage, session: aiohttp.ClientSession) -> Account:
+async def account(api_stage: Stage, session: aiohttp.ClientSession) -> Account:
     """One for all of this file: auth counts the sign-ups of an address."""
-    found = Account(session, stage.auth.url)
+    found = Account(session, api_stage.auth.url)
     if not _account:
         await found.sign_up()
         _account["access"] = found.access
@@ -66,9 +46,9 @@ async def account(stage: Stage, session: aiohttp.ClientSession) -> Account:
 
 
 @pytest.fixture
-async def api(stage: Stage, session: aiohttp.ClientSession, account: Account) -> Client:
+async def api(api_stage: Stage, session: aiohttp.ClientSession, account: Account) -> Client:
     """With a token that may everything; the news are there, the usage is whatever it was."""
-    return Client(session, stage.api.url, await account.token())
+    return Client(session, api_stage.api.url, await account.token())
 
 
 @pytest.fixture
@@ -89,7 +69,7 @@ async def until(eventually: Eventually, api: Client, path: str, status: int) -> 
 
 
 @pytest.fixture
-async def restarted(stage: Stage) -> AsyncIterator[Callable[[Process], Any]]:
+async def restarted(api_stage: Stage) -> AsyncIterator[Callable[[Process], Any]]:
     """Stops a process; it is started again after the test, or when that asks for it."""
     stopped: list[Process] = []
 
@@ -322,9 +302,9 @@ async def test_a_request_id_comes_back(api: Client) -> None:
 
 
 async def test_a_token_has_its_calls_and_others_have_theirs(
-    stage: Stage, session: aiohttp.ClientSession, account: Account, couch: Couch
+    api_stage: Stage, session: aiohttp.ClientSession, account: Account, couch: Couch
 ) -> None:
-    process = stage.another_api("limited", RATE_LIMIT="3", RATE_WINDOW_SECONDS="3000")
+    process = api_stage.another_api("limited", RATE_LIMIT="3", RATE_WINDOW_SECONDS="3000")
     process.start()
     try:
         await asyncio.to_thread(process.wait)
@@ -359,11 +339,11 @@ async def test_calls_are_counted_with_their_errors(
 
 
 async def test_nobody_sees_the_usage_of_another_account(
-    stage: Stage, api: Client, session: aiohttp.ClientSession, eventually: Eventually
+    api_stage: Stage, api: Client, session: aiohttp.ClientSession, eventually: Eventually
 ) -> None:
     assert api.token is not None
     await api.get("/v1/usage")
-    stranger = Account(session, stage.auth.url)
+    stranger = Account(session, api_stage.auth.url)
     await stranger.sign_up()
     theirs = api.with_token(await stranger.token())
     told = await theirs.get(f"/v1/usage?token={api.token.id}")
@@ -374,7 +354,7 @@ async def test_nobody_sees_the_usage_of_another_account(
 
 
 async def test_without_auth_known_tokens_go_on_and_say_so_and_unknown_ones_wait(
-    stage: Stage,
+    api_stage: Stage,
     api: Client,
     account: Account,
     couch: Couch,
@@ -383,7 +363,7 @@ async def test_without_auth_known_tokens_go_on_and_say_so_and_unknown_ones_wait(
 ) -> None:
     fresh = api.with_token(await account.token())
     assert (await api.get("/v1/news")).status == 200
-    start = await restarted(stage.auth)
+    start = await restarted(api_stage.auth)
 
     async def degraded() -> bool:
         answer = await api.get("/v1/news")
@@ -438,9 +418,9 @@ async def test_without_influxdb_calls_are_answered_and_counted_later(
 
 
 async def test_without_quotes_the_news_go_on(
-    stage: Stage, api: Client, couch: Couch, restarted: Any
+    api_stage: Stage, api: Client, couch: Couch, restarted: Any
 ) -> None:
-    await restarted(stage.quotes)
+    await restarted(api_stage.quotes)
     assert_problem(await api.get("/v1/quotes/AAPL"), 503)
     assert (await api.get("/v1/news")).status == 200
 
@@ -466,10 +446,10 @@ async def test_every_route_is_in_the_document_and_no_other(api: Client) -> None:
     assert set(told["paths"]) == {route.path for route in ROUTES} == set(PATHS)
 
 
-async def test_no_token_is_in_the_log(stage: Stage, api: Client, couch: Couch) -> None:
+async def test_no_token_is_in_the_log(api_stage: Stage, api: Client, couch: Couch) -> None:
     assert api.token is not None
     await api.get("/v1/news?cursor=x")
     await api.with_token(Token("", "ssw_abc_secretly")).get("/v1/news")
     secret = api.token.text.rsplit("_", 1)[-1]
-    assert secret not in stage.api.log
-    assert "secretly" not in stage.api.log
+    assert secret not in api_stage.api.log
+    assert "secretly" not in api_stage.api.log

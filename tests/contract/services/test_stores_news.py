@@ -126,6 +126,15 @@ async def test_since_has_its_own_moment_and_until_has_not(news: News) -> None:
     assert titles(await everything(news, query)) == ["2", "1"]
 
 
+async def test_a_time_that_ends_before_it_begins_has_no_articles(news: News) -> None:
+    for number in range(3):
+        await news.save(article(number))
+    _, cursor = await news.page(NewsQuery(limit=1))
+    later, earlier = START + timedelta(hours=1), START - timedelta(hours=1)
+    assert await news.page(NewsQuery(since=later, until=earlier)) == ([], None)
+    assert await news.page(NewsQuery(since=later, cursor=cursor)) == ([], None)
+
+
 async def test_each_condition_and_all_of_them_together(news: News) -> None:
     await news.save(analysed(article(1), symbols=["ACME"], topics=["earnings"]))
     await news.save(analysed(article(2), -0.5, symbols=["ACME", "INIT"], topics=["merger"]))
