@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, TypeVar
 
 from multidict import MultiMapping
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from runtime.problems import Problem
 
+from runtime.problems import Problem
 from services.stores.article import Label
 from services.stores.news import Cursor, NewsQuery
 

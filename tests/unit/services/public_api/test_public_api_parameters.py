@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from multidict import MultiDict
-from runtime.problems import Problem
 
+from runtime.problems import Problem
 from services.public_api.parameters import NewsParameters, SentimentParameters, parsed
 from services.stores.news import Cursor, article_id
 
