@@ -1,1 +1,1 @@
-"""Who somebody is: accounts, login tokens, API tokens. What they may read is decided where it is read."""
+"""Who somebody is: accounts, logins, API tokens. What they may is decided where it is read."""

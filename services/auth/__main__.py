@@ -1,0 +1,14 @@
+"""Run auth: `python -m services.auth`."""
+
+from runtime.web import main, serve
+from services.auth.app import NAME, opened
+from services.auth.settings import Settings
+
+
+async def _live(settings: Settings) -> None:
+    async with opened(settings) as app:
+        await serve(app, settings)
+
+
+if __name__ == "__main__":
+    main(NAME, Settings, _live)

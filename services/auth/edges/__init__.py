@@ -1,0 +1,1 @@
+"""Where auth keeps its state: Redis, and nobody else knows it."""

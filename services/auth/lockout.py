@@ -1,0 +1,50 @@
+"""How often somebody may try, and for how long he pauses then.
+
+Rule: a try counts before it is known to be wrong. Counted afterwards, a hundred tries at the same
+moment would all be free.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+from pydantic import IPvAnyNetwork
+
+FORGET_SECONDS: Final = 6 * 3600
+"""So long after the last try the count begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`free` tries, then a pause of `first` seconds that doubles with each, up to `most`."""
+
+    kind: str
+    free: int
+    first: int
+    most: int
+
+    def pause(self, count: int) -> int:
+        """Seconds to pause after the `count`th try."""
+        if count < self.free:
+            return 0
+        return min(self.most, self.first << min(count - self.free, 20))
+
+
+def client_address(
+    peer: str | None, forwarded: str, trusted: Sequence[IPvAnyNetwork]
+) -> str | None:
+    """Who asks: the last address on the way that is not ours; None when all are ours.
+
+    `forwarded` is `X-Forwarded-For`, to whose right each proxy has added the address it saw; what
+    stands to the left of an address we do not trust was invented by it.
+    """
+    way = [part.strip() for part in forwarded.split(",") if part.strip()]
+    for one in reversed([*way, peer or ""]):
+        try:
+            address = ip_address(one)
+        except ValueError:
+            return None
+        if not any(address in network for network in trusted):
+            return str(address)
+    return None
