@@ -83,10 +83,8 @@ class Doorkeeper:
             await self._allow(self._by_client, client)
         await self._allow(self._by_account, address)
         kept = await self._store.account_of(address)
-        if (
-            not await self._passwords.is_right(kept.password if kept else None, password)
-            or not kept
-        ):
+        is_right = await self._passwords.is_right(kept.password if kept else None, password)
+        if kept is None or not is_right:
             _LOGINS.labels("refused").inc()
             raise Problem(status=401, title="E-mail or password is wrong")
         await self._store.forget_tries(self._by_account.kind, address)

@@ -10,11 +10,9 @@ _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1
 class Settings(WebSettings):
     """Auth's settings; those of every service are in `WebSettings`."""
 
-    redis_host: str = "redis"
-    """Where its state is. That Redis must write every command to disk before it answers
+    redis_url: str = "redis://redis:6379/0"
+    """Where its state is, without a password. That Redis must write every command to disk before it answers
     (`appendonly yes`, `appendfsync always`): an answered 201 is a promise."""
-    redis_port: int = Field(default=6379, ge=1, le=65535)
-    """Its port."""
     redis_password: SecretStr = SecretStr("")
     """Its password; empty where it asks for none."""
     access_seconds: int = Field(default=900, ge=10)

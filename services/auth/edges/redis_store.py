@@ -1,7 +1,7 @@
 """Auth's state in Redis.
 
 Rule: every method is one round trip, and what has to be one step is a script. Nothing is answered
-before Redis has taken it; whether that is on a disk is Redis's setting (`Settings.redis_host`).
+before Redis has taken it; whether that is on a disk is Redis's setting (`Settings.redis_url`).
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -254,9 +254,8 @@ class Store:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
     """The store; connects when it is first asked."""
-    redis = Redis(
-        host=settings.redis_host,
-        port=settings.redis_port,
+    redis = Redis.from_url(
+        settings.redis_url,
         password=settings.redis_password.get_secret_value() or None,
         decode_responses=True,
         socket_connect_timeout=2,
