@@ -1,17 +1,13 @@
 """Run cp_api: `python -m services.cp_api`."""
 
 import asyncio
-import sys
 
-from runtime.web import serve
-
-from runtime import lifecycle, logs
+from runtime.web import main, serve
 from services.cp_api.app import opened
 from services.cp_api.settings import Settings
 
 
-async def _live() -> None:
-    settings = Settings()
+async def _live(settings: Settings) -> None:
     # Not `together`, which cancels again and again: a second time would end the lingering.
     async with opened(settings) as (app, broker, market), asyncio.TaskGroup() as group:
         group.create_task(broker.run(), name="broker")
@@ -20,5 +16,4 @@ async def _live() -> None:
 
 
 if __name__ == "__main__":
-    logs.configure()
-    sys.exit(lifecycle.run(_live(), name="cp_api"))
+    main("cp_api", Settings, _live)

@@ -128,9 +128,11 @@ class Broker:
 
     async def _look(self) -> SessionStatus:
         try:
-            told = await self._turn("auth/status", Gateway.auth_status)
+            told = await self._session_turn("auth/status", Gateway.auth_status)
         except LoginError:
             return _session_status(AuthStatus(), SENTENCES[Outlook.LOGGED_OUT], reachable=True)
+        except AwayError as exc:  # in the penalty box
+            return _session_status(AuthStatus(), str(exc), reachable=True)
         except ClusterError as exc:
             return _session_status(AuthStatus(), f"The gateway is away: {exc}.", reachable=False)
         look = outlook(told)
@@ -156,26 +158,36 @@ class Broker:
         async with self._repairing:
             if self._sessions != session:
                 return
-            status = await self._turn("auth/status", Gateway.auth_status)
+            status = await self._session_turn("auth/status", Gateway.auth_status)
             if outlook(status) is Outlook.LAPSED:
                 _REPAIRS.inc()
                 log.info("asking for the session again")
-                status = await self._turn("auth/ssodh/init", Gateway.reauthenticate)
+                status = await self._session_turn("auth/ssodh/init", Gateway.reauthenticate)
             look = outlook(status)
             if look is not Outlook.WELL:
                 log.warning("session is not to be had", outlook=look.name.lower())
                 raise _SessionAwayError(SENTENCES[look])
-            await self._turn("accounts", Gateway.accounts)
+            await self._session_turn("accounts", Gateway.accounts)
             self._sessions += 1
             self._is_ready = True
             log.info("session is well", simulated=status.simulated)
 
-    async def _turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
+    async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
+        """A turn that is always had: the line is never longer than what others wait at most."""
+        return await self._turn(endpoint, call, within=2 * self._queue_seconds)
+
+    async def _turn(
+        self,
+        endpoint: str,
+        call: Callable[[Gateway], Awaitable[T]],
+        *,
+        within: float | None = None,
+    ) -> T:
         now = clock.monotonic()
         closed = self._pacer.closed_for(now=now)
         if closed:
             raise _penalty(closed)
-        wait = self._pacer.take(endpoint, now=now, within=self._queue_seconds)
+        wait = self._pacer.take(endpoint, now=now, within=within or self._queue_seconds)
         if wait is None:
             _ASKED.labels(endpoint, "not our turn").inc()
             again = self._pacer.wait(endpoint, now=now)

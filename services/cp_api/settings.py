@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+from pydantic_settings import SettingsConfigDict
+
 from runtime.service_settings import WebSettings
 
 
 class Settings(WebSettings):
     """cp_api's settings; none is a secret, for the login is made at the gateway by a person."""
+
+    # An empty variable is one that was not set: a path of nothing would be this directory.
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     port: int = 5000
     """Where it listens."""

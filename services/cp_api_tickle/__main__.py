@@ -1,17 +1,13 @@
 """Run cp_api_tickle: `python -m services.cp_api_tickle`."""
 
 import asyncio
-import sys
 
-from runtime.web import serve
-
-from runtime import lifecycle, logs
+from runtime.web import main, serve
 from services.cp_api_tickle.app import opened
 from services.cp_api_tickle.settings import Settings
 
 
-async def _live() -> None:
-    settings = Settings()
+async def _live(settings: Settings) -> None:
     # Not `together`, which cancels again and again: a second time would end the lingering.
     async with opened(settings) as (app, tickler, webhook), asyncio.TaskGroup() as group:
         group.create_task(tickler.run(), name="tickler")
@@ -20,5 +16,4 @@ async def _live() -> None:
 
 
 if __name__ == "__main__":
-    logs.configure()
-    sys.exit(lifecycle.run(_live(), name="cp_api_tickle"))
+    main("cp_api_tickle", Settings, _live)

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+
 from runtime.outgoing import outgoing
 from runtime.web import application
-
 from services.cp_api_tickle.daemon import Tickler
 from services.cp_api_tickle.decide import Policy
 from services.cp_api_tickle.settings import Settings

@@ -3,11 +3,16 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
 from runtime.service_settings import WebSettings
 
 
 class Settings(WebSettings):
     """cp_api_tickle's settings."""
+
+    # An empty variable is one that was not set: a path of nothing would be this directory.
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     gateway_url: str = "http://cp_gateway:5000"
     """The gateway or its simulator; the real one speaks https with a certificate of its own."""

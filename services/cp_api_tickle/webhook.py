@@ -48,7 +48,7 @@ class Webhook:
         self, session: aiohttp.ClientSession, url: SecretStr | None, *, ceiling_seconds: float = 60
     ) -> None:
         self._session = session
-        self._url = url
+        self._url = url if url and url.get_secret_value() else None
         self._ceiling_seconds = ceiling_seconds
         self._waiting: list[dict[str, Any]] = []
         self._came = asyncio.Event()
