@@ -1,0 +1,44 @@
+"""Which addresses may be asked: those of the public internet. Pure.
+
+Rule: addresses that carry another inside (mapped, 6to4, NAT64, Teredo) are judged by that too, for
+the network translates them on the way.
+"""
+
+import ipaddress
+from typing import Final
+
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_SHARED: Final = ipaddress.ip_network("100.64.0.0/10")
+
+
+def is_public(address: str) -> bool:
+    """Whether a literal address is one of the public internet; what is no address is not."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = _inside(parsed)
+        if inner is not None:
+            return _is_global(inner)
+    return _is_global(parsed)
+
+
+def _inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    if address.teredo is not None:
+        return address.teredo[1]
+    return None
+
+
+def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if address.is_multicast or address.is_reserved or address.is_unspecified:
+        return False
+    if isinstance(address, ipaddress.IPv4Address) and address in _SHARED:
+        return False
+    return address.is_global
