@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -28,12 +28,20 @@ from lab.places import REGISTRY
 CLUSTER_REGISTRY: Final = "localhost:5000"
 """The registry that the stack `edge` has on every node."""
 _DOCKERFILE: Final = "services/Dockerfile.prod"
-_CONTEXT: Final = ("requirements", "runtime", "services", "tests/unit/services", ".dockerignore")
-_STAGES: Final = ("packages", "assets")
-_TEST_STAGES: Final = (*_STAGES, "test-packages")
-"""In the order of the file: building the last builds them all."""
+_CONTEXT: Final = (
+    ".dockerignore",
+    "requirements",
+    "runtime",
+    "services",
+    "setup.cfg",
+    "tests/unit/conftest.py",
+    "tests/unit/services",
+)
+_KEPT: Final = ("packages", "assets", "test-packages")
+"""Stages that ask registries, and take long."""
 _LAST: Final = "last"
 _PARALLEL: Final = 3
+_LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
 
 Report = Callable[[str], None]
 
@@ -78,10 +86,10 @@ class Engine:
         """
         return run(self._docker, *argv, timeout=timeout, stdin=stdin, env=self._env).stdout
 
-    def build(self, *options: str, dockerfile: str = _DOCKERFILE, timeout: float = 900) -> str:
-        """Build from this repository; returns the image's id."""
-        argv = ("build", "--quiet", "--file", str(REPOSITORY / dockerfile), *options)
-        return self.run(*argv, str(REPOSITORY), timeout=timeout).strip()
+    def build(self, context: Path, *options: str, dockerfile: str = _DOCKERFILE) -> str:
+        """Build from a directory; returns the image's id."""
+        argv = ("build", "--quiet", "--file", str(context / dockerfile), *options, str(context))
+        return self.run(*argv, timeout=900).strip()
 
     def save(self, image: str, store: Store, name: str) -> None:
         """Keep an image in the lab's store."""
@@ -98,15 +106,27 @@ def engine(lab: Lab, instance: str) -> Engine:
 
 def services() -> list[str]:
     """The services there are images of, by the Dockerfile."""
-    text = (REPOSITORY / _DOCKERFILE).read_text(encoding="utf-8")
-    return re.findall(r"^FROM base AS (\w+)$", text, re.MULTILINE)
+    return re.findall(r"^FROM base AS (\w+)$", _dockerfile(), re.MULTILINE)
 
 
-def version() -> str:
-    """Our version and what the images would be made of, as a tag that never means two things."""
+def snapshot(into: Path) -> Path:
+    """Copy all that images are made of, as it is now: a build must not see half of a change."""
+    shutil.rmtree(into, ignore_errors=True)
+    for part in _CONTEXT:
+        at = REPOSITORY / part
+        for file in sorted(at.rglob("*")) if at.is_dir() else [at]:
+            if file.is_file() and _LEFT_OUT.isdisjoint(file.parts):
+                to = into / file.relative_to(REPOSITORY)
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file, to)
+    return into
+
+
+def version(context: Path) -> str:
+    """Our version and what the images are made of, as a tag that never means two things."""
     total = hashlib.sha256()
-    for file in sorted(_files(_CONTEXT)):
-        total.update(f"{file.relative_to(REPOSITORY)}\0".encode())
+    for file in sorted(path for path in context.rglob("*") if path.is_file()):
+        total.update(f"{file.relative_to(context)}\0{file.stat().st_mode}\0".encode())
         total.update(hashlib.sha256(file.read_bytes()).digest())
     return f"{metadata.version('spotswarm')}-{total.hexdigest()[:12]}"
 
@@ -132,16 +152,31 @@ def build(
     bases.provide(lab.places, report=report)
     registry.start(lab.places)
     instance = reachable_manager(lab).instance
-    on = engine(lab, instance)
-    report("building the stages that all services share")
-    _build_shared(on, Store(lab.places), _TEST_STAGES if tests else _STAGES)
-    tag = tag or version()
-    images = {}
-    for stage in [*names, *(f"{name}-test" for name in names if tests)]:
+    stages = _stages()
+    context = snapshot(lab.places.lab / "context")
+    tag = tag or version(context)
+    wanted_stages = {*names, *(f"{name}-test" for name in names if tests)}
+    last = max(map(stages.index, wanted_stages))
+    images = {
+        stage: f"{CLUSTER_REGISTRY}/spotswarm/{stage}:{tag}"
+        for stage in stages
+        if stage in wanted_stages
+    }
+    on, store = engine(lab, instance), Store(lab.places)
+    known = _head_start(on, store)
+    # With sources named, the builder looks at nothing else that it has: so every stage is named to
+    # the next. The old builder makes a target's stages in the order of the file, so each once.
+    sources = [f"{REGISTRY}/stage-{stage}:{_LAST}" for stage in known]
+    for stage in stages[: last + 1]:
         report(f"building {stage}")
-        images[stage] = f"{CLUSTER_REGISTRY}/spotswarm/{stage}:{tag}"
-        label = f"org.opencontainers.image.version={tag}"
-        on.build("--target", stage, "--tag", images[stage], "--label", label)
+        options = [f"--cache-from={source}" for source in sources]
+        if stage in images:
+            label = f"org.opencontainers.image.version={tag}"
+            options += ["--tag", images[stage], "--label", label]
+        made = on.build(context, "--target", stage, *options)
+        sources.append(made)
+        if stage in _KEPT and made != known.get(stage):
+            on.save(made, store, f"stage-{stage}")
     return Built(instance, tag, images)
 
 
@@ -165,25 +200,19 @@ def push(
         list(pool.map(lambda image: on.run("push", "--quiet", image, timeout=600), others))
 
 
-def _build_shared(on: Engine, store: Store, stages: Sequence[str]) -> None:
-    known = {}
-    for stage in stages:
-        kept = store.config_of(f"stage-{stage}", _LAST)
-        if kept is not None:
-            on.run("pull", "--quiet", f"{REGISTRY}/stage-{stage}:{_LAST}", timeout=300)
-            known[stage] = kept
-    # All at once: with sources named, the builder looks at nothing else that it has already.
-    sources = [f"--cache-from={REGISTRY}/stage-{stage}:{_LAST}" for stage in known]
-    on.build("--target", stages[-1], *sources)
-    for stage in stages:
-        made = on.build("--target", stage)
-        if made != known.get(stage):
-            on.save(made, store, f"stage-{stage}")
+def _head_start(on: Engine, store: Store) -> dict[str, str]:
+    """Get what an earlier lab has kept of the long stages; their ids."""
+    kept = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _KEPT}
+    known = {stage: config for stage, config in kept.items() if config is not None}
+    names = [f"{REGISTRY}/stage-{stage}:{_LAST}" for stage in known]
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        list(pool.map(lambda name: on.run("pull", "--quiet", name, timeout=300), names))
+    return known
 
 
-def _files(parts: Iterable[str]) -> Iterable[Path]:
-    for part in parts:
-        at = REPOSITORY / part
-        for file in at.rglob("*") if at.is_dir() else [at]:
-            if file.is_file() and not {"__pycache__", "node_modules"} & set(file.parts):
-                yield file
+def _dockerfile() -> str:
+    return (REPOSITORY / _DOCKERFILE).read_text(encoding="utf-8")
+
+
+def _stages() -> list[str]:
+    return re.findall(r"^FROM \S+ AS (\S+)$", _dockerfile(), re.MULTILINE)
