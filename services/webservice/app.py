@@ -3,14 +3,15 @@
 Rule: opening an edge asks nothing; the site comes up whoever else is away.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import ClientSession, web
-from runtime.outgoing import outgoing
 
-from runtime import web as runtime_web
+from runtime.outgoing import outgoing
+from runtime.web import Check
+from runtime.web import application as bare
 from services.peers.auth import Auth
 from services.peers.quotes import Quotes
 from services.stores.couch import Couch
@@ -33,7 +34,7 @@ from services.webservice.pages import (
 )
 from services.webservice.session import Sessions
 from services.webservice.settings import Settings
-from services.webservice.site import SITE, Site
+from services.webservice.site import SITE, Site, visits_told
 
 NAME: Final = "webservice"
 
@@ -68,17 +69,15 @@ def connect(settings: Settings, session: ClientSession) -> Site:
 
 def application(settings: Settings, site: Site) -> web.Application:
     """Routes and middlewares over a site's edges."""
-    app = runtime_web.application(NAME, settings=settings, checks=checks(site))
+    app = bare(NAME, settings=settings, checks=checks(site))
     app[SITE] = site
-    app.middlewares.append(errors.pages_of_errors)
-    app.middlewares.append(only_own_forms)
+    app.middlewares.extend([visits_told, errors.pages_of_errors, only_own_forms])
     told = headers.of(https=settings.https)
 
-    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+    async def tell_headers(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(told)
-        await site.sessions.tell(request, response)
 
-    app.on_response_prepare.append(prepare)
+    app.on_response_prepare.append(tell_headers)
     templating.set_up(app)
     app.add_routes(
         [
@@ -105,7 +104,7 @@ def application(settings: Settings, site: Site) -> web.Application:
     return app
 
 
-def checks(site: Site) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+def checks(site: Site) -> Mapping[str, Check]:
     """What `/health/ready` tells about the others; none of them makes the site unready."""
     return {
         "auth": site.auth.check,

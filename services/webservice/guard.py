@@ -1,6 +1,5 @@
 """What is looked at before a form does anything: where it comes from, and its token."""
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -8,11 +7,10 @@ from aiohttp import web
 
 from runtime.errors import UnavailableError
 from services.webservice import csrf
-from services.webservice.site import site_of
+from services.webservice.site import Handler, site_of
 
 log = structlog.get_logger("webservice")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

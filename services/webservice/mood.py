@@ -63,9 +63,10 @@ def mood(
 
 def tone(value: float | Decimal | None) -> str:
     """Whether "up", "down" or "flat": the class a number is coloured by, beside its sign."""
-    if value is None or abs(value) < _NOTHING:
+    number = float(value or 0)
+    if abs(number) < _NOTHING:
         return "flat"
-    return "up" if value > 0 else "down"
+    return "up" if number > 0 else "down"
 
 
 def _tone_word(mean: float) -> str:

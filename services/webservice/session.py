@@ -13,7 +13,7 @@ from aiohttp import web
 
 from runtime import clock
 from runtime.errors import RefusedError, UnavailableError
-from services.peers.auth import Auth, Login
+from services.peers.auth import Auth, Login, RateLimitedError
 from services.webservice import csrf
 from services.webservice.cookies import Jar
 from services.webservice.remembered import Known, Remembered
@@ -81,8 +81,8 @@ class Sessions:
         self._remembered.forget(request.cookies.get(self._jar.access, ""))
         request[_VISIT] = Visit(nonce=csrf.new_nonce(), is_nonce_new=True, is_leaving=True)
 
-    async def tell(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Put what the visit changed into the answer's cookies; a signal of the application."""
+    def tell(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Put what the visit changed into the answer's cookies."""
         visit = request.get(_VISIT)
         if not isinstance(visit, Visit):
             return
@@ -101,7 +101,7 @@ class Sessions:
         if access := request.cookies.get(self._jar.access):
             try:
                 verified = await self._auth.verify(access)
-            except UnavailableError:
+            except (UnavailableError, RateLimitedError):
                 return self._while_away(access)
             # An API token opens the API, never the pages: it could be a program's, much shared.
             if verified is not None and verified.kind == "login":
@@ -112,7 +112,7 @@ class Sessions:
         if refresh := request.cookies.get(self._jar.refresh):
             try:
                 login = await self._renewals(refresh)
-            except UnavailableError:
+            except (UnavailableError, RateLimitedError):
                 return Visit(is_away=True)
             except RefusedError:
                 return Visit(is_leaving=True)

@@ -1,5 +1,6 @@
 """What every page needs, in one place; and how a page is answered."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -20,6 +21,8 @@ from services.webservice.files import HTMX, Files
 from services.webservice.panels import Panel, panel
 from services.webservice.session import Sessions, Viewer, Visit
 from services.webservice.settings import Settings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,21 @@ SITE: Final = web.AppKey("site", Site)
 def site_of(request: web.Request) -> Site:
     """The site a request is for."""
     return request.config_dict[SITE]
+
+
+@web.middleware
+async def visits_told(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Put into every answer, redirects too, the cookies that the visit changed.
+
+    A middleware and no signal: when aiohttp signals an answer its cookies are written already.
+    """
+    try:
+        answer = await handler(request)
+    except web.HTTPException as exc:
+        site_of(request).sessions.tell(request, exc)
+        raise
+    site_of(request).sessions.tell(request, answer)
+    return answer
 
 
 async def render(

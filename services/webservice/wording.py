@@ -51,17 +51,18 @@ def short_day(at: date) -> str:
 
 def signed(value: float | Decimal, digits: int = 2) -> str:
     """A number with its sign, by the typographic minus; zero has none."""
-    text = f"{abs(value):,.{digits}f}"
+    number = float(value)
+    text = f"{abs(number):,.{digits}f}"
     if float(text.replace(",", "")) == 0:
         return text
-    return f"+{text}" if value > 0 else f"\N{MINUS SIGN}{text}"
+    return f"+{text}" if number > 0 else f"\N{MINUS SIGN}{text}"
 
 
 def price(value: float | Decimal | None) -> str:
     """A price with two digits, four below one; a dash for none."""
     if value is None:
         return "\N{EN DASH}"
-    return f"{value:,.4f}" if abs(value) < 1 else f"{value:,.2f}"
+    return f"{value:,.4f}" if abs(float(value)) < 1 else f"{value:,.2f}"
 
 
 def count(value: float) -> str:

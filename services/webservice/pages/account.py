@@ -16,14 +16,13 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def post_password(request: web.Request) -> web.Response:
-    """Change it. That ends every login, so this browser gets a new one at once."""
+    """Change it, which ends every other login; this browser's goes on."""
     viewer = await viewer_of(request)
     site = site_of(request)
     form = await request.post()
     old, new = str(form.get("old", "")), str(form.get("new", ""))
     try:
         await site.auth.change_password(viewer.access, old=old, new=new)
-        login = await site.auth.login(viewer.email, new)
     except InvalidError as exc:
         return await _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, new=str(exc))
     except RateLimitedError as exc:
@@ -34,7 +33,6 @@ async def post_password(request: web.Request) -> web.Response:
         return await _page(request, HTTPStatus.FORBIDDEN, old=told)
     except UnavailableError:
         return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, error=AWAY)
-    site.sessions.sign_in(request, login)
     raise see(request, "/account", flashed="password-changed")
 
 

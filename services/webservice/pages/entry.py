@@ -40,7 +40,7 @@ async def post_login(request: web.Request) -> web.Response:
     email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
     wanted = local_path(str(form.get("next", "")), otherwise="")
     try:
-        login = await site.auth.login(email, password)
+        login = await site.auth.login(email, password, client=client_of(request))
     except RateLimitedError as exc:
         told = f"Too many tries. Wait {wait(exc.retry_after)}, then try again."
         return await _login(request, HTTPStatus.TOO_MANY_REQUESTS, email, told, next_path=wanted)
@@ -67,6 +67,12 @@ async def post_logout(request: web.Request) -> web.Response:
             log.info("signed out of an ended login")
     site.sessions.sign_out(request)
     raise see(request, "/", flashed=flashed)
+
+
+def client_of(request: web.Request) -> str:
+    """The way a request came, for auth, which knows whom on it to believe."""
+    way = [*request.headers.getall("X-Forwarded-For", []), request.remote or ""]
+    return ", ".join(filter(None, way))
 
 
 def wait(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """Errors as pages: what happened, and what its reader can do. Never what broke inside."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -9,11 +9,10 @@ import structlog
 from aiohttp import web
 
 from runtime.errors import GoneError, RefusedError, UnavailableError
-from services.webservice.site import is_for_htmx, render
+from services.webservice.site import Handler, is_for_htmx, render
 
 log = structlog.get_logger("webservice")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HOME: Final = ("/", "Front page")
 
 
@@ -103,6 +102,7 @@ async def page(request: web.Request, status: int) -> web.Response:
         request,
         template,
         status=status,
+        code=int(status),
         title=told.title,
         advice=told.advice,
         ways=[(path or again, name) for path, name in told.ways],

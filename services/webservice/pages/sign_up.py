@@ -6,7 +6,7 @@ from aiohttp import web
 
 from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError, TakenError
-from services.webservice.pages.entry import AWAY, LEAST_PASSWORD, wait
+from services.webservice.pages.entry import AWAY, LEAST_PASSWORD, client_of, wait
 from services.webservice.site import render, see, site_of
 
 
@@ -24,15 +24,13 @@ async def post(request: web.Request) -> web.Response:
     form = await request.post()
     email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
     try:
-        await site.auth.sign_up(email, password)
-        login = await site.auth.login(email, password)
+        await site.auth.sign_up(email, password, client=client_of(request))
+        login = await site.auth.login(email, password, client=client_of(request))
     except TakenError:
         errors = {"email": "There is an account with this address. Sign in, or take another."}
         return await _form(request, HTTPStatus.CONFLICT, email, errors=errors)
     except InvalidError as exc:
-        return await _form(
-            request, HTTPStatus.UNPROCESSABLE_ENTITY, email, errors=exc.fields, error=str(exc)
-        )
+        return await _form(request, HTTPStatus.UNPROCESSABLE_ENTITY, email, error=str(exc))
     except RateLimitedError as exc:
         told = f"Too many tries. Wait {wait(exc.retry_after)}, then try again."
         return await _form(request, HTTPStatus.TOO_MANY_REQUESTS, email, error=told)

@@ -19,6 +19,7 @@ from services.webservice.site import ask, is_for_htmx, render, see, site_of, vie
 
 _LONGEST_NAME: Final = 60
 _EXPIRIES: Final = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"), ("", "never"))
+_USUAL_EXPIRY: Final = "90"
 _TOKENS_AWAY: Final = (
     "Your tokens cannot be shown: the sign-in service does not answer. They go on working."
 )
@@ -29,7 +30,7 @@ class Wanted:
     """The form as it was filled in."""
 
     name: str = ""
-    expires: str = "90"
+    expires: str = _USUAL_EXPIRY
     scopes: frozenset[str] = field(default=frozenset({"news:read", "sentiment:read"}))
 
     def wrong(self) -> dict[str, str]:
@@ -58,7 +59,7 @@ async def post(request: web.Request) -> web.Response:
     expires = str(form.get("expires", ""))
     wanted = Wanted(
         name=" ".join(str(form.get("name", "")).split()),
-        expires=expires if expires in dict(_EXPIRIES) else Wanted.expires,
+        expires=expires if expires in dict(_EXPIRIES) else _USUAL_EXPIRY,
         scopes=scopes & wording.SCOPES.keys(),
     )
     if errors := wanted.wrong():

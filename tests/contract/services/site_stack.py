@@ -124,7 +124,6 @@ class Stack:
             {
                 "REDIS_URL": redis.url,
                 "REDIS_PASSWORD": redis.password,
-                "AUTH_SIGNING_KEY": secrets.token_urlsafe(48),
             },
         )
         self.simulator = Process("cp_simulator", directory, {})
