@@ -140,7 +140,7 @@ class Redis(Store):
         config.touch(mode=0o600)
         config.write_text(
             f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n"
-            f'dir {self.directory}\nappendonly yes\nappendfsync everysec\nsave ""\n'
+            f'dir {self.directory}\nappendonly yes\nappendfsync always\nsave ""\n'
         )
         return [_program("redis-server"), str(config)]
 

@@ -1,7 +1,6 @@
 """public_api as a process with everything behind it, and an account to call it with."""
 
 import itertools
-import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +100,7 @@ class Stage:
             {
                 "REDIS_URL": redis.url,
                 "REDIS_PASSWORD": redis.password,
-                "AUTH_SIGNING_KEY": secrets.token_urlsafe(48),
+                "MOST_TOKENS": "1000",
             },
         )
         self.simulator = Process("cp_simulator", directory, {})
