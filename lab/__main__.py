@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lab import sweep, troubling, watching
+from lab import making, sweep, troubling, watching
 from lab.client import Lab
 from lab.host import LabError
 from lab.places import Places
@@ -24,6 +24,7 @@ app: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(making.app)
 app.add_typer(troubling.app)
 app.add_typer(watching.app)
 

@@ -121,6 +121,11 @@ _BASES: Final = (
 )
 
 
+def names() -> list[str]:
+    """The images made here, as a Dockerfile or a stack names them."""
+    return [f"{base.name}:{base.tag}" for base in _BASES]
+
+
 def provide(places: Places, *, report: Report = lambda _said: None) -> list[str]:
     """Make sure that the lab's registry has every base image; returns their names.
 
@@ -143,13 +148,13 @@ def provide(places: Places, *, report: Report = lambda _said: None) -> list[str]
             if missing:
                 report(f"making {', '.join(base.name for base in missing)} for the lab's engines")
                 _make(store, missing, keys, below=below, trees=trees, work=work)
-        names = [ground.tag(store, below)]
+        made = [ground.tag(store, below)]
         for base in _BASES:
             layer = store.layer_of(keys[base.name])
             assert layer is not None
             config = {"Env": [ground.PATH], **base.config}
-            names.append(store.tag(base.name, base.tag, layers=[below, layer], config=config))
-        return [*names, images.traefik(places)]
+            made.append(store.tag(base.name, base.tag, layers=[below, layer], config=config))
+        return [*made, images.traefik(places)]
 
 
 def _make(
