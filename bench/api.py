@@ -55,8 +55,8 @@ class Sample:
 def main() -> None:
     """Measure, print, and leave nothing behind."""
     parser = argparse.ArgumentParser(prog="python -m bench.api", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2, help="of all ways, there and back")
-    parser.add_argument("--seconds", type=int, default=5, help="of load, each time")
+    parser.add_argument("--rounds", type=int, default=3, help="of all ways, there and back")
+    parser.add_argument("--seconds", type=int, default=2, help="of load, each time")
     parser.add_argument(
         "--connections", type=int, nargs="+", default=[1, 4], help="the first is judged"
     )
