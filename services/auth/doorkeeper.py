@@ -18,14 +18,13 @@ from runtime.problems import Problem
 from services.auth import passwords as rules
 from services.auth import tokens
 from services.auth.edges.redis_store import Kept, LoginKept, Store
-from services.auth.lockout import FORGET_SECONDS, Limit
+from services.auth.lockout import Limit
 from services.auth.passwords import Cost, Passwords
 from services.auth.settings import Settings
 from services.peers.auth import SCOPES, Account, ApiToken, Login, MadeToken, Verified
 
 log = structlog.get_logger("auth")
 
-MOST_TOKENS: Final = 20
 _LOGINS: Final = Counter("auth_logins_total", "Logins asked for.", ["outcome"])
 _REFRESHES: Final = Counter("auth_refreshes_total", "Refresh tokens shown.", ["outcome"])
 _VERIFIED: Final = Counter("auth_verifications_total", "Tokens shown.", ["outcome"])
@@ -155,6 +154,7 @@ class Doorkeeper:
         """
         if unknown := sorted(set(wanted.scopes) - set(SCOPES)):
             raise _field("scopes", f"There is no {unknown[0]!r:.60}; there are {', '.join(SCOPES)}")
+        most = self._settings.most_tokens
         made, text = tokens.new_api_token()
         at = clock.now()
         days = wanted.expires_days
@@ -169,9 +169,9 @@ class Doorkeeper:
             "expires": str(expires.timestamp()) if expires else "",
         }
         if not await self._store.add_api_token(
-            who.account, made.id, told, at=at.timestamp(), most=MOST_TOKENS
+            who.account, made.id, told, at=at.timestamp(), most=most
         ):
-            raise _field("name", f"An account has {MOST_TOKENS} tokens at most. Revoke one first.")
+            raise _field("name", f"An account has {most} tokens at most. Revoke one first.")
         _TOKENS.labels("made").inc()
         log.info("api token made", account=who.account, id=made.id)
         return MadeToken(**_api_token(made.id, told).model_dump(), token=text)
@@ -236,10 +236,7 @@ class Doorkeeper:
 
     async def _allow(self, limit: Limit, subject: str) -> None:
         now = clock.now().timestamp()
-        count, wait = await self._store.begin_try(
-            limit.kind, subject, now=now, forget=FORGET_SECONDS
-        )
-        if wait:
+        if wait := await self._store.begin_try(limit, subject, now=now):
             _LOGINS.labels("paused").inc()
             raise Problem(
                 status=429,
@@ -247,8 +244,6 @@ class Doorkeeper:
                 detail=f"Try again in {wait} seconds.",
                 headers={"Retry-After": str(wait)},
             )
-        if seconds := limit.pause(count):
-            await self._store.pause(limit.kind, subject, until=now + seconds)
 
     async def _begin(self, account: str, email: str) -> Login:
         refresh, access = tokens.new_login_token(), tokens.new_login_token()

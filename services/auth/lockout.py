@@ -24,11 +24,12 @@ class Limit:
     first: int
     most: int
 
-    def pause(self, count: int) -> int:
-        """Seconds to pause after the `count`th try."""
-        if count < self.free:
-            return 0
-        return min(self.most, self.first << min(count - self.free, 20))
+    def pauses(self) -> list[int]:
+        """Seconds to pause after the first try, the second, …; the last is for all that follow."""
+        found = [0] * (self.free - 1) + [min(self.first, self.most)]
+        while found[-1] < self.most:
+            found.append(min(self.most, 2 * found[-1]))
+        return found
 
 
 def client_address(

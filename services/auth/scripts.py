@@ -12,9 +12,12 @@ local now = tonumber(ARGV[1])
 if pause_until > now then return {0, math.ceil(pause_until - now)} end
 local count = redis.call('HINCRBY', KEYS[1], 'count', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
+local pause = tonumber(ARGV[math.min(count, #ARGV - 2) + 2])
+if pause > 0 then redis.call('HSET', KEYS[1], 'until', now + pause) end
 return {count, 0}
 """
-"""KEYS: tries. ARGV: now, seconds to forget. Returns the count of this try, seconds to wait."""
+"""KEYS: tries. ARGV: now, seconds to forget, then the pause after each try, the last for all that
+follow. Returns the count of this try, seconds to wait."""
 
 SIGN_UP: Final = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX') == false then return 0 end

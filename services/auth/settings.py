@@ -11,14 +11,16 @@ class Settings(WebSettings):
     """Auth's settings; those of every service are in `WebSettings`."""
 
     redis_url: str = "redis://redis:6379/0"
-    """Where its state is, without a password. That Redis must write every command to disk before it answers
-    (`appendonly yes`, `appendfsync always`): an answered 201 is a promise."""
+    """Where its state is, without a password. That Redis must write every command to disk before
+    it answers (`appendonly yes`, `appendfsync always`): an answered 201 is a promise."""
     redis_password: SecretStr = SecretStr("")
     """Its password; empty where it asks for none."""
     access_seconds: int = Field(default=900, ge=10)
     """How long an access token is good."""
     refresh_seconds: int = Field(default=30 * 86_400, ge=60)
     """How long a login lasts without being used."""
+    most_tokens: int = Field(default=20, ge=1)
+    """API tokens an account may have."""
     hashes_at_once: int = Field(default=2, ge=1, le=16)
     """Passwords hashed at once, each with 19 MiB and a core."""
     tries_free: int = Field(default=8, ge=1)

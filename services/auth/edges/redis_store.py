@@ -16,6 +16,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from runtime.errors import RefusedError, UnavailableError
 from services.auth import keys, scripts
+from services.auth.lockout import FORGET_SECONDS, Limit
 from services.auth.settings import Settings
 
 _LAST_USED_SECONDS = 60
@@ -87,18 +88,14 @@ class Store:
 
     # Tries.
 
-    async def begin_try(
-        self, kind: str, subject: str, *, now: float, forget: int
-    ) -> tuple[int, int]:
-        """Count a try: its number, or 0 and the seconds to wait."""
+    async def begin_try(self, limit: Limit, subject: str, *, now: float) -> int:
+        """Count a try, and begin the pause after it; returns the seconds to wait before it."""
         with _translated("counting a try"):
-            told = await self._try(keys=[keys.tries(kind, subject)], args=[now, forget])
-        return int(told[0]), int(told[1])
-
-    async def pause(self, kind: str, subject: str, *, until: float) -> None:
-        """No try before that."""
-        with _translated("pausing tries"):
-            await self._redis.hset(keys.tries(kind, subject), "until", str(until))
+            told = await self._try(
+                keys=[keys.tries(limit.kind, subject)],
+                args=[now, FORGET_SECONDS, *limit.pauses()],
+            )
+        return int(told[1])
 
     async def forget_tries(self, kind: str, subject: str) -> None:
         """The try was good."""

@@ -1,0 +1,402 @@
+"""Auth as a process over a real Redis, asked the way strangers and thieves would."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from site_stack import Process
+
+from lab import host_stores
+from runtime import clock
+from runtime.errors import GoneError, RefusedError, UnavailableError
+from services.peers.auth import (
+    SCOPES,
+    Auth,
+    InvalidError,
+    Login,
+    RateLimitedError,
+    TakenError,
+)
+
+EMAIL = "reader@example.com"
+PASSWORD = "a long enough password"
+Opened = Callable[..., Process]
+
+
+@pytest.fixture
+def processes(tmp_path: Path, redis_store: host_stores.Redis) -> Iterator[Opened]:
+    """Starts auth over an empty Redis, with other settings if wanted."""
+    redis_store.empty()
+    running: list[Process] = []
+
+    def start(**settings: str) -> Process:
+        told = {"REDIS_URL": redis_store.url, "REDIS_PASSWORD": redis_store.password}
+        process = Process("auth", tmp_path / str(len(running)), told | settings)
+        running.append(process)
+        process.start()
+        process.wait()
+        return process
+
+    yield start
+    for process in running:
+        process.stop()
+
+
+@pytest.fixture
+def process(processes: Opened) -> Process:
+    return processes()
+
+
+@pytest.fixture
+async def auth(process: Process, session: aiohttp.ClientSession) -> Auth:
+    return Auth(session, process.url)
+
+
+async def signed_up(auth: Auth, email: str = EMAIL) -> Login:
+    await auth.sign_up(email, PASSWORD)
+    return await auth.login(email, PASSWORD)
+
+
+async def raw(
+    session: aiohttp.ClientSession, method: str, url: str, **asked: Any
+) -> tuple[int, Mapping[str, str], Any]:
+    async with session.request(method, url, **asked) as answer:
+        told = await answer.json() if "json" in answer.content_type else None
+        return answer.status, answer.headers.copy(), told
+
+
+async def tried(auth: Auth, email: str, client: str | None = None) -> Any:
+    """What a wrong guess is answered with."""
+    with pytest.raises(RefusedError) as raised:
+        await auth.login(email, "a guess, and wrong", client=client)
+    return raised.value
+
+
+async def test_an_account_logs_in_and_is_known_by_its_login(auth: Auth) -> None:
+    login = await signed_up(auth)
+
+    who = await auth.verify(login.access)
+    assert who is not None
+    assert (who.kind, who.account, who.email) == ("login", login.account, EMAIL)
+    assert set(who.scopes) == set(SCOPES)
+    assert (await auth.me(login.access)).email == EMAIL
+
+
+async def test_one_address_has_one_account_however_it_is_written(auth: Auth) -> None:
+    await auth.sign_up("Reader@Example.com", PASSWORD)
+    with pytest.raises(TakenError):
+        await auth.sign_up("reader@EXAMPLE.com", PASSWORD)
+    assert (await auth.login("READER@example.com", PASSWORD)).email == EMAIL
+
+
+async def test_two_sign_ups_at_once_make_one_account(auth: Auth) -> None:
+    told = await asyncio.gather(
+        *(auth.sign_up(EMAIL, PASSWORD) for _ in range(5)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in told) == ["Account"] + ["TakenError"] * 4
+
+
+async def test_who_has_no_account_is_refused_in_the_same_words(
+    process: Process, auth: Auth, session: aiohttp.ClientSession
+) -> None:
+    await auth.sign_up(EMAIL, PASSWORD)
+    answers = []
+    for email in (EMAIL, "nobody@example.com"):
+        body = {"email": email, "password": "not the password"}
+        status, _, told = await raw(session, "POST", f"{process.url}/login", json=body)
+        answers.append((status, {k: v for k, v in told.items() if k != "request_id"}))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 401
+
+
+async def test_a_refresh_token_opens_one_login_more(auth: Auth) -> None:
+    first = await signed_up(auth)
+    second = await auth.refresh(first.refresh)
+    third = await auth.refresh(second.refresh)
+    assert len({first.refresh, second.refresh, third.refresh}) == 3
+    assert await auth.verify(third.access) is not None
+
+
+async def test_a_refresh_token_used_twice_ends_the_login_for_both(auth: Auth) -> None:
+    stolen = await signed_up(auth)
+    owners = await auth.refresh(stolen.refresh)
+
+    with pytest.raises(RefusedError):
+        await auth.refresh(stolen.refresh)
+
+    assert await auth.verify(owners.access) is None
+    with pytest.raises(RefusedError):
+        await auth.refresh(owners.refresh)
+
+
+async def test_of_two_refreshes_at_once_one_wins_and_is_ended_by_the_other(auth: Auth) -> None:
+    login = await signed_up(auth)
+    told = await asyncio.gather(
+        *(auth.refresh(login.refresh) for _ in range(2)), return_exceptions=True
+    )
+    won = [one for one in told if isinstance(one, Login)]
+    assert len(won) == 1
+    assert await auth.verify(won[0].access) is None
+
+
+async def test_reuse_in_one_login_leaves_the_accounts_others_alone(auth: Auth) -> None:
+    first = await signed_up(auth)
+    other = await auth.login(EMAIL, PASSWORD)
+    await auth.refresh(first.refresh)
+    with pytest.raises(RefusedError):
+        await auth.refresh(first.refresh)
+    assert await auth.verify(other.access) is not None
+
+
+async def test_an_access_token_ends_by_itself(
+    processes: Opened, session: aiohttp.ClientSession, eventually: Any
+) -> None:
+    auth = Auth(session, processes(ACCESS_SECONDS="10").url)
+    login = await signed_up(auth)
+    assert login.access_expires - clock.now() <= timedelta(seconds=10)
+
+    async def has_ended() -> bool:
+        return await auth.verify(login.access) is None
+
+    await eventually(has_ended, within=30)
+    assert await auth.verify((await auth.refresh(login.refresh)).access) is not None
+
+
+async def test_logging_out_ends_the_access_token_at_once(auth: Auth) -> None:
+    login = await signed_up(auth)
+    await auth.logout(login.refresh)
+    assert await auth.verify(login.access) is None
+    with pytest.raises(RefusedError):
+        await auth.refresh(login.refresh)
+
+
+async def test_logging_out_everywhere_ends_every_login(auth: Auth) -> None:
+    logins = [await signed_up(auth), await auth.login(EMAIL, PASSWORD)]
+    await auth.logout_all(logins[0].access)
+    assert [await auth.verify(one.access) for one in logins] == [None, None]
+
+
+async def test_a_new_password_ends_the_other_logins_and_not_this_one(auth: Auth) -> None:
+    mine, thiefs = await signed_up(auth), await auth.login(EMAIL, PASSWORD)
+    with pytest.raises(RefusedError):
+        await auth.change_password(mine.access, old="not it at all", new="another long password")
+    with pytest.raises(InvalidError):
+        await auth.change_password(mine.access, old=PASSWORD, new="short")
+
+    await auth.change_password(mine.access, old=PASSWORD, new="another long password")
+
+    assert await auth.verify(mine.access) is not None
+    assert await auth.verify(thiefs.access) is None
+    with pytest.raises(RefusedError):
+        await auth.login(EMAIL, PASSWORD)
+    assert await auth.login(EMAIL, "another long password")
+
+
+async def test_an_api_token_opens_its_scopes_until_it_is_revoked(auth: Auth) -> None:
+    login = await signed_up(auth)
+    made = await auth.make_token(login.access, name="report", scopes=["news:read"])
+
+    who = await auth.verify(made.token, scope="news:read")
+    assert who is not None
+    assert (who.kind, who.token, who.scopes) == ("api", made.id, ("news:read",))
+    assert await auth.verify(made.token, scope="usage:read") is None
+    (listed,) = await auth.tokens(login.access)
+    assert (listed.id, listed.name) == (made.id, "report")
+    assert listed.last_used is not None
+
+    await auth.revoke(login.access, made.id)
+    assert await auth.verify(made.token) is None
+    assert await auth.tokens(login.access) == ()
+    with pytest.raises(GoneError):
+        await auth.revoke(login.access, made.id)
+
+
+async def test_nobody_revokes_anothers_token(auth: Auth) -> None:
+    mine, theirs = await signed_up(auth), await signed_up(auth, "other@example.com")
+    made = await auth.make_token(mine.access, name="mine", scopes=["news:read"])
+    with pytest.raises(GoneError):
+        await auth.revoke(theirs.access, made.id)
+    assert await auth.verify(made.token) is not None
+
+
+async def test_an_api_token_makes_no_tokens_and_changes_no_password(auth: Auth) -> None:
+    login = await signed_up(auth)
+    made = await auth.make_token(login.access, name="all", scopes=SCOPES)
+    with pytest.raises(RefusedError):
+        await auth.make_token(made.token, name="child", scopes=["news:read"])
+    with pytest.raises(RefusedError):
+        await auth.change_password(made.token, old=PASSWORD, new="another long password")
+
+
+async def test_an_account_has_so_many_tokens_and_no_unknown_scopes(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    auth = Auth(session, processes(MOST_TOKENS="2").url)
+    login = await signed_up(auth)
+    with pytest.raises(InvalidError, match="news:read"):
+        await auth.make_token(login.access, name="odd", scopes=["everything"])
+    for name in ("one", "two"):
+        await auth.make_token(login.access, name=name, scopes=["news:read"])
+    with pytest.raises(InvalidError, match="2 tokens at most"):
+        await auth.make_token(login.access, name="three", scopes=["news:read"])
+
+
+@pytest.mark.parametrize("change", ["last", "id", "cut", "longer", "empty", "kind"])
+async def test_a_changed_token_is_nobodys(auth: Auth, change: str) -> None:
+    login = await signed_up(auth)
+    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    for token in (login.access, made.token):
+        other = "A" if token[-1] != "A" else "B"
+        changed = {
+            "last": token[:-1] + other,
+            "id": token.replace(made.id, "0" * 12),
+            "cut": token[:-1],
+            "longer": token + "A",
+            "empty": "",
+            "kind": f"ssw_{token}",
+        }[change]
+        if changed != token:
+            assert await auth.verify(changed) is None
+
+
+async def test_guessing_is_paused_and_a_pause_ends(
+    processes: Opened, session: aiohttp.ClientSession, eventually: Any
+) -> None:
+    auth = Auth(session, processes(TRIES_FREE="3", PAUSE_SECONDS="2").url)
+    await auth.sign_up(EMAIL, PASSWORD)
+    told = [await tried(auth, EMAIL) for _ in range(4)]
+    assert [type(one) for one in told] == [RefusedError] * 3 + [RateLimitedError]
+    assert 1 <= told[3].retry_after <= 2
+
+    async def opens() -> bool:
+        try:
+            return bool(await auth.login(EMAIL, PASSWORD))
+        except RateLimitedError:
+            return False
+
+    await eventually(opens, within=20, every=0.5)
+
+
+async def test_guesses_at_one_moment_are_counted_before_they_are_answered(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    auth = Auth(session, processes(TRIES_FREE="3", PAUSE_SECONDS="60").url)
+    await auth.sign_up(EMAIL, PASSWORD)
+    told = await asyncio.gather(
+        *(auth.login(EMAIL, f"guess {number}") for number in range(20)), return_exceptions=True
+    )
+    paused = sum(isinstance(one, RateLimitedError) for one in told)
+    assert all(isinstance(one, RefusedError) for one in told)
+    assert paused == 17
+
+
+async def test_guessing_from_one_address_at_many_accounts_is_paused(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    auth = Auth(session, processes(TRIES_FREE_CLIENT="3", PAUSE_SECONDS="60").url)
+    for number in range(3):
+        assert type(await tried(auth, f"n{number}@example.com", "203.0.113.9")) is RefusedError
+    assert type(await tried(auth, "n4@example.com", "203.0.113.9")) is RateLimitedError
+    assert type(await tried(auth, "n4@example.com", "203.0.113.10")) is RefusedError
+
+
+@pytest.mark.parametrize("given", ["a" * 65, "x y", "ä", "<script>", ""])
+async def test_an_odd_request_id_is_replaced(
+    process: Process, session: aiohttp.ClientSession, given: str
+) -> None:
+    headers = {"X-Request-Id": given}
+    _, told, _ = await raw(session, "GET", f"{process.url}/health/live", headers=headers)
+    assert told["X-Request-Id"] != given
+    assert told["X-Request-Id"].isalnum()
+
+
+async def test_a_request_id_with_a_line_break_adds_no_header(process: Process) -> None:
+    reader, writer = await asyncio.open_connection("localhost", process.port)
+    writer.write(
+        b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"X-Request-Id: abc\r X-Injected: yes\r\n\r\n"
+    )
+    told = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert b"\nx-injected" not in told.lower()
+
+
+async def test_who_somebody_is_comes_from_his_token_and_from_no_header(
+    process: Process, auth: Auth, session: aiohttp.ClientSession
+) -> None:
+    login = await signed_up(auth)
+    url = f"{process.url}/verify"
+    faked = {"X-Account": "somebody", "X-Scopes": "news:read"}
+    assert (await raw(session, "GET", url, headers=faked))[0] == 401
+    good = faked | {"Authorization": f"Bearer {login.access}"}
+    status, told, _ = await raw(session, "GET", url, headers=good)
+    assert (status, told["X-Account"], told["X-Token-Kind"]) == (200, login.account, "login")
+
+
+async def test_a_wrong_body_is_named_and_not_repeated(
+    process: Process, session: aiohttp.ClientSession
+) -> None:
+    url = f"{process.url}/accounts"
+    body = {"email": EMAIL, "password": "secret password", "admin": True}
+    status, _, told = await raw(session, "POST", url, json=body)
+    assert (status, told["detail"]) == (422, "admin: Extra inputs are not permitted")
+    assert "secret password" not in str(told)
+    assert (await raw(session, "POST", url, data="no json"))[0] == 415
+    headers = {"Content-Type": "application/json"}
+    assert (await raw(session, "POST", url, data="no json", headers=headers))[0] == 400
+    assert (await raw(session, "POST", url, data="x" * 300_000, headers=headers))[0] == 413
+
+
+async def test_what_was_answered_outlives_redis_being_killed(
+    process: Process, auth: Auth, session: aiohttp.ClientSession, stores: Any, eventually: Any
+) -> None:
+    login = await signed_up(auth)
+    made = await auth.make_token(login.access, name="kept", scopes=["news:read"])
+
+    await stores.stop("redis")
+    with pytest.raises(UnavailableError):
+        await auth.verify(made.token)
+    status, headers, told = await raw(session, "POST", f"{process.url}/refresh", json={})
+    assert status == 422
+    status, headers, told = await raw(
+        session, "POST", f"{process.url}/refresh", json={"refresh": login.refresh}
+    )
+    assert (status, "Retry-After" in headers) == (503, True)
+    _, _, told = await raw(session, "GET", f"{process.url}/health/ready")
+    assert told["status"] == "degraded"
+    assert "Redis" in told["checks"]["redis"]
+
+    await stores.start("redis")
+
+    async def is_back() -> bool:
+        try:
+            return await auth.verify(made.token) is not None
+        except UnavailableError:
+            return False
+
+    await eventually(is_back)
+    assert await auth.refresh(login.refresh)
+
+
+async def test_the_log_has_neither_addresses_nor_tokens(process: Process, auth: Auth) -> None:
+    login = await signed_up(auth)
+    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    await auth.verify(made.token)
+    process.stop()
+    assert "account made" in process.log
+    for secret in (EMAIL, PASSWORD, login.access, login.refresh, made.token):
+        assert secret not in process.log
+
+
+def test_settings_that_are_wrong_are_named_without_their_value(tmp_path: Path) -> None:
+    process = Process("auth", tmp_path, {"ACCESS_SECONDS": "hunter2"})
+    process.start()
+    assert process._process is not None
+    assert process._process.wait(60) == 78
+    assert "ACCESS_SECONDS" in process.log
+    assert "hunter2" not in process.log
