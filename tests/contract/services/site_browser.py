@@ -69,7 +69,7 @@ class Visitor:
         await self.page.wait_for_load_state("load")
 
     async def sign_out(self) -> None:
-        await self.page.get_by_role("button", name="Sign out").click()
+        await self.page.get_by_role("button", name="Sign out", exact=True).click()
         await self.page.wait_for_load_state("load")
 
     async def make_token(self, name: str, *, scopes: Sequence[str] = ()) -> str:

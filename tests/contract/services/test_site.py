@@ -134,11 +134,11 @@ async def test_a_reader_signs_up_reads_makes_a_token_uses_it_and_revokes_it(
     await expect(first.get_by_text("Positive")).to_be_visible()
     await expect(page.locator("svg[aria-labelledby^=mood]")).to_be_visible()
 
-    await page.get_by_label("Sentiment", exact=True).select_option("negative")
+    await page.get_by_role("combobox", name="Sentiment").select_option("negative")
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator("#news .badge.positive")).to_have_count(0)
     await expect(page.locator("#news .badge.negative").first).to_be_visible()
-    await page.get_by_label("Symbol").fill("tsla")
+    await page.get_by_label("Symbol", exact=True).fill("tsla")
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator("#news .story")).to_have_count(1)
 
@@ -209,7 +209,7 @@ async def test_all_of_it_works_without_javascript(browser: Browser, stack: Stack
         await reader.sign_up()
         await page.get_by_role("link", name="More news").click()
         await expect(page.locator("#news .story")).to_have_count(len(STORIES) - 12)
-        await page.get_by_label("Symbol").fill("AAPL")
+        await page.get_by_label("Symbol", exact=True).fill("AAPL")
         await page.get_by_role("button", name="Filter").click()
         await expect(page.locator("#news .story")).to_have_count(2)
         assert (await reader.make_token("Plain")).startswith("ssw_")

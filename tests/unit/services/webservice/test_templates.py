@@ -181,3 +181,27 @@ def test_one_part_away_says_so_in_its_place(pages: jinja2.Environment):
     )
 
     assert "Quotes are away." in page
+
+
+def test_with_every_part_away_the_dashboard_is_still_a_page(pages: jinja2.Environment):
+    told = {name: Panel(problem=f"{name} is away") for name in ("quotes", "mood", "news", "talk")}
+    page = pages.get_template("dashboard.html").render(
+        context(filters=Filters(), topics=(), watched=(), day_choices=(7, 30), **told)
+    )
+
+    for name in ("quotes", "mood", "news"):
+        assert page.count(f"{name} is away") == 1
+
+
+def test_with_every_part_away_the_front_page_is_still_a_page(pages: jinja2.Environment):
+    away = Panel(problem="It is away.")
+    page = pages.get_template("landing.html").render(context(headlines=away, mood=away))
+
+    assert page.count("It is away.") == 2
+
+
+def test_before_anything_was_scored_a_part_says_so_and_is_no_error(pages: jinja2.Environment):
+    page = pages.get_template("landing.html").render(context(headlines=Panel([]), mood=Panel()))
+
+    assert "No story was scored yet." in page
+    assert "No news yet." in page
