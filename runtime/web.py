@@ -31,6 +31,7 @@ Check = Callable[[], Awaitable[str | None]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUEST_ID: Final = "X-Request-Id"
+_REQUEST_ID: Final = web.RequestKey("request_id", str)
 _CHECK_SECONDS: Final = 2.0
 _MOST_BYTES: Final = 256 * 1024
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -46,6 +47,11 @@ _REQUESTS: Final = Counter(
 _SECONDS: Final = Histogram(
     "http_request_seconds", "Time to answer a request.", ["service", "route", "method"]
 )
+
+
+def request_id(request: web.Request) -> str:
+    """What the logs, and the services that are asked on its behalf, call this request."""
+    return request.get(_REQUEST_ID, "")
 
 
 def application(
@@ -84,10 +90,10 @@ def main(name: str, settings: type[S], live: Callable[[S], Awaitable[None]]) -> 
 @web.middleware
 async def _identified(request: web.Request, handler: Handler) -> web.StreamResponse:
     given = request.headers.get(REQUEST_ID, "")
-    request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
-    request["request_id"] = request_id
+    known = given if _ID.fullmatch(given) else uuid.uuid4().hex
+    request[_REQUEST_ID] = known
     # Each request is answered by a task of its own connection: what is bound must not stay.
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+    with structlog.contextvars.bound_contextvars(request_id=known):
         return await handler(request)
 
 
@@ -144,13 +150,13 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
     except Exception:
         log.exception("request broke")
         problem = Problem(status=500, title="Something broke on our side")
-    return problem.response(request_id=request["request_id"])
+    return problem.response(request_id=request_id(request))
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     for header, value in _SECURITY.items():
         response.headers.setdefault(header, value)
-    response.headers[REQUEST_ID] = request.get("request_id", "")
+    response.headers[REQUEST_ID] = request_id(request)
     # Which versions run here is nobody's business.
     response.headers.pop(hdrs.SERVER, None)
 

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from runtime import web as runtime_web
 from runtime.errors import GoneError, RefusedError, UnavailableError
 from services.webservice.site import Handler, is_for_htmx, render
 
@@ -112,7 +113,7 @@ async def page(request: web.Request, status: int) -> web.Response:
 
 def request_id(request: web.Request) -> str:
     """What the logs call this request."""
-    return str(request.get("request_id", ""))
+    return runtime_web.request_id(request)
 
 
 def _form_of(path: str) -> str:

@@ -1,7 +1,7 @@
 """Auth as a process over a real Redis, asked the way strangers and thieves would."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
