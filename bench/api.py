@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of all ways, there and back")
     parser.add_argument("--seconds", type=int, default=2, help="of load, each time")
     parser.add_argument(
-        "--connections", type=int, nargs="+", default=[1, 4], help="the first is judged"
+        "--connections", type=int, nargs="+", default=[1, 4], help="the worst is judged"
     )
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -114,7 +114,8 @@ def summary(samples: Sequence[Sample]) -> list[dict[str, Any]]:
         for way in dict.fromkeys(one.way for one in here):
             own = _medians([one for one in here if one.way == way])
             ratios = {f"{name}_to_bare": round(own[name] / base[name], 2) for name in own}
-            found.append({"connections": connections, "way": way, **own, **ratios})
+            over = {"p50_over_bare_ms": round(own["p50_ms"] - base["p50_ms"], 3)}
+            found.append({"connections": connections, "way": way, **own, **ratios, **over})
     return found
 
 
@@ -147,7 +148,7 @@ def _show(samples: Sequence[Sample], whats: dict[str, str]) -> None:
     out.print(table)
     repository = Path(__file__).parents[1]
     commit = run("git", "-C", str(repository), "rev-parse", "--short", "HEAD", check=False)
-    judged = next(one for one in entries if one["way"] == "traefik")
+    judged = max(one["p50_ms_to_bare"] for one in entries if one["way"] == "traefik")
     print(
         json.dumps(
             {
@@ -155,7 +156,7 @@ def _show(samples: Sequence[Sample], whats: dict[str, str]) -> None:
                 "at": clock.now().isoformat(timespec="seconds"),
                 "commit": commit.stdout.strip(),
                 "host": figures.host(),
-                "p50_ratio": judged["p50_ms_to_bare"],
+                "p50_ratio": judged,
                 "medians": entries,
                 "samples": [asdict(one) for one in samples],
             }

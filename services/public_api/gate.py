@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from runtime.problems import Problem
 
 from runtime import clock
-from runtime.errors import ClusterError
+from runtime.errors import RefusedError, UnavailableError
+from runtime.problems import Problem
 from services.peers.auth import Auth, Verified
 from services.public_api.known import Known, KnownTokens, Mark, mark
 
@@ -22,6 +22,8 @@ log = structlog.get_logger("gate")
 _LONGEST_TOKEN: Final = 4096
 _LET_BE_SECONDS: Final = 1.0
 """How long auth is let be after it did not answer: else every call waits for its time-out."""
+_PATIENCE_SECONDS: Final = 1.0
+"""How long auth may take over a token that is remembered: a call is not delayed for more."""
 _RETRY_SECONDS: Final = 5
 
 
@@ -42,6 +44,7 @@ class Gate:
         self._stale = stale_seconds
         self._known = KnownTokens()
         self._asked: dict[Mark, asyncio.Task[Verified | None]] = {}
+        self._is_away = False
         self._away_until = 0.0
 
     async def admit(self, authorization: str | None) -> Caller:
@@ -58,13 +61,22 @@ class Gate:
             return Caller(known.who)
         if at < self._away_until:
             return self._remembered(known)
+        is_remembered = known is not None and known.age_seconds <= self._stale
         try:
-            who = await self._ask(token, of)
-        except ClusterError as exc:
-            if clock.monotonic() >= self._away_until:
-                log.warning("auth is away", reason=str(exc))
+            async with asyncio.timeout(_PATIENCE_SECONDS if is_remembered else None):
+                who = await self._ask(token, of)
+        except (UnavailableError, TimeoutError) as exc:
+            if not self._is_away:
+                log.warning("auth is away", reason=str(exc) or "it does not answer in time")
+            self._is_away = True
             self._away_until = clock.monotonic() + _LET_BE_SECONDS
             return self._remembered(known)
+        except RefusedError:
+            # Too many asked, say. That is of this call: auth is there for the others.
+            return self._remembered(known)
+        if self._is_away:
+            log.info("auth is back")
+            self._is_away = False
         if who is None:
             raise unauthorized("invalid_token", "The token is unknown, has ended or was revoked.")
         return Caller(who)
@@ -75,9 +87,15 @@ class Gate:
         if asked is None:
             asked = asyncio.create_task(self._verify(token, of), name="verify a token")
             self._asked[of] = asked
-            asked.add_done_callback(lambda _: self._asked.pop(of, None))
+            asked.add_done_callback(lambda task: self._answered(of, task))
         # The first to ask may be gone before the answer is there; the others want it still.
         return await asyncio.shield(asked)
+
+    def _answered(self, of: Mark, task: "asyncio.Task[Verified | None]") -> None:
+        del self._asked[of]
+        # Looked at here too: all who asked may have gone.
+        if not task.cancelled():
+            task.exception()
 
     async def _verify(self, token: str, of: Mark) -> Verified | None:
         # What is kept is as old as the question: a revocation in between is not missed.

@@ -13,12 +13,17 @@ from types import TracebackType
 from typing import Final, Self
 
 import structlog
+from prometheus_client import Counter, Gauge
 
 from runtime.backoff import backoff
 from runtime.errors import ClusterError
 from services.stores.usage import Call, RejectedError, Usage
 
 log = structlog.get_logger("usage")
+
+_WRITTEN: Final = Counter("usage_calls_written_total", "Calls written to InfluxDB.")
+_DROPPED: Final = Counter("usage_calls_dropped_total", "Calls that InfluxDB will never have.")
+_WAITING: Final = Gauge("usage_calls_waiting", "Calls on their way to InfluxDB.")
 
 CAPACITY: Final = 10_000
 BATCH: Final = 1_000
@@ -72,7 +77,7 @@ class UsageTracker:
     ) -> None:
         """Keep a call for writing; never blocks, never raises."""
         if len(self._waiting) == self._waiting.maxlen:
-            self.dropped += 1
+            self._drop(1)
         told = int(at.timestamp() * 1e6) * _NANOSECONDS + self._offset
         self._last = max(told, self._last + 1)
         self._waiting.append(Call(self._last, token, account, route, method, status, latency_ms))
@@ -105,6 +110,7 @@ class UsageTracker:
             try:
                 is_more = await self._write_some()
             except ClusterError as exc:
+                _WAITING.set(self.waiting)
                 if not is_away:
                     log.warning("usage is kept back", reason=str(exc))
                 is_away = True
@@ -124,9 +130,15 @@ class UsageTracker:
         try:
             await self._usage.write(self._batch)
             self.written += len(self._batch)
+            _WRITTEN.inc(len(self._batch))
         except RejectedError as exc:
             # Trying again would hold up all others for ever.
-            self.dropped += len(self._batch)
+            self._drop(len(self._batch))
             log.warning("usage rejected", calls=len(self._batch), reason=str(exc))
         self._batch = []
+        _WAITING.set(self.waiting)
         return len(self._waiting) >= BATCH
+
+    def _drop(self, calls: int) -> None:
+        self.dropped += calls
+        _DROPPED.inc(calls)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -385,6 +386,29 @@ async def test_without_auth_known_tokens_go_on_and_say_so_and_unknown_ones_wait(
     assert await eventually(as_before)
 
 
+async def test_an_auth_that_hangs_holds_up_nobody_it_vouched_for(
+    api_stage: Stage, api: Client, couch: Couch, eventually: Eventually
+) -> None:
+    assert (await api.get("/v1/news")).status == 200
+    assert api_stage.auth._process is not None
+    api_stage.auth._process.send_signal(signal.SIGSTOP)
+    try:
+
+        async def degraded() -> bool:
+            answer = await api.get("/v1/news")
+            assert answer.status == 200
+            return answer.headers.get("Degraded") == "auth"
+
+        assert await eventually(degraded)
+    finally:
+        api_stage.auth._process.send_signal(signal.SIGCONT)
+
+    async def as_before() -> bool:
+        return "Degraded" not in (await api.get("/v1/news")).headers
+
+    assert await eventually(as_before)
+
+
 async def test_without_couchdb_the_news_wait_and_the_rest_goes_on(
     api: Client, couch: Couch, stores: Any, eventually: Eventually
 ) -> None:
@@ -415,6 +439,8 @@ async def test_without_influxdb_calls_are_answered_and_counted_later(
         return answer.status == 200 and answer.json["calls"] >= 6
 
     assert await eventually(counted, within=90)
+    metrics = (await api.get("/metrics")).body.decode()
+    assert "usage_calls_dropped_total 0.0" in metrics
 
 
 async def test_without_quotes_the_news_go_on(
