@@ -51,7 +51,8 @@ _SECONDS: Final = Histogram(
 
 def request_id(request: web.Request) -> str:
     """What the logs, and the services that are asked on its behalf, call this request."""
-    return request.get(_REQUEST_ID, "")
+    found: str = request.get(_REQUEST_ID, "")
+    return found
 
 
 def application(
