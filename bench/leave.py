@@ -106,7 +106,7 @@ def main() -> None:
             stage.progress(len(ways)) as (report, advance),
             stage.prepared(SERVICES, workers=4, report=report) as at,
         ):
-            about = {"rate": asked.rate, **stage.about(at)}
+            about = {"rate": asked.rate, **stage.about(at.sight)}
             for number, way in enumerate(ways, 1):
                 report(f"{number}: {way.what}")
                 found.append(measure(at, way, number, asked.rate))

@@ -95,7 +95,7 @@ def main() -> None:
             stage.progress(len(turns)) as (report, advance),
             stage.prepared(SERVICES, workers=4, report=report) as at,
         ):
-            about = {"rate": asked.rate, **stage.about(at)}
+            about = {"rate": asked.rate, **stage.about(at.sight)}
             for number, way in enumerate(turns, 1):
                 report(f"{number}: {way.what}")
                 found.append(measure(at, way, asked.rate))

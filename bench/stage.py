@@ -120,13 +120,7 @@ def prepared(
     Raises:
         LabError: another lab is up, or something does not come up.
     """
-    places = Places.here()
-    name = f"bench-{os.getpid()}"
-    settings = {"rebalance": False, **(leader or {})}
-    try:
-        lab = Lab.up(workers=workers, cluster_name=name, leader=settings, report=report)
-        report("waiting for the nodes")
-        lab.wait_nodes(3 + workers, within=120)
+    with booted(workers=workers, report=report, leader=leader or {}) as lab:
         report("starting Traefik and the services")
         ingress.open_ingress(lab)
         ingress.deploy(lab, *services)
@@ -134,6 +128,23 @@ def prepared(
         stage = Stage(lab, Sight(lab), services, workers)
         stage.wait_settled()
         yield stage
+
+
+@contextmanager
+def booted(*, workers: int, report: Report, leader: Mapping[str, object]) -> Iterator[Lab]:
+    """Three managers and some workers that do nothing; taken down at the end, come what may.
+
+    Raises:
+        LabError: another lab is up, or a node does not come up.
+    """
+    places = Places.here()
+    name = f"bench-{os.getpid()}"
+    try:
+        settings = {"rebalance": False, **leader}
+        lab = Lab.up(workers=workers, cluster_name=name, leader=settings, report=report)
+        report("waiting for the nodes")
+        lab.wait_nodes(3 + workers, within=120)
+        yield lab
     finally:
         if is_up(places, name):
             report("taking the lab down")
@@ -165,10 +176,10 @@ def fail(reason: LabError) -> None:
     sys.exit(1)
 
 
-def about(stage: Stage) -> dict[str, Any]:
+def about(sight: Sight) -> dict[str, Any]:
     """When, on what, and what ran."""
     commit = run("git", "-C", str(cluster.REPOSITORY), "rev-parse", "--short", "HEAD", check=False)
-    engine = stage.sight.engine("/version")["Version"]
+    engine = sight.engine("/version")["Version"]
     return {
         "at": clock.now().isoformat(timespec="seconds"),
         "host": figures.host(),
