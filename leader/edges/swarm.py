@@ -54,10 +54,12 @@ class Swarm:
         if state != "active" or not swarm.get("ControlAvailable"):
             return Engine(state=state, node=node, error=error)
         try:
-            nodes = await self.nodes()
+            # Every manager asks this twice a second: not for thousands of workers.
+            with translated("listing the swarm's managers"):
+                managers = await self._docker.nodes.list(filters={"role": "manager"})
         except UnavailableError as exc:
             return Engine(state=state, node=node, is_manager=True, error=error or str(exc))
-        leaders = [found for found in nodes if found.is_leader]
+        leaders = [found for found in map(_node, managers) if found.is_leader]
         return Engine(
             state=state,
             node=node,
