@@ -39,6 +39,8 @@ _CONTEXT: Final = (
 )
 _KEPT: Final = ("packages", "assets", "test-packages")
 """Stages that ask registries, and take long."""
+_STAGE: Final = "stage-"
+"""What a stage is called on the engine that built it, followed by its name."""
 _LAST: Final = "last"
 _PARALLEL: Final = 3
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
@@ -166,10 +168,11 @@ def build(
     known = _head_start(on, store)
     # With sources named, the builder looks at nothing else that it has: so every stage is named to
     # the next. The old builder makes a target's stages in the order of the file, so each once.
-    sources = [f"{REGISTRY}/stage-{stage}:{_LAST}" for stage in known]
+    sources = on.run("images", "--quiet", "--no-trunc", f"--filter=reference={_STAGE}*").split()
     for stage in stages[: last + 1]:
         report(f"building {stage}")
         options = [f"--cache-from={source}" for source in sources]
+        options += ["--tag", f"{_STAGE}{stage}:{_LAST}"]
         if stage in images:
             label = f"org.opencontainers.image.version={tag}"
             options += ["--tag", images[stage], "--label", label]
@@ -204,9 +207,13 @@ def _head_start(on: Engine, store: Store) -> dict[str, str]:
     """Get what an earlier lab has kept of the long stages; their ids."""
     kept = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _KEPT}
     known = {stage: config for stage, config in kept.items() if config is not None}
-    names = [f"{REGISTRY}/stage-{stage}:{_LAST}" for stage in known]
+
+    def get(stage: str) -> None:
+        on.run("pull", "--quiet", f"{REGISTRY}/stage-{stage}:{_LAST}", timeout=300)
+        on.run("tag", f"{REGISTRY}/stage-{stage}:{_LAST}", f"{_STAGE}{stage}:{_LAST}")
+
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        list(pool.map(lambda name: on.run("pull", "--quiet", name, timeout=300), names))
+        list(pool.map(get, known))
     return known
 
 
