@@ -76,9 +76,9 @@ class Filing:
         """
         async with self._one_at_a_time:
             for _ in range(_TRIES):
-                verdict = judge(
-                    one, await self._there(one.article.id), await self._near(one.article)
-                )
+                there = await self._there(one.article.id)
+                near = [] if there else await self._near(one.article)
+                verdict = judge(one, there, near)
                 if isinstance(verdict, Keep):
                     break
                 try:

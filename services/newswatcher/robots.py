@@ -3,11 +3,13 @@
 Rule: RFC 9309: no robots.txt lets everything be read; one that cannot be had lets nothing.
 """
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 from urllib.robotparser import RobotFileParser
+from weakref import WeakValueDictionary
 
 from runtime import clock
 from runtime.errors import GoneError, RefusedError, UnavailableError
@@ -48,6 +50,7 @@ class Robots:
         self._web = web
         self._turns = turns
         self._rules: OrderedDict[str, Rules] = OrderedDict()
+        self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def admit(self, url: str) -> None:
         """Return when we may read this page.
@@ -58,6 +61,14 @@ class Robots:
         """
         parts = urlsplit(url)
         origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+        # Held by who waits for it, and gone with the last of them.
+        lock = self._reading.setdefault(origin, asyncio.Lock())
+        async with lock:
+            rules = await self._of(origin)
+        if not rules.allow(url):
+            raise RefusedError(f"the robots.txt of {parts.hostname} does not let us read that")
+
+    async def _of(self, origin: str) -> Rules:
         rules = self._rules.get(origin)
         if rules is None or rules.until < clock.monotonic():
             rules = await self._read(origin)
@@ -65,8 +76,7 @@ class Robots:
             self._rules.move_to_end(origin)
             while len(self._rules) > _MOST_HOSTS:
                 self._rules.popitem(last=False)
-        if not rules.allow(url):
-            raise RefusedError(f"the robots.txt of {parts.hostname} does not let us read that")
+        return rules
 
     async def _read(self, origin: str) -> Rules:
         now = clock.monotonic()
