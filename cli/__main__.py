@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import founding, showing, spreading, steering
+from cli import deploying, founding, showing, spreading, steering
 
 app = typer.Typer(
     name="spotswarm",
@@ -21,6 +21,7 @@ app.command("return")(steering.give_back)
 app.command()(spreading.rebalance)
 app.command()(founding.init)
 app.command("user-data")(founding.user_data)
+app.command()(deploying.deploy)
 
 
 def main() -> None:

@@ -28,6 +28,8 @@ class Exit(IntEnum):
     """It was done, and not all of it in order: tasks were cut off, or did not come up elsewhere."""
     REFUSED = 7
     """The leader will not do it, and says why; nothing was changed."""
+    ROLLED_BACK = 8
+    """The deployment failed: what it had updated is as it was, what it had made anew is left."""
     INTERRUPTED = 130
     """Ctrl-C: the command ended, what it asked for goes on."""
 

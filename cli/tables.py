@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from cli.convergence import Progress
+
 _COLOURS = {
     "ready": "green",
     "active": "green",
@@ -30,6 +32,8 @@ _COLOURS = {
     "draining": "yellow",
     "leaving": "yellow",
     "returning": "cyan",
+    "steady": "green",
+    "failed": "red",
 }
 _COLUMNS = 100
 _HOST_COLUMNS = 21
@@ -172,6 +176,17 @@ def explanation(told: Row) -> RenderableType:
             )
         parts.append(table)
     return Group(*parts)
+
+
+def deployment(services: Sequence[Progress]) -> RenderableType:
+    """One line a service of a stack that is being deployed."""
+    table = made("SERVICE", "IMAGE")
+    table.add_column("STATE", overflow="fold")
+    for one in services:
+        table.add_row(
+            one.name, escape(one.image), Text(one.line, style=_COLOURS.get(one.state, ""))
+        )
+    return table
 
 
 def _notices(notices: Sequence[Row]) -> str:

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Orders and renews the site's certificate by DNS, and puts it where the managers take it from.
+#
+# DOMAIN ACME_EMAIL ACME_SERVER   what for, who, and from whom
+# ACME_DNS                        lego's name of the DNS provider; its settings are lego's own
+# STORE                           where the account, the certificate and the key are kept
+#
+# One of these runs at a time. Twice a day it asks whether a renewal is due; a failure waits an
+# hour, for Let's Encrypt counts them.
+set -eu
+umask 077
+every=${ACME_EVERY_SECONDS:-43200}
+pause=${ACME_PAUSE_SECONDS:-3600}
+
+once() {
+    set -- --accept-tos --email "$ACME_EMAIL" --path "$STORE/lego" --dns "$ACME_DNS" \
+        --domains "$DOMAIN" --domains "*.$DOMAIN"
+    if [ -n "${ACME_SERVER:-}" ]; then set -- "$@" --server "$ACME_SERVER"; fi
+    if [ -n "${ACME_RESOLVERS:-}" ]; then set -- "$@" --dns.resolvers "$ACME_RESOLVERS"; fi
+    if [ -n "${ACME_DNS_DISABLE_CP:-}" ]; then set -- "$@" --dns.disable-cp; fi
+    made="$STORE/lego/certificates/$DOMAIN"
+    if [ -f "$made.crt" ]; then
+        lego "$@" renew --days "${ACME_DAYS:-30}" --no-random-sleep || return 1
+    else
+        lego "$@" run || return 1
+    fi
+    # Both or none: readers look at the .crt, which comes last and by a rename.
+    cp "$made.key" "$STORE/site.key.new" && mv "$STORE/site.key.new" "$STORE/site.key" &&
+        cp "$made.crt" "$STORE/site.crt.new" && mv "$STORE/site.crt.new" "$STORE/site.crt"
+}
+
+trap 'exit 0' TERM INT
+while :; do
+    if (once); then wait_for=$every; else wait_for=$pause; fi
+    if [ "${ACME_ONCE:-}" = 1 ]; then [ "$wait_for" = "$every" ]; exit; fi
+    sleep "$wait_for" &
+    wait $! || true
+done
