@@ -130,9 +130,11 @@ def remove(lab: Lab, *names: str) -> None:
         manager.docker("service", "rm", *there)
 
 
-def ask(address: str, host: str, *, path: str = "/", timeout: float = 5) -> tuple[int, str]:
+def ask(
+    address: str, host: str, *, path: str = "/", port: int = 80, timeout: float = 5
+) -> tuple[int, str]:
     """Status and body of one request to an ingress; status 0 when there was no answer."""
-    connection = http.client.HTTPConnection(address, 80, timeout=timeout)
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host, "Connection": "close"})
         answer = connection.getresponse()

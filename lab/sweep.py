@@ -55,9 +55,8 @@ def remains(places: Places) -> list[str]:
     found = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     if (pid := daemon(places)) is not None:
         found.append(f"daemon {pid}")
-    for module in (REGISTRY, NEWSWIRE):
-        if (pid := process(places, module)) is not None:
-            found.append(f"{module} {pid}")
+    servers = {module: process(places, module) for module in (REGISTRY, NEWSWIRE)}
+    found += [f"{module} {pid}" for module, pid in servers.items() if pid is not None]
     found += [f"cgroup {group}" for group in groups]
     found += [f"mount {mount}" for mount in mounts(places)]
     found += [f"namespace {name}" for name in net.namespaces()]

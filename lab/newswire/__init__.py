@@ -3,3 +3,12 @@
 Only what a feed's reader sees belongs here: RSS, pages, conditional answers. What is made of the
 news is the product's.
 """
+
+from typing import Final
+
+PORT: Final = 8088
+WIRES: Final = {
+    "harbour": "Harbour Wire",
+    "ledger": "The Daily Ledger",
+    "quay": "Quay Street Journal",
+}

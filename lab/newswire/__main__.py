@@ -18,15 +18,10 @@ from typing import Final
 
 from aiohttp import web
 
+from lab.newswire import PORT, WIRES
 from lab.places import GATEWAY
 from runtime import clock, lifecycle, logs, serving
 
-PORT: Final = 8088
-WIRES: Final = {
-    "harbour": "Harbour Wire",
-    "ledger": "The Daily Ledger",
-    "quay": "Quay Street Journal",
-}
 _STORIES: Final = Path(__file__).with_name("stories.toml")
 
 
