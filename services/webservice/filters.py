@@ -12,7 +12,7 @@ from services.webservice.watch_list import symbol as parse_symbol
 from services.webservice.wording import LABELS, topic
 
 DAYS: Final = (7, 30, 90)
-_USUAL_DAYS: Final = 30
+_USUAL_DAYS: Final = DAYS[0]
 _LONGEST: Final = 60
 _LONGEST_CURSOR: Final = 500
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from runtime.errors import UnavailableError
+from runtime.errors import RefusedError, UnavailableError
 
 log = structlog.get_logger("webservice")
 
@@ -23,10 +23,16 @@ class Panel(Generic[T]):
 
 
 async def panel(name: str, asked: Awaitable[T], *, seconds: float, away: str) -> Panel[T]:
-    """The answer, or `away` when it does not come in time; other errors are the page's."""
+    """The answer, or `away` when there is none in time or it is refused.
+
+    That a thing does not exist is the page's to tell.
+    """
     try:
         async with asyncio.timeout(seconds):
             return Panel(await asked)
     except (UnavailableError, TimeoutError) as exc:
         log.warning("panel away", panel=name, reason=str(exc) or "no answer in time")
+        return Panel(problem=away)
+    except RefusedError as exc:
+        log.error("panel refused", panel=name, reason=str(exc))  # noqa: TRY400  no bug
         return Panel(problem=away)

@@ -95,7 +95,7 @@ async def get_quotes(request: web.Request) -> web.Response:
     await viewer_of(request)
     watched = _watched(request)
     quotes = await _quotes(request, watched)
-    return await render(request, "parts/quotes.html", quotes=quotes, watched=watched)
+    return await render(request, "parts/quotes.html", quotes=quotes)
 
 
 async def post_watch(request: web.Request) -> web.Response:

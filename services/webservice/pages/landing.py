@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Final
 
 from aiohttp import web
 
@@ -10,8 +11,8 @@ from services.stores.news import Listing, NewsQuery
 from services.webservice.mood import Mood, mood
 from services.webservice.site import Site, ask, render, site_of
 
-_HEADLINES = 6
-_DAYS = 14
+_HEADLINES: Final = 6
+_DAYS: Final = 7
 
 
 async def get(request: web.Request) -> web.Response:

@@ -157,7 +157,7 @@ STORIES: Final = (
         ("earnings",),
     ),
     Told(
-        0.1,
+        2.4,
         "Harbour Wire",
         "Copper climbs as a mine in the Andes stays closed",
         "A mine that gives four percent of the world's copper stays closed for another month.",

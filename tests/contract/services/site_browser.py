@@ -83,6 +83,13 @@ class Visitor:
         await expect(shown).to_be_visible()
         return await shown.input_value()
 
+    async def revoke_token(self, name: str) -> None:
+        """Revoke the newest API token of this name."""
+        await self.go("/tokens")
+        await self.page.get_by_text(f"Revoke {name}").first.click()
+        await self.page.get_by_role("button", name=f"Revoke {name}").click()
+        await expect(self.page.get_by_text("The token is revoked")).to_be_visible()
+
     async def cookies(self) -> dict[str, Any]:
         """The browser's cookies by name."""
         return {one["name"]: one for one in await self.context.cookies()}

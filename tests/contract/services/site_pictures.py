@@ -38,6 +38,8 @@ from services.stores.usage import Call, Usage
 
 PICTURES: Final = Path(__file__).parents[3] / "docs/pictures"
 WIDE: Final = (1280, 860)
+TALL: Final = (PHONE[0], 1360)
+"""A phone's width; so high that news are in the picture."""
 
 
 @asynccontextmanager
@@ -90,10 +92,12 @@ async def take(
         await shoot(reader, into / "site-usage.png")
         await reader.make_token("Weekly digest")
         await shoot(reader, into / "site-tokens.png")
+        # Its text is in the picture, which everybody will see.
+        await reader.revoke_token("Weekly digest")
         await reader.go("/dashboard")
         await shoot(reader, into / "site-dashboard.png")
         async with visitor(
-            browser, site, email, size=PHONE, device_scale_factor=2, ignore_https_errors=True
+            browser, site, email, size=TALL, device_scale_factor=2, ignore_https_errors=True
         ) as phone:
             await phone.sign_in()
             await shoot(phone, into / "site-phone.png")

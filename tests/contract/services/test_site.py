@@ -165,9 +165,7 @@ async def test_a_reader_signs_up_reads_makes_a_token_uses_it_and_revokes_it(
     await reader.go("/tokens")
     await expect(page.get_by_label("Your new token")).to_have_count(0)
     assert token not in await page.content()
-    await page.get_by_text("Revoke Morning report").first.click()
-    await page.get_by_role("button", name="Revoke Morning report").click()
-    await expect(page.get_by_text("The token is revoked")).to_be_visible()
+    await reader.revoke_token("Morning report")
 
     async def is_refused() -> bool:
         return await call(client, stack, token) == 401
@@ -213,9 +211,7 @@ async def test_all_of_it_works_without_javascript(browser: Browser, stack: Stack
         await page.get_by_role("button", name="Filter").click()
         await expect(page.locator("#news .story")).to_have_count(2)
         assert (await reader.make_token("Plain")).startswith("ssw_")
-        await page.get_by_text("Revoke Plain").first.click()
-        await page.get_by_role("button", name="Revoke Plain").click()
-        await expect(page.get_by_text("The token is revoked")).to_be_visible()
+        await reader.revoke_token("Plain")
         await reader.sign_out()
         assert urlsplit(page.url).path == "/"
 
@@ -452,6 +448,51 @@ async def test_signed_out_cookies_are_of_no_use(
     await eventually(is_refused, within=30)
 
 
+async def test_an_api_token_opens_no_page(
+    reader: Visitor, client: aiohttp.ClientSession, stack: Stack
+):
+    await reader.sign_up()
+    token = await reader.make_token("Program")
+    answer = await client.get(
+        f"{stack.site.url}/account",
+        headers={"Cookie": f"site-access={token}"},
+        allow_redirects=False,
+    )
+
+    assert answer.status == 303
+    assert answer.headers["Location"] == "/login?next=/account"
+
+
+async def test_who_guesses_passwords_is_told_to_wait(reader: Visitor):
+    await reader.sign_up()
+    await reader.sign_out()
+    for _ in range(20):
+        await reader.sign_in(password="guessed wrong again")
+        said = await reader.page.get_by_role("alert").inner_text()
+        if "Too many tries" in said:
+            break
+
+    assert "Wait" in said
+    await reader.sign_in()
+    await expect(reader.page.get_by_role("alert")).to_contain_text("Too many tries")
+    reader.complaints.clear()
+
+
+async def test_quotes_come_anew_and_leave_alone_what_somebody_is_typing(reader: Visitor):
+    await reader.sign_up()
+    page = reader.page
+    await page.get_by_text("Change the watch list").click()
+    await page.get_by_label("Symbols, up to").fill("half a wo")
+    async with page.expect_response("**/dashboard/quotes") as came:
+        await page.evaluate(
+            "htmx.ajax('GET', '/dashboard/quotes', {target: '#quotes', swap: 'outerHTML'})"
+        )
+    assert (await came.value).status == 200
+
+    await expect(page.locator(".tile b").first).to_be_visible()
+    await expect(page.get_by_label("Symbols, up to")).to_have_value("half a wo")
+
+
 @pytest.mark.parametrize(
     ("wanted", "reached"),
     [
@@ -470,6 +511,15 @@ async def test_signing_in_leads_to_a_page_of_the_site_only(
     await reader.sign_in(path=f"/login?next={wanted}")
 
     assert urlsplit(reader.page.url)[1:3] == (urlsplit(reader.url).netloc, reached)
+
+
+async def test_who_has_to_sign_in_first_comes_to_the_page_that_was_wanted(reader: Visitor):
+    await reader.sign_up()
+    await reader.sign_out()
+    await reader.sign_in(path="/dashboard?symbol=AAPL&label=positive&days=30")
+
+    assert urlsplit(reader.page.url)[2:4] == ("/dashboard", "symbol=AAPL&label=positive&days=30")
+    await expect(reader.page.locator("#news .story")).to_have_count(1)
 
 
 async def test_news_by_a_stranger_run_nothing_in_a_readers_browser(

@@ -15,10 +15,10 @@ def test_an_address_without_filters_shows_all():
 
 
 def test_filters_are_read_and_written():
-    query = {"symbol": " brk.b ", "topic": "earnings", "label": "negative", "days": "7"}
+    query = {"symbol": " brk.b ", "topic": "earnings", "label": "negative", "days": "30"}
     found = read(query)
 
-    assert found == Filters("BRK.B", "earnings", "negative", 7)
+    assert found == Filters("BRK.B", "earnings", "negative", 30)
     assert found.told == "BRK.B, Earnings, negative"
     assert read({k: v[0] for k, v in parse_qs(urlsplit(found.address()).query).items()}) == found
 
@@ -39,7 +39,7 @@ def test_a_strange_value_is_no_filter(query: dict[str, str]):
 
 
 def test_another_span_of_days_begins_with_the_newest_news():
-    assert Filters("AAPL", cursor="abc").with_days(7) == "/dashboard?symbol=AAPL&days=7"
+    assert Filters("AAPL", cursor="abc").with_days(30) == "/dashboard?symbol=AAPL&days=30"
 
 
 def test_the_last_page_has_nothing_after_it():
