@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lab import making, sweep, troubling, watching
+from lab import making, sites, sweep, troubling, watching
 from lab.client import Lab
 from lab.host import LabError
 from lab.places import Places
@@ -27,6 +27,7 @@ app: Final = typer.Typer(
 app.add_typer(making.app)
 app.add_typer(troubling.app)
 app.add_typer(watching.app)
+app.add_typer(sites.app)
 
 
 @app.command()

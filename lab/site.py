@@ -155,17 +155,7 @@ def start_newswire(places: Places, *, within: float = 20) -> None:
     Raises:
         LabError: they did not come up.
     """
-    if sweep.process(places, sweep.NEWSWIRE) is None:
-        log = places.lab / "newswire.log"
-        with log.open("ab") as out:
-            subprocess.Popen(
-                [sys.executable, "-m", sweep.NEWSWIRE, str(places.lab)],
-                cwd=REPOSITORY,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+    _start(places, sweep.NEWSWIRE)
     deadline = clock.monotonic() + within
     while True:
         status, _ = ingress.ask(str(GATEWAY), "wire", path="/robots.txt", port=newswire.PORT)
@@ -174,6 +164,26 @@ def start_newswire(places: Places, *, within: float = 20) -> None:
         if clock.monotonic() > deadline:
             raise LabError(f"the news wires do not answer, see {places.lab}/newswire.log")
         time.sleep(0.1)
+
+
+def open_window(lab: Lab) -> None:
+    """Lead browsers of this host to the site; see `lab.window`."""
+    _start(lab.places, sweep.WINDOW, *(one.address for one in ingress.managers(lab)))
+
+
+def _start(places: Places, module: str, *arguments: str) -> None:
+    """Start one of the lab's processes, unless it runs; `lab.sweep` ends it."""
+    if sweep.process(places, module) is not None:
+        return
+    with (places.lab / f"{module.rpartition('.')[2]}.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", module, str(places.lab), *arguments],
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 def _settings(places: Places) -> dict[str, str]:

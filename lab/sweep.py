@@ -24,11 +24,14 @@ REGISTRY: Final = "lab.registry"
 """The module of the registry, which is started like the daemon."""
 NEWSWIRE: Final = "lab.newswire"
 """The module of the news wires, which is started like the daemon."""
+WINDOW: Final = "lab.window"
+"""The module that leads browsers to the site, which is started like the daemon."""
+_PROCESSES: Final = (REGISTRY, NEWSWIRE, WINDOW)
 
 
 def sweep(places: Places) -> list[str]:
     """Remove everything of the lab but the image cache; returns what could not be removed."""
-    for module in (DAEMON, REGISTRY, NEWSWIRE):
+    for module in (DAEMON, *_PROCESSES):
         _end(places, module)
     groups = cgroups.leftovers()
     cgroups.kill(groups)
@@ -55,7 +58,7 @@ def remains(places: Places) -> list[str]:
     found = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     if (pid := daemon(places)) is not None:
         found.append(f"daemon {pid}")
-    servers = {module: process(places, module) for module in (REGISTRY, NEWSWIRE)}
+    servers = {module: process(places, module) for module in _PROCESSES}
     found += [f"{module} {pid}" for module, pid in servers.items() if pid is not None]
     found += [f"cgroup {group}" for group in groups]
     found += [f"mount {mount}" for mount in mounts(places)]
@@ -75,7 +78,7 @@ def daemon(places: Places) -> int | None:
 
 
 def process(places: Places, module: str) -> int | None:
-    """Process id of this lab's daemon, registry or news wires, if it runs.
+    """Process id of this lab's daemon, registry, wires or window, if it runs.
 
     By its command, module and lab directory included: a number in a file could be anybody's.
     """
