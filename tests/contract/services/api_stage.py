@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from lab import host_stores
 from services.stores.couch import Couch
 from services.stores.news import Analysis, Article, News, article_id, content_hash
 
+Eventually = Callable[..., Awaitable[Any]]
 EVERY_SCOPE: Final = ("news:read", "sentiment:read", "quotes:read", "usage:read")
 BEFORE: Final = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 _PASSWORD: Final = "a long enough password, said once"
@@ -94,6 +95,8 @@ class Stage:
         influx: host_stores.Influx,
     ) -> None:
         self.directory = directory
+        self.access = ""
+        """A login of the account that the tests share, once there is one."""
         self.auth = Process(
             "auth",
             directory,
@@ -201,3 +204,30 @@ def article(number: int) -> Article:
         content_hash=of,
         ml=None if number % 2 else analysis,
     )
+
+
+PATHS = {
+    "/v1/news": "/v1/news",
+    "/v1/news/{id}": f"/v1/news/{article(0).id}",
+    "/v1/sentiment": "/v1/sentiment",
+    "/v1/quotes/{symbol}": "/v1/quotes/AAPL",
+    "/v1/usage": "/v1/usage",
+}
+"""Of each route, an address that is there."""
+
+
+async def until(eventually: Eventually, api: Client, path: str, status: int) -> Answer:
+    async def there() -> Answer | None:
+        found = await api.get(path)
+        return found if found.status == status else None
+
+    found: Answer = await eventually(there, within=60)
+    return found
+
+
+def assert_problem(answer: Answer, status: int) -> dict[str, Any]:
+    assert answer.status == status, answer.body
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert answer.json["status"] == status
+    assert answer.json["title"]
+    return dict(answer.json)

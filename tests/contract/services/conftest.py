@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import aiohttp
 import pytest
-from api_stage import Stage
+from api_stage import Account, Client, Stage
 from ports import free_port
 from pydantic import SecretStr
+from site_stack import Process
 
 from lab import host_stores
 from lab.host import LabError
@@ -172,3 +173,42 @@ def api_stage(
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture
+async def account(api_stage: Stage, session: aiohttp.ClientSession) -> Account:
+    """One for all tests of a file: auth counts the sign-ups of an address."""
+    found = Account(session, api_stage.auth.url)
+    if not api_stage.access:
+        await found.sign_up()
+        api_stage.access = found.access
+    found.access = api_stage.access
+    return found
+
+
+@pytest.fixture
+async def api(api_stage: Stage, session: aiohttp.ClientSession, account: Account) -> Client:
+    """A client of public_api with a token that may everything."""
+    return Client(session, api_stage.api.url, await account.token())
+
+
+@pytest.fixture
+async def restarted(api_stage: Stage) -> AsyncIterator[Callable[[Process], Any]]:
+    """Stops a process; it is started again after the test, or when that asks for it."""
+    stopped: list[Process] = []
+
+    async def stop(process: Process) -> Callable[[], Awaitable[None]]:
+        await asyncio.to_thread(process.stop)
+        stopped.append(process)
+
+        async def start() -> None:
+            stopped.remove(process)
+            process.start()
+            await asyncio.to_thread(process.wait)
+
+        return start
+
+    yield stop
+    for process in stopped:
+        process.start()
+        await asyncio.to_thread(process.wait)

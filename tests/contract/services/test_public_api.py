@@ -1,10 +1,8 @@
-"""public_api as programs meet it: a real process, real auth, real stores, and each of them away."""
+"""public_api as programs meet it: a real process, real auth, real stores."""
 
 import asyncio
 import itertools
-import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,42 +12,24 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from api_stage import EVERY_SCOPE, Account, Answer, Client, Stage, Token, article, publish
-from site_stack import Process
+from api_stage import (
+    EVERY_SCOPE,
+    PATHS,
+    Account,
+    Client,
+    Eventually,
+    Stage,
+    Token,
+    article,
+    assert_problem,
+    publish,
+    until,
+)
 
 from runtime import clock
 from services.public_api.routes import ROUTES
 from services.stores.couch import Couch
 from services.stores.news import News
-
-Eventually = Callable[..., Awaitable[Any]]
-PATHS = {
-    "/v1/news": "/v1/news",
-    "/v1/news/{id}": f"/v1/news/{article(0).id}",
-    "/v1/sentiment": "/v1/sentiment",
-    "/v1/quotes/{symbol}": "/v1/quotes/AAPL",
-    "/v1/usage": "/v1/usage",
-}
-
-
-_account: dict[str, str] = {}
-
-
-@pytest.fixture
-async def account(api_stage: Stage, session: aiohttp.ClientSession) -> Account:
-    """One for all of this file: auth counts the sign-ups of an address."""
-    found = Account(session, api_stage.auth.url)
-    if not _account:
-        await found.sign_up()
-        _account["access"] = found.access
-    found.access = _account["access"]
-    return found
-
-
-@pytest.fixture
-async def api(api_stage: Stage, session: aiohttp.ClientSession, account: Account) -> Client:
-    """With a token that may everything; the news are there, the usage is whatever it was."""
-    return Client(session, api_stage.api.url, await account.token())
 
 
 @pytest.fixture
@@ -58,45 +38,6 @@ async def couch(session: aiohttp.ClientSession, couch_url: str) -> Couch:
     opened = Couch(session, couch_url)
     await publish(opened, 6)
     return opened
-
-
-async def until(eventually: Eventually, api: Client, path: str, status: int) -> Answer:
-    async def there() -> Answer | None:
-        found = await api.get(path)
-        return found if found.status == status else None
-
-    found: Answer = await eventually(there, within=60)
-    return found
-
-
-@pytest.fixture
-async def restarted(api_stage: Stage) -> AsyncIterator[Callable[[Process], Any]]:
-    """Stops a process; it is started again after the test, or when that asks for it."""
-    stopped: list[Process] = []
-
-    async def stop(process: Process) -> Callable[[], Awaitable[None]]:
-        await asyncio.to_thread(process.stop)
-        stopped.append(process)
-
-        async def start() -> None:
-            stopped.remove(process)
-            process.start()
-            await asyncio.to_thread(process.wait)
-
-        return start
-
-    yield stop
-    for process in stopped:
-        process.start()
-        await asyncio.to_thread(process.wait)
-
-
-def assert_problem(answer: Answer, status: int) -> dict[str, Any]:
-    assert answer.status == status, answer.body
-    assert answer.headers["Content-Type"].startswith("application/problem+json")
-    assert answer.json["status"] == status
-    assert answer.json["title"]
-    return dict(answer.json)
 
 
 # Whose call it is.
@@ -349,106 +290,6 @@ async def test_nobody_sees_the_usage_of_another_account(
     theirs = api.with_token(await stranger.token())
     told = await theirs.get(f"/v1/usage?token={api.token.id}")
     assert (told.json["calls"], told.json["hours"]) == (0, [])
-
-
-# Each of the others away.
-
-
-async def test_without_auth_known_tokens_go_on_and_say_so_and_unknown_ones_wait(
-    api_stage: Stage,
-    api: Client,
-    account: Account,
-    couch: Couch,
-    restarted: Any,
-    eventually: Eventually,
-) -> None:
-    fresh = api.with_token(await account.token())
-    assert (await api.get("/v1/news")).status == 200
-    start = await restarted(api_stage.auth)
-
-    async def degraded() -> bool:
-        answer = await api.get("/v1/news")
-        assert answer.status == 200
-        return answer.headers.get("Degraded") == "auth"
-
-    assert await eventually(degraded)
-    refused = await fresh.get("/v1/news")
-    assert_problem(refused, 503)
-    assert int(refused.headers["Retry-After"]) >= 1
-    ready = await api.get("/health/ready")
-    assert (ready.status, ready.json["status"]) == (200, "degraded")
-    await start()
-    await until(eventually, fresh, "/v1/news", 200)
-
-    async def as_before() -> bool:
-        return "Degraded" not in (await api.get("/v1/news")).headers
-
-    assert await eventually(as_before)
-
-
-async def test_an_auth_that_hangs_holds_up_nobody_it_vouched_for(
-    api_stage: Stage, api: Client, couch: Couch, eventually: Eventually
-) -> None:
-    assert (await api.get("/v1/news")).status == 200
-    assert api_stage.auth._process is not None
-    api_stage.auth._process.send_signal(signal.SIGSTOP)
-    try:
-
-        async def degraded() -> bool:
-            answer = await api.get("/v1/news")
-            assert answer.status == 200
-            return answer.headers.get("Degraded") == "auth"
-
-        assert await eventually(degraded)
-    finally:
-        api_stage.auth._process.send_signal(signal.SIGCONT)
-
-    async def as_before() -> bool:
-        return "Degraded" not in (await api.get("/v1/news")).headers
-
-    assert await eventually(as_before)
-
-
-async def test_without_couchdb_the_news_wait_and_the_rest_goes_on(
-    api: Client, couch: Couch, stores: Any, eventually: Eventually
-) -> None:
-    await until(eventually, api, "/v1/quotes/AAPL", 200)
-    await stores.stop("couch")
-    for path in ("/v1/news", PATHS["/v1/news/{id}"], "/v1/sentiment"):
-        answer = await api.get(path)
-        assert_problem(answer, 503)
-        assert int(answer.headers["Retry-After"]) >= 1
-    for path in ("/v1/quotes/AAPL", "/v1/usage"):
-        assert (await api.get(path)).status == 200
-    await stores.start("couch")
-    await until(eventually, api, "/v1/news", 200)
-
-
-async def test_without_influxdb_calls_are_answered_and_counted_later(
-    api: Client, couch: Couch, stores: Any, eventually: Eventually
-) -> None:
-    assert api.token is not None
-    await stores.stop("influx")
-    for _ in range(5):
-        assert (await api.get("/v1/news")).status == 200
-    assert_problem(await api.get("/v1/usage"), 503)
-    await stores.start("influx")
-
-    async def counted() -> bool:
-        answer = await api.get(f"/v1/usage?token={api.token.id}")
-        return answer.status == 200 and answer.json["calls"] >= 6
-
-    assert await eventually(counted, within=90)
-    metrics = (await api.get("/metrics")).body.decode()
-    assert "usage_calls_dropped_total 0.0" in metrics
-
-
-async def test_without_quotes_the_news_go_on(
-    api_stage: Stage, api: Client, couch: Couch, restarted: Any
-) -> None:
-    await restarted(api_stage.quotes)
-    assert_problem(await api.get("/v1/quotes/AAPL"), 503)
-    assert (await api.get("/v1/news")).status == 200
 
 
 # Its document and its log.
