@@ -1,0 +1,17 @@
+"""Run ml: `python -m services.ml`."""
+
+import asyncio
+
+from runtime.web import main, serve
+from services.ml.app import assembled
+from services.ml.settings import Settings
+
+
+async def _live(settings: Settings) -> None:
+    async with assembled(settings) as (app, follower), asyncio.TaskGroup() as group:
+        group.create_task(follower.run(), name="follower of the news")
+        await serve(app, settings)
+
+
+if __name__ == "__main__":
+    main("ml", Settings, _live)

@@ -1,0 +1,25 @@
+"""The whole analysis of an article. Pure: the same words give the same, always."""
+
+from datetime import datetime
+from typing import Final
+
+from services.ml import sentiment, symbols, topics
+from services.ml.version import VERSION
+from services.stores.article import Analysis
+
+_MOST_CHARACTERS: Final = 50_000
+
+
+def analyse(*, title: str, summary: str, text: str, of: str, at: datetime) -> Analysis:
+    """What an article means; `of` is its content's hash."""
+    body = (text or summary)[:_MOST_CHARACTERS]
+    value = sentiment.score(title, body)
+    return Analysis(
+        version=VERSION,
+        of=of,
+        score=value,
+        label=sentiment.label(value),
+        symbols=tuple(symbols.find(title, summary, body)),
+        topics=tuple(topics.find(title, body)),
+        at=at,
+    )

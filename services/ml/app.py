@@ -1,0 +1,35 @@
+"""ml's web side: health and metrics, and which analysis this is."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from runtime.outgoing import outgoing
+from runtime.web import application
+from services.ml.following import Follower
+from services.ml.settings import Settings
+from services.ml.version import DATA, VERSION
+from services.stores.couch import Couch
+
+_STORE_SECONDS: Final = 20.0
+
+
+async def _version(_request: web.Request) -> web.Response:
+    return web.json_response({"version": VERSION, "data": DATA})
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[tuple[web.Application, Follower]]:
+    """The application, and the follower to run while it serves."""
+    async with outgoing(name="ml", timeout_seconds=_STORE_SECONDS) as session:
+        couch = Couch(
+            session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password
+        )
+        follower = Follower(couch, batch=settings.batch, wait_seconds=settings.wait_seconds)
+        app = application(
+            "ml", settings=settings, checks={"couchdb": couch.check, "changes": follower.check}
+        )
+        app.router.add_get("/version", _version)
+        yield app, follower

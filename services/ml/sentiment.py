@@ -1,0 +1,206 @@
+"""How good or bad the news is, by what goes up and what goes down. Pure and deterministic.
+
+Rule: a movement means nothing by itself. Costs that fall are good news and orders that fall are
+bad news, so a word of movement takes the sign of the thing that moves, and a word like "loss" that
+was used so is not counted a second time.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.ml import words
+from services.ml.lexicon import Lexicon, Term, standard
+from services.stores.article import Label
+
+POSITIVE_FROM: Final = 0.15
+"""Scores nearer to zero are neutral, on either side."""
+_HEADLINE: Final = 0.7
+_HEADLINE_ALONE: Final = 0.85
+"""What a text without any tone leaves of the headline's."""
+_TEXT_ALONE: Final = 0.4
+_QUESTION: Final = 0.6
+_SENTENCES: Final = 60
+_REACH: Final = 5
+_MARK_REACH: Final = 7
+_NEGATION_REACH: Final = 4
+_SCALE_REACH: Final = 2
+_NOTHING_MOVED: Final = 0.8
+_NO_MARK: Final = 0.6
+_BEARING, _NOUN, _MARK, _SHAPING = range(4)
+_CLAUSES: Final = frozenset(
+    {
+        *("after", "although", "amid", "as", "because", "but", "despite", "due", "following"),
+        *("on", "over", "though", "when", "while"),
+    }
+)
+
+
+@dataclass(slots=True)
+class _Hit:
+    start: int
+    end: int
+    term: Term
+    value: float
+
+
+def score(title: str, text: str, *, lexicon: Lexicon | None = None) -> float:
+    """From -1 to 1; the headline weighs more than the text."""
+    known = lexicon or standard()
+    head = _squashed(weigh(words.tokens(title), known))
+    if title.rstrip().endswith("?"):
+        head *= _QUESTION
+    found = [
+        value
+        for one in words.sentences(text)[:_SENTENCES]
+        if (value := weigh(words.tokens(one), known))
+    ]
+    if not found:
+        return round(_HEADLINE_ALONE * head if text else head, 4)
+    # Long articles have more words of every kind; their mean says which kind prevails.
+    body = _squashed(sum(found) / len(found) * math.sqrt(min(len(found), 4)))
+    if head == 0:
+        return round(_TEXT_ALONE * body, 4)
+    return round(_HEADLINE * head + (1 - _HEADLINE) * body, 4)
+
+
+def label(value: float) -> Label:
+    """The word for a score."""
+    if value >= POSITIVE_FROM:
+        return "positive"
+    return "negative" if value <= -POSITIVE_FROM else "neutral"
+
+
+def weigh(tokens: Sequence[str], lexicon: Lexicon) -> float:
+    """What the words of one sentence come to, without a limit."""
+    hits = _hits(tokens, lexicon)
+    taken = _resolve(hits, tokens, lexicon)
+    total = 0.0
+    for hit in hits:
+        if hit.term.kind == "tone" and any(hit.start <= at < hit.end for at in taken):
+            continue
+        total += hit.value * _shaped(hit, tokens, lexicon)
+    return total
+
+
+def _squashed(value: float) -> float:
+    return math.tanh(value / 2)
+
+
+def _hits(tokens: Sequence[str], lexicon: Lexicon) -> list[_Hit]:
+    found: list[_Hit] = []
+    at = 0
+    while at < len(tokens):
+        term = lexicon.at(tokens, at, _BEARING)
+        if term is None:
+            at += 1
+            continue
+        found.append(_Hit(at, at + len(term.words), term, term.weight))
+        at += len(term.words)
+    return found
+
+
+def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> set[int]:
+    """Give movements their sign; returns the places of the things that moved."""
+    taken: set[int] = set()
+    for hit in hits:
+        kind = hit.term.kind
+        if kind == "beat":
+            if not _has_mark(hit, tokens, lexicon):
+                hit.value *= _NO_MARK
+        elif kind in ("move", "change"):
+            moved = _moved(hit, tokens, lexicon)
+            if moved is None:
+                hit.value *= _NOTHING_MOVED if kind == "move" else 0.0
+            else:
+                place, noun = moved
+                hit.value *= noun.weight
+                taken |= set(range(place, place + len(noun.words)))
+    return taken
+
+
+def _moved(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Term] | None:
+    """What rises stands before the word; what is raised stands behind it."""
+    ways = [_before, _behind] if hit.term.kind == "move" else [_behind, _before]
+    for way in ways:
+        found = way(hit, tokens, lexicon)
+        if found is not None:
+            return found
+    return None
+
+
+def _behind(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Term] | None:
+    for place in range(hit.end, min(len(tokens), hit.end + _REACH)):
+        if _ends_clause(tokens[place]):
+            return None
+        noun = lexicon.at(tokens, place, _NOUN)
+        if noun is not None:
+            return place, _head(place, noun, tokens, lexicon)
+    return None
+
+
+def _before(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Term] | None:
+    for place in range(hit.start - 1, max(-1, hit.start - 1 - _REACH), -1):
+        if _ends_clause(tokens[place]):
+            return None
+        # "jobless claims" is found from its first word, though one comes to it from its last.
+        for start in range(max(0, place - 2), place + 1):
+            noun = lexicon.at(tokens, start, _NOUN)
+            if noun is not None and start + len(noun.words) > place:
+                return start, noun
+    return None
+
+
+def _head(place: int, noun: Term, tokens: Sequence[str], lexicon: Lexicon) -> Term:
+    """Of "profit forecast" and "dividend tax" the last word is what is meant."""
+    after = place + len(noun.words)
+    if after < len(tokens):
+        following = lexicon.at(tokens, after, _NOUN)
+        if following is not None:
+            return Term(noun.words + following.words, "noun", following.weight)
+    return noun
+
+
+def _has_mark(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> bool:
+    return any(
+        lexicon.at(tokens, place, _MARK) is not None
+        for place in range(hit.end, min(len(tokens), hit.end + _MARK_REACH))
+    )
+
+
+def _ends_clause(token: str) -> bool:
+    return words.is_stop(token) or token in _CLAUSES
+
+
+def _shaped(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
+    """What the words around it make of it."""
+    factor = 1.0
+    for place in range(hit.start - 1, -1, -1):
+        if words.is_stop(tokens[place]):
+            break
+        away = hit.start - place
+        term = lexicon.at(tokens, place, _SHAPING)
+        if term is None or place + len(term.words) > hit.start:
+            continue
+        match term.kind:
+            case "negate" if away <= _NEGATION_REACH:
+                factor *= term.weight
+            case "scale" if away <= _SCALE_REACH:
+                factor *= term.weight
+            case "aside":
+                factor *= term.weight
+    return factor * _after(hit, tokens, lexicon)
+
+
+def _after(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
+    factor = 1.0
+    for place in range(hit.end, len(tokens)):
+        term = lexicon.at(tokens, place, _SHAPING)
+        if term is None:
+            continue
+        if term.kind == "but":
+            return factor * term.weight
+        if term.kind == "scale" and place == hit.end:
+            factor *= term.weight
+    return factor

@@ -1,0 +1,56 @@
+"""What an article is about, by the words of a small table. Pure."""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+FILE: Final = Path(__file__).parent / "data" / "topics.csv"
+MOST: Final = 5
+_TITLE_WEIGHT: Final = 3
+_ENOUGH: Final = 3
+"""One word of a headline, or three of a text."""
+_TEXT_CHARACTERS: Final = 5_000
+_WORD: Final = r"[\w&'\u2019]"
+
+
+def find(title: str, text: str, *, table: Mapping[str, re.Pattern[str]] | None = None) -> list[str]:
+    """The topics, the strongest first."""
+    weights = {}
+    head, body = _folded(title), _folded(text[:_TEXT_CHARACTERS])
+    for topic, pattern in (table or standard()).items():
+        in_body = {match[0] for match in pattern.finditer(body)}
+        weight = _TITLE_WEIGHT * len(pattern.findall(head)) + len(in_body)
+        if weight >= _ENOUGH:
+            weights[topic] = weight
+    return sorted(weights, key=lambda one: (-weights[one], one))[:MOST]
+
+
+@cache
+def standard() -> Mapping[str, re.Pattern[str]]:
+    """The table of the file."""
+    with FILE.open(newline="", encoding="utf-8") as lines:
+        return parse(lines)
+
+
+def parse(lines: Iterable[str]) -> dict[str, re.Pattern[str]]:
+    """One pattern for each topic; `*` in a term is any word, or a word's end."""
+    return {
+        row["topic"]: re.compile("|".join(_spelled(term) for term in row["terms"].split(";")))
+        for row in csv.DictReader(lines)
+    }
+
+
+def _spelled(term: str) -> str:
+    parts = [
+        re.escape(part).replace(r"\*", rf"{_WORD}*") if part != "*" else rf"{_WORD}+"
+        for part in _folded(term).split()
+    ]
+    return rf"(?<!{_WORD}){' '.join(parts)}(?!{_WORD})"
+
+
+def _folded(text: str) -> str:
+    """Lower case, hyphens and spaces alike."""
+    return re.sub(r"[\s-]+", " ", text.lower())
