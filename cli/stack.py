@@ -87,7 +87,9 @@ def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, re
     ours = raw.get(_OURS, {})
     table = {key: value for key, value in raw.items() if not str(key).startswith("x-")}
     wishes = {key: dict(one.get(_OURS, {})) for key, one in _part(table, "services").items()}
-    chosen, remarks = _chosen(wishes, values)
+    # Of a stack that is not chosen from, .env may name what is in another.
+    choice = values.get("SERVICES", "") if ours.get("is_chosen_from") else ""
+    chosen, remarks = _chosen(wishes, values, choice)
     table["services"] = {
         key: {part: value for part, value in one.items() if part != _OURS}
         for key, one in table["services"].items()
@@ -125,7 +127,7 @@ def constraints_of(document: Table) -> Iterator[tuple[str, str]]:
 
 
 def _chosen(
-    wishes: Mapping[str, Mapping[str, Any]], values: Mapping[str, str]
+    wishes: Mapping[str, Mapping[str, Any]], values: Mapping[str, str], choice: str
 ) -> tuple[set[str], list[str]]:
     """The services to be deployed, and remarks on what will work in part."""
     offered = {
@@ -133,7 +135,7 @@ def _chosen(
         for name, wish in wishes.items()
         if all(values.get(key) in wanted for key, wanted in wish.get("when", {}).items())
     }
-    asked = {one for one in values.get("SERVICES", "").replace(",", " ").split() if one}
+    asked = {one for one in choice.replace(",", " ").split() if one}
     provided = {name: {name, wishes[name].get("provides", name)} for name in wishes}
     wrong: list[str] = []
     for one in sorted(asked):
