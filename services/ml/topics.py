@@ -38,7 +38,9 @@ def standard() -> Mapping[str, re.Pattern[str]]:
 def parse(lines: Iterable[str]) -> dict[str, re.Pattern[str]]:
     """One pattern for each topic; `*` in a term is any word, or a word's end."""
     return {
-        row["topic"]: re.compile("|".join(_spelled(term) for term in row["terms"].split(";")))
+        row["topic"]: re.compile(
+            rf"\b(?:{'|'.join(_spelled(term) for term in row['terms'].split(';'))})(?!{_WORD})"
+        )
         for row in csv.DictReader(lines)
     }
 
@@ -48,7 +50,7 @@ def _spelled(term: str) -> str:
         re.escape(part).replace(r"\*", rf"{_WORD}*") if part != "*" else rf"{_WORD}+"
         for part in _folded(term).split()
     ]
-    return rf"(?<!{_WORD}){' '.join(parts)}(?!{_WORD})"
+    return " ".join(parts)
 
 
 def _folded(text: str) -> str:

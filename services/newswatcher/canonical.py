@@ -75,7 +75,10 @@ def chosen(link: str, final: str, told: str | None) -> str:
     reached = link if _is_wall(link, final) else final
     if told is None:
         return reached
-    own = canonical(urljoin(final, told))
+    try:
+        own = canonical(urljoin(final, told))
+    except ValueError:
+        return reached
     if own is None or not is_same_site(own, reached):
         return reached
     if _is_front(own) and not _is_front(reached):

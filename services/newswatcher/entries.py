@@ -116,7 +116,10 @@ def _authors(raw: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _moment(raw: Mapping[str, Any]) -> datetime | None:
-    told = raw.get("published_parsed") or raw.get("updated_parsed") or raw.get("created_parsed")
+    told = raw.get("published_parsed")
+    if told is None and isinstance(raw, dict):
+        # By dict's own get: feedparser's looks elsewhere as well, and warns of it.
+        told = dict.get(raw, "updated_parsed")
     if not isinstance(told, time.struct_time):
         return None
     try:

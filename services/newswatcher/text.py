@@ -61,9 +61,10 @@ def from_markup(marked_up: str, *, most: int = TEXT_CHARACTERS) -> str:
     except (etree.ParserError, etree.XMLSyntaxError):
         return ""
     etree.strip_elements(tree, *_SILENT, with_tail=False)
-    for element in tree.iter():
+    told: list[str] = []
+    # Read and joined, never written back: a tree may have characters that it does not take.
+    for event, element in etree.iterwalk(tree, events=("start", "end")):
         if element.tag in _BLOCKS:
-            element.tail = "\n" + (element.tail or "")
-            if element.tag != "br":
-                element.text = "\n" + (element.text or "")
-    return plain(str(tree.text_content()), most=most)
+            told.append("\n")
+        told.append((element.text if event == "start" else element.tail) or "")
+    return plain("".join(told), most=most)

@@ -1,0 +1,124 @@
+"""When a feed is looked at next."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.newswatcher.schedule import (
+    CEILING_SECONDS,
+    GONE_SECONDS,
+    LONGEST_WISH_SECONDS,
+    Answered,
+    Failed,
+    FeedState,
+    Unchanged,
+    after,
+    pause_seconds,
+    remembered,
+)
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+EVERY = 300.0
+NEW = FeedState(id="feed-1", name="One", url="https://a.example/feed")
+DRAWS = st.floats(0, 1)
+
+
+def pause(state: FeedState) -> float:
+    assert state.next_look is not None
+    return (state.next_look - NOW).total_seconds()
+
+
+def failed(state: FeedState, times: int = 1, **told: float | bool) -> FeedState:
+    for _ in range(times):
+        outcome = Failed(NOW, "it answered 500", **told)  # type: ignore[arg-type]
+        state = after(state, outcome, every_seconds=EVERY, draw=0)
+    return state
+
+
+@given(DRAWS)
+def test_a_feed_that_answers_is_looked_at_around_its_own_pace(draw: float) -> None:
+    state = after(NEW, Unchanged(NOW), every_seconds=EVERY, draw=draw)
+    assert 0.9 * EVERY <= pause(state) <= 1.1 * EVERY
+    assert (state.failures, state.last_success) == (0, NOW)
+
+
+def test_each_failure_doubles_the_pause_up_to_hours() -> None:
+    pauses = [pause(failed(NEW, times)) for times in range(1, 10)]
+    assert pauses[:3] == [600, 1200, 2400]
+    assert pauses[-1] == CEILING_SECONDS
+    assert pause(failed(NEW, 2000)) == CEILING_SECONDS
+
+
+def test_a_success_ends_the_backing_off() -> None:
+    state = after(failed(NEW, 8), Unchanged(NOW), every_seconds=EVERY, draw=0.5)
+    assert pause(state) == EVERY
+    assert state.failures == 0
+
+
+@given(DRAWS, st.floats(0, 10 * LONGEST_WISH_SECONDS))
+def test_what_the_server_asks_for_is_kept_within_reason(draw: float, wish: float) -> None:
+    state = after(NEW, Failed(NOW, "429", wait_seconds=wish), every_seconds=EVERY, draw=draw)
+    assert pause(state) >= min(wish, LONGEST_WISH_SECONDS) - 0.001
+    assert pause(state) <= 1.1 * LONGEST_WISH_SECONDS
+
+
+def test_a_feed_that_is_gone_is_asked_once_a_day() -> None:
+    assert pause(failed(NEW, is_gone=True)) == GONE_SECONDS
+
+
+def test_a_redirect_whose_target_fails_is_forgotten_after_some_looks() -> None:
+    moved = NEW.model_copy(update={"moved_to": "https://b.example/feed"})
+    assert failed(moved, 2).moved_to == "https://b.example/feed"
+    assert failed(moved, 3).moved_to is None
+
+
+@pytest.mark.parametrize(("is_complete", "etag"), [(True, '"1"'), (False, None)])
+def test_a_condition_is_kept_only_when_all_entries_are_seen(
+    is_complete: bool, etag: str | None
+) -> None:
+    outcome = Answered(
+        NOW, entries=2, filed=1, keys=("a", "b"), etag='"1"', is_complete=is_complete
+    )
+    assert after(NEW, outcome, every_seconds=EVERY, draw=0.5).etag == etag
+
+
+def test_a_failure_keeps_the_condition_and_what_was_seen() -> None:
+    state = NEW.model_copy(update={"etag": '"1"', "seen": {"a": "x"}, "last_success": NOW})
+    kept = failed(state)
+    assert (kept.etag, kept.seen, kept.last_success) == ('"1"', {"a": "x"}, NOW)
+
+
+def test_an_articles_server_may_put_off_the_next_look() -> None:
+    outcome = Answered(NOW, entries=1, filed=0, keys=(), is_complete=False, wait_seconds=900)
+    assert pause(after(NEW, outcome, every_seconds=EVERY, draw=0.5)) == 900
+
+
+def test_entries_that_left_the_feed_are_forgotten_oldest_first() -> None:
+    seen = {f"old{number}": "x" for number in range(600)} | {"a": "1", "b": "2"}
+    kept = remembered(seen, ("b", "a", "never seen"))
+    assert len(kept) == 502
+    assert "old99" not in kept
+    assert list(kept)[-3:] == ["old599", "b", "a"]
+
+
+def test_new_feeds_begin_spread_over_some_seconds() -> None:
+    assert pause_seconds(NEW, now=NOW, every_seconds=EVERY, draw=0.5) == 5
+    assert pause_seconds(NEW, now=NOW, every_seconds=2, draw=0.5) == 1
+
+
+def test_after_a_restart_a_feed_waits_for_its_own_time() -> None:
+    state = after(NEW, Unchanged(NOW), every_seconds=EVERY, draw=0.5)
+    later = NOW + timedelta(seconds=100)
+    assert pause_seconds(state, now=later, every_seconds=EVERY, draw=0) == 200
+    much_later = NOW + timedelta(days=3)
+    assert pause_seconds(state, now=much_later, every_seconds=EVERY, draw=0) == 0
+
+
+def test_a_clock_that_went_back_and_an_old_failure_stop_no_feed_for_ever() -> None:
+    state = after(NEW, Unchanged(NOW), every_seconds=EVERY, draw=0.5)
+    earlier = NOW - timedelta(days=30)
+    assert pause_seconds(state, now=earlier, every_seconds=EVERY, draw=0) <= 1.1 * EVERY
+    bad = failed(NEW, 9)
+    assert pause_seconds(bad, now=earlier, every_seconds=EVERY, draw=0) <= 1.1 * 24 * 3600
