@@ -151,11 +151,16 @@ def _lasting(template: Told) -> Told:
     """Without what can change while its tasks stay: placement, which the leader's loans use too.
 
     A forced update counts: it makes all tasks anew. That of networks is left out, for Swarm writes
-    names as ids in one of the two.
+    names as ids in one of the two. So is all that says nothing: newer clients write `false` and
+    empty tables into a service, which its tasks do not have.
     """
     left_out = {"Placement", "Networks", "Runtime"}
-    return {
-        key: value
-        for key, value in template.items()
-        if key not in left_out and value not in (0, {})
-    }
+    said: Told = _said({key: value for key, value in template.items() if key not in left_out})
+    return said
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        parts = {key: _said(part) for key, part in value.items()}
+        return {key: part for key, part in parts.items() if part}
+    return [_said(part) for part in value] if isinstance(value, list) else value
