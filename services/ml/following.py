@@ -16,7 +16,7 @@ from runtime.backoff import backoff
 from runtime.errors import ClusterError, GoneError, UnavailableError
 from services.ml.batches import Batch, prepare
 from services.ml.version import VERSION, is_older
-from services.stores.couch import Changes, Couch, Document, Place, Written
+from services.stores.couch import Changes, ConflictError, Couch, Document, Place, Written
 from services.stores.news import DATABASE
 
 log = structlog.get_logger("ml")
@@ -95,9 +95,13 @@ class Follower:
         _LAST.set(clock.now().timestamp())
         _BEHIND.set(1 if len(changes.rows) >= self._batch else 0)
         if changes.last_seq != since:
-            await self._couch.put_local(
-                self._database, CHECKPOINT, {"since": changes.last_seq, "version": VERSION}
-            )
+            place = {"since": changes.last_seq, "version": VERSION}
+            try:
+                await self._couch.put_local(self._database, CHECKPOINT, place)
+            except ConflictError:
+                # Two of us run for a moment during an update: the other's place is as good, for
+                # wherever the next one begins, it finds done what is done.
+                log.info("place remembered by another")
 
     def _count(self, batch: Batch, written: list[Written]) -> None:
         told = {"analysed": 0, "conflict": 0, "refused": 0}

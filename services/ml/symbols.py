@@ -81,6 +81,7 @@ class Companies:
 
     def named(self, text: str) -> Counter[str]:
         """How often each company is named."""
+        text = text.replace("\u2019", "'")
         found: Counter[str] = Counter()
         found.update(_LISTED.findall(text))
         found.update(one for one in _CASHTAG.findall(text) if one not in _CURRENCIES)

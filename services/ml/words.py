@@ -11,7 +11,7 @@ NUMBER: Final = "#"
 _TOKEN: Final = re.compile(
     r"""
     (?P<number>\#|[$€£¥]?\d[\d,]*(?:\.\d+)?(?:%|st|nd|rd|th|k|m|mln|mn|bn|b|tn|trln|x)?(?!\w))
-    | (?P<word>(?:[A-Za-z]\.){2,}|[^\W\d_]+(?:&[^\W\d_]+)?(?:['\u2019][^\W\d_]+)?|\d+\w+)
+    | (?P<word>(?:[A-Za-z]\.){2,}|[^\W\d_]+(?:&[^\W\d_]+)?(?:['\u2019][^\W\d_]+)?\d*|\d+\w+)
     | (?P<mark>[.!?]+|[,;:()\u2014\u2013])
     """,
     re.VERBOSE | re.IGNORECASE,

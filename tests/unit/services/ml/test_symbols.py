@@ -1,0 +1,90 @@
+"""Companies, and words that look like them."""
+
+import csv
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ml.symbols import FILE, MOST, find
+
+
+def of(title: str, summary: str = "", text: str = "") -> list[str]:
+    return find(title, summary, text)
+
+
+@pytest.mark.parametrize(
+    ("title", "symbols"),
+    [
+        ("Apple beats estimates", ["AAPL"]),
+        ("Apple growers fear frost", []),
+        ("The big apple votes", []),
+        ("Target raises forecast", ["TGT"]),
+        ("Target price raised to $50", []),
+        ("Analysts cut their target for growth", []),
+        ("Inflation target missed", []),
+        ("Shares of Target fall", ["TGT"]),
+        ("Visa's profit climbs", ["V"]),
+        ("Work visa rules change", []),
+        ("Trump's Work Visa Rules Change Again", []),
+        ("US intel agencies warn of hacking", []),
+        ("Delta variant spreads", []),
+        ("Harrison Ford turns 80", []),
+        ("Ford recalls trucks", ["F"]),
+        ("Amazon rainforest shrinks", []),
+        ("Gender Pay Gap Widens", []),
+        ("JPMorgan and Goldman Sachs report", ["GS", "JPM"]),
+        ("Acme cut to sell by Goldman analysts", []),
+        ("AT&T sells unit", ["T"]),
+        ("Johnson & Johnson settles", ["JNJ"]),
+        ("McDonald\u2019s sales dip", ["MCD"]),
+        ("McDonald's sales dip", ["MCD"]),
+        ("Boeing-built jet lands", []),
+        ("Nothing of the kind", []),
+    ],
+)
+def test_names(title: str, symbols: list[str]) -> None:
+    assert of(title) == symbols
+
+
+@pytest.mark.parametrize(
+    ("title", "symbols"),
+    [
+        ("$AAPL and $BRK.B rally", ["AAPL", "BRK.B"]),
+        ("Acme (NYSE: ACM) buys Beta (NASDAQ:BETA)", ["ACM", "BETA"]),
+        ("US$50 and $5B and $USD", []),
+        ("Cost was $T2", []),
+    ],
+)
+def test_tickers_that_are_marked_as_such(title: str, symbols: list[str]) -> None:
+    assert of(title) == symbols
+
+
+def test_a_company_named_once_far_down_is_not_what_it_is_about() -> None:
+    far = "Words. " * 200 + "Microsoft said nothing. "
+    assert of("Acme buys Beta", "", far) == []
+    assert of("Acme buys Beta", "", far + "Microsoft shares rose.") == ["MSFT"]
+    assert of("Acme buys Beta", "With Microsoft's help", far) == ["MSFT"]
+
+
+def test_the_headlines_company_comes_first() -> None:
+    text = "Tesla and Tesla and Tesla. " + "Ford Motor spoke. "
+    assert of("Ford recalls trucks", "", text)[0] == "F"
+
+
+def test_a_sure_name_makes_doubtful_ones_sure() -> None:
+    assert of("Closing Stores, Target Looks Elsewhere Today") == []
+    assert of("Closing Stores, Target Looks Elsewhere Today", "Target Corp said so.") == ["TGT"]
+
+
+def test_no_article_is_about_everybody() -> None:
+    with FILE.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) >= 150
+    assert len({row["ticker"] for row in rows}) == len(rows)
+    assert len(of("; ".join(row["name"] for row in rows))) == MOST
+
+
+@given(st.text(max_size=300))
+def test_any_text_names_somebody_or_nobody(text: str) -> None:
+    assert len(find(text, text, text)) <= MOST

@@ -1,0 +1,38 @@
+"""Words as the lexicon has them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ml.words import sentences, tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Profit rises 12.5%", ["profit", "rises", "#"]),
+        ("up $3.2 billion, or 4 percent", ["up", "#", ",", "or", "#"]),
+        ("doesn't, can\u2019t", ["does", "not", ",", "can", "not"]),
+        ("Apple's better-than-expected Q3", ["apple", "better", "than", "expected", "q3"]),
+        ("S&P 500 in the U.S.", ["s&p", "#", "in", "the", "us"]),
+        ("10-year yields", ["#", "year", "yields"]),
+        ("", []),
+    ],
+)
+def test_tokens(text: str, found: list[str]) -> None:
+    assert tokens(text) == found
+
+
+def test_sentences_end_where_the_next_begins() -> None:
+    assert sentences('He left. "Why?" She asked!\nNobody knew') == [
+        "He left.",
+        '"Why?',
+        "She asked!",
+        "Nobody knew",
+    ]
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_words(text: str) -> None:
+    assert all(one == one.lower() and one for one in tokens(text) if one.isascii())
+    assert all(sentences(text))
