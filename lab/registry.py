@@ -5,7 +5,6 @@ the process that serves it is the lab's, and `lab.sweep` ends it. Engines always
 service names, so whatever the lab deploys has to be here, or in a registry that it deployed.
 """
 
-import subprocess
 import sys
 import time
 import urllib.error
@@ -14,8 +13,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from lab import sweep
-from lab.cluster import REPOSITORY
+from lab import servers, sweep
 from lab.host import LabError
 from lab.image_store import MANIFEST, Store
 from lab.places import REGISTRY, Places
@@ -60,16 +58,7 @@ def start(places: Places, *, within: float = 10) -> None:
     Raises:
         LabError: it did not come up.
     """
-    if sweep.process(places, sweep.REGISTRY) is None:
-        script = 'exec </dev/null >>"$1" 2>&1; shift; "$@" & exit 0'
-        log = places.lab / "registry.log"
-        argv = [sys.executable, "-m", sweep.REGISTRY, str(places.lab)]
-        subprocess.run(
-            ["sh", "-c", script, "sh", str(log), *argv],
-            check=True,
-            cwd=REPOSITORY,
-            start_new_session=True,
-        )
+    servers.start(places, sweep.REGISTRY)
     deadline = time.monotonic() + within
     while not _answers():
         if time.monotonic() > deadline:

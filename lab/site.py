@@ -18,7 +18,7 @@ from typing import Final
 
 import bcrypt
 
-from lab import bases, building, ingress, newswire, registry, sweep
+from lab import bases, building, ingress, newswire, registry, servers, sweep
 from lab.client import Lab
 from lab.cluster import REPOSITORY
 from lab.host import LabError, run
@@ -155,7 +155,7 @@ def start_newswire(places: Places, *, within: float = 20) -> None:
     Raises:
         LabError: they did not come up.
     """
-    _start(places, sweep.NEWSWIRE)
+    servers.start(places, sweep.NEWSWIRE)
     deadline = clock.monotonic() + within
     while True:
         status, _ = ingress.ask(str(GATEWAY), "wire", path="/robots.txt", port=newswire.PORT)
@@ -168,22 +168,7 @@ def start_newswire(places: Places, *, within: float = 20) -> None:
 
 def open_window(lab: Lab) -> None:
     """Lead browsers of this host to the site; see `lab.window`."""
-    _start(lab.places, sweep.WINDOW, *(one.address for one in ingress.managers(lab)))
-
-
-def _start(places: Places, module: str, *arguments: str) -> None:
-    """Start one of the lab's processes, unless it runs; `lab.sweep` ends it."""
-    if sweep.process(places, module) is not None:
-        return
-    with (places.lab / f"{module.rpartition('.')[2]}.log").open("ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", module, str(places.lab), *arguments],
-            cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    servers.start(lab.places, sweep.WINDOW, *(one.address for one in ingress.managers(lab)))
 
 
 def _settings(places: Places) -> dict[str, str]:
