@@ -68,7 +68,7 @@ def of_cluster(error: ClusterError) -> Problem:
         return Problem(
             status=503,
             title="Something this needs is away",
-            detail="Nothing was changed. Try again in a few seconds.",
+            detail="Try again in a few seconds.",
             headers={"Retry-After": _RETRY_SECONDS},
         )
     if isinstance(error, GoneError):
@@ -87,8 +87,9 @@ async def body_of(request: web.Request, model: type[M]) -> M:
     if request.content_type != "application/json":
         raise Problem(status=415, title="JSON is expected", detail="Content-Type: application/json")
     try:
-        told = json.loads(await request.text())
-    except ValueError as exc:
+        # JSON is UTF-8, whatever the header says of it; and what nests too deep is none.
+        told = json.loads((await request.read()).decode())
+    except (ValueError, RecursionError) as exc:
         raise Problem(status=400, title="The body is no JSON") from exc
     try:
         return model.model_validate(told)

@@ -6,10 +6,11 @@ value is ever printed, not even a wrong one: it may be a password in the wrong p
 
 import sys
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from runtime.serving import Stopping
 
@@ -36,6 +37,8 @@ class WebSettings(BaseSettings):
     """How long it goes on serving after SIGTERM; longer than the ingress's refresh."""
     finish_seconds: float = Field(default=10.0, ge=0)
     """How long requests in flight may take after that."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged at least. Requests are `info`."""
     test_build: bool = False
     """Serve `/test`. Only images built for tests have what it needs."""
 
@@ -55,9 +58,16 @@ def load(settings: type[S]) -> S:
     except ValidationError as exc:
         for one in exc.errors(include_url=False, include_context=False, include_input=False):
             name = "_".join(map(str, one["loc"])).upper()
-            print(  # noqa: T201  the log may not be what is wrong with the settings
+            _say(
                 f"setting {name}: {one['msg']}; set the variable {name} or the secret"
-                f" /run/secrets/{name.lower()}",
-                file=sys.stderr,
+                f" /run/secrets/{name.lower()}"
             )
         sys.exit(EXIT_CONFIG)
+    except SettingsError as exc:
+        # Names the field and where it was read, and no value.
+        _say(f"{exc}: JSON is expected there")
+        sys.exit(EXIT_CONFIG)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)  # noqa: T201  there is no log before there are settings

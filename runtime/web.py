@@ -6,6 +6,7 @@ logged or counted here comes from a query string, a header or a body.
 """
 
 import asyncio
+import logging
 import re
 import sys
 import uuid
@@ -78,9 +79,9 @@ async def serve(app: web.Application, settings: WebSettings) -> None:
 
 
 def main(name: str, settings: type[S], live: Callable[[S], Awaitable[None]]) -> NoReturn:
-    """Run a service's process: logs, settings, then `live` until it is told to stop."""
-    logs.configure()
+    """Run a service's process: settings, logs, then `live` until it is told to stop."""
     told = load(settings)
+    logs.configure(level=logging.getLevelNamesMapping()[told.log_level.upper()])
 
     async def run() -> None:
         await live(told)

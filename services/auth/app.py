@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from runtime.problems import Problem, body_of
 from runtime.web import application
-from services.auth.doorkeeper import Doorkeeper, Wanted
+from services.auth.doorkeeper import Doorkeeper
 from services.auth.edges import redis_store
+from services.auth.keyring import Keyring, Wanted
 from services.auth.lockout import client_address
 from services.auth.settings import Settings
 from services.peers.auth import Verified
@@ -51,7 +52,12 @@ class PasswordChange(_Body):
 class TokenWanted(_Body):
     """An API token to be made."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    name: Annotated[
+        str,
+        StringConstraints(
+            strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\p{Cc}]*$"
+        ),
+    ]
     scopes: Annotated[tuple[Text, ...], Field(min_length=1, max_length=20)]
     expires_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
@@ -61,13 +67,14 @@ async def opened(settings: Settings) -> AsyncIterator[web.Application]:
     """The application with its connection to Redis."""
     async with redis_store.opened(settings) as store:
         app = application(NAME, settings=settings, checks={"redis": store.check})
-        _Routes(Doorkeeper(store, settings), settings).add_to(app)
+        _Routes(Doorkeeper(store, settings), Keyring(store, settings), settings).add_to(app)
         yield app
 
 
 class _Routes:
-    def __init__(self, door: Doorkeeper, settings: Settings) -> None:
+    def __init__(self, door: Doorkeeper, keyring: Keyring, settings: Settings) -> None:
         self._door = door
+        self._keyring = keyring
         self._settings = settings
 
     def add_to(self, app: web.Application) -> None:
@@ -115,14 +122,14 @@ class _Routes:
     async def make_token(self, request: web.Request, who: Verified) -> web.Response:
         asked = await body_of(request, TokenWanted)
         wanted = Wanted(asked.name, asked.scopes, asked.expires_days)
-        return _told(await self._door.make_token(who, wanted), status=201)
+        return _told(await self._keyring.make(who, wanted), status=201)
 
     async def tokens(self, _request: web.Request, who: Verified) -> web.Response:
-        found = [one.model_dump(mode="json") for one in await self._door.tokens(who)]
+        found = [one.model_dump(mode="json") for one in await self._keyring.of(who)]
         return web.json_response({"tokens": found}, headers=_NO_STORE)
 
     async def revoke(self, request: web.Request, who: Verified) -> web.Response:
-        await self._door.revoke(who, request.match_info["id"])
+        await self._keyring.revoke(who, request.match_info["id"])
         return web.Response(status=204)
 
     async def verify(self, request: web.Request) -> web.Response:
@@ -162,7 +169,7 @@ class _Routes:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         who = None
         if kind.lower() == "bearer" and token.strip():
-            who = await self._door.verify(token.strip())
+            who = await self._keyring.verify(token.strip())
         if who is None:
             raise Problem(
                 status=401,
@@ -173,7 +180,8 @@ class _Routes:
         return who
 
     def _client(self, request: web.Request) -> str | None:
-        forwarded = request.headers.get("X-Forwarded-For", "")
+        # Two lines of a header are one: a proxy may have added a line where it found one.
+        forwarded = ", ".join(request.headers.getall("X-Forwarded-For", ()))
         return client_address(request.remote, forwarded, self._settings.trusted_proxies)
 
 

@@ -1,11 +1,9 @@
-"""What auth does: accounts, logins, API tokens, and whose a token is.
+"""Accounts and logins.
 
 Rule: a login is refused in one way, whether the account is unknown or the password wrong, after the
 same work. No e-mail address, password or token is logged or counted.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -17,34 +15,28 @@ from runtime import clock
 from runtime.problems import Problem
 from services.auth import passwords as rules
 from services.auth import tokens
-from services.auth.edges.redis_store import Kept, LoginKept, Store
+from services.auth.edges.accounts import Kept, Try
+from services.auth.edges.redis_store import Store
+from services.auth.edges.sessions import Hashes
 from services.auth.lockout import Limit
 from services.auth.passwords import Cost, Passwords
+from services.auth.refusals import unknown_token, wrong_field, wrong_pair
 from services.auth.settings import Settings
-from services.peers.auth import SCOPES, Account, ApiToken, Login, MadeToken, Verified
+from services.peers.auth import Account, Login, Verified
 
 log = structlog.get_logger("auth")
 
 _LOGINS: Final = Counter("auth_logins_total", "Logins asked for.", ["outcome"])
 _REFRESHES: Final = Counter("auth_refreshes_total", "Refresh tokens shown.", ["outcome"])
-_VERIFIED: Final = Counter("auth_verifications_total", "Tokens shown.", ["outcome"])
-_TOKENS: Final = Counter("auth_api_tokens_total", "API tokens made and revoked.", ["what"])
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An API token as somebody wants it."""
-
-    name: str
-    scopes: Sequence[str]
-    expires_days: int | None = None
+_PAUSED: Final = Counter("auth_paused_total", "Tries answered with a pause.", ["by"])
 
 
 class Doorkeeper:
-    """All answers of auth; every method may raise the store's UnavailableError."""
+    """Every method may raise UnavailableError."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        self._store = store
+        self._accounts = store.accounts
+        self._sessions = store.sessions
         self._passwords = Passwords(Cost(), at_once=settings.hashes_at_once)
         self._settings = settings
         pauses = (settings.pause_seconds, settings.pause_most_seconds)
@@ -60,13 +52,12 @@ class Doorkeeper:
         """
         address = normalised(email)
         if (said := rules.wrong(password, address)) is not None:
-            raise _field("password", said)
-        if client is not None:
-            await self._allow(self._sign_ups, client)
+            raise wrong_field("password", said)
+        await self._allow(self._sign_ups, client)
         kept = Kept(
             tokens.new_id(), address, await self._passwords.hash(password), clock.now().timestamp()
         )
-        if not await self._store.add_account(kept):
+        if not await self._accounts.add(kept):
             raise Problem(status=409, title="There is an account with this address")
         log.info("account made", account=kept.account)
         return _account(kept)
@@ -78,46 +69,53 @@ class Doorkeeper:
             Problem: 401 wrong pair, 429 too many tries.
         """
         address = normalised(email)
-        if client is not None:
-            await self._allow(self._by_client, client)
+        by_client = await self._allow(self._by_client, client)
         await self._allow(self._by_account, address)
-        kept = await self._store.account_of(address)
+        kept = await self._accounts.by_email(address)
         is_right = await self._passwords.is_right(kept.password if kept else None, password)
         if kept is None or not is_right:
             _LOGINS.labels("refused").inc()
-            raise Problem(status=401, title="E-mail or password is wrong")
-        await self._store.forget_tries(self._by_account.kind, address)
+            raise wrong_pair()
+        refresh, access = tokens.new_refresh(), tokens.new_access()
+        kept = await self._rehashed(kept, password)
+        if not await self._sessions.begin(tokens.new_id(), kept, _hashes(refresh, access)):
+            # Meanwhile the password became another.
+            _LOGINS.labels("refused").inc()
+            raise wrong_pair()
+        await self._accounts.forget_tries(self._by_account, address)
         if client is not None:
-            await self._store.forget_tries(self._by_client.kind, client)
-        if self._passwords.is_outdated(kept.password):
-            await self._store.set_password(kept.account, await self._passwords.hash(password))
+            # Only this one: who has an account of his own could else guess at others for ever.
+            await self._accounts.give_back(self._by_client, client, by_client)
         _LOGINS.labels("good").inc()
-        return await self._begin(kept.account, kept.email)
+        return self._login(kept.account, kept.email, refresh=refresh, access=access)
 
     async def refresh(self, refresh: str) -> Login:
-        """The next login for a refresh token, which is used up.
+        """The next login for a refresh token, which is used up, even if the answer gets lost.
 
         Raises:
             Problem: 401; a token used before ends its login for both who hold it.
         """
-        new, access = tokens.new_login_token(), tokens.new_login_token()
-        told = await self._store.renew_login(
-            tokens.digest(refresh), refresh=tokens.digest(new), access=tokens.digest(access)
-        )
+        family = tokens.family_of(refresh)
+        if family is None:
+            _REFRESHES.labels("unknown").inc()
+            raise unknown_token()
+        new, access = tokens.new_refresh(family), tokens.new_access()
+        told = await self._sessions.renew(tokens.digest(refresh), _hashes(new, access))
         _REFRESHES.labels(told.outcome).inc()
         if told.outcome == "reused":
             log.warning("refresh token used twice, login ended", account=told.account)
         if told.outcome != "renewed":
-            raise _unknown()
+            raise unknown_token()
         return self._login(told.account, told.email, refresh=new, access=access)
 
     async def logout(self, refresh: str) -> None:
-        """End a login."""
-        await self._store.end_login(tokens.digest(refresh))
+        """End a login; nothing when there is none."""
+        if (family := tokens.family_of(refresh)) is not None:
+            await self._sessions.end(tokens.digest(family))
 
     async def logout_all(self, who: Verified) -> None:
         """End all logins of an account."""
-        ended = await self._store.end_logins(who.account)
+        ended = await self._sessions.end_all(who.account)
         log.info("logins ended", account=who.account, count=ended)
 
     async def change_password(self, who: Verified, *, old: str, new: str) -> None:
@@ -126,133 +124,48 @@ class Doorkeeper:
         Raises:
             Problem: 403 the old one is wrong, 422 the new one is, 429 too many tries.
         """
-        kept = await self._store.account(who.account)
+        kept = await self._accounts.by_id(who.account)
         if kept is None:
-            raise _unknown()
+            raise unknown_token()
         if (said := rules.wrong(new, kept.email)) is not None:
-            raise _field("new", said)
+            raise wrong_field("new", said)
         await self._allow(self._by_account, kept.email)
-        if not await self._passwords.is_right(kept.password, old):
+        is_right = await self._passwords.is_right(kept.password, old)
+        if not is_right or not await self._accounts.change_password(
+            kept, new=await self._passwords.hash(new), session=who.token
+        ):
             raise Problem(status=403, title="The old password is wrong")
-        await self._store.set_password(who.account, await self._passwords.hash(new))
-        await self._store.forget_tries(self._by_account.kind, kept.email)
-        await self._store.end_logins(who.account, but=who.token)
+        await self._accounts.forget_tries(self._by_account, kept.email)
         log.info("password changed", account=who.account)
 
     async def me(self, who: Verified) -> Account:
         """The account of a login."""
-        kept = await self._store.account(who.account)
+        kept = await self._accounts.by_id(who.account)
         if kept is None:
-            raise _unknown()
+            raise unknown_token()
         return _account(kept)
 
-    async def make_token(self, who: Verified, wanted: Wanted) -> MadeToken:
-        """Make an API token.
-
-        Raises:
-            Problem: 422 when a scope is unknown or the account has too many tokens.
-        """
-        if unknown := sorted(set(wanted.scopes) - set(SCOPES)):
-            raise _field("scopes", f"There is no {unknown[0]!r:.60}; there are {', '.join(SCOPES)}")
-        most = self._settings.most_tokens
-        made, text = tokens.new_api_token()
-        at = clock.now()
-        days = wanted.expires_days
-        expires = at + timedelta(days=days) if days is not None else None
-        told = {
-            "account": who.account,
-            "email": who.email or "",
-            "secret": tokens.digest(made.secret),
-            "name": wanted.name,
-            "scopes": " ".join(sorted(set(wanted.scopes))),
-            "created": str(at.timestamp()),
-            "expires": str(expires.timestamp()) if expires else "",
-        }
-        if not await self._store.add_api_token(
-            who.account, made.id, told, at=at.timestamp(), most=most
-        ):
-            raise _field("name", f"An account has {most} tokens at most. Revoke one first.")
-        _TOKENS.labels("made").inc()
-        log.info("api token made", account=who.account, id=made.id)
-        return MadeToken(**_api_token(made.id, told).model_dump(), token=text)
-
-    async def tokens(self, who: Verified) -> list[ApiToken]:
-        """The account's API tokens, the newest first."""
-        return [_api_token(*one) for one in await self._store.api_tokens(who.account)]
-
-    async def revoke(self, who: Verified, token_id: str) -> None:
-        """Revoke an API token.
-
-        Raises:
-            Problem: 404 when the account has none of this id.
-        """
-        if not await self._store.revoke_api_token(who.account, token_id):
-            raise Problem(status=404, title="You have no such token")
-        _TOKENS.labels("revoked").inc()
-        log.info("api token revoked", account=who.account, id=token_id)
-
-    async def verify(self, text: str) -> Verified | None:
-        """Whose a token is; None when it is nobody's or has ended."""
-        found = await self._api(text) if text.startswith("ssw_") else await self._access(text)
-        _VERIFIED.labels(found.kind if found else "unknown").inc()
-        return found
-
-    async def _access(self, text: str) -> Verified | None:
-        if not tokens.is_login_text(text):
-            return None
-        session = await self._store.session_of(tokens.digest(text))
-        if session is None:
-            return None
-        return Verified(
-            kind="login",
-            account=session.account,
-            email=session.email,
-            token=session.session,
-            scopes=SCOPES,
-            expires=clock.now() + timedelta(seconds=max(0, session.seconds_left)),
-        )
-
-    async def _api(self, text: str) -> Verified | None:
-        shown = tokens.parse_api(text)
-        if shown is None:
-            return None
-        told = await self._store.api_token(shown.id)
-        if not told or not tokens.is_same(told["secret"], shown.secret):
-            return None
-        kept = _api_token(shown.id, told)
-        at = clock.now()
-        if kept.expires is not None and kept.expires <= at:
-            return None
-        before = told.get("last_used", "")
-        await self._store.used_api_token(shown.id, at=at.timestamp(), before=before)
-        return Verified(
-            kind="api",
-            account=told["account"],
-            email=told["email"] or None,
-            token=shown.id,
-            scopes=kept.scopes,
-            expires=kept.expires,
-        )
-
-    async def _allow(self, limit: Limit, subject: str) -> None:
+    async def _allow(self, limit: Limit, subject: str | None) -> Try:
+        if subject is None:
+            return Try(0)
         now = clock.now().timestamp()
-        if wait := await self._store.begin_try(limit, subject, now=now):
-            _LOGINS.labels("paused").inc()
+        tried = await self._accounts.begin_try(limit, subject, now=now)
+        if tried.wait_seconds:
+            _PAUSED.labels(limit.kind).inc()
             raise Problem(
                 status=429,
                 title="Too many tries",
-                detail=f"Try again in {wait} seconds.",
-                headers={"Retry-After": str(wait)},
+                detail=f"Try again in {tried.wait_seconds} seconds.",
+                headers={"Retry-After": str(tried.wait_seconds)},
             )
+        return tried
 
-    async def _begin(self, account: str, email: str) -> Login:
-        refresh, access = tokens.new_login_token(), tokens.new_login_token()
-        await self._store.add_login(
-            LoginKept(
-                tokens.new_id(), account, email, tokens.digest(refresh), tokens.digest(access)
-            )
-        )
-        return self._login(account, email, refresh=refresh, access=access)
+    async def _rehashed(self, kept: Kept, password: str) -> Kept:
+        if not self._passwords.is_outdated(kept.password):
+            return kept
+        new = await self._passwords.hash(password)
+        is_new = await self._accounts.rehash(kept.account, old=kept.password, new=new)
+        return Kept(kept.account, kept.email, new, kept.created) if is_new else kept
 
     def _login(self, account: str, email: str, *, refresh: str, access: str) -> Login:
         at = clock.now()
@@ -275,39 +188,16 @@ def normalised(email: str) -> str:
     try:
         found = validate_email(email, check_deliverability=False)
     except EmailNotValidError as exc:
-        raise _field("email", "This is no e-mail address.") from exc
+        raise wrong_field("email", "This is no e-mail address.") from exc
     return found.normalized.casefold()
+
+
+def _hashes(refresh: str, access: str) -> Hashes:
+    family = tokens.family_of(refresh)
+    assert family is not None
+    return Hashes(tokens.digest(family), tokens.digest(refresh), tokens.digest(access))
 
 
 def _account(kept: Kept) -> Account:
     created = datetime.fromtimestamp(kept.created, UTC)
     return Account(account=kept.account, email=kept.email, created=created)
-
-
-def _api_token(token_id: str, told: Mapping[str, str]) -> ApiToken:
-    def moment(name: str) -> datetime | None:
-        said = told.get(name)
-        return datetime.fromtimestamp(float(said), UTC) if said else None
-
-    return ApiToken(
-        id=token_id,
-        name=told["name"],
-        scopes=tuple(told["scopes"].split()),
-        created=datetime.fromtimestamp(float(told["created"]), UTC),
-        expires=moment("expires"),
-        last_used=moment("last_used"),
-    )
-
-
-def _field(name: str, said: str) -> Problem:
-    errors = [{"field": name, "detail": said}]
-    return Problem(status=422, title="A field is wrong", detail=said, extra={"errors": errors})
-
-
-def _unknown() -> Problem:
-    return Problem(
-        status=401,
-        title="This token is not known",
-        detail="It has ended, was revoked, or was never ours. Log in again.",
-        headers={"WWW-Authenticate": 'Bearer realm="auth", error="invalid_token"'},
-    )

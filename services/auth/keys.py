@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 PREFIX: Final = "auth:"
+"""Scripts add to it what they learn from Redis: `session:<id>` and `account:<id>`, as below."""
 
 
 def _hashed(text: str) -> str:
@@ -30,7 +31,7 @@ def session(session_id: str) -> str:
 
 
 def sessions(account_id: str) -> str:
-    """Set of an account's session ids; some may have ended by themselves."""
+    """Sorted set of an account's session ids, by when they were last renewed."""
     return f"{PREFIX}sessions:{account_id}"
 
 
@@ -39,9 +40,9 @@ def access(token_hash: str) -> str:
     return f"{PREFIX}access:{token_hash}"
 
 
-def refresh(token_hash: str) -> str:
-    """Session id of a refresh token, kept when it is used up, so that reuse is seen."""
-    return f"{PREFIX}refresh:{token_hash}"
+def family(family_hash: str) -> str:
+    """Session id of a family of refresh tokens, so that a used one is known for what it is."""
+    return f"{PREFIX}family:{family_hash}"
 
 
 def api_token(token_id: str) -> str:

@@ -6,7 +6,7 @@ moment would all be free.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from pydantic import IPvAnyNetwork
@@ -38,7 +38,8 @@ def client_address(
     """Who asks: the last address on the way that is not ours; None when all are ours.
 
     `forwarded` is `X-Forwarded-For`, to whose right each proxy has added the address it saw; what
-    stands to the left of an address we do not trust was invented by it.
+    stands to the left of an address we do not trust was invented by it. Of IPv6 the network counts:
+    whoever has one address there has 2^64.
     """
     way = [part.strip() for part in forwarded.split(",") if part.strip()]
     for one in reversed([*way, peer or ""]):
@@ -46,6 +47,10 @@ def client_address(
             address = ip_address(one)
         except ValueError:
             return None
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
         if not any(address in network for network in trusted):
+            if isinstance(address, IPv6Address):
+                return str(ip_network((int(address), 64), strict=False))
             return str(address)
     return None

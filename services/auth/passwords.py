@@ -5,6 +5,7 @@ comes when the queue is long is told to come again: nobody can hash us to death.
 """
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -13,34 +14,25 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from runtime.errors import UnavailableError
+from services.auth.common_passwords import is_common, is_like_address
 
 T = TypeVar("T")
 
 LEAST: Final = 10
 MOST: Final = 256
 _QUEUE: Final = 40
-_COMMON: Final = frozenset(
-    {
-        "1234567890", "0123456789", "1q2w3e4r5t", "abcdefghij", "administrator", "baseball123",
-        "changeme123", "football123", "iloveyou123", "letmein123", "password12", "password123",
-        "password1234", "passw0rd123", "princess123", "q1w2e3r4t5", "qwerty1234", "qwerty12345",
-        "qwertyuiop", "sunshine123", "trustno1234", "welcome123", "welcome1234", "1111111111",
-        "0000000000", "1234567891", "12345678910", "123456789a", "a123456789", "monkey12345",
-    }
-)  # fmt: skip
 
 
 def wrong(password: str, email: str) -> str | None:
     """What is wrong with a new password, for its owner; None when it is taken."""
-    lowered = password.casefold()
     if len(password) < LEAST:
         return f"A password has at least {LEAST} characters."
     if len(password) > MOST:
         return f"A password has at most {MOST} characters."
-    if lowered in _COMMON or len(set(lowered)) < 4:
+    if is_common(password):
         return "This password is among the first that anybody tries. Choose another."
-    if email.partition("@")[0] and lowered in {email, email.partition("@")[0] * 2}:
-        return "A password must not be the e-mail address."
+    if is_like_address(password, email):
+        return "This password is too much like the e-mail address. Choose another."
     return None
 
 
@@ -67,7 +59,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """What is kept of a password."""
-        return await self._run(lambda: self._hasher.hash(password))
+        return await self._run(lambda: self._hasher.hash(_typed(password)))
 
     async def is_right(self, kept: str | None, password: str) -> bool:
         """Whether the password is the one that is kept; as much work when none is."""
@@ -81,7 +73,7 @@ class Passwords:
 
     def _verify(self, kept: str, password: str) -> bool:
         try:
-            return self._hasher.verify(kept, password)
+            return self._hasher.verify(kept, _typed(password))
         except (VerificationError, InvalidHashError):
             return False
 
@@ -94,3 +86,8 @@ class Passwords:
                 return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
+
+
+def _typed(password: str) -> str:
+    """One spelling for what is the same on every keyboard: an ä is one character or two."""
+    return unicodedata.normalize("NFKC", password)

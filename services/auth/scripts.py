@@ -9,15 +9,23 @@ from typing import Final
 TRY: Final = """
 local pause_until = tonumber(redis.call('HGET', KEYS[1], 'until') or '0')
 local now = tonumber(ARGV[1])
-if pause_until > now then return {0, math.ceil(pause_until - now)} end
+if pause_until > now then return {math.ceil(pause_until - now), 0} end
 local count = redis.call('HINCRBY', KEYS[1], 'count', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 local pause = tonumber(ARGV[math.min(count, #ARGV - 2) + 2])
-if pause > 0 then redis.call('HSET', KEYS[1], 'until', now + pause) end
-return {count, 0}
+if pause == 0 then return {0, 0} end
+redis.call('HSET', KEYS[1], 'until', now + pause)
+return {0, 1}
 """
 """KEYS: tries. ARGV: now, seconds to forget, then the pause after each try, the last for all that
-follow. Returns the count of this try, seconds to wait."""
+follow. Returns the seconds to wait before this try, and whether a pause begins with it."""
+
+GIVE_BACK: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return end
+if redis.call('HINCRBY', KEYS[1], 'count', -1) <= 0 then redis.call('DEL', KEYS[1]) return end
+if ARGV[1] == '1' then redis.call('HDEL', KEYS[1], 'until') end
+"""
+"""KEYS: tries. ARGV: whether a pause began with the try, which was a good one."""
 
 SIGN_UP: Final = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX') == false then return 0 end
@@ -26,40 +34,113 @@ return 1
 """
 """KEYS: email, account. ARGV: account id, e-mail, password's hash, created. 0 when taken."""
 
+ACCOUNT: Final = """
+local id = redis.call('GET', KEYS[1])
+if not id then return {} end
+local told = redis.call('HMGET', ARGV[1] .. 'account:' .. id, 'email', 'password', 'created')
+return {id, told[1], told[2], told[3]}
+"""
+"""KEYS: email. ARGV: prefix. Id, e-mail, password's hash, created; nothing when there is none.
+One question whether there is an account or not: two would take longer than one."""
+
+REHASH: Final = """
+if redis.call('HGET', KEYS[1], 'password') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'password', ARGV[2])
+return 1
+"""
+"""KEYS: account. ARGV: the hash there is, its successor. 0 when it is another by now: a new
+password must not be undone by a login with the old one."""
+
+_END_SESSIONS: Final = """
+local function end_sessions(of, prefix, but)
+  local ended = 0
+  for _, session in ipairs(redis.call('ZRANGE', of, 0, -1)) do
+    if session ~= but then
+      redis.call('DEL', prefix .. 'session:' .. session)
+      redis.call('ZREM', of, session)
+      ended = ended + 1
+    end
+  end
+  return ended
+end
+"""
+
+PASSWORD: Final = (
+    _END_SESSIONS
+    + """
+if redis.call('HGET', KEYS[1], 'password') ~= ARGV[3] then return 0 end
+redis.call('HSET', KEYS[1], 'password', ARGV[4])
+end_sessions(KEYS[2], ARGV[1], ARGV[2])
+return 1
+"""
+)
+"""KEYS: account, sessions. ARGV: prefix, the session that stays, old hash, new hash. 0 when the
+password is another by now. A new password and old logins are never there together."""
+
+END_ALL: Final = _END_SESSIONS + "return end_sessions(KEYS[1], ARGV[1], '')"
+"""KEYS: sessions. ARGV: prefix. How many were ended."""
+
+END: Final = """
+local session = redis.call('GET', KEYS[1])
+if not session then return 0 end
+local key = ARGV[1] .. 'session:' .. session
+local account = redis.call('HGET', key, 'account')
+if not account then return 0 end
+redis.call('DEL', key)
+redis.call('ZREM', ARGV[1] .. 'sessions:' .. account, session)
+return 1
+"""
+"""KEYS: family. ARGV: prefix. 0 when there was no session."""
+
+LOGIN: Final = """
+if redis.call('HGET', KEYS[5], 'password') ~= ARGV[8] then return 0 end
+local now = tonumber(redis.call('TIME')[1])
+redis.call('HSET', KEYS[1], 'account', ARGV[2], 'email', ARGV[3], 'refresh', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[6])
+redis.call('SET', KEYS[3], ARGV[5], 'EX', ARGV[6])
+redis.call('SET', KEYS[4], ARGV[5], 'EX', ARGV[7])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[6]))
+redis.call('ZADD', KEYS[2], now, ARGV[5])
+redis.call('EXPIRE', KEYS[2], ARGV[6])
+local many = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[9])
+if many > 0 then
+  for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, many - 1)) do
+    redis.call('DEL', ARGV[1] .. 'session:' .. oldest)
+  end
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, many - 1)
+end
+return 1
+"""
+"""KEYS: session, sessions, family, access, account. ARGV: prefix, account, e-mail, refresh's hash,
+session id, seconds of the refresh token and of the access token, the password's hash that was
+found right, most sessions (the oldest end). 0 when the password is another by now."""
+
 REFRESH: Final = """
-local session = redis.call('GET', ARGV[1] .. 'refresh:' .. ARGV[2])
+local session = redis.call('GET', KEYS[1])
 if not session then return {'unknown'} end
 local key = ARGV[1] .. 'session:' .. session
 local told = redis.call('HMGET', key, 'refresh', 'account', 'email')
 if not told[1] then return {'ended'} end
+local sessions = ARGV[1] .. 'sessions:' .. told[2]
 if told[1] ~= ARGV[2] then
   redis.call('DEL', key)
-  redis.call('SREM', ARGV[1] .. 'sessions:' .. told[2], session)
+  redis.call('ZREM', sessions, session)
   return {'reused', told[2]}
 end
 redis.call('HSET', key, 'refresh', ARGV[3])
-redis.call('EXPIRE', key, ARGV[5])
-redis.call('EXPIRE', ARGV[1] .. 'refresh:' .. ARGV[2], ARGV[5])
-redis.call('SET', ARGV[1] .. 'refresh:' .. ARGV[3], session, 'EX', ARGV[5])
-redis.call('SET', ARGV[1] .. 'access:' .. ARGV[4], session, 'EX', ARGV[6])
-redis.call('EXPIRE', ARGV[1] .. 'sessions:' .. told[2], ARGV[5])
+redis.call('EXPIRE', key, ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('SET', KEYS[2], session, 'EX', ARGV[5])
+redis.call('ZADD', sessions, redis.call('TIME')[1], session)
+redis.call('EXPIRE', sessions, ARGV[4])
 return {'renewed', told[2], told[3]}
 """
-"""ARGV: prefix, old refresh, new refresh, new access (all hashed), their seconds.
+"""KEYS: family, new access. ARGV: prefix, old refresh, new refresh (hashed), seconds of the refresh
+token and of the access token.
 
-A used refresh token ends its whole session: one of its two holders is a thief.
+A used refresh token ends its whole session: one of its two holders is a thief. There is no time of
+grace: the site shares one renewal between a browser's tabs, and a thief is quick.
 """
-
-LOGIN: Final = """
-redis.call('HSET', KEYS[1], 'account', ARGV[1], 'email', ARGV[2], 'refresh', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('SADD', KEYS[2], ARGV[4])
-redis.call('EXPIRE', KEYS[2], ARGV[5])
-redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5])
-redis.call('SET', KEYS[4], ARGV[4], 'EX', ARGV[6])
-"""
-"""KEYS: session, sessions, refresh, access. ARGV: account, e-mail, refresh's hash, session id,
-seconds of the refresh token and of the access token."""
 
 ACCESS: Final = """
 local session = redis.call('GET', KEYS[1])
@@ -78,6 +159,11 @@ redis.call('ZADD', KEYS[2], ARGV[2], ARGV[3])
 return 1
 """
 """KEYS: API token, API tokens. ARGV: most, created, id, then fields. 0 when there are too many."""
+
+USED: Final = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'last_used', ARGV[1]) end
+"""
+"""KEYS: API token. ARGV: now. One revoked meanwhile stays away."""
 
 REVOKE: Final = """
 if redis.call('HGET', KEYS[1], 'account') ~= ARGV[1] then return 0 end

@@ -1,6 +1,9 @@
 """What auth is told from outside."""
 
-from pydantic import Field, IPvAnyNetwork, SecretStr
+from typing import Annotated
+
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from runtime.service_settings import WebSettings
 
@@ -10,7 +13,7 @@ _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1
 class Settings(WebSettings):
     """Auth's settings; those of every service are in `WebSettings`."""
 
-    redis_url: str = "redis://redis:6379/0"
+    redis_url: str = Field(default="redis://redis:6379/0", pattern=r"^(rediss?|unix)://")
     """Where its state is, without a password. That Redis must write every command to disk before
     it answers (`appendonly yes`, `appendfsync always`): an answered 201 is a promise."""
     redis_password: SecretStr = SecretStr("")
@@ -19,6 +22,8 @@ class Settings(WebSettings):
     """How long an access token is good."""
     refresh_seconds: int = Field(default=30 * 86_400, ge=60)
     """How long a login lasts without being used."""
+    most_logins: int = Field(default=50, ge=1)
+    """Logins an account may have at once; the one not renewed for longest ends for another."""
     most_tokens: int = Field(default=20, ge=1)
     """API tokens an account may have."""
     hashes_at_once: int = Field(default=2, ge=1, le=16)
@@ -33,5 +38,17 @@ class Settings(WebSettings):
     """The first pause; each further try doubles it."""
     pause_most_seconds: int = Field(default=900, ge=1)
     """The longest pause: nobody can be locked out of an account for longer by another's tries."""
-    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(default=_PRIVATE, validate_default=True)
-    """Whose `X-Forwarded-For` is believed: the cluster's own networks."""
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        default=_PRIVATE, validate_default=True
+    )
+    """Whose `X-Forwarded-For` is believed: networks with commas between. By default all private
+    ones, among them the cluster's; only the ingress and our services can reach auth at all."""
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _between_commas(cls, told: object) -> object:
+        return (
+            [one.strip() for one in told.split(",") if one.strip()]
+            if isinstance(told, str)
+            else told
+        )

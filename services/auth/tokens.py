@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Final
 
 _API: Final = re.compile(r"ssw_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
-_LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_ACCESS: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_REFRESH: Final = re.compile(r"([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,23 @@ class ApiText:
     secret: str = field(repr=False)
 
 
-def new_login_token() -> str:
-    """The text of an access or refresh token."""
+def new_access() -> str:
+    """The text of an access token."""
     return secrets.token_urlsafe(32)
+
+
+def new_refresh(family: str | None = None) -> str:
+    """The text of a login's first refresh token, or of the next one of a family.
+
+    The family is random too and nowhere else to be had: who shows one had a token of it.
+    """
+    return f"{family or secrets.token_urlsafe(16)}.{secrets.token_urlsafe(32)}"
+
+
+def family_of(refresh: str) -> str | None:
+    """A refresh token's family; None when it is no refresh token."""
+    found = _REFRESH.fullmatch(refresh)
+    return found[1] if found else None
 
 
 def new_id() -> str:
@@ -44,9 +59,9 @@ def parse_api(text: str) -> ApiText | None:
     return ApiText(found[1], found[2]) if found else None
 
 
-def is_login_text(text: str) -> bool:
-    """Whether this could be an access or refresh token."""
-    return _LOGIN.fullmatch(text) is not None
+def is_access(text: str) -> bool:
+    """Whether this could be an access token."""
+    return _ACCESS.fullmatch(text) is not None
 
 
 def digest(secret: str) -> str:

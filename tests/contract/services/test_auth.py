@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from redis.asyncio import Redis
 from site_stack import Process
 
 from lab import host_stores
@@ -143,6 +144,34 @@ async def test_of_two_refreshes_at_once_one_wins_and_is_ended_by_the_other(auth:
     assert await auth.verify(won[0].access) is None
 
 
+async def test_a_token_is_good_for_its_own_purpose_only(auth: Auth) -> None:
+    login = await signed_up(auth)
+    assert await auth.verify(login.refresh) is None
+    with pytest.raises(RefusedError):
+        await auth.refresh(login.access)
+    family = login.refresh.partition(".")[0]
+    with pytest.raises(RefusedError):
+        await auth.refresh(family)
+    assert await auth.verify(login.access) is not None
+
+
+async def test_a_refresh_token_made_up_in_a_known_family_ends_it(auth: Auth) -> None:
+    login = await signed_up(auth)
+    family, _, secret = login.refresh.partition(".")
+    with pytest.raises(RefusedError):
+        await auth.refresh(f"{family}.{secret[::-1]}")
+    assert await auth.verify(login.access) is None
+
+
+async def test_the_oldest_login_ends_for_one_too_many(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    auth = Auth(session, processes(MOST_LOGINS="2").url)
+    logins = [await signed_up(auth)] + [await auth.login(EMAIL, PASSWORD) for _ in range(3)]
+    good = [one for one in logins if await auth.verify(one.access) is not None]
+    assert len(good) == 2
+
+
 async def test_reuse_in_one_login_leaves_the_accounts_others_alone(auth: Auth) -> None:
     first = await signed_up(auth)
     other = await auth.login(EMAIL, PASSWORD)
@@ -194,6 +223,18 @@ async def test_a_new_password_ends_the_other_logins_and_not_this_one(auth: Auth)
     with pytest.raises(RefusedError):
         await auth.login(EMAIL, PASSWORD)
     assert await auth.login(EMAIL, "another long password")
+
+
+async def test_no_login_with_an_old_password_outlives_a_change(auth: Auth) -> None:
+    mine = await signed_up(auth)
+    told = await asyncio.gather(
+        auth.change_password(mine.access, old=PASSWORD, new="another long password"),
+        *(auth.login(EMAIL, PASSWORD) for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert told[0] is None
+    for one in told[1:]:
+        assert not isinstance(one, Login) or await auth.verify(one.access) is None
 
 
 async def test_an_api_token_opens_its_scopes_until_it_is_revoked(auth: Auth) -> None:
@@ -304,6 +345,49 @@ async def test_guessing_from_one_address_at_many_accounts_is_paused(
     assert type(await tried(auth, "n4@example.com", "203.0.113.10")) is RefusedError
 
 
+async def test_an_account_of_ones_own_makes_no_guess_at_others_free(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    auth = Auth(session, processes(TRIES_FREE_CLIENT="3", PAUSE_SECONDS="60").url)
+    await auth.sign_up(EMAIL, PASSWORD)
+    for number in range(2):
+        assert type(await tried(auth, f"n{number}@example.com", "203.0.113.9")) is RefusedError
+        assert await auth.login(EMAIL, PASSWORD, client="203.0.113.9")
+    assert type(await tried(auth, "n2@example.com", "203.0.113.9")) is RefusedError
+    assert type(await tried(auth, "n3@example.com", "203.0.113.9")) is RateLimitedError
+
+
+async def test_logins_that_are_good_do_not_count_against_an_address(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    auth = Auth(session, processes(TRIES_FREE_CLIENT="2", PAUSE_SECONDS="60").url)
+    await auth.sign_up(EMAIL, PASSWORD)
+    for _ in range(6):
+        assert await auth.login(EMAIL, PASSWORD, client="203.0.113.9")
+
+
+async def test_an_address_in_two_lines_of_the_header_is_read_from_the_last(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    url = processes(TRIES_FREE_CLIENT="2", PAUSE_SECONDS="60").url
+    found = []
+    for number in range(4):
+        lines = [("X-Forwarded-For", f"198.51.100.{number}"), ("X-Forwarded-For", "203.0.113.9")]
+        body = {"email": f"n{number}@example.com", "password": PASSWORD}
+        found.append((await raw(session, "POST", f"{url}/login", json=body, headers=lines))[0])
+    assert found == [401, 401, 429, 429]
+
+
+async def test_accounts_from_one_address_are_paused(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    auth = Auth(session, processes(SIGN_UPS_FREE="2", PAUSE_SECONDS="60").url)
+    for number in range(2):
+        await auth.sign_up(f"n{number}@example.com", PASSWORD, client="203.0.113.9")
+    with pytest.raises(RateLimitedError):
+        await auth.sign_up("n3@example.com", PASSWORD, client="203.0.113.9")
+
+
 @pytest.mark.parametrize("given", ["a" * 65, "x y", "ä", "<script>", ""])
 async def test_an_odd_request_id_is_replaced(
     process: Process, session: aiohttp.ClientSession, given: str
@@ -381,6 +465,70 @@ async def test_what_was_answered_outlives_redis_being_killed(
 
     await eventually(is_back)
     assert await auth.refresh(login.refresh)
+
+
+async def test_our_own_wrong_password_is_no_refusal_of_a_token(
+    processes: Opened, session: aiohttp.ClientSession
+) -> None:
+    process = processes(REDIS_PASSWORD="not it")
+    auth = Auth(session, process.url)
+    with pytest.raises(UnavailableError):
+        await auth.verify("A" * 43)
+    assert await auth.check() == "auth is degraded"
+    _, _, told = await raw(session, "GET", f"{process.url}/health/ready")
+    assert "refuses our password" in told["checks"]["redis"]
+
+
+async def test_a_redis_that_is_full_still_says_whose_a_token_is(
+    auth: Auth, redis_store: host_stores.Redis
+) -> None:
+    login = await signed_up(auth)
+    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    async with Redis.from_url(redis_store.url, password=redis_store.password) as redis:
+        await redis.config_set("maxmemory", "1")
+        try:
+            assert await auth.verify(made.token) is not None
+            assert await auth.verify(login.access) is not None
+            with pytest.raises(UnavailableError):
+                await auth.refresh(login.refresh)
+        finally:
+            await redis.config_set("maxmemory", "0")
+    assert await auth.refresh(login.refresh)
+
+
+async def test_what_redis_keeps_opens_nothing(auth: Auth, redis_store: host_stores.Redis) -> None:
+    login = await signed_up(auth)
+    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    login = await auth.refresh(login.refresh)
+    async with Redis.from_url(redis_store.url, password=redis_store.password) as redis:
+        kept = [key async for key in redis.scan_iter("*")]
+        told = b" ".join(kept) + b" ".join([await redis.dump(key) or b"" for key in kept])
+    parts = [login.access, *login.refresh.split("."), made.token.partition(made.id)[2][1:]]
+    for secret in (*parts, PASSWORD):
+        assert secret.encode() not in told
+    assert not [key for key in kept if b"example" in key]
+
+
+async def test_logins_and_tokens_are_counted_by_what_became_of_them(
+    process: Process, auth: Auth, session: aiohttp.ClientSession
+) -> None:
+    login = await signed_up(auth)
+    await tried(auth, EMAIL)
+    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    await auth.verify(made.token)
+    await auth.verify("A" * 43)
+    await auth.revoke(login.access, made.id)
+    async with session.get(f"{process.url}/metrics") as answer:
+        told = (await answer.text()).splitlines()
+    for line in (
+        'auth_logins_total{outcome="good"} 1.0',
+        'auth_logins_total{outcome="refused"} 1.0',
+        'auth_api_tokens_total{what="made"} 1.0',
+        'auth_api_tokens_total{what="revoked"} 1.0',
+        'auth_verifications_total{outcome="api"} 1.0',
+        'auth_verifications_total{outcome="unknown"} 1.0',
+    ):
+        assert line in told
 
 
 async def test_the_log_has_neither_addresses_nor_tokens(process: Process, auth: Auth) -> None:

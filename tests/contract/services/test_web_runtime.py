@@ -106,10 +106,13 @@ async def test_an_error_is_a_problem_that_tells_nothing_of_what_broke(
         (f'{{"number": "{SECRET}"}}', 422, "number"),
         ("{}", 422, "number"),
         ("{", 400, ""),
+        ("[" * 100_000, 400, ""),
+        (b'{"number": "\xff"}', 400, ""),
+        ('{"number": "\\ud800"}', 422, "number"),
     ],
 )
 async def test_a_wrong_body_is_named_and_not_repeated(
-    client: Any, body: str, status: int, detail: str
+    client: Any, body: str | bytes, status: int, detail: str
 ) -> None:
     headers = {"Content-Type": "application/json"}
     async with client.post("/echo", data=body, headers=headers) as answer:
@@ -117,6 +120,12 @@ async def test_a_wrong_body_is_named_and_not_repeated(
     assert answer.status == status
     assert told.get("detail", "").startswith(detail)
     assert SECRET not in str(told)
+
+
+async def test_json_is_read_whatever_its_header_says_of_its_letters(client: Any) -> None:
+    headers = {"Content-Type": "application/json; charset=no-such-letters"}
+    async with client.post("/echo", data='{"number": 1}', headers=headers) as answer:
+        assert await answer.json() == {"number": 1}
 
 
 async def test_a_dependency_that_is_away_makes_it_degraded_and_not_unready(client: Any) -> None:

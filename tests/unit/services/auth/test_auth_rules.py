@@ -1,15 +1,18 @@
 """What auth decides without asking anybody."""
 
+import asyncio
 from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.errors import UnavailableError
 from runtime.problems import Problem
 from services.auth import keys, passwords, tokens
 from services.auth.doorkeeper import normalised
 from services.auth.lockout import Limit, client_address
+from services.auth.settings import Settings
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("127.0.0.0/8")]
 
@@ -41,7 +44,9 @@ def test_pauses_never_get_shorter_nor_longer_than_the_longest(
         ("10.0.0.5", "10.0.0.7, 10.0.0.8", None),
         ("10.0.0.5", "nonsense", None),
         ("10.0.0.5", "203.0.113.9, \x00", None),
-        ("2001:db8::1", "", "2001:db8::1"),
+        ("10.0.0.5", "::ffff:203.0.113.9, ::ffff:10.0.1.1", "203.0.113.9"),
+        ("2001:db8::1", "", "2001:db8::/64"),
+        ("10.0.0.5", "2001:db8::2:1", "2001:db8::/64"),
         (None, "", None),
     ],
 )
@@ -58,10 +63,40 @@ def test_what_stands_left_of_a_stranger_never_counts(invented: str) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["short", "password123", "PASSWORD123", "aaaaaaaaaaaa", "me@example.com", "x" * 300],
+    [
+        "short",
+        "password123",
+        "PASSWORD123",
+        "P@ssw0rd2026!",
+        "we1come1234",
+        "monkeymonkey",
+        "summerwinter",
+        "aaaaaaaaaaaa",
+        "121212343434",
+        "qwerty12345",
+        "mnbvcxz0987",
+        "1qaz2wsx3edc",
+        "somebody@example.com",
+        "Somebody2026!",
+        "exampleexample1",
+        "x" * 300,
+    ],
 )
 def test_a_password_that_is_guessed_first_is_not_taken(password: str) -> None:
-    assert passwords.wrong(password, "me@example.com")
+    assert passwords.wrong(password, "somebody@example.com")
+
+
+@given(st.text(max_size=300))
+def test_every_text_is_judged_as_a_password(text: str) -> None:
+    assert passwords.wrong(text, "somebody@example.com") or len(text) >= passwords.LEAST
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["tractor-bicycle-9", "Wq7#mm0xPz", "my monkey likes passwords", "ein schöner Tag heute"],
+)
+def test_a_password_with_something_of_its_own_is_taken(password: str) -> None:
+    assert passwords.wrong(password, "somebody@example.com") is None
 
 
 def test_a_long_sentence_is_taken_whatever_it_is_made_of() -> None:
@@ -81,12 +116,60 @@ def test_what_is_no_address_is_said_of_the_field_and_not_repeated(address: str) 
     assert raised.value.extra == {"errors": [{"field": "email", "detail": raised.value.detail}]}
 
 
+async def test_a_password_is_right_however_its_letters_are_composed() -> None:
+    kept = passwords.Passwords(passwords.Cost(memory_kib=64, rounds=1), at_once=1)
+    hashed = await kept.hash("scho\u0308ne Aussicht")
+    assert await kept.is_right(hashed, "sch\u00f6ne Aussicht")
+    assert not await kept.is_right(hashed, "schone Aussicht")
+    assert not await kept.is_right(None, "nobody's password")
+    assert not await kept.is_right("no hash at all", "sch\u00f6ne Aussicht")
+
+
+async def test_a_hash_of_another_cost_is_outdated() -> None:
+    cheap = passwords.Passwords(passwords.Cost(memory_kib=64, rounds=1), at_once=1)
+    dear = passwords.Passwords(passwords.Cost(memory_kib=128, rounds=1), at_once=1)
+    hashed = await cheap.hash("schöne Aussicht")
+    assert not cheap.is_outdated(hashed)
+    assert dear.is_outdated(hashed)
+
+
+async def test_who_comes_when_the_queue_is_long_is_told_to_come_again() -> None:
+    kept = passwords.Passwords(passwords.Cost(memory_kib=64, rounds=1), at_once=1)
+    told = await asyncio.gather(
+        *(kept.hash("schöne Aussicht") for _ in range(60)), return_exceptions=True
+    )
+    refused = [one for one in told if isinstance(one, UnavailableError)]
+    assert len(refused) == 20
+    assert await kept.hash("schöne Aussicht")
+
+
+def test_networks_of_proxies_are_read_with_commas_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8, 192.168.1.0/24")
+    assert [str(one) for one in Settings().trusted_proxies] == ["10.0.0.0/8", "192.168.1.0/24"]
+
+
 def test_an_api_token_is_read_back_and_its_secret_is_not_shown() -> None:
     made, text = tokens.new_api_token()
     assert tokens.parse_api(text) == made
     assert made.secret not in repr(made)
     assert tokens.is_same(tokens.digest(made.secret), made.secret)
     assert not tokens.is_same(tokens.digest(made.secret), made.secret[:-1])
+
+
+def test_the_next_refresh_token_is_of_the_same_family_and_another() -> None:
+    first = tokens.new_refresh()
+    family = tokens.family_of(first)
+    following = tokens.new_refresh(family)
+    assert family
+    assert following != first
+    assert tokens.family_of(following) == family
+    assert tokens.family_of(tokens.new_refresh()) != family
+
+
+@given(st.text(max_size=100))
+def test_nothing_but_a_refresh_token_has_a_family(text: str) -> None:
+    assert tokens.family_of(text) is None
+    assert tokens.family_of(tokens.new_access()) is None
 
 
 @given(st.text(max_size=100))
