@@ -11,14 +11,18 @@ set -eu
 umask 077
 every=${ACME_EVERY_SECONDS:-43200}
 pause=${ACME_PAUSE_SECONDS:-3600}
+# The image of lego has it in /, where no PATH looks.
+command -v lego >/dev/null || PATH=$PATH:/
+# Accounts and certificates of staging are none of production's: each server has its own.
+home=$STORE/lego/$(printf %s "${ACME_SERVER:-default}" | tr -c 'A-Za-z0-9.-' _)
 
 once() {
-    set -- --accept-tos --email "$ACME_EMAIL" --path "$STORE/lego" --dns "$ACME_DNS" \
+    set -- --accept-tos --email "$ACME_EMAIL" --path "$home" --dns "$ACME_DNS" \
         --domains "$DOMAIN" --domains "*.$DOMAIN"
     if [ -n "${ACME_SERVER:-}" ]; then set -- "$@" --server "$ACME_SERVER"; fi
     if [ -n "${ACME_RESOLVERS:-}" ]; then set -- "$@" --dns.resolvers "$ACME_RESOLVERS"; fi
     if [ -n "${ACME_DNS_DISABLE_CP:-}" ]; then set -- "$@" --dns.disable-cp; fi
-    made="$STORE/lego/certificates/$DOMAIN"
+    made="$home/certificates/$DOMAIN"
     if [ -f "$made.crt" ]; then
         lego "$@" renew --days "${ACME_DAYS:-30}" --no-random-sleep || return 1
     else
