@@ -77,8 +77,7 @@ def check(docker: Docker, stack: Stack, told: dict[str, str]) -> Wants:
         constraints = [
             text
             for owner, text in constraints_of(stack.document)
-            if owner == name
-            and not (label and stack.label_a_manager and stack.label_a_manager in text)
+            if owner == name and not (label and about_to_be in text)
         ]
         if not any(fits(node, constraints) and node.is_ready and node.is_active for node in nodes):
             is_global = service.get("deploy", {}).get("mode") == "global"
