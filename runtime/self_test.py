@@ -47,7 +47,8 @@ async def run_tests(service: str, root: Path) -> dict[str, Any]:
     """Run a service's unit tests under coverage in a process of their own.
 
     Raises:
-        Problem: 504 when they take longer than five minutes, 500 when they cannot be run at all.
+        Problem: 504 when they take longer than five minutes, 500 when they cannot be run at all or
+            there are none: nothing found must never read like nothing wrong.
     """
     began = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="self-test-") as scratch:
@@ -76,11 +77,11 @@ async def run_tests(service: str, root: Path) -> dict[str, Any]:
         if (place / "coverage").exists():
             command = [sys.executable, "-m", "coverage", "json", "-q", "-o", str(report)]
             await _run(command, root, environment)
-        if not (place / "junit.xml").exists():
+        results = _results(place / "junit.xml")
+        if not results:
             raise Problem(
                 status=500, title="The tests cannot be run", detail=said[-_LONGEST_MESSAGE:]
             )
-        results = _results(ET.parse(place / "junit.xml").getroot())  # noqa: S314  pytest's
         coverage = json.loads(report.read_text("utf-8")) if report.exists() else {}
     return {
         "service": service,
@@ -111,18 +112,21 @@ async def _run(command: list[str], root: Path, environment: dict[str, str]) -> s
     return said.decode(errors="replace")
 
 
-def _results(root: ET.Element) -> dict[str, Any]:
+def _results(report: Path) -> dict[str, Any]:
+    """What became of each test; empty when there was none."""
+    if not report.exists():
+        return {}
     counts = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0}
     failures = []
     names = {"failure": "failed", "error": "errors", "skipped": "skipped"}
-    for case in root.iter("testcase"):
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314  pytest's own
         told = next((one for one in case if one.tag in names), None)
         counts[names[told.tag] if told is not None else "passed"] += 1
         if told is not None and told.tag != "skipped":
             message = (told.text or told.get("message") or "")[:_LONGEST_MESSAGE]
             test = f"{case.get('classname')}::{case.get('name')}"
             failures.append({"test": test, "message": message})
-    return {**counts, "failures": failures}
+    return {**counts, "failures": failures} if any(counts.values()) else {}
 
 
 def _coverage(told: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What every service has from the runtime, asked over real sockets."""
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -212,3 +213,28 @@ async def test_a_test_build_runs_its_own_tests_and_says_what_they_covered(tmp_pa
     assert "assert 2 == 3" in told["failures"][0]["message"]
     assert told["coverage"]["files"]["services/shop.py"]["missing"] == [3]
     assert 50 < told["coverage"]["percent"] < 100
+
+
+async def test_a_test_build_without_tests_does_not_say_that_all_is_well(tmp_path: Path) -> None:
+    app = application("empty", settings=WebSettings())
+    self_test.add_route(app, "empty", root=tmp_path)
+    async with TestClient(TestServer(app)) as client:
+        async with client.get("/test", timeout=aiohttp.ClientTimeout(total=120)) as answer:
+            assert answer.status == 500
+            assert (await answer.json())["title"] == "The tests cannot be run"
+
+
+async def test_a_test_build_runs_its_tests_once_at_a_time(tmp_path: Path) -> None:
+    tests = tmp_path / "tests/unit/services/slow"
+    tests.mkdir(parents=True)
+    (tests / "test_slow.py").write_text("def test_good(): pass")
+    app = application("slow", settings=WebSettings())
+    self_test.add_route(app, "slow", root=tmp_path)
+
+    async with TestClient(TestServer(app)) as client:
+
+        async def ask() -> int:
+            async with client.get("/test", timeout=aiohttp.ClientTimeout(total=120)) as answer:
+                return answer.status
+
+        assert sorted(await asyncio.gather(ask(), ask())) == [200, 409]
