@@ -218,10 +218,13 @@ async def test_a_test_build_runs_its_own_tests_and_says_what_they_covered(tmp_pa
 async def test_a_test_build_without_tests_does_not_say_that_all_is_well(tmp_path: Path) -> None:
     app = application("empty", settings=WebSettings())
     self_test.add_route(app, "empty", root=tmp_path)
-    async with TestClient(TestServer(app)) as client:
-        async with client.get("/test", timeout=aiohttp.ClientTimeout(total=120)) as answer:
-            assert answer.status == 500
-            assert (await answer.json())["title"] == "The tests cannot be run"
+    timeout = aiohttp.ClientTimeout(total=120)
+    async with (
+        TestClient(TestServer(app)) as client,
+        client.get("/test", timeout=timeout) as answer,
+    ):
+        assert answer.status == 500
+        assert (await answer.json())["title"] == "The tests cannot be run"
 
 
 async def test_a_test_build_runs_its_tests_once_at_a_time(tmp_path: Path) -> None:
