@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 from pydantic import BaseModel
-from runtime.outgoing import outgoing
-from runtime.problems import Problem
-from runtime.web import application
 
 from runtime import clock
 from runtime.errors import GoneError
+from runtime.outgoing import outgoing
+from runtime.problems import Problem
+from runtime.web import application
 from services.cp_api import asked
 from services.cp_api.broker import AwayError, Broker
 from services.cp_api.market import Market

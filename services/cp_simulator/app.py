@@ -10,9 +10,9 @@ from typing import Final
 
 from aiohttp import web
 from pydantic import ValidationError
-from runtime.web import application
 
 from runtime import clock
+from runtime.web import application
 from services.cp_simulator import prices, wording
 from services.cp_simulator.catalogue import BY_CONID, BY_SYMBOL, Stock
 from services.cp_simulator.desk import Desk, Trouble

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
+
 from runtime.problems import Problem
 
 _FILES: Final = {

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-from runtime.problems import Problem
 
 from runtime import clock
 from runtime.errors import ClusterError
+from runtime.problems import Problem
 from services.public_api.answers import answer
 from services.public_api.gate import Caller, Gate
 from services.public_api.limiter import Allowance, Limiter
