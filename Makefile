@@ -23,7 +23,7 @@ format: setup ## Format the code
 
 lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
+	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/shellcheck .ci/run ami/*.sh lab/*.sh requirements/*.sh
