@@ -28,6 +28,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 from ports import free_port
+from programs import needs
 from pydantic import SecretStr
 
 from agent.signing import Credentials
@@ -53,17 +54,6 @@ OTHER_ACCOUNT: Final = "210987654321"
 NOBODY: Final = 65534
 IMAGE: Final = "127.0.0.1:1/busybox:1"
 """An engine tries to pull what a service names before it uses its own; here it is refused."""
-
-
-def needs(program: str) -> str:
-    """The program's path; the test fails when it is not installed."""
-    found = shutil.which(program)
-    if found is None:
-        pytest.fail(
-            f"{program} is not installed: apt-get install docker.io redis-server iproute2"
-            " busybox-static"
-        )
-    return found
 
 
 def run(*command: str, check: bool = True) -> str:

@@ -6,8 +6,8 @@ import subprocess
 import aiohttp
 import pytest
 from aiohttp import web
-from conftest import needs
 from ports import free_port
+from programs import needs
 
 from lab import registry
 from lab.image_store import Store
