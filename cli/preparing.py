@@ -72,6 +72,8 @@ def check(docker: Docker, stack: Stack, told: dict[str, str]) -> Wants:
     nodes = docker.nodes()
     about_to_be = stack.label_a_manager or ""
     label = _to_be_labelled(stack, nodes)
+    if label is not None:
+        _refuse_second_home(docker, stack)
     wrong = []
     for name, service in stack.document["services"].items():
         constraints = [
@@ -91,6 +93,20 @@ def check(docker: Docker, stack: Stack, told: dict[str, str]) -> Wants:
             " back, or its label be given to another after a restore (docs/deploying.md)",
         )
     return Wants(_to_be_made(stack, docker.secrets(), told), label)
+
+
+def _refuse_second_home(docker: Docker, stack: Stack) -> None:
+    """End the command if stores run already: their data is where the label was."""
+    about = stack.label_a_manager or ""
+    homed = {f"{stack.name}_{name}" for name, one in constraints_of(stack.document) if about in one}
+    if there := sorted(homed & {one["Spec"]["Name"] for one in docker.services(stack.name)}):
+        fail(
+            Exit.REFUSED,
+            f"no node has the label {about} any more, and {', '.join(there)} had data there:"
+            " on another node they would begin empty",
+            next_step="bring that node back; or restore its data elsewhere (docs/deploying.md) and"
+            f" docker node update --label-add {about}=true NODE",
+        )
 
 
 def _to_be_labelled(stack: Stack, nodes: list[Member]) -> Member | None:
