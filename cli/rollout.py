@@ -1,7 +1,9 @@
 """One deployment in the swarm: what there was before, how it goes, and the way back."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -14,6 +16,7 @@ from runtime.errors import ClusterError
 _UNDOING_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.5
 _SHOWN: Final = 3
+_TRIES: Final = 4
 
 Row = dict[str, Any]
 
@@ -73,28 +76,31 @@ def look(docker: Docker, stack: Stack, begun: Begun, watch: Watch) -> Look:
 def undo(docker: Docker, stack: Stack, begun: Begun) -> list[str]:
     """Roll back the services that were updated, and wait until they are as they were.
 
-    Those that Swarm has rolled back already stay so: a second time would bring the bad one back.
+    Swarm does it too, by a service's own setting, and a second time brings the bad one back: so
+    each is looked at again right before, and after, until it is what it was.
     """
     deadline = clock.monotonic() + _UNDOING_SECONDS
-    undone = []
-    for one in docker.services(stack.name):
-        name = one["Spec"]["Name"]
-        if name not in begun.updated:
-            continue
-        if is_changed(begun.services[name], one):
-            try:
-                docker.roll_back(name)
-            except ClusterError:
-                # Swarm did it in this very moment.
-                continue
-        undone.append(name)
-    while undone and clock.monotonic() < deadline:
-        services = [one for one in docker.services(stack.name) if one["Spec"]["Name"] in undone]
+    tried: Counter[str] = Counter()
+    while True:
+        services = [one for one in docker.services(stack.name) if _name(one) in begun.updated]
+        bad = [one for one in services if is_changed(begun.services[_name(one)], one)]
         found = _progress(docker, services, begun)
-        if all(one.running >= one.wanted and one.update != "rollback_started" for one in found):
-            break
+        is_whole = all(one.running >= one.wanted for one in found)
+        if (not bad and is_whole) or clock.monotonic() > deadline:
+            return sorted(_name(one) for one in services if one not in bad)
+        for one in bad:
+            name = _name(one)
+            (now,) = [row for row in docker.services(stack.name) if _name(row) == name]
+            if is_changed(begun.services[name], now) and tried[name] < _TRIES:
+                tried[name] += 1
+                # Swarm may be doing it in this very moment; the next look tells.
+                with suppress(ClusterError):
+                    docker.roll_back(name)
         time.sleep(_LOOK_SECONDS)
-    return sorted(undone)
+
+
+def _name(service: Row) -> str:
+    return str(service["Spec"]["Name"])
 
 
 def blamed(ended: Look) -> list[Progress]:
