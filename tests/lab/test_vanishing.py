@@ -70,6 +70,26 @@ def test_a_worker_cut_off_for_seconds_is_kept(farm):
     assert not {"RemoveNode", "TerminateInstance"} & set(dict(farm.decided(cut)))
 
 
+def test_a_worker_whose_entry_was_removed_while_it_was_cut_off_joins_anew(farm):
+    cut = farm.runs("single")
+    machine, old = farm.lab.machine(cut), farm.node(cut)["node"]
+    stale = set(machine.docker("ps", "-q").split())
+    assert stale
+    with farm.under_load(loses_nothing=False):
+        farm.lab.partition(cut)
+        try:
+            farm.shows(cut, within=20, status="down")
+            assert farm.leader_said("docker", "node", "rm", old) is not None
+        finally:
+            farm.lab.heal(cut)
+        row = farm.shows(cut, within=45, status="ready", availability="active")
+
+    assert row["node"] != old
+    assert farm.state(cut) == "running"
+    # What ran on it meanwhile runs elsewhere by now.
+    assert stale.isdisjoint(machine.docker("ps", "-q").split())
+
+
 def test_a_worker_cut_off_for_good_ends_itself(farm):
     cut = farm.launch(user_data=farm.user_data(deadman_seconds=5))
     farm.serves(cut)
