@@ -18,7 +18,8 @@ FIELD: Final = "csrf"
 """The name of the form field."""
 HEADER: Final = "X-CSRF-Token"
 """The header htmx sends it in."""
-_SALT_BYTES: Final = 9
+_SALT_BYTES: Final = 10
+"""With the signature a multiple of three: in base64 no bit is left that means nothing."""
 _NONCE: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
