@@ -195,8 +195,9 @@ def _end(
         return
     blamed = rollout.blamed(ended)
     logs = {one.task: docker.logs(one.task, lines=15) for one in rollout.last_failures(blamed)}
-    undone = rollout.undo(docker, stack, begun)
-    print_json(told | {"logs": logs, "rolled_back": undone, "left": begun.created}, as_json)
+    undone, stuck = rollout.undo(docker, stack, begun)
+    told |= {"logs": logs, "rolled_back": undone, "not_rolled_back": stuck, "left": begun.created}
+    print_json(told, as_json)
     for failure in rollout.last_failures(blamed):
         say(f"{failure.service} on {failure.node}: {failure.state}: {failure.error}")
         for line in logs[failure.task]:
@@ -205,6 +206,8 @@ def _end(
     sentences = [f"{', '.join(one.name for one in blamed)}: {why}"]
     if undone:
         sentences.append(f"rolled back: {', '.join(undone)}")
+    if stuck:
+        sentences.append(f"still not what they were: {', '.join(stuck)}")
     if begun.created:
         sentences.append(f"new, and left as they are: {', '.join(begun.created)}")
     first = blamed[0].name if blamed else stack.name

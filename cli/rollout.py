@@ -1,7 +1,6 @@
 """One deployment in the swarm: what there was before, how it goes, and the way back."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from runtime.errors import ClusterError
 _UNDOING_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.5
 _SHOWN: Final = 3
-_TRIES: Final = 4
 
 Row = dict[str, Any]
 
@@ -73,29 +71,25 @@ def look(docker: Docker, stack: Stack, begun: Begun, watch: Watch) -> Look:
     return Look(found, watch.saw(found, clock.monotonic()))
 
 
-def undo(docker: Docker, stack: Stack, begun: Begun) -> list[str]:
-    """Roll back the services that were updated, and wait until they are as they were.
+def undo(docker: Docker, stack: Stack, begun: Begun) -> tuple[list[str], list[str]]:
+    """Give back the services that were updated what they were; which are that, and which not.
 
-    Swarm does it too, by a service's own setting, and a second time brings the bad one back: so
-    each is looked at again right before, and after, until it is what it was.
+    Swarm rolls back too, by a service's own setting, and others update services at any time: so
+    each is looked at until it is what it was, and is given its spec only as the one that was seen.
     """
     deadline = clock.monotonic() + _UNDOING_SECONDS
-    tried: Counter[str] = Counter()
     while True:
         services = [one for one in docker.services(stack.name) if _name(one) in begun.updated]
         bad = [one for one in services if is_changed(begun.services[_name(one)], one)]
         found = _progress(docker, services, begun)
         is_whole = all(one.running >= one.wanted for one in found)
         if (not bad and is_whole) or clock.monotonic() > deadline:
-            return sorted(_name(one) for one in services if one not in bad)
+            left = {_name(one) for one in bad}
+            return sorted({_name(one) for one in services} - left), sorted(left)
         for one in bad:
-            name = _name(one)
-            (now,) = [row for row in docker.services(stack.name) if _name(row) == name]
-            if is_changed(begun.services[name], now) and tried[name] < _TRIES:
-                tried[name] += 1
-                # Swarm may be doing it in this very moment; the next look tells.
-                with suppress(ClusterError):
-                    docker.roll_back(name)
+            # Changed by somebody meanwhile, Swarm perhaps: the next look tells.
+            with suppress(ClusterError):
+                docker.restore(begun.services[_name(one)], one)
         time.sleep(_LOOK_SECONDS)
 
 

@@ -4,7 +4,10 @@ Rule: this is the operator's own client, with his DOCKER_HOST, context and login
 standard input; an argument could be read by whoever lists processes.
 """
 
+import http.client
+import io
 import json
+import socket
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -23,7 +26,22 @@ _AWAY: Final = (
     "i/o timeout",
     "the swarm does not have a leader",
 )
+_API: Final = "/v1.41"
+"""Of engine 20.10; later ones speak it too."""
 Row = dict[str, Any]
+
+
+class _Said(socket.socket):
+    """An answer that was read already, as `http.client` wants it."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def makefile(self, *_: object, **__: object) -> io.BytesIO:  # type: ignore[override]
+        """The answer, from its beginning."""
+        self.close()
+        return io.BytesIO(self._answer)
 
 
 class Docker:
@@ -97,9 +115,22 @@ class Docker:
         )
         return done.stderr.strip()
 
-    def roll_back(self, service: str) -> None:
-        """Give a service the spec it had before its last update."""
-        self._run("service", "rollback", "--detach", "--quiet", service)
+    def restore(self, before: Row, now: Row) -> None:
+        """Give a service the whole spec it had, in place of the one it has `now`.
+
+        `service rollback` would swap with whatever Swarm keeps as the previous one, which a
+        rollback of Swarm's own or another's update has changed by then. The engine takes this
+        only while the service is still what `now` is (moby API, `POST /services/{id}/update`).
+
+        Raises:
+            RefusedError: it is another by now, or the engine says no.
+        """
+        version = now["Version"]["Index"]
+        status, said = self._asked(
+            f"/services/{now['ID']}/update?version={version}", before["Spec"]
+        )
+        if status != http.HTTPStatus.OK:
+            raise _translated(("service", "update"), said)
 
     def logs(self, task: str, *, lines: int) -> list[str]:
         """The last lines of a task's log, as far as its node gives them."""
@@ -133,6 +164,21 @@ class Docker:
         if not found and done.returncode and "no such" not in done.stderr.lower():
             raise _translated(("inspect", kind), done.stderr)
         return found
+
+    def _asked(self, path: str, body: Row) -> tuple[int, str]:
+        """POST to the engine's API, by whatever way the client has to it: a context, ssh, TLS."""
+        content = json.dumps(body)
+        request = (
+            f"POST {_API}{path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n{content}"
+        )
+        done = self._call("system", "dial-stdio", given=request)
+        answer = http.client.HTTPResponse(_Said(done.stdout.encode()))
+        try:
+            answer.begin()
+            return answer.status, answer.read().decode(errors="replace")
+        except http.client.HTTPException as exc:
+            raise UnavailableError("the engine ended the connection without an answer") from exc
 
     def _run(self, *argv: str, given: str | None = None) -> str:
         return self._call(*argv, given=given).stdout

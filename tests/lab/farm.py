@@ -61,9 +61,10 @@ class Farm(Scenario):
 
     def clear_away(self):
         """After a scenario that failed half-way: whatever does not serve goes."""
-        stuck = [row for row in self.nodes() if row["role"] == "worker" and not is_serving(row)]
-        living = self.workers()
-        if gone := [row["instance"] for row in stuck if row["instance"] in living]:
+        rows = self.nodes()
+        stuck = [row for row in rows if row["role"] == "worker" and not is_serving(row)]
+        serving = {row["instance"] for row in rows if is_serving(row)}
+        if gone := [one for one in self.workers() if one not in serving]:
             self.lab.terminate(*gone)
         self.forget(*(row["instance"] for row in stuck))
         if short := WORKERS - len(self.workers()):
