@@ -15,7 +15,11 @@ from cli.placing import Member, fits
 State = Literal["waiting", "steady", "failed"]
 _UNDER_WAY: Final = frozenset({"updating", "rollback_started"})
 _UNDONE: Final = frozenset({"paused", "rollback_started", "rollback_paused", "rollback_completed"})
-_DEFAULT_GRACE: Final = ("StopGracePeriod", 10_000_000_000)
+_DEFAULTS: Final = (
+    ("StopGracePeriod", 10_000_000_000),
+    ("RestartPolicy", {"Condition": "any", "Delay": 5_000_000_000}),
+)
+"""What the engine tells of a service that says nothing about it, and not of its tasks."""
 _ENDED_BADLY: Final = frozenset({"failed", "rejected"})
 MOST_FAILURES: Final = 4
 """Tasks of one service that may fail: they start in no order, and the first may be too early."""
@@ -163,5 +167,5 @@ def _lasting(template: Told) -> Told:
 def _said(value: Any) -> Any:
     if isinstance(value, Mapping):
         parts = {key: _said(part) for key, part in value.items()}
-        return {key: part for key, part in parts.items() if part and (key, part) != _DEFAULT_GRACE}
+        return {key: part for key, part in parts.items() if part and (key, part) not in _DEFAULTS}
     return [_said(part) for part in value] if isinstance(value, list) else value

@@ -67,6 +67,15 @@ def test_what_a_newer_client_writes_and_means_nothing_by_makes_no_other_task() -
     assert not is_changed(service(TWO), told)
 
 
+def test_a_service_without_a_restart_policy_is_told_with_one_that_its_tasks_lack() -> None:
+    default = {"Condition": "any", "Delay": 5 * 10**9, "MaxAttempts": 0}
+    told = service(TWO, TaskTemplate=template() | {"RestartPolicy": default})
+    assert look(told, task("a"), task("b")).state == "steady"
+
+    asked = service(TWO, TaskTemplate=template() | {"RestartPolicy": default | {"Delay": 10**9}})
+    assert look(asked, task("a"), task("b")).state == "waiting"
+
+
 def test_where_a_task_may_be_makes_no_other_task() -> None:
     moved = template() | {"Placement": {"Constraints": ["node.id!=w3"]}}
     assert look(service(TWO, TaskTemplate=moved), task("a"), task("b")).state == "steady"
