@@ -7,6 +7,7 @@ declare -A package_of=(
     [debootstrap]=debootstrap [systemd-nspawn]=systemd-container [openssl]=openssl
     [nsenter]=util-linux [ps]=procps [curl]=curl [busybox]=busybox-static
     [influxd]=influxdb [npm]=npm [chromium]=chromium [wrk]=wrk
+    [lego]=lego [pebble]=pebble
 )
 
 missing=()

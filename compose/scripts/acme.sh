@@ -28,9 +28,9 @@ once() {
     else
         lego "$@" run || return 1
     fi
-    # Both or none: readers look at the .crt, which comes last and by a rename.
-    cp "$made.key" "$STORE/site.key.new" && mv "$STORE/site.key.new" "$STORE/site.key" &&
-        cp "$made.crt" "$STORE/site.crt.new" && mv "$STORE/site.crt.new" "$STORE/site.crt"
+    # Key and certificate in one file, by a rename: nobody ever reads one without the other.
+    cat "$made.crt" "$made.key" >"$STORE/site.pem.new" &&
+        mv "$STORE/site.pem.new" "$STORE/site.pem"
 }
 
 trap 'exit 0' TERM INT

@@ -4,15 +4,14 @@ set -eu
 umask 077
 trap 'exit 0' TERM INT
 while :; do
-    if [ -s "$FROM/site.crt" ] && [ -s "$FROM/site.key" ] &&
-        ! { cmp -s "$FROM/site.crt" "$TO/site.crt" && cmp -s "$FROM/site.key" "$TO/site.key"; }; then
-        cp "$FROM/site.key" "$TO/site.key"
-        cp "$FROM/site.crt" "$TO/site.crt"
-        # Last, and by a rename: what makes Traefik look finds both.
+    if [ -s "$FROM/site.pem" ] && ! cmp -s "$FROM/site.pem" "$TO/site.pem"; then
+        cp "$FROM/site.pem" "$TO/.site.pem.new"
+        mv "$TO/.site.pem.new" "$TO/site.pem"
+        # Last, and by a rename: it is what makes Traefik look.
         cat >"$TO/.certificates.new" <<EOF
 tls:
   certificates:
-    - {certFile: $TO/site.crt, keyFile: $TO/site.key}
+    - {certFile: $TO/site.pem, keyFile: $TO/site.pem}
 EOF
         mv "$TO/.certificates.new" "$TO/certificates.yml"
         echo "certificate copied"

@@ -74,18 +74,20 @@ def test_a_worker_whose_entry_was_removed_while_it_was_cut_off_is_ended(farm):
     """Swarm has no word for it on the worker: its engine calls itself active for ever."""
     cut = farm.runs("single")
     old = farm.node(cut)["node"]
-    with short_patience(farm, orphan_seconds=10), farm.under_load(loses_nothing=False):
-        farm.lab.partition(cut)
-        try:
-            farm.shows(cut, within=20, status="down")
-            assert farm.leader_said("docker", "node", "rm", old) is not None
-        finally:
-            farm.lab.heal(cut)
-        farm.lab.launch()
-        farm.goes(cut, within=90)
+    with short_patience(farm, orphan_seconds=10):
+        with farm.under_load(loses_nothing=False):
+            farm.lab.partition(cut)
+            try:
+                farm.shows(cut, within=20, status="down")
+                assert farm.leader_said("docker", "node", "rm", old) is not None
+            finally:
+                farm.lab.heal(cut)
+            farm.lab.launch()
+            farm.goes(cut, within=90)
 
-    assert "is no node of the swarm" in dict(farm.decided(cut))["TerminateInstance"]
-    assert farm.leader_said("cat", f"{CONSOLES}/{cut}.txt")
+        # Before the leader starts again: it remembers no decisions then.
+        assert "is no node of the swarm" in dict(farm.decided(cut))["TerminateInstance"]
+        assert farm.leader_said("cat", f"{CONSOLES}/{cut}.txt")
 
 
 def test_a_worker_cut_off_for_good_ends_itself(farm):
