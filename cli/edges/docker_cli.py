@@ -4,10 +4,7 @@ Rule: this is the operator's own client, with his DOCKER_HOST, context and login
 standard input; an argument could be read by whoever lists processes.
 """
 
-import http.client
-import io
 import json
-import socket
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -28,20 +25,8 @@ _AWAY: Final = (
 )
 _API: Final = "/v1.41"
 """Of engine 20.10; later ones speak it too."""
+_OK: Final = "200"
 Row = dict[str, Any]
-
-
-class _Said(socket.socket):
-    """An answer that was read already, as `http.client` wants it."""
-
-    def __init__(self, answer: bytes) -> None:
-        super().__init__()
-        self._answer = answer
-
-    def makefile(self, *_: object, **__: object) -> io.BytesIO:  # type: ignore[override]
-        """The answer, from its beginning."""
-        self.close()
-        return io.BytesIO(self._answer)
 
 
 class Docker:
@@ -126,10 +111,9 @@ class Docker:
             RefusedError: it is another by now, or the engine says no.
         """
         version = now["Version"]["Index"]
-        status, said = self._asked(
-            f"/services/{now['ID']}/update?version={version}", before["Spec"]
-        )
-        if status != http.HTTPStatus.OK:
+        path = f"/services/{now['ID']}/update?version={version}"
+        status, said = self._post(path, before["Spec"])
+        if status != _OK:
             raise _translated(("service", "update"), said)
 
     def logs(self, task: str, *, lines: int) -> list[str]:
@@ -165,20 +149,19 @@ class Docker:
             raise _translated(("inspect", kind), done.stderr)
         return found
 
-    def _asked(self, path: str, body: Row) -> tuple[int, str]:
-        """POST to the engine's API, by whatever way the client has to it: a context, ssh, TLS."""
+    def _post(self, path: str, body: Row) -> tuple[str, str]:
+        """Ask the engine's API, by whatever way the client has to it: a context, ssh, TLS."""
         content = json.dumps(body)
         request = (
             f"POST {_API}{path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n{content}"
         )
-        done = self._call("system", "dial-stdio", given=request)
-        answer = http.client.HTTPResponse(_Said(done.stdout.encode()))
-        try:
-            answer.begin()
-            return answer.status, answer.read().decode(errors="replace")
-        except http.client.HTTPException as exc:
-            raise UnavailableError("the engine ended the connection without an answer") from exc
+        answer = self._call("system", "dial-stdio", given=request).stdout
+        # Read as text, its line ends are single characters.
+        head, _, said = answer.partition("\n\n")
+        if not head.startswith("HTTP/1.1 "):
+            raise UnavailableError("the engine ended the connection without an answer")
+        return head.split()[1], said
 
     def _run(self, *argv: str, given: str | None = None) -> str:
         return self._call(*argv, given=given).stdout
