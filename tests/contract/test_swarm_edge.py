@@ -74,13 +74,16 @@ async def test_founding_twice_is_refused_or_passing_and_changes_nothing(
 
 
 async def test_a_network_is_made_once(swarm: Swarm, engines: Any) -> None:
-    assert await swarm.ensure_network("proxy")
+    # The swarm is kept between tests, and other tests make networks of the usual names.
+    assert await swarm.ensure_network("made-once")
     # The filter of the engine's list matches parts of names.
-    assert await swarm.ensure_network("pro")
-    assert not await swarm.ensure_network("proxy")
-    assert not await swarm.ensure_network("pro")
-    shown = engines[0].docker("network", "ls", "--filter", "name=proxy", "--format", "{{.Name}}")
-    assert shown.split() == ["proxy"]
+    assert await swarm.ensure_network("made")
+    assert not await swarm.ensure_network("made-once")
+    assert not await swarm.ensure_network("made")
+    shown = engines[0].docker(
+        "network", "ls", "--filter", "name=made-once", "--format", "{{.Name}}"
+    )
+    assert shown.split() == ["made-once"]
 
 
 async def test_changes_come_at_once_when_opened_and_when_a_node_joins(
