@@ -1,6 +1,7 @@
 """An account: its password, and its logins everywhere."""
 
 from http import HTTPStatus
+from typing import Final
 
 from aiohttp import web
 
@@ -8,6 +9,11 @@ from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError
 from services.webservice.pages.entry import AWAY, LEAST_PASSWORD, wait
 from services.webservice.site import ask, render, see, site_of, viewer_of
+
+_CHANGE_AWAY: Final = (
+    "The sign-in service did not answer. The password may be the new one all the same: if the old"
+    " one no longer opens your account, the new one does."
+)
 
 
 async def get(request: web.Request) -> web.Response:
@@ -32,7 +38,7 @@ async def post_password(request: web.Request) -> web.Response:
         told = "That is not your current password."
         return await _page(request, HTTPStatus.FORBIDDEN, old=told)
     except UnavailableError:
-        return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, error=AWAY)
+        return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, error=_CHANGE_AWAY)
     raise see(request, "/account", flashed="password-changed")
 
 

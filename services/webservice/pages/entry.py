@@ -20,7 +20,8 @@ log = structlog.get_logger("webservice")
 
 LEAST_PASSWORD: Final = 10
 """As auth has it; the browser says so before the form is sent."""
-AWAY: Final = "The sign-in service does not answer at present. Nothing was changed: try again soon."
+AWAY: Final = "The sign-in service does not answer at present: try again soon."
+"""Only for what may be sent twice: an answer that is missing does not say what was done."""
 _HOME: Final = "/dashboard"
 
 

@@ -55,8 +55,8 @@ _TOLD: Final = {
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: Told(
         "Something broke on our side",
-        "It was written down and nothing of yours was changed. Try again; if it happens twice,"
-        " tell us the number below.",
+        "It was written down. Look whether what you wanted was done, then try again; if it happens"
+        " twice, tell us the number below.",
         (_AGAIN, _HOME),
     ),
 }

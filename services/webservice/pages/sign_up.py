@@ -1,13 +1,19 @@
 """Making an account, and signing in to it at once."""
 
 from http import HTTPStatus
+from typing import Final
 
 from aiohttp import web
 
 from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError, TakenError
-from services.webservice.pages.entry import AWAY, LEAST_PASSWORD, client_of, wait
+from services.webservice.pages.entry import LEAST_PASSWORD, client_of, wait
 from services.webservice.site import render, see, site_of
+
+_AWAY: Final = (
+    "The sign-in service did not answer. The account may be made all the same: try to sign in"
+    " first, and if that does not work, sign up again."
+)
 
 
 async def get(request: web.Request) -> web.Response:
@@ -35,7 +41,7 @@ async def post(request: web.Request) -> web.Response:
         told = f"Too many tries. Wait {wait(exc.retry_after)}, then try again."
         return await _form(request, HTTPStatus.TOO_MANY_REQUESTS, email, error=told)
     except UnavailableError:
-        return await _form(request, HTTPStatus.SERVICE_UNAVAILABLE, email, error=AWAY)
+        return await _form(request, HTTPStatus.SERVICE_UNAVAILABLE, email, error=_AWAY)
     except RefusedError:
         told = "The account is made. Sign in to it."
         return await render(

@@ -14,7 +14,7 @@ from aiohttp import web
 from runtime.errors import GoneError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError
 from services.webservice import flash, wording
-from services.webservice.pages.entry import AWAY, wait
+from services.webservice.pages.entry import wait
 from services.webservice.site import ask, is_for_htmx, render, see, site_of, viewer_of
 
 _LONGEST_NAME: Final = 60
@@ -22,6 +22,10 @@ _EXPIRIES: Final = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a ye
 _USUAL_EXPIRY: Final = "90"
 _TOKENS_AWAY: Final = (
     "Your tokens cannot be shown: the sign-in service does not answer. They go on working."
+)
+_MAKING_AWAY: Final = (
+    "The sign-in service did not answer. The token may be made all the same, and can never be"
+    " shown: if it is in your list, revoke it. Then make another."
 )
 
 
@@ -77,7 +81,9 @@ async def post(request: web.Request) -> web.Response:
         told = f"That were many. Wait {wait(exc.retry_after)}, then try again."
         return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, wanted=wanted, error=told)
     except UnavailableError:
-        return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, wanted=wanted, error=AWAY)
+        return await _page(
+            request, HTTPStatus.SERVICE_UNAVAILABLE, wanted=wanted, error=_MAKING_AWAY
+        )
     return await _page(request, made=made)
 
 
