@@ -21,6 +21,9 @@ from runtime.problems import Problem
 
 _WITHIN_SECONDS: Final = 300.0
 _LONGEST_MESSAGE: Final = 4000
+_IMAGES_OWN: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "ASSETS_DIRECTORY")
+"""What tests have of the process's environment. The rest are the deployment's settings: a unit test
+that read those would judge the deployment, and differently on each."""
 
 
 def add_route(app: web.Application, service: str, *, root: Path = Path()) -> None:
@@ -67,7 +70,7 @@ async def run_tests(service: str, root: Path) -> dict[str, Any]:
             *("-o", "asyncio_mode=auto", f"--junit-xml={place}/junit.xml"),
             str(root / "tests/unit/services" / service),
         ]
-        environment = os.environ | {
+        environment = {name: os.environ[name] for name in _IMAGES_OWN if name in os.environ} | {
             "COVERAGE_FILE": str(place / "coverage"),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(place / "hypothesis"),
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -4,9 +4,11 @@ Its edge takes the place of the scenarios' own ingress, so this file comes last.
 """
 
 import asyncio
+import base64
 import http
 import json
 import sys
+import urllib.error
 import urllib.request
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -54,10 +56,10 @@ async def browsing(website, email):
             yield one
 
 
-def get(website, host, path, **headers):
+def get(website, host, path, *, within=20, **headers):
     """Status and JSON of one request to a manager's ingress."""
     asked = urllib.request.Request(website.url() + path, headers={"Host": host, **headers})
-    with urllib.request.urlopen(asked, timeout=20) as answer:
+    with urllib.request.urlopen(asked, timeout=within) as answer:
         return answer.status, json.load(answer)
 
 
@@ -163,6 +165,23 @@ async def test_a_killed_store_leaves_the_rest_answering_and_loses_nothing(websit
     bearer = {"Authorization": f"Bearer {token}"}
     status, _ = await asyncio.to_thread(get, website, site.API, "/v1/news?limit=1", **bearer)
     assert status == http.HTTPStatus.OK
+
+
+def test_a_test_build_runs_its_own_tests_behind_the_operators_password(website, farm):
+    """It comes last: the images of this deployment are not the ones of the others."""
+    site.deploy(website.lab, tests=True, report=print)
+    asked = f"{site.OPERATOR}:{website.password}".encode()
+    operator = {"Authorization": f"Basic {base64.b64encode(asked).decode()}"}
+    for name in OURS:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            get(website, site.DOMAIN, f"/test/{name}")
+        assert refused.value.code == http.HTTPStatus.UNAUTHORIZED
+        status, told = get(website, site.DOMAIN, f"/test/{name}", within=300, **operator)
+        assert status == http.HTTPStatus.OK
+        assert (told["service"], told["failed"], told["errors"]) == (name, 0, 0), told["failures"]
+        assert told["passed"] > 0
+        assert told["coverage"]["percent"] > 0
+        print(name, told["passed"], told["coverage"]["percent"], told["duration_seconds"])
 
 
 def kill(website, service):

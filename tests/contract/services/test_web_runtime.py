@@ -188,14 +188,19 @@ async def test_a_peer_that_hangs_costs_the_time_out_and_no_more() -> None:
 
 
 TESTS = """
+import os
 from services.shop import price
 
-def test_good(): assert price(1) == 2
+def test_good(): assert price(1) == 2 and "SHOP_FEEDS" not in os.environ
 def test_bad(): assert price(1) == 3
 """
 
 
-async def test_a_test_build_runs_its_own_tests_and_says_what_they_covered(tmp_path: Path) -> None:
+async def test_a_test_build_runs_its_own_tests_and_says_what_they_covered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A setting of the deployment.
+    monkeypatch.setenv("SHOP_FEEDS", "2")
     (tmp_path / "services").mkdir()
     code = "def price(n):\n    if n < 0:\n        return 0\n    return n + 1\n"
     (tmp_path / "services/__init__.py").write_text("")

@@ -436,7 +436,7 @@ class Story:
             self.happens(what, pick)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     happenings,
     delays,

@@ -311,7 +311,7 @@ def test_spreading_waits_for_nodes_that_come_or_go():
     assert not unquiet(view(leaving(1, phase=DRAINED, availability=Availability.DRAIN)))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(
