@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from lab.places import Places
 from runtime import lifecycle, logs
@@ -26,23 +27,49 @@ class Window:
         self._turns = itertools.count()
         self._addresses = list(addresses)
         self._to_port = to_port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self.port = 0
 
-    async def open(self, port: int = 0) -> asyncio.Server:
-        """Listen on the loopback; on a free port by default. The caller closes it."""
-        server = await asyncio.start_server(self._forward, "127.0.0.1", port)
+    @asynccontextmanager
+    async def opened(self, port: int = 0) -> AsyncIterator[asyncio.Server]:
+        """Listen on the loopback; on a free port by default. No connection outlives it."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         self.port = server.sockets[0].getsockname()[1]
-        return server
+        try:
+            yield server
+        finally:
+            server.close()
+            # A browser keeps its connections, and one that is being made comes late.
+            while self._serving:
+                for writer in self._writers:
+                    writer.transport.abort()
+                await asyncio.wait(self._serving, timeout=0.1)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._forward(reader, writer), name="a connection")
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer), contextlib.suppress(OSError):
+        async with self._closing(writer):
             there = await self._dial()
             if there is None:
                 return
-            with contextlib.closing(there[1]):
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(_pump(reader, there[1]), name="to the ingress")
-                    group.create_task(_pump(there[0], writer), name="from the ingress")
+            async with self._closing(there[1]), asyncio.TaskGroup() as group:
+                group.create_task(_pump(reader, there[1]), name="to the ingress")
+                group.create_task(_pump(there[0], writer), name="from the ingress")
+
+    @asynccontextmanager
+    async def _closing(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+        self._writers.add(writer)
+        try:
+            yield
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         start = next(self._turns)
@@ -64,8 +91,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def _live(addresses: Sequence[str]) -> None:
-    server = await Window(addresses).open(PORT)
-    async with server:
+    async with Window(addresses).opened(PORT) as server:
         await server.serve_forever()
 
 

@@ -50,7 +50,7 @@ def farm(website, request):
 async def browsing(website, email):
     """A visitor of the site, and the port his browser finds it at."""
     window = Window(website.addresses())
-    async with await window.open(), chromium() as browser:
+    async with window.opened(), chromium() as browser:
         url = f"http://{site.DOMAIN}:{window.port}"
         async with visitor(browser, url, email) as one:
             yield one
