@@ -300,7 +300,7 @@ class Machine:
 
     def forget_swarm(self) -> None:
         """Start anew in no swarm: an engine whose join got stuck neither joins nor leaves."""
-        self.kill()
+        self.stop()
         shutil.rmtree(self.directory / "data/swarm", ignore_errors=True)
         self.start()
         self.wait()

@@ -176,6 +176,7 @@ def test_a_test_build_runs_its_own_tests_behind_the_operators_password(website, 
         with pytest.raises(urllib.error.HTTPError) as refused:
             get(website, site.DOMAIN, f"/test/{name}")
         assert refused.value.code == http.HTTPStatus.UNAUTHORIZED
+        refused.value.close()
         status, told = get(website, site.DOMAIN, f"/test/{name}", within=300, **operator)
         assert status == http.HTTPStatus.OK
         assert (told["service"], told["failed"], told["errors"]) == (name, 0, 0), told["failures"]
