@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import figures
-from leader.actions import PauseNode
-from leader.census import Absence
 from leader.decide import decide, first_view
-from leader.events import (
+from leader.upkeep.reconcile import reconcile
+from leader.view.actions import PauseNode
+from leader.view.census import Absence
+from leader.view.events import (
     Done,
     Event,
     InstancesListed,
@@ -32,12 +33,11 @@ from leader.events import (
     Ticked,
     WorkListed,
 )
-from leader.ids import InstanceId, NodeId, ServiceId, TaskId
-from leader.market import Notice
-from leader.model import Ask, Identity, Instance, Node, Policy, Tokens, View
-from leader.reconcile import reconcile
-from leader.terms import Leaving, Then
-from leader.work import Service, Task
+from leader.view.ids import InstanceId, NodeId, ServiceId, TaskId
+from leader.view.model import Ask, Identity, Instance, Node, Policy, Tokens, View
+from leader.view.notices import Notice
+from leader.view.terms import Leaving, Then
+from leader.view.work import Service, Task
 from runtime import clock
 from wire.messages import Availability, Role
 

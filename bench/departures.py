@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from lab.fates import Report
+from lab.load.fates import Report
 
 BASELINE: Final = "drain"
 

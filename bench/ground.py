@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import cluster, image, sweep
+from lab import cluster, sweep
 from lab.client import EXTRA_LAYER, Lab
 from lab.host import LabError, check_needs, run
-from lab.machine import Machine
+from lab.machines import image
+from lab.machines.machine import Machine
 from lab.places import Places
 
 ANSIBLE: Final = "12.3.0"

@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import figures, stage
-from lab import cgroups, net
 from lab.client import Lab
+from lab.commands.sight import Sight
 from lab.host import LabError
-from lab.ingress import managers
-from lab.machine import Machine
-from lab.sight import Sight
+from lab.load.ingress import managers
+from lab.machines import cgroups, net
+from lab.machines.machine import Machine
 from runtime import clock
 
 _DEFAULT: Final = 5
@@ -40,7 +40,7 @@ _CUT: Final = 2
 _LOOK_SECONDS: Final = 0.05
 _WIDTH: Final = 100
 _SIZES: Final = ((100, 2), (400, 3), (1000, 5), (5000, 5))
-"""Nodes and seconds that the figures are extrapolated to: the steps of `leader.heartbeat`."""
+"""Nodes and seconds of the extrapolated figures: the steps of `leader.upkeep.heartbeat`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _way(number: int) -> int:
 
 
 def _set(sight: Sight, period: int) -> None:
-    """What `leader.edges.swarm` does, and wait until every engine keeps to it."""
+    """What `leader.edges.docker.swarm` does, and wait until every engine keeps to it."""
     told = sight.engine("/swarm")
     spec = told["Spec"] | {"Dispatcher": {"HeartbeatPeriod": period * 1_000_000_000}}
     sight.engine(f"/swarm/update?version={told['Version']['Index']}", "POST", spec)

@@ -21,7 +21,7 @@ from bench.ground import Ground
 from bench.watch import Seen, Watch
 from bench.ways import Way
 from lab.host import LabError
-from lab.machine import Machine
+from lab.machines.machine import Machine
 from runtime import clock
 
 _WITHIN: Final = 90.0

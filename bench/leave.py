@@ -19,10 +19,10 @@ from rich.console import Console
 from bench import departures, stage
 from bench.departures import Departure
 from bench.stage import Stage
+from lab.commands.sight import Look, Node
 from lab.host import LabError
-from lab.record import RUNNING, read
-from lab.sight import Look, Node
-from lab.web_service import WebService
+from lab.load.web_service import WebService
+from lab.machines.record import RUNNING, read
 from runtime import clock
 
 _RATE: Final = 10.0

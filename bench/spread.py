@@ -19,10 +19,10 @@ from rich.table import Table
 
 from bench import stage
 from bench.stage import Stage
-from lab.fates import Report
+from lab.commands.sight import Look, Node
 from lab.host import LabError
-from lab.sight import Look, Node
-from lab.web_service import WebService
+from lab.load.fates import Report
+from lab.load.web_service import WebService
 from runtime import clock
 
 _RATE: Final = 10.0

@@ -17,13 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import figures
 from bench.ground import is_up
-from lab import cluster, ingress, sweep, traffic
+from lab import cluster, sweep
 from lab.client import Lab
+from lab.commands.sight import Look, Node, Sight
 from lab.host import LabError, run
+from lab.load import ingress, traffic
+from lab.load.traffic import Plan, Traffic
+from lab.load.web_service import WebService
 from lab.places import Places
-from lab.sight import Look, Node, Sight
-from lab.traffic import Plan, Traffic
-from lab.web_service import WebService
 from runtime import clock
 
 LOOK_SECONDS: Final = 0.2

@@ -13,7 +13,7 @@ from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
 from lab.host import LabError
-from lab.machine import Machine
+from lab.machines.machine import Machine
 from runtime import clock
 
 EVERY: Final = 0.01

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from bench.ground import Ground
 from lab.host import LabError
-from lab.machine import Machine
+from lab.machines.machine import Machine
 
 _PLAYBOOK: Final = Path(__file__).with_name("playbook.yml")
 _UNIT: Final = "spotswarm-agent.service"

@@ -2,7 +2,10 @@
 
 import typer
 
-from cli import deploying, founding, showing, spreading, steering
+from cli.cluster import rebalancing as spreading
+from cli.cluster import showing, steering
+from cli.deploy import deploying
+from cli.founding import commands as founding
 
 app = typer.Typer(
     name="spotswarm",

@@ -12,11 +12,25 @@ from typing import Annotated, Final
 
 import typer
 
-from lab import making, sites, sweep, troubling, watching
+from lab import sweep
 from lab.client import Lab
+from lab.commands import images as making
+from lab.commands import site as sites
+from lab.commands import troubling
+from lab.commands import watch as watching
+from lab.commands.showing import (
+    COMMAND,
+    InstanceId,
+    fail,
+    find,
+    machines_of,
+    out,
+    rows,
+    table_of,
+    watch,
+)
 from lab.host import LabError
 from lab.places import Places
-from lab.showing import COMMAND, InstanceId, fail, find, machines_of, out, rows, table_of, watch
 
 app: Final = typer.Typer(
     help="A cloud on one machine: real engines in booted systemd machines, an AWS stand-in.",

@@ -14,14 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lab import cluster, image, layer, net, power, sweep
-from lab.account import Account
-from lab.aws import AGENT_TAG, MANAGER, WORKER
+from lab import cluster, sweep
+from lab.aws.account import Account
+from lab.aws.clients import AGENT_TAG, MANAGER, WORKER
+from lab.aws.orders import Orders
 from lab.host import LabError, check_needs
-from lab.machine import Machine
-from lab.orders import Orders
+from lab.machines import image, layer, net, power
+from lab.machines.machine import Machine
+from lab.machines.record import RUNNING, Stage, read, read_all
 from lab.places import ZONES, Places
-from lab.record import RUNNING, Stage, read, read_all
 
 EXTRA_LAYER: Final = "SPOTSWARM_LAB_EXTRA_LAYER"
 """Environment variable: a directory laid over the image as the topmost layer."""
@@ -191,7 +192,7 @@ class Lab:
         net.connect(instance, self.machine(instance).address)
 
     def announce(self, body: str) -> None:
-        """Put any text into the cluster's queue; `lab.eventbridge` words what AWS would say."""
+        """Put any text into the cluster's queue; `lab.aws.eventbridge` words what AWS would say."""
         self.aws("sqs").send_message(QueueUrl=self.account.queue, MessageBody=body)
 
     def machine(self, instance: str) -> Machine:

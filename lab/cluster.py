@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import tomli_w
 
-from lab.account import Account
+from lab.aws.account import Account
 from lab.host import run
 from lab.places import AWS_ENDPOINT, LEADER_ADDRESS, REGION, Places
 

@@ -15,12 +15,13 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from lab import account, console, control, elastic, firewall, net, taking
-from lab.cloud import Cloud
+from lab.aws import account, control, elastic, taking
+from lab.aws.cloud import Cloud
+from lab.aws.market import Market
+from lab.aws.metadata import Metadata
 from lab.host import LabError
-from lab.hypervisor import Hypervisor
-from lab.market import Market
-from lab.metadata import Metadata
+from lab.machines import console, firewall, net
+from lab.machines.hypervisor import Hypervisor
 from lab.places import AWS_PORT, GATEWAY, METADATA, Places
 from runtime import lifecycle, logs
 

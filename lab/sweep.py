@@ -12,19 +12,19 @@ import time
 from pathlib import Path
 from typing import Final
 
-from lab import cgroups, firewall, net
 from lab.host import run
-from lab.image import BUILDING
+from lab.machines import cgroups, firewall, net
+from lab.machines.image import BUILDING
+from lab.machines.power import PROPAGATE
 from lab.places import NAMESPACE_PREFIX, Places
-from lab.power import PROPAGATE
 
 DAEMON: Final = "lab.daemon"
 """The module of the daemon, which is started with the lab directory as its first argument."""
-REGISTRY: Final = "lab.registry"
+REGISTRY: Final = "lab.images.registry"
 """The module of the registry, which is started like the daemon."""
-NEWSWIRE: Final = "lab.newswire"
+NEWSWIRE: Final = "lab.site.newswire"
 """The module of the news wires, which is started like the daemon."""
-WINDOW: Final = "lab.window"
+WINDOW: Final = "lab.site.window"
 """The module that leads browsers to the site, which is started like the daemon."""
 _PROCESSES: Final = (REGISTRY, NEWSWIRE, WINDOW)
 

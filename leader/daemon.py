@@ -11,24 +11,25 @@ from typing import Any, Final
 
 import structlog
 
-from leader import report
-from leader.active import Active, Deposed
-from leader.edges import address, broker, secrets
 from leader.edges.admin import Admin
-from leader.edges.aws import Aws
-from leader.edges.fleet import NoFleet
-from leader.edges.founding import FileFoundingRight, FoundingRight, SsmFoundingRight
-from leader.edges.identity import AwsIdentity, PasswordIdentity
-from leader.edges.instances import Instances
-from leader.edges.notices import Notices
-from leader.edges.redis_server import ContainerRedis, ProcessRedis
-from leader.edges.swarm import Swarm
-from leader.events import Event
-from leader.metrics import Metrics
-from leader.perform import Performer
+from leader.edges.aws import address, secrets
+from leader.edges.aws.clients import Aws
+from leader.edges.aws.fleet import NoFleet
+from leader.edges.aws.founder import FileFoundingRight, FoundingRight, SsmFoundingRight
+from leader.edges.aws.identity import AwsIdentity, PasswordIdentity
+from leader.edges.aws.instances import Instances
+from leader.edges.aws.queue import Notices
+from leader.edges.broker import connection as broker
+from leader.edges.broker.redis_server import ContainerRedis, ProcessRedis
+from leader.edges.docker.swarm import Swarm
+from leader.report import status as report
 from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
-from leader.stance import Engine, Founder, Stance, choose
-from leader.steering import Steering
+from leader.term.active import Active, Deposed
+from leader.term.metrics import Metrics
+from leader.term.perform import Performer
+from leader.term.steering import Steering
+from leader.view.events import Event
+from leader.view.stance import Engine, Founder, Stance, choose
 from runtime import clock, systemd
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, RefusedError, UnavailableError
@@ -67,7 +68,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             admin = Admin(
                 self,
-                self._metrics,
+                self._metrics.registry,
                 socket=ADMIN_SOCKET,
                 port=settings.part.metrics_port,
                 steered=self._steering(),

@@ -9,10 +9,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from leader.actions import Action, DeleteNotices, DenyJoin, GrantJoin, ListInstances
-from leader.admission import admit
-from leader.evacuate import evacuate
-from leader.events import (
+from leader.joining.admission import admit
+from leader.joining.welcome import welcome
+from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
+from leader.leaving.heed import heed
+from leader.leaving.steps import depart
+from leader.moving.evacuate import evacuate
+from leader.moving.rebalance import spread
+from leader.upkeep.heartbeat import pace
+from leader.upkeep.reconcile import reconcile
+from leader.upkeep.tokens import rotation
+from leader.view.actions import Action, DeleteNotices, DenyJoin, GrantJoin, ListInstances
+from leader.view.events import (
     Done,
     DrainAsked,
     Event,
@@ -28,24 +36,7 @@ from leader.events import (
     Ticked,
     WorkListed,
 )
-from leader.heartbeat import pace
-from leader.heed import heed
-from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
-from leader.leaving import depart
-from leader.model import (
-    LEAVING,
-    Asker,
-    Instance,
-    Outstanding,
-    Policy,
-    Tokens,
-    View,
-    Wish,
-)
-from leader.reconcile import reconcile
-from leader.spread import spread
-from leader.tokens import rotation
-from leader.welcome import welcome
+from leader.view.model import LEAVING, Asker, Instance, Outstanding, Policy, Tokens, View, Wish
 from wire.messages import Role
 
 

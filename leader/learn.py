@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from leader.actions import (
+from leader.view.actions import (
     Action,
     ActivateNode,
     ChangeService,
@@ -30,12 +30,12 @@ from leader.actions import (
     SettleNode,
     TerminateInstance,
 )
-from leader.events import InstancesListed, NodesListed, WorkListed
-from leader.ids import NodeId
-from leader.market import Market
-from leader.model import LEAVING, PHASE_LABELS, Node, Policy, Setback, View
-from leader.terms import Then, leaving_of
-from leader.work import Work
+from leader.view.events import InstancesListed, NodesListed, WorkListed
+from leader.view.ids import NodeId
+from leader.view.model import LEAVING, PHASE_LABELS, Node, Policy, Setback, View
+from leader.view.notices import Market
+from leader.view.terms import Then, leaving_of
+from leader.view.work import Work
 from wire.messages import Availability, Role
 
 _FIRST_SETBACK: Final = timedelta(seconds=1)

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from leader.intake import IntakePolicy
-from leader.model import Policy
+from leader.joining.intake import IntakePolicy
+from leader.view.model import Policy
 from runtime.errors import RefusedError, UnavailableError
 from wire import keys, user_data
 from wire.instance import InstanceFacts

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from cli.exits import Exit, fail
+from cli.terminal.exits import Exit, fail
 
 _SOCKET: Final = Path(os.environ.get("SPOTSWARM_ADMIN_SOCKET", "/run/spotswarm-leader/admin.sock"))
 _SECONDS: Final = 10

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from cli.placing import Member, member
+from cli.deploy.placement import Member, member
 from runtime.errors import ClusterError, RefusedError, UnavailableError
 
 _SECONDS: Final = 60.0

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
 
 from aiohttp import web
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leader.metrics import Metrics
-from leader.plans import Refusal
+from leader.view.refusal import Refusal
 
 Answer = dict[str, Any] | Refusal | None
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -81,11 +80,17 @@ class Admin:
     """Serves until cleaned up; `async with`."""
 
     def __init__(
-        self, reported: Reported, metrics: Metrics, *, socket: Path, port: int, steered: Steered
+        self,
+        reported: Reported,
+        registry: CollectorRegistry,
+        *,
+        socket: Path,
+        port: int,
+        steered: Steered,
     ) -> None:
         self._reported = reported
         self._steered = steered
-        self._metrics = metrics
+        self._registry = registry
         self._socket = socket
         self._port = port
         self._runners: list[web.AppRunner] = []
@@ -191,7 +196,7 @@ class Admin:
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(
-            body=generate_latest(self._metrics.registry),
+            body=generate_latest(self._registry),
             headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from leader.ids import InstanceId
+from leader.view.ids import InstanceId
 from runtime.errors import RefusedError
 from runtime.logs import scrub
 

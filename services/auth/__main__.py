@@ -1,6 +1,6 @@
 """Run auth: `python -m services.auth`."""
 
-from runtime.web import main, serve
+from runtime.web.application import main, serve
 from services.auth.app import NAME, opened
 from services.auth.settings import Settings
 

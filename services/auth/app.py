@@ -11,8 +11,8 @@ from typing import Annotated, Final
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from runtime.problems import Problem, body_of
-from runtime.web import application
+from runtime.web.application import application
+from runtime.web.problems import Problem, body_of
 from services.auth.doorkeeper import Doorkeeper
 from services.auth.edges import redis_store
 from services.auth.keyring import Keyring, Wanted

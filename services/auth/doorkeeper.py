@@ -12,7 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 from prometheus_client import Counter
 
 from runtime import clock
-from runtime.problems import Problem
+from runtime.web.problems import Problem
 from services.auth import passwords as rules
 from services.auth import tokens
 from services.auth.edges.accounts import Kept, Try

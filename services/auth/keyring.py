@@ -14,7 +14,7 @@ from prometheus_client import Counter
 
 from runtime import clock
 from runtime.errors import UnavailableError
-from runtime.problems import Problem
+from runtime.web.problems import Problem
 from services.auth import tokens
 from services.auth.edges.redis_store import Store
 from services.auth.refusals import wrong_field

@@ -1,6 +1,6 @@
 """What auth refuses with, where more than one module does."""
 
-from runtime.problems import Problem
+from runtime.web.problems import Problem
 
 
 def wrong_field(name: str, said: str) -> Problem:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from runtime.web import main, serve
+from runtime.web.application import main, serve
 from services.cp_api.app import opened
 from services.cp_api.settings import Settings
 

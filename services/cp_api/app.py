@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from runtime import clock
 from runtime.errors import GoneError
-from runtime.outgoing import outgoing
-from runtime.problems import Problem
-from runtime.web import application
+from runtime.web.application import application
+from runtime.web.outgoing import outgoing
+from runtime.web.problems import Problem
 from services.cp_api import asked
 from services.cp_api.broker import AwayError, Broker
 from services.cp_api.market import Market

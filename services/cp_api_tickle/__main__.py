@@ -2,7 +2,7 @@
 
 import asyncio
 
-from runtime.web import main, serve
+from runtime.web.application import main, serve
 from services.cp_api_tickle.app import opened
 from services.cp_api_tickle.settings import Settings
 

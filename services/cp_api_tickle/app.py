@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from runtime.outgoing import outgoing
-from runtime.web import application
+from runtime.web.application import application
+from runtime.web.outgoing import outgoing
 from services.cp_api_tickle.daemon import Tickler
 from services.cp_api_tickle.decide import Policy
 from services.cp_api_tickle.settings import Settings

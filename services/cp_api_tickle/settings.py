@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from runtime.service_settings import WebSettings
+from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):

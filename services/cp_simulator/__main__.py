@@ -1,6 +1,6 @@
 """Run the simulator: `python -m services.cp_simulator`."""
 
-from runtime.web import main, serve
+from runtime.web.application import main, serve
 from services.cp_simulator.app import simulator
 from services.cp_simulator.settings import Settings
 

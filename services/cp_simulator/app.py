@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from runtime import clock
-from runtime.web import application
+from runtime.web.application import application
 from services.cp_simulator import prices, wording
 from services.cp_simulator.catalogue import BY_CONID, BY_SYMBOL, Stock
 from services.cp_simulator.desk import Desk, Trouble

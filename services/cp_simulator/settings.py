@@ -1,6 +1,6 @@
 """What the simulator is told by its environment."""
 
-from runtime.service_settings import WebSettings
+from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from runtime.web import main, serve
+from runtime.web.application import main, serve
 from services.ml.app import assembled
 from services.ml.settings import Settings
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
-from runtime.outgoing import outgoing
-from runtime.web import application
+from runtime.web.application import application
+from runtime.web.outgoing import outgoing
 from services.ml.following import Follower
 from services.ml.settings import Settings
 from services.ml.version import DATA, VERSION

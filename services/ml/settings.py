@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from runtime.service_settings import WebSettings
+from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from runtime.web import main, serve
+from runtime.web.application import main, serve
 from services.newswatcher.app import assembled
 from services.newswatcher.settings import Settings
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from runtime.outgoing import outgoing
-from runtime.web import application
-from services.newswatcher import robots
+from runtime.web.application import application
+from runtime.web.outgoing import outgoing
 from services.newswatcher.edges.web import Web, opened
+from services.newswatcher.fetching import robots
+from services.newswatcher.fetching.pages import Pages
+from services.newswatcher.fetching.politeness import Turns
+from services.newswatcher.fetching.robots import Robots
 from services.newswatcher.filing import Filing
-from services.newswatcher.pages import Pages
-from services.newswatcher.politeness import Turns
-from services.newswatcher.robots import Robots
 from services.newswatcher.settings import Settings
 from services.newswatcher.states import States
 from services.newswatcher.threads import Threads

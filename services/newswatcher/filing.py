@@ -11,11 +11,11 @@ from typing import Final
 from prometheus_client import Counter
 
 from runtime.errors import GoneError
-from services.newswatcher import fingerprint
-from services.newswatcher.entries import Entry
 from services.newswatcher.feeds import Feed
+from services.newswatcher.fetching.pages import Page
 from services.newswatcher.judging import Add, Change, Found, Keep, Note, judge
-from services.newswatcher.pages import Page
+from services.newswatcher.reading import fingerprint
+from services.newswatcher.reading.entries import Entry
 from services.stores.article import Article, article_id, content_hash
 from services.stores.couch import ConflictError
 from services.stores.news import News

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from services.newswatcher.fingerprint import NEAR_BITS, distance
+from services.newswatcher.reading.fingerprint import NEAR_BITS, distance
 from services.stores.article import Article, Duplicate, content_hash
 
 MOST_DUPLICATES: Final = 50

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from runtime.service_settings import WebSettings
+from runtime.web.settings import WebSettings
 from services.newswatcher import feeds
 
 

@@ -16,13 +16,13 @@ from prometheus_client import Counter, Gauge
 from runtime import clock
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
-from services.newswatcher import entries
 from services.newswatcher.edges.web import Answer, Web, place, reason
-from services.newswatcher.entries import Entry, NotAFeedError
 from services.newswatcher.feeds import Feed
+from services.newswatcher.fetching.pages import Page, Pages
+from services.newswatcher.fetching.politeness import PacedError
 from services.newswatcher.filing import Filing, found
-from services.newswatcher.pages import Page, Pages
-from services.newswatcher.politeness import PacedError
+from services.newswatcher.reading import entries
+from services.newswatcher.reading.entries import Entry, NotAFeedError
 from services.newswatcher.schedule import (
     Answered,
     Failed,

@@ -1,6 +1,6 @@
 """Run public_api: `python -m services.public_api`."""
 
-from runtime.web import main, serve
+from runtime.web.application import main, serve
 from services.public_api.app import NAME, built
 from services.public_api.settings import Settings
 

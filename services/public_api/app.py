@@ -7,16 +7,16 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from runtime.outgoing import outgoing
-from runtime.web import application
+from runtime.web.application import application
+from runtime.web.outgoing import outgoing
 from services.peers.auth import Auth
 from services.peers.quotes import Quotes
 from services.public_api import browsing
 from services.public_api.calls import Calls
 from services.public_api.gate import Gate
 from services.public_api.limiter import Limiter
-from services.public_api.openapi import document
 from services.public_api.routes import ROUTES
+from services.public_api.schema.openapi import document
 from services.public_api.settings import Settings
 from services.public_api.sources import Sources
 from services.stores.couch import Couch

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from runtime.problems import Problem
+from runtime.web.problems import Problem
 
 _FILES: Final = {
     "swagger-ui.css": "text/css",

@@ -10,12 +10,12 @@ from aiohttp import web
 
 from runtime import clock
 from runtime.errors import ClusterError
-from runtime.problems import Problem
+from runtime.web.problems import Problem
 from services.public_api.answers import answer
 from services.public_api.gate import Caller, Gate
 from services.public_api.limiter import Allowance, Limiter
-from services.public_api.parameters import parsed
 from services.public_api.routes import Route
+from services.public_api.schema.parameters import parsed
 from services.public_api.sources import Sources
 from services.stores.tracking import UsageTracker
 
@@ -84,7 +84,7 @@ class Calls:
 async def plain(
     route: Route, request: web.Request, sources: Sources, who: Any, headers: dict[str, str]
 ) -> web.Response:
-    """Answer a call that may be; what `bench.api` measures everything else against."""
+    """Answer a call that may be; what `bench.api.__main__` measures everything else against."""
     asked = parsed(route.parameters, request.match_info, request.query)
     found = await route.answering(sources, asked, who)
     return answer(request, found, headers=headers, is_paged=route.is_paged)

@@ -13,7 +13,7 @@ import structlog
 
 from runtime import clock
 from runtime.errors import RefusedError, UnavailableError
-from runtime.problems import Problem
+from runtime.web.problems import Problem
 from services.peers.auth import Auth, Verified
 from services.public_api.known import Known, KnownTokens, Mark, mark
 

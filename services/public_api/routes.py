@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.peers.auth import Verified
 from services.peers.quotes import Quote
-from services.public_api.parameters import (
+from services.public_api.schema.parameters import (
     ArticleParameters,
     NewsParameters,
     Parameters,
@@ -16,7 +16,7 @@ from services.public_api.parameters import (
     SentimentParameters,
     UsageParameters,
 )
-from services.public_api.shapes import NewsArticle, NewsPage, SentimentAnswer, UsageAnswer
+from services.public_api.schema.shapes import NewsArticle, NewsPage, SentimentAnswer, UsageAnswer
 from services.public_api.sources import Sources
 
 Answering = Callable[[Sources, Any, Verified], Awaitable[BaseModel]]

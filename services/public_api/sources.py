@@ -5,17 +5,17 @@ from datetime import timedelta
 
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
-from runtime.problems import Problem
+from runtime.web.problems import Problem
 from services.peers.auth import Verified
 from services.peers.quotes import Quote, Quotes, QuotesAwayError
-from services.public_api.parameters import (
+from services.public_api.schema.parameters import (
     ArticleParameters,
     NewsParameters,
     QuoteParameters,
     SentimentParameters,
     UsageParameters,
 )
-from services.public_api.shapes import (
+from services.public_api.schema.shapes import (
     NewsArticle,
     NewsPage,
     SentimentAnswer,

@@ -1,6 +1,6 @@
 """Run the site: `python -m services.webservice`."""
 
-from runtime.web import main, serve
+from runtime.web.application import main, serve
 from services.webservice.app import NAME, opened
 from services.webservice.settings import Settings
 

@@ -9,16 +9,15 @@ from typing import Final
 
 from aiohttp import ClientSession, web
 
-from runtime.outgoing import outgoing
-from runtime.web import Check
-from runtime.web import application as bare
+from runtime.web.application import Check
+from runtime.web.application import application as bare
+from runtime.web.outgoing import outgoing
 from services.peers.auth import Auth
 from services.peers.quotes import Quotes
 from services.stores.couch import Couch
 from services.stores.news import News
 from services.stores.usage import Usage
 from services.webservice import headers, templating
-from services.webservice.cookies import Jar
 from services.webservice.files import Files
 from services.webservice.guard import only_own_forms
 from services.webservice.pages import (
@@ -32,9 +31,10 @@ from services.webservice.pages import (
     tokens,
     usage,
 )
-from services.webservice.session import Sessions
 from services.webservice.settings import Settings
 from services.webservice.site import SITE, Site, visits_told
+from services.webservice.visitor.cookies import Jar
+from services.webservice.visitor.session import Sessions
 
 NAME: Final = "webservice"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
+from services.webservice.rendering.wording import LABELS, topic
 from services.webservice.watch_list import symbol as parse_symbol
-from services.webservice.wording import LABELS, topic
 
 DAYS: Final = (7, 30, 90)
 _USUAL_DAYS: Final = DAYS[0]

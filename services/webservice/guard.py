@@ -6,8 +6,8 @@ import structlog
 from aiohttp import web
 
 from runtime.errors import UnavailableError
-from services.webservice import csrf
 from services.webservice.site import Handler, site_of
+from services.webservice.visitor import csrf
 
 log = structlog.get_logger("webservice")
 

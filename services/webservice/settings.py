@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from runtime.service_settings import WebSettings
+from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):

@@ -15,12 +15,13 @@ from services.peers.quotes import Quotes
 from services.stores.couch import Couch
 from services.stores.news import News
 from services.stores.usage import Usage
-from services.webservice import csrf, flash, watch_list
-from services.webservice.cookies import Jar
+from services.webservice import flash, watch_list
 from services.webservice.files import HTMX, Files
 from services.webservice.panels import Panel, panel
-from services.webservice.session import Sessions, Viewer, Visit
 from services.webservice.settings import Settings
+from services.webservice.visitor import csrf
+from services.webservice.visitor.cookies import Jar
+from services.webservice.visitor.session import Sessions, Viewer, Visit
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

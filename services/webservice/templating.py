@@ -5,7 +5,7 @@ import jinja2
 from aiohttp import web
 
 from runtime import clock
-from services.webservice import chart, wording
+from services.webservice.rendering import chart, wording
 
 
 def set_up(app: web.Application) -> jinja2.Environment:

@@ -32,14 +32,14 @@ from programs import needs
 from pydantic import SecretStr
 
 from agent.signing import Credentials
-from cli.making import Made, make
-from leader.edges import broker as leader_broker
-from leader.edges.aws import Aws
-from leader.edges.broker import Broker
-from leader.edges.redis_server import ProcessRedis, lay_down
-from leader.edges.swarm import Swarm
-from leader.ids import NodeId
-from leader.model import TAG_CLUSTER, TAG_ROLE
+from cli.founding.making import Made, make
+from leader.edges.aws.clients import Aws
+from leader.edges.broker import connection as leader_broker
+from leader.edges.broker.connection import Broker
+from leader.edges.broker.redis_server import ProcessRedis, lay_down
+from leader.edges.docker.swarm import Swarm
+from leader.view.ids import NodeId
+from leader.view.model import TAG_CLUSTER, TAG_ROLE
 from runtime import clock
 from wire.cluster_secrets import ClusterSecrets
 from wire.messages import Role

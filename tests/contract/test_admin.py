@@ -14,12 +14,13 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from leader.actions import ActivateNode, DenyJoin
-from leader.active import Active
 from leader.daemon import Daemon
 from leader.edges.admin import Admin
-from leader.market import Market, Notice
-from leader.model import (
+from leader.settings import Settings
+from leader.term.active import Active
+from leader.term.perform import Performer
+from leader.view.actions import ActivateNode, DenyJoin
+from leader.view.model import (
     LABEL_INSTANCE,
     LABEL_LIFECYCLE,
     LABEL_ZONE,
@@ -31,9 +32,8 @@ from leader.model import (
     NodeId,
     View,
 )
-from leader.perform import Performer
-from leader.settings import Settings
-from leader.stance import Engine, Stance
+from leader.view.notices import Market, Notice
+from leader.view.stance import Engine, Stance
 from runtime import clock
 from wire.instance import InstanceFacts
 from wire.messages import Availability, DenialCode, Role
@@ -147,7 +147,9 @@ def leading(*, has_broker: bool = True) -> Daemon:
 async def serving(reported: Daemon, tmp_path: Path, port: int) -> AsyncIterator["Ways"]:
     socket = tmp_path / "run" / "admin.sock"
     steered = reported._steering()
-    async with Admin(reported, reported._metrics, socket=socket, port=port, steered=steered):
+    async with Admin(
+        reported, reported._metrics.registry, socket=socket, port=port, steered=steered
+    ):
         yield Ways(socket, port)
 
 

@@ -25,8 +25,8 @@ from agent.model import Ticket
 from agent.notices import INTERRUPTION, MAINTENANCE, REBALANCE
 from agent.perform import Performer
 from agent.watching import Watch
-from leader.edges.broker import Broker
-from leader.edges.swarm import SWARM_PORT, Swarm
+from leader.edges.broker.connection import Broker
+from leader.edges.docker.swarm import SWARM_PORT, Swarm
 from runtime import clock
 from runtime.errors import UnavailableError
 from runtime.streams import together

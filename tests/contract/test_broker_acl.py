@@ -11,8 +11,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
-from leader.edges.broker import connected
-from leader.edges.redis_server import lay_down
+from leader.edges.broker.connection import connected
+from leader.edges.broker.redis_server import lay_down
 from runtime import clock
 from wire import keys
 from wire.messages import Heartbeat

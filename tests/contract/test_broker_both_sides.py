@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from agent.edges import broker as agent_broker
-from leader.edges.broker import Broker, connected
+from leader.edges.broker.connection import Broker, connected
 from runtime import clock
 from runtime.errors import RefusedError, UnavailableError
 from runtime.streams import resilient
@@ -164,7 +164,7 @@ async def test_the_leader_goes_on_after_redis_was_killed(
     starts = 0
 
     async def keep() -> None:
-        """The shape of `leader.active`: the broker's end ends the stream, which is reopened."""
+        """As in `leader.term.active`: the broker's end ends the stream, which is reopened."""
         nonlocal starts
         async with brokers.server() as server, brokers.connected() as leading:
             starts += 1

@@ -12,7 +12,7 @@ import pytest
 
 from agent.edges.engine import Engine
 from agent.model import Ticket
-from leader.edges.swarm import SWARM_PORT, Swarm
+from leader.edges.docker.swarm import SWARM_PORT, Swarm
 from runtime.errors import ClusterError, RefusedError, UnavailableError
 from wire.messages import Availability, Role
 

@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from leader.edges.aws import Aws
-from leader.edges.founding import FileFoundingRight, SsmFoundingRight
-from leader.stance import Founder
+from leader.edges.aws.clients import Aws
+from leader.edges.aws.founder import FileFoundingRight, SsmFoundingRight
+from leader.view.stance import Founder
 
 
 async def test_of_many_claims_at_once_exactly_one_wins_and_all_agree_who(aws: Aws) -> None:

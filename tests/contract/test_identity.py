@@ -20,12 +20,12 @@ from structlog.testing import capture_logs
 from agent import asking
 from agent.events import Denied as AgentDenied
 from agent.signing import Credentials, sign
-from leader.admission import admit
-from leader.edges.aws import Aws
-from leader.edges.identity import AwsIdentity
-from leader.edges.instances import Instances
-from leader.intake import Intake, IntakePolicy
-from leader.model import Ask, Denied, Identity, Policy, View
+from leader.edges.aws.clients import Aws
+from leader.edges.aws.identity import AwsIdentity
+from leader.edges.aws.instances import Instances
+from leader.joining.admission import admit
+from leader.joining.intake import Intake, IntakePolicy
+from leader.view.model import Ask, Denied, Identity, Policy, View
 from runtime import clock
 from wire.instance import InstanceFacts
 from wire.messages import AwsProof, Denial, DenialCode, JoinRequest, Role

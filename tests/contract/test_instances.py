@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from leader.edges import consoles
-from leader.edges.aws import Aws
-from leader.edges.fleet import Fleet, NoFleet
-from leader.edges.instances import Instances
-from leader.ids import InstanceId
-from leader.model import TAG_CLUSTER
+from leader.edges.aws.clients import Aws
+from leader.edges.aws.fleet import Fleet, NoFleet
+from leader.edges.aws.instances import Instances
+from leader.view.ids import InstanceId
+from leader.view.model import TAG_CLUSTER
 from runtime import clock
 from runtime.errors import GoneError, RefusedError
 

@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.aws import MANAGER, WORKER, client
-from lab.cloud import Instance
+from lab.aws.clients import MANAGER, WORKER, client
+from lab.aws.cloud import Instance
+from lab.aws.loopback import Loopback, loopback, seat
+from lab.aws.metadata import TOKEN_HEADER, TTL_HEADER
 from lab.host import LabError
-from lab.loopback import Loopback, loopback, seat
-from lab.metadata import TOKEN_HEADER, TTL_HEADER
 from runtime import clock
 
 Eventually = Callable[..., Awaitable[Any]]

@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lab.aws import MANAGER, WORKER, client
-from lab.cloud import Instance
-from lab.loopback import Loopback, loopback, seat
-from lab.metadata import TOKEN_HEADER, TTL_HEADER
+from lab.aws.clients import MANAGER, WORKER, client
+from lab.aws.cloud import Instance
+from lab.aws.loopback import Loopback, loopback, seat
+from lab.aws.metadata import TOKEN_HEADER, TTL_HEADER
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.aws import MANAGER, VISITOR, WORKER, client
-from lab.loopback import Loopback, loopback, seat
-from lab.metadata import TOKEN_HEADER, TTL_HEADER
+from lab.aws.clients import MANAGER, VISITOR, WORKER, client
+from lab.aws.loopback import Loopback, loopback, seat
+from lab.aws.metadata import TOKEN_HEADER, TTL_HEADER
 from lab.places import ACCOUNT
 
 PREFIX = "/spotswarm/demo"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from leader.edges.aws import Aws
-from leader.edges.notices import Notices
-from leader.parsing import parse
+from leader.edges.aws.clients import Aws
+from leader.edges.aws.queue import Notices
+from leader.leaving.parsing import parse
 from runtime import clock
 from runtime.errors import UnavailableError
 

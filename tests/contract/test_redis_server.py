@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from leader.edges import broker
-from leader.edges.redis_server import CONTAINER, IMAGE, ContainerRedis
+from leader.edges.broker import connection as broker
+from leader.edges.broker.redis_server import CONTAINER, IMAGE, ContainerRedis
 from runtime.errors import RefusedError, UnavailableError
 
 CLUSTER = "contract"
@@ -73,7 +73,7 @@ PARENT = """
     from runtime import logs
     from pathlib import Path
     from leader.edges import broker
-    from leader.edges.redis_server import ProcessRedis
+    from leader.edges.broker.redis_server import ProcessRedis
     from wire.cluster_secrets import ClusterSecrets
 
     async def main():

@@ -9,8 +9,8 @@ from aiohttp import web
 from ports import free_port
 from programs import needs
 
-from lab import registry
-from lab.image_store import Store
+from lab.images import registry
+from lab.images.store import Store
 from lab.places import Places
 
 CONFIG = {"Cmd": ["/bin/busybox", "echo", "it runs"], "Env": ["PATH=/"]}

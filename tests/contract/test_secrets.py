@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cli.edges.stores import Directory, Parameters
-from leader.edges import secrets
-from leader.edges.aws import Aws
+from leader.edges.aws import secrets
+from leader.edges.aws.clients import Aws
 from runtime.errors import RefusedError
 from wire import user_data
 from wire.cluster_secrets import LEADER, ClusterSecrets

@@ -39,7 +39,7 @@ class Service:
 async def serving(eventually: Callable[..., Awaitable[Any]], **env: str) -> AsyncIterator[Service]:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab.app"],
+        [sys.executable, "-m", "lab.load.app"],
         cwd=REPOSITORY,
         env=os.environ | {"PORT": str(port), "LINGER_SECONDS": str(LINGER)} | env,
         stderr=subprocess.DEVNULL,
@@ -138,7 +138,7 @@ async def test_a_second_signal_ends_the_linger(eventually: Any) -> None:
 
 async def test_a_service_told_to_stop_before_it_serves_ends_at_once() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab.app"],
+        [sys.executable, "-m", "lab.load.app"],
         cwd=REPOSITORY,
         env=os.environ | {"START_SECONDS": "60"},
         stderr=subprocess.DEVNULL,

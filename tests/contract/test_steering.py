@@ -19,13 +19,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from leader import report
 from leader.edges.admin import Admin
-from leader.events import Event
-from leader.metrics import Metrics
-from leader.model import View
-from leader.record import Record
-from leader.steering import Steering
+from leader.report import status as report
+from leader.report.record import Record
+from leader.term.metrics import Metrics
+from leader.term.steering import Steering
+from leader.view.events import Event
+from leader.view.model import View
 from runtime import clock
 from wire.messages import Role
 

@@ -10,8 +10,8 @@ import pytest
 
 from agent.edges.engine import Engine
 from agent.model import Ticket
-from leader.edges.swarm import SWARM_PORT, Swarm
-from leader.model import LABEL_INSTANCE, LABEL_PHASE, Node
+from leader.edges.docker.swarm import SWARM_PORT, Swarm
+from leader.view.model import LABEL_INSTANCE, LABEL_PHASE, Node
 from runtime.errors import GoneError, RefusedError, UnavailableError
 from runtime.streams import resilient
 from wire.messages import Availability, Role

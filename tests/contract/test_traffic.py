@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ports import free_port
 
-from lab import traffic
+from lab.load import traffic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def service() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab.app"],
+        [sys.executable, "-m", "lab.load.app"],
         cwd=REPOSITORY,
         env=os.environ | {"PORT": str(port), "LINGER_SECONDS": "0"},
         stderr=subprocess.DEVNULL,

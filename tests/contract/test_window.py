@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from lab.window import Window
+from lab.site.window import Window
 
 HELLO = b"GET / HTTP/1.1\r\n\r\n"
 

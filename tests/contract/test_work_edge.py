@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiodocker import Docker
 
-from leader.edges.swarm import Swarm
-from leader.ids import ServiceId
-from leader.loan import LABEL_LOAN
-from leader.work import Service, Task, Work
+from leader.edges.docker.swarm import Swarm
+from leader.moving.loan import LABEL_LOAN
+from leader.view.ids import ServiceId
+from leader.view.work import Service, Task, Work
 from runtime.errors import GoneError, UnavailableError
 
 Eventually = Callable[..., Awaitable[Any]]

@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from farm import HASTY, SERVICES, Farm
 from scenario import Scenario
 
-from lab import ingress
 from lab.client import Lab
+from lab.load import ingress
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 from scenario import Scenario, eventually
 
-from lab import ingress, traffic
 from lab.client import is_serving
 from lab.host import LabError
-from lab.web_service import WebService
+from lab.load import ingress, traffic
+from lab.load.web_service import WebService
 
 WORKERS = 3
 HASTY = {

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroups, firewall, net, sweep
+from lab import sweep
 from lab.client import Lab
 from lab.host import LabError
+from lab.machines import cgroups, firewall, net
+from lab.machines.record import Stage, read_all
 from lab.places import CHAIN_PREFIX, Places
-from lab.record import Stage, read_all
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SYSCTLS = (

@@ -5,7 +5,8 @@ import json
 import pytest
 from scenario import eventually
 
-from lab import building, ingress, registry
+from lab.images import building, registry
+from lab.load import ingress
 
 HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 

@@ -3,8 +3,8 @@
 import pytest
 from scenario import eventually
 
-from lab import ingress
-from lab.web_service import WebService
+from lab.load import ingress
+from lab.load.web_service import WebService
 
 WIDE = WebService("wide", replicas=8, start_seconds=1)
 

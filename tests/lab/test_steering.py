@@ -4,7 +4,7 @@ import json
 
 from scenario import eventually
 
-from lab import ingress
+from lab.load import ingress
 
 OK, REFUSED = 0, 7
 

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from farm import SERVICES
 from scenario import eventually
 
-from lab import eventbridge, ingress
-from lab.web_service import WebService
+from lab.aws import eventbridge
+from lab.load import ingress
+from lab.load.web_service import WebService
 
 NAMES = {one.name for one in SERVICES}
 

@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "contract" / "services"))
 
 from site_browser import chromium, visitor
 
-from lab import ingress, site, traffic
-from lab.window import Window
+from lab.load import ingress, traffic
+from lab.site import deployment as site
+from lab.site.window import Window
 
 OURS = ("auth", "public_api", "webservice", "newswatcher", "ml", "cp_api", "cp_api_tickle")
 SCORED = ".badge.positive, .badge.negative, .badge.neutral"

@@ -9,7 +9,7 @@ import socket
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from services.newswatcher.addresses import is_public
+from services.newswatcher.fetching.addresses import is_public
 
 
 class PrivateAddressError(OSError):

@@ -15,9 +15,9 @@ import aiohttp
 
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
-from services.newswatcher.addresses import is_public
 from services.newswatcher.edges.resolver import PrivateAddressError, PublicResolver
-from services.newswatcher.politeness import PacedError, Turns
+from services.newswatcher.fetching.addresses import is_public
+from services.newswatcher.fetching.politeness import PacedError, Turns
 
 Admission = Callable[[str], Awaitable[None]]
 """Asked before each request, of a redirect's target too; raises what get() then raises."""

@@ -13,8 +13,8 @@ from services.webservice import watch_list
 from services.webservice.filters import Filters
 from services.webservice.pages.landing import of_all
 from services.webservice.panels import Panel
+from services.webservice.rendering.ticker import Ticker, ticker
 from services.webservice.site import Site, ask, is_for_htmx, render, see, site_of, viewer_of
-from services.webservice.ticker import Ticker, ticker
 
 _PAGE: Final = 12
 _TALKED: Final = 8

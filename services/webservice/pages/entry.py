@@ -13,8 +13,8 @@ from aiohttp import web
 
 from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import RateLimitedError
-from services.webservice.redirects import local_path
 from services.webservice.site import render, see, site_of
+from services.webservice.visitor.redirects import local_path
 
 log = structlog.get_logger("webservice")
 

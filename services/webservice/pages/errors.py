@@ -8,8 +8,8 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from runtime import web as runtime_web
 from runtime.errors import GoneError, RefusedError, UnavailableError
+from runtime.web import application as runtime_web
 from services.webservice.site import Handler, is_for_htmx, render
 
 log = structlog.get_logger("webservice")

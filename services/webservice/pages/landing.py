@@ -8,7 +8,7 @@ from aiohttp import web
 
 from runtime import clock
 from services.stores.news import Listing, NewsQuery
-from services.webservice.mood import Mood, mood
+from services.webservice.rendering.mood import Mood, mood
 from services.webservice.site import Site, ask, render, site_of
 
 _HEADLINES: Final = 6

@@ -13,8 +13,9 @@ from aiohttp import web
 
 from runtime.errors import GoneError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError
-from services.webservice import flash, wording
+from services.webservice import flash
 from services.webservice.pages.entry import wait
+from services.webservice.rendering import wording
 from services.webservice.site import ask, is_for_htmx, render, see, site_of, viewer_of
 
 _LONGEST_NAME: Final = 60

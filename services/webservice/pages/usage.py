@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from runtime import clock
-from services.webservice.calls import SPANS, Calls, calls, since
+from services.webservice.rendering.calls import SPANS, Calls, calls, since
 from services.webservice.site import Site, ask, render, site_of, viewer_of
 
 _USAGE_AWAY: Final = (

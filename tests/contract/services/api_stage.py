@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from site_stack import ROOT, Process
 
-from lab import host_stores
+from lab.site import host_stores
 from services.stores.couch import Couch
 from services.stores.news import Analysis, Article, News, article_id, content_hash
 

@@ -24,8 +24,8 @@ from ports import free_port
 from pydantic import SecretStr
 from site_stack import Process
 
-from lab import host_stores
 from lab.host import LabError
+from lab.site import host_stores
 from services.stores.couch import Couch
 from services.stores.news import News
 

@@ -30,7 +30,7 @@ from site_articles import publish
 from site_browser import PHONE, Visitor, chromium, visitor
 from site_stack import Stack
 
-from lab import host_stores
+from lab.site import host_stores
 from runtime import clock
 from services.stores.couch import Couch
 from services.stores.news import News

@@ -20,7 +20,7 @@ from typing import Final
 import pytest
 from ports import free_port
 
-from lab import host_stores
+from lab.site import host_stores
 from runtime import clock
 
 ROOT: Final = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from site_stack import Process
 
-from lab import host_stores
+from lab.site import host_stores
 from runtime import clock
 from runtime.errors import GoneError, RefusedError, UnavailableError
 from services.peers.auth import (

@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from api_stage import Account, Stage, Token, publish
 
-from lab import host_stores
+from lab.site import host_stores
 from runtime import clock
 from services.public_api.app import VERSION
-from services.public_api.openapi import document
 from services.public_api.routes import ROUTES
+from services.public_api.schema.openapi import document
 from services.stores.couch import Couch
 from services.stores.cursor import Cursor
 from services.stores.news import article_id

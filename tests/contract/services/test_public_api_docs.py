@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from api_stage import Account, Stage, publish
 from site_browser import WITHIN_MILLISECONDS, chromium
 
-from lab import host_stores
+from lab.site import host_stores
 from services.public_api.routes import ROUTES
 from services.stores.couch import Couch
 

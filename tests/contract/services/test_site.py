@@ -21,8 +21,8 @@ from site_articles import STORIES, publish
 from site_browser import PASSWORD, PHONE, Visitor, chromium, visitor
 from site_stack import Process, Stack
 
-from lab import host_stores
 from lab.host import LabError
+from lab.site import host_stores
 from runtime import clock
 from services.stores.couch import Couch
 from services.stores.news import Article, News

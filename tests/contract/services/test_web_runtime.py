@@ -14,12 +14,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import BaseModel
 
-from runtime import self_test
 from runtime.errors import GoneError, RefusedError, UnavailableError
-from runtime.outgoing import outgoing
-from runtime.problems import Problem, body_of
-from runtime.service_settings import WebSettings
-from runtime.web import application
+from runtime.web import self_test
+from runtime.web.application import application
+from runtime.web.outgoing import outgoing
+from runtime.web.problems import Problem, body_of
+from runtime.web.settings import WebSettings
 
 SECRET = "hunter2-is-the-password"
 

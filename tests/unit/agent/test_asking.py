@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from agent.asking import ask
 from agent.events import AskFailed, Denied, Granted
 from agent.signing import Credentials
-from cli.making import document, make
+from cli.founding.making import document, make
 from runtime.errors import RefusedError, UnavailableError
 from wire import user_data
 from wire.instance import InstanceFacts

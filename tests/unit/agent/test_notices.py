@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from agent.events import AllClear, NoticesChanged
 from agent.model import Announcement
 from agent.notices import INTERRUPTION, MAINTENANCE, REBALANCE, Board, heard, read
-from lab.announced import Announced, By, Interruption, Maintenance
-from lab.eventbridge import Action, Code
+from lab.aws.announced import Announced, By, Interruption, Maintenance
+from lab.aws.eventbridge import Action, Code
 from wire.messages import MalformedMessage, Notice
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)

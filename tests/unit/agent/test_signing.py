@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from agent.signing import Credentials, sign
-from leader.intake import Intake, IntakePolicy
+from leader.joining.intake import Intake, IntakePolicy
 from wire import proof
 from wire.messages import JoinRequest, Role
 

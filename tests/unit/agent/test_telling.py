@@ -5,7 +5,7 @@ from nacl.public import PrivateKey
 
 from agent.model import Announcement, Standing
 from agent.telling import farewell, tell
-from cli.making import document, make
+from cli.founding.making import document, make
 from runtime.errors import RefusedError
 from wire import user_data
 from wire.instance import InstanceFacts

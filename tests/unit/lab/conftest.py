@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.cloud import Instance
+from lab.aws.cloud import Instance
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import account, cgroups, net, power, sweep
+from lab import sweep
+from lab.aws import account
+from lab.machines import cgroups, net, power
+from lab.machines.record import Record, Stage, read, read_all
 from lab.places import GATEWAY, METADATA, NETWORK, ZONES, Places
-from lab.record import Record, Stage, read, read_all
 
 
 def test_a_machines_cable_has_a_name_the_kernel_takes() -> None:

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from leader.ids import InstanceId, NodeId
-from leader.model import Ask, Identity, Instance, Node, Policy, View
+from leader.view.ids import InstanceId, NodeId
+from leader.view.model import Ask, Identity, Instance, Node, Policy, View
 from wire.messages import Availability, Role
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)

@@ -12,7 +12,9 @@ from itertools import count
 
 from builders import NOW, POLICY, SECOND, instance, node
 
-from leader.actions import (
+from leader.decide import decide, first_view
+from leader.moving.placement import allowed
+from leader.view.actions import (
     ActivateNode,
     ChangeService,
     DeleteNotices,
@@ -27,8 +29,7 @@ from leader.actions import (
     SettleNode,
     TerminateInstance,
 )
-from leader.decide import decide, first_view
-from leader.events import (
+from leader.view.events import (
     Done,
     Failed,
     InstancesListed,
@@ -38,11 +39,10 @@ from leader.events import (
     Ticked,
     WorkListed,
 )
-from leader.ids import InstanceId, NodeId, ServiceId, TaskId
-from leader.market import Listener, Notice
-from leader.model import HINTED, LEAVING, PHASE_LABELS, Tokens
-from leader.placement import allowed
-from leader.work import Service, Task
+from leader.view.ids import InstanceId, NodeId, ServiceId, TaskId
+from leader.view.model import HINTED, LEAVING, PHASE_LABELS, Tokens
+from leader.view.notices import Listener, Notice
+from leader.view.work import Service, Task
 from wire.messages import Availability, Role
 
 OVER = {"complete", "shutdown", "failed", "rejected", "remove", "orphaned"}

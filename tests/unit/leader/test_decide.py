@@ -13,7 +13,8 @@ from builders import (
     view,
 )
 
-from leader.actions import (
+from leader.decide import decide, first_view
+from leader.view.actions import (
     ActivateNode,
     DenyJoin,
     GrantJoin,
@@ -22,8 +23,7 @@ from leader.actions import (
     ProbeNode,
     RotateToken,
 )
-from leader.decide import decide, first_view
-from leader.events import (
+from leader.view.events import (
     Done,
     Failed,
     InstancesListed,
@@ -32,7 +32,7 @@ from leader.events import (
     NodesListed,
     Ticked,
 )
-from leader.model import Asker, Denied, Tokens
+from leader.view.model import Asker, Denied, Tokens
 from wire.messages import Availability, DenialCode, Role
 
 QUIET = Tokens(worker_rotated=NOW)

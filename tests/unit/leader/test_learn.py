@@ -5,7 +5,9 @@ import pytest
 from builders import NOW, POLICY, SECOND, instance, manager_node, view
 from swarm_model import QUIET, service, task, worker
 
-from leader.actions import (
+from leader.decide import decide
+from leader.learn import done, failed, nodes_listed
+from leader.view.actions import (
     DemoteNode,
     DrainNode,
     OrderLeave,
@@ -15,11 +17,9 @@ from leader.actions import (
     ReplaceInstance,
     TerminateInstance,
 )
-from leader.decide import decide
-from leader.events import Done, Failed, NodesListed
-from leader.learn import done, failed, nodes_listed
-from leader.market import Listener, Market
-from leader.work import Work
+from leader.view.events import Done, Failed, NodesListed
+from leader.view.notices import Listener, Market
+from leader.view.work import Work
 from wire.messages import Availability, Role
 
 SAID = {"reason": "because", "cause": "test-1"}

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 import tomli_w
 
-from cli.making import document, make
+from cli.founding.making import document, make
 from wire import user_data
 from wire.messages import MalformedMessage, Role
 

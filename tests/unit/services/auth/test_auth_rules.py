@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import UnavailableError
-from runtime.problems import Problem
+from runtime.web.problems import Problem
 from services.auth import keys, passwords, tokens
 from services.auth.doorkeeper import normalised
 from services.auth.lockout import Limit, client_address

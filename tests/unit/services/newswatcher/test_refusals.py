@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.newswatcher.edges.web import place, retry_after
-from services.newswatcher.robots import NAME, parse
+from services.newswatcher.fetching.robots import NAME, parse
 from services.newswatcher.threads import OverdueError, Threads
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

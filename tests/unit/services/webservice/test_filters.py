@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.webservice.filters import Filters, read
-from services.webservice.redirects import local_path
+from services.webservice.visitor.redirects import local_path
 
 
 def test_an_address_without_filters_shows_all():

@@ -11,9 +11,10 @@ import pytest
 from aiohttp import web
 
 from services.stores.article import Analysis, Article, Duplicate, article_id
-from services.webservice import templating, wording
+from services.webservice import templating
 from services.webservice.filters import Filters
 from services.webservice.panels import Panel
+from services.webservice.rendering import wording
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}"

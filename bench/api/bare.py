@@ -1,0 +1,55 @@
+"""The handler of `/v1/news` and nothing around it: what `bench.api` compares everything with.
+
+It reads the same articles from the same CouchDB, checks the same parameters and answers the same
+bytes with the same ETag. No Traefik, no token, no limit, no tracking, no log, no metrics.
+"""
+
+import argparse
+from contextlib import AsyncExitStack
+from typing import Any
+
+from aiohttp import web
+
+from runtime import lifecycle, logs
+from runtime.web import serving
+from runtime.web.outgoing import outgoing
+from services.peers.quotes import Quotes
+from services.public_api.calls import plain
+from services.public_api.routes import ROUTES
+from services.public_api.sources import Sources
+from services.stores.couch import Couch
+from services.stores.news import News
+from services.stores.usage import Usage
+
+
+async def _live(port: int, couchdb: str) -> None:
+    async with AsyncExitStack() as opened:
+        session = await opened.enter_async_context(outgoing(name="bench"))
+        nowhere = "http://127.0.0.1:1"
+        sources = Sources(
+            News(Couch(session, couchdb)), Quotes(session, nowhere), Usage(session, nowhere)
+        )
+        (route,) = (one for one in ROUTES if one.path == "/v1/news")
+        nobody: Any = None
+
+        async def handle(request: web.Request) -> web.Response:
+            return await plain(route, request, sources, nobody, {})
+
+        app = web.Application()
+        app.router.add_get(route.path, handle)
+        stopping = serving.Stopping(linger_seconds=0, finish_seconds=1)
+        await serving.serve(app, host="127.0.0.1", port=port, stopping=stopping)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m bench.api.bare", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--couchdb", required=True, help="URL of the database server")
+    asked = parser.parse_args()
+    logs.configure()
+    raise SystemExit(lifecycle.run(_live(asked.port, asked.couchdb), name="bare_api"))
+
+
+if __name__ == "__main__":
+    main()

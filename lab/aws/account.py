@@ -1,0 +1,180 @@
+"""What is in the lab's AWS account from the start: people, roles, network, an address.
+
+Rule: the roles have what `infra/` gives them on AWS and nothing more; a call that is denied in
+the lab is denied there. Worker instances are allowed nothing: proving who one is needs no right.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from lab.aws.clients import MANAGER, VISITOR, WORKER, client
+from lab.places import ACCOUNT, LEADER_ADDRESS, NETWORK, REGION, ZONES
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The lab's own key and what was furnished with it."""
+
+    endpoint: str
+    key: str
+    secret: str = field(repr=False)
+    allocation: str
+    """Of the leader's Elastic IP."""
+    subnets: Mapping[str, str]
+    """Zone → subnet."""
+    image: str
+    queue: str
+    """URL of the queue of EventBridge's events, as the machines reach it too."""
+    cluster: str
+
+    def client(self, service: str) -> Any:
+        """A boto3 client with the lab's key, which may do anything."""
+        return client(self.endpoint, service, self.key, self.secret)
+
+    def write(self, path: Path) -> None:
+        """Keep it for those who come to the lab later; only root may read it."""
+        draft = path.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(asdict(self)), encoding="ascii")
+        draft.rename(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Account":
+        """The inverse of `write`."""
+        return cls(**json.loads(path.read_text(encoding="ascii")))
+
+
+def furnish(endpoint: str, cluster: str) -> Account:
+    """Fill an empty account; call it before signatures are enforced."""
+
+    def open_client(service: str) -> Any:
+        return client(endpoint, service, "nobody", "nobody")
+
+    iam = open_client("iam")
+    key, secret = _admin(iam)
+    for role, statements in policies(cluster).items():
+        _role(iam, role, statements)
+    ec2 = open_client("ec2")
+    subnets = _network(ec2)
+    address = ec2.allocate_address(Domain="vpc", Address=str(LEADER_ADDRESS))
+    image = open_client("ssm").get_parameter(
+        Name="/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+    )
+    queue = open_client("sqs").create_queue(
+        QueueName=queue_name(cluster),
+        Attributes={"MessageRetentionPeriod": "300", "VisibilityTimeout": "20"},
+    )
+    return Account(
+        endpoint=endpoint,
+        key=key,
+        secret=secret,
+        allocation=address["AllocationId"],
+        subnets=subnets,
+        image=image["Parameter"]["Value"],
+        queue=queue["QueueUrl"],
+        cluster=cluster,
+    )
+
+
+def queue_name(cluster: str) -> str:
+    """What the cluster's queue is called."""
+    return f"spotswarm-{cluster}"
+
+
+def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
+    """Role → the statements of its policy."""
+    parameters = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/spotswarm/{cluster}"
+    manager = [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "ec2:DescribeInstances",
+                "ec2:DescribeAddresses",
+                "ec2:AssociateAddress",
+                "ec2:CreateTags",
+                "ec2:GetConsoleOutput",
+                "ec2:TerminateInstances",
+            ],
+            "Resource": "*",
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["ssm:GetParametersByPath"],
+            "Resource": [f"{parameters}/leader", f"{parameters}/leader/*"],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["ssm:GetParameter", "ssm:PutParameter"],
+            "Resource": [f"{parameters}/founder"],
+        },
+        {
+            "Effect": "Allow",
+            "Action": [
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                # moto's name for what AWS allows by the one above.
+                "sqs:DeleteMessageBatch",
+                "sqs:ChangeMessageVisibility",
+            ],
+            "Resource": [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_name(cluster)}"],
+        },
+    ]
+    return {MANAGER: manager, WORKER: [], VISITOR: []}
+
+
+def _admin(iam: Any) -> tuple[str, str]:
+    anything = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
+    iam.create_user(UserName="lab")
+    iam.put_user_policy(UserName="lab", PolicyName="anything", PolicyDocument=json.dumps(anything))
+    made = iam.create_access_key(UserName="lab")["AccessKey"]
+    return made["AccessKeyId"], made["SecretAccessKey"]
+
+
+def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> None:
+    # Only EC2 may assume it: otherwise anybody could take a session named like an instance.
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "ec2.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    if statements:
+        policy = {"Version": "2012-10-17", "Statement": statements}
+        iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(policy))
+    iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+
+
+def _network(ec2: Any) -> dict[str, str]:
+    """Make the lab's network the default one, so that a launch that names none lands in it."""
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
+    for old in ec2.describe_subnets()["Subnets"]:
+        ec2.delete_subnet(SubnetId=old["SubnetId"])
+    ec2.associate_vpc_cidr_block(VpcId=vpc["VpcId"], CidrBlock=str(NETWORK))
+    made = {}
+    for zone, block in zip(ZONES, blocks(), strict=False):
+        subnet = ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock=str(block), AvailabilityZone=zone)[
+            "Subnet"
+        ]
+        ec2.modify_subnet_attribute(
+            SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": False}
+        )
+        made[zone] = subnet["SubnetId"]
+    return made
+
+
+def blocks() -> list[IPv4Network]:
+    """The zones' parts of the network."""
+    return list(NETWORK.subnets(new_prefix=NETWORK.prefixlen + 2))

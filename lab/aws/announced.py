@@ -1,0 +1,129 @@
+"""What hangs over one instance, and how its metadata service words it. Pure values.
+
+Rule: an announcement keeps whom it is for; being silent and doing nothing are not the same.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from lab.aws import eventbridge
+from lab.aws.cloud import Instance
+from lab.aws.eventbridge import Action, Code, stamp
+
+_WINDOW: Final = timedelta(hours=2)
+"""From a scheduled event's start to its end."""
+
+
+class By(StrEnum):
+    """Who hears of it: the machine by its metadata, the leader by the queue."""
+
+    BOTH = "both"
+    IMDS = "imds"
+    SQS = "sqs"
+    NEITHER = "neither"
+
+    @property
+    def is_in_metadata(self) -> bool:
+        """Whether the metadata service tells."""
+        return self in (By.BOTH, By.IMDS)
+
+    @property
+    def is_in_queue(self) -> bool:
+        """Whether EventBridge tells."""
+        return self in (By.BOTH, By.SQS)
+
+
+class Taking(StrEnum):
+    """What AWS does to an instance when the time has come."""
+
+    TERMINATE = "terminate"
+    STOP = "stop"
+    REBOOT = "reboot"
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A spot instance is going to be taken."""
+
+    action: Action
+    at: datetime
+    by: By
+
+    @property
+    def taking(self) -> Taking:
+        """What it comes to; a machine of the lab cannot sleep, so it stops."""
+        return Taking.TERMINATE if self.action is Action.TERMINATE else Taking.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """An event is scheduled for an instance."""
+
+    event_id: str
+    code: Code
+    at: datetime
+    by: By
+
+    @property
+    def ends(self) -> datetime:
+        """When it is over."""
+        return self.at + _WINDOW
+
+    def taking(self, instance: Instance) -> Taking | None:
+        """What it comes to; a one-time spot instance cannot be stopped, so it ends."""
+        match self.code:
+            case Code.RETIREMENT | Code.STOP:
+                return Taking.TERMINATE if instance.is_spot else Taking.STOP
+            case Code.REBOOT | Code.SYSTEM_REBOOT:
+                return Taking.REBOOT
+            case Code.MAINTENANCE:
+                return None
+
+
+@dataclass(slots=True)
+class Announced:
+    """All that hangs over one instance."""
+
+    interruption: Interruption | None = None
+    hinted: datetime | None = None
+    maintenance: Maintenance | None = None
+    is_taken: bool = False
+    """Its interruption has taken place; it is on its way out."""
+
+    def text(self, leaf: str) -> str | None:
+        """What the metadata service tells at a path below `meta-data/`; None: nothing."""
+        coming = self.interruption
+        if coming is not None and not coming.by.is_in_metadata:
+            coming = None
+        match leaf:
+            case "spot/instance-action" if coming:
+                return json.dumps({"action": str(coming.action), "time": stamp(coming.at)})
+            case "spot/termination-time" if coming and coming.action is Action.TERMINATE:
+                return stamp(coming.at)
+            case "events/recommendations/rebalance" if self.hinted:
+                return json.dumps({"noticeTime": stamp(self.hinted)})
+            case "events/maintenance/scheduled":
+                return json.dumps(self._scheduled())
+        return None
+
+    def _scheduled(self) -> list[dict[str, str]]:
+        planned = self.maintenance
+        if planned is None or not planned.by.is_in_metadata:
+            return []
+        return [
+            {
+                "NotBefore": _gmt(planned.at),
+                "Code": str(planned.code),
+                "Description": eventbridge.description(planned.code),
+                "EventId": planned.event_id,
+                "NotAfter": _gmt(planned.ends),
+                "State": "active",
+            }
+        ]
+
+
+def _gmt(at: datetime) -> str:
+    return at.strftime("%d %b %Y %H:%M:%S GMT")

@@ -1,0 +1,24 @@
+"""The loop that lets Elastic IPs lead where EC2 says they do."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from lab.aws.cloud import Cloud
+from lab.machines import firewall
+
+log: Final = structlog.get_logger("lab.aws.elastic")
+_EVERY: Final = 0.2
+
+
+async def follow(cloud: Cloud) -> None:
+    """Point addresses until cancelled; an association is in force a moment after it is made."""
+    pointed: dict[str, str] = {}
+    while True:
+        wanted = cloud.addresses()
+        if wanted != pointed:
+            await asyncio.to_thread(firewall.point, wanted)
+            log.info("addresses pointed", addresses=wanted)
+            pointed = wanted
+        await asyncio.sleep(_EVERY)

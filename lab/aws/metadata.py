@@ -1,0 +1,173 @@
+"""The instance metadata service, version 2 alone, on a real socket.
+
+It knows who asks by the address the packet comes from, as EC2's does. Rule: nothing here may be
+kinder than EC2: no token, no answer; a token of another machine is none; the answer to the token
+request travels no further than the instance's hop limit, so a container on a bridge gets none.
+"""
+
+import asyncio
+import json
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from aiohttp import web
+
+from lab.aws.cloud import Credentials, Instance
+from lab.places import ACCOUNT, REGION
+from runtime import clock
+
+TOKEN_HEADER: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
+TTL_HEADER: Final = "X-aws-ec2-metadata-token-ttl-seconds"
+_LONGEST: Final = 21600
+_RENEW_BEFORE: Final = timedelta(minutes=15)
+_TREE: Final = "latest/meta-data/"
+
+Find = Callable[[str], Instance | None]
+"""The running instance with this private address."""
+Issue = Callable[[str, str], Credentials]
+"""New credentials of a role for an instance."""
+Tell = Callable[[Instance, str], str | None]
+"""What AWS is about to do with an instance: `spot/…`, `events/…`; None: nothing stands there."""
+
+
+@dataclass(slots=True)
+class Metadata:
+    """The service; `application` is what to serve."""
+
+    find: Find
+    issue: Issue
+    tell: Tell
+    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _credentials: dict[tuple[str, str], Credentials] = field(default_factory=dict)
+
+    def application(self) -> web.Application:
+        """Routes of the service."""
+        app = web.Application(middlewares=[self._refuse_proxies])
+        app.router.add_put("/latest/api/token", self._token)
+        app.router.add_get("/{path:.*}", self._get)
+        return app
+
+    @staticmethod
+    @web.middleware
+    async def _refuse_proxies(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """A forwarded request is one an open proxy was talked into."""
+        if "X-Forwarded-For" in request.headers:
+            raise web.HTTPForbidden
+        return await handler(request)
+
+    async def _token(self, request: web.Request) -> web.Response:
+        instance = self._asker(request)
+        asked = request.headers.get(TTL_HEADER, "")
+        if not asked.isdecimal() or not 1 <= int(asked) <= _LONGEST:
+            raise web.HTTPBadRequest
+        now = clock.monotonic()
+        self._tokens = {key: held for key, held in self._tokens.items() if held[1] > now}
+        token = secrets.token_urlsafe(40)
+        self._tokens[token] = (request.remote or "", now + int(asked))
+        _limit_hops(request, instance.hop_limit)
+        return web.Response(text=token, headers={TTL_HEADER: asked})
+
+    async def _get(self, request: web.Request) -> web.Response:
+        owner, expires = self._tokens.get(request.headers.get(TOKEN_HEADER, ""), ("", 0.0))
+        if owner != request.remote or expires <= clock.monotonic():
+            raise web.HTTPUnauthorized
+        instance = self._asker(request)
+        path = request.match_info["path"]
+        if path == "latest/user-data":
+            if instance.user_data is None:
+                raise web.HTTPNotFound
+            return web.Response(body=instance.user_data, content_type="application/octet-stream")
+        if path == "latest/dynamic/instance-identity/document":
+            return web.Response(text=json.dumps(identity_document(instance), indent=2))
+        if not path.startswith(_TREE):
+            raise web.HTTPNotFound
+        leaf = path.removeprefix(_TREE)
+        text = self.tell(instance, leaf) or about(instance, leaf)
+        if text is None:
+            text = await self._role_credentials(instance, leaf)
+        return web.Response(text=text)
+
+    async def _role_credentials(self, instance: Instance, leaf: str) -> str:
+        folder, _, role = leaf.rpartition("/")
+        if folder != "iam/security-credentials" or instance.role is None:
+            raise web.HTTPNotFound
+        if not role:
+            return instance.role
+        if role != instance.role:
+            raise web.HTTPNotFound
+        held = self._credentials.get((instance.id, role))
+        if held is None or held.expires.timestamp() - clock.now().timestamp() < (
+            _RENEW_BEFORE.total_seconds()
+        ):
+            held = await asyncio.to_thread(self.issue, role, instance.id)
+            self._credentials[instance.id, role] = held
+        answer = {
+            "Code": "Success",
+            "LastUpdated": _stamp(clock.now()),
+            "Type": "AWS-HMAC",
+            "AccessKeyId": held.key,
+            "SecretAccessKey": held.secret,
+            "Token": held.token,
+            "Expiration": _stamp(held.expires),
+        }
+        return json.dumps(answer, indent=2)
+
+    def _asker(self, request: web.Request) -> Instance:
+        instance = self.find(request.remote or "")
+        if instance is None:
+            raise web.HTTPNotFound
+        return instance
+
+
+def about(instance: Instance, leaf: str) -> str | None:
+    """What stands at a path below `meta-data/`; None when nothing does."""
+    name = f"ip-{instance.address.replace('.', '-')}.{REGION}.compute.internal"
+    if leaf.startswith("tags/instance") and not instance.shows_tags:
+        return None
+    if leaf.rstrip("/") == "tags/instance":
+        return "\n".join(sorted(instance.tags))
+    if leaf.startswith("tags/instance/"):
+        return instance.tags.get(leaf.removeprefix("tags/instance/"))
+    return {
+        "ami-id": instance.image,
+        "hostname": name,
+        "instance-id": instance.id,
+        "instance-life-cycle": "spot" if instance.is_spot else "on-demand",
+        "instance-type": instance.type,
+        "local-hostname": name,
+        "local-ipv4": instance.address,
+        "placement/availability-zone": instance.zone,
+        "placement/region": REGION,
+    }.get(leaf)
+
+
+def identity_document(instance: Instance) -> dict[str, str | None]:
+    """`dynamic/instance-identity/document`, unsigned."""
+    return {
+        "accountId": ACCOUNT,
+        "architecture": "x86_64",
+        "availabilityZone": instance.zone,
+        "imageId": instance.image,
+        "instanceId": instance.id,
+        "instanceType": instance.type,
+        "privateIp": instance.address,
+        "region": REGION,
+        "version": "2017-09-30",
+    }
+
+
+def _limit_hops(request: web.Request, hops: int) -> None:
+    transport = request.transport
+    sock = transport.get_extra_info("socket") if transport else None
+    if sock is not None and sock.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,35 @@
+"""`python -m lab images`: our own images, built and pushed by hand.
+
+Rule: as in `lab.__main__`, nothing happens here that `lab.images.building` cannot do for a test.
+"""
+
+from typing import Annotated, Final
+
+import typer
+
+from lab.client import Lab
+from lab.commands.showing import out
+from lab.images import building
+
+app: Final = typer.Typer()
+
+
+@app.command()
+def images(
+    services: Annotated[list[str] | None, typer.Argument(help="All, if none is named.")] = None,
+    *,
+    tests: Annotated[bool, typer.Option(help="The test builds too.")] = False,
+    push: Annotated[bool, typer.Option(help="Push them to the cluster's registry.")] = False,
+    user: Annotated[str, typer.Option(help="Who logs in to the registry.")] = "",
+    password: Annotated[
+        str, typer.Option(envvar="REGISTRY_PASSWORD", help="By environment, not as an argument.")
+    ] = "",
+) -> None:
+    """Build the services' images on a manager's engine; their names are printed."""
+    lab = Lab.attach()
+    with out.status("building") as status:
+        built = building.build(lab, services or (), tests=tests, report=status.update)
+        if push:
+            building.push(lab, built, user=user, password=password, report=status.update)
+    for image in built.images.values():
+        print(image)

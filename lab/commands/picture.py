@@ -1,0 +1,154 @@
+"""What `python -m lab watch` shows: nodes with their tasks, requests, decisions. Pure.
+
+Rule: one frame fits 100 columns and 30 rows, and everything in it was looked at or counted; what a
+service is called stands once, its colour says it everywhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lab.commands.sight import Look, Node, Task
+
+WIDTH: Final = 100
+_COLOURS: Final = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")
+_UP, _STARTING, _STOPPING = "■", "□", "▪"
+_MARKS: Final = 15
+_MANAGER_ROWS: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision of the leader; `since` is seconds after the start."""
+
+    since: float
+    action: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What became of the load so far."""
+
+    sent: int = 0
+    lost: int = 0
+    p99_ms: float = 0.0
+    """Of the last seconds."""
+    lag_ms: float = 0.0
+    """By how much the load itself was late lately."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One moment."""
+
+    since: float
+    look: Look
+    leaving: Mapping[str, Mapping[str, Any]]
+    """Node → its row of `spotswarm leaving`."""
+    requests: Requests
+    decisions: Sequence[Decision]
+    gone: Sequence[Node] = field(default=())
+    """Nodes that were there when it began."""
+
+
+def draw(frame: Frame, *, decisions: int = 8) -> RenderableType:
+    """The frame for a terminal."""
+    names = sorted(frame.look.services.values(), key=lambda one: (one.replicas, one.name))
+    colours = {one.service: _COLOURS[number % len(_COLOURS)] for number, one in enumerate(names)}
+    return Group(
+        _nodes(frame, colours),
+        Text(),
+        _services(frame.look, colours),
+        _requests(frame.requests),
+        Text(),
+        *_decisions(frame.decisions[-decisions:] if decisions else ()),
+    )
+
+
+def _nodes(frame: Frame, colours: Mapping[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False, width=WIDTH)
+    table.add_column("node", no_wrap=True, width=16)
+    table.add_column("lifecycle", no_wrap=True, width=9)
+    table.add_column("state", no_wrap=True, width=46, overflow="ellipsis")
+    table.add_column("left", no_wrap=True, width=5, justify="right")
+    table.add_column("tasks", no_wrap=True, width=_MARKS + 1, overflow="ellipsis")
+    nodes = sorted(frame.look.nodes.values(), key=lambda one: (one.role, _place(one)))
+    for node in nodes[:_MANAGER_ROWS]:
+        row = frame.leaving.get(node.node)
+        left = row["seconds_left"] if row else None
+        table.add_row(
+            f"{node.hostname}{' *' if node.is_leader else ''}",
+            node.labels.get("spotswarm.lifecycle", "-"),
+            _state(node, row),
+            "" if left is None else f"{left:.0f} s",
+            _marks(frame.look.on(node.node), colours),
+        )
+    for node in frame.gone:
+        table.add_row(
+            node.hostname, node.labels.get("spotswarm.lifecycle", "-"), "gone", "", style="dim"
+        )
+    return table
+
+
+def _place(node: Node) -> list[int]:
+    """Host names in the order of their addresses."""
+    return [int(part) for part in node.hostname.split("-") if part.isdigit()]
+
+
+def _state(node: Node, row: Mapping[str, Any] | None) -> Text:
+    if node.status != "ready":
+        return Text(node.status, style="bold red")
+    if row is not None:
+        return Text(f"{row['stage']}; waits for {row['waits_for']}", style="bold yellow")
+    if node.availability != "active":
+        return Text(f"{node.labels.get('spotswarm.phase') or node.availability}", style="yellow")
+    return Text("serving" if node.role == "worker" else "manager", style="green")
+
+
+def _marks(tasks: Sequence[Task], colours: Mapping[str, str]) -> Text:
+    made = Text()
+    for task in sorted(tasks, key=lambda one: (list(colours).index(one.service), one.slot)):
+        mark = (_UP if task.is_up else _STARTING) if task.is_wanted else _STOPPING
+        made.append(mark, style=colours[task.service] if task.is_wanted else "bright_black")
+    return made
+
+
+def _services(look: Look, colours: Mapping[str, str]) -> Text:
+    made = Text("services  ", style="bold")
+    for service, colour in colours.items():
+        one = look.services[service]
+        up = sum(task.is_up for task in look.of(service))
+        made.append(_UP, style=colour)
+        made.append(f" {one.name} {up}/{one.replicas}   ", style="not bold")
+    made.append(f"{_STARTING} starting  ", style="not bold")
+    made.append(_STOPPING, style="bright_black")
+    made.append(" stopping", style="not bold")
+    return made
+
+
+def _requests(counted: Requests) -> Text:
+    made = Text("requests  ", style="bold")
+    made.append(f"{counted.sent:,} sent, ", style="not bold")
+    made.append(f"{counted.lost:,} lost", style="bold red" if counted.lost else "bold green")
+    made.append(
+        f"; 99 % within {counted.p99_ms:.0f} ms; the load is up to {counted.lag_ms:.0f} ms late",
+        style="not bold",
+    )
+    return made
+
+
+def _decisions(decided: Sequence[Decision]) -> list[Text]:
+    lines = [Text("the leader decided", style="bold")] if decided else []
+    for one in decided:
+        line = Text(f"{one.since:+6.1f} s  ", style="dim", no_wrap=True, overflow="ellipsis")
+        line.append(f"{one.action} {one.subject}", style="not dim bold")
+        line.append(f"  {one.reason}", style="not dim")
+        line.truncate(WIDTH, overflow="ellipsis")
+        lines.append(line)
+    return lines

@@ -1,0 +1,61 @@
+"""`python -m lab site` and `show-site`: the site on the lab's swarm, for a person."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from lab.client import Lab
+from lab.commands.showing import COMMAND, fail, out
+from lab.host import LabError
+from lab.load.ingress import ask, reachable_manager
+from lab.site import deployment as site
+from lab.site import window
+
+app = typer.Typer()
+
+
+@app.command(name="site")
+def deploy_site(
+    *,
+    tests: Annotated[
+        bool, typer.Option("--tests", help="Test builds, which answer /test.")
+    ] = False,
+) -> None:
+    """Build the site's images on the swarm and deploy edge and services; may be run again."""
+    lab = Lab.attach()
+    began = time.monotonic()
+    try:
+        with out.status("preparing") as status:
+            site.deploy(lab, tests=tests, report=status.update)
+            site.open_window(lab)
+    except LabError as exc:
+        fail(str(exc))
+    out.print(f"the site serves after {time.monotonic() - began:.0f} s")
+
+
+@app.command(name="show-site")
+def show_site() -> None:
+    """Show the site's services, and how to look at it."""
+    lab = Lab.attach()
+    found = site.attach(lab)
+    status, _ = ask(found.addresses()[0], site.DOMAIN)
+    if status == 0:
+        fail("the site does not answer: make demo-services")
+    services = reachable_manager(lab).docker(
+        "service", "ls", "--format", "table {{.Name}}\t{{.Replicas}}\t{{.Image}}"
+    )
+    address = found.addresses()[0]
+    out.print(f"\n{services}", markup=False, highlight=False)
+    out.print(
+        "\nlook at it\n"
+        f"  in a browser here:  http://{site.DOMAIN}:{window.PORT}/\n"
+        f"  the API's pages:    http://{site.API}:{window.PORT}/docs\n"
+        f"  without a browser:  curl -H 'Host: {site.API}' http://{address}/openapi.json\n"
+        f"  Traefik's own:      http://{address}:8080/dashboard/"
+        f"  ({site.OPERATOR}, {found.password})\n"
+        f"  take a worker:      {COMMAND} interrupt ID, and go on browsing\n"
+        "  the end:            make demo-down",
+        markup=False,
+        highlight=False,
+    )

@@ -1,0 +1,228 @@
+"""`python -m lab watch`: the cluster under load, live, and what becomes of requests.
+
+Rule: it only looks. What it needs of the cluster, an ingress and some services, an operator would
+create the same way; with `--interrupt` AWS takes a worker, and nothing here helps.
+"""
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.rule import Rule
+from rich.terminal_theme import SVG_EXPORT_THEME
+
+from lab.client import Lab
+from lab.commands.picture import WIDTH, Decision, Frame, Requests, draw
+from lab.commands.showing import COMMAND, fail, out
+from lab.commands.sight import Look, Node, Sight
+from lab.load import ingress, traffic
+from lab.load.fates import Fate
+from lab.load.traffic import Plan
+from lab.load.web_service import WebService
+from runtime import clock
+
+app: Final = typer.Typer()
+SERVICES: Final = (
+    WebService("shop", 1, start_seconds=3),
+    WebService("blog", 1),
+    WebService("cart", 2, start_seconds=3),
+    WebService("front", 6),
+)
+_FROM_AFAR: Final = re.compile(r',\s*url\("https:[^;]*(?=;)')
+"""A picture loads no fonts from anywhere."""
+_LOOK_SECONDS: Final = 0.4
+_LATELY_SECONDS: Final = 5.0
+_SETTLED_SECONDS: Final = 3.0
+_WORDS: Final = {
+    "PauseNode": "pause", "DrainNode": "drain", "OrderLeave": "let go", "RemoveNode": "remove",
+    "ChangeService": "change", "TerminateInstance": "terminate", "ActivateNode": "activate",
+    "LabelNode": "label", "ProbeNode": "probe", "SettleNode": "settle",
+}  # fmt: skip
+
+
+@app.command()
+def watch(
+    *,
+    interrupt: Annotated[bool, typer.Option(help="Let AWS take a worker, and end after.")] = False,
+    seconds: Annotated[float, typer.Option(help="End after so long; 0: on Ctrl-C.")] = 0,
+    rate: Annotated[float, typer.Option(help="Requests a second for each service.")] = 10,
+    svg: Annotated[Path | None, typer.Option(help="Keep its key moments in this file.")] = None,
+) -> None:
+    """Show nodes, tasks, requests and decisions as they are, under load."""
+    lab = Lab.attach()
+    sight = Sight(lab)
+    with out.status("starting Traefik and some services"):
+        _prepare(lab, sight)
+    watching = Watching(sight)
+    with load(lab, rate) as fates:
+        shown = Live(console=out, auto_refresh=False)
+        try:
+            with shown:
+                for frame in watching.frames(fates, lab, is_interrupting=interrupt, until=seconds):
+                    shown.update(draw(frame), refresh=True)
+        except KeyboardInterrupt:
+            out.print("the services stay; make demo-down takes all down")
+    lost = sum(fate.outcome != "ok" for fate in fates)
+    out.print(f"{len(fates)} requests sent, {lost} lost")
+    if svg is not None:
+        _export(svg, watching.scenes, interrupt=interrupt)
+
+
+class Watching:
+    """Looks at the swarm, and keeps the moments that tell what happened."""
+
+    def __init__(self, sight: Sight) -> None:
+        self.scenes: dict[str, RenderableType] = {}
+        """What happened → how it looked then."""
+        self._sight = sight
+        self._began = clock.monotonic()
+        self._began_at = clock.now()
+        self._decided: dict[tuple[str, str, str], Decision] = {}
+        self._known: dict[str, Node] = {}
+
+    def frames(
+        self, fates: list[Fate], lab: Lab, *, is_interrupting: bool, until: float
+    ) -> Iterator[Frame]:
+        """One frame after another, until it is over."""
+        victim: Node | None = None
+        over: float | None = None
+        while True:
+            frame = self._frame(fates)
+            yield frame
+            if victim is None and is_interrupting and frame.since > _LATELY_SECONDS:
+                self.scenes["before"] = draw(frame, decisions=0)
+                victim = _victim(frame.look)
+                self._begin()
+                lab.market.interrupt(victim.instance)
+            elif victim is not None:
+                self._keep(frame, victim)
+                is_gone = victim.node not in frame.look.nodes and frame.look.is_settled
+                over = (over or frame.since) if is_gone else None
+                if over is not None and frame.since - over > _SETTLED_SECONDS:
+                    self.scenes["settled again"] = draw(frame, decisions=3)
+                    return
+            if until and frame.since > until:
+                return
+            time.sleep(_LOOK_SECONDS)
+
+    def _begin(self) -> None:
+        self._began, self._began_at = clock.monotonic(), clock.now()
+        self._decided.clear()
+
+    def _frame(self, fates: list[Fate]) -> Frame:
+        look = self._sight.look()
+        self._known |= look.nodes
+        leaving = self._sight.leader("/leaving") or []
+        return Frame(
+            since=look.at - self._began,
+            look=look,
+            leaving={row["node"]: row for row in leaving},
+            requests=_counted(fates, look.at),
+            decisions=self._decisions(look),
+            gone=[one for name, one in self._known.items() if name not in look.nodes],
+        )
+
+    def _decisions(self, look: Look) -> list[Decision]:
+        """What the leader decided of any node or service since it began."""
+        names = {one.node: one.hostname for one in self._known.values()}
+        services = {one.service: one.name for one in look.services.values()}
+        for name in (*names, *services.values()):
+            for told in (self._sight.leader(f"/explain/{name}") or {}).get("decisions", ()):
+                since = (datetime.fromisoformat(told["at"]) - self._began_at).total_seconds()
+                if since >= 0:
+                    self._decided[told["at"], told["action"], told["subject"]] = _worded(
+                        told, since, names | services
+                    )
+        return sorted(self._decided.values(), key=lambda one: one.since)
+
+    def _keep(self, frame: Frame, victim: Node) -> None:
+        look, on = frame.look, frame.look.on(victim.node)
+        is_up = look.is_up_without(victim.node)
+        starting = any(task.is_wanted and not task.is_up for task in look.tasks)
+        for name, holds in (
+            ("told to leave: others start elsewhere first", starting and bool(on)),
+            ("replaced: the old ones finish what they have", is_up and bool(on)),
+            ("gone", victim.node not in look.nodes),
+        ):
+            if holds and name not in self.scenes:
+                self.scenes[name] = draw(frame, decisions=3)
+
+
+def _worded(told: dict[str, Any], since: float, names: dict[str, str]) -> Decision:
+    subject, reason = told["subject"].partition(" ")[2] or told["subject"], told["reason"]
+    for ident, name in names.items():
+        subject, reason = subject.replace(ident, name), reason.replace(ident, name)
+    return Decision(since, _WORDS.get(told["action"], told["action"]), subject, reason)
+
+
+def _counted(fates: list[Fate], at: float) -> Requests:
+    done = len(fates)
+    lately = [fate for fate in fates[max(0, done - 500) : done] if fate.due > at - _LATELY_SECONDS]
+    took = sorted(fate.latency for fate in lately)
+    return Requests(
+        sent=done,
+        lost=sum(fate.outcome != "ok" for fate in fates[:done]),
+        p99_ms=1000 * took[int(0.99 * (len(took) - 1))] if took else 0.0,
+        lag_ms=1000 * max((fate.lag for fate in lately), default=0.0),
+    )
+
+
+def _victim(look: Look) -> Node:
+    """A worker that serves, with one of the services that have nothing else."""
+    alone = {one.service for one in look.services.values() if one.replicas == 1}
+    serving = [one for one in look.nodes.values() if one.role == "worker" and one.is_serving]
+    if not serving:
+        fail(f"no worker serves: {COMMAND} launch")
+    return max(serving, key=lambda one: sum(t.service in alone for t in look.on(one.node)))
+
+
+def _prepare(lab: Lab, sight: Sight) -> None:
+    ingress.open_ingress(lab)
+    there = {one.name for one in sight.look().services.values()}
+    ingress.deploy(lab, *(one for one in SERVICES if one.name not in there))
+    ingress.wait_served(lab, *SERVICES, within=90)
+
+
+@contextmanager
+def load(lab: Lab, rate: float) -> Iterator[list[Fate]]:
+    """Steady requests to all services from a thread; the list grows as they get their fate."""
+    plan = Plan(
+        [one.address for one in ingress.managers(lab)], [one.host for one in SERVICES], rate=rate
+    )
+    fates: list[Fate] = []
+    until = asyncio.Event()
+    loop = asyncio.new_event_loop()
+    flowing = threading.Thread(
+        target=lambda: loop.run_until_complete(traffic.flow(plan, until, fates=fates)), name="load"
+    )
+    flowing.start()
+    try:
+        yield fates
+    finally:
+        loop.call_soon_threadsafe(until.set)
+        flowing.join()
+        loop.close()
+
+
+def _export(to: Path, scenes: dict[str, RenderableType], *, interrupt: bool) -> None:
+    """One picture of all moments, one below the other."""
+    console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"))  # noqa: SIM115
+    for number, (name, scene) in enumerate(scenes.items()):
+        if number:
+            console.print()
+        console.print(Rule(name, style="dim", align="left"))
+        console.print(scene)
+    words = f"python -m lab watch{' --interrupt' if interrupt else ''}"
+    form = _FROM_AFAR.sub("", CONSOLE_SVG_FORMAT)
+    console.save_svg(str(to), title=words, theme=SVG_EXPORT_THEME, code_format=form)
+    out.print(f"{len(scenes)} moments are in {to}")

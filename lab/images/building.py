@@ -1,0 +1,225 @@
+"""Our own images, built for real by an engine of the lab and pushed to the cluster's registry.
+
+Rule: it is what an operator would type: `docker build --target`, `docker login`, `docker push`.
+All the lab adds is a head start: the stages that install packages are kept from one lab to the
+next as images, and given to the builder by `--cache-from`. The builder decides whether they fit.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from lab.client import Lab
+from lab.cluster import REPOSITORY
+from lab.host import LabError, run
+from lab.images import bases, registry
+from lab.images.store import Store
+from lab.load.ingress import reachable_manager
+from lab.places import REGISTRY
+
+CLUSTER_REGISTRY: Final = "localhost:5000"
+"""The registry that the stack `edge` has on every node."""
+_DOCKERFILE: Final = "services/Dockerfile.prod"
+_CONTEXT: Final = (
+    ".dockerignore",
+    "requirements",
+    "runtime",
+    "services",
+    "setup.cfg",
+    "tests/unit/conftest.py",
+    "tests/unit/services",
+)
+_KEPT: Final = ("packages", "assets", "test-packages")
+"""Stages that ask registries, and take long."""
+_STAGE: Final = "stage-"
+"""What a stage is called on the engine that built it, followed by its name."""
+_LAST: Final = "last"
+_PARALLEL: Final = 3
+_LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
+
+Report = Callable[[str], None]
+
+
+def _quiet(_said: str) -> None:
+    """Nobody wants to hear it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Images on one machine's engine, which a push brings to the others."""
+
+    instance: str
+    version: str
+    images: Mapping[str, str]
+    """By service, with `-test` for a test build: what a stack names."""
+
+
+class Engine:
+    """A machine's engine as `docker` on this host sees it; logs in for itself alone."""
+
+    def __init__(self, host: str, config: Path) -> None:
+        found = shutil.which("docker")
+        if found is None:
+            raise LabError("building images needs the docker command: apt-get install docker.io")
+        self._docker = found
+        config.mkdir(mode=0o700, exist_ok=True)
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(config),
+            "DOCKER_CONFIG": str(config),
+            "DOCKER_HOST": host,
+            # The builder that every engine has; newer clients lack the other one's half.
+            "DOCKER_BUILDKIT": "0",
+        }
+
+    def run(self, *argv: str, timeout: float = 60, stdin: str | None = None) -> str:
+        """Output of one docker command.
+
+        Raises:
+            LabError: it failed, with what it said.
+        """
+        return run(self._docker, *argv, timeout=timeout, stdin=stdin, env=self._env).stdout
+
+    def build(self, context: Path, *options: str, dockerfile: str = _DOCKERFILE) -> str:
+        """Build from a directory; returns the image's id."""
+        argv = ("build", "--quiet", "--file", str(context / dockerfile), *options, str(context))
+        return self.run(*argv, timeout=900).strip()
+
+    def save(self, image: str, store: Store, name: str) -> None:
+        """Keep an image in the lab's store."""
+        argv = [self._docker, "save", image]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=self._env) as saving:
+            assert saving.stdout is not None
+            store.adopt(name, _LAST, saving.stdout)
+
+
+def engine(lab: Lab, instance: str) -> Engine:
+    """The engine of a machine that runs."""
+    return Engine(lab.machine(instance).docker_host, lab.places.lab / "docker-client")
+
+
+def services() -> list[str]:
+    """The services there are images of, by the Dockerfile."""
+    return re.findall(r"^FROM base AS (\w+)$", _dockerfile(), re.MULTILINE)
+
+
+def snapshot(into: Path) -> Path:
+    """Copy all that images are made of, as it is now: a build must not see half of a change."""
+    shutil.rmtree(into, ignore_errors=True)
+    for part in _CONTEXT:
+        at = REPOSITORY / part
+        for file in sorted(at.rglob("*")) if at.is_dir() else [at]:
+            if file.is_file() and _LEFT_OUT.isdisjoint(file.parts):
+                to = into / file.relative_to(REPOSITORY)
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file, to)
+    return into
+
+
+def version(context: Path) -> str:
+    """Our version and what the images are made of, as a tag that never means two things."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in context.rglob("*") if path.is_file()):
+        total.update(f"{file.relative_to(context)}\0{file.stat().st_mode}\0".encode())
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return f"{metadata.version('spotswarm')}-{total.hexdigest()[:12]}"
+
+
+def build(
+    lab: Lab,
+    wanted: Sequence[str] = (),
+    *,
+    tests: bool = False,
+    tag: str | None = None,
+    report: Report = _quiet,
+) -> Built:
+    """Build images of services, of all by default, on the engine of a manager.
+
+    With `tests` the test builds too.
+
+    Raises:
+        LabError: what the builder said.
+    """
+    names = list(wanted) or services()
+    if unknown := set(names) - set(services()):
+        raise LabError(f"{_DOCKERFILE} has no stage for {', '.join(sorted(unknown))}")
+    bases.provide(lab.places, report=report)
+    registry.start(lab.places)
+    instance = reachable_manager(lab).instance
+    stages = _stages()
+    context = snapshot(lab.places.lab / "context")
+    tag = tag or version(context)
+    wanted_stages = {*names, *(f"{name}-test" for name in names if tests)}
+    last = max(map(stages.index, wanted_stages))
+    images = {
+        stage: f"{CLUSTER_REGISTRY}/spotswarm/{stage}:{tag}"
+        for stage in stages
+        if stage in wanted_stages
+    }
+    on, store = engine(lab, instance), Store(lab.places)
+    known = _head_start(on, store)
+    # With sources named, the builder looks at nothing else that it has: so every stage is named to
+    # the next. The old builder makes a target's stages in the order of the file, so each once.
+    sources = on.run("images", "--quiet", "--no-trunc", f"--filter=reference={_STAGE}*").split()
+    for stage in stages[: last + 1]:
+        report(f"building {stage}")
+        options = [f"--cache-from={source}" for source in sources]
+        options += ["--tag", f"{_STAGE}{stage}:{_LAST}"]
+        if stage in images:
+            label = f"org.opencontainers.image.version={tag}"
+            options += ["--tag", images[stage], "--label", label]
+        made = on.build(context, "--target", stage, *options)
+        sources.append(made)
+        if stage in _KEPT and made != known.get(stage):
+            on.save(made, store, f"stage-{stage}")
+    return Built(instance, tag, images)
+
+
+def push(
+    lab: Lab, built: Built, *, user: str = "", password: str = "", report: Report = _quiet
+) -> None:
+    """Bring images to the cluster's registry, from where every node pulls them.
+
+    Raises:
+        LabError: the registry refused, or does not answer.
+    """
+    on = engine(lab, built.instance)
+    if user:
+        argv = ("login", "--username", user, "--password-stdin", CLUSTER_REGISTRY)
+        on.run(*argv, stdin=password)
+    first, *others = built.images.values()
+    report(f"pushing {first} and what the others share with it")
+    on.run("push", "--quiet", first, timeout=600)
+    report(f"pushing {len(others)} more")
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        list(pool.map(lambda image: on.run("push", "--quiet", image, timeout=600), others))
+
+
+def _head_start(on: Engine, store: Store) -> dict[str, str]:
+    """Get what an earlier lab has kept of the long stages; their ids."""
+    kept = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _KEPT}
+    known = {stage: config for stage, config in kept.items() if config is not None}
+
+    def get(stage: str) -> None:
+        on.run("pull", "--quiet", f"{REGISTRY}/stage-{stage}:{_LAST}", timeout=300)
+        on.run("tag", f"{REGISTRY}/stage-{stage}:{_LAST}", f"{_STAGE}{stage}:{_LAST}")
+
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        list(pool.map(get, known))
+    return known
+
+
+def _dockerfile() -> str:
+    return (REPOSITORY / _DOCKERFILE).read_text(encoding="utf-8")
+
+
+def _stages() -> list[str]:
+    return re.findall(r"^FROM \S+ AS (\S+)$", _dockerfile(), re.MULTILINE)

@@ -1,0 +1,92 @@
+"""The base of every image the lab's engines build on: Debian with Python, as `python:3.11-slim`.
+
+Rule: how this host reaches the registries it installs from is baked in here, and nowhere else. It
+is the host's own matter: no file of the repository, and no image that leaves this host, has it.
+"""
+
+import hashlib
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Final
+
+from lab.images import application as images
+from lab.images import tars
+from lab.images.store import Store
+from lab.machines import image
+
+BUNDLE: Final = "etc/ssl/certs/ca-certificates.crt"
+PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PACKAGES: Final = ("python3", "python3-pip", "ca-certificates")
+_DPKG: Final = "force-unsafe-io\n" + "".join(
+    f"path-exclude /usr/share/{name}/*\n" for name in ("doc", "man", "locale", "info")
+)
+
+
+def key() -> str:
+    """What the layer is made of, in one word."""
+    mirror = image.host_mirror()
+    files = [Path(__file__), *_host_files()]
+    contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    told = (mirror.address, mirror.suite, *mirror.components, *contents)
+    return images.key("ground", *told)
+
+
+def make(store: Store, named: str, work: Path) -> str:
+    """Make the layer, half a minute's work; returns its digest."""
+    root = work / "ground"
+    _bootstrap(root)
+
+    def fill(into: tarfile.TarFile) -> None:
+        for member in sorted(root.iterdir()):
+            into.add(member, member.name)
+
+    return store.layer(named, tars.writing(fill))
+
+
+def tag(store: Store, layer: str) -> str:
+    """Give the image its usual name."""
+    environment = [
+        PATH,
+        "LANG=C.UTF-8",
+        # pip of a virtual environment brings certificates of its own.
+        f"PIP_CERT=/{BUNDLE}",
+        "PIP_ROOT_USER_ACTION=ignore",
+    ]
+    config = {"Env": environment, "Cmd": ["python3"]}
+    return store.tag("python", "3.11-slim", layers=[layer], config=config)
+
+
+def _bootstrap(root: Path) -> None:
+    (root / "etc/dpkg/dpkg.cfg.d").mkdir(parents=True)
+    # Nobody needs this file system after a power cut, and nobody reads manuals in it.
+    (root / "etc/dpkg/dpkg.cfg.d/lab").write_text(_DPKG, encoding="ascii")
+    mirror = image.host_mirror()
+    image.run_grouped(
+        "debootstrap",
+        "--variant=minbase",
+        f"--include={','.join(_PACKAGES)}",
+        f"--components={','.join(mirror.components)}",
+        mirror.suite,
+        str(root),
+        mirror.address,
+    )
+    for bulk in ("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys", "run"):
+        shutil.rmtree(root / bulk, ignore_errors=True)
+        (root / bulk).mkdir()
+    for old in (root / "var/lib/dpkg").glob("*-old"):
+        old.unlink()
+    # The official image is not Debian's Python, and lets pip install beside it.
+    for mark in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
+        mark.unlink()
+    (root / "usr/bin/python").symlink_to("python3")
+    for source in _host_files():
+        (root / source.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, root / source.relative_to("/"))
+
+
+def _host_files() -> list[Path]:
+    """How this host reaches the registries it installs from; without what is a person's own."""
+    found = [Path("/") / BUNDLE, Path("/etc/pip.conf")]
+    found += sorted(Path("/etc/apt/apt.conf.d").glob("99*"))
+    return [path for path in found if path.exists()]

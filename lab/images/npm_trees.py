@@ -1,0 +1,77 @@
+"""What images of the lab get from npm: npm itself, and what stands in for CouchDB.
+
+Rule: nobody's own settings go in. Of the host's npm only the registry and the certificates are
+taken over, for a person's file holds passwords too.
+"""
+
+import tarfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lab.cluster import REPOSITORY
+from lab.host import run
+from lab.images import tars
+from lab.images.ground import BUNDLE
+
+_NPM: Final = "npm@10.9.9"
+"""The newest major that runs on Debian's Node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A part of an image that comes from npm."""
+
+    fetch: Callable[[Path], Path]
+    """Get it, using an empty directory; returns where it is."""
+    place: Callable[[Path, tarfile.TarFile], None]
+    """Write it into a layer."""
+
+
+def _fetch_npm(at: Path) -> Path:
+    at.mkdir(parents=True, exist_ok=True)
+    # In a directory of the work, where no project's own .npmrc is.
+    run("npm", "pack", "--silent", f"--pack-destination={at}", "--prefix", str(at), _NPM)
+    return next(at.glob("npm-*.tgz"))
+
+
+def _place_npm(source: Path, into: tarfile.TarFile) -> None:
+    top = "usr/lib/node_modules/npm"
+
+    def keep(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        rest = member.name.removeprefix("package/")
+        if rest.startswith(("docs/", "man/")):
+            return None
+        member.name = f"{top}/{rest}"
+        return tars.rooted(member)
+
+    with tarfile.open(source) as tar:
+        tars.copy(tar, into, keep)
+    tars.link(into, "usr/bin/npm", "../lib/node_modules/npm/bin/npm-cli.js")
+    asked = {"cafile": f"/{BUNDLE}", "registry": run("npm", "config", "get", "registry").stdout}
+    settings = "".join(f"{key}={value.strip()}\n" for key, value in asked.items())
+    tars.text(into, {"usr/etc/npmrc": settings})
+
+
+def _install_couchdb(_at: Path) -> Path:
+    run(str(REPOSITORY / "lab/install-npm.sh"), timeout=600)
+    return (REPOSITORY / "lab/couchdb/node_modules").resolve()
+
+
+def _place_couchdb(source: Path, into: tarfile.TarFile) -> None:
+    into.add(source, "opt/couchdb/lib/node_modules", filter=_without_strangers)
+
+
+def _without_strangers(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Without the native parts for other systems, most of the bulk."""
+    _, is_prebuilt, system = member.name.partition("/prebuilds/")
+    if is_prebuilt and not system.startswith("linux"):
+        return None
+    return tars.rooted(member)
+
+
+TREES: Final[Mapping[str, Tree]] = {
+    "npm": Tree(_fetch_npm, _place_npm),
+    "couchdb": Tree(_install_couchdb, _place_couchdb),
+}

@@ -1,0 +1,87 @@
+"""A registry the lab's engines can pull from, by its address and as their mirror of Docker Hub.
+
+Rule: it is read-only over the network. Images are put straight into `lab.images.store`'s directory;
+the process that serves it is the lab's, and `lab.sweep` ends it. Engines always try to pull what a
+service names, so whatever the lab deploys has to be here, or in a registry that it deployed.
+"""
+
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import Any, Final
+
+from aiohttp import web
+
+from lab import servers, sweep
+from lab.host import LabError
+from lab.images.store import MANIFEST, Store
+from lab.places import REGISTRY, Places
+from runtime import lifecycle, logs
+from runtime.web import serving
+
+_NAME: Final = "/v2/{name:(?:library/)?[^/]+}"
+"""A mirror is asked for `redis:7` as `library/redis`."""
+
+
+def application(store: Store) -> web.Application:
+    """What a pull asks for, and nothing else."""
+
+    async def hello(_request: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async def manifest(request: web.Request) -> web.Response:
+        name = request.match_info["name"].removeprefix("library/")
+        digest = store.find(name, request.match_info["reference"])
+        if digest is None:
+            unknown = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "no such image"}]}
+            return web.json_response(unknown, status=404)
+        return web.Response(
+            body=store.blob(digest).read_bytes(),
+            content_type=MANIFEST,
+            headers={"Docker-Content-Digest": digest},
+        )
+
+    async def blob(request: web.Request) -> web.StreamResponse:
+        at = store.blob(request.match_info["digest"])
+        return web.FileResponse(at) if at.exists() else web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/v2/", hello)
+    app.router.add_get(f"{_NAME}/manifests/{{reference}}", manifest)
+    app.router.add_get(_NAME + r"/blobs/{digest:sha256:[0-9a-f]{64}}", blob)
+    return app
+
+
+def start(places: Places, *, within: float = 10) -> None:
+    """Make sure that the registry of the lab that is up serves.
+
+    Raises:
+        LabError: it did not come up.
+    """
+    servers.start(places, sweep.REGISTRY)
+    deadline = time.monotonic() + within
+    while not _answers():
+        if time.monotonic() > deadline:
+            raise LabError(f"the lab's registry does not answer, see {places.lab}/registry.log")
+        time.sleep(0.05)
+
+
+def _answers() -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, TimeoutError):
+        return False
+
+
+async def _live() -> None:
+    host, port = REGISTRY.split(":")
+    stopping = serving.Stopping(linger_seconds=0, finish_seconds=1)
+    app: Any = application(Store(Places.here()))
+    await serving.serve(app, host=host, port=int(port), stopping=stopping)
+
+
+if __name__ == "__main__":
+    logs.configure()
+    sys.exit(lifecycle.run(_live(), name="lab.images.registry"))

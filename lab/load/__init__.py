@@ -1,0 +1,1 @@
+"""Web traffic on the lab's swarm: a test service behind Traefik, steady load, and its results."""

@@ -1,0 +1,168 @@
+"""Web traffic on the lab's swarm: Traefik on the managers, services behind it.
+
+Rule: it does nothing an operator could not type: `docker service create`, with labels. This
+kernel has no IPVS, so everything uses `dnsrr` and host ports. What a service needs so that no
+request is lost when its tasks move is in `lab.load.web_service`; the rest is in `_TRAEFIK`.
+"""
+
+import http.client
+import time
+from typing import Final
+
+from lab.client import Lab
+from lab.host import LabError
+from lab.images import application as images
+from lab.images import registry
+from lab.load.web_service import DOMAIN, NETWORK, WebService
+from lab.machines.machine import Machine
+from lab.machines.record import Stage
+
+REFRESH_SECONDS: Final = 1
+_AGAIN: Final = """\
+http:
+  middlewares:
+    again:
+      retry:
+        attempts: 4
+        initialInterval: 50ms
+"""
+_TRAEFIK: Final = (
+    "--entrypoints.web.address=:80",
+    # A task that ended between two looks refuses: the next one is asked instead. Only requests
+    # that never reached a task are sent again.
+    "--entrypoints.web.http.middlewares=again@file",
+    "--providers.file.filename=/again.yml",
+    "--providers.swarm=true",
+    "--providers.swarm.exposedbydefault=false",
+    f"--providers.swarm.network={NETWORK}",
+    f"--providers.swarm.refreshseconds={REFRESH_SECONDS}",
+    # Two seconds by default: changes that come one after another would wait for each other.
+    "--providers.providersthrottleduration=100ms",
+    # Thirty seconds by default: a node that lost its power neither accepts nor refuses.
+    "--serverstransport.forwardingtimeouts.dialtimeout=1s",
+    "--global.checknewversion=false",
+    "--global.sendanonymoususage=false",
+)
+
+
+def open_ingress(lab: Lab, *, within: float = 60) -> None:
+    """Start the registry, the network and Traefik; return when every manager's port 80 answers.
+
+    Idempotent. Managers that come later get Traefik from the swarm.
+
+    Raises:
+        LabError: names the manager that does not answer.
+    """
+    registry.start(lab.places)
+    manager = reachable_manager(lab)
+    names = manager.docker("network", "ls", "--format", "{{.Name}}").split()
+    if NETWORK not in names:
+        manager.docker("network", "create", "--driver=overlay", "--attachable", NETWORK)
+    if "traefik" not in _services(manager):
+        manager.run("docker", "config", "create", "traefik-again", "-", input=_AGAIN)
+        manager.docker(
+            "service",
+            "create",
+            "--detach",
+            "--name=traefik",
+            "--mode=global",
+            "--constraint=node.role==manager",
+            f"--network={NETWORK}",
+            "--endpoint-mode=dnsrr",
+            "--publish=mode=host,published=80,target=80",
+            "--mount=type=bind,source=/var/run/docker.sock,target=/var/run/docker.sock,readonly",
+            "--config=source=traefik-again,target=/again.yml",
+            images.traefik(lab.places),
+            *_TRAEFIK,
+        )
+    deadline = time.monotonic() + within
+    for one in managers(lab):
+        while ask(one.address, f"nobody.{DOMAIN}")[0] != http.HTTPStatus.NOT_FOUND:
+            if time.monotonic() > deadline:
+                said = manager.docker("service", "ps", "--no-trunc", "traefik")
+                raise LabError(f"Traefik does not answer on {one.address}:\n{said}")
+            time.sleep(0.1)
+
+
+def deploy(lab: Lab, *services: WebService) -> None:
+    """Create services; `wait_served` says when they answer.
+
+    Raises:
+        LabError: what Docker said.
+    """
+    registry.start(lab.places)
+    for service in services:
+        tag = f"{service.version}-bad" if service.is_bad else service.version
+        image = images.application(lab.places, tag, is_bad=service.is_bad)
+        create = ("service", "create", "--detach", *service.options(), image)
+        reachable_manager(lab).docker(*create)
+
+
+def wait_served(lab: Lab, *services: WebService, within: float = 60) -> None:
+    """Wait until every task of these services has answered through every manager.
+
+    Raises:
+        LabError: names the service, and how many of its tasks answer.
+    """
+    deadline = time.monotonic() + within
+    for service in services:
+        for manager in managers(lab):
+            seen: set[str] = set()
+            while len(seen) < service.replicas:
+                status, body = ask(manager.address, service.host)
+                if status == http.HTTPStatus.OK:
+                    seen.add(body.split()[0])
+                if time.monotonic() > deadline:
+                    told = reachable_manager(lab).docker(
+                        "service", "ps", "--no-trunc", service.name
+                    )
+                    raise LabError(
+                        f"{len(seen)} of {service.replicas} tasks of {service.name} answer "
+                        f"through {manager.address}:\n{told}"
+                    )
+                if status != http.HTTPStatus.OK:
+                    time.sleep(0.1)
+
+
+def remove(lab: Lab, *names: str) -> None:
+    """Remove services, those that are there."""
+    manager = reachable_manager(lab)
+    if there := [name for name in names if name in _services(manager)]:
+        manager.docker("service", "rm", *there)
+
+
+def ask(
+    address: str, host: str, *, path: str = "/", port: int = 80, timeout: float = 5
+) -> tuple[int, str]:
+    """Status and body of one request to an ingress; status 0 when there was no answer."""
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+    try:
+        connection.request("GET", path, headers={"Host": host, "Connection": "close"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as exc:
+        return 0, str(exc)
+    finally:
+        connection.close()
+
+
+def managers(lab: Lab) -> list[Machine]:
+    """The managers that run, whose port 80 is the ingress."""
+    records = ((one, one.record) for one in lab.machines())
+    return [one for one, at in records if at.role == "manager" and at.stage is Stage.ENGINE]
+
+
+def reachable_manager(lab: Lab) -> Machine:
+    """A manager of a swarm that has a leader.
+
+    Raises:
+        LabError: there is none.
+    """
+    for one in managers(lab):
+        if one.is_manager_reachable():
+            return one
+    raise LabError("no manager of the swarm can be reached")
+
+
+def _services(manager: Machine) -> list[str]:
+    return manager.docker("service", "ls", "--format", "{{.Name}}").split()

@@ -1,0 +1,80 @@
+"""A service of the test application, as an operator would describe it to Docker.
+
+Rule: the defaults are what zero loss needs: a health check, for a task without one counts as up
+when its process starts; a linger longer than the ingress's refresh; a grace period longer than
+the linger and the slowest request. How its tasks are replaced is left to Docker's defaults, for
+that is what the product has to cope with.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from lab.images import application as images
+
+NETWORK: Final = "proxy"
+DOMAIN: Final = "lab.example"
+
+
+@dataclass(frozen=True, slots=True)
+class WebService:
+    """One service of the lab's test application."""
+
+    name: str
+    replicas: int = 2
+    start_seconds: float = 0.0
+    linger_seconds: float = 5.0
+    stop_seconds: float = 0.0
+    """How long it dawdles when it serves no more."""
+    has_health_check: bool = True
+    health_interval_seconds: float = 1.0
+    version: str = "1"
+    is_bad: bool = False
+    """It never becomes healthy."""
+    constraint: str = "node.role==worker"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    extra: tuple[str, ...] = ()
+    """More options of `docker service create`."""
+
+    @property
+    def host(self) -> str:
+        """The name in the request by which the ingress knows it."""
+        return f"{self.name}.{DOMAIN}"
+
+    def options(self) -> list[str]:
+        """What `docker service create` is told, without the image."""
+        router = f"traefik.http.routers.{self.name}"
+        labels = {
+            "traefik.enable": "true",
+            f"{router}.rule": f"Host(`{self.host}`)",
+            f"{router}.entrypoints": "web",
+            f"traefik.http.services.{self.name}.loadbalancer.server.port": "8080",
+            **self.labels,
+        }
+        environment = {
+            "START_SECONDS": self.start_seconds,
+            "LINGER_SECONDS": self.linger_seconds,
+            "STOP_SECONDS": self.stop_seconds,
+        }
+        # Lingering, then requests in flight, then what the service itself takes.
+        grace = self.linger_seconds + 10 + self.stop_seconds + 2
+        told = [
+            f"--name={self.name}",
+            f"--replicas={self.replicas}",
+            f"--network={NETWORK}",
+            "--endpoint-mode=dnsrr",
+            f"--constraint={self.constraint}",
+            f"--stop-grace-period={grace:.0f}s",
+            "--limit-memory=96M",
+            *(f"--label={name}={value}" for name, value in labels.items()),
+            *(f"--env={name}={value}" for name, value in environment.items()),
+        ]
+        if self.has_health_check:
+            told += [
+                f"--health-cmd={images.HEALTH_COMMAND}",
+                f"--health-interval={self.health_interval_seconds:g}s",
+                "--health-timeout=2s",
+                "--health-retries=3",
+                f"--health-start-period={self.start_seconds + 10:.0f}s",
+            ]
+        return [*told, *self.extra]

@@ -1,0 +1,73 @@
+"""What the lab lays over the image: only what differs between a lab machine and an EC2 instance.
+
+Rule: nothing here may make the product work. If a machine needs it to join a swarm, it belongs
+in `ami/`; here is what a container lacks next to a virtual machine.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from lab.machines import cgroups
+from lab.places import NETWORK, REGISTRY
+
+_MASKED: Final = (
+    # Hardware and maintenance of a real disk and terminal.
+    "console-getty.service",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@.service",
+    "systemd-pstore.service",
+    # Machines share the host's kernel: most of these settings would be made for the host.
+    "systemd-sysctl.service",
+)
+_WRITABLE_CGROUPS: Final = """\
+[Unit]
+Description=Make the cgroup v1 controllers writable: nspawn mounts them read-only
+DefaultDependencies=no
+Before=sysinit.target
+ConditionPathIsMountPoint=/sys/fs/cgroup
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'for c in /sys/fs/cgroup/*; do \
+mountpoint -q $c && mount -o remount,bind,rw $c; done; true'
+"""
+AGENT_UNITS: Final = ("spotswarm-agent.service", "spotswarm-leader.path")
+
+
+def write(layer: Path) -> None:
+    """Make the layer; the host's name servers and certificates as they are now."""
+    units = layer / "etc/systemd/system"
+    (units / "sysinit.target.wants").mkdir(parents=True)
+    mask(layer, _MASKED)
+    if not cgroups.is_unified():
+        unit = units / "spotswarm-lab-cgroups.service"
+        unit.write_text(_WRITABLE_CGROUPS, encoding="ascii")
+        (units / "sysinit.target.wants" / unit.name).symlink_to(f"../{unit.name}")
+    # Machines go out by the host's NAT, through whatever its network puts in between.
+    for file in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
+        if (Path("/") / file).exists():
+            (layer / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path("/") / file, layer / file)
+    # The lab's registry has no certificate, and has what Docker Hub would be asked for. By options
+    # and not in daemon.json, which is the image's.
+    engine = (f"--insecure-registry={NETWORK}", f"--registry-mirror=http://{REGISTRY}")
+    options = layer / "etc/default/docker"
+    options.parent.mkdir(parents=True)
+    options.write_text(f'DOCKER_OPTS="{" ".join(engine)}"\n', encoding="ascii")
+    journal = layer / "etc/systemd/journald.conf.d/70-lab.conf"
+    journal.parent.mkdir(parents=True)
+    # Twenty machines that sync their journals would be one very slow disk.
+    journal.write_text("[Journal]\nStorage=volatile\nForwardToConsole=no\n", encoding="ascii")
+
+
+def mask(layer: Path, units: tuple[str, ...]) -> None:
+    """Keep these units from ever starting in machines with this layer."""
+    directory = layer / "etc/systemd/system"
+    directory.mkdir(parents=True, exist_ok=True)
+    for unit in units:
+        (directory / unit).symlink_to("/dev/null")

@@ -1,0 +1,119 @@
+"""A machine as its administrator sees it: commands, files, journal, engine.
+
+Rule: a command run in a machine enters its cgroups first; without that its limits would not
+hold, and `down` would not find it.
+"""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lab.host import LabError, run
+from lab.machines import cgroups, console
+from lab.machines.record import RUNNING, Record, read
+
+_ENV: Final = (
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME=/root",
+    "LANG=C.UTF-8",
+    "TERM=xterm-256color",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine of the lab that is up; always says what is so now."""
+
+    instance: str
+    address: str
+    hostname: str
+    machines: Path
+
+    @property
+    def record(self) -> Record:
+        """What the daemon wrote down last.
+
+        Raises:
+            LabError: there is no such machine any more.
+        """
+        found = read(self.machines, self.instance)
+        if found is None:
+            raise LabError(f"{self.instance} is gone; `python -m lab status` lists the machines")
+        return found
+
+    @property
+    def init(self) -> int:
+        """Process id of its init on the host.
+
+        Raises:
+            LabError: it does not run.
+        """
+        record = self.record
+        if record.init is None or record.stage not in RUNNING:
+            raise LabError(f"{self.instance} does not run: it is {record.stage}")
+        return record.init
+
+    @property
+    def root(self) -> Path:
+        """Its file system while it runs."""
+        return Path(f"/proc/{self.init}/root")
+
+    @property
+    def docker_host(self) -> str:
+        """For `docker -H` on the host."""
+        return f"unix://{self.root}/run/docker.sock"
+
+    def command(self, *argv: str) -> list[str]:
+        """The command that runs `argv` inside, as root, with a machine's environment."""
+        groups = [Path(group) for group in self.record.cgroups]
+        if cgroups.is_unified():
+            # Only a leaf takes processes, and init's own is one.
+            own = Path(f"/proc/{self.init}/cgroup").read_text(encoding="ascii").split("::")[1]
+            groups = [cgroups.ROOT / own.strip().lstrip("/")]
+        enter = ("nsenter", f"--target={self.init}")
+        spaces = ("--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup")
+        return cgroups.starting_in(groups, [*enter, *spaces, "--", "env", "-i", *_ENV, *argv])
+
+    def run(
+        self,
+        *argv: str,
+        timeout: float = 30,
+        check: bool = True,
+        input: str | None = None,  # noqa: A002 - as subprocess calls it
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command inside, to its end.
+
+        Raises:
+            LabError: it failed and `check` is set, or it took too long.
+        """
+        return run(*self.command(*argv), check=check, timeout=timeout, stdin=input)
+
+    def journal(self, *units: str, lines: int = 200) -> str:
+        """The last lines of some units' journal, or of all."""
+        chosen = [part for unit in units for part in ("-u", unit)]
+        options = ("--no-pager", "-o", "short-precise", "-n", str(lines))
+        return self.run("journalctl", *options, *chosen, check=False).stdout
+
+    def write(self, path: str, text: str, mode: int = 0o600) -> None:
+        """Put a file into it, whole or not at all."""
+        script = 'umask 077; cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1"'
+        self.run("sh", "-c", script, "sh", path, f"{mode:o}", input=text)
+
+    def console(self) -> str:
+        """What it said on its console since it was launched."""
+        path = console.path(self.machines, self.instance)
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def docker(self, *argv: str, timeout: float = 30) -> str:
+        """Output of a docker command inside."""
+        return self.run("docker", *argv, timeout=timeout).stdout
+
+    def is_manager_reachable(self) -> bool:
+        """Whether its engine is a manager of a swarm that has a leader."""
+        shown = self.run("docker", "info", "--format", "{{json .Swarm}}", check=False)
+        if shown.returncode != 0 or not shown.stdout.strip():
+            return False
+        swarm = json.loads(shown.stdout)
+        return bool(swarm.get("ControlAvailable")) and not swarm.get("Error")

@@ -1,0 +1,201 @@
+"""A machine as hardware: built, switched on, shut down, destroyed.
+
+Rule: `kill -9` on the nspawn process does not stop a machine; its init lives on. Power is cut by
+killing the init, which takes its whole pid namespace with it.
+
+Everything here blocks; the daemon calls it from threads.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from lab.host import LabError, run
+from lab.machines import cgroups, console, layer, net
+from lab.machines.record import Record
+from lab.places import EFS, NAMESPACE_PREFIX, NETWORK
+
+_POWEROFF: Final = signal.SIGRTMIN + 4
+"""systemd's signals; see systemd(1)."""
+REBOOT: Final = signal.SIGRTMIN + 5
+REBOOTED: Final = 133
+"""nspawn's exit code when the machine asked to be booted again."""
+PROPAGATE: Final = Path("/run/systemd/nspawn/propagate")
+
+
+def build(machines: Path, planned: Record, *, layers: str, agent: bool) -> Record:
+    """Make a machine's disk, network and cgroups; what an instance is before it is powered."""
+    instance, address = planned.instance, planned.address
+    record = replace(planned, cgroups=tuple(str(group) for group in cgroups.create(instance)))
+    # First the record, so that a half-built machine can be found and destroyed.
+    record.write(machines)
+    at = machines / instance
+    upper = at / "upper"
+    for name in ("upper/etc", "work", "root", "docker"):
+        (at / name).mkdir(parents=True, exist_ok=True)
+    (upper / "etc/hostname").write_text(f"{record.hostname}\n", encoding="ascii")
+    (upper / "etc/hosts").write_text(
+        f"127.0.0.1 localhost\n{address} {record.hostname}\n", encoding="ascii"
+    )
+    # An empty one would be filled from what nspawn is given, the same in all machines.
+    (upper / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
+    if not agent:
+        layer.mask(upper, layer.AGENT_UNITS)
+    options = f"lowerdir={layers},upperdir={upper},workdir={at / 'work'}"
+    run("mount", "-t", "overlay", NAMESPACE_PREFIX + instance, "-o", options, str(at / "root"))
+    net.plug(instance, address)
+    return record
+
+
+def switch_on(machines: Path, record: Record) -> "tuple[subprocess.Popen[bytes], int]":
+    """Boot it; returns the nspawn process and the id of its init.
+
+    Raises:
+        LabError: no init came up, with what the console showed.
+    """
+    at = machines / record.instance
+    name = NAMESPACE_PREFIX + record.instance
+    argv = (
+        "systemd-nspawn",
+        "--boot",
+        "--quiet",
+        # No systemd on the host to register with, perhaps; and no unit to be kept in.
+        "--register=no",
+        "--keep-unit",
+        f"--machine={name}",
+        f"--hostname={record.hostname}",
+        f"--directory={at / 'root'}",
+        f"--network-namespace-path=/run/netns/{name}",
+        "--resolv-conf=off",
+        "--timezone=off",
+        "--link-journal=no",
+        # An engine needs most of them, and on EC2 it has them all.
+        "--capability=all",
+        # The engine's own overlays cannot lie on an overlay.
+        f"--bind={at / 'docker'}:/var/lib/docker",
+        f"--bind={machines.parent / 'efs'}:{EFS}",
+    )
+    env = {
+        **os.environ,
+        "SYSTEMD_SECCOMP": "0",
+        "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes",
+        "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": str(int(cgroups.is_unified())),
+    }
+    # A cable that was pulled must not outlive the boot that it was pulled from.
+    net.connect(record.instance, record.address)
+    said = console.path(machines, record.instance)
+    with said.open("ab") as out:
+        process = subprocess.Popen(
+            cgroups.starting_in([Path(group) for group in record.cgroups], argv),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=env,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
+        if init := _init_of(process.pid):
+            return process, init
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    shown = said.read_text(encoding="utf-8", errors="replace")[-1000:]
+    raise LabError(f"machine {record.instance} did not boot: {shown}")
+
+
+def engine_answers(record: Record) -> bool:
+    """Whether the engine serves its API.
+
+    Asked only once it has begun to run: its socket exists from early on, and touching it would
+    make systemd start the engine.
+    """
+    run_directory = Path(f"/proc/{record.init}/root/run")
+    if not (run_directory / "docker.pid").exists():
+        return False
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(2)
+        try:
+            sock.connect(str(run_directory / "docker.sock"))
+            sock.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
+            return b" 200 " in sock.recv(64)
+        except OSError:
+            return False
+
+
+def shut_down(process: "subprocess.Popen[bytes]", record: Record, *, within: float) -> None:
+    """Ask it to power off, as EC2 does, and cut the power after `within` seconds."""
+    send(record, _POWEROFF)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(within)
+        return
+    send(record, signal.SIGKILL)
+    process.wait()
+
+
+def send(record: Record, number: int) -> None:
+    """Send a signal to a machine's init; quiet when it is gone."""
+    if record.init is not None and is_init(record):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(record.init, number)
+
+
+def is_init(record: Record) -> bool:
+    """Whether the recorded id is still this machine's init and not somebody else's by now."""
+    groups = [Path(group) for group in record.cgroups]
+    return record.init in cgroups.processes(groups)
+
+
+def destroy(machines: Path, record: Record) -> None:
+    """Take away everything of a machine; quiet about what is gone already.
+
+    Raises:
+        LabError: its disk is still in use.
+    """
+    groups = [Path(group) for group in record.cgroups]
+    left = cgroups.kill(groups)
+    root = machines / record.instance / "root"
+    for _ in range(40):
+        if not root.is_mount() or run("umount", str(root), check=False).returncode == 0:
+            break
+        time.sleep(0.05)
+    if left or root.is_mount():
+        raise LabError(f"machine {record.instance} is still in use: processes {sorted(left)}")
+    net.unplug(record.instance, record.address)
+    cgroups.remove(groups)
+    with contextlib.suppress(OSError):
+        (PROPAGATE / (NAMESPACE_PREFIX + record.instance)).rmdir()
+    console.keep(machines, record.instance)
+    shutil.rmtree(machines / record.instance, ignore_errors=True)
+
+
+def hostname(address: str) -> str:
+    """The name EC2 gives an instance with this private address."""
+    return "ip-" + address.replace(".", "-")
+
+
+def is_ours(address: str) -> bool:
+    """Whether a private address is one the lab's network can have."""
+    return any(address == str(host) for host in list(NETWORK.hosts())[1:])
+
+
+def _init_of(nspawn: int) -> int | None:
+    try:
+        children = Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text(encoding="ascii")
+        for child in map(int, children.split()):
+            status = Path(f"/proc/{child}/status").read_text(encoding="utf-8")
+            fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+            innermost = fields.get("NSpid", "0").split()[-1]
+            if innermost == "1" and fields["Name"].strip() == "systemd":
+                return child
+    except OSError:
+        return None
+    return None

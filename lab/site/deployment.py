@@ -1,0 +1,208 @@
+"""The site on the lab's swarm, the way an operator puts it on a cluster.
+
+Rule: what deploys is `spotswarm deploy` with the repository's own stack files, what builds is
+`docker build`. The lab adds what a cluster on AWS has besides: files on the shared file system,
+news to read, and a password for the operator, drawn anew for each lab.
+"""
+
+import http
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import bcrypt
+
+from lab import servers, sweep
+from lab.client import Lab
+from lab.cluster import REPOSITORY
+from lab.host import LabError, run
+from lab.images import bases, building, registry
+from lab.load import ingress
+from lab.places import GATEWAY, Places
+from lab.site import newswire
+from runtime import clock
+
+DOMAIN: Final = "localhost"
+API: Final = f"api.{DOMAIN}"
+OPERATOR: Final = "operator"
+EDGE: Final = "edge"
+SERVICES: Final = "services"
+_PASSWORD: Final = "operator-password"  # noqa: S105  a file's name
+_EVERY_SECONDS: Final = 15
+Report = Callable[[str], None]
+
+
+def _quiet(_said: str) -> None:
+    """Nobody wants to hear it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The site of the lab that is up."""
+
+    lab: Lab
+    password: str = field(repr=False)
+    """The operator's, for the registry, the dashboard and `/test`."""
+
+    def addresses(self) -> list[str]:
+        """Where its ingress is: the managers."""
+        return [one.address for one in ingress.managers(self.lab)]
+
+    def url(self) -> str:
+        """The site by the address of a manager; its host is `DOMAIN`."""
+        return f"http://{self.addresses()[0]}"
+
+
+def attach(lab: Lab) -> Site:
+    """The site's password, drawn when it is first wanted."""
+    at = lab.places.lab / _PASSWORD
+    if not at.exists():
+        at.touch(mode=0o600)
+        at.write_text(secrets.token_urlsafe(18), encoding="ascii")
+    return Site(lab, at.read_text(encoding="ascii"))
+
+
+def deploy(
+    lab: Lab,
+    *,
+    tests: bool = False,
+    variables: Mapping[str, str] | None = None,
+    report: Report = _quiet,
+) -> Site:
+    """Edge, images, services; returns when both stacks have converged. Idempotent.
+
+    With `tests` the services are test builds. `variables` go into the deployment's `.env`.
+
+    Raises:
+        LabError: what the step that failed said.
+    """
+    site = attach(lab)
+    bases.provide(lab.places, report=report)
+    registry.start(lab.places)
+    start_newswire(lab.places)
+    _furnish(site)
+    report("deploying the edge: Traefik and the registry")
+    wanted = dict(variables or {})
+    spotswarm_deploy(site, EDGE, wanted | {"VERSION": "none"})
+    built = building.build(lab, tests=tests, report=report)
+    building.push(lab, built, user=OPERATOR, password=site.password, report=report)
+    if tests:
+        wanted["TEST_BUILD"] = "1"
+    report("deploying the services")
+    spotswarm_deploy(site, SERVICES, wanted | {"VERSION": built.version})
+    report("waiting for the site to answer")
+    wait_answers(site)
+    return site
+
+
+def spotswarm_deploy(
+    site: Site,
+    stack: str,
+    variables: Mapping[str, str],
+    *,
+    check: bool = True,
+    timeout: float = 420,
+) -> "subprocess.CompletedProcess[str]":
+    """Run the operator's `spotswarm deploy` against a manager's engine.
+
+    Raises:
+        LabError: it failed and `check` is set.
+    """
+    env_file = site.lab.places.lab / f"{stack}.env"
+    told = _settings(site.lab.places) | dict(variables)
+    env_file.write_text("".join(f"{k}={v}\n" for k, v in told.items()), encoding="utf-8")
+    command = [
+        str(Path(sys.executable).with_name("spotswarm")),
+        *("deploy", stack, "--env-file", str(env_file), "--directory", str(REPOSITORY / "compose")),
+    ]
+    return run(*command, env=environment(site), timeout=timeout, check=check)
+
+
+def environment(site: Site) -> dict[str, str]:
+    """What docker and spotswarm on this host need to reach a manager and the registry."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(site.lab.places.lab),
+        "DOCKER_CONFIG": str(site.lab.places.lab / "docker-client"),
+        "DOCKER_HOST": ingress.reachable_manager(site.lab).docker_host,
+        "COLUMNS": "100",
+    }
+
+
+def wait_answers(site: Site, *, within: float = 120) -> None:
+    """Wait until site and API answer through every manager.
+
+    Raises:
+        LabError: names who does not, and what it says.
+    """
+    deadline = clock.monotonic() + within
+    for address in site.addresses():
+        for host, path in ((DOMAIN, "/"), (API, "/openapi.json")):
+            status, said = 0, ""
+            while status != http.HTTPStatus.OK:
+                status, said = ingress.ask(address, host, path=path)
+                if clock.monotonic() > deadline:
+                    raise LabError(f"{host}{path} through {address}: {status} {said[:300]}")
+                time.sleep(0.2)
+
+
+def start_newswire(places: Places, *, within: float = 20) -> None:
+    """Make sure that the news wires serve.
+
+    Raises:
+        LabError: they did not come up.
+    """
+    servers.start(places, sweep.NEWSWIRE)
+    deadline = clock.monotonic() + within
+    while True:
+        status, _ = ingress.ask(str(GATEWAY), "wire", path="/robots.txt", port=newswire.PORT)
+        if status == http.HTTPStatus.OK:
+            return
+        if clock.monotonic() > deadline:
+            raise LabError(f"the news wires do not answer, see {places.lab}/newswire.log")
+        time.sleep(0.1)
+
+
+def open_window(lab: Lab) -> None:
+    """Lead browsers of this host to the site; see `lab.site.window`."""
+    servers.start(lab.places, sweep.WINDOW, *(one.address for one in ingress.managers(lab)))
+
+
+def _settings(places: Places) -> dict[str, str]:
+    return {
+        "DOMAIN": DOMAIN,
+        "ACME": "off",
+        "GATEWAY": "simulator",
+        "FEEDS_FILE": str(places.lab / "feeds.toml"),
+        "ALLOW_PRIVATE": "true",
+        "CONTACT": "operator@lab.example",
+        "USERS_FILE": str(places.efs / "traefik/.htpasswd"),
+        # A demo is asked by one browser and by load; the limit is tested elsewhere.
+        "RATE_LIMIT": "6000",
+    }
+
+
+def _furnish(site: Site) -> None:
+    """What is on the shared file system before the first deployment."""
+    efs = site.lab.places.efs
+    users = {efs / "traefik/.htpasswd", efs / "registry-auth/htpasswd"}
+    for part in ("traefik/certificates", "registry", "registry-auth", "backups"):
+        (efs / part).mkdir(parents=True, exist_ok=True)
+    for at in users:
+        if not at.exists():
+            # Bcrypt: the registry takes nothing else.
+            hashed = bcrypt.hashpw(site.password.encode(), bcrypt.gensalt(rounds=8)).decode()
+            at.write_text(f"{OPERATOR}:{hashed}\n", encoding="ascii")
+    feeds = "".join(
+        f'\n[[feeds]]\nname = "{name}"\npages = true\n'
+        f'url = "http://{GATEWAY}:{newswire.PORT}/{wire}/feed.xml"\n'
+        for wire, name in newswire.WIRES.items()
+    )
+    text = f"every_seconds = {_EVERY_SECONDS}\n{feeds}"
+    (site.lab.places.lab / "feeds.toml").write_text(text, encoding="utf-8")

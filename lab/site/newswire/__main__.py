@@ -1,0 +1,136 @@
+"""Serves the wires: `/WIRE/feed.xml` and `/WIRE/NUMBER/TITLE`, with `ETag` and `Last-Modified`.
+
+Rule: what was published stays as it was; stories come out by the clock and never change. The
+dates are told from the process's start, so that there is always news of the last three days.
+"""
+
+import hashlib
+import re
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from lab.places import GATEWAY
+from lab.site.newswire import PORT, WIRES
+from runtime import clock, lifecycle, logs
+from runtime.web import serving
+
+_STORIES: Final = Path(__file__).with_name("stories.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One story of a wire."""
+
+    wire: str
+    number: int
+    title: str
+    paragraphs: Sequence[str]
+    published: datetime
+
+    @property
+    def path(self) -> str:
+        """Where its page is."""
+        words = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+        return f"/{self.wire}/{self.number}/{words}"
+
+
+def stories(start: datetime) -> list[Story]:
+    """All stories, the newest first; those to come have a date after `start`."""
+    told = tomllib.loads(_STORIES.read_text(encoding="utf-8"))["story"]
+    found = [
+        Story(
+            wire=one["wire"],
+            number=number,
+            title=one["title"],
+            paragraphs=[part.strip() for part in one["text"].strip().split("\n\n")],
+            published=start - timedelta(hours=one["hours"]),
+        )
+        for number, one in enumerate(told, 1)
+    ]
+    return sorted(found, key=lambda story: story.published, reverse=True)
+
+
+def feed(wire: str, out: Sequence[Story], *, base: str) -> str:
+    """RSS 2.0 of what is out."""
+    items = "".join(
+        f"<item><title>{escape(one.title)}</title><link>{base}{one.path}?utm_source=rss</link>"
+        f'<guid isPermaLink="true">{base}{one.path}</guid>'
+        f"<pubDate>{format_datetime(one.published)}</pubDate>"
+        f"<description>{escape(one.paragraphs[0])}</description></item>\n"
+        for one in out
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0"><channel>'
+        f"<title>{WIRES[wire]}</title><link>{base}/{wire}/</link>"
+        f"<description>News of a lab; no such thing happened</description>\n{items}"
+        "</channel></rss>\n"
+    )
+
+
+def page(story: Story, *, base: str) -> str:
+    """A story's page, with what a newspaper puts around it."""
+    body = "".join(f"<p>{escape(part)}</p>\n" for part in story.paragraphs)
+    return (
+        f'<!doctype html><html lang="en"><head><title>{escape(story.title)}</title>'
+        f'<link rel="canonical" href="{base}{story.path}"></head><body>'
+        f"<nav><a href='/{story.wire}/'>{WIRES[story.wire]}</a> Markets Companies Opinion</nav>"
+        f"<article><h1>{escape(story.title)}</h1>\n{body}</article>"
+        "<footer>Subscribe to our newsletter. All rights reserved.</footer></body></html>\n"
+    )
+
+
+def application(all_stories: Sequence[Story]) -> web.Application:
+    """Feeds and pages of what is out by now."""
+
+    def out_by_now(wire: str) -> list[Story]:
+        if wire not in WIRES:
+            raise web.HTTPNotFound
+        at = clock.now()
+        return [one for one in all_stories if one.wire == wire and one.published <= at]
+
+    async def get_feed(request: web.Request) -> web.Response:
+        wire = request.match_info["wire"]
+        found = out_by_now(wire)
+        text = feed(wire, found, base=str(request.url.origin()))
+        tag = hashlib.sha256(text.encode()).hexdigest()[:16]
+        newest = max((one.published for one in found), default=datetime.fromtimestamp(0, UTC))
+        headers = {"ETag": f'"{tag}"', "Last-Modified": format_datetime(newest, usegmt=True)}
+        if any(one.value == tag for one in request.if_none_match or ()):
+            return web.Response(status=304, headers=headers)
+        return web.Response(text=text, content_type="application/rss+xml", headers=headers)
+
+    async def get_page(request: web.Request) -> web.Response:
+        for one in out_by_now(request.match_info["wire"]):
+            if one.path == request.path:
+                text = page(one, base=str(request.url.origin()))
+                return web.Response(text=text, content_type="text/html")
+        raise web.HTTPNotFound
+
+    async def robots(_request: web.Request) -> web.Response:
+        return web.Response(text="User-agent: *\nDisallow: /private/\n")
+
+    app = web.Application()
+    app.router.add_get("/robots.txt", robots)
+    app.router.add_get("/{wire}/feed.xml", get_feed)
+    app.router.add_get(r"/{wire}/{number:\d+}/{words}", get_page)
+    return app
+
+
+async def _live() -> None:
+    stopping = serving.Stopping(linger_seconds=0, finish_seconds=1)
+    app = application(stories(clock.now()))
+    await serving.serve(app, host=str(GATEWAY), port=PORT, stopping=stopping)
+
+
+if __name__ == "__main__":
+    logs.configure()
+    sys.exit(lifecycle.run(_live(), name="lab.site.newswire"))

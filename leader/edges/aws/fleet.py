@@ -1,0 +1,33 @@
+"""The fleet: who launches instances. Until one is configured, nobody does.
+
+Rule: an adapter asks for capacity and never ends an instance: `Instances.terminate` does.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from leader.view.ids import InstanceId
+from leader.view.notices import Pool
+from runtime.errors import RefusedError
+
+
+class Fleet(Protocol):
+    """Launches instances."""
+
+    async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:
+        """Launch one instance in place of this one, in none of these pools if it can.
+
+        Raises:
+            RefusedError: it will not; a person must.
+        """
+
+
+class NoFleet:
+    """No fleet is configured."""
+
+    async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:  # noqa: D102
+        pools = ", ".join(f"{kind} in {zone}" for kind, zone in avoid)
+        raise RefusedError(
+            f"no fleet is configured: launch a replacement of {instance} yourself"
+            + (f", not as {pools}" if pools else "")
+        )

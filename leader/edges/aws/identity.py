@@ -1,0 +1,136 @@
+"""Who asks: STS's word on the signature, then EC2's on the instance.
+
+Rule: the call is rebuilt here from our own endpoint, body and headers; of the asker's
+message it carries the signature, its date and the session token, nothing else.
+"""
+
+import asyncio
+from typing import Self
+
+import aiohttp
+from nacl.public import PublicKey
+
+from leader.edges.aws.clients import Aws
+from leader.edges.aws.instances import Instances
+from leader.joining.caller import MAX_ANSWER_BYTES, read_answer
+from leader.view.ids import InstanceId
+from leader.view.model import Denied, Identity, Instance
+from runtime.errors import GoneError, RefusedError, UnavailableError
+from wire import proof
+from wire.messages import AwsProof, DenialCode, JoinRequest, PasswordClaim
+from wire.sealing import public_text
+
+_STS_SECONDS = 5
+_AT_ONCE = 4
+
+
+class AwsIdentity:
+    """Checks proofs for one cluster in one account and region."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        instances: Instances,
+        *,
+        region: str,
+        endpoint: str | None,
+        roles: tuple[str, ...],
+    ) -> None:
+        self._aws = aws
+        self._instances = instances
+        self._endpoint = endpoint or proof.endpoint(region)
+        self._roles = roles
+        self._account = ""
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        self._account = await self._aws.account()
+        self._http = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=_STS_SECONDS), trust_env=False
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.close()
+
+    async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied:
+        """Check a screened request's identity; never raises for what AWS answers."""
+        assert isinstance(request.identity, AwsProof)
+        try:
+            # EC2 may take seconds to know an instance; others must not wait for that.
+            async with self._slots:
+                caller = await self._ask_sts(request, request.identity, key)
+            if isinstance(caller, Denied):
+                return caller
+            return Identity("aws", await self._instances.one(caller))
+        except GoneError as exc:
+            return Denied(DenialCode.UNKNOWN_INSTANCE, str(exc), 10)
+        except UnavailableError as exc:
+            return Denied(DenialCode.AWS_AWAY, str(exc), 5)
+        except RefusedError as exc:
+            return Denied(DenialCode.AWS_AWAY, str(exc), 60)
+
+    async def _ask_sts(
+        self, request: JoinRequest, claim: AwsProof, key: PublicKey
+    ) -> InstanceId | Denied:
+        headers = proof.headers(
+            cluster=request.cluster,
+            nonce=request.nonce,
+            key=public_text(key),
+            date=claim.date,
+            session_token=claim.session_token.get_secret_value(),
+        )
+        headers["authorization"] = claim.authorization.get_secret_value()
+        headers["accept"] = "application/xml"
+        try:
+            async with self._http.post(
+                self._endpoint, data=proof.BODY, headers=headers, allow_redirects=False
+            ) as answer:
+                body = await _read_at_most(answer.content, MAX_ANSWER_BYTES)
+                if answer.status >= 500 or answer.status == 429:
+                    raise UnavailableError(f"STS answers HTTP {answer.status}")
+                caller = read_answer(
+                    answer.status,
+                    answer.content_type,
+                    body,
+                    account=self._account,
+                    roles=self._roles,
+                )
+        except ValueError:
+            # aiohttp refuses header values that would smuggle in a line.
+            return Denied(DenialCode.PROOF_FORM, "the proof has characters no header may have", 60)
+        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+            raise UnavailableError("STS does not answer") from exc
+        return caller if isinstance(caller, Denied) else caller.instance
+
+
+async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
+    """Read to the end or the limit: one `read` returns whatever has arrived so far."""
+    body = b""
+    while len(body) < limit and (chunk := await stream.read(limit - len(body))):
+        body += chunk
+    return body
+
+
+class PasswordIdentity:
+    """Believes what a machine outside AWS says: the broker's password is all it showed."""
+
+    def __init__(self, *, cluster: str) -> None:
+        self._cluster = cluster
+
+    async def prove(self, request: JoinRequest, _key: PublicKey) -> Identity | Denied:
+        """Take the claim as it is; `admission` gives it a worker's token at most."""
+        assert isinstance(request.identity, PasswordClaim)
+        return Identity(
+            "password",
+            Instance(
+                instance=InstanceId(request.identity.name),
+                state="running",
+                lifecycle="on-demand",
+                zone="none",
+                type="none",
+                address=request.identity.address,
+                cluster=self._cluster,
+                role=None,
+            ),
+        )

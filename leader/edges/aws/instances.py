@@ -1,0 +1,101 @@
+"""The cluster's instances, by EC2's word."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC
+from typing import Any, Final
+
+from leader.edges.aws.clients import Aws
+from leader.view.ids import InstanceId
+from leader.view.model import TAG_CLUSTER, TAG_ROLE, Instance
+from runtime.errors import GoneError
+
+_APPEARS_WITHIN = (0.5, 1.0, 2.0)
+"""Pauses between looks: a new instance can be unknown to DescribeInstances for a while
+(eventual consistency). One that stays unknown longer asks again by itself."""
+
+_CONSOLE_BYTES: Final = 64 * 1024
+"""As much as EC2 keeps.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+"""
+
+
+class Instances:
+    """Lists instances, reads one's console and ends one; raises what `Aws.call` says."""
+
+    def __init__(self, aws: Aws, *, cluster: str) -> None:
+        self._aws = aws
+        self._cluster = cluster
+
+    async def one(self, instance: InstanceId) -> Instance:
+        """One instance, whatever its state and tags; GoneError if EC2 does not know it."""
+        for pause in (*_APPEARS_WITHIN, None):
+            try:
+                answer = await self._aws.call(
+                    f"describing {instance}",
+                    self._aws.ec2.describe_instances,
+                    InstanceIds=[instance],
+                )
+            except GoneError:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+                continue
+            for found in _instances(answer):
+                return found
+        raise GoneError(f"EC2 does not know {instance}")
+
+    async def all(self) -> tuple[Instance, ...]:
+        """Every instance with our cluster tag that is not terminated."""
+        return await self._aws.call("listing the cluster's instances", self._list)
+
+    async def terminate(self, instance: InstanceId) -> None:
+        """End an instance; one that EC2 no longer knows is ended."""
+        with suppress(GoneError):
+            await self._aws.call(
+                f"terminating {instance}",
+                self._aws.ec2.terminate_instances,
+                InstanceIds=[instance],
+            )
+
+    async def console(self, instance: InstanceId) -> str:
+        """The end of what the instance printed as EC2 has it, secrets included; often empty."""
+        answer = await self._aws.call(
+            f"reading the console of {instance}",
+            self._aws.ec2.get_console_output,
+            InstanceId=instance,
+        )
+        # botocore has decoded the base64, and where the bytes were no text replaced them.
+        printed = str(answer.get("Output") or "").encode(errors="replace")
+        return printed[-_CONSOLE_BYTES:].decode(errors="replace")
+
+    def _list(self) -> tuple[Instance, ...]:
+        pages = self._aws.ec2.get_paginator("describe_instances").paginate(
+            Filters=[
+                {"Name": f"tag:{TAG_CLUSTER}", "Values": [self._cluster]},
+                {
+                    "Name": "instance-state-name",
+                    "Values": ["pending", "running", "stopping", "stopped", "shutting-down"],
+                },
+            ]
+        )
+        return tuple(found for page in pages for found in _instances(page))
+
+
+def _instances(answer: Mapping[str, Any]) -> Iterator[Instance]:
+    for reservation in answer.get("Reservations", []):
+        for raw in reservation["Instances"]:
+            tags = {tag["Key"]: tag["Value"] for tag in raw.get("Tags", [])}
+            yield Instance(
+                instance=InstanceId(raw["InstanceId"]),
+                state=raw["State"]["Name"],
+                # Absent means on-demand; "capacity-block" and "scheduled" are no spot either.
+                lifecycle="spot" if raw.get("InstanceLifecycle") == "spot" else "on-demand",
+                zone=raw["Placement"]["AvailabilityZone"],
+                type=raw["InstanceType"],
+                address=raw.get("PrivateIpAddress", ""),
+                cluster=tags.get(TAG_CLUSTER),
+                role=tags.get(TAG_ROLE),
+                launched=raw["LaunchTime"].astimezone(UTC),
+            )

@@ -1,0 +1,51 @@
+"""Where the cluster's secrets are read from: a directory, or SSM SecureStrings."""
+
+import stat
+from pathlib import Path
+
+from leader.edges.aws.clients import Aws
+from runtime.errors import RefusedError
+from wire.cluster_secrets import ClusterSecrets
+from wire.messages import MalformedMessage
+
+
+async def read(source: str, aws: Aws | None) -> ClusterSecrets:
+    """Read `file:/directory` or `ssm:/prefix`.
+
+    Raises:
+        RefusedError: something is missing or open to others; the message says what to do.
+        UnavailableError: SSM is away.
+    """
+    scheme, _, place = source.partition(":")
+    if scheme == "file":
+        files = _directory(Path(place))
+    elif aws is None:
+        raise RefusedError('secrets in SSM need AWS; set secrets = "file:/directory"')
+    else:
+        files = await _parameters(aws, place)
+    try:
+        return ClusterSecrets.from_files(files)
+    except MalformedMessage as exc:
+        raise RefusedError(f"{exc} at {source}: make them with `spotswarm init`") from exc
+
+
+def _directory(path: Path) -> dict[str, str]:
+    if not path.is_dir():
+        raise RefusedError(f"there is no directory {path}: make it with `spotswarm init`")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise RefusedError(f"{path} is open to others: chmod -R go= {path}")
+    return {file.name: file.read_text().rstrip("\n") for file in path.iterdir() if file.is_file()}
+
+
+async def _parameters(aws: Aws, prefix: str) -> dict[str, str]:
+    def read_all() -> dict[str, str]:
+        pages = aws.ssm.get_paginator("get_parameters_by_path").paginate(
+            Path=prefix, WithDecryption=True
+        )
+        return {
+            parameter["Name"].rpartition("/")[2]: parameter["Value"]
+            for page in pages
+            for parameter in page["Parameters"]
+        }
+
+    return await aws.call(f"reading the secrets below {prefix}", read_all)

@@ -1,0 +1,211 @@
+"""Running Redis for the active leader: as a private container, or as a child process.
+
+Rule: its files (certificate, key, ACL) live in a tmpfs directory readable by Redis alone;
+nothing is passed on a command line or in an environment, where others could read it.
+"""
+
+import asyncio
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+import aiohttp
+import structlog
+from aiodocker import Docker
+
+from leader.edges.broker.configuration import redis_conf, users_acl
+from leader.edges.docker.errors import translated
+from runtime.errors import GoneError, RefusedError, UnavailableError
+from wire.cluster_secrets import ClusterSecrets
+
+log = structlog.get_logger("broker")
+
+IMAGE: Final = "redis:7"
+CONTAINER: Final = "spotswarm-broker"
+_CONTAINER_UID = 999
+"""The user `redis` of the official image."""
+_NOBODY_UID = 65534
+_STOP_SECONDS = 3
+
+
+class RedisServer(Protocol):
+    """A running Redis."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *_: object) -> None: ...
+    async def ended(self) -> str:
+        """Return when Redis has ended, with a sentence why."""
+
+
+def lay_down(
+    directory: Path, *, cluster: str, secrets: ClusterSecrets, port: int, seen_as: str, uid: int
+) -> None:
+    """Write Redis's files for it alone; `seen_as` is the directory by Redis's eyes."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700, parents=True)
+    files = {
+        "redis.conf": redis_conf(port=port, bind="0.0.0.0", directory=seen_as),
+        "users.acl": users_acl(cluster, secrets),
+        "ca.crt": secrets.ca,
+        "broker.crt": secrets.certificate,
+        "broker.key": secrets.certificate_key.get_secret_value(),
+    }
+    for name, text in files.items():
+        path = directory / name
+        path.touch(mode=0o600)
+        path.write_text(text if text.endswith("\n") else text + "\n")
+        path.chmod(0o400)
+        os.chown(path, uid, uid)
+    os.chown(directory, uid, uid)
+
+
+class ProcessRedis:
+    """`redis-server` as a child; it ends when the leader does, however the leader ends."""
+
+    def __init__(
+        self, directory: Path, *, cluster: str, secrets: ClusterSecrets, port: int
+    ) -> None:
+        self._directory = directory
+        self._cluster = cluster
+        self._secrets = secrets
+        self._port = port
+
+    async def __aenter__(self) -> Self:
+        program = shutil.which("redis-server")
+        if program is None:
+            raise RefusedError(
+                "redis-server is not installed: apt-get install redis-server,"
+                ' or set broker = "container"'
+            )
+        uid = _NOBODY_UID if os.getuid() == 0 else os.getuid()
+        lay_down(
+            self._directory,
+            cluster=self._cluster,
+            secrets=self._secrets,
+            port=self._port,
+            seen_as=str(self._directory),
+            uid=uid,
+        )
+        # setpriv's parent-death signal survives the exec: a leader killed -9 leaves no Redis
+        # behind that would hold the port against the next one.
+        command = ["setpriv", "--pdeathsig", "KILL"]
+        if os.getuid() == 0:
+            command += [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+        self._process = await asyncio.create_subprocess_exec(
+            *command,
+            program,
+            str(self._directory / "redis.conf"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        log.info("broker started", kind="process", pid=self._process.pid, port=self._port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def ended(self) -> str:  # noqa: D102
+        return f"redis-server ended with code {await self._process.wait()}"
+
+
+class ContainerRedis:
+    """The image `redis:7` as a container that is no service: the swarm never moves it."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        cluster: str,
+        secrets: ClusterSecrets,
+        port: int,
+        docker_url: str = "unix:///run/docker.sock",
+    ) -> None:
+        self._directory = directory
+        self._cluster = cluster
+        self._secrets = secrets
+        self._port = port
+        self._url = docker_url
+
+    async def __aenter__(self) -> Self:
+        lay_down(
+            self._directory,
+            cluster=self._cluster,
+            secrets=self._secrets,
+            port=self._port,
+            seen_as="/broker",
+            uid=_CONTAINER_UID,
+        )
+        self._docker = Docker(url=self._url)
+        try:
+            await self._start()
+        except BaseException:
+            await self._docker.close()
+            raise
+        log.info("broker started", kind="container", image=IMAGE, port=self._port)
+        return self
+
+    async def _start(self) -> None:
+        await self._remove()
+        with translated(f"looking for the image {IMAGE}"):
+            try:
+                with translated(f"looking for the image {IMAGE}"):
+                    await self._docker.images.inspect(IMAGE)
+            except GoneError:
+                log.info("pulling the broker's image", image=IMAGE)
+                await self._docker.images.pull(IMAGE)
+        with translated("starting the broker's container"):
+            self._container = await self._docker.containers.create(
+                name=CONTAINER,
+                config={
+                    "Image": IMAGE,
+                    "Entrypoint": ["redis-server"],
+                    "Cmd": ["/broker/redis.conf"],
+                    "User": f"{_CONTAINER_UID}:{_CONTAINER_UID}",
+                    "HostConfig": {
+                        # Host network: the broker sees clients' own addresses, and no proxy
+                        # stands between systemd's socket limits and Redis.
+                        "NetworkMode": "host",
+                        "Binds": [f"{self._directory}:/broker:ro"],
+                        "ReadonlyRootfs": True,
+                        "Tmpfs": {"/tmp": "size=1m"},  # noqa: S108  the container's own
+                        "CapDrop": ["ALL"],
+                        "SecurityOpt": ["no-new-privileges"],
+                        "Memory": 160 * 1024 * 1024,
+                        "RestartPolicy": {"Name": "no"},
+                    },
+                },
+            )
+            await self._container.start()
+
+    async def _remove(self) -> None:
+        """Remove a container left by a leader that was killed."""
+        try:
+            with translated("removing an old broker"):
+                old = await self._docker.containers.get(CONTAINER)
+                await old.delete(force=True)
+        except GoneError:
+            return
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            async with asyncio.timeout(10):
+                await self._remove()
+        except (UnavailableError, RefusedError, TimeoutError) as exc:
+            log.warning("broker not removed", reason=str(exc))
+        await self._docker.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def ended(self) -> str:  # noqa: D102
+        with translated("waiting for the broker's container"):
+            answer = await self._container.wait(timeout=aiohttp.ClientTimeout(total=None))
+        return f"the container ended with code {answer.get('StatusCode')}"

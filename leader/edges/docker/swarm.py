@@ -1,0 +1,199 @@
+"""The swarm, through this manager's own engine.
+
+Rule: an update sends the whole spec back as it was read, but for what is to change, with its
+version; of two at once the swarm refuses the later one.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
+
+import aiohttp
+from aiodocker import Docker
+
+from leader.edges.docker import changes
+from leader.edges.docker.errors import translated
+from leader.edges.docker.work import Workload
+from leader.view.ids import NodeId
+from leader.view.model import LABEL_PHASE, Node
+from leader.view.stance import Engine
+from runtime.errors import UnavailableError
+from wire.messages import Availability, Role
+
+_CALL_SECONDS: Final = 20
+SWARM_PORT = 2377
+
+
+class Swarm:
+    """Calls of the local engine; every one may raise what `translated` says.
+
+    `work` has the calls about services and tasks, on the same connection.
+    """
+
+    work: Workload
+
+    def __init__(self, url: str = "unix:///run/docker.sock") -> None:
+        self._url = url
+
+    async def __aenter__(self) -> Self:
+        self._docker = Docker(url=self._url, timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
+        self.work = Workload(self._docker)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._docker.close()
+
+    async def engine(self) -> Engine:
+        """What this engine is in the swarm; a manager without a majority has an `error`."""
+        with translated("asking the engine for its state"):
+            info = await self._docker.system.info()
+        swarm = info["Swarm"]
+        state, error = swarm["LocalNodeState"], swarm.get("Error") or ""
+        node = swarm.get("NodeID") or ""
+        if state != "active" or not swarm.get("ControlAvailable"):
+            return Engine(state=state, node=node, error=error)
+        try:
+            # Every manager asks this twice a second: not for thousands of workers.
+            with translated("listing the swarm's managers"):
+                managers = await self._docker.nodes.list(filters={"role": "manager"})
+        except UnavailableError as exc:
+            return Engine(state=state, node=node, is_manager=True, error=error or str(exc))
+        leaders = [found for found in map(_node, managers) if found.is_leader]
+        return Engine(
+            state=state,
+            node=node,
+            is_manager=True,
+            is_leader=any(found.node == node for found in leaders),
+            leader=leaders[0].hostname if leaders else "",
+            error=error,
+        )
+
+    async def found(self, *, address: str) -> None:
+        """Make a swarm of this engine alone, advertised at its private address."""
+        with translated("founding the swarm"):
+            await self._docker.swarm.init(
+                advertise_addr=address, listen_addr=f"{address}:{SWARM_PORT}", swarm_spec={}
+            )
+
+    async def ensure_network(self, name: str) -> bool:
+        """Make an attachable overlay network unless there is one; True if it was made."""
+        with translated(f"making the network {name}"):
+            found = await self._docker.networks.list(filters={"name": name})
+            if any(network["Name"] == name for network in found):
+                return False
+            await self._docker.networks.create(
+                {"Name": name, "Driver": "overlay", "Attachable": True, "CheckDuplicate": True}
+            )
+            return True
+
+    async def nodes(self) -> tuple[Node, ...]:
+        """All nodes of the swarm."""
+        with translated("listing the swarm's nodes"):
+            return tuple(_node(raw) for raw in await self._docker.nodes.list())
+
+    def changes(self) -> AsyncGenerator[None, None]:
+        """`changes.follow` on this engine."""
+        return changes.follow(self._docker, within=_CALL_SECONDS)
+
+    async def label(self, node: NodeId, labels: Mapping[str, str]) -> None:
+        """Set these labels; the node's others stay."""
+        await self.change_node(node, labels=labels)
+
+    async def activate(self, node: NodeId, without: Collection[str] = (LABEL_PHASE,)) -> None:
+        """Let the node take tasks and take these labels away, in one update."""
+        await self.change_node(node, without=without, availability=Availability.ACTIVE)
+
+    async def change_node(
+        self,
+        node: NodeId,
+        *,
+        availability: Availability | None = None,
+        role: Role | None = None,
+        labels: Mapping[str, str] | None = None,
+        without: Collection[str] = (),
+    ) -> None:
+        """Change what is given, in one update; the node's other labels stay.
+
+        Nothing is written when all is so already. A change of role is only ordered by this: the
+        swarm carries it out within seconds, and refuses to demote its last manager.
+        """
+        with translated(f"updating node {node}"):
+            raw = await self._docker.nodes.inspect(node_id=node)
+            spec = dict(raw["Spec"])
+            kept = {k: v for k, v in (spec.get("Labels") or {}).items() if k not in without}
+            spec["Labels"] = kept | dict(labels or {})
+            if availability is not None:
+                spec["Availability"] = availability.value
+            if role is not None:
+                spec["Role"] = role.value
+            if spec == raw["Spec"]:
+                return
+            await self._docker.nodes.update(
+                node_id=node, version=raw["Version"]["Index"], spec=spec
+            )
+
+    async def remove(self, node: NodeId, *, force: bool = False) -> None:
+        """Remove a worker that is Down, or by force any; the swarm refuses a manager."""
+        with translated(f"removing node {node}"):
+            await self._docker.nodes.remove(node_id=node, force=force)
+
+    async def token(self, role: Role) -> str:
+        """The role's join token as it is now: a secret."""
+        with translated("reading the join tokens"):
+            swarm = await self._docker.swarm.inspect()
+            return str(swarm["JoinTokens"][role.value.capitalize()])
+
+    async def rotate(self, role: Role) -> None:
+        """Replace the role's join token; joined nodes are not affected."""
+        with translated(f"rotating the {role} token"):
+            swarm = await self._docker.swarm.inspect()
+            await self._update_swarm(swarm, **{f"rotate{role.value.capitalize()}Token": "true"})
+
+    async def heartbeat(self) -> timedelta:
+        """How often nodes say that they live; one that missed three is Down."""
+        with translated("reading the swarm's heartbeat"):
+            swarm = await self._docker.swarm.inspect()
+        return timedelta(microseconds=swarm["Spec"]["Dispatcher"]["HeartbeatPeriod"] / 1000)
+
+    async def set_heartbeat(self, period: timedelta) -> None:
+        """Set it; nodes keep to it from their next beat on, none has to join again."""
+        with translated("setting the swarm's heartbeat"):
+            swarm = await self._docker.swarm.inspect()
+            spec = swarm["Spec"]
+            nanoseconds = period // timedelta(microseconds=1) * 1000
+            spec["Dispatcher"] = spec["Dispatcher"] | {"HeartbeatPeriod": nanoseconds}
+            await self._update_swarm(swarm)
+
+    async def _update_swarm(self, swarm: Mapping[str, Any], **flags: str) -> None:
+        """POST /swarm/update with its whole spec; aiodocker has no call for it."""
+        params = {"version": swarm["Version"]["Index"], **flags}
+        async with self._docker._query(  # noqa: SLF001
+            "swarm/update", method="POST", params=params, data=json.dumps(swarm["Spec"])
+        ):
+            return
+
+
+def _node(raw: Mapping[str, Any]) -> Node:
+    spec, status, manager = raw["Spec"], raw["Status"], raw.get("ManagerStatus") or {}
+    # Until a new node's first session the swarm knows its certificate and no more.
+    told = raw.get("Description") or {}
+    platform, resources = told.get("Platform") or {}, told.get("Resources") or {}
+    # A manager's Status.Addr can be 0.0.0.0; ManagerStatus has the one it advertises.
+    address = str(manager.get("Addr", "")).rpartition(":")[0] or str(status.get("Addr", ""))
+    return Node(
+        node=NodeId(raw["ID"]),
+        hostname=told.get("Hostname") or raw["ID"],
+        role=Role(spec["Role"]),
+        status=str(status["State"]).lower(),
+        availability=Availability(spec["Availability"]),
+        address=address,
+        created=datetime.fromisoformat(raw["CreatedAt"]),
+        is_leader=bool(manager.get("Leader")),
+        reachability=manager.get("Reachability"),
+        labels=dict(spec.get("Labels") or {}),
+        engine_labels=dict((told.get("Engine") or {}).get("Labels") or {}),
+        platform=(platform.get("OS", "linux"), platform.get("Architecture", "x86_64")),
+        cpu=resources.get("NanoCPUs", 0),
+        memory=resources.get("MemoryBytes", 0),
+    )

@@ -1,0 +1,188 @@
+"""Services and tasks, through this manager's own engine.
+
+Rule: a service is changed by sending its own spec back with the borrowed fields set and nothing
+else touched. An engine resolves no image digest by itself and keeps the registry credentials of
+the spec before when an update brings none (`registryAuthFrom`,
+https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service/operation/ServiceUpdate).
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from aiodocker import Docker
+
+from leader.edges.docker.errors import translated
+from leader.moving.loan import LABEL_LOAN
+from leader.view.ids import NodeId, ServiceId, TaskId
+from leader.view.work import Mode, Service, Task
+from runtime import clock
+from runtime.errors import UnavailableError
+
+_ENDED: Final = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
+_TROUBLED: Final = frozenset({"failed", "rejected"})
+_TROUBLE_KEPT: Final = timedelta(minutes=10)
+_MODES: Final[Mapping[str, Mode]] = {
+    "Replicated": "replicated",
+    "Global": "global",
+    "ReplicatedJob": "replicated-job",
+    "GlobalJob": "global-job",
+}
+_NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs"})
+"""Types the `local` volume driver mounts from elsewhere."""
+
+
+class Workload:
+    """Calls of the local engine; every one may raise what `translated` says."""
+
+    def __init__(self, docker: Docker) -> None:
+        self._docker = docker
+
+    async def services(self) -> tuple[Service, ...]:
+        """All services of the swarm."""
+        with translated("listing the swarm's services"):
+            return tuple(_service(raw) for raw in await self._docker.services.list())
+
+    async def tasks(self) -> tuple[Task, ...]:
+        """Every task that may have something running or is to have, and young ones that broke.
+
+        The API filters by desired state, and of those that are to be shut down we need the ones
+        that still run: so all are asked for, and the ended ones dropped here. What the swarm keeps
+        of them is its `--task-history-limit`.
+        """
+        since = clock.now() - _TROUBLE_KEPT
+        with translated("listing the swarm's tasks"):
+            listed = await self._docker.tasks.list()
+        return tuple(_task(raw) for raw in listed if _counts(raw, since))
+
+    async def change_service(
+        self,
+        service: ServiceId,
+        *,
+        version: int,
+        constraints: tuple[str, ...],
+        update: Mapping[str, Any] | None,
+        replicas: int,
+        label: str | None,
+    ) -> None:
+        """Set what we borrow of a service, whole: None and nothing take the setting away.
+
+        `replicas` counts for a replicated service alone. Raises UnavailableError unless the
+        service is at this version still, now and when the update arrives.
+        """
+        with translated(f"changing service {service}"):
+            raw = await self._docker.services.inspect(service)
+            if raw["Version"]["Index"] != version:
+                raise UnavailableError(f"service {raw['Spec']['Name']} was changed meanwhile")
+            await self._docker._query_json(  # noqa: SLF001
+                f"services/{service}/update",
+                method="POST",
+                params={"version": version},
+                data=_changed(
+                    raw["Spec"],
+                    constraints=constraints,
+                    update=update,
+                    replicas=replicas,
+                    label=label,
+                ),
+            )
+
+
+def _changed(
+    spec: Mapping[str, Any],
+    *,
+    constraints: tuple[str, ...],
+    update: Mapping[str, Any] | None,
+    replicas: int,
+    label: str | None,
+) -> dict[str, Any]:
+    template = dict(spec["TaskTemplate"])
+    template["Placement"] = _with(template.get("Placement"), "Constraints", list(constraints))
+    new = _with(spec, "UpdateConfig", update) | {"TaskTemplate": template}
+    new["Labels"] = _with(spec.get("Labels"), LABEL_LOAN, label)
+    if "Replicated" in spec["Mode"]:
+        new["Mode"] = {"Replicated": spec["Mode"]["Replicated"] | {"Replicas": replicas}}
+    return new
+
+
+def _with(held: Mapping[str, Any] | None, key: str, value: object) -> dict[str, Any]:
+    """A copy with the key set, or without the key if there is no value."""
+    rest = {name: one for name, one in (held or {}).items() if name != key}
+    return rest | {key: value} if value else rest
+
+
+def _service(raw: Mapping[str, Any]) -> Service:
+    spec = raw["Spec"]
+    template = spec["TaskTemplate"]
+    # A plugin's template has no container.
+    container = template.get("ContainerSpec") or {}
+    placement = template.get("Placement") or {}
+    reserved = (template.get("Resources") or {}).get("Reservations") or {}
+    ports = (spec.get("EndpointSpec") or {}).get("Ports") or ()
+    grace = container.get("StopGracePeriod")
+    return Service(
+        service=ServiceId(raw["ID"]),
+        name=spec["Name"],
+        version=raw["Version"]["Index"],
+        mode=next(mode for name, mode in _MODES.items() if name in spec["Mode"]),
+        replicas=spec["Mode"].get("Replicated", {}).get("Replicas", 0),
+        constraints=tuple(placement.get("Constraints") or ()),
+        has_preferences=bool(placement.get("Preferences")),
+        most_per_node=placement.get("MaxReplicas", 0),
+        update=spec.get("UpdateConfig"),
+        update_state=(raw.get("UpdateStatus") or {}).get("State", ""),
+        template=_digest(template),
+        has_health_check=_is_check(container.get("Healthcheck")),
+        has_host_ports=any(port.get("PublishMode") == "host" for port in ports),
+        has_local_volumes=any(_is_local(mount) for mount in container.get("Mounts") or ()),
+        cpu=reserved.get("NanoCPUs", 0),
+        memory=reserved.get("MemoryBytes", 0),
+        stop_grace=timedelta(seconds=10 if grace is None else grace / 1_000_000_000),
+        labels=dict(spec.get("Labels") or {}),
+    )
+
+
+def _digest(template: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in template.items() if key != "Placement"}
+    return sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _is_check(check: Mapping[str, Any] | None) -> bool:
+    """A check of the service's spec; one the image brings cannot be seen from a manager."""
+    test = (check or {}).get("Test") or ["NONE"]
+    return bool(test[0] != "NONE")
+
+
+def _is_local(mount: Mapping[str, Any]) -> bool:
+    if mount.get("Type") == "bind":
+        return not mount.get("ReadOnly", False)
+    if mount.get("Type") != "volume":
+        return False
+    driver = (mount.get("VolumeOptions") or {}).get("DriverConfig") or {}
+    if driver.get("Name") not in {None, "", "local"}:
+        return False
+    return (driver.get("Options") or {}).get("type") not in _NETWORKED
+
+
+def _task(raw: Mapping[str, Any]) -> Task:
+    status = raw["Status"]
+    node, state = raw.get("NodeID"), status["State"]
+    return Task(
+        task=TaskId(raw["ID"]),
+        service=ServiceId(raw.get("ServiceID", "")),
+        slot=raw.get("Slot", 0),
+        node=NodeId(node) if node else None,
+        state=state,
+        desired=raw["DesiredState"],
+        created=datetime.fromisoformat(raw["CreatedAt"]),
+        trouble="" if state == "running" else status.get("Err") or status.get("Message", ""),
+    )
+
+
+def _counts(raw: Mapping[str, Any], since: datetime) -> bool:
+    state = raw["Status"]["State"]
+    if state not in _ENDED:
+        return True
+    return state in _TROUBLED and datetime.fromisoformat(raw["CreatedAt"]) > since

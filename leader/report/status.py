@@ -1,0 +1,127 @@
+"""What the admin API says, made of the view and the record. Pure.
+
+These are the shapes `spotswarm --json` prints: fields are added, never renamed or removed.
+"""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from leader.report.plans import is_called, is_start
+from leader.report.record import Record
+from leader.view.ids import InstanceId
+from leader.view.model import LABEL_DEADLINE, LABEL_WHY, LEAVING, Node, View
+
+
+def nodes(view: View) -> list[dict[str, Any]]:
+    """One row a node, managers first, then by host name."""
+    return [
+        _node(node, view)
+        for node in sorted(
+            view.nodes.values(), key=lambda node: (node.role.value, node.hostname, node.node)
+        )
+    ]
+
+
+def _node(node: Node, view: View) -> dict[str, Any]:
+    known = view.instances.get(node.instance) if node.instance else None
+    return {
+        "hostname": node.hostname,
+        "role": node.role.value,
+        "status": node.status,
+        "availability": node.availability.value,
+        "instance": node.instance,
+        "lifecycle": node.labels.get("spotswarm.lifecycle"),
+        "zone": node.labels.get("spotswarm.zone"),
+        "type": node.labels.get("spotswarm.type"),
+        "address": node.address,
+        "node": node.node,
+        "leader": node.is_leader,
+        "reachability": node.reachability,
+        "phase": node.labels.get("spotswarm.phase"),
+        "why": node.labels.get(LABEL_WHY),
+        "deadline": node.labels.get(LABEL_DEADLINE),
+        "instance_state": known.state if known else None,
+        "created": node.created.isoformat(),
+    }
+
+
+def joins(record: Record) -> list[dict[str, Any]]:
+    """One row a request, newest first."""
+    return [asdict(join) | {"at": join.at.isoformat()} for join in reversed(record.joins)]
+
+
+def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
+    """All that is known of a node or instance, by host name, node id (or its start) or instance.
+
+    Of a service the decisions. None when nothing is known: no node, instance, decision or request.
+    """
+    found = [
+        node for node in view.nodes.values() if is_called(node, name) or is_start(name, node.node)
+    ]
+    names = {name, *(node.node for node in found), *(node.instance or "" for node in found)}
+    if view.work is not None:
+        names |= {one.service for one in view.work.services.values() if one.name == name}
+    decisions = record.about(*names)
+    asked = [join for join in record.joins if join.instance and join.instance in names]
+    instances = [asdict(view.instances[known]) for known in view.instances if known in names]
+    if not (found or decisions or asked or instances):
+        return None
+    return {
+        "name": name,
+        "nodes": [_node(node, view) for node in found],
+        "instances": instances,
+        "notices": [
+            notice
+            for instance in sorted(view.market.notices)
+            if instance in names
+            for notice in _notices(view, instance)
+        ],
+        "joins": [asdict(join) | {"at": join.at.isoformat()} for join in asked],
+        "decisions": [asdict(decision) | {"at": decision.at.isoformat()} for decision in decisions],
+    }
+
+
+def _notices(view: View, instance: InstanceId) -> list[dict[str, Any]]:
+    return [
+        asdict(notice)
+        | {
+            "told": notice.told.isoformat(),
+            "deadline": notice.deadline.isoformat() if notice.deadline else None,
+        }
+        for notice in view.market.notices[instance]
+    ]
+
+
+def summary(view: View, *, at: datetime, wanted_managers: int) -> dict[str, Any]:
+    """The cluster in a few figures."""
+    by_status: dict[str, int] = {}
+    for node in view.nodes.values():
+        key = f"{node.role.value}s_{node.status}"
+        by_status[key] = by_status.get(key, 0) + 1
+    return {
+        "nodes": len(view.nodes),
+        "by_status": by_status,
+        "managers_wanted": wanted_managers,
+        "joining": sum(1 for node in view.nodes.values() if node.is_joining),
+        "leaving": sum(1 for node in view.nodes.values() if node.phase == LEAVING),
+        "notices": [
+            notice
+            for instance in sorted(view.market.notices)
+            for notice in _notices(view, instance)
+        ],
+        "penalties": [
+            {"type": pool[0], "zone": pool[1], "until": until.isoformat()}
+            for pool, until in sorted(view.market.penalties.items())
+        ],
+        "unbound": [node.hostname for node in view.nodes.values() if node.instance is None],
+        "grants_outstanding": sorted(view.outstanding),
+        "nodes_listed_seconds_ago": (
+            None if view.nodes_at is None else round((at - view.nodes_at).total_seconds(), 1)
+        ),
+        "instances_listed_seconds_ago": (
+            None
+            if view.instances_at is None
+            else round((at - view.instances_at).total_seconds(), 1)
+        ),
+    }

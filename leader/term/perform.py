@@ -1,0 +1,205 @@
+"""Carrying actions out: each becomes calls of the edges, and comes back as an event.
+
+Rule: `perform` returns `Done` or `Failed` for whatever the outside answers. An error that
+is none of `ClusterError` is a bug: it passes, and ends the process.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+import structlog
+from nacl.public import PrivateKey
+from pydantic import SecretStr
+
+from leader.edges import consoles, probe
+from leader.edges.aws.fleet import Fleet
+from leader.edges.aws.instances import Instances
+from leader.edges.aws.queue import Notices
+from leader.edges.broker.connection import Broker
+from leader.edges.docker.swarm import SWARM_PORT, Swarm
+from leader.view.actions import (
+    Action,
+    ActivateNode,
+    ChangeService,
+    DeleteNotices,
+    DemoteNode,
+    DenyJoin,
+    DrainNode,
+    GrantJoin,
+    LabelNode,
+    ListInstances,
+    NodeAction,
+    OrderLeave,
+    PauseNode,
+    ProbeNode,
+    PromoteNode,
+    Refuse,
+    RemoveNode,
+    ReplaceInstance,
+    RotateToken,
+    SetHeartbeat,
+    SettleNode,
+    TerminateInstance,
+)
+from leader.view.events import Done, Event, Failed, InstancesListed
+from leader.view.model import PHASE_LABELS
+from runtime import clock
+from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
+from wire import messages
+from wire.messages import Availability, Role
+from wire.sealing import public_key, seal_reply
+
+log = structlog.get_logger("leader")
+
+
+@dataclass(slots=True)
+class Performer:
+    """The edges one active leader acts through; `broker` comes and goes with Redis."""
+
+    cluster: str
+    leader_keys: tuple[PrivateKey, ...]
+    """The leader's key, then the one before it, if any."""
+    swarm: Swarm
+    instances: Instances | None
+    fleet: Fleet
+    notices: Notices | None = None
+    broker: Broker | None = None
+
+    async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
+        """Carry one action out; the last event returned is its `Done` or `Failed`."""
+        try:
+            heard = await self._carry_out(action, event_id)
+        except GoneError as exc:
+            if isinstance(action, RemoveNode):
+                return (Done(event_id, clock.now(), action),)
+            return (Failed(event_id, clock.now(), action, f"it is gone: {exc}"),)
+        except ClusterError as exc:
+            return (Failed(event_id, clock.now(), action, str(exc)),)
+        return (*heard, Done(event_id, clock.now(), action))
+
+    async def _carry_out(self, action: Action, event_id: str) -> tuple[Event, ...]:
+        match action:
+            case ListInstances():
+                return await self._list(event_id)
+            case GrantJoin():
+                await self._grant(action)
+            case DenyJoin():
+                await self._deny(action)
+            case OrderLeave():
+                await self._order(action)
+            case TerminateInstance():
+                await self._terminate(action)
+            case ReplaceInstance(instance=instance, avoid=avoid):
+                await self.fleet.replace(instance, avoid=avoid)
+            case DeleteNotices(receipts=receipts):
+                if self.notices is not None:
+                    await self.notices.delete(receipts)
+            case Refuse():
+                # Having been said is all of it.
+                return ()
+            case RotateToken() | SetHeartbeat() | ChangeService():
+                await self._on_swarm(action)
+            case _:
+                await self._on_node(action)
+        return ()
+
+    def _on_node(self, action: NodeAction) -> Awaitable[None]:
+        match action:
+            case LabelNode(node=node, labels=labels) | SettleNode(node=node, labels=labels):
+                return self.swarm.label(node, labels)
+            case ProbeNode(address=address):
+                return probe.reach(address)
+            case ActivateNode(node=node):
+                return self.swarm.activate(node, PHASE_LABELS)
+            case PauseNode(node=node, labels=labels, is_drained=is_drained):
+                new = None if is_drained else Availability.PAUSE
+                return self.swarm.change_node(node, labels=labels, availability=new)
+            case DrainNode(node=node):
+                return self.swarm.change_node(node, availability=Availability.DRAIN)
+            case DemoteNode(node=node):
+                return self.swarm.change_node(node, role=Role.WORKER)
+            case PromoteNode(node=node):
+                return self.swarm.change_node(node, role=Role.MANAGER)
+            case RemoveNode(node=node, by_force=by_force):
+                return self.swarm.remove(node, force=by_force)
+            case _:
+                raise TypeError(f"nobody carries out {type(action).__name__}")
+
+    def _on_swarm(self, action: RotateToken | SetHeartbeat | ChangeService) -> Awaitable[None]:
+        match action:
+            case RotateToken(role=role):
+                return self.swarm.rotate(role)
+            case SetHeartbeat(period=period):
+                return self.swarm.set_heartbeat(period)
+            case ChangeService():
+                return self.swarm.work.change_service(
+                    action.service,
+                    version=action.version,
+                    constraints=action.constraints,
+                    update=action.update,
+                    replicas=action.replicas,
+                    label=action.label,
+                )
+
+    async def _terminate(self, action: TerminateInstance) -> None:
+        if self.instances is None:
+            raise RefusedError("outside AWS somebody must end the machine himself")
+        if action.keeps_console:
+            try:
+                console = await self.instances.console(action.instance)
+                await asyncio.to_thread(consoles.keep, action.instance, console)
+            except ClusterError as exc:
+                # What costs money ends all the same.
+                log.warning("console not kept", instance=action.instance, reason=str(exc))
+        await self.instances.terminate(action.instance)
+
+    async def _order(self, action: OrderLeave) -> None:
+        listener = action.listener
+        message = messages.Leave(
+            cluster=self.cluster,
+            instance=str(action.instance),
+            reason=action.reason[:200],
+            at=clock.now(),
+        )
+        await self._answer(listener.reply, listener.key, listener.opened_by, message)
+
+    async def _grant(self, action: GrantJoin) -> None:
+        asker = action.asker
+        grant = messages.Grant(
+            cluster=self.cluster,
+            nonce=asker.nonce,
+            instance=action.instance.instance,
+            role=asker.role,
+            expires=action.expires,
+            token=SecretStr(await self.swarm.token(asker.role)),
+            managers=tuple(f"{address}:{SWARM_PORT}" for address in action.managers),
+            availability=Availability.DRAIN,
+        )
+        await self._answer(asker.reply, asker.key, asker.opened_by, grant)
+
+    async def _deny(self, action: DenyJoin) -> None:
+        asker, denied = action.asker, action.denied
+        denial = messages.Denial(
+            cluster=self.cluster,
+            nonce=asker.nonce,
+            code=denied.code,
+            leader_time=clock.now(),
+            retry_after_seconds=denied.retry_after_seconds,
+        )
+        await self._answer(asker.reply, asker.key, asker.opened_by, denial)
+
+    async def _answer(
+        self, reply: str, key: str, opened_by: int, message: messages.AnyMessage
+    ) -> None:
+        if self.broker is None:
+            raise UnavailableError("answering: the broker is being restarted")
+        # The asker may know only the key before; the one that opened its request he knows.
+        own = self.leader_keys[opened_by]
+        await self.broker.answer(reply, seal_reply(message, leader=own, asker=public_key(key)))
+
+    async def _list(self, event_id: str) -> tuple[Event, ...]:
+        if self.instances is None:
+            return ()
+        found = await self.instances.all()
+        return (InstancesListed(event_id, clock.now(), found),)

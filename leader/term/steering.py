@@ -1,0 +1,123 @@
+"""The operator's say: what is asked on the admin socket becomes an event, or is refused.
+
+Rule: nothing is done here. A plan is made of the view as it is; what is accepted goes into the
+active leader's inbox like any event, and `decide` has the last word. Every answer is None when
+this daemon does not lead.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from leader.report import progress as departures
+from leader.report.plans import (
+    DrainPlan,
+    ReturnPlan,
+    drain_plan,
+    return_plan,
+    spread_plans,
+    unquiet,
+)
+from leader.view.events import DrainAsked, Event, ReturnAsked, SpreadAsked
+from leader.view.model import Policy, View
+from leader.view.refusal import Refusal
+from runtime import clock
+
+_SEEN_WITHIN_SECONDS: Final = 3.0
+"""After every change the services and tasks are listed anew; that long a plan waits for them."""
+_LOOK_SECONDS: Final = 0.05
+
+Answer = dict[str, Any] | Refusal | None
+
+
+class Steering:
+    """Between the admin API and whichever term of leading is on."""
+
+    def __init__(
+        self,
+        *,
+        view: Callable[[], View | None],
+        policy: Policy,
+        submit: Callable[[Event], Awaitable[None]],
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._view = view
+        self._policy = policy
+        self._submit = submit
+        self._new_id = new_id
+
+    def leaving(self) -> list[dict[str, Any]] | None:
+        """The nodes that are leaving, hinted, drained or returning."""
+        view = self._view()
+        return None if view is None else departures.leaving(view, self._policy, clock.now())
+
+    async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
+        """Empty a node, or say how that would go."""
+        within = within or self._policy.drain_within
+        view, at = await self._seen(), clock.now()
+        if view is None:
+            return None
+        plan = drain_plan(view, self._policy, name, within, at)
+        if isinstance(plan, DrainPlan) and not is_dry:
+            await self._submit(DrainAsked(self._new_id("drain"), at, plan.node, within))
+            await self._until(lambda now: now.nodes != view.nodes or plan.node in now.moves.wishes)
+        return _told(plan, is_dry=is_dry)
+
+    async def give_back(self, name: str, *, is_dry: bool) -> Answer:
+        """Let a leaving, drained or hinted node take tasks again, or say what that needs."""
+        view = await self._seen()
+        if view is None:
+            return None
+        plan = return_plan(view, name)
+        if isinstance(plan, ReturnPlan) and not is_dry:
+            await self._submit(ReturnAsked(self._new_id("return"), clock.now(), plan.node))
+            await self._until(lambda now: now.nodes != view.nodes or plan.node in now.moves.wishes)
+        return _told(plan, is_dry=is_dry)
+
+    async def spread(self, names: Sequence[str], *, is_dry: bool) -> Answer:
+        """Spread these services now, or all; what cannot be spread is told and left alone."""
+        view, at = await self._seen(), clock.now()
+        if view is None:
+            return None
+        plans = spread_plans(view, names, at)
+        if isinstance(plans, Refusal):
+            return plans
+        wanted = tuple(plan.service for plan in plans if plan.moves)
+        if wanted and not is_dry:
+            await self._submit(SpreadAsked(self._new_id("spread"), at, wanted))
+            await self._until(lambda now: now.moves.asked.keys() >= set(wanted) or now.work is None)
+            plans = tuple(replace(plan, stage="asked") if plan.moves else plan for plan in plans)
+        return {
+            "accepted": bool(wanted) and not is_dry,
+            "plans": [asdict(plan) for plan in plans],
+            "waits_for": unquiet(view),
+        }
+
+    async def _seen(self) -> View | None:
+        """The view, with services and tasks if they are listed in time."""
+        await self._until(lambda view: view.work is not None)
+        return self._view()
+
+    async def _until(self, holds: Callable[[View], bool]) -> None:
+        """Wait until a condition holds, this term ends, or it has taken too long."""
+        until = clock.monotonic() + _SEEN_WITHIN_SECONDS
+        while clock.monotonic() < until:
+            view = self._view()
+            if view is None or holds(view):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _told(plan: DrainPlan | ReturnPlan | Refusal, *, is_dry: bool) -> dict[str, Any] | Refusal:
+    if isinstance(plan, Refusal):
+        return plan
+    return {"accepted": not is_dry, "plan": _plain(asdict(plan))}
+
+
+def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+        for key, value in told.items()
+    }

@@ -1,0 +1,120 @@
+"""What runs on the swarm: services and tasks, by the swarm's word, indexed once a list.
+
+Rule: a task is *wanted* by its desired state and *up* by its state; one that was told to stop is
+up and not wanted until its process has gone. Nothing here decides.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from leader.view.ids import NodeId, ServiceId, TaskId
+
+Mode = Literal["replicated", "global", "replicated-job", "global-job"]
+
+_OVER = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
+_BROKEN = frozenset({"failed", "rejected"})
+_WANTED = frozenset({"ready", "running"})
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service as its spec says; `update` is its UpdateConfig, raw, None if it has none."""
+
+    service: ServiceId
+    name: str
+    version: int
+    mode: Mode = "replicated"
+    replicas: int = 0
+    constraints: tuple[str, ...] = ()
+    has_preferences: bool = False
+    most_per_node: int = 0
+    """MaxReplicas; 0: no limit."""
+    update: Mapping[str, Any] | None = None
+    update_state: str = ""
+    """UpdateStatus.State: empty before the first update and right after a change."""
+    template: str = ""
+    """What its tasks are made of, placement aside: equal texts, equal tasks."""
+    has_health_check: bool = False
+    has_host_ports: bool = False
+    has_local_volumes: bool = False
+    cpu: int = 0
+    """Reserved by each task, in billionths of a core."""
+    memory: int = 0
+    """Reserved by each task, in bytes."""
+    stop_grace: timedelta = timedelta(seconds=10)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task; `node` is None until the scheduler has found one."""
+
+    task: TaskId
+    service: ServiceId
+    slot: int
+    node: NodeId | None
+    state: str
+    desired: str
+    created: datetime
+    trouble: str = ""
+    """Why it is not up, in the engine's words."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the swarm wants it to run, and it has not ended."""
+        return self.desired in _WANTED and self.state not in _OVER
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it serves, as far as the swarm can know: healthy, or started."""
+        return self.state == "running"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its node may still have something of it running."""
+        return self.node is not None and self.state not in _OVER and self.state != "new"
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it ended because it could not run."""
+        return self.state in _BROKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Services and their tasks; those that ended long ago are left out by the edge."""
+
+    services: Mapping[ServiceId, Service] = field(default_factory=dict)
+    by_node: Mapping[NodeId, tuple[Task, ...]] = field(default_factory=dict)
+    by_service: Mapping[ServiceId, tuple[Task, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, services: Iterable[Service], tasks: Iterable[Task]) -> "Work":
+        """Index one pair of lists."""
+        by_node: dict[NodeId, list[Task]] = {}
+        by_service: dict[ServiceId, list[Task]] = {}
+        for task in tasks:
+            by_service.setdefault(task.service, []).append(task)
+            if task.node is not None:
+                by_node.setdefault(task.node, []).append(task)
+        return cls(
+            services={service.service: service for service in services},
+            by_node={node: tuple(found) for node, found in by_node.items()},
+            by_service={service: tuple(found) for service, found in by_service.items()},
+        )
+
+    def on(self, node: NodeId) -> tuple[Task, ...]:
+        """Every task the node has or had lately."""
+        return self.by_node.get(node, ())
+
+    def of_service(self, service: ServiceId) -> tuple[Task, ...]:
+        """Every task of a service, those of no node included."""
+        return self.by_service.get(service, ())
+
+    def name(self, task: Task) -> str:
+        """A task as Docker shows it: `web.3`, or the service alone for a global one."""
+        service = self.services.get(task.service)
+        name = service.name if service else task.service[:12]
+        return f"{name}.{task.slot}" if task.slot else name

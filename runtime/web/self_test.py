@@ -1,0 +1,140 @@
+"""`/test`: a service's own unit tests, run where the service runs, with what they covered.
+
+Rule: only images built for tests have this module, and only one run goes on at a time: tests and
+coverage take a core for seconds. What they print may quote the code, so it is behind a password
+at the ingress.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree as ET
+
+from aiohttp import web
+
+from runtime import clock
+from runtime.web.problems import Problem
+
+_WITHIN_SECONDS: Final = 300.0
+_LONGEST_MESSAGE: Final = 4000
+_IMAGES_OWN: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "ASSETS_DIRECTORY")
+"""What tests have of the process's environment. The rest are the deployment's settings: a unit test
+that read those would judge the deployment, and differently on each."""
+
+
+def add_route(app: web.Application, service: str, *, root: Path = Path()) -> None:
+    """Serve `/test` for a service whose tests are in `tests/unit/services/NAME` below `root`."""
+    turn = asyncio.Lock()
+    root = root.resolve()
+
+    async def run(_request: web.Request) -> web.Response:
+        if turn.locked():
+            raise Problem(
+                status=409,
+                title="The tests are running",
+                detail="Ask again when they are done.",
+                headers={"Retry-After": "10"},
+            )
+        async with turn:
+            found = await run_tests(service, root)
+        return web.json_response(found)
+
+    app.router.add_get("/test", run)
+
+
+async def run_tests(service: str, root: Path) -> dict[str, Any]:
+    """Run a service's unit tests under coverage in a process of their own.
+
+    Raises:
+        Problem: 504 when they take longer than five minutes, 500 when they cannot be run at all or
+            there are none: nothing found must never read like nothing wrong.
+    """
+    began = clock.monotonic()
+    with tempfile.TemporaryDirectory(prefix="self-test-") as scratch:
+        place = Path(scratch)
+        command = [
+            *(
+                sys.executable,
+                "-m",
+                "coverage",
+                "run",
+                "--branch",
+                "--source",
+                f"services.{service}",
+            ),
+            *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"),
+            *("-o", "asyncio_mode=auto", f"--junit-xml={place}/junit.xml"),
+            str(root / "tests/unit/services" / service),
+        ]
+        environment = {name: os.environ[name] for name in _IMAGES_OWN if name in os.environ} | {
+            "COVERAGE_FILE": str(place / "coverage"),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(place / "hypothesis"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        said = await _run(command, root, environment)
+        report = place / "coverage.json"
+        if (place / "coverage").exists():
+            command = [sys.executable, "-m", "coverage", "json", "-q", "-o", str(report)]
+            await _run(command, root, environment)
+        results = _results(place / "junit.xml")
+        if not results:
+            raise Problem(
+                status=500, title="The tests cannot be run", detail=said[-_LONGEST_MESSAGE:]
+            )
+        coverage = json.loads(report.read_text("utf-8")) if report.exists() else {}
+    return {
+        "service": service,
+        **results,
+        "duration_seconds": round(clock.monotonic() - began, 1),
+        "coverage": _coverage(coverage),
+    }
+
+
+async def _run(command: list[str], root: Path, environment: dict[str, str]) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=root,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(_WITHIN_SECONDS):
+            said, _ = await process.communicate()
+    except TimeoutError as exc:
+        raise Problem(status=504, title="The tests take too long") from exc
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return said.decode(errors="replace")
+
+
+def _results(report: Path) -> dict[str, Any]:
+    """What became of each test; empty when there was none."""
+    if not report.exists():
+        return {}
+    counts = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0}
+    failures = []
+    names = {"failure": "failed", "error": "errors", "skipped": "skipped"}
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314  pytest's own
+        told = next((one for one in case if one.tag in names), None)
+        counts[names[told.tag] if told is not None else "passed"] += 1
+        if told is not None and told.tag != "skipped":
+            message = (told.text or told.get("message") or "")[:_LONGEST_MESSAGE]
+            test = f"{case.get('classname')}::{case.get('name')}"
+            failures.append({"test": test, "message": message})
+    return {**counts, "failures": failures} if any(counts.values()) else {}
+
+
+def _coverage(told: dict[str, Any]) -> dict[str, Any]:
+    files = {
+        path: {"executed": one["executed_lines"], "missing": one["missing_lines"]}
+        for path, one in told.get("files", {}).items()
+    }
+    return {"percent": round(told.get("totals", {}).get("percent_covered", 0.0), 1), "files": files}

@@ -1,0 +1,156 @@
+"""The OpenAPI 3.1 document, made from the route table and the models the API itself uses.
+
+Rule: nothing is written here that a model or the table knows already, so it cannot drift.
+"""
+
+import re
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from services.public_api.routes import ROUTES, Route
+from services.public_api.schema.parameters import Parameters
+from services.public_api.schema.shapes import ProblemAnswer
+
+_SCHEMAS: Final = "#/components/schemas/{model}"
+_ABOUT: Final = (
+    "Market news with sentiment, quotes, and the calls you made.\n\n"
+    "Make an API token on the site and send it as `Authorization: Bearer <token>`. Answers carry"
+    " an `ETag`: send it back as `If-None-Match` and an answer that is still the same has no body."
+    " Errors are `application/problem+json` (RFC 9457). `Degraded: auth` on an answer says that"
+    " your token could not be checked just now and was remembered.\n\n"
+    "Rate limits are per token; each replica of the API counts for itself."
+)
+_HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "ETag": ("Of every byte of the answer", {"type": "string"}),
+    "RateLimit-Limit": ("Calls in one window", {"type": "integer"}),
+    "RateLimit-Remaining": ("Calls left now", {"type": "integer"}),
+    "RateLimit-Reset": ("Seconds until all calls are there again", {"type": "integer"}),
+    "Link": ('The next page, with rel="next"', {"type": "string"}),
+    "Retry-After": ("Seconds until it is worth trying again", {"type": "integer"}),
+    "WWW-Authenticate": ("What is wrong with the token (RFC 6750)", {"type": "string"}),
+}
+_LIMITS: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+_REFUSALS: Final = {
+    400: ("A parameter is wrong; `errors` names each", _LIMITS),
+    401: ("No token, or one that is unknown, ended or revoked", ("WWW-Authenticate",)),
+    403: ("The token has not this scope", ("WWW-Authenticate", *_LIMITS)),
+    404: ("There is no such thing", _LIMITS),
+    429: ("Too many calls", ("Retry-After", *_LIMITS)),
+    503: ("What keeps the answer is away", ("Retry-After",)),
+}
+
+
+def document(version: str) -> dict[str, Any]:
+    """The whole document, as JSON has it."""
+    answers: list[type[BaseModel]] = [*(route.answer for route in ROUTES), ProblemAnswer]
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in dict.fromkeys(answers)], ref_template=_SCHEMAS
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Spotswarm News API",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in ROUTES)],
+        "paths": {route.path: {"get": _operation(route)} for route in ROUTES},
+        "components": {
+            "schemas": schemas["$defs"],
+            "headers": {
+                name: {"description": told, "schema": schema}
+                for name, (told, schema) in _HEADERS.items()
+            },
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API token, or a login's access token",
+                }
+            },
+        },
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    refusals = [status for status in _REFUSALS if status != 404 or route.can_be_missing]
+    headers = ("ETag", *_LIMITS, *(["Link"] if route.is_paged else []))
+    return {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": f"{route.description}\n\nScope: `{route.scope}`",
+        "tags": [route.tag],
+        "parameters": [*_parameters(route), _IF_NONE_MATCH],
+        "responses": {
+            "200": {
+                "description": "The answer",
+                "headers": _headers(headers),
+                "content": {"application/json": {"schema": _schema_of(route.answer)}},
+            },
+            "304": {
+                "description": "What you have is still the answer",
+                "headers": _headers(headers),
+            },
+            **{
+                str(status): {
+                    "description": _REFUSALS[status][0],
+                    "headers": _headers(_REFUSALS[status][1]),
+                    "content": {"application/problem+json": {"schema": _schema_of(ProblemAnswer)}},
+                }
+                for status in refusals
+            },
+        },
+    }
+
+
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of an answer you have",
+    "schema": {"type": "string"},
+}
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    in_path = set(re.findall(r"{(\w+)}", route.path))
+    schema = _properties(route.parameters)
+    return [
+        {
+            "name": name,
+            "in": "path" if name in in_path else "query",
+            "required": name in in_path,
+            "description": told.pop("description", ""),
+            "schema": _without_null(told),
+        }
+        for name, told in schema.items()
+    ]
+
+
+def _properties(model: type[Parameters]) -> dict[str, dict[str, Any]]:
+    """The schema of each parameter by its name, with no references in it."""
+    schema = model.model_json_schema(mode="validation")
+    assert "$defs" not in schema
+    return dict(schema["properties"])
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is left out, never null."""
+    schema = {name: value for name, value in schema.items() if name != "title"}
+    options = [one for one in schema.pop("anyOf", []) if one != {"type": "null"}]
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    return schema | (options[0] if options else {})
+
+
+def _headers(names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _schema_of(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _SCHEMAS.format(model=model.__name__)}

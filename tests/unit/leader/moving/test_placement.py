@@ -1,0 +1,75 @@
+import pytest
+from builders import node
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from swarm_model import service
+
+from leader.moving.placement import allowed, eligible, has_room, imbalance, scaled_down, scaled_up
+from wire.messages import Availability
+
+counts = st.dictionaries(st.sampled_from([f"n-{n}" for n in range(9)]), st.integers(0, 9))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "expected"),
+    [
+        ("node.id==n-1", True),
+        ("node.id != n-1", False),
+        ("node.hostname==IP-10-0-0-1", True),
+        ("node.role==manager", False),
+        ("node.platform.os==linux", True),
+        ("node.platform.arch!=aarch64", True),
+        ("node.labels.disk==SSD", True),
+        ("node.labels.gone!=x", True),
+        ("node.labels.gone==x", False),
+        ("engine.labels.gpu==yes", True),
+        ("node.ip==10.0.0.1", None),
+        ("node.id=n-1", None),
+        ("", None),
+    ],
+)
+def test_a_constraint_is_read_as_swarm_reads_it_or_not_at_all(constraint, expected):
+    one = node("n-1", labels={"disk": "ssd"}, engine_labels={"gpu": "yes"})
+
+    assert allowed(one, [constraint]) is expected
+
+
+def test_only_nodes_that_take_tasks_are_eligible():
+    nodes = (
+        node("n-1"),
+        node("n-2", status="down"),
+        node("n-3", availability=Availability.PAUSE),
+        node("n-4"),
+    )
+
+    assert eligible(nodes, ("node.id!=n-4",)) == ("n-1",)
+    assert eligible(nodes, ("node.ip==x",)) is None
+
+
+@pytest.mark.parametrize(
+    ("held", "moves"),
+    [([], 0), ([2, 2, 2], 0), ([3, 3, 0], 2), ([6, 0, 0], 4), ([3, 2], 0), ([4, 1, 1], 2)],
+)
+def test_the_imbalance_is_how_many_have_to_move(held, moves):
+    assert imbalance({f"n-{n}": one for n, one in enumerate(held)}) == moves
+
+
+@settings(max_examples=60)
+@given(counts.filter(bool))
+def test_scaling_up_and_down_by_the_imbalance_leaves_no_two_nodes_apart_by_more_than_one(held):
+    moves = imbalance(held)
+
+    after = scaled_down(scaled_up(held, moves), moves)
+
+    assert max(after.values()) - min(after.values()) <= 1
+    assert sum(after.values()) == sum(held.values())
+    assert sum(max(0, held[name] - after[name]) for name in held) == moves
+
+
+def test_room_is_what_is_not_reserved():
+    small = node("n-1", cpu=2_000, memory=100)
+
+    assert has_room(small, service(), (2_000, 100))
+    assert has_room(small, service(cpu=500, memory=50), (1_500, 50))
+    assert not has_room(small, service(cpu=501), (1_500, 0))
+    assert not has_room(small, service(memory=51), (0, 50))

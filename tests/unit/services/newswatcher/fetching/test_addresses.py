@@ -1,0 +1,24 @@
+"""Only the public internet is asked."""
+
+import pytest
+
+from services.newswatcher.fetching.addresses import is_public
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "2a00::1"])
+def test_public_addresses(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.8.9.1", "0.0.0.0", "10.0.0.1", "172.16.3.4", "192.168.1.1"),
+        *("169.254.169.254", "100.64.0.1", "192.0.2.1", "224.0.0.1", "255.255.255.255"),
+        *("198.18.0.1", "240.0.0.1", "::", "::1", "fe80::1", "fe80::1%eth0", "fd00:ec2::254"),
+        *("ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"),
+        *("64:ff9b::a00:1", "2002:7f00:1::", "2002:a9fe:a9fe::", "name.example", ""),
+    ],
+)
+def test_addresses_of_networks_that_are_not_the_internet(address: str) -> None:
+    assert not is_public(address)
