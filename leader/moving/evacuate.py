@@ -64,9 +64,11 @@ def to_move(node: NodeId, view: View, work: Work) -> tuple[Task, ...]:
 
 
 def _is_replaced(task: Task, view: View, work: Work) -> bool:
+    """Whether a later task serves in its place; an earlier one ends as soon as this one is up."""
     return any(
         other.slot == task.slot
         and other.task != task.task
+        and other.created >= task.created
         and other.is_wanted
         and other.is_up
         and other.node is not None

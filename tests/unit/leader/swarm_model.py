@@ -92,7 +92,8 @@ class _Update:
     """One updater at work; a new one for each change of the service."""
 
     pending: list[int]
-    waiting: dict[int, TaskId] = field(default_factory=dict)
+    waiting: dict[int, tuple[TaskId, tuple[Task, ...]]] = field(default_factory=dict)
+    """By slot: the new task, and the ones it replaces."""
     quiet: int = 0
 
 
@@ -423,12 +424,12 @@ class Swarm:
             self._state(name, "updating")
         said = held.update or {"Parallelism": 1}
         is_start_first = said.get("Order") == "start-first"
-        for slot, new in list(work.waiting.items()):
+        for slot, (new, replaced) in list(work.waiting.items()):
             made = self.tasks[new]
             if made.state == "running" and is_start_first:
-                for one in self._runnable(name).get(slot, ()):
-                    if one.task != new:
-                        self._want(one, "shutdown")
+                for old in replaced:
+                    if self.tasks[old.task].desired in {"ready", "running"}:
+                        self._want(self.tasks[old.task], "shutdown")
             if made.state in OVER | {"running"} or made.desired in {"shutdown", "remove"}:
                 del work.waiting[slot]
                 if made.state == "failed" and said.get("FailureAction", "pause") == "pause":
@@ -458,7 +459,8 @@ class Swarm:
             for one in tasks:
                 self._want(one, "shutdown")
         after = None if is_start_first or not tasks else tasks[0].task
-        work.waiting[slot] = self._make(held, slot, desired="ready", after=after)
+        new = self._make(held, slot, desired="ready", after=after)
+        work.waiting[slot] = (new, tuple(tasks))
 
     def _schedule(self):
         for held in self.services.values():

@@ -5,7 +5,7 @@ from builders import NOW, POLICY, SECOND, view
 from swarm_model import QUIET, service, task, worker
 
 from leader.decide import decide
-from leader.moving.evacuate import Manner, evacuate, manner
+from leader.moving.evacuate import Manner, evacuate, manner, to_move
 from leader.moving.loan import LABEL_LOAN, Loan, loan_of, text_of
 from leader.view.events import Done, Failed, WorkListed
 from leader.view.model import Moves, Setback
@@ -339,3 +339,12 @@ def test_a_stuck_service_is_moved_off_a_leaving_node_all_the_same():
     stuck = Moves(stuck={"web": Setback(1, NOW + 3600 * SECOND)})
 
     assert len(changes(seen([service()], [task("t-1")], moves=stuck))) == 1
+
+
+def test_an_earlier_task_is_no_replacement_of_the_one_that_a_users_update_starts():
+    starting = task("t-2", state="preparing", created=NOW + SECOND)
+    serving = task("t-1", on="n-2")
+    known = seen([service(replicas=1, update_state="updating")], [serving, starting])
+
+    assert to_move(leaver().node, known, known.work) == (starting,)
+    assert changes(known) == []
