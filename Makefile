@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup needs format lint unit contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-spread bench-heartbeat bench-decide bench-api bench-sentiment clean
+.PHONY: help setup needs format lint unit fuzz contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-spread bench-heartbeat bench-decide bench-api bench-sentiment clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,10 @@ lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/shellcheck .ci/run ami/*.sh lab/*.sh requirements/*.sh
 
 unit: setup ## Run the pure tests (seconds)
-	.venv/bin/pytest tests/unit
+	.venv/bin/pytest -n auto tests/unit
+
+fuzz: setup ## Try the properties with many random examples (minutes)
+	.venv/bin/pytest -n auto tests/unit -m hypothesis --hypothesis-profile=fuzz
 
 contract: setup needs ## Run the edges against real Redis, Docker, AWS stand-in (minutes; root)
 	.venv/bin/pytest tests/contract

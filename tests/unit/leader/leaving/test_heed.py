@@ -3,8 +3,9 @@ from datetime import timedelta
 
 import pytest
 from builders import NOW, POLICY, SECOND, instance, manager_node, node, view
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 from swarm_model import QUIET, worker
 
 from leader.decide import decide, first_view
@@ -258,7 +259,7 @@ def test_a_hint_pauses_its_node_and_asks_for_a_replacement_once():
 
 
 @pytest.mark.parametrize("is_busy", [True, False])
-@settings(max_examples=25)
+@at_most(25)
 @given(st.integers(1, 7), st.permutations(range(1, 8)))
 def test_hints_never_pause_more_than_half_of_the_workers(is_busy, workers, order):
     term = Term(cluster(*(worker(number) for number in range(1, workers + 1))), is_busy=is_busy)

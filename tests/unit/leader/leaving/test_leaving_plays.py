@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 from builders import SECOND, instance
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from randomness import at_most
 from swarm_model import BRISK, Play, Swarm, service, worker
 
 from leader.moving.loan import LABEL_LOAN
@@ -436,7 +437,7 @@ class Story:
             self.happens(what, pick)
 
 
-@settings(max_examples=25)
+@at_most(25)
 @given(
     happenings,
     delays,
@@ -466,7 +467,7 @@ def test_whatever_happens_services_and_nodes_are_as_they_were_in_the_end(
     assert story.play.queue == {}
 
 
-@settings(max_examples=25, deadline=None)
+@at_most(25)
 @given(
     st.lists(
         st.tuples(
@@ -499,7 +500,7 @@ def test_while_there_is_time_what_serves_goes_on_serving(events, waits, lost, la
     assert_as_found(story.play, story.before)
 
 
-@settings(max_examples=20, deadline=None)
+@at_most(20)
 @given(st.integers(1, 5), st.integers(2, 13), st.integers(1, 3), delays, crashes)
 def test_spreading_moves_as_few_as_can_be_and_no_other(nodes, replicas, joined, waits, lost):
     play = Play(swarm(nodes=nodes, replicas=replicas), delays=waits, crashes=lost)

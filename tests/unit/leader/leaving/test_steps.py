@@ -3,8 +3,9 @@ from datetime import timedelta
 
 import pytest
 from builders import NOW, POLICY, SECOND, instance, manager_node, node, view
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 from swarm_model import Play, Swarm, service, task, worker
 
 from leader.decide import decide, due
@@ -80,7 +81,7 @@ def test_a_short_notice_is_shared_out_and_a_long_one_keeps_its_reserves(
     assert leaving.deadline - leave_by(leaving, POLICY) == left_before * SECOND
 
 
-@settings(max_examples=50)
+@at_most(50)
 @given(st.integers(0, 10_000))
 def test_a_node_is_drained_before_it_has_to_go_and_goes_before_its_deadline(seconds):
     leaving = replace(TO_END, deadline=NOW + seconds * SECOND)
@@ -382,7 +383,7 @@ def test_a_demotion_never_loses_the_majority(others, why):
     assert isinstance(action, DemoteNode if why is None else Refuse)
 
 
-@settings(max_examples=60)
+@at_most(60)
 @given(
     st.lists(
         st.tuples(

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 from builders import NOW
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 from swarm_model import service
 
 from leader.moving.loan import (
@@ -91,7 +92,7 @@ def zeroless(update):
     return {key: one for key, one in (update or {}).items() if one}
 
 
-@settings(max_examples=60)
+@at_most(60)
 @given(
     st.builds(
         Loan,
@@ -112,7 +113,7 @@ def test_a_loan_is_read_back_from_its_label(loan, one, nodes):
     assert text_of(held) == change.label
 
 
-@settings(max_examples=60)
+@at_most(60)
 @given(services, st.lists(names, min_size=1, max_size=3), st.integers(1, 4))
 def test_what_was_lent_in_any_order_is_given_back_as_it_was(one, moves, more):
     loan = Loan(

@@ -1,7 +1,8 @@
 import pytest
 from builders import node
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 from swarm_model import service
 
 from leader.moving.placement import allowed, eligible, has_room, imbalance, scaled_down, scaled_up
@@ -54,7 +55,7 @@ def test_the_imbalance_is_how_many_have_to_move(held, moves):
     assert imbalance({f"n-{n}": one for n, one in enumerate(held)}) == moves
 
 
-@settings(max_examples=60)
+@at_most(60)
 @given(counts.filter(bool))
 def test_scaling_up_and_down_by_the_imbalance_leaves_no_two_nodes_apart_by_more_than_one(held):
     moves = imbalance(held)

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 from builders import NOW, POLICY, SECOND, view
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 from swarm_model import QUIET, service, task, worker
 
 from leader.decide import decide
@@ -50,7 +51,7 @@ def test_a_plan_says_what_moves_and_what_comes_of_it():
     assert not found.hindrance
 
 
-@settings(max_examples=60)
+@at_most(60)
 @given(st.lists(st.integers(0, 6), min_size=3, max_size=3).filter(lambda held: sum(held) > 1))
 def test_a_plan_moves_the_fewest_and_leaves_no_two_nodes_apart_by_more_than_one(held):
     found = plan(service(replicas=sum(held)), placed(*held))

@@ -2,8 +2,9 @@ from datetime import timedelta
 
 import pytest
 from builders import NOW, POLICY, SECOND, manager_node, node, view
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 from swarm_model import BRISK, Play, Swarm, service, task, worker
 
 from leader.moving.loan import Loan, text_of
@@ -311,7 +312,7 @@ def test_spreading_waits_for_nodes_that_come_or_go():
     assert not unquiet(view(leaving(1, phase=DRAINED, availability=Availability.DRAIN)))
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(
     st.lists(
         st.tuples(

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 from builders import NOW, POLICY, SECOND, node, view
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 
 from leader.decide import decide
 from leader.upkeep.heartbeat import pace
@@ -40,7 +41,7 @@ def test_a_small_swarm_beats_often_and_a_large_one_seldom(nodes, held, expected)
     assert wanted(sized(nodes, held)) == expected
 
 
-@settings(max_examples=30)
+@at_most(30)
 @given(st.sampled_from([100, 400]), st.lists(st.integers(-2, 4), min_size=2, max_size=12))
 def test_at_the_edge_there_is_no_back_and_forth(edge, steps):
     held, changes = 5, 0

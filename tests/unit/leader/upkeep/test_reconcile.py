@@ -3,8 +3,9 @@ from datetime import timedelta
 
 import pytest
 from builders import NOW, POLICY, SECOND, instance, manager_instance, manager_node, view
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 from swarm_model import QUIET, worker
 
 from leader.decide import decide
@@ -178,7 +179,7 @@ def test_without_one_of_the_lists_nothing_is_removed(kept):
     assert not [one for one in watch.decided if isinstance(one, REMOVALS)]
 
 
-@settings(max_examples=80)
+@at_most(80)
 @given(
     st.dictionaries(st.integers(1, 9), st.booleans(), min_size=1),
     st.one_of(st.none(), st.integers(0, 400)),

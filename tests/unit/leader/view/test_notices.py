@@ -1,8 +1,9 @@
 from datetime import timedelta
 
 from builders import NOW, SECOND
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import at_most
 
 from leader.view.notices import Listener, Market, Notice
 
@@ -30,7 +31,7 @@ def deadlines(market):
     }
 
 
-@settings(max_examples=80)
+@at_most(80)
 @given(st.lists(notices, max_size=8), st.randoms(use_true_random=False))
 def test_what_is_known_depends_neither_on_the_order_nor_on_repetition(said, random):
     again = [*said, *said]
@@ -39,7 +40,7 @@ def test_what_is_known_depends_neither_on_the_order_nor_on_repetition(said, rand
     assert deadlines(heard(again)) == deadlines(heard(said))
 
 
-@settings(max_examples=50)
+@at_most(50)
 @given(st.lists(notices, min_size=1, max_size=8))
 def test_what_was_said_before_gives_the_very_same_market(said):
     market = heard(said)
