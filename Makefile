@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup needs format lint unit fuzz contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-spread bench-heartbeat bench-decide bench-api bench-sentiment clean
+.PHONY: help setup needs format lint check unit fuzz contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-spread bench-heartbeat bench-decide bench-api bench-sentiment clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/shellcheck .ci/run ami/*.sh lab/*.sh requirements/*.sh
 
+check: lint needs ## Lint, run the unit tests and the contract tests of what changed (before a commit; root)
+	.venv/bin/pytest -n 4 --dist loadgroup tests/unit $$(.venv/bin/python tests/running/changed.py)
+
 unit: setup ## Run the pure tests (seconds)
 	.venv/bin/pytest -n auto tests/unit
 
@@ -40,7 +43,7 @@ contract: setup needs ## Run the edges against real Redis, Docker, AWS stand-in 
 lab: setup needs ## Run the scenarios on a cluster of real machines (minutes; root)
 	.venv/bin/pytest tests/lab
 
-test: setup needs ## Run every test, with all its set-up (root)
+test: setup needs ## Run every test, with all its set-up, and say where the time went (root)
 	.venv/bin/pytest tests/unit tests/contract tests/lab
 
 demo: setup needs ## Boot three managers and three spot workers on this machine (root)
