@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from runtime import streams
 from runtime.errors import RefusedError, UnavailableError
 from runtime.streams import resilient, together
 
@@ -28,7 +29,8 @@ async def test_the_first_to_end_ends_all_and_its_error_comes_bare():
     assert ended.is_set()
 
 
-async def test_a_task_that_swallows_one_cancellation_is_cancelled_again():
+async def test_a_task_that_swallows_one_cancellation_is_cancelled_again(monkeypatch):
+    monkeypatch.setattr(streams, "_CANCEL_AGAIN_SECONDS", 0.01)
     swallowed = []
 
     async def stubborn():
