@@ -27,6 +27,7 @@ from lab.host import LabError
 from lab.load.ingress import managers
 from lab.machines import cgroups, net
 from lab.machines.machine import Machine
+from lab.places import Places
 from runtime import clock
 
 _DEFAULT: Final = 5
@@ -146,7 +147,8 @@ def _read(machine: Machine, engine: int) -> Reading:
     # After the name, which may hold anything: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     fields = Path(f"/proc/{engine}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     ticks = int(fields[11]) + int(fields[12])
-    counters = Path("/sys/class/net", net.names(machine.instance, machine.address)[1], "statistics")
+    link = net.names(Places.here(), machine.instance, machine.address)[1]
+    counters = Path("/sys/class/net", link, "statistics")
     wire = sum(int((counters / name).read_text()) for name in ("rx_bytes", "tx_bytes"))
     return Reading(clock.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), wire)
 

@@ -13,14 +13,14 @@ from typing import Annotated, Final
 import typer
 
 from lab import sweep
-from lab.client import Lab
+from lab.client import Lab, places_of
 from lab.commands import images as making
 from lab.commands import site as sites
 from lab.commands import troubling
 from lab.commands import watch as watching
 from lab.commands.showing import (
-    COMMAND,
     InstanceId,
+    command,
     fail,
     find,
     machines_of,
@@ -30,7 +30,7 @@ from lab.commands.showing import (
     watch,
 )
 from lab.host import LabError
-from lab.places import Places
+from lab.places import DEFAULT_NAME, NAME_VARIABLE
 
 app: Final = typer.Typer(
     help="A cloud on one machine: real engines in booted systemd machines, an AWS stand-in.",
@@ -42,6 +42,22 @@ app.add_typer(making.app)
 app.add_typer(troubling.app)
 app.add_typer(watching.app)
 app.add_typer(sites.app)
+
+
+@app.callback()
+def choose(
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name",
+            envvar=NAME_VARIABLE,
+            help="Which lab: several, each with a name, fit on a host.",
+        ),
+    ] = DEFAULT_NAME,
+) -> None:
+    """A cloud on one machine: real engines in booted systemd machines, an AWS stand-in."""
+    # Read again by this process's `Places.here` and by the processes that it starts.
+    os.environ[NAME_VARIABLE] = places_of(name).name
 
 
 @app.command()
@@ -69,7 +85,7 @@ def up(
 @app.command()
 def down() -> None:
     """Take the lab down, whatever state it is in; the image cache is kept."""
-    if not (left := sweep.sweep(Places.here())):
+    if not (left := sweep.sweep(places_of())):
         out.print("the lab is down")
         return
     fail("could not remove:\n  " + "\n  ".join(left))
@@ -108,14 +124,14 @@ def show() -> None:
         out.print(f"\n{said}", markup=False, highlight=False)
     out.print(
         "\nwhat to try next\n"
-        f"  who asked:    {COMMAND} shell {leader['instance']} -- spotswarm joins\n"
-        f"  and why:      {COMMAND} shell {leader['instance']} -- spotswarm explain ID\n"
+        f"  who asked:    {command()} shell {leader['instance']} -- spotswarm joins\n"
+        f"  and why:      {command()} shell {leader['instance']} -- spotswarm explain ID\n"
         f"  in Docker:    docker -H {machine.docker_host} node ls\n"
-        f"  one more:     {COMMAND} launch; {COMMAND} status\n"
-        f"  take one:     {COMMAND} watch --interrupt shows a worker leave under load\n"
-        f"  more trouble: {COMMAND} interrupt ID; see {COMMAND} --help\n"
-        f"  cut a power:  {COMMAND} kill ID\n"
-        "  the end:      make demo-down",
+        f"  one more:     {command()} launch; {command()} status\n"
+        f"  take one:     {command()} watch --interrupt shows a worker leave under load\n"
+        f"  more trouble: {command()} interrupt ID; see {command()} --help\n"
+        f"  cut a power:  {command()} kill ID\n"
+        f"  the end:      {command()} down",
         markup=False,
         highlight=False,
     )

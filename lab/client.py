@@ -1,4 +1,4 @@
-"""The lab for tests and benches: launch, kill, look inside, wait.
+"""A lab for tests and benches: launch, kill, look inside, wait.
 
 Rule: whatever AWS can do is asked of AWS, with the lab's key; only what AWS cannot do (cut the
 power, look into a machine) is done on the host.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lab import cluster, sweep
+from lab import cluster, sharing, sweep
 from lab.aws.account import Account
 from lab.aws.clients import AGENT_TAG, MANAGER, WORKER
 from lab.aws.orders import Orders
@@ -34,7 +34,7 @@ def _quiet(_said: str) -> None:
 
 
 class Lab:
-    """The lab that is up on this host."""
+    """One lab that is up on this host."""
 
     def __init__(self, places: Places, account: Account) -> None:
         self.places = places
@@ -48,6 +48,7 @@ class Lab:
     def up(
         cls,
         *,
+        name: str | None = None,
         managers: int = 3,
         workers: int = 3,
         cluster_name: str = "demo",
@@ -59,17 +60,18 @@ class Lab:
 
         `leader` is laid over the `[leader]` table of the managers' user data, `agent` over the
         rest of everybody's, of instances launched later too. Returns when they are launched;
-        `wait_nodes` waits for the swarm.
+        `wait_nodes` waits for the swarm. Without a `name` it is the lab that the environment names.
 
         Raises:
-            LabError: a need is missing, or a lab is up already.
+            LabError: a need is missing, or this lab is up already.
         """
         check_needs()
-        places = Places.here()
+        places = places_of(name)
+        sharing.refuse_clash(places)
         if left := sweep.remains(places):
             raise LabError(
-                f"a lab is up on this host, or was left after a crash ({left[0]}): "
-                "take it down with `python -m lab down`"
+                f"the lab {places.name} is up, or was left after a crash ({left[0]}): "
+                f"take it down with `{places.command} down`"
             )
         layers = image.bake(places, cluster.REPOSITORY, report=report)
         _prepare(places, layers)
@@ -88,15 +90,15 @@ class Lab:
         return lab
 
     @classmethod
-    def attach(cls) -> "Lab":
-        """The lab that is up.
+    def attach(cls, name: str | None = None) -> "Lab":
+        """The lab with this name, or the one that the environment names, which is up.
 
         Raises:
             LabError: there is none.
         """
-        places = Places.here()
+        places = places_of(name)
         if sweep.daemon(places) is None or not places.account.exists():
-            raise LabError("no lab is up: start one with `python -m lab up`")
+            raise LabError(f"the lab {places.name} is not up: start it with `{places.command} up`")
         return cls(places, Account.read(places.account))
 
     def down(self) -> None:
@@ -185,11 +187,11 @@ class Lab:
 
     def partition(self, instance: str) -> None:
         """Pull a machine's cable: it reaches nobody, the metadata service neither."""
-        net.disconnect(instance, self.machine(instance).address)
+        net.disconnect(self.places, instance, self.machine(instance).address)
 
     def heal(self, instance: str) -> None:
         """Put its cable back; a boot does the same."""
-        net.connect(instance, self.machine(instance).address)
+        net.connect(self.places, instance, self.machine(instance).address)
 
     def announce(self, body: str) -> None:
         """Put any text into the cluster's queue; `lab.aws.eventbridge` words what AWS would say."""
@@ -323,6 +325,18 @@ class Lab:
         raise LabError(f"{instance} did not boot again; {self.last_words(self.machine(instance))}")
 
 
+def places_of(name: str | None = None) -> Places:
+    """The places of a lab, by its name or by the environment.
+
+    Raises:
+        LabError: no lab can have this name.
+    """
+    try:
+        return Places.here(name)
+    except ValueError as exc:
+        raise LabError(str(exc)) from exc
+
+
 def is_serving(node: Mapping[str, Any]) -> bool:
     """Whether a node of `spotswarm nodes --json` takes tasks and is bound to its instance."""
     return (
@@ -343,7 +357,7 @@ def _prepare(places: Places, layers: list[Path]) -> None:
     places.lab.mkdir(mode=0o700, parents=True)
     places.machines.mkdir()
     places.efs.mkdir(mode=0o755)
-    layer.write(places.lab / "layer")
+    layer.write(places.lab / "layer", places)
     stack = [places.lab / "layer", *layers]
     if extra := os.environ.get(EXTRA_LAYER):
         if not Path(extra).is_dir():
@@ -361,6 +375,7 @@ def _start_daemon(places: Places, cluster_name: str) -> None:
         ["sh", "-c", script, "sh", str(places.log), *argv],
         check=True,
         cwd=cluster.REPOSITORY,
+        env=places.environment(),
         start_new_session=True,
     )
     was_seen = False

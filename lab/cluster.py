@@ -17,7 +17,7 @@ import tomli_w
 
 from lab.aws.account import Account
 from lab.host import run
-from lab.places import AWS_ENDPOINT, LEADER_ADDRESS, REGION, Places
+from lab.places import REGION, Places
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 
@@ -26,7 +26,13 @@ def found(places: Places, account: Account) -> None:
     """Make the cluster's secrets; once in a lab."""
     places.cluster.mkdir(exist_ok=True)
     _spotswarm(
-        places, account, "init", "--cluster", account.cluster, "--address", str(LEADER_ADDRESS)
+        places,
+        account,
+        "init",
+        "--cluster",
+        account.cluster,
+        "--address",
+        str(places.leader_address),
     )
 
 
@@ -43,7 +49,7 @@ def user_data(places: Places, account: Account, role: str, *, managers: int = 3)
     if role == "manager":
         options += ["--managers", str(managers), "--elastic-ip", account.allocation]
         options += ["--broker", "process"]
-    said = _spotswarm(places, account, "user-data", *options, "--aws-endpoint", AWS_ENDPOINT)
+    said = _spotswarm(places, account, "user-data", *options, "--aws-endpoint", places.aws_endpoint)
     kept = json.loads(_kept(places).read_text(encoding="utf-8"))
     return merged(said, leader={"queue": account.queue, **kept["leader"]}, agent=kept["agent"])
 

@@ -1,4 +1,4 @@
-"""The process that is the lab while it is up: AWS, metadata, hypervisor, Elastic IPs.
+"""The process that is a lab while it is up: AWS, metadata, hypervisor, Elastic IPs.
 
 Rule: it leaves everything where it is when it ends, by order or by accident. Taking down is
 `lab.sweep`'s alone, which therefore works after any crash.
@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from lab import sharing
 from lab.aws import account, control, elastic, taking
 from lab.aws.cloud import Cloud
 from lab.aws.market import Market
@@ -22,7 +24,7 @@ from lab.aws.metadata import Metadata
 from lab.host import LabError
 from lab.machines import console, firewall, net
 from lab.machines.hypervisor import Hypervisor
-from lab.places import AWS_PORT, GATEWAY, METADATA, Places
+from lab.places import AWS_PORT, METADATA, Places
 from runtime import lifecycle, logs
 
 log: Final = structlog.get_logger("lab.daemon")
@@ -30,42 +32,48 @@ log: Final = structlog.get_logger("lab.daemon")
 
 async def serve(places: Places, cluster: str) -> None:
     """Open the lab and keep it until cancelled; ready once the account file is there."""
-    net.up(places.sysctls)
-    firewall.up()
+    sharing.claim(places)
+    net.up(places)
+    firewall.up(places)
     cloud = Cloud()
     await asyncio.to_thread(
         lambda: cloud.open(
-            str(GATEWAY), AWS_PORT, console=lambda name: console.tail(places.machines, name)
+            str(places.gateway), AWS_PORT, console=lambda name: console.tail(places.machines, name)
         )
     )
-    furnished = await asyncio.to_thread(account.furnish, cloud.endpoint, cluster)
+    furnished = await asyncio.to_thread(account.furnish, cloud.endpoint, cluster, places)
     await asyncio.to_thread(cloud.enforce)
     layers = ":".join(places.layers.read_text(encoding="utf-8").split())
     market = Market(lambda body: cloud.send(account.queue_name(cluster), body))
-    hypervisor = Hypervisor(cloud, places.machines, layers, grace=market.grace)
+    hypervisor = Hypervisor(cloud, places, layers, grace=market.grace)
     metadata = Metadata(hypervisor.find, cloud.credentials, market.text)
     async with (
-        _serving(metadata.application()),
+        _serving(metadata.application(), places.bridge),
         control.serving(places.control, market, cloud.instances),
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(hypervisor.run(), name="hypervisor")
         following = taking.follow(market, cloud, stages=hypervisor.stages, reboot=hypervisor.reboot)
         tasks.create_task(following, name="spot market")
-        tasks.create_task(elastic.follow(cloud), name="elastic addresses")
+        tasks.create_task(elastic.follow(cloud, places), name="elastic addresses")
         furnished.write(places.account)
         log.info("lab is up", endpoint=cloud.endpoint)
 
 
 @contextlib.asynccontextmanager
-async def _serving(app: web.Application) -> AsyncIterator[None]:
+async def _serving(app: web.Application, bridge: str) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    try:
-        await web.TCPSite(runner, str(METADATA), 80).start()
-        yield
-    finally:
-        await runner.cleanup()
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Every lab serves this address; the bridge says whose machine asks.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, bridge.encode())
+        listener.bind((str(METADATA), 80))
+        try:
+            await web.SockSite(runner, listener).start()
+            yield
+        finally:
+            await runner.cleanup()
 
 
 async def _serve_or_say_why(places: Places, cluster: str) -> None:

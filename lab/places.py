@@ -1,10 +1,14 @@
-"""Where everything of the lab is: directories, addresses, names.
+"""Where everything of a lab is: directories, addresses, names.
 
-Rule: whatever the lab makes on the host carries one of the names below, so that `lab.sweep` finds
-it after any crash without having been told about it.
+Several labs fit on a host. Each has a name, and everything it makes on the host carries that name
+or the number that follows from it. So `lab.sweep` finds it after any crash without a record, and
+never touches what another lab made.
 """
 
 import os
+import re
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -14,45 +18,140 @@ REGION: Final = "eu-central-1"
 ACCOUNT: Final = "123456789012"
 ZONES: Final = tuple(f"{REGION}{letter}" for letter in "abc")
 
-NETWORK: Final = IPv4Network("10.98.0.0/24")
-"""Private addresses; each zone's subnet is a /26 of it."""
-GATEWAY: Final = IPv4Address("10.98.0.1")
-ELASTIC: Final = IPv4Network("10.99.0.0/24")
-"""Stands for the Internet's side: Elastic IPs. The host never routes it anywhere."""
-LEADER_ADDRESS: Final = IPv4Address("10.99.0.10")
 METADATA: Final = IPv4Address("169.254.169.254")
+"""The same in every lab, as on EC2; each lab serves it on its own bridge."""
 AWS_PORT: Final = 4566
-AWS_ENDPOINT: Final = f"http://{GATEWAY}:{AWS_PORT}"
-REGISTRY: Final = f"{GATEWAY}:5000"
-"""The lab's own registry, which is its engines' mirror too; they take it without TLS."""
 EFS: Final = "/mnt/efs"
 """Where every machine has the file system that they share, as on AWS."""
 
-BRIDGE: Final = "ssw-br0"
-LINK_PREFIX: Final = "sswv-"
-"""Host ends of the machines' cables, followed by the last octet of the address."""
-NAMESPACE_PREFIX: Final = "ssw-"
-"""Network namespaces and nspawn machines, followed by the instance id."""
-CHAIN_PREFIX: Final = "SPOTSWARM-"
+BUILDING: Final = "building-"
+"""What the names of all directories in which labs bake begin with."""
 CGROUP: Final = "spotswarm-lab"
+"""What the name of every lab's cgroup begins with."""
+DEFAULT_NAME: Final = "demo"
+NAME_VARIABLE: Final = "SPOTSWARM_LAB_NAME"
+_DIRECTORY_VARIABLE: Final = "SPOTSWARM_LAB_DIR"
+_CACHE_VARIABLE: Final = "SPOTSWARM_LAB_CACHE"
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,23}")
+_NUMBERS: Final = 254
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The lab's two directories and the files in them."""
+    """The directories, addresses and names of one lab."""
 
     lab: Path
-    """State of the lab that is up; gone when it is down."""
+    """State of the lab while it is up; gone when it is down."""
     cache: Path
-    """Baked images; outlives the lab."""
+    """Baked images, which all labs share; outlives them."""
+    name: str = DEFAULT_NAME
 
     @classmethod
-    def here(cls) -> "Places":
-        """As the environment says: SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE."""
-        return cls(
-            lab=Path(os.environ.get("SPOTSWARM_LAB_DIR", "/var/lib/spotswarm-lab")),
-            cache=Path(os.environ.get("SPOTSWARM_LAB_CACHE", "/var/cache/spotswarm-lab")),
-        )
+    def here(cls, name: str | None = None) -> "Places":
+        """The lab with this name, or the one that SPOTSWARM_LAB_NAME names.
+
+        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE move the directories. A lab that is not called
+        `demo` has its name at the end of the first.
+
+        Raises:
+            ValueError: no lab can have this name.
+        """
+        name = name or os.environ.get(NAME_VARIABLE) or DEFAULT_NAME
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"a lab cannot be called {name!r}: use up to 24 of a-z, 0-9 and '-', a letter first"
+            )
+        lab = Path(os.environ.get(_DIRECTORY_VARIABLE, "/var/lib/spotswarm-lab"))
+        if name != DEFAULT_NAME:
+            lab = lab.with_name(f"{lab.name}-{name}")
+        cache = Path(os.environ.get(_CACHE_VARIABLE, "/var/cache/spotswarm-lab"))
+        return cls(lab=lab, cache=cache, name=name)
+
+    @property
+    def command(self) -> str:
+        """What a person types to mean this lab."""
+        option = "" if self.name == DEFAULT_NAME else f" --name {self.name}"
+        return f"python -m lab{option}"
+
+    def environment(self) -> Mapping[str, str]:
+        """The environment in which a child of this process finds the same lab."""
+        return {**os.environ, NAME_VARIABLE: self.name}
+
+    @property
+    def number(self) -> int:
+        """0 for `demo`, else 1 to 254; `lab.sharing` refuses two labs with the same number."""
+        if self.name == DEFAULT_NAME:
+            return 0
+        return 1 + zlib.crc32(self.name.encode()) % _NUMBERS
+
+    @property
+    def network(self) -> IPv4Network:
+        """Private addresses; each zone's subnet is a /26 of it."""
+        return IPv4Network(f"10.98.{self.number}.0/24")
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The host's address in that network."""
+        return self.network[1]
+
+    @property
+    def elastic(self) -> IPv4Network:
+        """Stands for the Internet's side: Elastic IPs. The host never routes it anywhere."""
+        return IPv4Network(f"10.99.{self.number}.0/24")
+
+    @property
+    def leader_address(self) -> IPv4Address:
+        """The leader's Elastic IP."""
+        return self.elastic[10]
+
+    @property
+    def aws_endpoint(self) -> str:
+        """Where the lab's AWS answers."""
+        return f"http://{self.gateway}:{AWS_PORT}"
+
+    @property
+    def registry(self) -> str:
+        """The lab's own registry, which is its engines' mirror too; they take it without TLS."""
+        return f"{self.gateway}:5000"
+
+    @property
+    def window_port(self) -> int:
+        """The port of this host that leads browsers to the site."""
+        return 20_000 + self.number if self.number else 8000
+
+    @property
+    def bridge(self) -> str:
+        """The bridge between the machines and the host."""
+        return f"ssw{self._tag}-br0"
+
+    @property
+    def link_prefix(self) -> str:
+        """Host ends of the machines' cables, followed by the last octet of the address."""
+        return f"sswv{self._tag}-"
+
+    @property
+    def namespace_prefix(self) -> str:
+        """Network namespaces and nspawn machines, followed by the instance id."""
+        return f"ssw{self._tag}-"
+
+    @property
+    def chain_prefix(self) -> str:
+        """Chains of iptables."""
+        return f"SPOTSWARM{self._tag}-"
+
+    @property
+    def cgroup(self) -> str:
+        """The cgroup, in each hierarchy, that holds those of the machines."""
+        return CGROUP if self.name == DEFAULT_NAME else f"{CGROUP}-{self.name}"
+
+    @property
+    def building_prefix(self) -> str:
+        """Directories in the cache in which this lab bakes."""
+        return f"{BUILDING}{self.name}."
+
+    @property
+    def _tag(self) -> str:
+        return str(self.number) if self.number else ""
 
     @property
     def log(self) -> Path:
@@ -78,11 +177,6 @@ class Places:
     def layers(self) -> Path:
         """The overlay layers machines boot from, one path a line, topmost first."""
         return self.lab / "layers"
-
-    @property
-    def sysctls(self) -> Path:
-        """Kernel settings as they were before `up`."""
-        return self.lab / "sysctls.json"
 
     @property
     def machines(self) -> Path:

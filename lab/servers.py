@@ -25,5 +25,6 @@ def start(places: Places, module: str, *arguments: str) -> None:
         ["sh", "-c", _DETACHED, "sh", str(log), *argv],
         check=True,
         cwd=REPOSITORY,
+        env=places.environment(),
         start_new_session=True,
     )

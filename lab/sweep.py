@@ -1,7 +1,8 @@
-"""Taking the lab down, completely and after any crash.
+"""Taking a lab down, completely and after any crash.
 
 Rule: it trusts nothing but what is there. It finds processes by our cgroups, the daemon by its
-command, everything else by our names, and ends no process that it cannot tell to be the lab's.
+command, everything else by this lab's names, and ends no process that it cannot tell to be the
+lab's. Other labs are left alone.
 """
 
 import contextlib
@@ -12,11 +13,11 @@ import time
 from pathlib import Path
 from typing import Final
 
+from lab import sharing
 from lab.host import run
 from lab.machines import cgroups, firewall, net
-from lab.machines.image import BUILDING
 from lab.machines.power import PROPAGATE
-from lab.places import NAMESPACE_PREFIX, Places
+from lab.places import Places
 
 DAEMON: Final = "lab.daemon"
 """The module of the daemon, which is started with the lab directory as its first argument."""
@@ -31,30 +32,33 @@ _PROCESSES: Final = (REGISTRY, NEWSWIRE, WINDOW)
 
 def sweep(places: Places) -> list[str]:
     """Remove everything of the lab but the image cache; returns what could not be removed."""
+    if (owner := sharing.owner(places)) not in {None, places.name}:
+        return [f"nothing of {places.name}: its number is that of the lab {owner}, which is up"]
     for module in (DAEMON, *_PROCESSES):
         _end(places, module)
-    groups = cgroups.leftovers()
+    groups = cgroups.leftovers(places.cgroup)
     cgroups.kill(groups)
     for mount in reversed(mounts(places)):
         run("umount", mount, check=False)
-    firewall.down()
-    net.down(places.sysctls)
+    firewall.down(places)
+    net.down(places)
     cgroups.remove(groups)
     if PROPAGATE.is_dir():
-        for at in PROPAGATE.glob(f"{NAMESPACE_PREFIX}i-*"):
+        for at in PROPAGATE.glob(f"{places.namespace_prefix}i-*"):
             with contextlib.suppress(OSError):
                 at.rmdir()
     if not mounts(places):
-        for at in places.cache.glob(f"{BUILDING}*"):
+        for at in places.cache.glob(f"{places.building_prefix}*"):
             shutil.rmtree(at, ignore_errors=True)
         # Last: it holds what a second attempt needs to know.
         shutil.rmtree(places.lab, ignore_errors=True)
+    sharing.release(places)
     return remains(places)
 
 
 def remains(places: Places) -> list[str]:
-    """Everything of a lab that is on this host, in words; empty when the lab is down."""
-    groups = cgroups.leftovers()
+    """Everything of this lab that is on the host, in words; empty when the lab is down."""
+    groups = cgroups.leftovers(places.cgroup)
     found = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     if (pid := daemon(places)) is not None:
         found.append(f"daemon {pid}")
@@ -62,11 +66,11 @@ def remains(places: Places) -> list[str]:
     found += [f"{module} {pid}" for module, pid in servers.items() if pid is not None]
     found += [f"cgroup {group}" for group in groups]
     found += [f"mount {mount}" for mount in mounts(places)]
-    found += [f"namespace {name}" for name in net.namespaces()]
-    found += [f"link {name}" for name in net.links()]
-    found += [f"route {route}" for route in net.routes()]
+    found += [f"namespace {name}" for name in net.namespaces(places)]
+    found += [f"link {name}" for name in net.links(places)]
+    found += [f"route {route}" for route in net.routes(places)]
     for table in ("nat", "filter"):
-        found += [f"iptables -t {table} {rule}" for rule in firewall.remains(table)]
+        found += [f"iptables -t {table} {rule}" for rule in firewall.remains(places, table)]
     if places.lab.exists():
         found.append(f"directory {places.lab}")
     return found
@@ -97,7 +101,7 @@ def mounts(places: Places) -> list[str]:
     """Mounts below the lab's directories, in the order they were made."""
     table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     points = [line.split()[4].encode().decode("unicode_escape") for line in table.splitlines()]
-    roots = (f"{places.lab}/", f"{places.cache}/")
+    roots = (f"{places.lab}/", f"{places.cache}/{places.building_prefix}")
     return [point for point in points if point.startswith(roots)]
 
 

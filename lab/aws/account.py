@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.aws.clients import MANAGER, VISITOR, WORKER, client
-from lab.places import ACCOUNT, LEADER_ADDRESS, NETWORK, REGION, ZONES
+from lab.places import ACCOUNT, REGION, ZONES, Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Account:
         return cls(**json.loads(path.read_text(encoding="ascii")))
 
 
-def furnish(endpoint: str, cluster: str) -> Account:
+def furnish(endpoint: str, cluster: str, places: Places) -> Account:
     """Fill an empty account; call it before signatures are enforced."""
 
     def open_client(service: str) -> Any:
@@ -59,8 +59,8 @@ def furnish(endpoint: str, cluster: str) -> Account:
     for role, statements in policies(cluster).items():
         _role(iam, role, statements)
     ec2 = open_client("ec2")
-    subnets = _network(ec2)
-    address = ec2.allocate_address(Domain="vpc", Address=str(LEADER_ADDRESS))
+    subnets = _network(ec2, places.network)
+    address = ec2.allocate_address(Domain="vpc", Address=str(places.leader_address))
     image = open_client("ssm").get_parameter(
         Name="/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
     )
@@ -157,14 +157,14 @@ def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> None:
     iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
 
-def _network(ec2: Any) -> dict[str, str]:
+def _network(ec2: Any, network: IPv4Network) -> dict[str, str]:
     """Make the lab's network the default one, so that a launch that names none lands in it."""
     vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
     for old in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=old["SubnetId"])
-    ec2.associate_vpc_cidr_block(VpcId=vpc["VpcId"], CidrBlock=str(NETWORK))
+    ec2.associate_vpc_cidr_block(VpcId=vpc["VpcId"], CidrBlock=str(network))
     made = {}
-    for zone, block in zip(ZONES, blocks(), strict=False):
+    for zone, block in zip(ZONES, blocks(network), strict=False):
         subnet = ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock=str(block), AvailabilityZone=zone)[
             "Subnet"
         ]
@@ -175,6 +175,6 @@ def _network(ec2: Any) -> dict[str, str]:
     return made
 
 
-def blocks() -> list[IPv4Network]:
+def blocks(network: IPv4Network) -> list[IPv4Network]:
     """The zones' parts of the network."""
-    return list(NETWORK.subnets(new_prefix=NETWORK.prefixlen + 2))
+    return list(network.subnets(new_prefix=network.prefixlen + 2))

@@ -25,6 +25,7 @@ from lab.aws.metadata import Metadata
 from lab.aws.orders import Orders
 from lab.host import LabError
 from lab.machines.record import Stage
+from lab.places import DEFAULT_NAME, Places
 
 _HOST: Final = "127.0.0.1"
 
@@ -101,7 +102,7 @@ def _socket_beside(kept: Path) -> Path:
 async def _serve(kept: Path, cluster: str) -> None:
     cloud = Cloud()
     cloud.open(_HOST, 0)
-    furnished = account.furnish(cloud.endpoint, cluster)
+    furnished = account.furnish(cloud.endpoint, cluster, Places.here(DEFAULT_NAME))
     cloud.enforce()
     furnished.write(kept)
 

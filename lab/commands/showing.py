@@ -16,10 +16,10 @@ from lab.client import Lab, is_serving
 from lab.host import LabError
 from lab.machines.machine import Machine
 from lab.machines.record import Stage
+from lab.places import Places
 
 # A pipe has no width of its own, and a table cut off says less than a line too long.
 out: Final = Console() if sys.stdout.isatty() else Console(width=120)
-COMMAND: Final = ".venv/bin/python -m lab"
 _STEPS: Final = (Stage.LAUNCHED, Stage.BOOTED, Stage.ENGINE)
 _JOINED: Final = len(_STEPS)
 _COLUMNS: Final = (
@@ -29,6 +29,11 @@ _COLUMNS: Final = (
 InstanceId = Annotated[
     str, typer.Argument(metavar="ID", help="Instance id, or a unique end of it.")
 ]
+
+
+def command() -> str:
+    """What a person types to mean the lab that this process is about."""
+    return f".venv/bin/{Places.here().command}"
 
 
 def table_of(rows: list[dict[str, Any]]) -> Table:
@@ -116,7 +121,7 @@ def find(lab: Lab, name: str) -> Machine:
     found = [one for one in lab.machines() if name in (one.instance, one.address, one.hostname)]
     found = found or [one for one in lab.machines() if one.instance.endswith(name)]
     if len(found) != 1:
-        raise LabError(f"{len(found)} machines are called {name}: `python -m lab status`")
+        raise LabError(f"{len(found)} machines are called {name}: `{command()} status`")
     return found[0]
 
 

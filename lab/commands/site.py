@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from lab.client import Lab
-from lab.commands.showing import COMMAND, fail, out
+from lab.commands.showing import command, fail, out
 from lab.host import LabError
 from lab.load.ingress import ask, reachable_manager
 from lab.site import deployment as site
-from lab.site import window
 
 app = typer.Typer()
 
@@ -45,17 +44,17 @@ def show_site() -> None:
     services = reachable_manager(lab).docker(
         "service", "ls", "--format", "table {{.Name}}\t{{.Replicas}}\t{{.Image}}"
     )
-    address = found.addresses()[0]
+    address, port = found.addresses()[0], lab.places.window_port
     out.print(f"\n{services}", markup=False, highlight=False)
     out.print(
         "\nlook at it\n"
-        f"  in a browser here:  http://{site.DOMAIN}:{window.PORT}/\n"
-        f"  the API's pages:    http://{site.API}:{window.PORT}/docs\n"
+        f"  in a browser here:  http://{site.DOMAIN}:{port}/\n"
+        f"  the API's pages:    http://{site.API}:{port}/docs\n"
         f"  without a browser:  curl -H 'Host: {site.API}' http://{address}/openapi.json\n"
         f"  Traefik's own:      http://{address}:8080/dashboard/"
         f"  ({site.OPERATOR}, {found.password})\n"
-        f"  take a worker:      {COMMAND} interrupt ID, and go on browsing\n"
-        "  the end:            make demo-down",
+        f"  take a worker:      {command()} interrupt ID, and go on browsing\n"
+        f"  the end:            {command()} down",
         markup=False,
         highlight=False,
     )

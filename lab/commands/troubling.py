@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from lab.client import Lab
-from lab.commands.showing import COMMAND, InstanceId, find, out
+from lab.commands.showing import InstanceId, command, find, out
 
 app: Final = typer.Typer()
 
@@ -31,7 +31,7 @@ def interrupt(
     at = lab.market.interrupt(name, notice=notice, action=action, by=by)
     _say(
         f"{name} is told by {by}; at {at}, in {notice:g} s, EC2 will {action} it",
-        f"watch {COMMAND} status",
+        f"watch {command()} status",
     )
 
 
@@ -43,7 +43,7 @@ def hint(instance: InstanceId, *, by: Told = "both") -> None:
     at = lab.market.hint(name, by=by)
     _say(
         f"{name} is told by {by} at {at} that it may be taken sooner than others; nothing follows",
-        f"watch {COMMAND} status",
+        f"watch {command()} status",
     )
 
 
@@ -67,7 +67,7 @@ def maintain(
     at = lab.market.maintain(name, within=within, code=code, by=by)
     _say(
         f"{name} is told by {by} of {code}; it takes place at {at}, in {within:g} s",
-        f"{COMMAND} withdraw {name}, or wait",
+        f"{command()} withdraw {name}, or wait",
     )
 
 
@@ -77,7 +77,7 @@ def withdraw(instance: InstanceId) -> None:
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.market.withdraw(name)
-    _say(f"nothing is announced of {name} any more, and nothing will happen", f"{COMMAND} status")
+    _say(f"nothing is announced of {name} any more, and nothing will happen", f"{command()} status")
 
 
 @app.command()
@@ -88,7 +88,7 @@ def partition(instance: InstanceId) -> None:
     lab.partition(name)
     _say(
         f"{name} is cut off now; its node is down about 15 s later",
-        f"{COMMAND} nodes; end it with {COMMAND} heal {name}",
+        f"{command()} nodes; end it with {command()} heal {name}",
     )
 
 
@@ -98,7 +98,7 @@ def heal(instance: InstanceId) -> None:
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.heal(name)
-    _say(f"{name} is connected again; its node is ready within seconds", f"{COMMAND} nodes")
+    _say(f"{name} is connected again; its node is ready within seconds", f"{command()} nodes")
 
 
 @app.command()

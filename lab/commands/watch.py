@@ -23,7 +23,7 @@ from rich.terminal_theme import SVG_EXPORT_THEME
 
 from lab.client import Lab
 from lab.commands.picture import WIDTH, Decision, Frame, Requests, draw
-from lab.commands.showing import COMMAND, fail, out
+from lab.commands.showing import command, fail, out
 from lab.commands.sight import Look, Node, Sight
 from lab.load import ingress, traffic
 from lab.load.fates import Fate
@@ -182,7 +182,7 @@ def _victim(look: Look) -> Node:
     alone = {one.service for one in look.services.values() if one.replicas == 1}
     serving = [one for one in look.nodes.values() if one.role == "worker" and one.is_serving]
     if not serving:
-        fail(f"no worker serves: {COMMAND} launch")
+        fail(f"no worker serves: {command()} launch")
     return max(serving, key=lambda one: sum(t.service in alone for t in look.on(one.node)))
 
 

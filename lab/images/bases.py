@@ -139,14 +139,14 @@ def provide(places: Places, *, report: Report = lambda _said: None) -> list[str]
         ground_key = ground.key()
         keys = {base.name: _layer_key(base, ground_key) for base in _BASES}
         missing = [base for base in _BASES if store.layer_of(keys[base.name]) is None]
-        with _work(places.cache) as work, ThreadPoolExecutor(2) as pool:
+        with _work(places) as work, ThreadPoolExecutor(2) as pool:
             # The trees need no base, and npm waits for its registry most of the time.
             wanted = {tree for base in missing for tree in base.trees}
             trees = {name: pool.submit(TREES[name].fetch, work / name) for name in sorted(wanted)}
             below = store.layer_of(ground_key)
             if below is None:
                 report("making python:3.11-slim for the lab's engines (once; a minute)")
-                below = ground.make(store, ground_key, work)
+                below = ground.make(places, store, ground_key, work)
             if missing:
                 report(f"making {', '.join(base.name for base in missing)} for the lab's engines")
                 _make(store, missing, keys, below=below, trees=trees, work=work)
@@ -212,8 +212,8 @@ def _layer_key(base: _Base, below: str) -> str:
 
 
 @contextmanager
-def _work(cache: Path) -> Iterator[Path]:
-    work = Path(tempfile.mkdtemp(prefix=image.BUILDING, dir=cache))
+def _work(places: Places) -> Iterator[Path]:
+    work = Path(tempfile.mkdtemp(prefix=places.building_prefix, dir=places.cache))
     try:
         yield work
     finally:

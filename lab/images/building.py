@@ -23,7 +23,6 @@ from lab.host import LabError, run
 from lab.images import bases, registry
 from lab.images.store import Store
 from lab.load.ingress import reachable_manager
-from lab.places import REGISTRY
 
 CLUSTER_REGISTRY: Final = "localhost:5000"
 """The registry that the stack `edge` has on every node."""
@@ -165,7 +164,7 @@ def build(
         if stage in wanted_stages
     }
     on, store = engine(lab, instance), Store(lab.places)
-    known = _head_start(on, store)
+    known = _head_start(on, store, lab.places.registry)
     # With sources named, the builder looks at nothing else that it has: so every stage is named to
     # the next. The old builder makes a target's stages in the order of the file, so each once.
     sources = on.run("images", "--quiet", "--no-trunc", f"--filter=reference={_STAGE}*").split()
@@ -203,14 +202,15 @@ def push(
         list(pool.map(lambda image: on.run("push", "--quiet", image, timeout=600), others))
 
 
-def _head_start(on: Engine, store: Store) -> dict[str, str]:
+def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, str]:
     """Get what an earlier lab has kept of the long stages; their ids."""
     kept = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _KEPT}
     known = {stage: config for stage, config in kept.items() if config is not None}
 
     def get(stage: str) -> None:
-        on.run("pull", "--quiet", f"{REGISTRY}/stage-{stage}:{_LAST}", timeout=300)
-        on.run("tag", f"{REGISTRY}/stage-{stage}:{_LAST}", f"{_STAGE}{stage}:{_LAST}")
+        kept_image = f"{registry_address}/stage-{stage}:{_LAST}"
+        on.run("pull", "--quiet", kept_image, timeout=300)
+        on.run("tag", kept_image, f"{_STAGE}{stage}:{_LAST}")
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
         list(pool.map(get, known))

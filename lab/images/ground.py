@@ -14,6 +14,7 @@ from lab.images import application as images
 from lab.images import tars
 from lab.images.store import Store
 from lab.machines import image
+from lab.places import Places
 
 BUNDLE: Final = "etc/ssl/certs/ca-certificates.crt"
 PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -32,10 +33,10 @@ def key() -> str:
     return images.key("ground", *told)
 
 
-def make(store: Store, named: str, work: Path) -> str:
+def make(places: Places, store: Store, named: str, work: Path) -> str:
     """Make the layer, half a minute's work; returns its digest."""
     root = work / "ground"
-    _bootstrap(root)
+    _bootstrap(places, root)
 
     def fill(into: tarfile.TarFile) -> None:
         for member in sorted(root.iterdir()):
@@ -57,12 +58,13 @@ def tag(store: Store, layer: str) -> str:
     return store.tag("python", "3.11-slim", layers=[layer], config=config)
 
 
-def _bootstrap(root: Path) -> None:
+def _bootstrap(places: Places, root: Path) -> None:
     (root / "etc/dpkg/dpkg.cfg.d").mkdir(parents=True)
     # Nobody needs this file system after a power cut, and nobody reads manuals in it.
     (root / "etc/dpkg/dpkg.cfg.d/lab").write_text(_DPKG, encoding="ascii")
     mirror = image.host_mirror()
     image.run_grouped(
+        places,
         "debootstrap",
         "--variant=minbase",
         f"--include={','.join(_PACKAGES)}",

@@ -16,7 +16,7 @@ from aiohttp import web
 from lab import servers, sweep
 from lab.host import LabError
 from lab.images.store import MANIFEST, Store
-from lab.places import REGISTRY, Places
+from lab.places import Places
 from runtime import lifecycle, logs
 from runtime.web import serving
 
@@ -61,24 +61,25 @@ def start(places: Places, *, within: float = 10) -> None:
     """
     servers.start(places, sweep.REGISTRY)
     deadline = time.monotonic() + within
-    while not _answers():
+    while not _answers(places):
         if time.monotonic() > deadline:
             raise LabError(f"the lab's registry does not answer, see {places.lab}/registry.log")
         time.sleep(0.05)
 
 
-def _answers() -> bool:
+def _answers(places: Places) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://{places.registry}/v2/", timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, TimeoutError):
         return False
 
 
 async def _live() -> None:
-    host, port = REGISTRY.split(":")
+    places = Places.here()
+    host, port = places.registry.split(":")
     stopping = serving.Stopping(linger_seconds=0, finish_seconds=1)
-    app: Any = application(Store(Places.here()))
+    app: Any = application(Store(places))
     await serving.serve(app, host=host, port=int(port), stopping=stopping)
 
 

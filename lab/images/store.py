@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
-from lab.places import REGISTRY, Places
+from lab.places import Places
 
 MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG: Final = "application/vnd.docker.container.image.v1+json"
@@ -32,6 +32,7 @@ class Store:
 
     def __init__(self, places: Places) -> None:
         self.root = places.cache / "images"
+        self._registry = places.registry
         for part in ("blobs", "layers", "tags"):
             (self.root / part).mkdir(parents=True, exist_ok=True)
 
@@ -118,7 +119,7 @@ class Store:
         draft = at.with_name(f".{tag}.{os.getpid()}")
         draft.write_text(self._put(manifest), encoding="ascii")
         draft.rename(at)
-        return f"{REGISTRY}/{name}:{tag}"
+        return f"{self._registry}/{name}:{tag}"
 
     def _put(self, value: object) -> str:
         body = json.dumps(value, sort_keys=True).encode()

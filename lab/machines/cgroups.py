@@ -44,15 +44,15 @@ def parents(membership: str, *, unified: bool) -> list[Path]:
     return found
 
 
-def create(name: str) -> list[Path]:
-    """Make the cgroups of one machine; existing ones are taken as they are."""
+def create(lab: str, name: str) -> list[Path]:
+    """Make the cgroups of one machine below a lab's; existing ones are taken as they are."""
     unified = is_unified()
     membership = Path("/proc/self/cgroup").read_text(encoding="ascii")
     made = []
     for parent in parents(membership, unified=unified):
         if not parent.is_dir():
             continue
-        group = parent / CGROUP / name
+        group = parent / lab / name
         try:
             group.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
@@ -62,9 +62,9 @@ def create(name: str) -> list[Path]:
             ) from exc
         if unified:
             _delegate(parent)
-            _delegate(parent / CGROUP)
+            _delegate(parent / lab)
         for file in _CPUSET_FILES:
-            for level in (parent / CGROUP, group):
+            for level in (parent / lab, group):
                 _inherit(level, file)
         made.append(group)
     return made
@@ -90,12 +90,12 @@ def _inherit(group: Path, file: str) -> None:
         path.write_text((group.parent / file).read_text(encoding="ascii"), encoding="ascii")
 
 
-def leftovers() -> list[Path]:
-    """Every cgroup directory of a lab on this host, whoever made it."""
+def leftovers(lab: str) -> list[Path]:
+    """Every cgroup directory of this lab on the host, whoever made it."""
     return [
-        Path(at) / CGROUP
-        for at, names, _ in os.walk(ROOT, onerror=None)
-        if CGROUP in names and Path(at).name != CGROUP
+        Path(at) / lab
+        for at, names, _ in os.walk(ROOT)
+        if lab in names and not Path(at).name.startswith(CGROUP)
     ]
 
 
@@ -129,6 +129,6 @@ def remove(groups: list[Path]) -> None:
         for at, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):
                 Path(at).rmdir()
-        if group.parent.name == CGROUP:
+        if group.parent.name.startswith(CGROUP):
             with contextlib.suppress(OSError):
                 group.parent.rmdir()

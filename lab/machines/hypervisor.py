@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, TypeVar
 
 import structlog
@@ -22,6 +21,7 @@ from lab.host import LabError
 from lab.machines import power
 from lab.machines.reconcile import Act, reconcile
 from lab.machines.record import RUNNING, Record, Stage
+from lab.places import Places
 from runtime import clock
 
 log: Final = structlog.get_logger("lab.machines.hypervisor")
@@ -47,12 +47,13 @@ class Hypervisor:
     """Holds the machines of one lab; `run` for as long as the lab is up."""
 
     def __init__(
-        self, cloud: Cloud, machines: Path, layers: str, *, grace: Callable[[str], float]
+        self, cloud: Cloud, places: Places, layers: str, *, grace: Callable[[str], float]
     ) -> None:
         """`grace` is how many seconds an instance's machine has to shut down."""
         self._cloud = cloud
         self._grace = grace
-        self._machines = machines
+        self._places = places
+        self._machines = places.machines
         self._layers = layers
         self._held: dict[str, _Held] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -131,7 +132,7 @@ class Hypervisor:
 
     async def _create(self, held: _Held) -> None:
         instance = self._instances[held.record.instance]
-        if not power.is_ours(instance.address):
+        if not power.is_ours(self._places, instance.address):
             raise LabError(
                 f"{instance.id} has the address {instance.address}, outside of the lab's network: "
                 "launch it into one of the lab's subnets"
@@ -140,7 +141,7 @@ class Hypervisor:
         async with self._slots:
             held.record = await self._in_thread(
                 lambda: power.build(
-                    self._machines,
+                    self._places,
                     planned,
                     layers=self._layers,
                     agent=instance.tags.get(AGENT_TAG) != "off",
@@ -155,7 +156,7 @@ class Hypervisor:
     async def _switch_on(self, held: _Held) -> None:
         began = clock.monotonic()
         record = held.record
-        process, init = await self._in_thread(lambda: power.switch_on(self._machines, record))
+        process, init = await self._in_thread(lambda: power.switch_on(self._places, record))
         held.process = process
         self._write(held, stage=Stage.BOOTED, init=init)
         while clock.monotonic() - began < _BOOT_SECONDS and process.poll() is None:
@@ -181,7 +182,7 @@ class Hypervisor:
             # As EC2 does: the system gets its chance, and then no other.
             await self._shut_down(held)
         record = held.record
-        await self._in_thread(lambda: power.destroy(self._machines, record))
+        await self._in_thread(lambda: power.destroy(self._places, record))
         del self._held[record.instance]
         self._resting.append(record.address)
         if len(self._resting) > _QUARANTINE:

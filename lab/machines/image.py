@@ -18,11 +18,10 @@ from typing import Final
 
 from lab.host import LabError, run
 from lab.machines import cgroups, wheels
-from lab.places import Places
+from lab.places import BUILDING, Places
 
 BAKE: Final = "bake"
 """The cgroup of everything a bake starts, so that `down` ends a bake that was left alone."""
-BUILDING: Final = "building-"
 _KEEP: Final = {"rootfs-": 2, "code-": 4}
 
 Report = Callable[[str], None]
@@ -53,15 +52,15 @@ def bake(places: Places, repository: Path, *, report: Report) -> list[Path]:
         rootfs = places.cache / f"rootfs-{ground}"
         if not rootfs.exists():
             report("baking the root file system (once; two minutes)")
-            with _building(rootfs) as work:
-                _bake_rootfs(repository, mirror, work)
+            with _building(places, rootfs) as work:
+                _bake_rootfs(places, repository, mirror, work)
         parts = [repository / name for name in (*wheels.SOURCES, "ami")]
         parts += [repository / "setup.cfg", repository / "pyproject.toml"]
         code = places.cache / f"code-{_digest(parts, repository, ground)}"
         if not code.exists():
             report("baking our code into the image")
-            with _building(code) as work:
-                _bake_code(repository, rootfs, work)
+            with _building(places, code) as work:
+                _bake_code(places, repository, rootfs, work)
         for layer in (rootfs, code):
             os.utime(layer)
         _prune(places.cache)
@@ -94,12 +93,13 @@ def host_mirror() -> Mirror:
     return Mirror(own, suite, tuple(found[own]))
 
 
-def _bake_rootfs(repository: Path, mirror: Mirror, work: Path) -> None:
+def _bake_rootfs(places: Places, repository: Path, mirror: Mirror, work: Path) -> None:
     wheelhouse = work / "wheelhouse"
     packages = run(str(repository / "ami/provision.sh"), "list-packages").stdout.split()
     with ThreadPoolExecutor(1) as pool:
         filled = pool.submit(wheels.download, repository / "requirements/image.txt", wheelhouse)
         run_grouped(
+            places,
             "debootstrap",
             "--variant=minbase",
             f"--include={','.join(packages)}",
@@ -110,6 +110,7 @@ def _bake_rootfs(repository: Path, mirror: Mirror, work: Path) -> None:
         )
         filled.result()
     _provision(
+        places,
         work / "layer",
         ("engine", "packages", "harden", "clean"),
         binds={repository / "ami": "/ami", wheelhouse: "/wheelhouse"},
@@ -122,7 +123,7 @@ def _bake_rootfs(repository: Path, mirror: Mirror, work: Path) -> None:
         shutil.rmtree(work / "layer" / bulk, ignore_errors=True)
 
 
-def _bake_code(repository: Path, rootfs: Path, work: Path) -> None:
+def _bake_code(places: Places, repository: Path, rootfs: Path, work: Path) -> None:
     wheel = wheels.build(repository, work)
     for name in ("layer", "scratch", "merged"):
         (work / name).mkdir()
@@ -130,6 +131,7 @@ def _bake_code(repository: Path, rootfs: Path, work: Path) -> None:
     run("mount", "-t", "overlay", "spotswarm-lab", "-o", options, str(work / "merged"))
     try:
         _provision(
+            places,
             work / "merged",
             ("spotswarm", f"/wheel/{wheel.name}", "clean"),
             binds={repository / "ami": "/ami", work: "/wheel"},
@@ -140,10 +142,16 @@ def _bake_code(repository: Path, rootfs: Path, work: Path) -> None:
 
 
 def _provision(
-    root: Path, stages: Iterable[str], *, binds: dict[Path, str], settings: dict[str, str]
+    places: Places,
+    root: Path,
+    stages: Iterable[str],
+    *,
+    binds: dict[Path, str],
+    settings: dict[str, str],
 ) -> None:
     """Run the image recipe in a namespace of its own: no mount is left behind, come what may."""
     run_grouped(
+        places,
         "systemd-nspawn",
         "--quiet",
         "--register=no",
@@ -157,9 +165,9 @@ def _provision(
     )
 
 
-def run_grouped(*argv: str) -> None:
+def run_grouped(places: Places, *argv: str) -> None:
     """Run one program of a bake; `down` finds it, whatever becomes of us."""
-    groups = cgroups.create(BAKE)
+    groups = cgroups.create(places.cgroup, BAKE)
     try:
         # Our wish for no bytecode must not reach what runs in the image.
         env = {name: value for name, value in os.environ.items() if name[:6] != "PYTHON"}
@@ -169,8 +177,8 @@ def run_grouped(*argv: str) -> None:
 
 
 @contextmanager
-def _building(target: Path) -> Iterator[Path]:
-    work = Path(tempfile.mkdtemp(prefix=BUILDING, dir=target.parent))
+def _building(places: Places, target: Path) -> Iterator[Path]:
+    work = Path(tempfile.mkdtemp(prefix=places.building_prefix, dir=target.parent))
     try:
         yield work
         # mkdtemp's directory is private; a root directory that is breaks every service user.

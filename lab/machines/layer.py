@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from lab.machines import cgroups
-from lab.places import NETWORK, REGISTRY
+from lab.places import Places
 
 _MASKED: Final = (
     # Hardware and maintenance of a real disk and terminal.
@@ -39,7 +39,7 @@ mountpoint -q $c && mount -o remount,bind,rw $c; done; true'
 AGENT_UNITS: Final = ("spotswarm-agent.service", "spotswarm-leader.path")
 
 
-def write(layer: Path) -> None:
+def write(layer: Path, places: Places) -> None:
     """Make the layer; the host's name servers and certificates as they are now."""
     units = layer / "etc/systemd/system"
     (units / "sysinit.target.wants").mkdir(parents=True)
@@ -55,7 +55,10 @@ def write(layer: Path) -> None:
             shutil.copyfile(Path("/") / file, layer / file)
     # The lab's registry has no certificate, and has what Docker Hub would be asked for. By options
     # and not in daemon.json, which is the image's.
-    engine = (f"--insecure-registry={NETWORK}", f"--registry-mirror=http://{REGISTRY}")
+    engine = (
+        f"--insecure-registry={places.network}",
+        f"--registry-mirror=http://{places.registry}",
+    )
     options = layer / "etc/default/docker"
     options.parent.mkdir(parents=True)
     options.write_text(f'DOCKER_OPTS="{" ".join(engine)}"\n', encoding="ascii")

@@ -21,7 +21,7 @@ from typing import Final
 from lab.host import LabError, run
 from lab.machines import cgroups, console, layer, net
 from lab.machines.record import Record
-from lab.places import EFS, NAMESPACE_PREFIX, NETWORK
+from lab.places import EFS, Places
 
 _POWEROFF: Final = signal.SIGRTMIN + 4
 """systemd's signals; see systemd(1)."""
@@ -31,10 +31,11 @@ REBOOTED: Final = 133
 PROPAGATE: Final = Path("/run/systemd/nspawn/propagate")
 
 
-def build(machines: Path, planned: Record, *, layers: str, agent: bool) -> Record:
+def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Record:
     """Make a machine's disk, network and cgroups; what an instance is before it is powered."""
-    instance, address = planned.instance, planned.address
-    record = replace(planned, cgroups=tuple(str(group) for group in cgroups.create(instance)))
+    instance, address, machines = planned.instance, planned.address, places.machines
+    groups = cgroups.create(places.cgroup, instance)
+    record = replace(planned, cgroups=tuple(str(group) for group in groups))
     # First the record, so that a half-built machine can be found and destroyed.
     record.write(machines)
     at = machines / instance
@@ -50,19 +51,27 @@ def build(machines: Path, planned: Record, *, layers: str, agent: bool) -> Recor
     if not agent:
         layer.mask(upper, layer.AGENT_UNITS)
     options = f"lowerdir={layers},upperdir={upper},workdir={at / 'work'}"
-    run("mount", "-t", "overlay", NAMESPACE_PREFIX + instance, "-o", options, str(at / "root"))
-    net.plug(instance, address)
+    run(
+        "mount",
+        "-t",
+        "overlay",
+        places.namespace_prefix + instance,
+        "-o",
+        options,
+        str(at / "root"),
+    )
+    net.plug(places, instance, address)
     return record
 
 
-def switch_on(machines: Path, record: Record) -> "tuple[subprocess.Popen[bytes], int]":
+def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes], int]":
     """Boot it; returns the nspawn process and the id of its init.
 
     Raises:
         LabError: no init came up, with what the console showed.
     """
-    at = machines / record.instance
-    name = NAMESPACE_PREFIX + record.instance
+    at = places.machines / record.instance
+    name = places.namespace_prefix + record.instance
     argv = (
         "systemd-nspawn",
         "--boot",
@@ -81,7 +90,7 @@ def switch_on(machines: Path, record: Record) -> "tuple[subprocess.Popen[bytes],
         "--capability=all",
         # The engine's own overlays cannot lie on an overlay.
         f"--bind={at / 'docker'}:/var/lib/docker",
-        f"--bind={machines.parent / 'efs'}:{EFS}",
+        f"--bind={places.efs}:{EFS}",
     )
     env = {
         **os.environ,
@@ -90,8 +99,8 @@ def switch_on(machines: Path, record: Record) -> "tuple[subprocess.Popen[bytes],
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": str(int(cgroups.is_unified())),
     }
     # A cable that was pulled must not outlive the boot that it was pulled from.
-    net.connect(record.instance, record.address)
-    said = console.path(machines, record.instance)
+    net.connect(places, record.instance, record.address)
+    said = console.path(places.machines, record.instance)
     with said.open("ab") as out:
         process = subprocess.Popen(
             cgroups.starting_in([Path(group) for group in record.cgroups], argv),
@@ -154,12 +163,13 @@ def is_init(record: Record) -> bool:
     return record.init in cgroups.processes(groups)
 
 
-def destroy(machines: Path, record: Record) -> None:
+def destroy(places: Places, record: Record) -> None:
     """Take away everything of a machine; quiet about what is gone already.
 
     Raises:
         LabError: its disk is still in use.
     """
+    machines = places.machines
     groups = [Path(group) for group in record.cgroups]
     left = cgroups.kill(groups)
     root = machines / record.instance / "root"
@@ -169,10 +179,10 @@ def destroy(machines: Path, record: Record) -> None:
         time.sleep(0.05)
     if left or root.is_mount():
         raise LabError(f"machine {record.instance} is still in use: processes {sorted(left)}")
-    net.unplug(record.instance, record.address)
+    net.unplug(places, record.instance, record.address)
     cgroups.remove(groups)
     with contextlib.suppress(OSError):
-        (PROPAGATE / (NAMESPACE_PREFIX + record.instance)).rmdir()
+        (PROPAGATE / (places.namespace_prefix + record.instance)).rmdir()
     console.keep(machines, record.instance)
     shutil.rmtree(machines / record.instance, ignore_errors=True)
 
@@ -182,9 +192,9 @@ def hostname(address: str) -> str:
     return "ip-" + address.replace(".", "-")
 
 
-def is_ours(address: str) -> bool:
+def is_ours(places: Places, address: str) -> bool:
     """Whether a private address is one the lab's network can have."""
-    return any(address == str(host) for host in list(NETWORK.hosts())[1:])
+    return any(address == str(host) for host in list(places.network.hosts())[1:])
 
 
 def _init_of(nspawn: int) -> int | None:

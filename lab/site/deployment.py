@@ -24,7 +24,7 @@ from lab.cluster import REPOSITORY
 from lab.host import LabError, run
 from lab.images import bases, building, registry
 from lab.load import ingress
-from lab.places import GATEWAY, Places
+from lab.places import Places
 from lab.site import newswire
 from runtime import clock
 
@@ -161,7 +161,7 @@ def start_newswire(places: Places, *, within: float = 20) -> None:
     servers.start(places, sweep.NEWSWIRE)
     deadline = clock.monotonic() + within
     while True:
-        status, _ = ingress.ask(str(GATEWAY), "wire", path="/robots.txt", port=newswire.PORT)
+        status, _ = ingress.ask(str(places.gateway), "wire", path="/robots.txt", port=newswire.PORT)
         if status == http.HTTPStatus.OK:
             return
         if clock.monotonic() > deadline:
@@ -201,7 +201,7 @@ def _furnish(site: Site) -> None:
             at.write_text(f"{OPERATOR}:{hashed}\n", encoding="ascii")
     feeds = "".join(
         f'\n[[feeds]]\nname = "{name}"\npages = true\n'
-        f'url = "http://{GATEWAY}:{newswire.PORT}/{wire}/feed.xml"\n'
+        f'url = "http://{site.lab.places.gateway}:{newswire.PORT}/{wire}/feed.xml"\n'
         for wire, name in newswire.WIRES.items()
     )
     text = f"every_seconds = {_EVERY_SECONDS}\n{feeds}"

@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from lab.places import Places
 from runtime import lifecycle, logs
 
-PORT = 8000
 _DIAL_SECONDS = 2.0
 _CHUNK = 65536
 
@@ -90,13 +89,14 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write_eof()
 
 
-async def _live(addresses: Sequence[str]) -> None:
-    async with Window(addresses).opened(PORT) as server:
+async def _live(places: Places, addresses: Sequence[str]) -> None:
+    async with Window(addresses).opened(places.window_port) as server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
     logs.configure()
     # The lab's directory comes first, so that `lab.sweep` knows whose this is.
-    assert sys.argv[1] == str(Places.here().lab)
-    sys.exit(lifecycle.run(_live(sys.argv[2:]), name="lab.site.window"))
+    here = Places.here()
+    assert sys.argv[1] == str(here.lab)
+    sys.exit(lifecycle.run(_live(here, sys.argv[2:]), name="lab.site.window"))

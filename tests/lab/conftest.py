@@ -1,5 +1,6 @@
 """One cluster of three managers for all scenarios; each launches and terminates its own workers."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,9 @@ from lab.load import ingress
 
 @pytest.fixture(scope="session")
 def cluster():
-    """Three managers and three spot workers that joined by themselves."""
-    lab = Lab.up(managers=3, workers=3, leader=HASTY)
+    """Three managers and three spot workers that joined by themselves; each worker's own."""
+    name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}"
+    lab = Lab.up(name=name, managers=3, workers=3, leader=HASTY)
     try:
         lab.wait_nodes(6, within=120)
         yield lab
@@ -64,10 +66,10 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(scope="session")
-def others_secrets(tmp_path_factory):
+def others_secrets(cluster, tmp_path_factory):
     """User data of another cluster of the same name: other CA, password and leader's key."""
     directory = tmp_path_factory.mktemp("others") / "secrets"
     command = [sys.executable, "-m", "cli", "init", "--cluster", "demo"]
-    command += ["--address", "10.99.0.10", "--directory", str(directory)]
+    command += ["--address", str(cluster.places.leader_address), "--directory", str(directory)]
     made = subprocess.run(command, check=True, capture_output=True, text=True)
     return made.stdout

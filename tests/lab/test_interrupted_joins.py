@@ -30,7 +30,8 @@ def test_an_engine_left_in_swarm_error_recovers(scenario):
     worker.run("mkdir", "-p", "/var/lib/spotswarm")
     worker.write("/var/lib/spotswarm/instance", worker.instance)
     token = scenario.leader().docker("swarm", "join-token", "-q", "worker").strip()
-    join = ("docker", "swarm", "join", "--token", token, "10.98.0.250:2377")
+    nobody = f"{scenario.lab.places.network[250]}:2377"
+    join = ("docker", "swarm", "join", "--token", token, nobody)
     worker.run(*join, check=False, timeout=60)
     eventually(lambda: swarm_state(worker) == "error", within=60, what="Swarm: error")
 

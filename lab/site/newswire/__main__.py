@@ -18,7 +18,7 @@ from typing import Final
 
 from aiohttp import web
 
-from lab.places import GATEWAY
+from lab.places import Places
 from lab.site.newswire import PORT, WIRES
 from runtime import clock, lifecycle, logs
 from runtime.web import serving
@@ -128,7 +128,7 @@ def application(all_stories: Sequence[Story]) -> web.Application:
 async def _live() -> None:
     stopping = serving.Stopping(linger_seconds=0, finish_seconds=1)
     app = application(stories(clock.now()))
-    await serving.serve(app, host=str(GATEWAY), port=PORT, stopping=stopping)
+    await serving.serve(app, host=str(Places.here().gateway), port=PORT, stopping=stopping)
 
 
 if __name__ == "__main__":

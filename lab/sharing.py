@@ -1,0 +1,105 @@
+"""What the labs of one host share: kernel settings, and the numbers their networks have.
+
+Rule: the first lab raises the settings and the last one restores them; each step holds a lock.
+What is written down is in /run, so that a reboot forgets it together with the settings.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from lab.host import LabError
+from lab.places import Places
+
+SETTINGS: Final = {
+    "net.ipv4.ip_forward": 1,
+    # Each systemd and each engine takes a handful; the usual 128 ends at about ten machines.
+    "fs.inotify.max_user_instances": 8192,
+    # Neighbour entries of all machines' overlays live in one table of the host's.
+    "net.ipv4.neigh.default.gc_thresh3": 16384,
+}
+_RUN: Final = Path("/run/spotswarm-lab")
+_SYSCTL: Final = Path("/proc/sys")
+
+
+def claim(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
+    """Take the lab's number and raise the kernel settings; a lab may do so again.
+
+    Raises:
+        LabError: another lab has the number.
+    """
+    with _alone(run):
+        run.mkdir(exist_ok=True)
+        refuse_clash(places, run=run)
+        _claim_of(places, run).write_text(places.name, encoding="ascii")
+        # Some are the host's alone: a lab in a container goes without them.
+        known = {name: file for name in SETTINGS if (file := _file(sysctl, name)).exists()}
+        before = {name: int(file.read_text(encoding="ascii")) for name, file in known.items()}
+        if not _saved(run).exists():
+            _saved(run).write_text(json.dumps(before), encoding="ascii")
+        for name, value in before.items():
+            if value < SETTINGS[name]:
+                known[name].write_text(str(SETTINGS[name]), encoding="ascii")
+
+
+def release(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
+    """Give the number back; with the last lab the kernel settings are restored."""
+    with _alone(run):
+        if not run.exists():
+            return
+        if owner(places, run=run) == places.name:
+            _claim_of(places, run).unlink()
+        if any(run.glob("number-*")):
+            return
+        if _saved(run).exists():
+            for name, value in json.loads(_saved(run).read_text(encoding="ascii")).items():
+                _file(sysctl, name).write_text(str(value), encoding="ascii")
+            _saved(run).unlink()
+        run.rmdir()
+
+
+def owner(places: Places, *, run: Path = _RUN) -> str | None:
+    """The name of the lab that has this lab's number; None when no lab has it."""
+    claimed = _claim_of(places, run)
+    return claimed.read_text(encoding="ascii") if claimed.exists() else None
+
+
+def refuse_clash(places: Places, *, run: Path = _RUN) -> None:
+    """Do nothing unless another lab has this lab's number.
+
+    Raises:
+        LabError: it has.
+    """
+    name = owner(places, run=run)
+    if name not in {None, places.name}:
+        raise LabError(
+            f"the labs {places.name} and {name} would both use {places.network}: "
+            "choose another name"
+        )
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    # The directory above, which stays: a lock of our own would have to be left behind.
+    parent = os.open(run.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(parent, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(parent)
+
+
+def _claim_of(places: Places, run: Path) -> Path:
+    return run / f"number-{places.number}"
+
+
+def _saved(run: Path) -> Path:
+    return run / "sysctls.json"
+
+
+def _file(sysctl: Path, name: str) -> Path:
+    return sysctl / name.replace(".", "/")
