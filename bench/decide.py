@@ -66,11 +66,11 @@ def cluster(size: int) -> Cluster:
     services = tuple(_service(number) for number in range(count))
     tasks = tuple(
         Task(
-            task=TaskId(f"t{number}-{slot}"),
-            service=services[number].service,
+            id=TaskId(f"t{number}-{slot}"),
+            service=services[number].id,
             slot=slot + 1,
             # One service in fifty is uneven: two of its tasks share a node.
-            node=nodes[_place(number, slot, size)].node,
+            node=nodes[_place(number, slot, size)].id,
             state="running",
             desired="running",
             created=_AT,
@@ -98,7 +98,7 @@ def _node(number: int) -> Node:
         "spotswarm.key": "k",
     }
     return Node(
-        node=NodeId(f"n{number}"),
+        id=NodeId(f"n{number}"),
         hostname=f"ip-10-{number}",
         role=Role.MANAGER if number < 3 else Role.WORKER,
         status="down" if is_lost else "ready",
@@ -113,7 +113,7 @@ def _node(number: int) -> Node:
 
 def _instance(number: int) -> Instance:
     return Instance(
-        instance=InstanceId(f"i-{number}"),
+        id=InstanceId(f"i-{number}"),
         state="running",
         lifecycle="on-demand" if number < 3 else "spot",
         zone=f"eu-central-1{'abc'[number % 3]}",
@@ -128,7 +128,7 @@ def _instance(number: int) -> Instance:
 def _service(number: int) -> Service:
     constraints = (("node.role==worker",), ("node.labels.spotswarm.lifecycle==spot",), ())
     return Service(
-        service=ServiceId(f"s{number}"),
+        id=ServiceId(f"s{number}"),
         name=f"service-{number}",
         version=1,
         replicas=_TASKS_PER_SERVICE,
@@ -140,7 +140,7 @@ def _service(number: int) -> Service:
 def events(made: Cluster) -> Iterator[tuple[str, Event]]:
     """One of each kind that a working leader meets."""
     at = _AT + timedelta(seconds=5)
-    newcomer = replace(_instance(len(made.nodes)), instance=InstanceId("i-new"))
+    newcomer = replace(_instance(len(made.nodes)), id=InstanceId("i-new"))
     identity = Identity("aws", newcomer)
     ask = Ask("a" * 32, "b" * 32, "key", Role.WORKER, 0, identity)
     notice = Notice(InstanceId("i-7"), "interruption", "queue", at, at + timedelta(minutes=2))

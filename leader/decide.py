@@ -186,7 +186,7 @@ def _asked(view: View, event: JoinAsked, policy: Policy) -> tuple[View, GrantJoi
     ask = event.ask
     instance = ask.identity.instance
     asker = Asker(
-        ask.nonce, ask.reply, ask.key, ask.role, ask.opened_by, instance=instance.instance
+        ask.nonce, ask.reply, ask.key, ask.role, ask.opened_by, instance=instance.id
     )
     denied = admit(ask, view, policy, event.at)
     if denied is not None:
@@ -194,14 +194,14 @@ def _asked(view: View, event: JoinAsked, policy: Policy) -> tuple[View, GrantJoi
     expires = event.at + policy.grant_lifetime
     view = replace(
         view,
-        instances={**view.instances, instance.instance: instance},
+        instances={**view.instances, instance.id: instance},
         outstanding={
             **view.outstanding,
-            instance.instance: Outstanding(instance, ask.role, ask.key, expires),
+            instance.id: Outstanding(instance, ask.role, ask.key, expires),
         },
         tokens=_granted(view.tokens, ask.role),
     )
-    reason = f"{instance.instance} is {_describe(instance)} and joins as {ask.role}"
+    reason = f"{instance.id} is {_describe(instance)} and joins as {ask.role}"
     return view, GrantJoin(
         asker=asker,
         instance=instance,

@@ -50,15 +50,15 @@ def nodes_listed(view: View, event: NodesListed) -> View:
     if event.asked is not None and view.nodes_from is not None and event.asked < view.nodes_from:
         return view
     nodes, at = event.nodes, event.at
-    ready = {node.node for node in nodes if node.is_ready}
+    ready = {node.id for node in nodes if node.is_ready}
     arrived = {node.instance for node in nodes if node.is_ready}
-    grown = any(node.takes_tasks and not _took_tasks(view, node.node) for node in nodes)
+    grown = any(node.takes_tasks and not _took_tasks(view, node.id) for node in nodes)
     census = view.census.see_nodes(
-        ready=ready, down=[node.node for node in nodes if node.status == "down"], at=at
+        ready=ready, down=[node.id for node in nodes if node.status == "down"], at=at
     )
     return replace(
         view,
-        nodes={node.node: node for node in nodes},
+        nodes={node.id: node for node in nodes},
         nodes_at=at,
         heartbeat=event.heartbeat or view.heartbeat,
         census=census,
@@ -69,7 +69,7 @@ def nodes_listed(view: View, event: NodesListed) -> View:
             for instance, granted in view.outstanding.items()
             if instance not in arrived
         },
-        probed=view.probed & {node.node for node in nodes if node.is_joining},
+        probed=view.probed & {node.id for node in nodes if node.is_joining},
     )
 
 
@@ -89,7 +89,7 @@ def _took_tasks(view: View, node: NodeId) -> bool:
 
 def instances_listed(view: View, event: InstancesListed) -> View:
     """Take EC2's list: who is gone is counted, and what was announced of them forgotten."""
-    instances = {instance.instance: instance for instance in event.instances}
+    instances = {instance.id: instance for instance in event.instances}
     bound = {node.instance: node for node in view.nodes.values() if node.instance is not None}
     ready = {name for name, node in bound.items() if node.is_ready}
     census = view.census.see_instances(
@@ -253,7 +253,7 @@ def failed(view: View, action: Action, at: datetime) -> View:
         outstanding = {
             instance: granted
             for instance, granted in view.outstanding.items()
-            if not (isinstance(action, GrantJoin) and instance == action.instance.instance)
+            if not (isinstance(action, GrantJoin) and instance == action.instance.id)
         }
         return replace(view, outstanding=outstanding)
     if isinstance(action, DeleteNotices):

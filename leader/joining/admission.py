@@ -43,12 +43,12 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
     if instance.cluster != policy.cluster:
         return Denied(
             DenialCode.NOT_IN_CLUSTER,
-            f"{instance.instance} has no tag spotswarm:cluster={policy.cluster}",
+            f"{instance.id} has no tag spotswarm:cluster={policy.cluster}",
             30,
         )
     if instance.state not in _JOINABLE_STATES:
         return Denied(
-            DenialCode.NOT_RUNNING, f"EC2 says {instance.instance} is {instance.state}", 30
+            DenialCode.NOT_RUNNING, f"EC2 says {instance.id} is {instance.state}", 30
         )
     return None
 
@@ -57,11 +57,11 @@ def _is_absent(instance: Instance, view: View) -> Denied | None:
     """A container may be using its host's credentials: a Ready node asks for nothing."""
     for node in view.nodes.values():
         if node.is_ready and (
-            node.instance == instance.instance or node.address == instance.address
+            node.instance == instance.id or node.address == instance.address
         ):
             return Denied(
                 DenialCode.ALREADY_JOINED,
-                f"{instance.instance} is node {node.hostname} already, and it is Ready",
+                f"{instance.id} is node {node.hostname} already, and it is Ready",
                 3,
             )
     return None
@@ -69,7 +69,7 @@ def _is_absent(instance: Instance, view: View) -> Denied | None:
 
 def _is_going(instance: Instance, view: View) -> Denied | None:
     """One that AWS takes in two minutes, or that we are ending, is not to come back before."""
-    name = instance.instance
+    name = instance.id
     if name in view.market.ending or view.market.notice(name, "interruption") is not None:
         return Denied(DenialCode.LEAVING, f"{name} is about to be taken or ended", 30)
     return None
@@ -82,13 +82,13 @@ def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) ->
     if instance.lifecycle != "on-demand":
         return Denied(
             DenialCode.SPOT_MANAGER,
-            f"{instance.instance} is a spot instance; managers are on-demand always",
+            f"{instance.id} is a spot instance; managers are on-demand always",
             60,
         )
     if instance.role != Role.MANAGER:
         return Denied(
             DenialCode.NOT_A_MANAGER,
-            f"{instance.instance} has no tag spotswarm:role=manager",
+            f"{instance.id} has no tag spotswarm:role=manager",
             60,
         )
     managers = view.managers()
@@ -111,10 +111,10 @@ def _manager_change(
     for other in view.outstanding.values():
         if (
             other.role is Role.MANAGER
-            and other.instance.instance != instance.instance
+            and other.instance.id != instance.id
             and other.expires > at
         ):
-            return f"{other.instance.instance} is joining as a manager; one at a time"
+            return f"{other.instance.id} is joining as a manager; one at a time"
     for node in managers:
         if node.is_ready and node.reachability != "reachable":
             return f"manager {node.hostname} is {node.reachability}; one change at a time"

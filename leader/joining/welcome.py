@@ -53,35 +53,35 @@ def welcome(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Ac
 
 def _label(node: Node, instance: Instance, view: View, cause: str) -> LabelNode:
     labels = {
-        LABEL_INSTANCE: instance.instance,
+        LABEL_INSTANCE: instance.id,
         LABEL_LIFECYCLE: instance.lifecycle,
         LABEL_ZONE: instance.zone,
         LABEL_TYPE: instance.type,
     }
-    granted = view.outstanding.get(instance.instance)
+    granted = view.outstanding.get(instance.id)
     if granted is not None:
         labels[LABEL_KEY] = granted.key
     if node.availability is Availability.DRAIN:
         labels[LABEL_PHASE] = JOINING
     return LabelNode(
-        node=node.node,
-        instance=instance.instance,
+        node=node.id,
+        instance=instance.id,
         labels=labels,
-        reason=f"EC2 gave {node.address} to {instance.instance}",
+        reason=f"EC2 gave {node.address} to {instance.id}",
         cause=cause,
     )
 
 
 def _welcome(node: Node, instance: InstanceId, view: View, cause: str) -> Action:
-    if node.node in view.probed:
+    if node.id in view.probed:
         return ActivateNode(
-            node=node.node,
+            node=node.id,
             instance=instance,
             reason=f"{node.hostname} is labelled and its gossip port answers",
             cause=cause,
         )
     return ProbeNode(
-        node=node.node,
+        node=node.id,
         instance=instance,
         address=node.address,
         reason=f"{node.hostname} is bound to {instance}; before it takes tasks it must answer",
@@ -92,7 +92,7 @@ def _welcome(node: Node, instance: InstanceId, view: View, cause: str) -> Action
 def _superseded(node: Node, instance: InstanceId, cause: str) -> RemoveNode:
     """A worker that left and joined again has two entries; the Down one is history."""
     return RemoveNode(
-        node=node.node,
+        node=node.id,
         instance=instance,
         is_departed=True,
         reason=f"{instance} joined anew and is Ready; this entry is Down",

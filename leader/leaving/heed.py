@@ -69,7 +69,7 @@ def _wishes(view: View, cause: str) -> Iterator[Action]:
             and not is_taken(node, view)
         ):
             yield PauseNode(
-                node=node.node,
+                node=node.id,
                 instance=node.instance,
                 labels={LABEL_PHASE: RETURNING},
                 reason="the operator wants it back: first all that keeps tasks from it goes",
@@ -134,7 +134,7 @@ def _room(view: View, serving: int) -> int:
         for node in view.nodes.values()
         if node.instance is not None
         and node.takes_tasks
-        and f"node {node.node}" in view.in_flight
+        and f"node {node.id}" in view.in_flight
         and view.market.notice(node.instance, "rebalance") is not None
     )
     return max(0, (serving + paused) // 2 - paused - under_way)
@@ -145,7 +145,7 @@ def _may_be_hinted(node: Node, view: View) -> bool:
         node.role is Role.WORKER
         and node.phase == ""
         and node.takes_tasks
-        and f"node {node.node}" not in view.in_flight
+        and f"node {node.id}" not in view.in_flight
     )
 
 
@@ -155,7 +155,7 @@ def _hint(
     if at - notice.told >= policy.hint_patience:
         return
     yield PauseNode(
-        node=node.node,
+        node=node.id,
         instance=node.instance,
         labels={
             LABEL_PHASE: HINTED,
@@ -185,7 +185,7 @@ def _hinted(
         )
     elif at >= hint.deadline:
         yield ActivateNode(
-            node=node.node,
+            node=node.id,
             instance=instance,
             reason=f"no notice followed the hint within {policy.hint_patience}",
             cause=cause,

@@ -65,7 +65,7 @@ def depart(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Act
 def _is_changing(node: Node, view: View) -> bool:
     """Whether a manager may be becoming a worker right now, or the other way round."""
     was_or_is = node.role is Role.MANAGER or node.labels.get(LABEL_WAS) == _MANAGER
-    return was_or_is and f"node {node.node}" in view.in_flight
+    return was_or_is and f"node {node.id}" in view.in_flight
 
 
 def _next(
@@ -91,7 +91,7 @@ def may_demote(node: Node, view: View) -> str | None:
     healthy = [
         other
         for other in managers
-        if other.node != node.node and other.is_ready and other.reachability == "reachable"
+        if other.id != node.id and other.is_ready and other.reachability == "reachable"
     ]
     rest = len(managers) - 1
     if not rest:
@@ -103,7 +103,7 @@ def may_demote(node: Node, view: View) -> str | None:
         )
     joining = [one for one in view.outstanding.values() if one.role is Role.MANAGER]
     if joining:
-        return f"{joining[0].instance.instance} is joining as a manager; one change at a time"
+        return f"{joining[0].instance.id} is joining as a manager; one change at a time"
     return None
 
 
@@ -131,7 +131,7 @@ def _demotion(node: Node, leaving: Leaving, view: View, cause: str) -> Action:
             cause=cause,
         )
     return DemoteNode(
-        node=node.node,
+        node=node.id,
         instance=node.instance,
         reason=f"{node.hostname} leaves ({leaving.why}): a manager is demoted first",
         cause=cause,
@@ -146,10 +146,10 @@ def _drain(
     if view.work is None and not late:
         return
     work = view.work or Work()
-    left = to_move(node.node, view, work)
+    left = to_move(node.id, view, work)
     if left and not late:
         return
-    stays = [task for task in work.on(node.node) if task.is_wanted and _runs_on(task, work)]
+    stays = [task for task in work.on(node.id) if task.is_wanted and _runs_on(task, work)]
     if stays and at < leave_by(leaving, policy):
         return
     reason = f"{node.hostname} leaves ({leaving.why}): what could be moved has been"
@@ -161,7 +161,7 @@ def _drain(
             f" no time left to move {', '.join(map(work.name, left))}"
         )
     yield DrainNode(
-        node=node.node,
+        node=node.id,
         instance=node.instance,
         left=tuple(map(work.name, left)),
         reason=reason,
@@ -182,13 +182,13 @@ def _part(
     if view.work is None and not late:
         return
     work = view.work or Work()
-    there = tuple(work.name(task) for task in work.on(node.node) if task.is_there)
+    there = tuple(work.name(task) for task in work.on(node.id) if task.is_there)
     if there and not late:
         return
     state = f"{', '.join(there)} still ran" if there else "it is empty"
     if leaving.then is Then.STAY:
         yield SettleNode(
-            node=node.node,
+            node=node.id,
             instance=node.instance,
             labels={LABEL_PHASE: DRAINED},
             cut_off=there,
@@ -213,7 +213,7 @@ def _let_go(
         return
     if instance in market.left:
         yield RemoveNode(
-            node=node.node,
+            node=node.id,
             instance=instance,
             by_force=True,
             is_departed=True,
@@ -231,7 +231,7 @@ def _let_go(
             # Between two of its questions: the next is on its way.
             return
         yield OrderLeave(
-            node=node.node,
+            node=node.id,
             instance=instance,
             listener=listener,
             cut_off=there,
@@ -255,7 +255,7 @@ def _let_go(
 def _gone(node: Node, leaving: Leaving, cause: str) -> Iterator[Action]:
     """The swarm does not hear it any more: AWS was faster, or it left as told."""
     yield RemoveNode(
-        node=node.node,
+        node=node.id,
         instance=node.instance,
         is_departed=True,
         reason=f"{node.hostname} was leaving ({leaving.why}) and is Down",
@@ -273,16 +273,16 @@ def _return(node: Node, kept_from: Collection[NodeId] | None, cause: str) -> Ite
             # Activated before, it would never be a manager again.
             return
         yield PromoteNode(
-            node=node.node,
+            node=node.id,
             instance=node.instance,
             reason=f"{node.hostname} was a manager before it was drained",
             cause=cause,
         )
         return
-    if kept_from is None or node.node in kept_from:
+    if kept_from is None or node.id in kept_from:
         return
     yield ActivateNode(
-        node=node.node,
+        node=node.id,
         instance=node.instance,
         reason=f"{node.hostname} takes tasks again",
         cause=cause,
@@ -299,7 +299,7 @@ def pause(node: Node, leaving: Leaving, *, reason: str, cause: str) -> PauseNode
     """Begin, or begin anew with an earlier deadline: a drained node stays drained."""
     was: Mapping[str, str] = {LABEL_WAS: _MANAGER} if node.role is Role.MANAGER else {}
     return PauseNode(
-        node=node.node,
+        node=node.id,
         instance=node.instance,
         labels=leaving.labels() | dict(was if leaving.then is Then.STAY else {}),
         is_drained=node.availability is Availability.DRAIN,

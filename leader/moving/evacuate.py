@@ -67,7 +67,7 @@ def _is_replaced(task: Task, view: View, work: Work) -> bool:
     """Whether a later task serves in its place; an earlier one ends as soon as this one is up."""
     return any(
         other.slot == task.slot
-        and other.task != task.task
+        and other.id != task.id
         and other.created >= task.created
         and other.is_wanted
         and other.is_up
@@ -83,9 +83,9 @@ def evacuate(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[C
     work = view.work
     if work is None:
         return
-    going = {node.node: node for node in view.nodes.values() if is_emptying(node)}
+    going = {node.id: node for node in view.nodes.values() if is_emptying(node)}
     loans = {
-        service.service: loan
+        service.id: loan
         for service in work.services.values()
         if LABEL_LOAN in service.labels and (loan := loan_of(service)) is not None
     }
@@ -189,7 +189,7 @@ def _returned(
     service: Service, loan: Loan, going: Mapping[NodeId, Node], view: View, why: _Why
 ) -> Iterator[ChangeService]:
     work = view.work or Work()
-    tasks = [task for task in work.of_service(service.service) if task.is_wanted]
+    tasks = [task for task in work.of_service(service.id) if task.is_wanted]
     if any(task.node in going for task in tasks):
         return
     is_held = any(node in going for node in loan.away_from)
@@ -202,7 +202,7 @@ def _returned(
         # The node stays after all: the replacements that are not up go, not the tasks that serve.
         serving = {task.node for task in tasks if task.is_up}
         is_mixed = not serving.isdisjoint(doubled)
-        stuck = view.moves.stuck.get(service.service)
+        stuck = view.moves.stuck.get(service.id)
         if is_mixed and stuck is not None and why.at < stuck.until:
             # Others serve there, and would move: tried once, and then seldom.
             return

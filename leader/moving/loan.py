@@ -146,7 +146,7 @@ def keep_away(
         template=service.template,
     )
     return ChangeService(
-        service=service.service,
+        service=service.id,
         name=service.name,
         version=service.version,
         constraints=(*own, *ours),
@@ -161,7 +161,7 @@ def keep_away(
 def scale(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
     """Set the scale the loan lends."""
     return ChangeService(
-        service=service.service,
+        service=service.id,
         name=service.name,
         version=service.version,
         constraints=service.constraints,
@@ -196,7 +196,7 @@ def give_back(service: Service, loan: Loan, *, reason: str, cause: str) -> Chang
     if loan.own_replicas is not None and service.replicas == loan.lent_replicas:
         replicas = loan.own_replicas
     return ChangeService(
-        service=service.service,
+        service=service.id,
         name=service.name,
         version=service.version,
         constraints=tuple(one for one in service.constraints if one not in loan.constraints),

@@ -35,7 +35,7 @@ def allowed(node: Node, constraints: Iterable[str]) -> bool | None:
 def _value(node: Node, key: str) -> str | None:
     match key:
         case "node.id":
-            return node.node
+            return node.id
         case "node.hostname":
             return node.hostname
         case "node.role":
@@ -61,7 +61,7 @@ def eligible(nodes: Iterable[Node], constraints: Sequence[str]) -> tuple[NodeId,
         if may is None:
             return None
         if may:
-            found.append(node.node)
+            found.append(node.id)
     return tuple(found)
 
 

@@ -49,20 +49,20 @@ class Planner:
 
     def plan(self, service: Service) -> Plan:
         """The plan for one service, as things are now."""
-        tasks = [task for task in self._work.of_service(service.service) if task.is_wanted]
+        tasks = [task for task in self._work.of_service(service.id) if task.is_wanted]
         hindrance = _hindrance(service, tasks)
         if hindrance:
-            return Plan(service.service, service.name, hindrance=hindrance)
+            return Plan(service.id, service.name, hindrance=hindrance)
         may = self._may(service.constraints)
         if may is None:
-            return Plan(service.service, service.name, hindrance="a constraint is not understood")
+            return Plan(service.id, service.name, hindrance="a constraint is not understood")
         placed: dict[NodeId, int] = {}
         for task in tasks:
             if task.node is not None:
                 placed[task.node] = placed.get(task.node, 0) + 1
         least = min(placed.values()) if len(placed) == len(may) else 0
         if may.issuperset(placed) and max(placed.values()) - least <= 1:
-            return Plan(service.service, service.name, placed, placed)
+            return Plan(service.id, service.name, placed, placed)
         return self._weighed(service, placed, may)
 
     def _may(self, constraints: tuple[str, ...]) -> frozenset[NodeId] | None:
@@ -76,7 +76,7 @@ class Planner:
         if not may.issuperset(placed):
             # A task on a node that takes no more: not ours to move, and no place to count with.
             return Plan(
-                service.service,
+                service.id,
                 service.name,
                 counts,
                 counts,
@@ -87,10 +87,10 @@ class Planner:
         for node, count in counts.items():
             if count < top - 1 and not self._has_room(node, service):
                 return Plan(
-                    service.service, service.name, counts, counts, hindrance="no room elsewhere"
+                    service.id, service.name, counts, counts, hindrance="no room elsewhere"
                 )
         after = scaled_down(scaled_up(counts, moves), moves)
-        return Plan(service.service, service.name, counts, after, moves)
+        return Plan(service.id, service.name, counts, after, moves)
 
     def _has_room(self, node: NodeId, service: Service) -> bool:
         if not service.cpu and not service.memory:
@@ -161,9 +161,9 @@ def _begun(
     spent = sum(moved for when, moved in moves.spread if at - when < _HOUR)
     planner = Planner(view, work)
     for service in sorted(work.services.values(), key=lambda one: one.name):
-        asked = moves.asked.get(service.service)
+        asked = moves.asked.get(service.id)
         is_asked = asked is not None and at - asked < _ASKED_FOR
-        stuck = moves.stuck.get(service.service)
+        stuck = moves.stuck.get(service.id)
         if not is_asked and (not is_due or (stuck is not None and at < stuck.until)):
             continue
         plan = planner.plan(service)
@@ -198,7 +198,7 @@ def told(counts: Mapping[NodeId, int]) -> str:
 def _carried_on(
     service: Service, loan: Loan, work: Work, policy: Policy, *, cause: str, at: datetime
 ) -> Iterator[ChangeService]:
-    tasks = work.of_service(service.service)
+    tasks = work.of_service(service.id)
     wanted = [task for task in tasks if task.is_wanted]
     if service.update_state not in _SETTLED and not is_ours(service, loan):
         # A change would begin his update anew, and stop what serves for what does not yet.

@@ -50,7 +50,7 @@ class TaskFate:
 def fates(node: Node, work: Work, leaving: Leaving, policy: Policy) -> tuple[TaskFate, ...]:
     """The fate of every task on a node that leaves like this, by name."""
     told = []
-    for task in work.on(node.node):
+    for task in work.on(node.id):
         if not (task.is_wanted or task.is_there):
             continue
         service = work.services.get(task.service)
@@ -111,7 +111,7 @@ def is_replaced(task: Task, view: View, work: Work) -> bool:
     """Whether another task of its slot serves on a node that is not being emptied."""
     return bool(task.slot) and any(
         other.slot == task.slot
-        and other.task != task.task
+        and other.id != task.id
         and other.is_wanted
         and other.is_up
         and other.node is not None
@@ -123,8 +123,8 @@ def is_replaced(task: Task, view: View, work: Work) -> bool:
 
 def stranded(node: Node, view: View, work: Work) -> Iterator[str]:
     """A sentence for each service that no other node can take a task of now."""
-    others = [other for other in view.nodes.values() if other.node != node.node]
-    here = {task.service for task in work.on(node.node) if task.is_wanted}
+    others = [other for other in view.nodes.values() if other.id != node.id]
+    here = {task.service for task in work.on(node.id) if task.is_wanted}
     services = [work.services[name] for name in here if name in work.services]
     for service in sorted(services, key=lambda one: one.name):
         if service.mode in {"global", "global-job"} or manner(service) is Manner.NEVER:
@@ -142,10 +142,10 @@ def _nowhere(service: Service, others: list[Node], work: Work) -> str:
     if not may:
         wants = f" that satisfies {', '.join(service.constraints)}" if service.constraints else ""
         return f"no other node{wants} takes tasks"
-    by_id = {other.node: other for other in others}
+    by_id = {other.id: other for other in others}
     for name in may:
         running = [task for task in work.on(name) if task.is_wanted]
-        mine = sum(1 for task in running if task.service == service.service)
+        mine = sum(1 for task in running if task.service == service.id)
         if service.most_per_node and mine >= service.most_per_node:
             continue
         held = [work.services[task.service] for task in running if task.service in work.services]

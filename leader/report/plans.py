@@ -71,7 +71,7 @@ class SpreadPlan:
 def is_called(node: Node, name: str) -> bool:
     """Whether a node goes by this name: host name with or without domain, id, instance, address."""
     return bool(name) and name in {
-        node.node, node.hostname, node.hostname.partition(".")[0], node.instance, node.address,
+        node.id, node.hostname, node.hostname.partition(".")[0], node.instance, node.address,
     }  # fmt: skip
 
 
@@ -83,12 +83,12 @@ def is_start(name: str, node: NodeId) -> bool:
 def find_node(view: View, name: str) -> Node | Refusal:
     """The one node of this name; of an entry that is Down and a living one, the living."""
     found = [node for node in view.nodes.values() if is_called(node, name)]
-    found = found or [node for node in view.nodes.values() if is_start(name, node.node)]
+    found = found or [node for node in view.nodes.values() if is_start(name, node.id)]
     if not found:
         return Refusal(f"no node is called {name!r}", _NODES, is_unknown=True)
     living = [node for node in found if node.status != "down"]
     if len(found) > 1 and len(living) != 1:
-        ids = ", ".join(sorted(node.node for node in found))
+        ids = ", ".join(sorted(node.id for node in found))
         return Refusal(f"{len(found)} nodes are called {name!r}", f"say which by its id: {ids}")
     return living[0] if living else found[0]
 
@@ -107,7 +107,7 @@ def drain_plan(
         return _UNSEEN
     leaving = Leaving("operator", at, at + within, Then.STAY)
     return DrainPlan(
-        node=node.node,
+        node=node.id,
         hostname=node.hostname,
         instance=node.instance,
         deadline=leaving.deadline,
@@ -136,7 +136,7 @@ def _undrainable(node: Node, view: View, at: datetime) -> Refusal | None:
         return _leaves_already(node, view, at)
     if node.phase == DRAINED:
         return Refusal(f"{host} is drained already", f"spotswarm return {host} takes it back")
-    wish = view.moves.wishes.get(node.node)
+    wish = view.moves.wishes.get(node.id)
     if wish is not None and wish.want == "drain":
         return Refusal(f"{host} is about to be drained", "spotswarm leaving --watch follows it")
     if node.is_joining:
@@ -158,7 +158,7 @@ def _undrainable(node: Node, view: View, at: datetime) -> Refusal | None:
 def _leaves_already(node: Node, view: View, at: datetime) -> Refusal:
     leaving = leaving_of(node)
     left = max(0, round((leaving.deadline - at).total_seconds()))
-    there = [task for task in (view.work or Work()).on(node.node) if task.is_there]
+    there = [task for task in (view.work or Work()).on(node.id) if task.is_there]
     return Refusal(
         f"{node.hostname} is leaving already ({leaving.why}): {len(there)} tasks are on it,"
         f" {left} seconds are left",
@@ -180,7 +180,7 @@ def return_plan(view: View, name: str) -> ReturnPlan | Refusal:
     if node.status == "down":
         warnings.append("it is Down: it takes tasks when the swarm hears it")
     return ReturnPlan(
-        node=node.node,
+        node=node.id,
         hostname=node.hostname,
         instance=node.instance,
         phase=node.phase,
@@ -209,7 +209,7 @@ def _unreturnable(node: Node, view: View) -> Refusal | None:
         return None
     if node.is_joining:
         return Refusal(f"{host} is joining", f"spotswarm explain {host} says what it waits for")
-    if node.node in view.moves.wishes:
+    if node.id in view.moves.wishes:
         return Refusal(f"{host} is about to be drained", "try again in some seconds")
     if node.availability is Availability.ACTIVE:
         return Refusal(f"{host} takes tasks: there is nothing to return", _NODES)
@@ -222,7 +222,7 @@ def _unreturnable(node: Node, view: View) -> Refusal | None:
 def _held_by(node: Node, view: View) -> Iterator[str]:
     for service in (view.work or Work()).services.values():
         loan = loan_of(service)
-        if loan is not None and node.node in loan.away_from:
+        if loan is not None and node.id in loan.away_from:
             yield service.name
 
 
@@ -233,7 +233,7 @@ def spread_plans(
     work = view.work
     if work is None:
         return _UNSEEN
-    known = {key: one for one in work.services.values() for key in (one.service, one.name)}
+    known = {key: one for one in work.services.values() for key in (one.id, one.name)}
     missing = [name for name in names if name not in known]
     if missing:
         return Refusal(
@@ -253,20 +253,20 @@ def _spread(
     service: Service, planner: Planner, view: View, hosts: Mapping[NodeId, str], at: datetime
 ) -> SpreadPlan:
     plan = planner.plan(service)
-    stuck = view.moves.stuck.get(service.service)
+    stuck = view.moves.stuck.get(service.id)
     stage: Literal["even", "uneven", "asked", "moving", "stuck", "left alone"]
-    if LABEL_LOAN in service.labels or f"service {service.service}" in view.in_flight:
+    if LABEL_LOAN in service.labels or f"service {service.id}" in view.in_flight:
         stage = "moving"
     elif plan.hindrance:
         stage = "left alone"
     elif not plan.moves:
         stage = "even"
-    elif service.service in view.moves.asked:
+    elif service.id in view.moves.asked:
         stage = "asked"
     else:
         stage = "stuck" if stuck is not None and at < stuck.until else "uneven"
     return SpreadPlan(
-        service=service.service,
+        service=service.id,
         name=service.name,
         stage=stage,
         before={hosts.get(node, node): count for node, count in plan.before.items()},
@@ -290,6 +290,6 @@ def _hosts(view: View) -> dict[NodeId, str]:
     """A name for each node that no other has."""
     times = Counter(node.hostname for node in view.nodes.values())
     return {
-        node.node: node.hostname + (f" ({node.node})" if times[node.hostname] > 1 else "")
+        node.id: node.hostname + (f" ({node.id})" if times[node.hostname] > 1 else "")
         for node in view.nodes.values()
     }

@@ -53,7 +53,7 @@ def leaving(view: View, policy: Policy, at: datetime) -> list[dict[str, Any]]:
 
 
 def _asked(node: Node, view: View) -> _Asked | None:
-    wish = view.moves.wishes.get(node.node)
+    wish = view.moves.wishes.get(node.id)
     if wish is not None and wish.want == "drain" and node.phase != LEAVING:
         return _Asked(Leaving("operator", wish.at, wish.at + wish.within, Then.STAY), is_wish=True)
     return None if node.phase in {"", JOINING} else _Asked(leaving_of(node))
@@ -62,14 +62,14 @@ def _asked(node: Node, view: View) -> _Asked | None:
 def _row(node: Node, asked: _Asked, view: View, policy: Policy, at: datetime) -> dict[str, Any]:
     told, work = asked.leaving, view.work or Work()
     stage, waits_for = _step(node, asked, view)
-    setback = view.setbacks.get(f"node {node.node}")
+    setback = view.setbacks.get(f"node {node.id}")
     if setback is not None:
         waits_for += f"; the last step failed {setback.times}x: spotswarm explain {_short(node)}"
     is_known = told.deadline.timestamp() > 0
     is_going = stage in {"evacuating", "draining", "leaving"}
     return {
         "hostname": node.hostname,
-        "node": node.node,
+        "node": node.id,
         "instance": node.instance,
         "why": told.why,
         "since": told.since.isoformat() if told.since.timestamp() > 0 else None,
@@ -81,7 +81,7 @@ def _row(node: Node, asked: _Asked, view: View, policy: Policy, at: datetime) ->
         "stage": stage,
         "tasks": [
             _task(task, view, work)
-            for task in sorted(work.on(node.node), key=work.name)
+            for task in sorted(work.on(node.id), key=work.name)
             if task.is_wanted or task.is_there
         ],
         "tasks_known": view.work is not None,
@@ -110,7 +110,7 @@ def _task(task: Task, view: View, work: Work) -> dict[str, Any]:
 
 def _step(node: Node, asked: _Asked, view: View) -> tuple[Stage, str]:
     told = asked.leaving
-    wish = view.moves.wishes.get(node.node)
+    wish = view.moves.wishes.get(node.id)
     if wish is not None and wish.want == "return" and node.phase != RETURNING:
         return "returning", "the leader to begin"
     if asked.is_wish:
@@ -141,7 +141,7 @@ def _step(node: Node, asked: _Asked, view: View) -> tuple[Stage, str]:
 
 
 def _on(node: Node, view: View) -> Sequence[Task]:
-    return (view.work or Work()).on(node.node)
+    return (view.work or Work()).on(node.id)
 
 
 def _evacuation_waits(node: Node, view: View) -> str:
@@ -169,7 +169,7 @@ def _return_waits(node: Node, view: View) -> str:
     held = []
     for service in view.work.services.values():
         loan = loan_of(service)
-        if loan is not None and node.node in loan.away_from:
+        if loan is not None and node.id in loan.away_from:
             held.append(service.name)
     if held:
         return f"{named(sorted(held))} to be let back on it"

@@ -10,7 +10,7 @@ from typing import Any
 from leader.report.plans import is_called, is_start
 from leader.report.record import Record
 from leader.view.ids import InstanceId
-from leader.view.model import LABEL_DEADLINE, LABEL_WHY, LEAVING, Node, View
+from leader.view.model import LABEL_DEADLINE, LABEL_WHY, LEAVING, Instance, Node, View
 
 
 def nodes(view: View) -> list[dict[str, Any]]:
@@ -18,7 +18,7 @@ def nodes(view: View) -> list[dict[str, Any]]:
     return [
         _node(node, view)
         for node in sorted(
-            view.nodes.values(), key=lambda node: (node.role.value, node.hostname, node.node)
+            view.nodes.values(), key=lambda node: (node.role.value, node.hostname, node.id)
         )
     ]
 
@@ -35,7 +35,7 @@ def _node(node: Node, view: View) -> dict[str, Any]:
         "zone": node.labels.get("spotswarm.zone"),
         "type": node.labels.get("spotswarm.type"),
         "address": node.address,
-        "node": node.node,
+        "node": node.id,
         "leader": node.is_leader,
         "reachability": node.reachability,
         "phase": node.labels.get("spotswarm.phase"),
@@ -44,6 +44,11 @@ def _node(node: Node, view: View) -> dict[str, Any]:
         "instance_state": known.state if known else None,
         "created": node.created.isoformat(),
     }
+
+
+def _instance(instance: Instance) -> dict[str, Any]:
+    row = asdict(instance)
+    return {"instance": row.pop("id"), **row}
 
 
 def joins(record: Record) -> list[dict[str, Any]]:
@@ -57,14 +62,14 @@ def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
     Of a service the decisions. None when nothing is known: no node, instance, decision or request.
     """
     found = [
-        node for node in view.nodes.values() if is_called(node, name) or is_start(name, node.node)
+        node for node in view.nodes.values() if is_called(node, name) or is_start(name, node.id)
     ]
-    names = {name, *(node.node for node in found), *(node.instance or "" for node in found)}
+    names = {name, *(node.id for node in found), *(node.instance or "" for node in found)}
     if view.work is not None:
-        names |= {one.service for one in view.work.services.values() if one.name == name}
+        names |= {one.id for one in view.work.services.values() if one.name == name}
     decisions = record.about(*names)
     asked = [join for join in record.joins if join.instance and join.instance in names]
-    instances = [asdict(view.instances[known]) for known in view.instances if known in names]
+    instances = [_instance(known) for known in view.instances.values() if known.id in names]
     if not (found or decisions or asked or instances):
         return None
     return {

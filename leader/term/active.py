@@ -214,7 +214,7 @@ class Active:
                 NodesListed(self.new_id("nodes"), clock.now(), nodes, asked, beat)
             )
             self._count(nodes)
-            if not any(node.is_leader and node.node == self._own_node for node in nodes):
+            if not any(node.is_leader and node.id == self._own_node for node in nodes):
                 raise Deposed("Raft chose another leader")
             try:
                 async with asyncio.timeout(_RELIST_SECONDS):

@@ -169,7 +169,7 @@ class Performer:
         grant = messages.Grant(
             cluster=self.cluster,
             nonce=asker.nonce,
-            instance=action.instance.instance,
+            instance=action.instance.id,
             role=asker.role,
             expires=action.expires,
             token=SecretStr(await self.swarm.token(asker.role)),

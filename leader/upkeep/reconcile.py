@@ -96,7 +96,7 @@ def _runs(name: InstanceId, view: View) -> bool:
 
 def _removal(node: Node, looks: int, cause: str) -> RemoveNode:
     return RemoveNode(
-        node=node.node,
+        node=node.id,
         instance=node.instance,
         reason=f"{node.hostname} is Down, and EC2 has not called {node.instance} running"
         f" {looks} times in a row",

@@ -54,7 +54,7 @@ TAG_ROLE: Final = "spotswarm:role"
 class Instance:
     """One instance, by EC2's word."""
 
-    instance: InstanceId
+    id: InstanceId
     state: str
     lifecycle: Lifecycle
     zone: str
@@ -79,7 +79,7 @@ class Instance:
 class Node:
     """One node, by the swarm's word."""
 
-    node: NodeId
+    id: NodeId
     hostname: str
     role: Role
     status: str

@@ -22,7 +22,7 @@ _WANTED = frozenset({"ready", "running"})
 class Service:
     """One service as its spec says; `update` is its UpdateConfig, raw, None if it has none."""
 
-    service: ServiceId
+    id: ServiceId
     name: str
     version: int
     mode: Mode = "replicated"
@@ -51,7 +51,7 @@ class Service:
 class Task:
     """One task; `node` is None until the scheduler has found one."""
 
-    task: TaskId
+    id: TaskId
     service: ServiceId
     slot: int
     node: NodeId | None
@@ -100,7 +100,7 @@ class Work:
             if task.node is not None:
                 by_node.setdefault(task.node, []).append(task)
         return cls(
-            services={service.service: service for service in services},
+            services={service.id: service for service in services},
             by_node={node: tuple(found) for node, found in by_node.items()},
             by_service={service: tuple(found) for service, found in by_service.items()},
         )

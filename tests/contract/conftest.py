@@ -416,7 +416,7 @@ async def swarm(engines: list[Machine]) -> AsyncIterator[Swarm]:
                 manager.docker, "swarm", "update", "--dispatcher-heartbeat", "1s"
             )
         nodes = await opened.nodes()
-        others = [node.node for node in nodes if node.address != manager.address]
+        others = [node.id for node in nodes if node.address != manager.address]
         if others:
             await asyncio.to_thread(manager.docker, "node", "rm", "--force", *others)
         yield opened
@@ -454,7 +454,7 @@ async def pair(swarm: Swarm, engines: list[Machine], busybox: bytes) -> AsyncIte
     await asyncio.to_thread(worker.join, manager, token)
 
     async def found() -> dict[str, NodeId] | None:
-        ready = {node.address: node.node for node in await swarm.nodes() if node.is_ready}
+        ready = {node.address: node.id for node in await swarm.nodes() if node.is_ready}
         return ready if len(ready) == 2 else None
 
     nodes = await poll(found)

@@ -122,7 +122,7 @@ def leading(*, has_broker: bool = True) -> Daemon:
         WORKER, "running", "spot", "eu-central-1a", "t3.small", "10.0.0.2", "contract", None
     )
     active.view = View(
-        nodes={node.node: node for node in nodes},
+        nodes={node.id: node for node in nodes},
         nodes_at=at,
         instances={WORKER: instance},
         instances_at=at - timedelta(seconds=5),

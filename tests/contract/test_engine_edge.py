@@ -166,7 +166,7 @@ async def test_a_worker_knows_its_managers_and_its_node(
 
     assert found.managers == (f"{engines[0].address}:{SWARM_PORT}",)
     assert not found.is_manager
-    assert found.node in {node.node for node in await swarm.nodes()}
+    assert found.node in {node.id for node in await swarm.nodes()}
 
 
 @pytest.fixture

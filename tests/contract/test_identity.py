@@ -152,7 +152,7 @@ async def test_a_good_proof_gives_the_instance_as_ec2_knows_it(
     found = await desk.judge(request, own.public_key)
     assert isinstance(found, Identity)
     assert found.mode == "aws"
-    assert found.instance.instance == cloud.instances["worker"]
+    assert found.instance.id == cloud.instances["worker"]
     assert (found.instance.lifecycle, found.instance.state) == ("spot", "running")
     assert found.instance.cluster == CLUSTER
     assert found.instance.zone.startswith(REGION)

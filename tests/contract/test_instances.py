@@ -45,7 +45,7 @@ async def test_an_instance_tells_when_it_was_launched(
     instances: Instances, launched: InstanceId
 ) -> None:
     (found,) = await instances.all()
-    assert found.instance == launched
+    assert found.id == launched
     assert found.launched is not None
     assert found.launched.tzinfo is UTC
     assert abs((clock.now() - found.launched).total_seconds()) < 60

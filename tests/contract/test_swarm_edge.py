@@ -70,7 +70,7 @@ async def test_founding_twice_is_refused_or_passing_and_changes_nothing(
     before = await swarm.nodes()
     with pytest.raises((RefusedError, UnavailableError)):
         await swarm.found(address=engines[0].address)
-    assert {node.node for node in await swarm.nodes()} == {node.node for node in before}
+    assert {node.id for node in await swarm.nodes()} == {node.id for node in before}
 
 
 async def test_a_network_is_made_once(swarm: Swarm, engines: Any) -> None:
@@ -105,7 +105,7 @@ async def test_what_happens_after_the_first_change_is_told_by_another(
     for number in range(20):
         changes = swarm.changes()
         await anext(changes)
-        await swarm.label(node.node, {"turn": str(number)})
+        await swarm.label(node.id, {"turn": str(number)})
         async with asyncio.timeout(5):
             await anext(changes)
         await changes.aclose()
@@ -159,7 +159,7 @@ async def test_changes_are_followed_again_after_the_engine_was_restarted(
 
         await eventually(is_quiet, every=0.5)
         quiet = seen
-        await swarm.label((await swarm.nodes())[0].node, {"after": "restart"})
+        await swarm.label((await swarm.nodes())[0].id, {"after": "restart"})
         await eventually(lambda: has_seen_more_than(quiet))
         assert not following.done()
     finally:
@@ -173,8 +173,8 @@ async def test_labels_and_activation_leave_an_operators_labels(
     await join(swarm, engines[1], engines[0])
     node = await node_of(swarm, engines[1], eventually, "ready")
     assert node.availability is Availability.DRAIN
-    engines[0].docker("node", "update", "--label-add", "rack=7", node.node)
-    await swarm.label(node.node, {LABEL_INSTANCE: "i-0123456789abcdef0", LABEL_PHASE: "joining"})
+    engines[0].docker("node", "update", "--label-add", "rack=7", node.id)
+    await swarm.label(node.id, {LABEL_INSTANCE: "i-0123456789abcdef0", LABEL_PHASE: "joining"})
     bound = await node_of(swarm, engines[1], eventually, "ready")
     assert bound.labels == {
         "rack": "7",
@@ -183,7 +183,7 @@ async def test_labels_and_activation_leave_an_operators_labels(
     }
     assert bound.is_joining
     assert bound.availability is Availability.DRAIN
-    await swarm.activate(node.node, [LABEL_PHASE, "never"])
+    await swarm.activate(node.id, [LABEL_PHASE, "never"])
     active = await node_of(swarm, engines[1], eventually, "ready")
     assert active.labels == {"rack": "7", LABEL_INSTANCE: "i-0123456789abcdef0"}
     assert active.availability is Availability.ACTIVE
@@ -193,19 +193,19 @@ async def test_a_node_is_changed_in_one_update_and_not_at_all_if_it_is_so_alread
     swarm: Swarm, engines: Any, eventually: Eventually
 ) -> None:
     def version(node: Node) -> str:
-        shown: str = engines[0].docker("node", "inspect", node.node, "-f", "{{.Version.Index}}")
+        shown: str = engines[0].docker("node", "inspect", node.id, "-f", "{{.Version.Index}}")
         return shown
 
     await join(swarm, engines[1], engines[0])
     node = await node_of(swarm, engines[1], eventually, "ready")
-    await swarm.label(node.node, {"old": "1", "kept": "1"})
+    await swarm.label(node.id, {"old": "1", "kept": "1"})
     change = {"labels": {"new": "1"}, "without": ("old",), "availability": Availability.PAUSE}
-    await swarm.change_node(node.node, **change)
+    await swarm.change_node(node.id, **change)
     after = await node_of(swarm, engines[1], eventually, "ready")
     assert after.labels == {"kept": "1", "new": "1"}
     assert after.availability is Availability.PAUSE
     written = version(node)
-    await swarm.change_node(node.node, **change)
+    await swarm.change_node(node.id, **change)
     assert version(node) == written
 
 
@@ -216,21 +216,21 @@ async def test_a_worker_is_promoted_and_demoted_and_the_last_manager_is_not(
     node = await node_of(swarm, engines[1], eventually, "ready")
     first = next(found for found in await swarm.nodes() if found.is_leader)
     with pytest.raises(RefusedError, match="last manager"):
-        await swarm.change_node(first.node, role=Role.WORKER)
-    await swarm.change_node(node.node, role=Role.MANAGER)
+        await swarm.change_node(first.id, role=Role.WORKER)
+    await swarm.change_node(node.id, role=Role.MANAGER)
 
     async def is_reachable() -> bool:
         found = await swarm.nodes()
-        return any(one.reachability == "reachable" for one in found if one.node == node.node)
+        return any(one.reachability == "reachable" for one in found if one.id == node.id)
 
     await eventually(is_reachable, 20)
     with pytest.raises(RefusedError):
-        await swarm.remove(node.node, force=True)
-    await swarm.change_node(node.node, role=Role.WORKER)
+        await swarm.remove(node.id, force=True)
+    await swarm.change_node(node.id, role=Role.WORKER)
 
     async def is_worker() -> bool:
         found = await swarm.nodes()
-        return any(one.reachability is None for one in found if one.node == node.node)
+        return any(one.reachability is None for one in found if one.id == node.id)
 
     await eventually(is_worker, 20)
     async with Swarm(engines[1].url) as other:
@@ -246,7 +246,7 @@ async def test_two_updates_of_one_node_at_once_lose_none_silently(
 ) -> None:
     (node,) = await swarm.nodes()
     results = await asyncio.gather(
-        *(swarm.label(node.node, {f"k{n}": "v"}) for n in range(5)), return_exceptions=True
+        *(swarm.label(node.id, {f"k{n}": "v"}) for n in range(5)), return_exceptions=True
     )
     assert all(result is None or isinstance(result, UnavailableError) for result in results)
     (after,) = await swarm.nodes()
@@ -290,8 +290,8 @@ async def test_by_force_a_ready_worker_is_removed(
 ) -> None:
     await join(swarm, engines[1], engines[0])
     node = await node_of(swarm, engines[1], eventually, "ready")
-    await swarm.remove(node.node, force=True)
-    assert node.node not in {found.node for found in await swarm.nodes()}
+    await swarm.remove(node.id, force=True)
+    assert node.id not in {found.id for found in await swarm.nodes()}
 
 
 async def test_a_ready_node_is_not_removed_and_a_down_one_is(
@@ -300,14 +300,14 @@ async def test_a_ready_node_is_not_removed_and_a_down_one_is(
     await join(swarm, engines[1], engines[0])
     node = await node_of(swarm, engines[1], eventually, "ready")
     with pytest.raises(RefusedError, match="not down"):
-        await swarm.remove(node.node)
+        await swarm.remove(node.id)
     async with Engine(engines[1].url) as engine:
         await engine.leave_by_force()
     await node_of(swarm, engines[1], eventually, "down")
-    await swarm.remove(node.node)
+    await swarm.remove(node.id)
     assert len(await swarm.nodes()) == 1
     with pytest.raises(GoneError):
-        await swarm.remove(node.node)
+        await swarm.remove(node.id)
 
 
 async def test_an_engine_of_no_swarm_lists_nothing_and_says_so(engines: Any) -> None:

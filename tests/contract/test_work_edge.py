@@ -77,7 +77,7 @@ async def change(swarm: Swarm, service: Service, **new: Any) -> None:
         "replicas": service.replicas,
         "label": service.labels.get(LABEL_LOAN),
     }
-    await swarm.work.change_service(service.service, **(now | new))
+    await swarm.work.change_service(service.id, **(now | new))
 
 
 async def settled(pair: Any, eventually: Eventually, up: int, name: str = "web") -> dict[str, str]:
@@ -91,7 +91,7 @@ async def settled(pair: Any, eventually: Eventually, up: int, name: str = "web")
         is_still = state != "updating" and all(task.is_up and task.is_wanted for task in there)
         return there if is_still and len(there) == up else None
 
-    return {task.task: str(task.node) for task in await eventually(found, 30)}
+    return {task.id: str(task.node) for task in await eventually(found, 30)}
 
 
 async def test_a_service_is_read_as_its_spec_says(pair: Any) -> None:
@@ -119,7 +119,7 @@ async def test_a_service_is_read_as_its_spec_says(pair: Any) -> None:
     found = {service.name: service for service in await pair.swarm.work.services()}
     plain = found["plain"]
     assert plain == Service(
-        service=plain.service,
+        id=plain.id,
         name="plain",
         version=plain.version,
         replicas=1,
@@ -155,7 +155,7 @@ async def test_tasks_are_those_that_run_or_should_and_the_young_that_broke(
 
     async def by_service() -> dict[str, tuple[Task, ...]] | None:
         work = await work_of(pair.swarm)
-        named = {one.name: work.of_service(one.service) for one in work.services.values()}
+        named = {one.name: work.of_service(one.id) for one in work.services.values()}
         is_there = (
             all(task.is_up for task in (*named["web"], *named["everywhere"]))
             and any(task.is_broken for task in named["broken"])
@@ -175,7 +175,7 @@ async def test_tasks_are_those_that_run_or_should_and_the_young_that_broke(
     assert (waiting.node, waiting.state, waiting.is_wanted) == (None, "pending", True)
     broken = next(task for task in named["broken"] if task.is_broken)
     assert "non-zero exit (1)" in broken.trouble
-    before = {task.task for task in named["web"]}
+    before = {task.id for task in named["web"]}
     pair.manager.docker("service", "update", "-d", "--force", "web")
     after = await settled(pair, eventually, 3)
     assert not before & set(after)
@@ -331,8 +331,8 @@ async def test_a_move_that_fails_is_paused_and_given_back_keeps_the_tasks_that_s
         return (await service_of(pair.swarm)).update_state == "paused"
 
     await eventually(is_paused, 30)
-    tasks = (await work_of(pair.swarm)).of_service(own.service)
-    assert {task.task for task in tasks if task.is_up and task.is_wanted} == set(placed)
+    tasks = (await work_of(pair.swarm)).of_service(own.id)
+    assert {task.id for task in tasks if task.is_up and task.is_wanted} == set(placed)
     assert any(task.is_broken and "unhealthy" in task.trouble for task in tasks)
     lent = await service_of(pair.swarm)
     await change(pair.swarm, lent, constraints=own.constraints, update=own.update, label=None)

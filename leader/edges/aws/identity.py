@@ -124,7 +124,7 @@ class PasswordIdentity:
         return Identity(
             "password",
             Instance(
-                instance=InstanceId(request.identity.name),
+                id=InstanceId(request.identity.name),
                 state="running",
                 lifecycle="on-demand",
                 zone="none",

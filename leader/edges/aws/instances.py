@@ -88,7 +88,7 @@ def _instances(answer: Mapping[str, Any]) -> Iterator[Instance]:
         for raw in reservation["Instances"]:
             tags = {tag["Key"]: tag["Value"] for tag in raw.get("Tags", [])}
             yield Instance(
-                instance=InstanceId(raw["InstanceId"]),
+                id=InstanceId(raw["InstanceId"]),
                 state=raw["State"]["Name"],
                 # Absent means on-demand; "capacity-block" and "scheduled" are no spot either.
                 lifecycle="spot" if raw.get("InstanceLifecycle") == "spot" else "on-demand",

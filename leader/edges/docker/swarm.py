@@ -64,7 +64,7 @@ class Swarm:
             state=state,
             node=node,
             is_manager=True,
-            is_leader=any(found.node == node for found in leaders),
+            is_leader=any(found.id == node for found in leaders),
             leader=leaders[0].hostname if leaders else "",
             error=error,
         )
@@ -182,7 +182,7 @@ def _node(raw: Mapping[str, Any]) -> Node:
     # A manager's Status.Addr can be 0.0.0.0; ManagerStatus has the one it advertises.
     address = str(manager.get("Addr", "")).rpartition(":")[0] or str(status.get("Addr", ""))
     return Node(
-        node=NodeId(raw["ID"]),
+        id=NodeId(raw["ID"]),
         hostname=told.get("Hostname") or raw["ID"],
         role=Role(spec["Role"]),
         status=str(status["State"]).lower(),

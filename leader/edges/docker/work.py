@@ -123,7 +123,7 @@ def _service(raw: Mapping[str, Any]) -> Service:
     ports = (spec.get("EndpointSpec") or {}).get("Ports") or ()
     grace = container.get("StopGracePeriod")
     return Service(
-        service=ServiceId(raw["ID"]),
+        id=ServiceId(raw["ID"]),
         name=spec["Name"],
         version=raw["Version"]["Index"],
         mode=next(mode for name, mode in _MODES.items() if name in spec["Mode"]),
@@ -170,7 +170,7 @@ def _task(raw: Mapping[str, Any]) -> Task:
     status = raw["Status"]
     node, state = raw.get("NodeID"), status["State"]
     return Task(
-        task=TaskId(raw["ID"]),
+        id=TaskId(raw["ID"]),
         service=ServiceId(raw.get("ServiceID", "")),
         slot=raw.get("Slot", 0),
         node=NodeId(node) if node else None,

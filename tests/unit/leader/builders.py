@@ -13,7 +13,7 @@ SECOND = timedelta(seconds=1)
 
 def instance(name="i-1", **said):
     fields = {
-        "instance": InstanceId(name),
+        "id": InstanceId(name),
         "state": "running",
         "lifecycle": "spot",
         "zone": "eu-central-1a",
@@ -32,7 +32,7 @@ def manager_instance(name="i-1", **said):
 def node(name="n-1", **said):
     number = name.rpartition("-")[2]
     fields = {
-        "node": NodeId(name),
+        "id": NodeId(name),
         "hostname": f"ip-10-0-0-{number}",
         "role": Role.WORKER,
         "status": "ready",
@@ -60,5 +60,5 @@ def ask(who=None, role=Role.WORKER, mode="aws", nonce="a" * 32):
 
 
 def view(*nodes, **said):
-    fields = {"nodes": {known.node: known for known in nodes}, "nodes_at": NOW}
+    fields = {"nodes": {known.id: known for known in nodes}, "nodes_at": NOW}
     return View(**(fields | said))

@@ -64,7 +64,7 @@ def worker(number, **said):
 
 def service(name="web", **said):
     fields = {
-        "service": ServiceId(name),
+        "id": ServiceId(name),
         "name": name,
         "version": 1,
         "replicas": 2,
@@ -76,7 +76,7 @@ def service(name="web", **said):
 
 def task(name, of="web", on="n-1", **said):
     fields = {
-        "task": TaskId(name),
+        "id": TaskId(name),
         "service": ServiceId(of),
         "slot": 1,
         "node": NodeId(on) if on else None,
@@ -114,7 +114,7 @@ class Swarm:
     def __init__(self, nodes, services):
         self.now = 0
         self.numbers = count(1)
-        self.nodes = {one.node: one for one in nodes}
+        self.nodes = {one.id: one for one in nodes}
         self.instances = {
             InstanceId(one.instance): instance(one.instance, address=one.address)
             for one in nodes
@@ -143,9 +143,9 @@ class Swarm:
     # What the user does.
 
     def create(self, made):
-        self.services[made.service] = replace(made, template="image 1")
-        self.images[made.service] = 1
-        self._reconcile(made.service)
+        self.services[made.id] = replace(made, template="image 1")
+        self.images[made.id] = 1
+        self._reconcile(made.id)
 
     def user_changes(self, name, *, image=False, **fields):
         self.images[name] += image
@@ -209,7 +209,7 @@ class Swarm:
     def _lose(self, name):
         for one in list(self.nodes.values()):
             if one.instance == name:
-                self.dying.setdefault(one.node, self.now + 4)
+                self.dying.setdefault(one.id, self.now + 4)
 
     # What can be seen.
 
@@ -247,7 +247,7 @@ class Swarm:
 
     def up(self, name):
         return {
-            one.task
+            one.id
             for one in self.tasks.values()
             if one.service == name and one.is_wanted and one.is_up
         }
@@ -319,10 +319,10 @@ class Swarm:
             self._make(held, next(free))
 
     def _cover(self, held):
-        running = {one.node for one in self.tasks.values() if one.service == held.service}
+        running = {one.node for one in self.tasks.values() if one.service == held.id}
         for known in self.nodes.values():
-            if known.takes_tasks and known.node not in running:
-                self._make(held, 0, on=known.node)
+            if known.takes_tasks and known.id not in running:
+                self._make(held, 0, on=known.id)
 
     def _in_order(self, slots):
         """Slots in the order they are kept: by a task's number on its node, the lone ones last."""
@@ -337,7 +337,7 @@ class Swarm:
         return [slot for _, _, slot in sorted(indexed)]
 
     def _is_dirty(self, one):
-        held, made = self.services[one.service], self.made[one.task]
+        held, made = self.services[one.service], self.made[one.id]
         if made.image != self.images[one.service]:
             return True
         if made.placement == held.constraints:
@@ -348,11 +348,11 @@ class Swarm:
     def _make(self, held, slot, *, on=None, desired="running", after=None, not_before=0):
         name = TaskId(f"{held.name}-{next(self.numbers)}")
         self.made[name] = _Made(
-            self.images[held.service], held.constraints, self.now, after, not_before
+            self.images[held.id], held.constraints, self.now, after, not_before
         )
         self.tasks[name] = task(
             name,
-            held.service,
+            held.id,
             on,
             slot=slot,
             state="assigned" if on else "pending",
@@ -362,16 +362,16 @@ class Swarm:
         return name
 
     def _set(self, one, state):
-        self.tasks[one.task] = replace(self.tasks[one.task], state=state)
-        self.made[one.task].since = self.now
+        self.tasks[one.id] = replace(self.tasks[one.id], state=state)
+        self.made[one.id].since = self.now
 
     def _want(self, one, desired):
-        self.tasks[one.task] = replace(self.tasks[one.task], desired=desired)
-        self.made[one.task].since = self.now
+        self.tasks[one.id] = replace(self.tasks[one.id], desired=desired)
+        self.made[one.id].since = self.now
 
     def _progress(self):
         for one in list(self.tasks.values()):
-            made = self.made[one.task]
+            made = self.made[one.id]
             known = self.nodes.get(one.node)
             waited = self.now - made.since
             if one.node is not None and known is None and one.state not in OVER:
@@ -395,7 +395,7 @@ class Swarm:
                 self.luck = max(0, self.luck - 1)
                 self._set(one, ends[fate])
                 if fate == "fail":
-                    self.tasks[one.task] = replace(self.tasks[one.task], trouble="exit 1")
+                    self.tasks[one.id] = replace(self.tasks[one.id], trouble="exit 1")
 
     def _restart(self):
         for one in list(self.tasks.values()):
@@ -414,7 +414,7 @@ class Swarm:
                 held,
                 one.slot,
                 desired="ready",
-                after=None if is_lost or one.state in OVER else one.task,
+                after=None if is_lost or one.state in OVER else one.id,
                 not_before=self.now + (0 if is_drained else 5),
             )
 
@@ -428,8 +428,8 @@ class Swarm:
             made = self.tasks[new]
             if made.state == "running" and is_start_first:
                 for old in replaced:
-                    if self.tasks[old.task].desired in {"ready", "running"}:
-                        self._want(self.tasks[old.task], "shutdown")
+                    if self.tasks[old.id].desired in {"ready", "running"}:
+                        self._want(self.tasks[old.id], "shutdown")
             if made.state in OVER | {"running"} or made.desired in {"shutdown", "remove"}:
                 del work.waiting[slot]
                 if made.state == "failed" and said.get("FailureAction", "pause") == "pause":
@@ -446,19 +446,19 @@ class Swarm:
                 self._state(name, "completed")
 
     def _begin(self, held, work, slot, *, is_start_first):
-        tasks = self._runnable(held.service).get(slot, [])
+        tasks = self._runnable(held.id).get(slot, [])
         clean = [one for one in tasks if not self._is_dirty(one)]
         if self.is_spiteful:
             clean.sort(key=lambda one: one.is_up)
         if clean:
             for one in tasks:
-                if one.task != clean[0].task:
+                if one.id != clean[0].id:
                     self._want(one, "shutdown")
             return
         if not is_start_first:
             for one in tasks:
                 self._want(one, "shutdown")
-        after = None if is_start_first or not tasks else tasks[0].task
+        after = None if is_start_first or not tasks else tasks[0].id
         new = self._make(held, slot, desired="ready", after=after)
         work.waiting[slot] = (new, tuple(tasks))
 
@@ -469,17 +469,17 @@ class Swarm:
         for one in list(self.tasks.values()):
             if one.node is not None or one.desired not in {"ready", "running"}:
                 continue
-            placement = self.made[one.task].placement
+            placement = self.made[one.id].placement
             fit = [
-                known.node
+                known.id
                 for known in self.nodes.values()
                 if known.takes_tasks and allowed(known, placement)
             ]
             if not fit or not self.has_room:
                 continue
             there = min(fit, key=lambda name: self._load(name, one.service))
-            self.tasks[one.task] = replace(one, node=there, state="assigned")
-            self.made[one.task].since = self.now
+            self.tasks[one.id] = replace(one, node=there, state="assigned")
+            self.made[one.id].since = self.now
 
     def _load(self, name, of):
         here = [

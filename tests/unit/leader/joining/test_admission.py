@@ -82,7 +82,7 @@ def test_a_lost_manager_counts_until_it_is_removed():
 def test_managers_join_one_at_a_time():
     first, second = manager_instance("i-1"), manager_instance("i-2")
     granted = Outstanding(first, Role.MANAGER, "key", NOW + 60 * SECOND)
-    seen = view(outstanding={first.instance: granted})
+    seen = view(outstanding={first.id: granted})
 
     assert code(ask(second, role=Role.MANAGER), seen) is DenialCode.MANAGER_CHANGE
     assert code(ask(first, role=Role.MANAGER), seen) is None, "the same one may ask again"
@@ -164,7 +164,7 @@ views = st.builds(
     lambda listed, granted, age: view(
         *listed,
         nodes_at=None if age is None else NOW - age * SECOND,
-        outstanding={grant.instance.instance: grant for grant in granted},
+        outstanding={grant.instance.id: grant for grant in granted},
     ),
     st.lists(nodes, max_size=4),
     st.lists(grants, max_size=2),
@@ -205,7 +205,7 @@ def test_whoever_is_admitted_is_ours_running_and_not_in_the_swarm(asked, seen, p
         assert proven.cluster == policy.cluster
         assert seen.nodes_at is not None
         for known in seen.nodes.values():
-            ours = known.instance == proven.instance or known.address == proven.address
+            ours = known.instance == proven.id or known.address == proven.address
             assert not (ours and known.is_ready)
 
 

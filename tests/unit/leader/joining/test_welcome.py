@@ -25,7 +25,7 @@ JOINING = {"spotswarm.instance": "i-1", "spotswarm.phase": "joining"}
 
 def known(*instances):
     return {
-        "instances": {found.instance: found for found in instances},
+        "instances": {found.id: found for found in instances},
         "instances_at": NOW,
         "tokens": QUIET,
     }
@@ -198,7 +198,7 @@ nodes = st.builds(
 views = st.builds(
     lambda listed, found, probed, tokens, aged: view(
         *listed,
-        instances={one.instance: one for one in found},
+        instances={one.id: one for one in found},
         instances_at=None if aged is None else NOW - aged * SECOND,
         probed=frozenset(NodeId(f"n-{number}") for number in probed),
         tokens=tokens,
@@ -242,7 +242,7 @@ def test_only_a_down_worker_whose_instance_is_back_is_ever_removed(seen):
             assert any(
                 other.is_ready
                 for other in seen.bound(action.instance)
-                if other.node != removed.node
+                if other.id != removed.id
             )
 
 

@@ -403,16 +403,16 @@ class Story:
         staying = [
             one
             for one in made.nodes.values()
-            if one.phase == "" and one.is_ready and one.node not in self.leaving
+            if one.phase == "" and one.is_ready and one.id not in self.leaving
         ]
         constraints, update, replicas, labels = self.before["web"]
         match what:
             case "interrupt" | "drain" if len(staying) >= 3:
                 one = staying[pick % len(staying)]
-                self.leaving.append(one.node)
+                self.leaving.append(one.id)
                 if what == "drain":
-                    self.drained.append(one.node)
-                    play.tell(DrainAsked, one.node, 90 * SECOND)
+                    self.drained.append(one.id)
+                    play.tell(DrainAsked, one.id, 90 * SECOND)
                 else:
                     play.interrupt(one.instance, is_heard=pick % 3 > 0)
             case "return" if self.drained:

@@ -416,7 +416,7 @@ def test_one_manager_changes_at_a_time():
 
 
 def test_of_two_managers_that_leave_only_one_is_demoted_at_a_time():
-    second = replace(leaving_manager(), node="n-3", hostname="second")
+    second = replace(leaving_manager(), id="n-3", hostname="second")
     lost = manager_node("n-6", status="down", reachability="unreachable")
     known = seen(leaving_manager(), second, LEADER, lost)
 

@@ -346,5 +346,5 @@ def test_an_earlier_task_is_no_replacement_of_the_one_that_a_users_update_starts
     serving = task("t-1", on="n-2")
     known = seen([service(replicas=1, update_state="updating")], [serving, starting])
 
-    assert to_move(leaver().node, known, known.work) == (starting,)
+    assert to_move(leaver().id, known, known.work) == (starting,)
     assert changes(known) == []

@@ -311,7 +311,7 @@ def test_gathered_tasks_are_taken_back_when_each_has_a_second():
     second = task("second", on=None, slot=7, state="pending")
 
     assert begun(seen([lent], [*alone, second])) == []
-    (change,) = begun(seen([lent], [*alone, second, replace(second, task="third", slot=8)]))
+    (change,) = begun(seen([lent], [*alone, second, replace(second, id="third", slot=8)]))
     assert (change.replicas, change.constraints, change.is_failure) == (6, (), True)
 
 

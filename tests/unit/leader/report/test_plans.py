@@ -49,13 +49,13 @@ def test_a_node_is_found_by_each_of_its_names():
     for name in ("ip-10-0-0-1.eu-central-1.compute.internal", "ip-10-0-0-1", "n-1", "i-1"):
         found = find_node(seen, name)
         assert not isinstance(found, Refusal), name
-        assert found.node == "n-1"
+        assert found.id == "n-1"
 
 
 def test_the_start_of_an_id_needs_four_characters_and_must_fit_one_node():
     seen = view(node("abcdef"), node("abcdxy"))
 
-    assert find_node(seen, "abcde").node == "abcdef"
+    assert find_node(seen, "abcde").id == "abcdef"
     for name in ("abc", "abcd", ""):
         assert isinstance(find_node(seen, name), Refusal)
     assert "abcdef, abcdxy" in find_node(seen, "abcd").next_step
@@ -66,8 +66,8 @@ def test_the_start_of_an_id_needs_four_characters_and_must_fit_one_node():
 def test_of_an_old_entry_that_is_down_and_the_node_of_today_the_living_is_meant():
     old = node("n-8", hostname="a", status="down")
 
-    assert find_node(view(old, node("n-9", hostname="a")), "a").node == "n-9"
-    assert find_node(view(old), "a").node == "n-8"
+    assert find_node(view(old, node("n-9", hostname="a")), "a").id == "n-9"
+    assert find_node(view(old), "a").id == "n-8"
     assert isinstance(find_node(view(old, node("n-7", hostname="a", status="down")), "a"), Refusal)
 
 
@@ -337,7 +337,7 @@ def test_what_is_told_is_what_happens(kinds):
     play = Play(Swarm([worker(number) for number in (1, 2, 3)], services), policy=BRISK)
     play.run(3)
     told = drain_plan(play.view, BRISK, "n-1", WITHIN, play.swarm.at)
-    here = {one.task: one for one in play.view.work.on("n-1") if one.is_wanted}
+    here = {one.id: one for one in play.view.work.on("n-1") if one.is_wanted}
     assert len(here) == len(told.tasks)
 
     play.tell(DrainAsked, "n-1", WITHIN)

@@ -150,9 +150,9 @@ def test_a_step_that_fails_is_told():
 
 
 def test_the_node_with_the_least_time_comes_first_and_the_drained_last():
-    late = replace(GOING, node="n-2", hostname="late")
+    late = replace(GOING, id="n-2", hostname="late")
     soon = replace(
-        GOING, node="n-3", hostname="soon", labels=LABELS | {"spotswarm.deadline": NOW.isoformat()}
+        GOING, id="n-3", hostname="soon", labels=LABELS | {"spotswarm.deadline": NOW.isoformat()}
     )
 
     found = rows(phased(DRAINED), late, soon)

@@ -44,11 +44,11 @@ class Watch:
                 self.view = replace(self.view, in_flight=rest)
                 continue
             if isinstance(action, RemoveNode):
-                self.nodes = {n: one for n, one in self.nodes.items() if one.node != action.node}
+                self.nodes = {n: one for n, one in self.nodes.items() if one.id != action.node}
             if isinstance(action, TerminateInstance):
                 self.instances = {
                     n: replace(one, state="shutting-down")
-                    if one.instance == action.instance
+                    if one.id == action.instance
                     else one
                     for n, one in self.instances.items()
                 }
