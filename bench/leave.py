@@ -65,10 +65,10 @@ def _interrupt(at: Stage, node: Node) -> object:
 
 
 def _drain(at: Stage, node: Node) -> object:
-    told = at.sight.engine(f"/nodes/{node.node}")
+    told = at.sight.engine(f"/nodes/{node.id}")
     spec = told["Spec"] | {"Availability": "drain"}
     version = told["Version"]["Index"]
-    return at.sight.engine(f"/nodes/{node.node}/update?version={version}", "POST", spec)
+    return at.sight.engine(f"/nodes/{node.id}/update?version={version}", "POST", spec)
 
 
 def _kill(at: Stage, node: Node) -> None:
@@ -124,8 +124,8 @@ def measure(at: Stage, way: Way, number: int, rate: float) -> Departure:
     """
     look = at.wait_settled()
     node = _chosen(look)
-    names = {one.service: one.name for one in look.services.values()}
-    held = sorted(names[task.service] for task in look.on(node.node))
+    names = {one.id: one.name for one in look.services.values()}
+    held = sorted(names[task.service] for task in look.on(node.id))
     one = Departure(way.name, number, held, [name for name in held if name in _LONE])
     flowing = at.load(rate)
     try:
@@ -145,10 +145,10 @@ def measure(at: Stage, way: Way, number: int, rate: float) -> Departure:
 
 def _chosen(look: Look) -> Node:
     """A worker with one-replica services, as near to one of them and to five tasks as there is."""
-    lone = {one.service for one in look.services.values() if one.replicas == 1}
+    lone = {one.id for one in look.services.values() if one.replicas == 1}
 
     def distance(node: Node) -> tuple[int, int, str]:
-        held = [task.service for task in look.on(node.node)]
+        held = [task.service for task in look.on(node.id)]
         alone = sum(service in lone for service in held)
         return (abs(alone - 1) if alone else 99, abs(len(held) - 5), node.hostname)
 
@@ -164,13 +164,13 @@ def _follow(
     while not until(one):
         record = read(at.lab.places.machines, node.instance)
         is_on = record is not None and record.stage in RUNNING
-        look = at.sight.look(leaving=node.node)
+        look = at.sight.look(leaving=node.id)
         since = look.at - began
-        entry = look.nodes.get(node.node)
-        if not _is_known(one.replaced) and look.is_up_without(node.node):
+        entry = look.nodes.get(node.id)
+        if not _is_known(one.replaced) and look.is_up_without(node.id):
             one.replaced = since
         if is_on and entry is not None:
-            left = len(look.on(node.node))
+            left = len(look.on(node.id))
             if not left and not _is_known(one.empty):
                 one.empty = since
         elif not is_on:

@@ -68,10 +68,10 @@ def _force(at: Stage, look: Look) -> None:
     """`docker service update --force --detach` of every service with more than one task."""
     for one in look.services.values():
         if one.replicas > 1:
-            told = at.sight.engine(f"/services/{one.service}")
+            told = at.sight.engine(f"/services/{one.id}")
             template = told["Spec"]["TaskTemplate"]
             forced = template | {"ForceUpdate": template.get("ForceUpdate", 0) + 1}
-            path = f"/services/{one.service}/update?version={told['Version']['Index']}"
+            path = f"/services/{one.id}/update?version={told['Version']['Index']}"
             at.sight.engine(path, "POST", told["Spec"] | {"TaskTemplate": forced})
 
 
@@ -132,8 +132,8 @@ def measure(at: Stage, way: Way, rate: float) -> dict[str, Any]:
 
 
 def _figures(way: str, before: Look, after: Look, report: Report) -> dict[str, Any]:
-    old = {task.task for task in before.tasks}
-    new = {task.task for task in after.tasks}
+    old = {task.id for task in before.tasks}
+    new = {task.id for task in after.tasks}
     return {
         "way": way,
         "needed": sum(needed(counts) for counts in _placed(before).values()),
@@ -155,7 +155,7 @@ def _placed(look: Look) -> dict[str, list[int]]:
     """Service → how many of its tasks each worker has."""
     nodes = stage.workers_of(look)
     return {
-        one.name: [sum(task.node == node.node for task in look.of(one.service)) for node in nodes]
+        one.name: [sum(task.node == node.id for task in look.of(one.id)) for node in nodes]
         for one in look.services.values()
     }
 
@@ -175,9 +175,9 @@ def _evenness(look: Look) -> dict[str, int]:
 
 def _leave(at: Stage, node: Node) -> None:
     """Empty a worker by our own drain, so that the next round begins like this one."""
-    at.sight.leader(f"/drain/{node.node}", {"within": 120})
+    at.sight.leader(f"/drain/{node.id}", {"within": 120})
     deadline = clock.monotonic() + 120
-    while at.sight.look(leaving=node.node).on(node.node):
+    while at.sight.look(leaving=node.id).on(node.id):
         if clock.monotonic() > deadline:
             raise LabError(f"{node.hostname} is not empty after 120 s")
         time.sleep(stage.LOOK_SECONDS)

@@ -89,8 +89,8 @@ class Stage:
     def remove_worker(self, node: Node) -> None:
         """Terminate a worker's instance and take its entry away at once."""
         self.lab.terminate(node.instance)
-        if node.node in self.sight.look(leaving="none").nodes:
-            self.sight.engine(f"/nodes/{node.node}?force=1", "DELETE")
+        if node.id in self.sight.look(leaving="none").nodes:
+            self.sight.engine(f"/nodes/{node.id}?force=1", "DELETE")
 
 
 def workers_of(look: Look) -> list[Node]:
@@ -101,7 +101,7 @@ def workers_of(look: Look) -> list[Node]:
 def _unsettled(look: Look) -> str:
     said = [f"{one.hostname} {one.status}/{one.availability}" for one in workers_of(look)]
     for one in look.services.values():
-        up = sum(task.is_up for task in look.of(one.service))
+        up = sum(task.is_up for task in look.of(one.id))
         if up != one.replicas or not one.is_settled:
             said.append(f"{one.name} {up}/{one.replicas}{'' if one.is_settled else ' changing'}")
     leaving = sum(not task.is_wanted for task in look.tasks)

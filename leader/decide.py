@@ -185,9 +185,7 @@ def _handled(view: View, cause: str) -> Iterator[DeleteNotices]:
 def _asked(view: View, event: JoinAsked, policy: Policy) -> tuple[View, GrantJoin | DenyJoin]:
     ask = event.ask
     instance = ask.identity.instance
-    asker = Asker(
-        ask.nonce, ask.reply, ask.key, ask.role, ask.opened_by, instance=instance.id
-    )
+    asker = Asker(ask.nonce, ask.reply, ask.key, ask.role, ask.opened_by, instance=instance.id)
     denied = admit(ask, view, policy, event.at)
     if denied is not None:
         return view, DenyJoin(asker=asker, denied=denied, cause=event.id)

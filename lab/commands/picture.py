@@ -60,7 +60,7 @@ class Frame:
 def draw(frame: Frame, *, decisions: int = 8) -> RenderableType:
     """The frame for a terminal."""
     names = sorted(frame.look.services.values(), key=lambda one: (one.replicas, one.name))
-    colours = {one.service: _COLOURS[number % len(_COLOURS)] for number, one in enumerate(names)}
+    colours = {one.id: _COLOURS[number % len(_COLOURS)] for number, one in enumerate(names)}
     return Group(
         _nodes(frame, colours),
         Text(),
@@ -80,14 +80,14 @@ def _nodes(frame: Frame, colours: Mapping[str, str]) -> Table:
     table.add_column("tasks", no_wrap=True, width=_MARKS + 1, overflow="ellipsis")
     nodes = sorted(frame.look.nodes.values(), key=lambda one: (one.role, _place(one)))
     for node in nodes[:_MANAGER_ROWS]:
-        row = frame.leaving.get(node.node)
+        row = frame.leaving.get(node.id)
         left = row["seconds_left"] if row else None
         table.add_row(
             f"{node.hostname}{' *' if node.is_leader else ''}",
             node.labels.get("spotswarm.lifecycle", "-"),
             _state(node, row),
             "" if left is None else f"{left:.0f} s",
-            _marks(frame.look.on(node.node), colours),
+            _marks(frame.look.on(node.id), colours),
         )
     for node in frame.gone:
         table.add_row(

@@ -29,7 +29,7 @@ _LOAN: Final = "spotswarm.loan"
 class Node:
     """One node, by the swarm's word."""
 
-    node: str
+    id: str
     hostname: str
     role: str
     status: str
@@ -52,7 +52,7 @@ class Node:
 class Task:
     """One task that is on a node, or is to be."""
 
-    task: str
+    id: str
     service: str
     slot: int
     node: str
@@ -74,7 +74,7 @@ class Task:
 class Service:
     """One replicated service."""
 
-    service: str
+    id: str
     name: str
     replicas: int
     is_settled: bool
@@ -102,7 +102,7 @@ class Look:
     def is_up_without(self, node: str) -> bool:
         """Whether every service has all its tasks up, none of them on this node."""
         return all(
-            sum(task.is_up and task.node != node for task in self.of(one.service)) >= one.replicas
+            sum(task.is_up and task.node != node for task in self.of(one.id)) >= one.replicas
             for one in self.services.values()
         )
 
@@ -110,7 +110,7 @@ class Look:
     def is_settled(self) -> bool:
         """Whether nothing moves: all tasks up, none on its way out, no service changing."""
         return all(
-            one.is_settled and sum(task.is_up for task in self.of(one.service)) == one.replicas
+            one.is_settled and sum(task.is_up for task in self.of(one.id)) == one.replicas
             for one in self.services.values()
         ) and all(task.is_wanted for task in self.tasks)
 
@@ -209,7 +209,7 @@ class _Connection(http.client.HTTPConnection):
 def _node(told: Mapping[str, Any]) -> Node:
     spec = told["Spec"]
     return Node(
-        node=told["ID"],
+        id=told["ID"],
         hostname=told["Description"].get("Hostname", ""),
         role=spec["Role"],
         status=told["Status"]["State"],
@@ -223,7 +223,7 @@ def _service(told: Mapping[str, Any]) -> Service:
     spec = told["Spec"]
     state = (told.get("UpdateStatus") or {}).get("State", "")
     return Service(
-        service=told["ID"],
+        id=told["ID"],
         name=spec["Name"],
         replicas=spec["Mode"]["Replicated"]["Replicas"],
         is_settled=state in _SETTLED and _LOAN not in (spec.get("Labels") or {}),
@@ -232,7 +232,7 @@ def _service(told: Mapping[str, Any]) -> Service:
 
 def _task(told: Mapping[str, Any]) -> Task:
     return Task(
-        task=told["ID"],
+        id=told["ID"],
         service=told["ServiceID"],
         slot=told.get("Slot", 0),
         node=told.get("NodeID", ""),

@@ -106,7 +106,7 @@ class Watching:
                 lab.market.interrupt(victim.instance)
             elif victim is not None:
                 self._keep(frame, victim)
-                is_gone = victim.node not in frame.look.nodes and frame.look.is_settled
+                is_gone = victim.id not in frame.look.nodes and frame.look.is_settled
                 over = (over or frame.since) if is_gone else None
                 if over is not None and frame.since - over > _SETTLED_SECONDS:
                     self.scenes["settled again"] = draw(frame, decisions=3)
@@ -134,8 +134,8 @@ class Watching:
 
     def _decisions(self, look: Look) -> list[Decision]:
         """What the leader decided of any node or service since it began."""
-        names = {one.node: one.hostname for one in self._known.values()}
-        services = {one.service: one.name for one in look.services.values()}
+        names = {one.id: one.hostname for one in self._known.values()}
+        services = {one.id: one.name for one in look.services.values()}
         for name in (*names, *services.values()):
             for told in (self._sight.leader(f"/explain/{name}") or {}).get("decisions", ()):
                 since = (datetime.fromisoformat(told["at"]) - self._began_at).total_seconds()
@@ -146,13 +146,13 @@ class Watching:
         return sorted(self._decided.values(), key=lambda one: one.since)
 
     def _keep(self, frame: Frame, victim: Node) -> None:
-        look, on = frame.look, frame.look.on(victim.node)
-        is_up = look.is_up_without(victim.node)
+        look, on = frame.look, frame.look.on(victim.id)
+        is_up = look.is_up_without(victim.id)
         starting = any(task.is_wanted and not task.is_up for task in look.tasks)
         for name, holds in (
             ("told to leave: others start elsewhere first", starting and bool(on)),
             ("replaced: the old ones finish what they have", is_up and bool(on)),
-            ("gone", victim.node not in look.nodes),
+            ("gone", victim.id not in look.nodes),
         ):
             if holds and name not in self.scenes:
                 self.scenes[name] = draw(frame, decisions=3)
@@ -179,11 +179,11 @@ def _counted(fates: list[Fate], at: float) -> Requests:
 
 def _victim(look: Look) -> Node:
     """A worker that serves, with one of the services that have nothing else."""
-    alone = {one.service for one in look.services.values() if one.replicas == 1}
+    alone = {one.id for one in look.services.values() if one.replicas == 1}
     serving = [one for one in look.nodes.values() if one.role == "worker" and one.is_serving]
     if not serving:
         fail(f"no worker serves: {command()} launch")
-    return max(serving, key=lambda one: sum(t.service in alone for t in look.on(one.node)))
+    return max(serving, key=lambda one: sum(t.service in alone for t in look.on(one.id)))
 
 
 def _prepare(lab: Lab, sight: Sight) -> None:

@@ -47,18 +47,14 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
             30,
         )
     if instance.state not in _JOINABLE_STATES:
-        return Denied(
-            DenialCode.NOT_RUNNING, f"EC2 says {instance.id} is {instance.state}", 30
-        )
+        return Denied(DenialCode.NOT_RUNNING, f"EC2 says {instance.id} is {instance.state}", 30)
     return None
 
 
 def _is_absent(instance: Instance, view: View) -> Denied | None:
     """A container may be using its host's credentials: a Ready node asks for nothing."""
     for node in view.nodes.values():
-        if node.is_ready and (
-            node.instance == instance.id or node.address == instance.address
-        ):
+        if node.is_ready and (node.instance == instance.id or node.address == instance.address):
             return Denied(
                 DenialCode.ALREADY_JOINED,
                 f"{instance.id} is node {node.hostname} already, and it is Ready",
@@ -109,11 +105,7 @@ def _manager_change(
     instance: Instance, managers: tuple[Node, ...], view: View, at: datetime
 ) -> str | None:
     for other in view.outstanding.values():
-        if (
-            other.role is Role.MANAGER
-            and other.instance.id != instance.id
-            and other.expires > at
-        ):
+        if other.role is Role.MANAGER and other.instance.id != instance.id and other.expires > at:
             return f"{other.instance.id} is joining as a manager; one at a time"
     for node in managers:
         if node.is_ready and node.reachability != "reachable":

@@ -86,9 +86,7 @@ class Planner:
         top = max(counts.values())
         for node, count in counts.items():
             if count < top - 1 and not self._has_room(node, service):
-                return Plan(
-                    service.id, service.name, counts, counts, hindrance="no room elsewhere"
-                )
+                return Plan(service.id, service.name, counts, counts, hindrance="no room elsewhere")
         after = scaled_down(scaled_up(counts, moves), moves)
         return Plan(service.id, service.name, counts, after, moves)
 

@@ -347,9 +347,7 @@ class Swarm:
 
     def _make(self, held, slot, *, on=None, desired="running", after=None, not_before=0):
         name = TaskId(f"{held.name}-{next(self.numbers)}")
-        self.made[name] = _Made(
-            self.images[held.id], held.constraints, self.now, after, not_before
-        )
+        self.made[name] = _Made(self.images[held.id], held.constraints, self.now, after, not_before)
         self.tasks[name] = task(
             name,
             held.id,

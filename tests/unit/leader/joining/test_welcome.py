@@ -240,9 +240,7 @@ def test_only_a_down_worker_whose_instance_is_back_is_ever_removed(seen):
             assert removed.status == "down"
             assert removed.role is Role.WORKER
             assert any(
-                other.is_ready
-                for other in seen.bound(action.instance)
-                if other.id != removed.id
+                other.is_ready for other in seen.bound(action.instance) if other.id != removed.id
             )
 
 

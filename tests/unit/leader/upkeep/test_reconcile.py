@@ -47,9 +47,7 @@ class Watch:
                 self.nodes = {n: one for n, one in self.nodes.items() if one.id != action.node}
             if isinstance(action, TerminateInstance):
                 self.instances = {
-                    n: replace(one, state="shutting-down")
-                    if one.id == action.instance
-                    else one
+                    n: replace(one, state="shutting-down") if one.id == action.instance else one
                     for n, one in self.instances.items()
                 }
             self.hear(Done("done", self.at, action))
