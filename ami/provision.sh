@@ -13,7 +13,7 @@ umask 022
 unset PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
-# Debian and Ubuntu. The redis server is the broker's: a child of the leader, never a service.
+# Debian 12, Debian 13 and Ubuntu. The redis server is the broker's: a child of the leader, never a service.
 debian_packages=(
     ca-certificates curl dbus docker.io iproute2 iptables procps python3 python3-venv redis-server
     systemd systemd-sysv
@@ -76,6 +76,8 @@ engine() {
             apt-get update
             apt-get install -y --no-install-recommends "${missing[@]}"
         fi
+        # Since Debian 13 the package docker.io has the daemon alone.
+        command -v docker >/dev/null || apt-get install -y --no-install-recommends docker-cli
         systemctl disable redis-server.service
     else
         dnf install -y --setopt=install_weak_deps=False "${amazon_packages[@]}"

@@ -17,6 +17,7 @@ from typing import Final
 
 from lab import cluster, sweep
 from lab.client import EXTRA_LAYER, Lab
+from lab.engines import DEFAULT, choose
 from lab.host import LabError, check_needs, run
 from lab.machines import image
 from lab.machines.machine import Machine
@@ -35,7 +36,7 @@ for file in /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt; do
   [ -e ".$file" ] || touch ".$file"
   mount --bind "$file" ".$file"
 done
-mount --bind /etc/apt etc/apt
+mount --bind /etc/apt/apt.conf.d etc/apt/apt.conf.d
 printf '#!/bin/sh\\nexit 101\\n' >usr/sbin/policy-rc.d
 chmod +x usr/sbin/policy-rc.d
 shift 2
@@ -127,7 +128,7 @@ def _install_ansible(cache: Path, report: Report) -> Path:
 
 def _bake_layer(places: Places, report: Report) -> tuple[Path, Path]:
     """An ssh server and the Docker SDK over the root file system; returns layer and ssh key."""
-    rootfs = image.bake(places, cluster.REPOSITORY, report=report)[-1]
+    rootfs = image.bake(places, cluster.REPOSITORY, choose(DEFAULT), report=report)[-1]
     parts = "\0".join((rootfs.name, _INSTALL, *_PACKAGES))
     baked = places.cache / "bench" / f"layer-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
     if not baked.exists():

@@ -29,8 +29,11 @@ from lab.commands.showing import (
     table_of,
     watch,
 )
+from lab.engines import DEFAULT, ENGINES
 from lab.host import LabError
 from lab.places import DEFAULT_NAME, NAME_VARIABLE
+
+EngineName = Annotated[str, typer.Option(help=f"Docker engine: {', '.join(ENGINES)}")]
 
 app: Final = typer.Typer(
     help="A cloud on one machine: real engines in booted systemd machines, an AWS stand-in.",
@@ -66,6 +69,7 @@ def up(
     workers: Annotated[int, typer.Option(min=0)] = 3,
     wait: Annotated[int, typer.Option(help="Seconds the nodes may take; 0: do not wait.")] = 60,
     cluster: Annotated[str, typer.Option(help="Name of the cluster.")] = "demo",
+    engine: EngineName = DEFAULT,
 ) -> None:
     """Start the lab: bake what changed, open the cloud, found a cluster, launch instances."""
     began = time.monotonic()
@@ -74,9 +78,11 @@ def up(
             managers=managers,
             workers=workers,
             cluster_name=cluster,
+            engine=engine,
             report=status.update,
         )
     out.print(f"the cloud is open after {time.monotonic() - began:.1f} s: {lab.account.endpoint}")
+    out.print(f"machines have Docker {lab.engine_package()}", highlight=False)
     if wait and managers + workers:
         watch(lab, [one.instance for one in machines_of(lab, managers + workers)], wait)
         out.print(f"{managers + workers} nodes serve after {time.monotonic() - began:.1f} s")
@@ -147,6 +153,7 @@ def launch(
     instance_type: Annotated[str, typer.Option("--type")] = "t3.small",
     user_data: Annotated[Path | None, typer.Option(exists=True, dir_okay=False)] = None,
     profile: Annotated[str | None, typer.Option(help="instance profile")] = None,
+    engine: EngineName | None = None,
 ) -> None:
     """Launch instances and print their ids."""
     lab = Lab.attach()
@@ -158,6 +165,7 @@ def launch(
         instance_type=instance_type,
         user_data=user_data.read_text(encoding="utf-8") if user_data else None,
         profile=profile,
+        engine=engine,
     ):
         print(instance)
 

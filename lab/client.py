@@ -18,6 +18,7 @@ from lab import cluster, sharing, sweep
 from lab.aws.account import Account
 from lab.aws.clients import AGENT_TAG, MANAGER, WORKER
 from lab.aws.orders import Orders
+from lab.engines import DEFAULT, choose, package_version
 from lab.host import LabError, check_needs
 from lab.machines import image, layer, net, power
 from lab.machines.machine import Machine
@@ -52,15 +53,17 @@ class Lab:
         managers: int = 3,
         workers: int = 3,
         cluster_name: str = "demo",
+        engine: str = DEFAULT,
         leader: Mapping[str, object] | None = None,
         agent: Mapping[str, object] | None = None,
         report: Report = _quiet,
     ) -> "Lab":
         """Bake what has changed, start the lab's daemon, found a cluster, launch instances.
 
-        `leader` is laid over the `[leader]` table of the managers' user data, `agent` over the
-        rest of everybody's, of instances launched later too. Returns when they are launched;
-        `wait_nodes` waits for the swarm. Without a `name` it is the lab that the environment names.
+        `engine` is what machines get unless their launch names another. `leader` is laid over the
+        `[leader]` table of the managers' user data, `agent` over the rest of everybody's, of
+        instances launched later too. Returns when they are launched; `wait_nodes` waits for the
+        swarm. Without a `name` it is the lab that the environment names.
 
         Raises:
             LabError: a need is missing, or this lab is up already.
@@ -73,8 +76,10 @@ class Lab:
                 f"the lab {places.name} is up, or was left after a crash ({left[0]}): "
                 f"take it down with `{places.command} down`"
             )
-        layers = image.bake(places, cluster.REPOSITORY, report=report)
-        _prepare(places, layers)
+        layers = image.bake(places, cluster.REPOSITORY, choose(engine), report=report)
+        _prepare(places)
+        _offer(places, engine, layers)
+        places.engine.write_text(engine, encoding="ascii")
         report("opening the cloud")
         _start_daemon(places, cluster_name)
         lab = cls(places, Account.read(places.account))
@@ -120,12 +125,17 @@ class Lab:
         profile: str | None = None,
         zone: str | None = None,
         instance_type: str = "t3.small",
+        engine: str | None = None,
         tags: Mapping[str, str] | None = None,
         agent_enabled: bool = True,
     ) -> list[str]:
         """Launch instances of the cluster; returns their ids, before they boot.
 
-        Without a zone they go round the zones. `user_data=""` launches with none.
+        Without a zone they go round the zones. `user_data=""` launches with none. Without an
+        engine they get the lab's usual one.
+
+        Raises:
+            LabError: there is no such engine, or its image could not be baked.
         """
         ec2 = self.aws("ec2")
         text = self.user_data(role) if user_data is None else user_data
@@ -133,7 +143,7 @@ class Lab:
         if not agent_enabled:
             every[AGENT_TAG] = "off"
         asked: dict[str, Any] = {
-            "ImageId": self.account.image,
+            "ImageId": self._image(engine),
             "InstanceType": instance_type,
             "IamInstanceProfile": {"Name": profile or (MANAGER if role == "manager" else WORKER)},
             "MetadataOptions": {
@@ -161,6 +171,20 @@ class Lab:
             made = ec2.run_instances(**asked, SubnetId=self.account.subnets[_zone(where)])
             launched.append(str(made["Instances"][0]["InstanceId"]))
         return launched
+
+    def engine_package(self) -> str:
+        """The version of the package docker.io in the image of the lab's usual engine."""
+        engine = self.places.engine.read_text(encoding="ascii")
+        layers = self.places.layers(engine).read_text(encoding="utf-8").splitlines()
+        return package_version([Path(layer) for layer in layers])
+
+    def _image(self, engine: str | None) -> str:
+        """The image id of an engine, whose image is baked if this lab has not used it yet."""
+        engine = engine or self.places.engine.read_text(encoding="ascii")
+        if not self.places.layers(engine).exists():
+            layers = image.bake(self.places, cluster.REPOSITORY, choose(engine), report=_quiet)
+            _offer(self.places, engine, layers)
+        return self.account.images[engine]
 
     def terminate(self, *instances: str) -> None:
         """Terminate as EC2 does: the system is asked to shut down, then destroyed."""
@@ -353,17 +377,25 @@ def _zone(name: str) -> str:
     raise LabError(f"no zone {name!r}; the lab has {', '.join(ZONES)}")
 
 
-def _prepare(places: Places, layers: list[Path]) -> None:
+def _prepare(places: Places) -> None:
     places.lab.mkdir(mode=0o700, parents=True)
     places.machines.mkdir()
     places.efs.mkdir(mode=0o755)
     layer.write(places.lab / "layer", places)
+
+
+def _offer(places: Places, engine: str, layers: list[Path]) -> None:
+    """Let machines boot from these layers; the daemon reads the list when it builds one."""
     stack = [places.lab / "layer", *layers]
     if extra := os.environ.get(EXTRA_LAYER):
         if not Path(extra).is_dir():
             raise LabError(f"{EXTRA_LAYER}={extra} is no directory")
         stack.insert(0, Path(extra).resolve())
-    places.layers.write_text("\n".join(map(str, stack)), encoding="utf-8")
+    listed = places.layers(engine)
+    listed.parent.mkdir(exist_ok=True)
+    draft = listed.with_name(f"{engine}.new")
+    draft.write_text("\n".join(map(str, stack)), encoding="utf-8")
+    draft.rename(listed)
 
 
 def _start_daemon(places: Places, cluster_name: str) -> None:

@@ -16,11 +16,12 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from lab import sharing
+from lab import dns, sharing
 from lab.aws import account, control, elastic, taking
 from lab.aws.cloud import Cloud
 from lab.aws.market import Market
 from lab.aws.metadata import Metadata
+from lab.engines import ENGINES
 from lab.host import LabError
 from lab.machines import console, firewall, net
 from lab.machines.hypervisor import Hypervisor
@@ -41,14 +42,25 @@ async def serve(places: Places, cluster: str) -> None:
             str(places.gateway), AWS_PORT, console=lambda name: console.tail(places.machines, name)
         )
     )
-    furnished = await asyncio.to_thread(account.furnish, cloud.endpoint, cluster, places)
+    furnished = await asyncio.to_thread(account.furnish, cloud.endpoint, cluster, places, ENGINES)
     await asyncio.to_thread(cloud.enforce)
-    layers = ":".join(places.layers.read_text(encoding="utf-8").split())
+    default = places.engine.read_text(encoding="ascii")
+    engines = {image: engine for engine, image in furnished.images.items()}
+
+    def layers(image: str) -> str:
+        listed = places.layers(engines.get(image, default))
+        if not listed.exists():
+            raise LabError(
+                f"the image {image} was not baked: launch with `python -m lab launch --engine`"
+            )
+        return ":".join(listed.read_text(encoding="utf-8").split())
+
     market = Market(lambda body: cloud.send(account.queue_name(cluster), body))
     hypervisor = Hypervisor(cloud, places, layers, grace=market.grace)
     metadata = Metadata(hypervisor.find, cloud.credentials, market.text)
     async with (
         _serving(metadata.application(), places.bridge),
+        dns.serving(places.network, str(places.gateway)),
         control.serving(places.control, market, cloud.instances),
         asyncio.TaskGroup() as tasks,
     ):

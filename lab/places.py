@@ -174,9 +174,13 @@ class Places:
         return self.lab / "control.sock"
 
     @property
-    def layers(self) -> Path:
-        """The overlay layers machines boot from, one path a line, topmost first."""
-        return self.lab / "layers"
+    def engine(self) -> Path:
+        """The name of the engine that machines get when a launch names none."""
+        return self.lab / "engine"
+
+    def layers(self, engine: str) -> Path:
+        """The overlay layers of machines with this engine, one path a line, topmost first."""
+        return self.lab / "layers" / engine
 
     @property
     def machines(self) -> Path:

@@ -5,7 +5,7 @@ the lab is denied there. Worker instances are allowed nothing: proving who one i
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -26,7 +26,10 @@ class Account:
     """Of the leader's Elastic IP."""
     subnets: Mapping[str, str]
     """Zone → subnet."""
+    images: Mapping[str, str]
+    """Engine → the image id that boots a machine with it."""
     image: str
+    """An image that is none of the lab's: machines get the lab's usual engine."""
     queue: str
     """URL of the queue of EventBridge's events, as the machines reach it too."""
     cluster: str
@@ -48,8 +51,8 @@ class Account:
         return cls(**json.loads(path.read_text(encoding="ascii")))
 
 
-def furnish(endpoint: str, cluster: str, places: Places) -> Account:
-    """Fill an empty account; call it before signatures are enforced."""
+def furnish(endpoint: str, cluster: str, places: Places, engines: Iterable[str] = ()) -> Account:
+    """Fill an empty account, with an image for each engine; call it before `Cloud.enforce`."""
 
     def open_client(service: str) -> Any:
         return client(endpoint, service, "nobody", "nobody")
@@ -74,10 +77,17 @@ def furnish(endpoint: str, cluster: str, places: Places) -> Account:
         secret=secret,
         allocation=address["AllocationId"],
         subnets=subnets,
+        images={engine: _image(ec2, engine) for engine in engines},
         image=image["Parameter"]["Value"],
         queue=queue["QueueUrl"],
         cluster=cluster,
     )
+
+
+def _image(ec2: Any, engine: str) -> str:
+    described = f"The lab's machines with Docker engine {engine}"
+    registered = ec2.register_image(Name=f"spotswarm-engine-{engine}", Description=described)
+    return str(registered["ImageId"])
 
 
 def queue_name(cluster: str) -> str:

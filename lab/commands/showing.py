@@ -23,8 +23,9 @@ out: Final = Console() if sys.stdout.isatty() else Console(width=120)
 _STEPS: Final = (Stage.LAUNCHED, Stage.BOOTED, Stage.ENGINE)
 _JOINED: Final = len(_STEPS)
 _COLUMNS: Final = (
-    "instance", "address", "role", "lifecycle", "zone", "state", "stage", "node",
+    "instance", "address", "role", "lifecycle", "zone", "state", "stage", "engine", "node",
 )  # fmt: skip
+_HEADS: Final = {"state": "EC2", "stage": "MACHINE"}
 
 InstanceId = Annotated[
     str, typer.Argument(metavar="ID", help="Instance id, or a unique end of it.")
@@ -39,8 +40,8 @@ def command() -> str:
 def table_of(rows: list[dict[str, Any]]) -> Table:
     """The machines as `rows` has them, one a line."""
     table = Table(box=None, pad_edge=False)
-    for head in ("INSTANCE", "ADDRESS", "ROLE", "LIFECYCLE", "ZONE", "EC2", "MACHINE", "NODE"):
-        table.add_column(head, no_wrap=True)
+    for column in _COLUMNS:
+        table.add_column(_HEADS.get(column, column.upper()), no_wrap=True)
     for row in rows:
         table.add_row(*(str(row[name]) for name in _COLUMNS))
     return table
@@ -49,14 +50,15 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 def rows(lab: Lab) -> list[dict[str, Any]]:
     """Every instance, as EC2, its machine and the cluster have it."""
     nodes = {node.get("instance"): node for node in lab.nodes()}
-    stages = {machine.instance: machine.record.stage for machine in lab.machines()}
+    records = {machine.instance: machine.record for machine in lab.machines()}
     found = []
     for held in lab.aws("ec2").describe_instances()["Reservations"]:
         for one in held["Instances"]:
-            if one["State"]["Name"] == "terminated" and one["InstanceId"] not in stages:
+            if one["State"]["Name"] == "terminated" and one["InstanceId"] not in records:
                 continue
             tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
             node = nodes.get(one["InstanceId"], {})
+            record = records.get(one["InstanceId"])
             found.append(
                 {
                     "instance": one["InstanceId"],
@@ -65,7 +67,8 @@ def rows(lab: Lab) -> list[dict[str, Any]]:
                     "lifecycle": one.get("InstanceLifecycle", "on-demand"),
                     "zone": one["Placement"]["AvailabilityZone"],
                     "state": one["State"]["Name"],
-                    "stage": stages.get(one["InstanceId"], "-"),
+                    "stage": record.stage if record else "-",
+                    "engine": (record and record.engine) or "-",
                     "node": f"{node['status']}/{node['availability']}" if node else "-",
                 }
             )

@@ -50,7 +50,7 @@ _LEFT_OUT: Final = frozenset(
 )
 _LINKS: Final = {
     "bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "sbin": "usr/bin",
-    "usr/bin/sh": "bash", "usr/bin/python3": "python3.11",
+    "usr/bin/sh": "bash",
 }  # fmt: skip
 _PACKAGES: Final = (
     "aiohappyeyeballs", "aiohttp", "aiosignal", "attr", "attrs", "frozenlist", "idna",
@@ -70,7 +70,8 @@ HEALTH_COMMAND: Final = (
 def application(places: Places, version: str = "1", *, is_bad: bool = False) -> str:
     """The test application's image; versions differ in what they say, a bad one never works."""
     store = Store(places)
-    rootfs = Path(places.layers.read_text(encoding="utf-8").split()[-1])
+    engine = places.engine.read_text(encoding="ascii")
+    rootfs = Path(places.layers(engine).read_text(encoding="utf-8").split()[-1])
     python = store.layer(
         key("python", rootfs.name, *_CARVED, *_PACKAGES, *_LEFT_OUT),
         tars.writing(lambda into: _carve(rootfs, into)),
@@ -138,6 +139,8 @@ def _carve(rootfs: Path, into: tarfile.TarFile) -> None:
     tars.text(into, _FILES)
     for name, target in _LINKS.items():
         tars.link(into, name, target)
+    python = next(rootfs.glob("usr/bin/python3.*[0-9]"))
+    tars.link(into, "usr/bin/python3", python.name)
     for pattern in _CARVED:
         for at in sorted(rootfs.glob(pattern)):
             into.add(at, str(at.relative_to(rootfs)), filter=_without_ballast)

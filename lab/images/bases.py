@@ -169,7 +169,11 @@ def _make(
     work: Path,
 ) -> None:
     at = store.blob(below)
-    archive = debs.Archive(work / "apt", tars.read(at, "var/lib/dpkg/status"))
+    archive = debs.Archive(
+        work / "apt",
+        status=tars.read(at, "var/lib/dpkg/status"),
+        sources=tars.read(at, "etc/apt/sources.list"),
+    )
     accounts = {name: tars.read(at, name).decode() for name in ("etc/passwd", "etc/group")}
     for base in missing:
         packages = archive.fetch(base.name, base.packages)

@@ -1,7 +1,7 @@
 """Debian packages turned into layers without an installation: fetched, and unpacked over a base.
 
-Rule: apt works in directories of its own. The host's lists may be months old or missing, and its
-package cache is none of the lab's business.
+Rule: apt works in directories of its own, with the base's archive. The host may be of another
+release, its lists may be months old, and its package cache is none of the lab's business.
 """
 
 import io
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from lab.archive import KEYRING
 from lab.host import LabError, run
 from lab.images import tars
 
@@ -31,14 +32,19 @@ _LEFT_OUT: Final = (
 
 
 class Archive:
-    """The archives the host installs from, seen from a base image."""
+    """The archive that a base image installs from."""
 
-    def __init__(self, work: Path, status: bytes) -> None:
-        """`status` is the base's dpkg database: what it says is installed is not fetched."""
+    def __init__(self, work: Path, *, status: bytes, sources: bytes) -> None:
+        """`status` is the base's dpkg database: what it says is installed is not fetched.
+
+        `sources` is the base's sources.list.
+        """
         self._work = work
         for part in ("lists/partial", "debs"):
             (work / part).mkdir(parents=True)
         (work / "status").write_bytes(status)
+        lines = sources.decode().replace("deb ", f"deb [signed-by={KEYRING}] ")
+        (work / "sources.list").write_text(lines, encoding="ascii")
         self._apt("update", within=300)
 
     def fetch(self, name: str, packages: Sequence[str]) -> list[Path]:
@@ -53,6 +59,8 @@ class Archive:
         run(
             "apt-get",
             "-qq",
+            f"-oDir::Etc::sourcelist={self._work / 'sources.list'}",
+            "-oDir::Etc::sourceparts=-",
             f"-oDir::State::lists={self._work / 'lists'}",
             f"-oDir::State::status={self._work / 'status'}",
             "-oDir::Cache::pkgcache=",

@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
+from lab import archive
 from lab.images import application as images
 from lab.images import tars
 from lab.images.store import Store
@@ -18,6 +19,8 @@ from lab.places import Places
 
 BUNDLE: Final = "etc/ssl/certs/ca-certificates.crt"
 PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SUITE: Final = "bookworm"
+"""The Debian release whose Python is 3.11, whatever the host is."""
 _PACKAGES: Final = ("python3", "python3-pip", "ca-certificates")
 _DPKG: Final = "force-unsafe-io\n" + "".join(
     f"path-exclude /usr/share/{name}/*\n" for name in ("doc", "man", "locale", "info")
@@ -26,11 +29,9 @@ _DPKG: Final = "force-unsafe-io\n" + "".join(
 
 def key() -> str:
     """What the layer is made of, in one word."""
-    mirror = image.host_mirror()
     files = [Path(__file__), *_host_files()]
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-    told = (mirror.address, mirror.suite, *mirror.components, *contents)
-    return images.key("ground", *told)
+    return images.key("ground", archive.mirror(), *contents)
 
 
 def make(places: Places, store: Store, named: str, work: Path) -> str:
@@ -62,17 +63,7 @@ def _bootstrap(places: Places, root: Path) -> None:
     (root / "etc/dpkg/dpkg.cfg.d").mkdir(parents=True)
     # Nobody needs this file system after a power cut, and nobody reads manuals in it.
     (root / "etc/dpkg/dpkg.cfg.d/lab").write_text(_DPKG, encoding="ascii")
-    mirror = image.host_mirror()
-    image.run_grouped(
-        places,
-        "debootstrap",
-        "--variant=minbase",
-        f"--include={','.join(_PACKAGES)}",
-        f"--components={','.join(mirror.components)}",
-        mirror.suite,
-        str(root),
-        mirror.address,
-    )
+    image.debootstrap(places, root, SUITE, _PACKAGES)
     for bulk in ("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys", "run"):
         shutil.rmtree(root / bulk, ignore_errors=True)
         (root / bulk).mkdir()
@@ -90,5 +81,5 @@ def _bootstrap(places: Places, root: Path) -> None:
 def _host_files() -> list[Path]:
     """How this host reaches the registries it installs from; without what is a person's own."""
     found = [Path("/") / BUNDLE, Path("/etc/pip.conf")]
-    found += sorted(Path("/etc/apt/apt.conf.d").glob("99*"))
+    found += archive.apt_settings()
     return [path for path in found if path.exists()]

@@ -28,6 +28,13 @@ def is_unified() -> bool:
     return (ROOT / "cgroup.controllers").exists()
 
 
+def boot_options() -> list[str]:
+    """What nspawn needs so that a machine's systemd accepts the host's cgroups."""
+    # systemd 256 and later refuse v1 unless the kernel's command line asks for it twice; this
+    # stands for the second time.
+    return [] if is_unified() else ["--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+
+
 def parents(membership: str, *, unified: bool) -> list[Path]:
     """Directories in which the lab makes its cgroups; `membership` is /proc/self/cgroup.
 

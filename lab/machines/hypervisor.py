@@ -47,9 +47,17 @@ class Hypervisor:
     """Holds the machines of one lab; `run` for as long as the lab is up."""
 
     def __init__(
-        self, cloud: Cloud, places: Places, layers: str, *, grace: Callable[[str], float]
+        self,
+        cloud: Cloud,
+        places: Places,
+        layers: Callable[[str], str],
+        *,
+        grace: Callable[[str], float],
     ) -> None:
-        """`grace` is how many seconds an instance's machine has to shut down."""
+        """`layers` gives the file system of an image id, as overlayfs takes it.
+
+        `grace` is how many seconds an instance's machine has to shut down.
+        """
         self._cloud = cloud
         self._grace = grace
         self._places = places
@@ -143,7 +151,7 @@ class Hypervisor:
                 lambda: power.build(
                     self._places,
                     planned,
-                    layers=self._layers,
+                    layers=self._layers(instance.image),
                     agent=instance.tags.get(AGENT_TAG) != "off",
                 )
             )
@@ -160,10 +168,13 @@ class Hypervisor:
         held.process = process
         self._write(held, stage=Stage.BOOTED, init=init)
         while clock.monotonic() - began < _BOOT_SECONDS and process.poll() is None:
-            if await self._in_thread(lambda: power.engine_answers(held.record)):
+            if version := await self._in_thread(lambda: power.engine_version(held.record)):
+                held.record = replace(held.record, engine=version)
                 self._write(held, stage=Stage.ENGINE)
                 seconds = round(clock.monotonic() - began, 2)
-                log.info("engine answers", instance=record.instance, seconds=seconds)
+                log.info(
+                    "engine answers", instance=record.instance, version=version, seconds=seconds
+                )
                 return
             await asyncio.sleep(0.1)
         # Not a failure of the hardware: who wants to know why asks the machine's journal.

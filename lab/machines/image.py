@@ -9,51 +9,60 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab.host import LabError, run
+from lab import archive
+from lab.engines import FROM_NEWER, Engine
+from lab.host import run
 from lab.machines import cgroups, wheels
 from lab.places import BUILDING, Places
 
 BAKE: Final = "bake"
 """The cgroup of everything a bake starts, so that `down` ends a bake that was left alone."""
-_KEEP: Final = {"rootfs-": 2, "code-": 4}
+_KEEP: Final = {"rootfs-": 4, "engine-": 2, "code-": 8}
+_UPGRADE: Final = """\
+newer=$1; shift
+apt-get --quiet update
+archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+echo "deb $archive $newer main" >/etc/apt/sources.list.d/newer.list
+apt-get --quiet update
+apt-get --quiet --yes --no-install-recommends --target-release "$newer" install "$@"
+rm /etc/apt/sources.list.d/newer.list
+"""
 
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Mirror:
-    """The archive the host itself installs from."""
-
-    address: str
-    suite: str
-    components: tuple[str, ...]
-
-
-def bake(places: Places, repository: Path, *, report: Report) -> list[Path]:
+def bake(places: Places, repository: Path, engine: Engine, *, report: Report) -> list[Path]:
     """The layers of a machine, topmost first; made only if something that goes in has changed."""
     places.cache.mkdir(parents=True, exist_ok=True)
     with alone(places.cache):
         for stale in places.cache.glob(f"{BUILDING}*"):
             run("umount", "--quiet", str(stale / "merged"), check=False)
             shutil.rmtree(stale, ignore_errors=True)
-        mirror = host_mirror()
         ground = _digest(
             [repository / "ami/provision.sh", repository / "requirements/image.txt"],
             repository,
-            f"{mirror.suite} {wheels.TARGET}",
+            " ".join((engine.suite, engine.python, *engine.packages)),
         )
         rootfs = places.cache / f"rootfs-{ground}"
         if not rootfs.exists():
-            report("baking the root file system (once; two minutes)")
+            report(f"baking the root file system, Debian {engine.suite} (once; two minutes)")
             with _building(places, rootfs) as work:
-                _bake_rootfs(places, repository, mirror, work)
+                _bake_rootfs(places, repository, engine, work)
+        layers = [rootfs]
+        if engine.newer_suite:
+            recipe = _digest([], repository, ground, engine.newer_suite, *FROM_NEWER, _UPGRADE)
+            newer = places.cache / f"engine-{recipe}"
+            if not newer.exists():
+                report(f"taking the engine from Debian {engine.newer_suite} (once; 20 seconds)")
+                with _building(places, newer) as work:
+                    _bake_newer_engine(places, repository, engine, rootfs, work)
+            layers.insert(0, newer)
         parts = [repository / name for name in (*wheels.SOURCES, "ami")]
         parts += [repository / "setup.cfg", repository / "pyproject.toml"]
         code = places.cache / f"code-{_digest(parts, repository, ground)}"
@@ -61,58 +70,26 @@ def bake(places: Places, repository: Path, *, report: Report) -> list[Path]:
             report("baking our code into the image")
             with _building(places, code) as work:
                 _bake_code(places, repository, rootfs, work)
-        for layer in (rootfs, code):
+        layers.insert(0, code)
+        for layer in layers:
             os.utime(layer)
         _prune(places.cache)
-    return [code, rootfs]
+    return layers
 
 
-def host_mirror() -> Mirror:
-    """Where the host's own distribution comes from, by its apt configuration.
-
-    Raises:
-        LabError: the host has no such archive.
-    """
-    release = _os_release()
-    suite = release.get("VERSION_CODENAME", "")
-    asked = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
-    said = run("apt-get", "indextargets", "--format", asked, "Created-By: Packages").stdout
-    found: dict[str, list[str]] = {}
-    for line in said.splitlines():
-        address, name, component = line.split("|")
-        if name == suite and component not in found.setdefault(address, []):
-            found[address].append(component)
-    # Other vendors reuse the suite's name; the distribution's archive has all its components.
-    ours = [address for address, components in found.items() if "main" in components]
-    if not ours:
-        raise LabError(
-            f"apt knows no archive of '{suite}': the lab bakes its machines from the host's own. "
-            "Use a Debian 12 host with its archive in /etc/apt/sources.list.d."
-        )
-    own = next((one for one in ours if release.get("ID", "debian") in one), ours[0])
-    return Mirror(own, suite, tuple(found[own]))
-
-
-def _bake_rootfs(places: Places, repository: Path, mirror: Mirror, work: Path) -> None:
+def _bake_rootfs(places: Places, repository: Path, engine: Engine, work: Path) -> None:
     wheelhouse = work / "wheelhouse"
     packages = run(str(repository / "ami/provision.sh"), "list-packages").stdout.split()
     with ThreadPoolExecutor(1) as pool:
-        filled = pool.submit(wheels.download, repository / "requirements/image.txt", wheelhouse)
-        run_grouped(
-            places,
-            "debootstrap",
-            "--variant=minbase",
-            f"--include={','.join(packages)}",
-            f"--components={','.join(mirror.components)}",
-            mirror.suite,
-            str(work / "layer"),
-            mirror.address,
-        )
+        locked = repository / "requirements/image.txt"
+        filled = pool.submit(wheels.download, locked, wheelhouse, python=engine.python)
+        debootstrap(places, work / "layer", engine.suite, (*packages, *engine.packages))
         filled.result()
     _provision(
         places,
         work / "layer",
-        ("engine", "packages", "harden", "clean"),
+        "/ami/provision.sh",
+        *("engine", "packages", "harden", "clean"),
         binds={repository / "ami": "/ami", wheelhouse: "/wheelhouse"},
         settings={
             "SPOTSWARM_WHEELHOUSE": "/wheelhouse",
@@ -123,20 +100,73 @@ def _bake_rootfs(places: Places, repository: Path, mirror: Mirror, work: Path) -
         shutil.rmtree(work / "layer" / bulk, ignore_errors=True)
 
 
+def debootstrap(places: Places, root: Path, suite: str, packages: Iterable[str]) -> None:
+    """Make a root file system of Debian packages.
+
+    Raises:
+        ArchiveError: what the archive answered.
+    """
+    with archive.delivering("a root file system", suite):
+        run_grouped(
+            places,
+            "debootstrap",
+            "--variant=minbase",
+            f"--keyring={archive.KEYRING}",
+            f"--include={','.join(packages)}",
+            f"--components={archive.COMPONENT}",
+            suite,
+            str(root),
+            *filter(None, (archive.mirror(),)),
+        )
+
+
+def _bake_newer_engine(
+    places: Places, repository: Path, engine: Engine, rootfs: Path, work: Path
+) -> None:
+    settings = archive.apt_settings()
+    with _above(rootfs, work) as root:
+        with archive.delivering(f"the engine ({', '.join(FROM_NEWER)})", engine.newer_suite):
+            _provision(
+                places,
+                root,
+                *("sh", "-ec", _UPGRADE, "sh", engine.newer_suite, *FROM_NEWER),
+                binds={path: str(path) for path in settings},
+                settings={"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
+            )
+        for path in settings:
+            (root / path.relative_to("/")).unlink()
+        _provision(
+            places,
+            root,
+            "/ami/provision.sh",
+            "clean",
+            binds={repository / "ami": "/ami"},
+            settings={},
+        )
+
+
 def _bake_code(places: Places, repository: Path, rootfs: Path, work: Path) -> None:
     wheel = wheels.build(repository, work)
+    with _above(rootfs, work) as root:
+        _provision(
+            places,
+            root,
+            "/ami/provision.sh",
+            *("spotswarm", f"/wheel/{wheel.name}", "clean"),
+            binds={repository / "ami": "/ami", work: "/wheel"},
+            settings={},
+        )
+
+
+@contextmanager
+def _above(rootfs: Path, work: Path) -> Iterator[Path]:
+    """A file system whose changes to `rootfs` end up in the layer that is being made."""
     for name in ("layer", "scratch", "merged"):
         (work / name).mkdir()
     options = f"lowerdir={rootfs},upperdir={work / 'layer'},workdir={work / 'scratch'}"
     run("mount", "-t", "overlay", "spotswarm-lab", "-o", options, str(work / "merged"))
     try:
-        _provision(
-            places,
-            work / "merged",
-            ("spotswarm", f"/wheel/{wheel.name}", "clean"),
-            binds={repository / "ami": "/ami", work: "/wheel"},
-            settings={},
-        )
+        yield work / "merged"
     finally:
         run("umount", str(work / "merged"))
 
@@ -144,12 +174,11 @@ def _bake_code(places: Places, repository: Path, rootfs: Path, work: Path) -> No
 def _provision(
     places: Places,
     root: Path,
-    stages: Iterable[str],
-    *,
-    binds: dict[Path, str],
-    settings: dict[str, str],
+    *command: str,
+    binds: Mapping[Path, str],
+    settings: Mapping[str, str],
 ) -> None:
-    """Run the image recipe in a namespace of its own: no mount is left behind, come what may."""
+    """Run a step of the bake in a namespace of its own, so that no mount can be left behind."""
     run_grouped(
         places,
         "systemd-nspawn",
@@ -157,11 +186,12 @@ def _provision(
         "--register=no",
         "--keep-unit",
         "--as-pid2",
+        # Errors stay apart from the rest: they are what a failure shows.
+        "--pipe",
         f"--directory={root}",
         *(f"--bind-ro={source}:{at}" for source, at in binds.items()),
         *(f"--setenv={name}={value}" for name, value in settings.items()),
-        "/ami/provision.sh",
-        *stages,
+        *command,
     )
 
 
@@ -212,8 +242,3 @@ def _prune(cache: Path) -> None:
         aged = sorted(cache.glob(f"{prefix}*"), key=lambda at: at.stat().st_mtime, reverse=True)
         for old in aged[keep:]:
             shutil.rmtree(old, ignore_errors=True)
-
-
-def _os_release() -> dict[str, str]:
-    lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
-    return {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}

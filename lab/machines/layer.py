@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from lab.dns import DOMAIN
 from lab.machines import cgroups
 from lab.places import Places
 
@@ -36,11 +37,12 @@ RemainAfterExit=yes
 ExecStart=/bin/sh -c 'for c in /sys/fs/cgroup/*; do \
 mountpoint -q $c && mount -o remount,bind,rw $c; done; true'
 """
+_CERTIFICATES: Final = "etc/ssl/certs/ca-certificates.crt"
 AGENT_UNITS: Final = ("spotswarm-agent.service", "spotswarm-leader.path")
 
 
 def write(layer: Path, places: Places) -> None:
-    """Make the layer; the host's name servers and certificates as they are now."""
+    """Make the layer; the host's certificates as they are now."""
     units = layer / "etc/systemd/system"
     (units / "sysinit.target.wants").mkdir(parents=True)
     mask(layer, _MASKED)
@@ -49,10 +51,12 @@ def write(layer: Path, places: Places) -> None:
         unit.write_text(_WRITABLE_CGROUPS, encoding="ascii")
         (units / "sysinit.target.wants" / unit.name).symlink_to(f"../{unit.name}")
     # Machines go out by the host's NAT, through whatever its network puts in between.
-    for file in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
-        if (Path("/") / file).exists():
-            (layer / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path("/") / file, layer / file)
+    if (Path("/") / _CERTIFICATES).exists():
+        (layer / _CERTIFICATES).parent.mkdir(parents=True)
+        shutil.copyfile(Path("/") / _CERTIFICATES, layer / _CERTIFICATES)
+    (layer / "etc/resolv.conf").write_text(
+        f"nameserver {places.gateway}\nsearch {DOMAIN}\n", encoding="ascii"
+    )
     # The lab's registry has no certificate, and has what Docker Hub would be asked for. By options
     # and not in daemon.json, which is the image's.
     engine = (

@@ -8,6 +8,7 @@ Everything here blocks; the daemon calls it from threads.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -28,6 +29,7 @@ _POWEROFF: Final = signal.SIGRTMIN + 4
 REBOOT: Final = signal.SIGRTMIN + 5
 REBOOTED: Final = 133
 """nspawn's exit code when the machine asked to be booted again."""
+_SERVER: Final = re.compile(r"^Server: Docker/(\S+)", re.MULTILINE)
 PROPAGATE: Final = Path("/run/systemd/nspawn/propagate")
 
 
@@ -91,6 +93,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         # The engine's own overlays cannot lie on an overlay.
         f"--bind={at / 'docker'}:/var/lib/docker",
         f"--bind={places.efs}:{EFS}",
+        *cgroups.boot_options(),
     )
     env = {
         **os.environ,
@@ -121,23 +124,25 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
     raise LabError(f"machine {record.instance} did not boot: {shown}")
 
 
-def engine_answers(record: Record) -> bool:
-    """Whether the engine serves its API.
+def engine_version(record: Record) -> str:
+    """The version of the engine once it serves its API; empty before that.
 
     Asked only once it has begun to run: its socket exists from early on, and touching it would
     make systemd start the engine.
     """
     run_directory = Path(f"/proc/{record.init}/root/run")
     if not (run_directory / "docker.pid").exists():
-        return False
+        return ""
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(2)
         try:
             sock.connect(str(run_directory / "docker.sock"))
             sock.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
-            return b" 200 " in sock.recv(64)
+            answer = sock.recv(4096).decode(errors="replace")
         except OSError:
-            return False
+            return ""
+    version = _SERVER.search(answer)
+    return version[1] if version and " 200 " in answer else ""
 
 
 def shut_down(process: "subprocess.Popen[bytes]", record: Record, *, within: float) -> None:

@@ -43,6 +43,8 @@ class Record:
     init: int | None = None
     """Process id of its init, as the host sees it; while it runs."""
     cgroups: tuple[str, ...] = ()
+    engine: str = ""
+    """The version of its engine, once it has answered."""
 
     def write(self, machines: Path) -> None:
         """Replace what is written down about it."""

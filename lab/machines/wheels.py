@@ -14,19 +14,20 @@ from packaging.markers import Environment, Marker, default_environment
 
 from lab.host import LabError, run
 
-TARGET: Final = "3.11"
-"""Python of the image (Debian 12). Wheels are for it, whatever Python runs the lab."""
 SOURCES: Final = ("agent", "cli", "leader", "runtime", "wire")
 """The packages that go into the image. The lab is not one of them."""
 _PROJECT_FILES: Final = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 _BUILD: Final = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 
-def download(requirements: Path, wheelhouse: Path) -> None:
-    """Fill `wheelhouse` with every wheel the image's Python needs, checked by hash."""
+def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
+    """Fill `wheelhouse` with every wheel the image's Python needs, checked by hash.
+
+    `python` is the image's, such as 3.13, whatever Python runs the lab.
+    """
     wheelhouse.mkdir(parents=True, exist_ok=True)
     plain = wheelhouse / "requirements.txt"
-    plain.write_text(for_image(requirements.read_text(encoding="utf-8")), encoding="utf-8")
+    plain.write_text(for_image(requirements.read_text(encoding="utf-8"), python), encoding="utf-8")
     run(
         *_pip(),
         "download",
@@ -35,14 +36,14 @@ def download(requirements: Path, wheelhouse: Path) -> None:
         "--require-hashes",
         "--no-deps",
         "--only-binary=:all:",
-        f"--python-version={TARGET}",
+        f"--python-version={python}",
         f"--dest={wheelhouse}",
         f"--requirement={plain}",
         timeout=600,
     )
 
 
-def for_image(locked: str) -> str:
+def for_image(locked: str, python: str) -> str:
     """The locked requirements that the image's Python takes, without their markers.
 
     pip judges markers by the Python it runs in, which is the host's and not the image's.
@@ -51,13 +52,15 @@ def for_image(locked: str) -> str:
     for entry in locked.replace("\\\n", " ").splitlines():
         requirement, _, hashes = entry.partition("--hash")
         name, _, marker = requirement.partition(";")
-        if not name.strip() or name.lstrip().startswith("#") or not _applies(marker.strip()):
+        if not name.strip() or name.lstrip().startswith("#"):
+            continue
+        if not _applies(marker.strip(), python):
             continue
         kept.append(f"{name.strip()} --hash{hashes}" if hashes else name.strip())
     return "\n".join(kept) + "\n"
 
 
-def _applies(marker: str) -> bool:
+def _applies(marker: str, python: str) -> bool:
     """Whether any patch release of the image's Python takes it; one wheel too many is harmless."""
     if not marker:
         return True
@@ -65,8 +68,8 @@ def _applies(marker: str) -> bool:
     for patch in ("0", "99"):
         there: Environment = {
             **here,
-            "python_version": TARGET,
-            "python_full_version": f"{TARGET}.{patch}",
+            "python_version": python,
+            "python_full_version": f"{python}.{patch}",
         }
         if Marker(marker).evaluate({key: str(value) for key, value in there.items()}):
             return True

@@ -18,7 +18,7 @@ cffi==2.1.1 ; platform_python_implementation != 'PyPy' \\
 
 
 def kept() -> dict[str, str]:
-    lines = wheels.for_image(LOCKED).splitlines()
+    lines = wheels.for_image(LOCKED, "3.11").splitlines()
     return {line.split("==")[0]: " ".join(line.split()) for line in lines}
 
 

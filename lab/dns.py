@@ -1,0 +1,214 @@
+"""The name server of the lab's network: instances by name, and whatever the host can resolve.
+
+Rule: it answers at once. A name that the host does not know does not exist, and while the host's
+own resolver is silent every other name is refused: an engine that looks for an image on Docker
+Hub would otherwise wait ten seconds before it uses the one it has.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv4Network, ip_address
+from typing import Final, cast
+
+from lab.host import LabError
+from lab.places import REGION
+from runtime import clock
+
+PORT: Final = 53
+DOMAIN: Final = f"{REGION}.compute.internal"
+PATIENCE_SECONDS: Final = 1.0
+"""How long the host's own resolver may take for one name."""
+_SILENT_SECONDS: Final = 30.0
+"""How long it is left alone after it took longer."""
+_TTL_SECONDS: Final = 60
+_INTERNET: Final = 1
+_NAME_OF_QUESTION: Final = b"\xc0\x0c"
+_NO_ADDRESS: Final = frozenset({socket.EAI_NODATA, socket.EAI_ADDRFAMILY})
+
+
+class Rcode(IntEnum):
+    """How a question ended."""
+
+    NO_ERROR = 0
+    NO_SUCH_NAME = 3
+    REFUSED = 5
+
+
+class Kind(IntEnum):
+    """The kinds of records this server has."""
+
+    A = 1
+    AAAA = 28
+
+
+_FAMILIES: Final = {Kind.A: socket.AF_INET, Kind.AAAA: socket.AF_INET6}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a datagram asks."""
+
+    number: int
+    name: str
+    kind: int
+    raw: bytes
+    """The question's section, which the answer repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of a name."""
+
+    rcode: Rcode
+    addresses: tuple[str, ...] = ()
+
+
+def parse(datagram: bytes) -> Question | None:
+    """The first question of a datagram; None when it is no query."""
+    if len(datagram) < 17 or datagram[2] & 0x80:
+        return None
+    at, labels = 12, []
+    while at < len(datagram) and (length := datagram[at]):
+        if length > 63:
+            return None
+        labels.append(datagram[at + 1 : at + 1 + length].decode("latin-1"))
+        at += 1 + length
+    end = at + 5
+    if end > len(datagram):
+        return None
+    kind = int.from_bytes(datagram[at + 1 : at + 3], "big")
+    number = int.from_bytes(datagram[:2], "big")
+    return Question(number, ".".join(labels).lower(), kind, datagram[12:end])
+
+
+def reply(question: Question, answer: Answer) -> bytes:
+    """The datagram that answers a question."""
+    flags = 0x8180 | answer.rcode
+    counts = (1, len(answer.addresses), 0, 0)
+    head = b"".join(value.to_bytes(2, "big") for value in (question.number, flags, *counts))
+    records = b""
+    for text in answer.addresses:
+        packed = ip_address(text).packed
+        records += _NAME_OF_QUESTION
+        records += question.kind.to_bytes(2, "big") + _INTERNET.to_bytes(2, "big")
+        records += _TTL_SECONDS.to_bytes(4, "big") + len(packed).to_bytes(2, "big") + packed
+    return head + question.raw + records
+
+
+def instance_address(name: str, network: IPv4Network) -> str | None:
+    """The address in an instance's own name, `ip-10-98-0-4` with or without the domain."""
+    host = name.removesuffix(f".{DOMAIN}")
+    if not host.startswith("ip-"):
+        return None
+    try:
+        address = IPv4Address(host.removeprefix("ip-").replace("-", "."))
+    except ValueError:
+        return None
+    return str(address) if address in network else None
+
+
+Ask = Callable[[str, Kind], Answer]
+"""The host's own resolver; it may block."""
+
+
+class Resolver(asyncio.DatagramProtocol):
+    """The server; `serving` opens it."""
+
+    def __init__(self, network: IPv4Network, ask: Ask, patience: float) -> None:
+        self._network = network
+        self._ask = ask
+        self._patience = patience
+        self._threads = ThreadPoolExecutor(4, "resolver")
+        self._silent_until = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the socket."""
+        # asyncio's own is one, though its class does not say so.
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer a question; what is no question gets no answer."""
+        if (question := parse(data)) is not None:
+            task = asyncio.create_task(self._answer(question, addr), name="a name")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, question: Question, address: tuple[str, int]) -> None:
+        answer = await self.look_up(question)
+        self._transport.sendto(reply(question, answer), address)
+
+    async def look_up(self, question: Question) -> Answer:
+        """What is known of the name in a question."""
+        if question.kind not in _FAMILIES:
+            return Answer(Rcode.REFUSED)
+        if (address := instance_address(question.name, self._network)) is not None:
+            return Answer(Rcode.NO_ERROR, (address,) if question.kind == Kind.A else ())
+        if question.name.endswith(f".{DOMAIN}"):
+            return Answer(Rcode.NO_SUCH_NAME)
+        if clock.monotonic() < self._silent_until:
+            return Answer(Rcode.REFUSED)
+        asking = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._ask, question.name, Kind(question.kind)
+        )
+        try:
+            async with asyncio.timeout(self._patience):
+                return await asyncio.shield(asking)
+        except TimeoutError:
+            self._silent_until = clock.monotonic() + _SILENT_SECONDS
+            return Answer(Rcode.REFUSED)
+
+    def close(self) -> None:
+        """Answer no more; a thread that waits for the host's resolver is left behind."""
+        self._transport.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def ask_host(name: str, kind: Kind) -> Answer:
+    """What this host's resolver, with its /etc/hosts, says of a name."""
+    try:
+        entries = socket.getaddrinfo(name, None, _FAMILIES[kind], socket.SOCK_STREAM)
+    except socket.gaierror as exc:
+        if exc.errno in _NO_ADDRESS:
+            return Answer(Rcode.NO_ERROR)
+        return Answer(Rcode.NO_SUCH_NAME if exc.errno == socket.EAI_NONAME else Rcode.REFUSED)
+    except UnicodeError:
+        return Answer(Rcode.NO_SUCH_NAME)
+    return Answer(Rcode.NO_ERROR, tuple(str(entry[4][0]) for entry in entries))
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    network: IPv4Network,
+    address: str,
+    port: int = PORT,
+    *,
+    ask: Ask = ask_host,
+    patience: float = PATIENCE_SECONDS,
+) -> AsyncIterator[int]:
+    """Answer at an address for the time of a `with`; yields the port, which 0 leaves open.
+
+    `network` is the one whose instances have names.
+
+    Raises:
+        LabError: another server of this host has the port.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        transport, resolver = await loop.create_datagram_endpoint(
+            lambda: Resolver(network, ask, patience), local_addr=(address, port)
+        )
+    except OSError as exc:
+        raise LabError(
+            f"the lab cannot answer DNS at {address}:{port} ({exc.strerror}): "
+            "limit this host's name server to its own addresses"
+        ) from exc
+    try:
+        yield int(transport.get_extra_info("sockname")[1])
+    finally:
+        resolver.close()
