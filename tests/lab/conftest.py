@@ -13,14 +13,37 @@ from farm import HASTY, SERVICES, Farm
 from scenario import Scenario
 
 from lab.client import Lab
+from lab.engines import DEFAULT, ENGINES
 from lab.load import ingress
+
+PACKAGE = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--engine",
+        default=DEFAULT,
+        choices=list(ENGINES),
+        help="The Docker engine of the lab's machines; `-m engines` is what runs on each.",
+    )
+
+
+def pytest_report_header(config):
+    return f"lab engine: {config.getoption('engine')}"
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if package := config.stash.get(PACKAGE, ""):
+        terminalreporter.write_line(f"the lab's machines ran the package docker.io {package}")
 
 
 @pytest.fixture(scope="session")
-def cluster():
+def cluster(request):
     """Three managers and three spot workers that joined by themselves; each worker's own."""
     name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}"
-    lab = Lab.up(name=name, managers=3, workers=3, leader=HASTY)
+    engine = request.config.getoption("engine")
+    lab = Lab.up(name=name, managers=3, workers=3, engine=engine, leader=HASTY)
+    request.config.stash[PACKAGE] = lab.engine_package()
     try:
         lab.wait_nodes(6, within=120)
         yield lab

@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from scenario import BASE, eventually
 
 
+@pytest.mark.engines
 def test_six_instances_boot_prove_who_they_are_and_join(scenario):
     nodes = scenario.lab.wait_nodes(BASE)
 
@@ -20,6 +22,7 @@ def test_six_instances_boot_prove_who_they_are_and_join(scenario):
     assert listed == {(one.hostname, one.address) for one in scenario.lab.machines()}
 
 
+@pytest.mark.engines
 def test_the_founder_made_the_overlay_networks_and_keeps_the_elastic_ip(scenario):
     leader = scenario.leader()
 

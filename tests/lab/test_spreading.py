@@ -17,6 +17,7 @@ def wide(served):
     ingress.remove(served, WIDE.name)
 
 
+@pytest.mark.engines
 def test_a_new_worker_gets_its_share_with_the_fewest_moves(farm, wide):
     ingress.wait_served(farm.lab, wide)
     assert farm.counts("wide") == [3, 3, 2]

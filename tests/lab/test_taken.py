@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import pytest
 from farm import SERVICES
 from scenario import eventually
 
@@ -14,6 +15,7 @@ from lab.load.web_service import WebService
 NAMES = {one.name for one in SERVICES}
 
 
+@pytest.mark.engines
 def test_an_interrupted_worker_with_the_only_replica_is_emptied_before_it_ends(farm):
     taken = farm.runs("single")
     before = farm.metrics()
