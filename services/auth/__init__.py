@@ -1,1 +1,4 @@
-"""Who somebody is: accounts, logins, API tokens. What they may is decided where it is read."""
+"""The sign-in service: accounts, logins and API tokens.
+
+It says whose a token is and which scopes it has. Each service decides what a scope permits.
+"""

@@ -1,7 +1,7 @@
 """Auth's routes.
 
-Rule: who asks is known by the token he shows and by nothing else; headers such as `X-Account` are
-answers of ours, for an ingress to pass on, and never believed.
+Rule: only the token identifies a caller. Headers such as `X-Account` are part of our answers, for
+the ingress to pass on; in a request they are ignored.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from runtime.web.application import application
 from runtime.web.problems import Problem, body_of
-from services.auth.doorkeeper import Doorkeeper
 from services.auth.edges import redis_store
-from services.auth.keyring import Keyring, Wanted
 from services.auth.lockout import client_address
+from services.auth.logins import Logins
 from services.auth.settings import Settings
+from services.auth.token_registry import TokenRegistry, TokenRequest
 from services.peers.auth import Verified
 
 NAME: Final = "auth"
@@ -30,7 +30,7 @@ class _Body(BaseModel):
 
 
 class Credentials(_Body):
-    """Who signs up or logs in."""
+    """The body of a sign-up or login."""
 
     email: Text
     password: Text
@@ -42,15 +42,15 @@ class Refresh(_Body):
     refresh: Text
 
 
-class PasswordChange(_Body):
+class NewPassword(_Body):
     """The old password and the new one."""
 
     old: Text
     new: Text
 
 
-class TokenWanted(_Body):
-    """An API token to be made."""
+class NewToken(_Body):
+    """The API token to create."""
 
     name: Annotated[
         str,
@@ -67,14 +67,14 @@ async def opened(settings: Settings) -> AsyncIterator[web.Application]:
     """The application with its connection to Redis."""
     async with redis_store.opened(settings) as store:
         app = application(NAME, settings=settings, checks={"redis": store.check})
-        _Routes(Doorkeeper(store, settings), Keyring(store, settings), settings).add_to(app)
+        _Routes(Logins(store, settings), TokenRegistry(store, settings), settings).add_to(app)
         yield app
 
 
 class _Routes:
-    def __init__(self, door: Doorkeeper, keyring: Keyring, settings: Settings) -> None:
-        self._door = door
-        self._keyring = keyring
+    def __init__(self, logins: Logins, tokens: TokenRegistry, settings: Settings) -> None:
+        self._logins = logins
+        self._tokens = tokens
         self._settings = settings
 
     def add_to(self, app: web.Application) -> None:
@@ -91,64 +91,66 @@ class _Routes:
         app.router.add_get("/verify", self.verify)
 
     async def sign_up(self, request: web.Request) -> web.Response:
-        asked = await body_of(request, Credentials)
-        made = await self._door.sign_up(asked.email, asked.password, client=self._client(request))
-        return _told(made, status=201)
+        body = await body_of(request, Credentials)
+        account = await self._logins.sign_up(
+            body.email, body.password, client=self._client(request)
+        )
+        return _answer(account, status=201)
 
     async def login(self, request: web.Request) -> web.Response:
-        asked = await body_of(request, Credentials)
-        login = await self._door.login(asked.email, asked.password, client=self._client(request))
-        return _told(login)
+        body = await body_of(request, Credentials)
+        login = await self._logins.login(body.email, body.password, client=self._client(request))
+        return _answer(login)
 
     async def refresh(self, request: web.Request) -> web.Response:
-        return _told(await self._door.refresh((await body_of(request, Refresh)).refresh))
+        return _answer(await self._logins.refresh((await body_of(request, Refresh)).refresh))
 
     async def logout(self, request: web.Request) -> web.Response:
-        await self._door.logout((await body_of(request, Refresh)).refresh)
+        await self._logins.logout((await body_of(request, Refresh)).refresh)
         return web.Response(status=204)
 
-    async def logout_all(self, _request: web.Request, who: Verified) -> web.Response:
-        await self._door.logout_all(who)
+    async def logout_all(self, _request: web.Request, caller: Verified) -> web.Response:
+        await self._logins.logout_all(caller)
         return web.Response(status=204)
 
-    async def password(self, request: web.Request, who: Verified) -> web.Response:
-        asked = await body_of(request, PasswordChange)
-        await self._door.change_password(who, old=asked.old, new=asked.new)
+    async def password(self, request: web.Request, caller: Verified) -> web.Response:
+        body = await body_of(request, NewPassword)
+        await self._logins.change_password(caller, old=body.old, new=body.new)
         return web.Response(status=204)
 
-    async def me(self, _request: web.Request, who: Verified) -> web.Response:
-        return _told(await self._door.me(who))
+    async def me(self, _request: web.Request, caller: Verified) -> web.Response:
+        return _answer(await self._logins.me(caller))
 
-    async def make_token(self, request: web.Request, who: Verified) -> web.Response:
-        asked = await body_of(request, TokenWanted)
-        wanted = Wanted(asked.name, asked.scopes, asked.expires_days)
-        return _told(await self._keyring.make(who, wanted), status=201)
+    async def make_token(self, request: web.Request, caller: Verified) -> web.Response:
+        body = await body_of(request, NewToken)
+        token = TokenRequest(body.name, body.scopes, body.expires_days)
+        return _answer(await self._tokens.make(caller, token), status=201)
 
-    async def tokens(self, _request: web.Request, who: Verified) -> web.Response:
-        found = [one.model_dump(mode="json") for one in await self._keyring.of(who)]
-        return web.json_response({"tokens": found}, headers=_NO_STORE)
+    async def tokens(self, _request: web.Request, caller: Verified) -> web.Response:
+        tokens = [token.model_dump(mode="json") for token in await self._tokens.of(caller)]
+        return web.json_response({"tokens": tokens}, headers=_NO_STORE)
 
-    async def revoke(self, request: web.Request, who: Verified) -> web.Response:
-        await self._keyring.revoke(who, request.match_info["id"])
+    async def revoke(self, request: web.Request, caller: Verified) -> web.Response:
+        await self._tokens.revoke(caller, request.match_info["id"])
         return web.Response(status=204)
 
     async def verify(self, request: web.Request) -> web.Response:
-        """Whose a token is: for other services, and for the ingress's forwardAuth."""
-        who = await self._who(request)
+        """Say whose a token is, to other services and to the ingress's forwardAuth."""
+        caller = await self._caller(request)
         scope = request.query.get("scope")
-        if scope and scope not in who.scopes:
+        if scope and scope not in caller.scopes:
             raise Problem(
                 status=403,
-                title="The token does not allow this",
+                title="The token lacks the scope for this",
                 headers={"WWW-Authenticate": 'Bearer realm="auth", error="insufficient_scope"'},
             )
-        answer = _told(who)
+        answer = _answer(caller)
         answer.headers.update(
             {
-                "X-Account": who.account,
-                "X-Token-Id": who.token,
-                "X-Token-Kind": who.kind,
-                "X-Scopes": " ".join(who.scopes),
+                "X-Account": caller.account,
+                "X-Token-Id": caller.token,
+                "X-Token-Kind": caller.kind,
+                "X-Scopes": " ".join(caller.scopes),
             }
         )
         return answer
@@ -157,35 +159,35 @@ class _Routes:
         self, handler: Callable[[web.Request, Verified], Awaitable[web.Response]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            who = await self._who(request)
-            # A program's token reads data. It must not make tokens or change the password.
-            if who.kind != "login":
+            caller = await self._caller(request)
+            # An API token reads data. It must not create tokens or change the password.
+            if caller.kind != "login":
                 raise Problem(status=403, title="This needs a login, not an API token")
-            return await handler(request, who)
+            return await handler(request, caller)
 
         return handle
 
-    async def _who(self, request: web.Request) -> Verified:
+    async def _caller(self, request: web.Request) -> Verified:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        who = None
+        caller = None
         if kind.lower() == "bearer" and token.strip():
-            who = await self._keyring.verify(token.strip())
-        if who is None:
+            caller = await self._tokens.verify(token.strip())
+        if caller is None:
             raise Problem(
                 status=401,
                 title="A token is needed",
-                detail="Send one that is good: `Authorization: Bearer <token>`.",
+                detail="Send a valid one: `Authorization: Bearer <token>`.",
                 headers={"WWW-Authenticate": 'Bearer realm="auth"'},
             )
-        return who
+        return caller
 
     def _client(self, request: web.Request) -> str | None:
-        # Two lines of a header are one: a proxy may have added a line where it found one.
+        # A repeated header counts as one list: a proxy may append a line of its own.
         forwarded = ", ".join(request.headers.getall("X-Forwarded-For", ()))
         return client_address(request.remote, forwarded, self._settings.trusted_proxies)
 
 
-def _told(model: BaseModel, *, status: int = 200) -> web.Response:
+def _answer(model: BaseModel, *, status: int = 200) -> web.Response:
     return web.Response(
         text=model.model_dump_json(),
         status=status,

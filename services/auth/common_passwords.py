@@ -1,7 +1,7 @@
-"""Passwords that anybody would try first.
+"""Recognises passwords that an attacker would try first.
 
-Rule: small and by shape, not a list of millions: words with what people put around them, walks
-over the keyboard, few characters again and again, one's own address.
+Rule: patterns, not a list of millions: common words with digits around them, keyboard walks,
+a few characters repeated, the owner's address.
 """
 
 import re
@@ -58,12 +58,12 @@ _LEAST_OWN: Final = 6
 
 
 def is_common(password: str) -> bool:
-    """Whether a password is among the first that are tried, whoever's it is."""
+    """Whether a password is easy to guess, whoever owns it."""
     lowered = password.casefold()
     if len(set(lowered)) < _LEAST_KINDS or _is_walk(lowered):
         return True
-    found = _AROUND.match(lowered)
-    inner = found[1] if found else ""
+    match = _AROUND.match(lowered)
+    inner = match[1] if match else ""
     if not inner or len(lowered) - len(inner) > _MOST_AROUND:
         return False
     return any(_is_words(inner.translate(table)) for table in _LEET)
@@ -87,7 +87,7 @@ def _is_words(text: str) -> bool:
 
 
 def _is_walk(text: str) -> bool:
-    """Whether a finger walks over this in a few goes."""
+    """Whether the text consists of a few keyboard walks."""
     steps = 0
     while text:
         length = max((n for n in range(_LEAST_STEP, len(text) + 1) if _walked(text[:n])), default=0)

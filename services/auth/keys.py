@@ -1,14 +1,14 @@
-"""Names of auth's Redis keys; nothing else makes one.
+"""Names of auth's Redis keys. No other module makes one.
 
-Rule: no key holds an e-mail address, a token or a password: names of keys end up in monitors, slow
-logs and dumps of memory. What would be one is there as its SHA-256.
+Rule: a key contains the SHA-256 of an e-mail address, token or client address, never the value
+itself: key names end up in monitoring, slow logs and memory dumps.
 """
 
 from hashlib import sha256
 from typing import Final
 
 PREFIX: Final = "auth:"
-"""Scripts add to it what they learn from Redis: `session:<id>` and `account:<id>`, as below."""
+"""Scripts append `session:<id>` and `account:<id>`, the forms below, with ids read from Redis."""
 
 
 def _hashed(text: str) -> str:
@@ -26,12 +26,12 @@ def account(account_id: str) -> str:
 
 
 def session(session_id: str) -> str:
-    """Hash: account, email, refresh (hash of the one that is good)."""
+    """Hash: account, email, refresh (hash of the valid refresh token)."""
     return f"{PREFIX}session:{session_id}"
 
 
 def sessions(account_id: str) -> str:
-    """Sorted set of an account's session ids, by when they were last renewed."""
+    """Sorted set of an account's session ids, by last renewal."""
     return f"{PREFIX}sessions:{account_id}"
 
 
@@ -41,7 +41,7 @@ def access(token_hash: str) -> str:
 
 
 def family(family_hash: str) -> str:
-    """Session id of a family of refresh tokens, so that a used one is known for what it is."""
+    """Session id of a family of refresh tokens, which makes the reuse of one detectable."""
     return f"{PREFIX}family:{family_hash}"
 
 
@@ -51,10 +51,10 @@ def api_token(token_id: str) -> str:
 
 
 def api_tokens(account_id: str) -> str:
-    """Sorted set of an account's API token ids, by when they were made."""
+    """Sorted set of an account's API token ids, by creation time."""
     return f"{PREFIX}apis:{account_id}"
 
 
 def tries(kind: str, subject: str) -> str:
-    """Hash: count, until. `kind` says of what: account, client, sign-up."""
+    """Hash: count, until. `kind` is account, client or sign-up."""
     return f"{PREFIX}tries:{kind}:{_hashed(subject)}"

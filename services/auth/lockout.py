@@ -1,7 +1,7 @@
-"""How often somebody may try, and for how long he pauses then.
+"""How many attempts are free, and how long the pause after each further one is.
 
-Rule: a try counts before it is known to be wrong. Counted afterwards, a hundred tries at the same
-moment would all be free.
+Rule: an attempt counts before its outcome is known. Counted afterwards, a hundred simultaneous
+attempts would all be free.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from typing import Final
 from pydantic import IPvAnyNetwork
 
 FORGET_SECONDS: Final = 6 * 3600
-"""So long after the last try the count begins anew."""
+"""How long after the last attempt the count restarts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`free` tries, then a pause of `first` seconds that doubles with each, up to `most`."""
+    """`free` attempts, then a pause of `first` seconds that doubles with each, up to `most`."""
 
     kind: str
     free: int
@@ -25,26 +25,26 @@ class Limit:
     most: int
 
     def pauses(self) -> list[int]:
-        """Seconds to pause after the first try, the second, …; the last is for all that follow."""
-        found = [0] * (self.free - 1) + [min(self.first, self.most)]
-        while found[-1] < self.most:
-            found.append(min(self.most, 2 * found[-1]))
-        return found
+        """Seconds to pause after each attempt in turn; the last value is for all that follow."""
+        seconds = [0] * (self.free - 1) + [min(self.first, self.most)]
+        while seconds[-1] < self.most:
+            seconds.append(min(self.most, 2 * seconds[-1]))
+        return seconds
 
 
 def client_address(
     peer: str | None, forwarded: str, trusted: Sequence[IPvAnyNetwork]
 ) -> str | None:
-    """Who asks: the last address on the way that is not ours; None when all are ours.
+    """The client's address: the last one on the path that is not trusted; None if all are.
 
-    `forwarded` is `X-Forwarded-For`, to whose right each proxy has added the address it saw; what
-    stands to the left of an address we do not trust was invented by it. Of IPv6 the network counts:
-    whoever has one address there has 2^64.
+    `forwarded` is `X-Forwarded-For`. Each proxy appends the address it saw, so anything to the
+    left of an untrusted address may be forged. IPv6 clients count by /64 network, because each
+    has 2^64 addresses.
     """
-    way = [part.strip() for part in forwarded.split(",") if part.strip()]
-    for one in reversed([*way, peer or ""]):
+    path = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    for hop in reversed([*path, peer or ""]):
         try:
-            address = ip_address(one)
+            address = ip_address(hop)
         except ValueError:
             return None
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

@@ -1,7 +1,7 @@
-"""Which passwords are taken, and how they are kept: argon2id.
+"""Which passwords are accepted, and how they are hashed (argon2id).
 
-Rule: hashing takes memory and a core for milliseconds. It runs in threads, few at once, and whoever
-comes when the queue is long is told to come again: nobody can hash us to death.
+Rule: a hash takes memory and a core for milliseconds. Only a few run at once, in threads, and a
+request that meets a long queue is answered 503, so that logins cannot be used to exhaust the host.
 """
 
 import asyncio
@@ -23,22 +23,22 @@ MOST: Final = 256
 _QUEUE: Final = 40
 
 
-def wrong(password: str, email: str) -> str | None:
-    """What is wrong with a new password, for its owner; None when it is taken."""
+def weakness(password: str, email: str) -> str | None:
+    """Why a new password is rejected, in words for its owner; None when it is accepted."""
     if len(password) < LEAST:
-        return f"A password has at least {LEAST} characters."
+        return f"A password must have at least {LEAST} characters."
     if len(password) > MOST:
-        return f"A password has at most {MOST} characters."
+        return f"A password must have at most {MOST} characters."
     if is_common(password):
-        return "This password is among the first that anybody tries. Choose another."
+        return "This password is too easy to guess. Choose another."
     if is_like_address(password, email):
-        return "This password is too much like the e-mail address. Choose another."
+        return "This password is too similar to the e-mail address. Choose another."
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one hash; the defaults are OWASP's least for argon2id."""
+    """The cost of one hash; the defaults are OWASP's minimum for argon2id."""
 
     memory_kib: int = 19_456
     rounds: int = 2
@@ -46,7 +46,7 @@ class Cost:
 
 
 class Passwords:
-    """Hashes and verifies, a few at a time."""
+    """Hashes and verifies passwords, a few at a time."""
 
     def __init__(self, cost: Cost, *, at_once: int) -> None:
         self._hasher = PasswordHasher(
@@ -54,26 +54,26 @@ class Passwords:
         )
         self._turn = asyncio.Semaphore(at_once)
         self._waiting = 0
-        # Compared with when there is no account: nobody learns by the time which there are.
-        self._nobodys = self._hasher.hash("nobody's password")
+        # Verified against when there is no account, so that timing does not reveal accounts.
+        self._decoy = self._hasher.hash("nobody's password")
 
     async def hash(self, password: str) -> str:
-        """What is kept of a password."""
-        return await self._run(lambda: self._hasher.hash(_typed(password)))
+        """The hash to store for a password."""
+        return await self._run(lambda: self._hasher.hash(_normalised(password)))
 
-    async def is_right(self, kept: str | None, password: str) -> bool:
-        """Whether the password is the one that is kept; as much work when none is."""
-        return await self._run(lambda: self._verify(kept or self._nobodys, password)) and (
-            kept is not None
+    async def is_right(self, stored: str | None, password: str) -> bool:
+        """Whether the password matches the stored hash; takes as long when there is none."""
+        return await self._run(lambda: self._verify(stored or self._decoy, password)) and (
+            stored is not None
         )
 
-    def is_outdated(self, kept: str) -> bool:
-        """Whether it was hashed at another cost than today's."""
-        return self._hasher.check_needs_rehash(kept)
+    def is_outdated(self, stored: str) -> bool:
+        """Whether the hash was made at a different cost from today's."""
+        return self._hasher.check_needs_rehash(stored)
 
-    def _verify(self, kept: str, password: str) -> bool:
+    def _verify(self, stored: str, password: str) -> bool:
         try:
-            return self._hasher.verify(kept, _typed(password))
+            return self._hasher.verify(stored, _normalised(password))
         except (VerificationError, InvalidHashError):
             return False
 
@@ -88,6 +88,6 @@ class Passwords:
             self._waiting -= 1
 
 
-def _typed(password: str) -> str:
-    """One spelling for what is the same on every keyboard: an ä is one character or two."""
+def _normalised(password: str) -> str:
+    """One spelling for each text: keyboards send an ä as one character or as two."""
     return unicodedata.normalize("NFKC", password)

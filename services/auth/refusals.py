@@ -1,24 +1,24 @@
-"""What auth refuses with, where more than one module does."""
+"""The problems that several modules of auth answer with."""
 
 from runtime.web.problems import Problem
 
 
-def wrong_field(name: str, said: str) -> Problem:
-    """A field is wrong; `said` is for who filled it in and does not repeat what he wrote."""
-    errors = [{"field": name, "detail": said}]
-    return Problem(status=422, title="A field is wrong", detail=said, extra={"errors": errors})
+def wrong_field(name: str, detail: str) -> Problem:
+    """A field is wrong; `detail` is for the person who filled it in and never repeats the value."""
+    errors = [{"field": name, "detail": detail}]
+    return Problem(status=422, title="A field is wrong", detail=detail, extra={"errors": errors})
 
 
 def unknown_token() -> Problem:
-    """The token is nobody's, in the same words whatever became of it."""
+    """The token is not valid; the words are the same whether it expired or never existed."""
     return Problem(
         status=401,
-        title="This token is not known",
-        detail="It has ended, was revoked, or was never ours. Log in again.",
+        title="This token is not valid",
+        detail="It has expired, was revoked, or never existed. Log in again.",
         headers={"WWW-Authenticate": 'Bearer realm="auth", error="invalid_token"'},
     )
 
 
 def wrong_pair() -> Problem:
-    """No login, in the same words whether there is such an account or not."""
-    return Problem(status=401, title="E-mail or password is wrong")
+    """The login failed; the words are the same whether the account exists or not."""
+    return Problem(status=401, title="The e-mail address or password is wrong")

@@ -1,4 +1,4 @@
-"""What auth is told from outside."""
+"""Auth's settings."""
 
 from typing import Annotated
 
@@ -11,44 +11,42 @@ _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1
 
 
 class Settings(WebSettings):
-    """Auth's settings; those of every service are in `WebSettings`."""
+    """Auth's own settings; those of every service are in `WebSettings`."""
 
     redis_url: str = Field(default="redis://redis:6379/0", pattern=r"^(rediss?|unix)://")
-    """Where its state is, without a password. That Redis must write every command to disk before
-    it answers (`appendonly yes`, `appendfsync always`): an answered 201 is a promise."""
+    """The Redis with its state, without a password. It must write every command to disk before it
+    answers (`appendonly yes`, `appendfsync always`): an account that was answered 201 must last."""
     redis_password: SecretStr = SecretStr("")
-    """Its password; empty where it asks for none."""
+    """Redis's password; empty if it has none."""
     access_seconds: int = Field(default=900, ge=10)
-    """How long an access token is good."""
+    """How long an access token is valid."""
     refresh_seconds: int = Field(default=30 * 86_400, ge=60)
-    """How long a login lasts without being used."""
+    """How long an unused login lasts."""
     most_logins: int = Field(default=50, ge=1)
-    """Logins an account may have at once; the one not renewed for longest ends for another."""
+    """Logins an account may have at once; a further one ends the least recently renewed."""
     most_tokens: int = Field(default=20, ge=1)
     """API tokens an account may have."""
     hashes_at_once: int = Field(default=2, ge=1, le=16)
-    """Passwords hashed at once, each with 19 MiB and a core."""
+    """Passwords hashed at once; each takes 19 MiB and a core."""
     tries_free: int = Field(default=8, ge=1)
-    """Logins for one account until the first pause."""
+    """Attempts to log in to one account before the first pause."""
     tries_free_client: int = Field(default=40, ge=1)
-    """Logins from one address until the first pause."""
+    """Attempts to log in from one address before the first pause."""
     sign_ups_free: int = Field(default=20, ge=1)
-    """Accounts from one address until the first pause."""
+    """Sign-ups from one address before the first pause."""
     pause_seconds: int = Field(default=15, ge=1)
-    """The first pause; each further try doubles it."""
+    """The first pause; each further attempt doubles it."""
     pause_most_seconds: int = Field(default=900, ge=1)
-    """The longest pause: nobody can be locked out of an account for longer by another's tries."""
+    """The longest pause, and so the longest time for which guessing can lock an owner out."""
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         default=_PRIVATE, validate_default=True
     )
-    """Whose `X-Forwarded-For` is believed: networks with commas between. By default all private
-    ones, among them the cluster's; only the ingress and our services can reach auth at all."""
+    """Networks whose `X-Forwarded-For` is trusted, separated by commas. By default all private
+    ones, including the cluster's: only the ingress and our services can reach auth."""
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _between_commas(cls, told: object) -> object:
-        return (
-            [one.strip() for one in told.split(",") if one.strip()]
-            if isinstance(told, str)
-            else told
-        )
+    def _comma_separated(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [network.strip() for network in value.split(",") if network.strip()]

@@ -1,7 +1,7 @@
-"""The texts of tokens: how they are made, read and compared.
+"""The texts of tokens: how they are created, parsed and compared.
 
-Rule: a token is 256 random bits and is kept as its SHA-256. So much chance needs no slow hash: who
-reads the store cannot open anything with what he finds.
+Rule: a token is 256 random bits and is stored as its SHA-256. That much randomness needs no slow
+hash: a stolen copy of the store opens nothing.
 """
 
 import re
@@ -17,7 +17,7 @@ _REFRESH: Final = re.compile(r"([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True)
 class ApiText:
-    """An API token taken apart."""
+    """The parts of an API token."""
 
     id: str
     secret: str = field(repr=False)
@@ -31,15 +31,15 @@ def new_access() -> str:
 def new_refresh(family: str | None = None) -> str:
     """The text of a login's first refresh token, or of the next one of a family.
 
-    The family is random too and nowhere else to be had: who shows one had a token of it.
+    The family is random too and appears nowhere else: whoever sends it has had one of its tokens.
     """
     return f"{family or secrets.token_urlsafe(16)}.{secrets.token_urlsafe(32)}"
 
 
 def family_of(refresh: str) -> str | None:
-    """A refresh token's family; None when it is no refresh token."""
-    found = _REFRESH.fullmatch(refresh)
-    return found[1] if found else None
+    """A refresh token's family; None when the text is not a refresh token."""
+    match = _REFRESH.fullmatch(refresh)
+    return match[1] if match else None
 
 
 def new_id() -> str:
@@ -48,15 +48,15 @@ def new_id() -> str:
 
 
 def new_api_token() -> tuple[ApiText, str]:
-    """An API token and its text: `ssw_<id>_<secret>`, which scanners for leaks can know."""
-    made = ApiText(secrets.token_hex(6), secrets.token_urlsafe(32))
-    return made, f"ssw_{made.id}_{made.secret}"
+    """An API token and its text: `ssw_<id>_<secret>`, a form that leak scanners can recognise."""
+    token = ApiText(secrets.token_hex(6), secrets.token_urlsafe(32))
+    return token, f"ssw_{token.id}_{token.secret}"
 
 
 def parse_api(text: str) -> ApiText | None:
-    """An API token's parts; None when it is none."""
-    found = _API.fullmatch(text)
-    return ApiText(found[1], found[2]) if found else None
+    """An API token's parts; None when the text is not an API token."""
+    match = _API.fullmatch(text)
+    return ApiText(match[1], match[2]) if match else None
 
 
 def is_access(text: str) -> bool:
@@ -65,10 +65,10 @@ def is_access(text: str) -> bool:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret."""
+    """The hash to store for a secret."""
     return sha256(secret.encode()).hexdigest()
 
 
-def is_same(digest_kept: str, secret: str) -> bool:
-    """Whether a secret is the one that is kept; takes as long whatever it is."""
-    return secrets.compare_digest(digest_kept, digest(secret))
+def is_same(stored_digest: str, secret: str) -> bool:
+    """Whether a secret matches a stored digest, in constant time."""
+    return secrets.compare_digest(stored_digest, digest(secret))

@@ -1,5 +1,5 @@
-"""Quotes and history from the broker's gateway, within its pacing.
+"""Quotes and history from Interactive Brokers' Client Portal gateway, within its pacing.
 
-Exactly one runs: the pacing is the gateway's for all who ask, and is counted in memory. What it
-keeps may be lost; it holds no session of its own.
+Exactly one replica runs: the pacing limits all requests to the gateway together, and is counted in
+memory. The cache may be lost at any time; the session is the gateway's, not this service's.
 """

@@ -8,10 +8,10 @@ from services.cp_api.settings import Settings
 
 
 async def _live(settings: Settings) -> None:
-    # Not `together`, which cancels again and again: a second time would end the lingering.
-    async with opened(settings) as (app, broker, market), asyncio.TaskGroup() as group:
-        group.create_task(broker.run(), name="broker")
-        group.create_task(market.run(), name="market")
+    # Not `together`, which cancels repeatedly: a second cancellation would end the lingering.
+    async with opened(settings) as (app, gateway, quotes), asyncio.TaskGroup() as group:
+        group.create_task(gateway.run(), name="gateway")
+        group.create_task(quotes.run(), name="quotes")
         await serve(app, settings)
 
 

@@ -1,12 +1,12 @@
-"""How often the gateway may be asked: token buckets as numbers, with time as a value.
+"""How often the gateway may be called: token buckets as numbers, with time as an argument.
 
-Rule: nothing here may be loosened by a caller. A request gets a moment or, when that would come
-too late for it, a refusal at once: a queue that everybody waits in for nothing helps nobody.
+Rule: no caller can loosen a limit. A request gets a time to start or, if that would be too late
+for it, an immediate refusal, so that nobody queues for nothing.
 
-From Interactive Brokers' Web API documentation: ten requests a second in all; some paths fewer;
-429 when exceeded, and fifteen minutes in a penalty box, where asking on may shut an address out
-for good. So we take less than half of what is documented: during an update two of us run for a
-moment, cp_api_tickle asks too, and requests that left evenly may arrive in a bunch.
+From Interactive Brokers' Web API documentation: ten requests a second in all, fewer for some
+paths; 429 when exceeded, then fifteen minutes in a penalty box, where more requests may get an
+address banned for good. We use less than half of that: during an update two replicas run briefly,
+cp_api_tickle sends requests too, and requests that left evenly may arrive together.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ EVERYTHING: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`per_second` in the long run, `burst` at most at once after a pause."""
+    """`per_second` in the long run, and up to `burst` at once after a pause."""
 
     per_second: float
     burst: int = 1
 
     def __post_init__(self) -> None:
-        """Both are positive; a pace of nothing would make everybody wait for ever."""
+        """Both must be positive: a pace of zero would block every request."""
         if self.per_second <= 0 or self.burst < 1:
-            raise ValueError("a pace lets something pass")
+            raise ValueError("a pace must be positive")
 
 
 PACES: Final = {
@@ -39,15 +39,15 @@ PACES: Final = {
 
 @dataclass(slots=True)
 class Pacer:
-    """Gives out moments, in the order asked for; every one is kept or given back unused."""
+    """Gives each request a time to start, in the order of arrival."""
 
     paces: Mapping[str, Pace] = field(default_factory=lambda: PACES)
-    given: int = 0
+    granted: int = 0
     refused: int = 0
     closed_until: float = float("-inf")
-    """After a 429: nothing is asked before this."""
+    """After a 429, no request is sent before this."""
     _full_at: dict[str, float] = field(default_factory=dict)
-    """When each bucket is or was full again."""
+    """When each bucket is, or was, full again."""
 
     def wait(self, endpoint: str, *, now: float) -> float:
         """Seconds until the next request to `endpoint` may start, 0 for at once."""
@@ -59,7 +59,7 @@ class Pacer:
         return max(moments) - now
 
     def take(self, endpoint: str, *, now: float, within: float) -> float | None:
-        """Seconds to wait before asking; None when that is longer than `within`."""
+        """Seconds to wait before the request; None when that is longer than `within`."""
         wait = self.wait(endpoint, now=now)
         if wait > within:
             self.refused += 1
@@ -68,15 +68,15 @@ class Pacer:
             start = now + wait
             full_at = max(self._full_at.get(name, start), start)
             self._full_at[name] = full_at + 1 / self.paces[name].per_second
-        self.given += 1
+        self.granted += 1
         return wait
 
     def close(self, *, now: float, seconds: float) -> None:
-        """The gateway said 429: ask nothing for so long."""
+        """Send nothing for this long, because the gateway answered 429."""
         self.closed_until = max(self.closed_until, now + seconds)
 
     def closed_for(self, *, now: float) -> float:
-        """Seconds that are left of that, 0 for none."""
+        """Seconds until requests may be sent again, 0 if they may now."""
         return max(0.0, self.closed_until - now)
 
     def _buckets(self, endpoint: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What cp_api is told by its environment."""
+"""cp_api's settings."""
 
 from pathlib import Path
 
@@ -8,29 +8,29 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """cp_api's settings; none is a secret, for the login is made at the gateway by a person."""
+    """cp_api's own settings. None is secret: a person logs in at the gateway itself."""
 
-    # An empty variable is one that was not set: a path of nothing would be this directory.
+    # An empty variable counts as unset: an empty path would mean the current directory.
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     port: int = 5000
-    """Where it listens."""
+    """The port it listens on."""
     gateway_url: str = "http://cp_gateway:5000"
-    """The gateway or its simulator; the real one speaks https with a certificate of its own."""
+    """The gateway or its simulator; the real one uses https with a self-signed certificate."""
     gateway_ca: Path | None = None
-    """The certificate to know the gateway by; without one the system's are believed."""
+    """The gateway's certificate; without it, the system's authorities are trusted."""
     gateway_verify: bool = True
-    """False believes whoever answers at that address, and is warned of at every start."""
+    """False trusts whatever answers at that address, and logs a warning at every start."""
     gateway_seconds: float = 5.0
-    """How long the gateway may take for one answer."""
+    """How long the gateway may take to answer one request."""
     answer_seconds: float = 8.0
-    """How long a caller is kept waiting for a fresh answer before it gets a stale one or none."""
+    """How long a caller waits for a fresh answer before it gets a stale one or none."""
     queue_seconds: float = 6.0
-    """A request whose turn would come later than that is refused at once."""
+    """A request whose turn would come later than this is refused at once."""
     penalty_seconds: float = 900.0
-    """How long nothing is asked after a 429: the gateway's penalty box, which is documented as
-    fifteen minutes."""
+    """How long nothing is sent after a 429: the gateway's penalty is documented as fifteen
+    minutes."""
     status_seconds: float = 10.0
-    """How often the session is looked at when nobody wants anything."""
+    """How often the session is checked while there are no requests."""
     history_at_once: int = 2
-    """Of the five that are documented: two of us run for a moment during an update."""
+    """Requests for history at once; five are documented, and during an update two replicas run."""

@@ -1,5 +1,5 @@
-"""Keeps the gateway's session alive, and says when it is lost.
+"""Keeps the gateway's session alive and raises an alarm when it is lost.
 
-It decides in `decide`, which is pure; it never logs in, for that takes a person, and it never
-takes the session from somebody who has it elsewhere. Exactly one runs.
+`decide` is pure. The service never logs in, because that takes a person, and never takes a session
+over from another login of the same user. Exactly one replica runs.
 """

@@ -1,4 +1,4 @@
-"""cp_api_tickle's parts put together: it serves its health and nothing else."""
+"""Puts cp_api_tickle's parts together. It serves its health and metrics only."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from services.peers.gateway import Gateway, trust
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Tickler, Webhook]]:
-    """The application, and the two that must be running while it serves."""
+    """The application, and the two tasks to run while it serves."""
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)
@@ -24,9 +24,9 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Tic
         outgoing(
             name="gateway", connections=2, timeout_seconds=settings.gateway_seconds
         ) as to_gateway,
-        outgoing(name="alarms", connections=2, timeout_seconds=10.0) as to_people,
+        outgoing(name="alarms", connections=2, timeout_seconds=10.0) as to_webhook,
     ):
-        webhook = Webhook(to_people, settings.alarm_webhook_url)
+        webhook = Webhook(to_webhook, settings.alarm_webhook_url)
         tickler = Tickler(
             Gateway(to_gateway, settings.gateway_url, tls=tls),
             webhook,

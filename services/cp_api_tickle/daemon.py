@@ -1,4 +1,4 @@
-"""The shell around `decide`: tickle, look, decide, do, sleep."""
+"""The loop around `decide`: tickle, check the session, decide, act, sleep."""
 
 import asyncio
 import random
@@ -12,35 +12,35 @@ from runtime.errors import ClusterError, RefusedError
 from services.cp_api_tickle.decide import (
     Action,
     EndAlarm,
+    Memory,
     Policy,
     RaiseAlarm,
     Reauthenticate,
-    SessionSeen,
+    SessionCheck,
     SessionState,
-    Watch,
     decide,
-    next_look_seconds,
+    next_check_seconds,
 )
-from services.cp_api_tickle.webhook import Webhook, words
+from services.cp_api_tickle.webhook import Webhook, message
 from services.peers.gateway import AuthStatus, Gateway, PacedError, SessionError
 
 log = structlog.get_logger("cp_api_tickle")
 
-_UP: Final = Gauge("cp_session_up", "1 while the broker's session is well")
-_LOOKS: Final = Counter("cp_looks_total", "Looks at the session, by what was seen", ["state"])
-_TRIES: Final = Counter("cp_tickle_reauthentications_total", "Times the session was asked for")
+_UP: Final = Gauge("cp_session_up", "1 while the brokerage session works")
+_CHECKS: Final = Counter("cp_looks_total", "Checks of the session, by its state", ["state"])
+_TRIES: Final = Counter("cp_tickle_reauthentications_total", "Re-authentications that were started")
 _SLACK: Final = 0.1
 _LEAST_PAUSE_SECONDS: Final = 1.5
-"""A tickle may be asked for once a second, and two that left so far apart arrive nearer."""
+"""One tickle a second is allowed, and two may arrive closer together than they left."""
 
 
-def state(told: AuthStatus) -> SessionState:
-    """What a status means; competing is looked at first, for it is often not authenticated."""
-    if told.competing:
+def state(status: AuthStatus) -> SessionState:
+    """The state that a status means. Competing sessions are often not authenticated either."""
+    if status.competing:
         return "competing"
-    if told.authenticated:
+    if status.authenticated:
         return "well"
-    return "lapsed" if told.connected else "logged out"
+    return "lapsed" if status.connected else "logged out"
 
 
 class Tickler:
@@ -53,61 +53,61 @@ class Tickler:
         self._webhook = webhook
         self._policy = policy
         self._every_seconds = every_seconds
-        self._watch = Watch()
+        self._memory = Memory()
         self._random = random.Random()  # noqa: S311  spreads load, keeps no secret
 
     async def run(self) -> None:
-        """For ever: whatever the gateway does is seen, never raised."""
+        """Run until cancelled; whatever the gateway does becomes an event, not an exception."""
         while True:
-            event = await self._look()
-            self._watch, actions = decide(self._watch, event, self._policy)
-            _UP.set(1 if self._watch.is_up else 0)
-            pause = next_look_seconds(
-                self._watch, self._policy, at=event.at, every_seconds=self._every_seconds
+            event = await self._check()
+            self._memory, actions = decide(self._memory, event, self._policy)
+            _UP.set(1 if self._memory.is_up else 0)
+            pause = next_check_seconds(
+                self._memory, self._policy, at=event.at, every_seconds=self._every_seconds
             )
             for action in actions:
-                pause = min(pause, await self._do(action, pause))
-            await asyncio.sleep(max(_LEAST_PAUSE_SECONDS, self._spread(pause)))
+                pause = min(pause, await self._perform(action, pause))
+            await asyncio.sleep(max(_LEAST_PAUSE_SECONDS, self._jittered(pause)))
 
-    def _spread(self, pause: float) -> float:
-        """A little sooner than told; a penalty is sat out whole and a little longer."""
+    def _jittered(self, pause: float) -> float:
+        """A slightly shorter pause, or a slightly longer one during a penalty."""
         share = _SLACK * self._random.random()
-        is_paced = self._watch.seen is not None and self._watch.seen.state == "paced"
+        is_paced = self._memory.last_check is not None and self._memory.last_check.state == "paced"
         return pause * (1 + share if is_paced else 1 - share)
 
     async def check(self) -> str | None:
-        """None while the session is well, else a sentence: for readiness."""
-        seen = self._watch.seen
+        """For readiness: None while the session works, else a sentence."""
+        seen = self._memory.last_check
         if seen is None:
-            return "the session was not looked at yet"
+            return "the session has not been checked yet"
         return None if seen.state == "well" else f"the session is {seen.state}"
 
-    async def _look(self) -> SessionSeen:
-        found = await self._seen()
-        _LOOKS.labels(found.state).inc()
-        if self._watch.seen is None or self._watch.seen.state != found.state:
-            log.info("session seen", state=found.state, detail=found.detail)
-        return found
+    async def _check(self) -> SessionCheck:
+        session = await self._tickle()
+        _CHECKS.labels(session.state).inc()
+        if self._memory.last_check is None or self._memory.last_check.state != session.state:
+            log.info("session changed", state=session.state, detail=session.detail)
+        return session
 
-    async def _seen(self) -> SessionSeen:
+    async def _tickle(self) -> SessionCheck:
         try:
             await self._gateway.tickle()
-            return SessionSeen(clock.now(), state(await self._gateway.auth_status()))
+            return SessionCheck(clock.now(), state(await self._gateway.auth_status()))
         except PacedError as exc:
-            return SessionSeen(clock.now(), "paced", str(exc))
+            return SessionCheck(clock.now(), "paced", str(exc))
         except SessionError as exc:
-            return SessionSeen(clock.now(), "lapsed", str(exc))
+            return SessionCheck(clock.now(), "lapsed", str(exc))
         except RefusedError as exc:
-            return SessionSeen(clock.now(), "logged out", str(exc))
+            return SessionCheck(clock.now(), "logged out", str(exc))
         except ClusterError as exc:
-            return SessionSeen(clock.now(), "away", str(exc))
+            return SessionCheck(clock.now(), "away", str(exc))
 
-    async def _do(self, action: Action, pause: float) -> float:
-        """Seconds until the next look, as far as the action has a say in it."""
+    async def _perform(self, action: Action, pause: float) -> float:
+        """Perform an action and return the seconds until the next check."""
         match action:
-            case Reauthenticate(reason=reason, look_again_seconds=soon):
+            case Reauthenticate(reason=reason, check_again_seconds=soon):
                 _TRIES.inc()
-                log.info("asking for the session again", reason=reason)
+                log.info("re-authenticating", reason=reason)
                 try:
                     await self._gateway.reauthenticate()
                 except ClusterError as exc:
@@ -116,8 +116,8 @@ class Tickler:
                 return soon
             case RaiseAlarm(reason=reason, since=since):
                 log.error("session lost", reason=reason, since=since.isoformat())
-                self._webhook.send(words(action, at=clock.now()))
+                self._webhook.send(message(action, at=clock.now()))
             case EndAlarm(reason=reason, since=since):
                 log.info("session returned", reason=reason, since=since.isoformat())
-                self._webhook.send(words(action, at=clock.now()))
+                self._webhook.send(message(action, at=clock.now()))
         return pause

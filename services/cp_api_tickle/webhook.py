@@ -1,7 +1,7 @@
-"""Alarms to people: one POST of JSON per alarm, tried until it is taken.
+"""Sends alarms to people: one POST of JSON per alarm, repeated until it is accepted.
 
-Rule: the address is a secret and is in no log and no error. Whoever listens may hear one alarm
-twice (an answer can be lost) and knows it by its `id`.
+Rule: the address is a secret and appears in no log or error. An alarm may arrive twice, because an
+answer can be lost; its `id` identifies it.
 """
 
 import asyncio
@@ -21,28 +21,28 @@ log = structlog.get_logger("cp_api_tickle")
 
 _SENT: Final = Counter("cp_alarms_total", "Alarms, by what became of them", ["outcome"])
 _WAITING_MOST: Final = 20
-"""A listener that is away for days is told the latest."""
+"""Only the latest alarms are kept for a receiver that is away for days."""
 
 
-def words(action: RaiseAlarm | EndAlarm, *, at: datetime) -> dict[str, Any]:
-    """An alarm as JSON. `text` is what chat systems show."""
+def message(action: RaiseAlarm | EndAlarm, *, at: datetime) -> dict[str, Any]:
+    """An alarm as JSON. Chat systems show `text`."""
     is_lost = isinstance(action, RaiseAlarm)
     event = "session_lost" if is_lost else "session_returned"
     since = action.since.isoformat()
-    told = "The broker's session is lost" if is_lost else "The broker's session is back"
+    summary = "The brokerage session is lost" if is_lost else "The brokerage session is back"
     return {
         "event": event,
         "id": f"{event}-{since}",
         "since": since,
         "at": at.isoformat(),
         "reason": action.reason,
-        "text": f"{told}: {action.reason} (not well since {since}).",
+        "text": f"{summary}: {action.reason} (failing since {since}).",
         "service": "cp_api_tickle",
     }
 
 
 class Webhook:
-    """Sends in order; `run` must be running."""
+    """Sends alarms in order; `run` must be running."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: SecretStr | None, *, ceiling_seconds: float = 60
@@ -51,21 +51,21 @@ class Webhook:
         self._url = url if url and url.get_secret_value() else None
         self._ceiling_seconds = ceiling_seconds
         self._waiting: list[dict[str, Any]] = []
-        self._came = asyncio.Event()
+        self._has_alarms = asyncio.Event()
 
     def send(self, alarm: dict[str, Any]) -> None:
-        """Have it sent; never waits and never fails."""
+        """Queue an alarm; never waits and never fails."""
         if self._url is None:
             return
         self._waiting.append(alarm)
         del self._waiting[:-_WAITING_MOST]
-        self._came.set()
+        self._has_alarms.set()
 
     async def run(self) -> None:
-        """Send what is waiting, for ever."""
+        """Send the queued alarms until cancelled."""
         while True:
-            await self._came.wait()
-            self._came.clear()
+            await self._has_alarms.wait()
+            self._has_alarms.clear()
             while self._waiting:
                 alarm = self._waiting[0]
                 await self._deliver(alarm)
@@ -73,7 +73,7 @@ class Webhook:
 
     def _forget(self, alarms: Iterable[dict[str, Any]]) -> None:
         for alarm in alarms:
-            if alarm in self._waiting:  # unless it was dropped for newer ones meanwhile
+            if alarm in self._waiting:  # it may have been dropped for newer ones
                 self._waiting.remove(alarm)
 
     async def _deliver(self, alarm: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ class Webhook:
             _SENT.labels(outcome).inc()
             if outcome in {"taken", "refused"}:
                 return
-            log.warning("alarm not taken", outcome=outcome, again_in_seconds=round(pause, 1))
+            log.warning("alarm not accepted", outcome=outcome, again_in_seconds=round(pause, 1))
             await asyncio.sleep(pause)
 
     async def _post(self, alarm: dict[str, Any]) -> str:
@@ -96,9 +96,9 @@ class Webhook:
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return "away"
         if status < 300:
-            log.info("alarm taken", alarm=alarm["id"])
+            log.info("alarm accepted", alarm=alarm["id"])
             return "taken"
         if status in {408, 429} or status >= 500:
             return "away"
-        log.warning("alarm refused by its listener", status=status, alarm=alarm["id"])
+        log.warning("alarm refused", status=status, alarm=alarm["id"])
         return "refused"

@@ -1,5 +1,5 @@
-"""A stand-in for the broker's gateway that says so in every answer.
+"""A stand-in for Interactive Brokers' gateway. Every answer says that it is simulated.
 
-It speaks the part of the gateway's API that we use, with the documented pacing, sessions and
-oddities, so that what is tested against it is what runs in production. No account is behind it.
+It implements the part of the gateway's API that we use, with the documented pacing, sessions and
+oddities, so that tests run the same code as production. There is no account behind it.
 """

@@ -1,7 +1,7 @@
 """The stocks that the simulator knows: real names, invented numbers and starting prices.
 
-Any other symbol is unknown, as a misspelt one is to the broker. Numbers (conids) begin at
-9,000,001, in the order of the table: add at its end.
+Any other symbol is unknown. Contract numbers (conids) start at 9,000,001 and follow the order of
+the table, so add new stocks at its end.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ class Stock:
 
     conid: int
     symbol: str
-    """As the broker writes it: classes of shares with a space, "BRK B"."""
+    """In Interactive Brokers' spelling, with a space before the class of share: "BRK B"."""
     name: str
     exchange: str
     around: float
-    """Dollars; prices wander around it for ever."""
+    """The price in dollars around which the stock moves."""
 
 
 _FIRST_CONID: Final = 9_000_001

@@ -1,9 +1,9 @@
-"""The documented pacing, enforced as strictly as the words allow.
+"""The documented pacing, enforced as strictly as the documentation allows.
 
 From Interactive Brokers' Web API documentation: ten requests a second through the gateway, fewer
 for some paths; five requests for history at once; 429 when exceeded, and the violator's address
-in a penalty box for fifteen minutes. What a "second" is, is not said: here it is any second, so
-that a client which passes here passes a bucket or a window as well.
+in a penalty box for fifteen minutes. Which "second" counts is not documented: here it is any
+second, so a client that passes here also passes a token bucket or a fixed window.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ HISTORY: Final = "/iserver/marketdata/history"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in any `seconds`."""
+    """At most `requests` in any `seconds`."""
 
     requests: int
     seconds: float
@@ -33,22 +33,22 @@ HISTORY_AT_ONCE: Final = 5
 
 
 @dataclass(slots=True)
-class Watch:
-    """Counts what is asked; `admit` and `leave` belong together."""
+class PacingMonitor:
+    """Counts requests; every admitted one must `leave`."""
 
     penalty_seconds: float
     violations: int = 0
-    asked: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
     busiest: dict[str, int] = field(default_factory=dict)
-    """The most that was asked within one limit's seconds, by path."""
+    """The most requests within a limit's seconds, by path."""
     history_now: int = 0
     history_most: int = 0
     _penalty_until: float = float("-inf")
     _recent: dict[str, deque[float]] = field(default_factory=dict)
 
     def admit(self, path: str, *, now: float) -> bool:
-        """Whether a request may go on; one too many begins the penalty, which asking prolongs."""
-        self.asked[path] = self.asked.get(path, 0) + 1
+        """Whether a request may pass; one too many begins the penalty, more prolong it."""
+        self.requests[path] = self.requests.get(path, 0) + 1
         within = [self._counts(name, now) for name in (EVERYTHING, path) if name in LIMITS]
         if path == HISTORY:
             self.history_now += 1
@@ -63,7 +63,7 @@ class Watch:
         return True
 
     def leave(self, path: str) -> None:
-        """An admitted request has been answered."""
+        """End an admitted request."""
         if path == HISTORY:
             self.history_now -= 1
 
@@ -72,10 +72,10 @@ class Watch:
         self._penalty_until = now + self.penalty_seconds
 
     def forgive(self) -> None:
-        """End the penalty and forget what was counted, but for requests in flight."""
+        """End the penalty and reset all counts but that of the requests in flight."""
         self._penalty_until = float("-inf")
         self.violations = 0
-        self.asked.clear()
+        self.requests.clear()
         self.busiest.clear()
         self._recent.clear()
         self.history_most = self.history_now

@@ -1,13 +1,13 @@
-"""Invented prices as a function of symbol and time alone: no state, no randomness, no file.
+"""Invented prices, a function of symbol and time alone: no state, no randomness, no file.
 
-A logarithm of the price is the sum of octaves: straight lines between values drawn by hashing
+The logarithm of a price is the sum of octaves: straight lines between values that hash
 (symbol, octave, place). Each octave is half as long as the one before and smaller by the square
-root of two, so that moves over a time grow with its root, as a random walk's do.
+root of two, so that moves grow with the square root of time, like a random walk's.
 
-Rule: every octave's corners lie on those of the next finer one. That makes a bar's bounds
-certain instead of sampled: the coarse octaves' extremes are at corners, and the fine ones can
-add no more than their sizes. A quote is therefore always within its bar. Markets never close
-here, and bars are aligned to midnight UTC.
+Rule: every octave's corners are also corners of the next finer one. A bar's bounds are therefore
+exact, not sampled: coarse octaves have their extremes at corners, and fine ones add at most their
+size. So a quote is always within its bar. Trading never stops here, and bars start at multiples of
+their length since midnight UTC.
 """
 
 import hashlib
@@ -18,19 +18,19 @@ from typing import Final
 
 DAY_SECONDS: Final = 86_400
 TICK_SECONDS: Final = 1
-"""A price holds for so long: the time bucket."""
+"""How long a price stays the same."""
 _FINEST_SECONDS: Final = 4
 _OCTAVES: Final = 25
 """From 4 seconds to about two years."""
 _DAILY_MOVE: Final = 0.012
-"""Half the width that one octave of about a day's length may move a price, as a share."""
+"""How far the octave of about a day may move a price either way, as a fraction."""
 _CORNERS_PER_BAR: Final = 16
 _SPREAD: Final = 0.0002
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What happened from `at` for the bar's length."""
+    """The prices and the volume of a bar that begins at `at`."""
 
     at: int
     open: float
@@ -65,13 +65,13 @@ _SIZES: Final = tuple(_size(octave) for octave in range(_OCTAVES))
 
 @lru_cache(maxsize=200_000)
 def _corner(symbol: str, octave: int, place: int) -> float:
-    """A number in -1…1 that is always the same here and looks like chance."""
-    told = hashlib.blake2b(f"{symbol}/{octave}/{place}".encode(), digest_size=8).digest()
-    return int.from_bytes(told, "big") / 2**63 - 1.0
+    """A pseudo-random number in -1…1 that depends on the arguments alone."""
+    digest = hashlib.blake2b(f"{symbol}/{octave}/{place}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**63 - 1.0
 
 
 def _wander(symbol: str, at: int, *, down_to: int = 0) -> float:
-    """The logarithm's way off, from the octaves that are not finer than `down_to`."""
+    """The logarithm of the price's deviation, without octaves finer than `down_to`."""
     total = 0.0
     for octave in range(down_to, _OCTAVES):
         place, within = divmod(at, _seconds(octave))
@@ -99,14 +99,14 @@ def _volume_since_midnight(symbol: str, at: int) -> int:
 
 
 def _volume_between(symbol: str, start: int, end: int) -> int:
-    """Exact: bars of a day sum up to the day's volume."""
+    """Exact: the bars of a day add up to the day's volume."""
     first, last = start // DAY_SECONDS, end // DAY_SECONDS
     whole = sum(_daily_volume(symbol, day) for day in range(first, last))
     return whole + _volume_since_midnight(symbol, end) - _volume_since_midnight(symbol, start)
 
 
 def tick(symbol: str, around: float, at: int) -> Tick:
-    """The quote at a second of Unix time; bid < last < ask before they are rounded."""
+    """The quote at a second of Unix time; bid < last < ask before rounding."""
     last = price(symbol, around, at)
     return Tick(
         at=at,
@@ -119,7 +119,7 @@ def tick(symbol: str, around: float, at: int) -> Tick:
 
 
 def bar(symbol: str, around: float, start: int, *, seconds: int, now: int) -> Bar:
-    """The bar from `start`; one that is not over by `now` closes at the price of `now`."""
+    """The bar from `start`; an unfinished one closes at the price of `now`."""
     end = max(start, min(start + seconds, now))
     down_to = 0
     while down_to + 1 < _OCTAVES and _seconds(down_to + 1) * _CORNERS_PER_BAR <= seconds:
@@ -139,7 +139,7 @@ def bar(symbol: str, around: float, start: int, *, seconds: int, now: int) -> Ba
 
 
 def bars(symbol: str, around: float, *, seconds: int, count: int, now: int) -> list[Bar]:
-    """The last `count` bars, oldest first; the last one is not over yet."""
+    """The last `count` bars, oldest first; the last one is unfinished."""
     last = now - now % seconds
     return [
         bar(symbol, around, start, seconds=seconds, now=now)

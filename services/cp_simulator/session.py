@@ -1,10 +1,10 @@
-"""The simulator's session: two tiers, as the broker has them.
+"""The simulator's session, in two tiers like the real gateway's.
 
-From Interactive Brokers' Web API documentation: a login, which a person makes in a browser and
-without which nothing answers; and on top of it the brokerage session, without which /iserver/…
-does not answer, of which a user can have one, and which ends when the gateway is asked nothing
-for several minutes. A contract's first snapshot in a session is a pre-flight and brings no data,
-and before any snapshot /iserver/accounts must have been asked.
+From Interactive Brokers' Web API documentation: without a login, which a person makes in a browser,
+nothing answers. Without a brokerage session on top of it, /iserver/… does not answer. A user can
+have one brokerage session, which ends after several minutes without requests. A contract's first
+snapshot in a session is a pre-flight without data, and /iserver/accounts must be requested before
+any snapshot.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Refusal(StrEnum):
-    """Why a path does not answer; the texts are the gateway's."""
+    """Why a path does not answer, in the gateway's own words."""
 
     LOGIN = "Access Denied"
     BROKERAGE = "not authenticated"
@@ -21,24 +21,24 @@ class Refusal(StrEnum):
 
 @dataclass(slots=True)
 class Session:
-    """One user's session; begins logged in and authenticated, so that a stack comes up alone."""
+    """One user's session. It starts logged in and authenticated: a stack needs no person."""
 
     idle_seconds: float
-    """Asked nothing for so long, the brokerage session ends."""
+    """How long the brokerage session lasts without requests."""
     is_logged_in: bool = True
     is_brokered: bool = True
     is_competing: bool = False
     """The same user opened a brokerage session elsewhere."""
     refuses_again: bool = False
-    """Re-authentication does not help, as it does not when the broker is away."""
+    """Re-authentication has no effect, as when Interactive Brokers is unavailable."""
     reauthentications: int = 0
     has_accounts: bool = False
     last_asked: float = 0.0
     streaming: dict[int, float] = field(default_factory=dict)
-    """Contracts whose pre-flight was made, and when."""
+    """When each contract had its pre-flight, by conid."""
 
-    def heard(self, *, now: float) -> None:
-        """Any request keeps the session, unless it comes too late."""
+    def touch(self, *, now: float) -> None:
+        """Keep the session alive by a request, unless it comes too late."""
         if now - self.last_asked > self.idle_seconds:
             self.lose()
         self.last_asked = now
@@ -49,7 +49,7 @@ class Session:
         return self.is_logged_in and self.is_brokered and not self.is_competing
 
     def refusal(self, path: str) -> Refusal | None:
-        """Why `path` is not answered now, if it is not."""
+        """Why `path` does not answer now; None when it does."""
         if not self.is_logged_in:
             return Refusal.LOGIN
         if not path.startswith("/iserver/") or path.startswith(
@@ -63,7 +63,7 @@ class Session:
         return None
 
     def reauthenticate(self, *, compete: bool) -> None:
-        """Open the brokerage session; one that competes is only taken over when asked to."""
+        """Open the brokerage session, taking over a competing one only with `compete`."""
         self.reauthentications += 1
         if not self.is_logged_in or self.refuses_again:
             return
@@ -73,12 +73,12 @@ class Session:
             self.is_brokered = True
 
     def stream(self, conid: int, *, now: float, after_seconds: float) -> bool:
-        """Whether a contract's data has come; the first time begins it."""
+        """Whether a contract's data has arrived; the first call is its pre-flight."""
         begun = self.streaming.setdefault(conid, now)
         return now > begun and now - begun >= after_seconds
 
     def lose(self) -> None:
-        """End the brokerage session, and all that was begun in it."""
+        """End the brokerage session and its streams."""
         self.is_brokered = False
         self.has_accounts = False
         self.streaming.clear()
@@ -89,6 +89,6 @@ class Session:
         self.is_logged_in = False
 
     def log_in(self) -> None:
-        """What a person does in a browser."""
+        """Log in, as a person does in a browser."""
         self.is_logged_in = self.is_brokered = True
         self.is_competing = self.refuses_again = False

@@ -1,19 +1,18 @@
-"""What the simulator is told by its environment."""
+"""The simulator's settings."""
 
 from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """The simulator's settings; none is a secret, for it has none."""
+    """The simulator's own settings; it has no secrets."""
 
     port: int = 5000
-    """As the real gateway's."""
+    """The port it listens on, as the real gateway does."""
     idle_seconds: float = 360.0
-    """The brokerage session ends when nothing was asked for so long; the real one takes several
-    minutes, which is not said more exactly."""
+    """How long the brokerage session lasts without requests; "several minutes" at the real one."""
     penalty_seconds: float = 900.0
-    """How long everything is refused after one request too many; documented as 15 minutes."""
+    """How long every request is refused after one too many; documented as 15 minutes."""
     preflight_seconds: float = 0.3
-    """How long after a contract's first snapshot its data comes."""
+    """How long after a contract's first snapshot its data arrives."""
     admin: bool = False
-    """Serve /simulator/…, by which tests make trouble. Never where others can reach it."""
+    """Serve /simulator/…, with which tests make trouble. Never enable it where others reach it."""

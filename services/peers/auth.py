@@ -1,7 +1,6 @@
 """The client of auth: accounts, logins, API tokens, and whose a token is.
 
-Rule: what it cannot do is said by what the caller can do about it. A token or a password is never
-part of an error.
+Rule: each error class tells the caller what to do. No error contains a token or a password.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
 
 SCOPES: Final = ("news:read", "sentiment:read", "quotes:read", "usage:read")
-"""All there are; a login has every one."""
+"""Every scope there is; a login has them all."""
 _DEFAULT_WAIT: Final = 30
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,22 +25,22 @@ class InvalidError(RefusedError):
 
 
 class TakenError(RefusedError):
-    """There is an account with this e-mail address."""
+    """The e-mail address already has an account."""
 
 
 class RateLimitedError(RefusedError):
-    """Too many tries; `retry_after` is in seconds."""
+    """Too many attempts; `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
-class _Said(BaseModel):
+class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class Account(_Said):
+class Account(_Answer):
     """An account."""
 
     account: str
@@ -49,8 +48,8 @@ class Account(_Said):
     created: datetime | None = None
 
 
-class Login(_Said):
-    """A login: `access` opens everything until it ends, `refresh` gets the next one, once."""
+class Login(_Answer):
+    """A login: `access` opens everything until it expires, `refresh` buys the next login, once."""
 
     account: str
     email: str
@@ -63,7 +62,7 @@ class Login(_Said):
         return f"Login(account={self.account!r})"
 
 
-class ApiToken(_Said):
+class ApiToken(_Answer):
     """An API token without its secret."""
 
     id: str
@@ -75,7 +74,7 @@ class ApiToken(_Said):
 
 
 class MadeToken(ApiToken):
-    """An API token just made, with what cannot be had again."""
+    """A new API token with its text, which cannot be read again."""
 
     token: str
 
@@ -83,26 +82,26 @@ class MadeToken(ApiToken):
         return f"MadeToken(id={self.id!r})"
 
 
-class Verified(_Said):
-    """Whose a token is, and what it may."""
+class Verified(_Answer):
+    """Whose a token is, and what it permits."""
 
     kind: Literal["login", "api"]
     account: str
     email: str | None = None
     token: str
-    """The token's id, which is no secret."""
+    """The token's id, which is not secret."""
     scopes: tuple[str, ...]
     expires: datetime | None = None
 
 
-class _Tokens(_Said):
+class _Tokens(_Answer):
     tokens: tuple[ApiToken, ...]
 
 
 class Auth:
     """Auth's HTTP API.
 
-    Every method raises UnavailableError when auth is away or busy, RefusedError when it says no.
+    Every method raises UnavailableError when auth is away or busy, RefusedError when it refuses.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
@@ -110,22 +109,22 @@ class Auth:
         self._url = url.rstrip("/")
 
     async def sign_up(self, email: str, password: str, *, client: str | None = None) -> Account:
-        """Make an account; `client` is the address of who asks.
+        """Create an account; `client` is the visitor's address.
 
         Raises:
-            TakenError: there is one.
-            InvalidError: says what is wrong with address or password.
+            TakenError: the address has an account.
+            InvalidError: what is wrong with the address or the password.
         """
         body = {"email": email, "password": password}
         return await self._model(Account, "POST", "/accounts", body=body, client=client)
 
     async def login(self, email: str, password: str, *, client: str | None = None) -> Login:
-        """Log in; RefusedError for a wrong pair, RateLimitedError after too many."""
+        """Log in; RefusedError for a wrong address or password, RateLimitedError after too many."""
         body = {"email": email, "password": password}
         return await self._model(Login, "POST", "/login", body=body, client=client)
 
     async def refresh(self, refresh: str) -> Login:
-        """The next login; the refresh token is used up. RefusedError when it was already."""
+        """Exchange a refresh token for the next login; RefusedError when it was used before."""
         return await self._model(Login, "POST", "/refresh", body={"refresh": refresh})
 
     async def logout(self, refresh: str) -> None:
@@ -152,7 +151,7 @@ class Auth:
         scopes: Sequence[str],
         expires_days: int | None = None,
     ) -> MadeToken:
-        """Make an API token; its text is told now and never again."""
+        """Create an API token; its text is in this answer and in no other."""
         body = {"name": name, "scopes": list(scopes), "expires_days": expires_days}
         return await self._model(MadeToken, "POST", "/api-tokens", token=access, body=body)
 
@@ -161,11 +160,11 @@ class Auth:
         return (await self._model(_Tokens, "GET", "/api-tokens", token=access)).tokens
 
     async def revoke(self, access: str, token_id: str) -> None:
-        """Revoke an API token; GoneError when there is none of this id."""
+        """Revoke an API token; GoneError when there is none with this id."""
         await self._ask("DELETE", f"/api-tokens/{quote(token_id, safe='')}", token=access)
 
     async def verify(self, token: str, *, scope: str | None = None) -> Verified | None:
-        """Whose a token is; None when it is nobody's or lacks the scope."""
+        """Whose a token is; None when it is not valid or lacks the scope."""
         query = {"scope": scope} if scope else None
         try:
             return await self._model(Verified, "GET", "/verify", token=token, query=query)
@@ -175,18 +174,18 @@ class Auth:
             return None
 
     async def check(self) -> str | None:
-        """None when auth and its store answer, else a sentence: for a service's readiness."""
+        """For a service's readiness: None when auth and its store answer, else a sentence."""
         try:
-            told = await self._ask("GET", "/health/ready")
+            readiness = await self._ask("GET", "/health/ready")
         except ClusterError as exc:
             return str(exc)
-        return None if told.get("status") == "ok" else "auth is degraded"
+        return None if readiness.get("status") == "ok" else "auth is degraded"
 
-    async def _model(self, model: type[M], method: str, path: str, **asked: Any) -> M:
+    async def _model(self, model: type[M], method: str, path: str, **request: Any) -> M:
         try:
-            return model.model_validate(await self._ask(method, path, **asked))
+            return model.model_validate(await self._ask(method, path, **request))
         except ValidationError as exc:
-            raise UnavailableError(f"{method} {path}: auth's answer is not understood") from exc
+            raise UnavailableError(f"{method} {path}: cannot read auth's answer") from exc
 
     async def _ask(
         self,
@@ -208,30 +207,30 @@ class Auth:
             async with self._session.request(
                 method, self._url + path, json=body, params=query, headers=headers
             ) as answer:
-                told = await answer.json(content_type=None) if answer.status != 204 else {}
+                content = await answer.json(content_type=None) if answer.status != 204 else {}
                 status, wait = answer.status, answer.headers.get("Retry-After", "")
-        # A token that cannot be a header's value is one that auth does not know.
+        # A token that cannot be a header's value cannot be one of auth's.
         except ValueError as exc:
-            raise RefusedError(f"{route}: auth cannot be asked that") from exc
+            raise RefusedError(f"{route}: the token is not a token of auth's") from exc
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise UnavailableError(f"{route}: auth does not answer") from exc
         if status < 400:
-            return told if isinstance(told, dict) else {}
-        raise _error(status, wait, route, told if isinstance(told, dict) else {})
+            return content if isinstance(content, dict) else {}
+        raise _error(status, wait, route, content if isinstance(content, dict) else {})
 
 
-def _error(status: int, wait: str, route: str, told: Mapping[str, Any]) -> ClusterError:
-    said = str(told.get("detail") or told.get("title") or route)
+def _error(status: int, wait: str, route: str, problem: Mapping[str, Any]) -> ClusterError:
+    message = str(problem.get("detail") or problem.get("title") or route)
     match status:
         case 409:
-            return TakenError(said)
+            return TakenError(message)
         case 400 | 422:
-            return InvalidError(said)
+            return InvalidError(message)
         case 429:
-            return RateLimitedError(said, int(wait) if wait.isdigit() else _DEFAULT_WAIT)
+            return RateLimitedError(message, int(wait) if wait.isdigit() else _DEFAULT_WAIT)
         case 404:
-            return GoneError(said)
+            return GoneError(message)
         case _ if status >= 500:
             return UnavailableError(f"{route}: auth answers {status}")
         case _:
-            return RefusedError(said)
+            return RefusedError(message)

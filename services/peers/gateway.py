@@ -1,15 +1,14 @@
-"""The broker's Client Portal gateway over HTTP: Interactive Brokers' Web API v1, unpaced.
+"""Interactive Brokers' Client Portal gateway over HTTP: its Web API v1, without pacing.
 
-Rule: this is the only module that knows the gateway's paths and status codes, and it neither
-waits nor tries again: whoever asks keeps to the pacing (a violator's address is shut out for
-fifteen minutes, a repeated one for good). What it says comes back as JSON, for
-`services.cp_api.reading` to make sense of.
+Rule: only this module knows the gateway's paths and status codes. It neither waits nor retries:
+callers keep to the pacing (a violator's address is banned for fifteen minutes, a repeated
+violator's for good). Answers come back as JSON, which `services.cp_api.parsing` interprets.
 
 From Interactive Brokers' Web API documentation: the base path; POST for /tickle and
 /iserver/auth/status; /iserver/auth/ssodh/init with `publish` and `compete` in place of the
 deprecated /iserver/reauthenticate; 401 without a login; 429 when paced, with no Retry-After.
-Seen, not documented: "no bridge" and "not authenticated" when the brokerage session is gone, and
-"Please query /accounts first".
+Observed, not documented: "no bridge" and "not authenticated" when the brokerage session has ended,
+and "Please query /accounts first".
 """
 
 import json
@@ -34,43 +33,43 @@ _NO_ACCOUNTS: Final = "query /accounts first"
 
 
 class PacedError(UnavailableError):
-    """The gateway answered 429: ask nothing more until the penalty is over."""
+    """The gateway answered 429: send nothing until the penalty is over."""
 
 
 class SessionError(UnavailableError):
-    """The brokerage session is gone and may be had again without a person."""
+    """The brokerage session has ended; re-authentication may restore it without a person."""
 
 
 class AccountsError(UnavailableError):
-    """/iserver/accounts has not been asked in this session; ask it, then again."""
+    """/iserver/accounts must be requested first in this session; then repeat the request."""
 
 
 class UnansweredError(UnavailableError):
-    """This very request has no answer; others may have one."""
+    """This request has no answer; others may have one."""
 
 
 class LoginError(RefusedError):
-    """Nobody is logged in at the gateway: a person must, in a browser."""
+    """Nobody is logged in at the gateway: a person must log in with a browser."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the gateway said; numbers with a fraction are `Decimal`."""
+    """An answer of the gateway; numbers with a fraction are `Decimal`."""
 
     body: object
     simulated: bool
-    """Said by the simulator in a header, and in every object beside."""
+    """Set by the simulator, in a header and in every object."""
 
 
 class AuthStatus(BaseModel):
-    """How the session is: /iserver/auth/status, and part of /tickle's answer."""
+    """The session's status: /iserver/auth/status, and part of /tickle's answer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     authenticated: bool = False
-    """The brokerage session is there: /iserver/… answers."""
+    """There is a brokerage session: /iserver/… answers."""
     connected: bool = False
-    """The gateway reaches the broker."""
+    """The gateway reaches Interactive Brokers."""
     competing: bool = False
     """The same user has a brokerage session elsewhere."""
     message: str = ""
@@ -78,15 +77,15 @@ class AuthStatus(BaseModel):
 
 
 def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
-    """How to know the gateway: by a CA's certificate, by the system's, or not at all.
+    """How to verify the gateway: by `ca`, by the system's authorities, or not at all.
 
-    The real gateway's certificate is self-signed and made out to no name of ours, so a `ca`
-    checks the certificate and no name. Not verifying is said at every start.
+    The real gateway's certificate is self-signed and names none of our hosts, so `ca` verifies the
+    certificate but no name. Not verifying logs a warning at every start.
     """
     if not is_verified:
         log.warning(
             "gateway not verified",
-            meaning="whoever answers at the gateway's address is believed",
+            meaning="anything that answers at the gateway's address is trusted",
             instead="set GATEWAY_CA to the gateway's certificate",
         )
         context = ssl.create_default_context()
@@ -101,7 +100,7 @@ def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
 
 
 class Gateway:
-    """One gateway; the session is the caller's, and bounded by it."""
+    """One gateway. The caller owns the HTTP session, with its limits and time-outs."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, *, tls: ssl.SSLContext | None = None
@@ -111,16 +110,16 @@ class Gateway:
         self._tls: ssl.SSLContext | bool = tls or True
 
     async def tickle(self) -> None:
-        """Keep the login alive; to be asked once a minute, at most once a second."""
+        """Keep the login alive: once a minute, and never more than once a second."""
         await self._ask("POST", "/tickle", about="tickle")
 
     async def auth_status(self) -> AuthStatus:
-        """How the session is."""
+        """The session's status."""
         answer = await self._ask("POST", "/iserver/auth/status", about="session status")
         return _status(answer)
 
     async def reauthenticate(self) -> AuthStatus:
-        """Open the brokerage session again, without taking it from anybody who has it elsewhere."""
+        """Reopen the brokerage session, without taking over one that is open elsewhere."""
         answer = await self._ask(
             "POST",
             "/iserver/auth/ssodh/init",
@@ -130,7 +129,7 @@ class Gateway:
         return _status(answer)
 
     async def accounts(self) -> Answer:
-        """Must have been asked once in a session before any snapshot."""
+        """The user's accounts; to be requested once per session before any snapshot."""
         return await self._ask("GET", "/iserver/accounts", about="accounts")
 
     async def stocks(self, symbols: Sequence[str]) -> Answer:
@@ -140,13 +139,13 @@ class Gateway:
         )
 
     async def definitions(self, conids: Sequence[int]) -> Answer:
-        """What contracts are, their currency among it; 200 at most."""
+        """Definitions of up to 200 contracts, with their currencies."""
         return await self._ask(
             "POST", "/trsrv/secdef", body={"conids": list(conids)}, about="contract definitions"
         )
 
     async def snapshot(self, conids: Sequence[int], fields: Sequence[str]) -> Answer:
-        """Quotes; a contract's first answer in a session is a pre-flight and has no data."""
+        """Quotes; the first answer for a contract in a session is a pre-flight without data."""
         return await self._ask(
             "GET",
             "/iserver/marketdata/snapshot",
@@ -155,7 +154,7 @@ class Gateway:
         )
 
     async def history(self, conid: int, period: str, bar: str) -> Answer:
-        """Bars of one contract; five such requests at once at most."""
+        """Bars of one contract; at most five such requests at once."""
         return await self._ask(
             "GET",
             "/iserver/marketdata/history",
@@ -179,7 +178,7 @@ class Gateway:
                 params=params,
                 json=body,
                 ssl=self._tls,
-                allow_redirects=False,  # to the login page, which is no answer
+                allow_redirects=False,  # to the login page
             ) as answer:
                 text = await answer.text()
         except (aiohttp.ClientError, TimeoutError) as exc:
@@ -187,20 +186,20 @@ class Gateway:
         if answer.status != 200:
             _refuse(answer.status, text, about)
         try:
-            told = json.loads(text, parse_float=Decimal)
+            answer_body = json.loads(text, parse_float=Decimal)
         except ValueError as exc:
-            raise UnavailableError(f"{about}: the gateway said what is not JSON") from exc
-        return Answer(told, simulated=answer.headers.get("X-Simulated") == "true")
+            raise UnavailableError(f"{about}: the gateway's answer is not JSON") from exc
+        return Answer(answer_body, simulated=answer.headers.get("X-Simulated") == "true")
 
 
 def _refuse(status: int, text: str, about: str) -> NoReturn:
     reason = text.casefold()
     if status == 429:
-        raise PacedError(f"{about}: the gateway says we ask too much")
-    if any(told in reason for told in _NO_SESSION):
-        raise SessionError(f"{about}: the brokerage session is gone")
+        raise PacedError(f"{about}: the gateway reports too many requests")
+    if any(phrase in reason for phrase in _NO_SESSION):
+        raise SessionError(f"{about}: the brokerage session has ended")
     if _NO_ACCOUNTS in reason:
-        raise AccountsError(f"{about}: the gateway wants to be asked for accounts first")
+        raise AccountsError(f"{about}: the gateway requires a request for the accounts first")
     if status in {301, 302, 401, 403}:
         raise LoginError(f"{about}: nobody is logged in at the gateway")
     if status in {400, 404, 500}:
@@ -210,7 +209,7 @@ def _refuse(status: int, text: str, about: str) -> NoReturn:
 
 def _status(answer: Answer) -> AuthStatus:
     try:
-        told = AuthStatus.model_validate(answer.body)
+        status = AuthStatus.model_validate(answer.body)
     except ValidationError as exc:
-        raise UnavailableError("session status: in a shape we do not know") from exc
-    return told.model_copy(update={"simulated": told.simulated or answer.simulated})
+        raise UnavailableError("session status: cannot read the gateway's answer") from exc
+    return status.model_copy(update={"simulated": status.simulated or answer.simulated})

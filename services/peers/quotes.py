@@ -1,8 +1,7 @@
-"""cp_api's client, and the shapes it answers in: quotes, history, and how the session is.
+"""The client of cp_api, and the models of its answers: quotes, history and session status.
 
-Prices are `Decimal` inside and plain JSON numbers on the wire: their shortest decimal form, which
-every reader of JSON understands and ours reads back to the same `Decimal`. Never compute with
-floats made from them.
+Prices are `Decimal` in Python and plain JSON numbers on the wire, in their shortest decimal form,
+which our client reads back as the same `Decimal`. Never compute with floats made from them.
 """
 
 import json
@@ -29,7 +28,7 @@ _T = TypeVar("_T", bound=_Shape)
 
 
 class Quote(_Shape):
-    """What one symbol is worth. Fields the broker does not tell are null, never zero."""
+    """The price of one symbol. Fields that Interactive Brokers omits are null, never zero."""
 
     symbol: str
     conid: int
@@ -37,25 +36,25 @@ class Quote(_Shape):
     name: str
     last: Price | None = None
     last_is: Literal["trade", "close", "halted"] = "trade"
-    """A close is the previous day's; halted is the last price before trading was stopped."""
+    """`close` is the previous day's; `halted` is the last price before trading stopped."""
     bid: Price | None = None
     ask: Price | None = None
     change: Price | None = None
-    """Against the previous day's close."""
+    """Since the previous day's close."""
     change_percent: Price | None = None
     volume: int | None = None
     currency: str
     at: datetime
-    """When the broker's data is from, in UTC."""
+    """When Interactive Brokers updated the data, in UTC."""
     delayed: bool = False
     simulated: bool = False
-    """No market ever saw this price."""
+    """The simulator invented this price."""
     stale: bool = False
-    """The gateway is away and this is the last that it said."""
+    """The gateway is unavailable, and this is the last known quote."""
 
 
 class LookUp(_Shape):
-    """Answer of `/quotes`: every symbol asked for is in exactly one of the three."""
+    """The answer of `/quotes`: every requested symbol is in exactly one of the three."""
 
     quotes: tuple[Quote, ...]
     unknown: tuple[str, ...] = ()
@@ -85,14 +84,14 @@ class History(_Shape):
 
 
 class SessionStatus(_Shape):
-    """How the broker's session is, as far as cp_api knows."""
+    """The status of the brokerage session, as cp_api last saw it."""
 
     reachable: bool
     """Whether the gateway answers at all."""
     authenticated: bool
     connected: bool
     competing: bool
-    """The same user is logged in elsewhere, which has the market data."""
+    """The same user is logged in elsewhere, and gets the quotes there."""
     simulated: bool
     detail: str
     """One sentence for a person."""
@@ -100,51 +99,53 @@ class SessionStatus(_Shape):
 
 
 class QuotesAwayError(UnavailableError):
-    """cp_api, the gateway or the session is away; `retry_after_seconds` says for how long."""
+    """cp_api, the gateway or the session is unavailable; try again after `retry_after_seconds`."""
 
-    def __init__(self, told: str, *, retry_after_seconds: float = _RETRY_SECONDS) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, *, retry_after_seconds: float = _RETRY_SECONDS) -> None:
+        super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
 
 class Quotes:
-    """cp_api over HTTP; the session is the caller's, and bounded by it."""
+    """cp_api over HTTP. The caller owns the HTTP session, with its limits and time-outs."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url.rstrip("/")
 
     async def quote(self, symbol: str) -> Quote:
-        """One quote; `GoneError` when the broker knows no such symbol."""
-        told = await self._get(f"/quotes/{url_quote(symbol, safe='')}", about=f"quote of {symbol}")
-        return _read(Quote, told)
+        """One quote; `GoneError` when the symbol is unknown."""
+        answer = await self._get(
+            f"/quotes/{url_quote(symbol, safe='')}", about=f"quote of {symbol}"
+        )
+        return _read(Quote, answer)
 
     async def quotes(self, symbols: Sequence[str]) -> list[Quote]:
-        """What can be had of `symbols`, in their order; unknown ones are left out."""
+        """The quotes of `symbols` that there are, in their order."""
         return list((await self.look_up(symbols)).quotes)
 
     async def look_up(self, symbols: Sequence[str]) -> LookUp:
-        """The same with the symbols that are unknown, and those that cannot be had just now."""
+        """The quotes of `symbols`, with the unknown ones and those unavailable now."""
         if not symbols:
             return LookUp(quotes=())
-        told = await self._get("/quotes", {"symbols": ",".join(symbols)}, about="quotes")
-        return _read(LookUp, told)
+        answer = await self._get("/quotes", {"symbols": ",".join(symbols)}, about="quotes")
+        return _read(LookUp, answer)
 
     async def history(self, symbol: str, period: str = "1w", bar: str = "1d") -> History:
         """Bars as Interactive Brokers names them: `1w` of `1d`; `GoneError` as for a quote."""
-        told = await self._get(
+        answer = await self._get(
             f"/history/{url_quote(symbol, safe='')}",
             {"period": period, "bar": bar},
             about=f"history of {symbol}",
         )
-        return _read(History, told)
+        return _read(History, answer)
 
     async def status(self) -> SessionStatus:
-        """How the session is; a gateway that is away is an answer, not an error."""
+        """The session's status; an unavailable gateway is an answer, not an error."""
         return _read(SessionStatus, await self._get("/status", about="the session's status"))
 
     async def check(self) -> str | None:
-        """None when cp_api answers, else a sentence: for a service's readiness."""
+        """For a service's readiness: None when cp_api answers, else a sentence."""
         try:
             await self.status()
         except ClusterError as exc:
@@ -162,23 +163,23 @@ class Quotes:
         if answer.status != 200:
             _refuse(answer, text, about)
         try:
-            found: object = json.loads(text, parse_float=Decimal)
+            body: object = json.loads(text, parse_float=Decimal)
         except ValueError as exc:
-            raise QuotesAwayError(f"{about}: the quote service said what is not JSON") from exc
-        return found
+            raise QuotesAwayError(f"{about}: the quote service's answer is not JSON") from exc
+        return body
 
 
 def _refuse(answer: aiohttp.ClientResponse, text: str, about: str) -> NoReturn:
-    told = f"{about}: {_detail(text)}"
+    message = f"{about}: {_detail(text)}"
     if answer.status == 404:
-        raise GoneError(told)
+        raise GoneError(message)
     if answer.status < 500 and answer.status != 429:
-        raise RefusedError(told)
+        raise RefusedError(message)
     try:
         seconds = float(answer.headers.get("Retry-After", ""))
     except ValueError:
         seconds = _RETRY_SECONDS
-    raise QuotesAwayError(told, retry_after_seconds=seconds)
+    raise QuotesAwayError(message, retry_after_seconds=seconds)
 
 
 def _detail(text: str) -> str:
@@ -189,8 +190,8 @@ def _detail(text: str) -> str:
         return "no reason given"
 
 
-def _read(shape: type[_T], told: object) -> _T:
+def _read(shape: type[_T], body: object) -> _T:
     try:
-        return shape.model_validate(told)
+        return shape.model_validate(body)
     except ValidationError as exc:
-        raise QuotesAwayError("the quote service answers in a shape we do not know") from exc
+        raise QuotesAwayError("cannot read the quote service's answer") from exc

@@ -1,6 +1,6 @@
-"""Accounts in Redis, and who tried how often to be one.
+"""Accounts in Redis, and counts of the attempts to log in.
 
-Rule: every method is one round trip, and what has to be one step is a script.
+Rule: every method is one round trip, and what must be atomic is a script.
 """
 
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from typing import Any
 from redis.asyncio import Redis
 
 from services.auth import keys, scripts
-from services.auth.edges.asking import translated
+from services.auth.edges.connection import translated
 from services.auth.lockout import FORGET_SECONDS, Limit
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An account as it is kept."""
+class StoredAccount:
+    """An account as it is stored."""
 
     account: str
     email: str
@@ -24,8 +24,8 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """A try that was counted, or one that has to wait."""
+class Attempt:
+    """An attempt that was counted, or one that has to wait."""
 
     wait_seconds: int
     begins_pause: bool = False
@@ -35,7 +35,7 @@ class Accounts:
     """Every method raises UnavailableError when Redis is away."""
 
     def __init__(self, redis: Redis) -> None:
-        # Answers are text: redis-py's types leave that open.
+        # redis-py's types do not say that answers are text.
         self._redis: Any = redis
         self._account = redis.register_script(scripts.ACCOUNT)
         self._sign_up = redis.register_script(scripts.SIGN_UP)
@@ -44,61 +44,63 @@ class Accounts:
         self._try = redis.register_script(scripts.TRY)
         self._give_back = redis.register_script(scripts.GIVE_BACK)
 
-    async def add(self, kept: Kept) -> bool:
-        """Keep a new account; False when its address is taken."""
+    async def add(self, account: StoredAccount) -> bool:
+        """Store a new account; False when its address is taken."""
         with translated("making an account"):
-            told = await self._sign_up(
-                keys=[keys.email(kept.email), keys.account(kept.account)],
-                args=[kept.account, kept.email, kept.password, kept.created],
+            is_new = await self._sign_up(
+                keys=[keys.email(account.email), keys.account(account.account)],
+                args=[account.account, account.email, account.password, account.created],
             )
-        return bool(int(told))
+        return bool(int(is_new))
 
-    async def by_email(self, email: str) -> Kept | None:
+    async def by_email(self, email: str) -> StoredAccount | None:
         """The account of a normalised address."""
         with translated("reading an account"):
-            told = await self._account(keys=[keys.email(email)], args=[keys.PREFIX])
-        return Kept(told[0], told[1], told[2], float(told[3])) if told else None
+            fields = await self._account(keys=[keys.email(email)], args=[keys.PREFIX])
+        return StoredAccount(fields[0], fields[1], fields[2], float(fields[3])) if fields else None
 
-    async def by_id(self, account_id: str) -> Kept | None:
+    async def by_id(self, account_id: str) -> StoredAccount | None:
         """An account by its id."""
         with translated("reading an account"):
-            told = await self._redis.hgetall(keys.account(account_id))
-        if not told:
+            fields = await self._redis.hgetall(keys.account(account_id))
+        if not fields:
             return None
-        return Kept(account_id, told["email"], told["password"], float(told["created"]))
+        return StoredAccount(
+            account_id, fields["email"], fields["password"], float(fields["created"])
+        )
 
     async def rehash(self, account_id: str, *, old: str, new: str) -> bool:
-        """Keep another hash of the same password; False when the password is another by now."""
+        """Store a new hash of the same password; False when the password has changed since."""
         with translated("renewing a password's hash"):
-            told = await self._rehash(keys=[keys.account(account_id)], args=[old, new])
-        return bool(int(told))
+            is_stored = await self._rehash(keys=[keys.account(account_id)], args=[old, new])
+        return bool(int(is_stored))
 
-    async def change_password(self, kept: Kept, *, new: str, session: str) -> bool:
-        """Keep a new password and end all sessions but one; False when it is another by now."""
+    async def change_password(self, account: StoredAccount, *, new: str, session: str) -> bool:
+        """Store a new password and end the other sessions; False when it has changed since."""
         with translated("changing a password"):
-            told = await self._password(
-                keys=[keys.account(kept.account), keys.sessions(kept.account)],
-                args=[keys.PREFIX, session, kept.password, new],
+            is_stored = await self._password(
+                keys=[keys.account(account.account), keys.sessions(account.account)],
+                args=[keys.PREFIX, session, account.password, new],
             )
-        return bool(int(told))
+        return bool(int(is_stored))
 
-    async def begin_try(self, limit: Limit, subject: str, *, now: float) -> Try:
-        """Count a try and begin the pause after it, or say how long to wait before it."""
-        with translated("counting a try"):
+    async def begin_attempt(self, limit: Limit, subject: str, *, now: float) -> Attempt:
+        """Count an attempt and begin the pause after it, or say how long to wait before it."""
+        with translated("counting an attempt"):
             wait, begins = await self._try(
                 keys=[keys.tries(limit.kind, subject)],
                 args=[now, FORGET_SECONDS, *limit.pauses()],
             )
-        return Try(int(wait), bool(int(begins)))
+        return Attempt(int(wait), bool(int(begins)))
 
-    async def give_back(self, limit: Limit, subject: str, tried: Try) -> None:
-        """Count a try no more: it was a good one. The bad ones before it stay counted."""
-        with translated("giving a try back"):
+    async def uncount(self, limit: Limit, subject: str, attempt: Attempt) -> None:
+        """Uncount an attempt that succeeded. The failed ones before it stay counted."""
+        with translated("uncounting an attempt"):
             await self._give_back(
-                keys=[keys.tries(limit.kind, subject)], args=[int(tried.begins_pause)]
+                keys=[keys.tries(limit.kind, subject)], args=[int(attempt.begins_pause)]
             )
 
-    async def forget_tries(self, limit: Limit, subject: str) -> None:
-        """Count from the beginning: who tried is who he says."""
-        with translated("forgetting tries"):
+    async def forget_attempts(self, limit: Limit, subject: str) -> None:
+        """Restart the count."""
+        with translated("forgetting attempts"):
             await self._redis.delete(keys.tries(limit.kind, subject))

@@ -1,7 +1,7 @@
 """Auth's state, all of it in one Redis.
 
-Rule: nothing is answered before Redis has taken it; whether that is on a disk is Redis's setting
-(`Settings.redis_url`).
+Rule: nothing is answered before Redis has stored it. Whether it is on disk by then depends on
+Redis's own settings (see `Settings.redis_url`).
 """
 
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from services.auth.edges.accounts import Accounts
 from services.auth.edges.api_tokens import ApiTokens
-from services.auth.edges.asking import connection, translated
+from services.auth.edges.connection import connection, translated
 from services.auth.edges.sessions import Sessions
 from services.auth.settings import Settings
 
@@ -34,6 +34,6 @@ class Store:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
-    """The store; connects when it is first asked."""
+    """The store, which connects at its first command."""
     async with connection(settings) as redis:
         yield Store(redis, settings)

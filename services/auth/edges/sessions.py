@@ -1,6 +1,6 @@
-"""Logins in Redis: sessions, and the hashes of the tokens that open and renew them.
+"""Logins in Redis: sessions, and the hashes of their access and refresh tokens.
 
-Rule: every method is one round trip, and what has to be one step is a script.
+Rule: every method is one round trip, and what must be atomic is a script.
 """
 
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 
 from services.auth import keys, scripts
-from services.auth.edges.accounts import Kept
-from services.auth.edges.asking import translated
+from services.auth.edges.accounts import StoredAccount
+from services.auth.edges.connection import translated
 from services.auth.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """The tokens of a login, only as what is kept of them."""
+    """The hashes of a login's tokens."""
 
     family: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -24,7 +24,7 @@ class Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Whose an access token is."""
+    """The session of an access token."""
 
     session: str
     account: str
@@ -34,7 +34,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """What became of a refresh token: `renewed`, `unknown`, `ended` or `reused`."""
+    """The outcome of using a refresh token: `renewed`, `unknown`, `ended` or `reused`."""
 
     outcome: str
     account: str = ""
@@ -52,35 +52,35 @@ class Sessions:
         self._end = redis.register_script(scripts.END)
         self._end_all = redis.register_script(scripts.END_ALL)
 
-    async def begin(self, session: str, of: Kept, hashes: Hashes) -> bool:
-        """Begin a session; False when the password is not the one of `of` any more."""
+    async def begin(self, session: str, account: StoredAccount, hashes: Hashes) -> bool:
+        """Begin a session; False when the account's password has changed since it was read."""
         with translated("beginning a login"):
-            told = await self._login(
+            has_begun = await self._login(
                 keys=[
                     keys.session(session),
-                    keys.sessions(of.account),
+                    keys.sessions(account.account),
                     keys.family(hashes.family),
                     keys.access(hashes.access),
-                    keys.account(of.account),
+                    keys.account(account.account),
                 ],
                 args=[
                     keys.PREFIX,
-                    of.account,
-                    of.email,
+                    account.account,
+                    account.email,
                     hashes.refresh,
                     session,
                     self._settings.refresh_seconds,
                     self._settings.access_seconds,
-                    of.password,
+                    account.password,
                     self._settings.most_logins,
                 ],
             )
-        return bool(int(told))
+        return bool(int(has_begun))
 
     async def renew(self, old: str, hashes: Hashes) -> Renewed:
-        """Use a refresh token up, which is given by its hash."""
+        """Use up the refresh token with the hash `old`."""
         with translated("renewing a login"):
-            told = await self._refresh(
+            fields = await self._refresh(
                 keys=[keys.family(hashes.family), keys.access(hashes.access)],
                 args=[
                     keys.PREFIX,
@@ -90,20 +90,20 @@ class Sessions:
                     self._settings.access_seconds,
                 ],
             )
-        return Renewed(*told)
+        return Renewed(*fields)
 
     async def by_access(self, access: str) -> Session | None:
-        """Whose an access token is, by its hash."""
+        """The session of the access token with this hash; None when there is none."""
         with translated("reading a login"):
-            told = await self._access(keys=[keys.access(access)], args=[keys.PREFIX])
-        return Session(told[0], told[1], told[2], int(told[3])) if told else None
+            fields = await self._access(keys=[keys.access(access)], args=[keys.PREFIX])
+        return Session(fields[0], fields[1], fields[2], int(fields[3])) if fields else None
 
     async def end(self, family: str) -> None:
-        """End the session of a family of refresh tokens, by its hash; nothing when it has."""
+        """End the session of the family with this hash, if it has not ended."""
         with translated("ending a login"):
             await self._end(keys=[keys.family(family)], args=[keys.PREFIX])
 
     async def end_all(self, account_id: str) -> int:
-        """End all sessions of an account; returns how many."""
+        """End all sessions of an account and return how many there were."""
         with translated("ending logins"):
             return int(await self._end_all(keys=[keys.sessions(account_id)], args=[keys.PREFIX]))

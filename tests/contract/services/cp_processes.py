@@ -1,5 +1,5 @@
-"""cp_simulator, cp_api and cp_api_tickle as the processes they are, for the broker's tests."""
-# ruff: noqa: ASYNC220  processes are started here and waited for in threads
+"""Runs cp_simulator, cp_api and cp_api_tickle as processes, for the tests of quotes."""
+# ruff: noqa: ASYNC220  threads wait for the processes that start here
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ Eventually = Callable[..., Awaitable[Any]]
 
 
 class Running:
-    """One service's process; `log` is what it said on stderr."""
+    """One service's process; `log` is its stderr."""
 
     def __init__(self, name: str, port: int, directory: Path, env: dict[str, str]) -> None:
         self.name = name
@@ -35,12 +35,12 @@ class Running:
         return self._log.read_text()
 
     async def start(self, eventually: Eventually) -> None:
-        with self._log.open("ab") as told:
+        with self._log.open("ab") as log_file:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.name}"],
                 cwd=REPOSITORY,
                 env=os.environ | {"PORT": str(self.port), "LINGER_SECONDS": "0"} | self.env,
-                stderr=told,
+                stderr=log_file,
             )
         process = self._process
 
@@ -79,7 +79,7 @@ async def running(
 
 
 class Simulator:
-    """The running simulator, and what can be told to it."""
+    """The running simulator, with its routes for tests."""
 
     def __init__(self, service: Running, session: aiohttp.ClientSession) -> None:
         self.service = service
@@ -89,14 +89,14 @@ class Simulator:
     def url(self) -> str:
         return self.service.url
 
-    async def make(self, **trouble: Any) -> dict[str, Any]:
-        async with self._session.post(f"{self.url}/simulator/trouble", json=trouble) as answer:
+    async def trouble(self, **fields: Any) -> dict[str, Any]:
+        async with self._session.post(f"{self.url}/simulator/trouble", json=fields) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()  # type: ignore[no-any-return]
 
-    async def seen(self) -> dict[str, Any]:
+    async def counts(self) -> dict[str, Any]:
         async with self._session.get(f"{self.url}/simulator/seen") as answer:
             return await answer.json()  # type: ignore[no-any-return]
 
-    async def asked(self, path: str) -> int:
-        return int((await self.seen())["asked"].get(path, 0))
+    async def requests(self, path: str) -> int:
+        return int((await self.counts())["asked"].get(path, 0))

@@ -1,4 +1,4 @@
-"""Auth as a process over a real Redis, asked the way strangers and thieves would."""
+"""Auth as a process over a real Redis, including what attackers and thieves would try."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -30,13 +30,13 @@ Opened = Callable[..., Process]
 
 @pytest.fixture
 def processes(tmp_path: Path, redis_store: host_stores.Redis) -> Iterator[Opened]:
-    """Starts auth over an empty Redis, with other settings if wanted."""
+    """Starts auth over an empty Redis, with the given settings."""
     redis_store.empty()
     running: list[Process] = []
 
     def start(**settings: str) -> Process:
-        told = {"REDIS_URL": redis_store.url, "REDIS_PASSWORD": redis_store.password}
-        process = Process("auth", tmp_path / str(len(running)), told | settings)
+        environment = {"REDIS_URL": redis_store.url, "REDIS_PASSWORD": redis_store.password}
+        process = Process("auth", tmp_path / str(len(running)), environment | settings)
         running.append(process)
         process.start()
         process.wait()
@@ -63,58 +63,60 @@ async def signed_up(auth: Auth, email: str = EMAIL) -> Login:
 
 
 async def raw(
-    session: aiohttp.ClientSession, method: str, url: str, **asked: Any
+    session: aiohttp.ClientSession, method: str, url: str, **options: Any
 ) -> tuple[int, Mapping[str, str], Any]:
-    async with session.request(method, url, **asked) as answer:
-        told = await answer.json() if "json" in answer.content_type else None
-        return answer.status, answer.headers.copy(), told
+    async with session.request(method, url, **options) as answer:
+        content = await answer.json() if "json" in answer.content_type else None
+        return answer.status, answer.headers.copy(), content
 
 
-async def tried(auth: Auth, email: str, client: str | None = None) -> Any:
-    """What a wrong guess is answered with."""
+async def guess(auth: Auth, email: str, client: str | None = None) -> Any:
+    """The error that answers a wrong guess."""
     with pytest.raises(RefusedError) as raised:
         await auth.login(email, "a guess, and wrong", client=client)
     return raised.value
 
 
-async def test_an_account_logs_in_and_is_known_by_its_login(auth: Auth) -> None:
+async def test_an_account_logs_in_and_its_login_identifies_it(auth: Auth) -> None:
     login = await signed_up(auth)
 
-    who = await auth.verify(login.access)
-    assert who is not None
-    assert (who.kind, who.account, who.email) == ("login", login.account, EMAIL)
-    assert set(who.scopes) == set(SCOPES)
+    verified = await auth.verify(login.access)
+    assert verified is not None
+    assert (verified.kind, verified.account, verified.email) == ("login", login.account, EMAIL)
+    assert set(verified.scopes) == set(SCOPES)
     assert (await auth.me(login.access)).email == EMAIL
 
 
-async def test_one_address_has_one_account_however_it_is_written(auth: Auth) -> None:
+async def test_an_address_has_one_account_however_it_is_spelled(auth: Auth) -> None:
     await auth.sign_up("Reader@Example.com", PASSWORD)
     with pytest.raises(TakenError):
         await auth.sign_up("reader@EXAMPLE.com", PASSWORD)
     assert (await auth.login("READER@example.com", PASSWORD)).email == EMAIL
 
 
-async def test_two_sign_ups_at_once_make_one_account(auth: Auth) -> None:
-    told = await asyncio.gather(
+async def test_simultaneous_sign_ups_create_one_account(auth: Auth) -> None:
+    outcomes = await asyncio.gather(
         *(auth.sign_up(EMAIL, PASSWORD) for _ in range(5)), return_exceptions=True
     )
-    assert sorted(type(one).__name__ for one in told) == ["Account"] + ["TakenError"] * 4
+    assert (
+        sorted(type(outcome).__name__ for outcome in outcomes) == ["Account"] + ["TakenError"] * 4
+    )
 
 
-async def test_who_has_no_account_is_refused_in_the_same_words(
+async def test_an_unknown_account_is_refused_in_the_same_words(
     process: Process, auth: Auth, session: aiohttp.ClientSession
 ) -> None:
     await auth.sign_up(EMAIL, PASSWORD)
     answers = []
     for email in (EMAIL, "nobody@example.com"):
         body = {"email": email, "password": "not the password"}
-        status, _, told = await raw(session, "POST", f"{process.url}/login", json=body)
-        answers.append((status, {k: v for k, v in told.items() if k != "request_id"}))
+        status, _, problem = await raw(session, "POST", f"{process.url}/login", json=body)
+        answers.append((status, {k: v for k, v in problem.items() if k != "request_id"}))
     assert answers[0] == answers[1]
     assert answers[0][0] == 401
 
 
-async def test_a_refresh_token_opens_one_login_more(auth: Auth) -> None:
+async def test_a_refresh_token_buys_one_more_login(auth: Auth) -> None:
     first = await signed_up(auth)
     second = await auth.refresh(first.refresh)
     third = await auth.refresh(second.refresh)
@@ -134,17 +136,19 @@ async def test_a_refresh_token_used_twice_ends_the_login_for_both(auth: Auth) ->
         await auth.refresh(owners.refresh)
 
 
-async def test_of_two_refreshes_at_once_one_wins_and_is_ended_by_the_other(auth: Auth) -> None:
+async def test_of_two_simultaneous_refreshes_one_wins_and_the_other_ends_its_login(
+    auth: Auth,
+) -> None:
     login = await signed_up(auth)
-    told = await asyncio.gather(
+    outcomes = await asyncio.gather(
         *(auth.refresh(login.refresh) for _ in range(2)), return_exceptions=True
     )
-    won = [one for one in told if isinstance(one, Login)]
-    assert len(won) == 1
-    assert await auth.verify(won[0].access) is None
+    winners = [outcome for outcome in outcomes if isinstance(outcome, Login)]
+    assert len(winners) == 1
+    assert await auth.verify(winners[0].access) is None
 
 
-async def test_a_token_is_good_for_its_own_purpose_only(auth: Auth) -> None:
+async def test_a_token_serves_only_its_own_purpose(auth: Auth) -> None:
     login = await signed_up(auth)
     assert await auth.verify(login.refresh) is None
     with pytest.raises(RefusedError):
@@ -155,7 +159,7 @@ async def test_a_token_is_good_for_its_own_purpose_only(auth: Auth) -> None:
     assert await auth.verify(login.access) is not None
 
 
-async def test_a_refresh_token_made_up_in_a_known_family_ends_it(auth: Auth) -> None:
+async def test_a_forged_refresh_token_of_a_known_family_ends_the_login(auth: Auth) -> None:
     login = await signed_up(auth)
     family, _, secret = login.refresh.partition(".")
     with pytest.raises(RefusedError):
@@ -163,16 +167,16 @@ async def test_a_refresh_token_made_up_in_a_known_family_ends_it(auth: Auth) -> 
     assert await auth.verify(login.access) is None
 
 
-async def test_the_oldest_login_ends_for_one_too_many(
+async def test_a_login_too_many_ends_the_oldest(
     processes: Opened, session: aiohttp.ClientSession
 ) -> None:
     auth = Auth(session, processes(MOST_LOGINS="2").url)
     logins = [await signed_up(auth)] + [await auth.login(EMAIL, PASSWORD) for _ in range(3)]
-    good = [one for one in logins if await auth.verify(one.access) is not None]
-    assert len(good) == 2
+    valid = [login for login in logins if await auth.verify(login.access) is not None]
+    assert len(valid) == 2
 
 
-async def test_reuse_in_one_login_leaves_the_accounts_others_alone(auth: Auth) -> None:
+async def test_reuse_in_one_login_leaves_the_accounts_other_logins_alone(auth: Auth) -> None:
     first = await signed_up(auth)
     other = await auth.login(EMAIL, PASSWORD)
     await auth.refresh(first.refresh)
@@ -181,7 +185,7 @@ async def test_reuse_in_one_login_leaves_the_accounts_others_alone(auth: Auth) -
     assert await auth.verify(other.access) is not None
 
 
-async def test_an_access_token_ends_by_itself(
+async def test_an_access_token_expires(
     processes: Opened, session: aiohttp.ClientSession, eventually: Any
 ) -> None:
     auth = Auth(session, processes(ACCESS_SECONDS="10").url)
@@ -206,7 +210,7 @@ async def test_logging_out_ends_the_access_token_at_once(auth: Auth) -> None:
 async def test_logging_out_everywhere_ends_every_login(auth: Auth) -> None:
     logins = [await signed_up(auth), await auth.login(EMAIL, PASSWORD)]
     await auth.logout_all(logins[0].access)
-    assert [await auth.verify(one.access) for one in logins] == [None, None]
+    assert [await auth.verify(login.access) for login in logins] == [None, None]
 
 
 async def test_a_new_password_ends_the_other_logins_and_not_this_one(auth: Auth) -> None:
@@ -227,53 +231,53 @@ async def test_a_new_password_ends_the_other_logins_and_not_this_one(auth: Auth)
 
 async def test_no_login_with_an_old_password_outlives_a_change(auth: Auth) -> None:
     mine = await signed_up(auth)
-    told = await asyncio.gather(
+    outcomes = await asyncio.gather(
         auth.change_password(mine.access, old=PASSWORD, new="another long password"),
         *(auth.login(EMAIL, PASSWORD) for _ in range(5)),
         return_exceptions=True,
     )
-    assert told[0] is None
-    for one in told[1:]:
-        assert not isinstance(one, Login) or await auth.verify(one.access) is None
+    assert outcomes[0] is None
+    for outcome in outcomes[1:]:
+        assert not isinstance(outcome, Login) or await auth.verify(outcome.access) is None
 
 
 async def test_an_api_token_opens_its_scopes_until_it_is_revoked(auth: Auth) -> None:
     login = await signed_up(auth)
-    made = await auth.make_token(login.access, name="report", scopes=["news:read"])
+    token = await auth.make_token(login.access, name="report", scopes=["news:read"])
 
-    who = await auth.verify(made.token, scope="news:read")
-    assert who is not None
-    assert (who.kind, who.token, who.scopes) == ("api", made.id, ("news:read",))
-    assert await auth.verify(made.token, scope="usage:read") is None
+    verified = await auth.verify(token.token, scope="news:read")
+    assert verified is not None
+    assert (verified.kind, verified.token, verified.scopes) == ("api", token.id, ("news:read",))
+    assert await auth.verify(token.token, scope="usage:read") is None
     (listed,) = await auth.tokens(login.access)
-    assert (listed.id, listed.name) == (made.id, "report")
+    assert (listed.id, listed.name) == (token.id, "report")
     assert listed.last_used is not None
 
-    await auth.revoke(login.access, made.id)
-    assert await auth.verify(made.token) is None
+    await auth.revoke(login.access, token.id)
+    assert await auth.verify(token.token) is None
     assert await auth.tokens(login.access) == ()
     with pytest.raises(GoneError):
-        await auth.revoke(login.access, made.id)
+        await auth.revoke(login.access, token.id)
 
 
-async def test_nobody_revokes_anothers_token(auth: Auth) -> None:
+async def test_an_account_cannot_revoke_anothers_token(auth: Auth) -> None:
     mine, theirs = await signed_up(auth), await signed_up(auth, "other@example.com")
-    made = await auth.make_token(mine.access, name="mine", scopes=["news:read"])
+    token = await auth.make_token(mine.access, name="mine", scopes=["news:read"])
     with pytest.raises(GoneError):
-        await auth.revoke(theirs.access, made.id)
-    assert await auth.verify(made.token) is not None
+        await auth.revoke(theirs.access, token.id)
+    assert await auth.verify(token.token) is not None
 
 
-async def test_an_api_token_makes_no_tokens_and_changes_no_password(auth: Auth) -> None:
+async def test_an_api_token_cannot_create_tokens_or_change_the_password(auth: Auth) -> None:
     login = await signed_up(auth)
-    made = await auth.make_token(login.access, name="all", scopes=SCOPES)
+    token = await auth.make_token(login.access, name="all", scopes=SCOPES)
     with pytest.raises(RefusedError):
-        await auth.make_token(made.token, name="child", scopes=["news:read"])
+        await auth.make_token(token.token, name="child", scopes=["news:read"])
     with pytest.raises(RefusedError):
-        await auth.change_password(made.token, old=PASSWORD, new="another long password")
+        await auth.change_password(token.token, old=PASSWORD, new="another long password")
 
 
-async def test_an_account_has_so_many_tokens_and_no_unknown_scopes(
+async def test_tokens_are_limited_in_number_and_unknown_scopes_are_refused(
     processes: Opened, session: aiohttp.ClientSession
 ) -> None:
     auth = Auth(session, processes(MOST_TOKENS="2").url)
@@ -287,14 +291,14 @@ async def test_an_account_has_so_many_tokens_and_no_unknown_scopes(
 
 
 @pytest.mark.parametrize("change", ["last", "id", "cut", "longer", "empty", "kind"])
-async def test_a_changed_token_is_nobodys(auth: Auth, change: str) -> None:
+async def test_an_altered_token_is_invalid(auth: Auth, change: str) -> None:
     login = await signed_up(auth)
-    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
-    for token in (login.access, made.token):
+    api_token = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    for token in (login.access, api_token.token):
         other = "A" if token[-1] != "A" else "B"
         changed = {
             "last": token[:-1] + other,
-            "id": token.replace(made.id, "0" * 12),
+            "id": token.replace(api_token.id, "0" * 12),
             "cut": token[:-1],
             "longer": token + "A",
             "empty": "",
@@ -309,9 +313,9 @@ async def test_guessing_is_paused_and_a_pause_ends(
 ) -> None:
     auth = Auth(session, processes(TRIES_FREE="3", PAUSE_SECONDS="2").url)
     await auth.sign_up(EMAIL, PASSWORD)
-    told = [await tried(auth, EMAIL) for _ in range(4)]
-    assert [type(one) for one in told] == [RefusedError] * 3 + [RateLimitedError]
-    assert 1 <= told[3].retry_after <= 2
+    errors = [await guess(auth, EMAIL) for _ in range(4)]
+    assert [type(error) for error in errors] == [RefusedError] * 3 + [RateLimitedError]
+    assert 1 <= errors[3].retry_after <= 2
 
     async def opens() -> bool:
         try:
@@ -322,16 +326,16 @@ async def test_guessing_is_paused_and_a_pause_ends(
     await eventually(opens, within=20, every=0.5)
 
 
-async def test_guesses_at_one_moment_are_counted_before_they_are_answered(
+async def test_simultaneous_guesses_are_counted_before_they_are_answered(
     processes: Opened, session: aiohttp.ClientSession
 ) -> None:
     auth = Auth(session, processes(TRIES_FREE="3", PAUSE_SECONDS="60").url)
     await auth.sign_up(EMAIL, PASSWORD)
-    told = await asyncio.gather(
+    errors = await asyncio.gather(
         *(auth.login(EMAIL, f"guess {number}") for number in range(20)), return_exceptions=True
     )
-    paused = sum(isinstance(one, RateLimitedError) for one in told)
-    assert all(isinstance(one, RefusedError) for one in told)
+    paused = sum(isinstance(error, RateLimitedError) for error in errors)
+    assert all(isinstance(error, RefusedError) for error in errors)
     assert paused == 17
 
 
@@ -340,24 +344,24 @@ async def test_guessing_from_one_address_at_many_accounts_is_paused(
 ) -> None:
     auth = Auth(session, processes(TRIES_FREE_CLIENT="3", PAUSE_SECONDS="60").url)
     for number in range(3):
-        assert type(await tried(auth, f"n{number}@example.com", "203.0.113.9")) is RefusedError
-    assert type(await tried(auth, "n4@example.com", "203.0.113.9")) is RateLimitedError
-    assert type(await tried(auth, "n4@example.com", "203.0.113.10")) is RefusedError
+        assert type(await guess(auth, f"n{number}@example.com", "203.0.113.9")) is RefusedError
+    assert type(await guess(auth, "n4@example.com", "203.0.113.9")) is RateLimitedError
+    assert type(await guess(auth, "n4@example.com", "203.0.113.10")) is RefusedError
 
 
-async def test_an_account_of_ones_own_makes_no_guess_at_others_free(
+async def test_logging_in_to_ones_own_account_does_not_reset_the_count_of_guesses(
     processes: Opened, session: aiohttp.ClientSession
 ) -> None:
     auth = Auth(session, processes(TRIES_FREE_CLIENT="3", PAUSE_SECONDS="60").url)
     await auth.sign_up(EMAIL, PASSWORD)
     for number in range(2):
-        assert type(await tried(auth, f"n{number}@example.com", "203.0.113.9")) is RefusedError
+        assert type(await guess(auth, f"n{number}@example.com", "203.0.113.9")) is RefusedError
         assert await auth.login(EMAIL, PASSWORD, client="203.0.113.9")
-    assert type(await tried(auth, "n2@example.com", "203.0.113.9")) is RefusedError
-    assert type(await tried(auth, "n3@example.com", "203.0.113.9")) is RateLimitedError
+    assert type(await guess(auth, "n2@example.com", "203.0.113.9")) is RefusedError
+    assert type(await guess(auth, "n3@example.com", "203.0.113.9")) is RateLimitedError
 
 
-async def test_logins_that_are_good_do_not_count_against_an_address(
+async def test_successful_logins_do_not_count_against_an_address(
     processes: Opened, session: aiohttp.ClientSession
 ) -> None:
     auth = Auth(session, processes(TRIES_FREE_CLIENT="2", PAUSE_SECONDS="60").url)
@@ -366,19 +370,19 @@ async def test_logins_that_are_good_do_not_count_against_an_address(
         assert await auth.login(EMAIL, PASSWORD, client="203.0.113.9")
 
 
-async def test_an_address_in_two_lines_of_the_header_is_read_from_the_last(
+async def test_of_a_repeated_forwarding_header_the_last_line_counts(
     processes: Opened, session: aiohttp.ClientSession
 ) -> None:
     url = processes(TRIES_FREE_CLIENT="2", PAUSE_SECONDS="60").url
-    found = []
+    statuses = []
     for number in range(4):
         lines = [("X-Forwarded-For", f"198.51.100.{number}"), ("X-Forwarded-For", "203.0.113.9")]
         body = {"email": f"n{number}@example.com", "password": PASSWORD}
-        found.append((await raw(session, "POST", f"{url}/login", json=body, headers=lines))[0])
-    assert found == [401, 401, 429, 429]
+        statuses.append((await raw(session, "POST", f"{url}/login", json=body, headers=lines))[0])
+    assert statuses == [401, 401, 429, 429]
 
 
-async def test_accounts_from_one_address_are_paused(
+async def test_sign_ups_from_one_address_are_paused(
     processes: Opened, session: aiohttp.ClientSession
 ) -> None:
     auth = Auth(session, processes(SIGN_UPS_FREE="2", PAUSE_SECONDS="60").url)
@@ -388,14 +392,14 @@ async def test_accounts_from_one_address_are_paused(
         await auth.sign_up("n3@example.com", PASSWORD, client="203.0.113.9")
 
 
-@pytest.mark.parametrize("given", ["a" * 65, "x y", "ä", "<script>", ""])
+@pytest.mark.parametrize("odd_id", ["a" * 65, "x y", "ä", "<script>", ""])
 async def test_an_odd_request_id_is_replaced(
-    process: Process, session: aiohttp.ClientSession, given: str
+    process: Process, session: aiohttp.ClientSession, odd_id: str
 ) -> None:
-    headers = {"X-Request-Id": given}
-    _, told, _ = await raw(session, "GET", f"{process.url}/health/live", headers=headers)
-    assert told["X-Request-Id"] != given
-    assert told["X-Request-Id"].isalnum()
+    headers = {"X-Request-Id": odd_id}
+    _, answer_headers, _ = await raw(session, "GET", f"{process.url}/health/live", headers=headers)
+    assert answer_headers["X-Request-Id"] != odd_id
+    assert answer_headers["X-Request-Id"].isalnum()
 
 
 async def test_a_request_id_with_a_line_break_adds_no_header(process: Process) -> None:
@@ -404,62 +408,66 @@ async def test_a_request_id_with_a_line_break_adds_no_header(process: Process) -
         b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         b"X-Request-Id: abc\r X-Injected: yes\r\n\r\n"
     )
-    told = await reader.read()
+    answer = await reader.read()
     writer.close()
     await writer.wait_closed()
-    assert b"\nx-injected" not in told.lower()
+    assert b"\nx-injected" not in answer.lower()
 
 
-async def test_who_somebody_is_comes_from_his_token_and_from_no_header(
+async def test_only_the_token_identifies_a_caller_and_no_header_does(
     process: Process, auth: Auth, session: aiohttp.ClientSession
 ) -> None:
     login = await signed_up(auth)
     url = f"{process.url}/verify"
     faked = {"X-Account": "somebody", "X-Scopes": "news:read"}
     assert (await raw(session, "GET", url, headers=faked))[0] == 401
-    good = faked | {"Authorization": f"Bearer {login.access}"}
-    status, told, _ = await raw(session, "GET", url, headers=good)
-    assert (status, told["X-Account"], told["X-Token-Kind"]) == (200, login.account, "login")
+    with_token = faked | {"Authorization": f"Bearer {login.access}"}
+    status, answer_headers, _ = await raw(session, "GET", url, headers=with_token)
+    assert (status, answer_headers["X-Account"], answer_headers["X-Token-Kind"]) == (
+        200,
+        login.account,
+        "login",
+    )
 
 
-async def test_a_wrong_body_is_named_and_not_repeated(
+async def test_a_wrong_field_is_named_and_its_value_not_repeated(
     process: Process, session: aiohttp.ClientSession
 ) -> None:
     url = f"{process.url}/accounts"
     body = {"email": EMAIL, "password": "secret password", "admin": True}
-    status, _, told = await raw(session, "POST", url, json=body)
-    assert (status, told["detail"]) == (422, "admin: Extra inputs are not permitted")
-    assert "secret password" not in str(told)
+    status, _, problem = await raw(session, "POST", url, json=body)
+    assert (status, problem["detail"]) == (422, "admin: Extra inputs are not permitted")
+    assert "secret password" not in str(problem)
     assert (await raw(session, "POST", url, data="no json"))[0] == 415
     headers = {"Content-Type": "application/json"}
     assert (await raw(session, "POST", url, data="no json", headers=headers))[0] == 400
     assert (await raw(session, "POST", url, data="x" * 300_000, headers=headers))[0] == 413
 
 
-async def test_what_was_answered_outlives_redis_being_killed(
+async def test_what_was_answered_survives_the_killing_of_redis(
     process: Process, auth: Auth, session: aiohttp.ClientSession, stores: Any, eventually: Any
 ) -> None:
     login = await signed_up(auth)
-    made = await auth.make_token(login.access, name="kept", scopes=["news:read"])
+    token = await auth.make_token(login.access, name="kept", scopes=["news:read"])
 
     await stores.stop("redis")
     with pytest.raises(UnavailableError):
-        await auth.verify(made.token)
-    status, headers, told = await raw(session, "POST", f"{process.url}/refresh", json={})
+        await auth.verify(token.token)
+    status, headers, content = await raw(session, "POST", f"{process.url}/refresh", json={})
     assert status == 422
-    status, headers, told = await raw(
+    status, headers, content = await raw(
         session, "POST", f"{process.url}/refresh", json={"refresh": login.refresh}
     )
     assert (status, "Retry-After" in headers) == (503, True)
-    _, _, told = await raw(session, "GET", f"{process.url}/health/ready")
-    assert told["status"] == "degraded"
-    assert "Redis" in told["checks"]["redis"]
+    _, _, content = await raw(session, "GET", f"{process.url}/health/ready")
+    assert content["status"] == "degraded"
+    assert "Redis" in content["checks"]["redis"]
 
     await stores.start("redis")
 
     async def is_back() -> bool:
         try:
-            return await auth.verify(made.token) is not None
+            return await auth.verify(token.token) is not None
         except UnavailableError:
             return False
 
@@ -467,7 +475,7 @@ async def test_what_was_answered_outlives_redis_being_killed(
     assert await auth.refresh(login.refresh)
 
 
-async def test_our_own_wrong_password_is_no_refusal_of_a_token(
+async def test_our_own_wrong_password_does_not_look_like_an_invalid_token(
     processes: Opened, session: aiohttp.ClientSession
 ) -> None:
     process = processes(REDIS_PASSWORD="not it")
@@ -475,19 +483,19 @@ async def test_our_own_wrong_password_is_no_refusal_of_a_token(
     with pytest.raises(UnavailableError):
         await auth.verify("A" * 43)
     assert await auth.check() == "auth is degraded"
-    _, _, told = await raw(session, "GET", f"{process.url}/health/ready")
-    assert "refuses our password" in told["checks"]["redis"]
+    _, _, content = await raw(session, "GET", f"{process.url}/health/ready")
+    assert "refuses our password" in content["checks"]["redis"]
 
 
-async def test_a_redis_that_is_full_still_says_whose_a_token_is(
+async def test_a_full_redis_still_verifies_tokens(
     auth: Auth, redis_store: host_stores.Redis
 ) -> None:
     login = await signed_up(auth)
-    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    token = await auth.make_token(login.access, name="x", scopes=["news:read"])
     async with Redis.from_url(redis_store.url, password=redis_store.password) as redis:
         await redis.config_set("maxmemory", "1")
         try:
-            assert await auth.verify(made.token) is not None
+            assert await auth.verify(token.token) is not None
             assert await auth.verify(login.access) is not None
             with pytest.raises(UnavailableError):
                 await auth.refresh(login.refresh)
@@ -496,30 +504,30 @@ async def test_a_redis_that_is_full_still_says_whose_a_token_is(
     assert await auth.refresh(login.refresh)
 
 
-async def test_what_redis_keeps_opens_nothing(auth: Auth, redis_store: host_stores.Redis) -> None:
+async def test_redis_stores_no_secret(auth: Auth, redis_store: host_stores.Redis) -> None:
     login = await signed_up(auth)
-    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    token = await auth.make_token(login.access, name="x", scopes=["news:read"])
     login = await auth.refresh(login.refresh)
     async with Redis.from_url(redis_store.url, password=redis_store.password) as redis:
-        kept = [key async for key in redis.scan_iter("*")]
-        told = b" ".join(kept) + b" ".join([await redis.dump(key) or b"" for key in kept])
-    parts = [login.access, *login.refresh.split("."), made.token.partition(made.id)[2][1:]]
+        names = [key async for key in redis.scan_iter("*")]
+        dump = b" ".join(names) + b" ".join([await redis.dump(key) or b"" for key in names])
+    parts = [login.access, *login.refresh.split("."), token.token.partition(token.id)[2][1:]]
     for secret in (*parts, PASSWORD):
-        assert secret.encode() not in told
-    assert not [key for key in kept if b"example" in key]
+        assert secret.encode() not in dump
+    assert not [key for key in names if b"example" in key]
 
 
-async def test_logins_and_tokens_are_counted_by_what_became_of_them(
+async def test_logins_and_tokens_are_counted_by_outcome(
     process: Process, auth: Auth, session: aiohttp.ClientSession
 ) -> None:
     login = await signed_up(auth)
-    await tried(auth, EMAIL)
-    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
-    await auth.verify(made.token)
+    await guess(auth, EMAIL)
+    token = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    await auth.verify(token.token)
     await auth.verify("A" * 43)
-    await auth.revoke(login.access, made.id)
+    await auth.revoke(login.access, token.id)
     async with session.get(f"{process.url}/metrics") as answer:
-        told = (await answer.text()).splitlines()
+        lines = (await answer.text()).splitlines()
     for line in (
         'auth_logins_total{outcome="good"} 1.0',
         'auth_logins_total{outcome="refused"} 1.0',
@@ -528,20 +536,20 @@ async def test_logins_and_tokens_are_counted_by_what_became_of_them(
         'auth_verifications_total{outcome="api"} 1.0',
         'auth_verifications_total{outcome="unknown"} 1.0',
     ):
-        assert line in told
+        assert line in lines
 
 
-async def test_the_log_has_neither_addresses_nor_tokens(process: Process, auth: Auth) -> None:
+async def test_the_log_contains_no_addresses_and_no_tokens(process: Process, auth: Auth) -> None:
     login = await signed_up(auth)
-    made = await auth.make_token(login.access, name="x", scopes=["news:read"])
-    await auth.verify(made.token)
+    token = await auth.make_token(login.access, name="x", scopes=["news:read"])
+    await auth.verify(token.token)
     process.stop()
-    assert "account made" in process.log
-    for secret in (EMAIL, PASSWORD, login.access, login.refresh, made.token):
+    assert "account created" in process.log
+    for secret in (EMAIL, PASSWORD, login.access, login.refresh, token.token):
         assert secret not in process.log
 
 
-def test_settings_that_are_wrong_are_named_without_their_value(tmp_path: Path) -> None:
+def test_wrong_settings_are_named_without_their_values(tmp_path: Path) -> None:
     process = Process("auth", tmp_path, {"ACCESS_SECONDS": "hunter2"})
     process.start()
     assert process._process is not None

@@ -1,4 +1,4 @@
-"""cp_api against the simulator, both as processes: pacing, joining, staleness, sessions."""
+"""cp_api against the simulator, both as processes: pacing, batching, staleness, sessions."""
 
 import asyncio
 import sys
@@ -53,20 +53,20 @@ def quotes(cp_api: Running, session: aiohttp.ClientSession) -> Quotes:
 
 
 async def answered(client: Quotes, symbol: str, eventually: Eventually, *, stale: bool) -> Quote:
-    """The symbol's quote as soon as it is stale, or fresh."""
+    """The symbol's quote, as soon as it is stale or fresh."""
 
     async def seen() -> Quote | None:
         try:
-            quote = await client.quote(symbol)
+            answer = await client.quote(symbol)
         except QuotesAwayError:
             return None
-        return quote if quote.stale is stale else None
+        return answer if answer.stale is stale else None
 
-    found: Quote = await eventually(seen, 60)
-    return found
+    answer: Quote = await eventually(seen, 60)
+    return answer
 
 
-async def test_a_quote_is_the_brokers_price_and_says_that_it_is_simulated(quotes: Quotes) -> None:
+async def test_a_quote_has_the_gateways_price_and_is_marked_as_simulated(quotes: Quotes) -> None:
     quote = await quotes.quote("aapl")
     stock = BY_SYMBOL["AAPL"]
     tick = prices.tick("AAPL", stock.around, int(quote.at.timestamp()))
@@ -82,10 +82,10 @@ async def test_a_quote_is_the_brokers_price_and_says_that_it_is_simulated(quotes
     assert history.bars[-1].low <= quote.last <= history.bars[-1].high
 
 
-async def test_one_question_tells_known_symbols_from_unknown_ones(quotes: Quotes) -> None:
-    found = await quotes.look_up(["MSFT", "NOSUCH", "BRK.B"])
-    assert [quote.symbol for quote in found.quotes] == ["MSFT", "BRK.B"]
-    assert found.unknown == ("NOSUCH",)
+async def test_one_answer_separates_known_symbols_from_unknown_ones(quotes: Quotes) -> None:
+    answer = await quotes.look_up(["MSFT", "NOSUCH", "BRK.B"])
+    assert [quote.symbol for quote in answer.quotes] == ["MSFT", "BRK.B"]
+    assert answer.unknown == ("NOSUCH",)
     assert [quote.symbol for quote in await quotes.quotes(["NOSUCH", "TSLA"])] == ["TSLA"]
     with pytest.raises(GoneError, match="NOSUCH"):
         await quotes.quote("NOSUCH")
@@ -93,7 +93,7 @@ async def test_one_question_tells_known_symbols_from_unknown_ones(quotes: Quotes
         await quotes.history("AAPL", "1000d", "1min")
 
 
-async def test_fifty_callers_at_once_never_pass_the_brokers_pacing(
+async def test_fifty_simultaneous_callers_never_exceed_the_pacing(
     quotes: Quotes, simulator: Simulator
 ) -> None:
     async def ask(number: int) -> object:
@@ -105,36 +105,36 @@ async def test_fifty_callers_at_once_never_pass_the_brokers_pacing(
         except QuotesAwayError as exc:
             return exc
 
-    found = await asyncio.gather(*(ask(number) for number in range(50)))
-    seen = await simulator.seen()
-    assert seen["violations"] == 0
-    assert seen["busiest"]["*"] <= 10
-    assert seen["history_most"] <= 5
-    refused = [one for one in found if isinstance(one, QuotesAwayError)]
-    assert all(one.retry_after_seconds >= 1 for one in refused)
+    outcomes = await asyncio.gather(*(ask(number) for number in range(50)))
+    counts = await simulator.counts()
+    assert counts["violations"] == 0
+    assert counts["busiest"]["*"] <= 10
+    assert counts["history_most"] <= 5
+    refused = [outcome for outcome in outcomes if isinstance(outcome, QuotesAwayError)]
+    assert all(error.retry_after_seconds >= 1 for error in refused)
     assert len(refused) <= 10
 
 
-async def test_equal_questions_under_way_are_one(quotes: Quotes, simulator: Simulator) -> None:
-    found = await asyncio.gather(*(quotes.quote("NVDA") for _ in range(50)))
-    assert len({quote.conid for quote in found}) == 1
-    assert await simulator.asked("/trsrv/stocks") == 1
-    assert await simulator.asked(SNAPSHOT) <= 5
+async def test_equal_requests_are_shared(quotes: Quotes, simulator: Simulator) -> None:
+    answers = await asyncio.gather(*(quotes.quote("NVDA") for _ in range(50)))
+    assert len({quote.conid for quote in answers}) == 1
+    assert await simulator.requests("/trsrv/stocks") == 1
+    assert await simulator.requests(SNAPSHOT) <= 5
     await asyncio.gather(*(quotes.history("NVDA", "1w", "1d") for _ in range(50)))
-    assert await simulator.asked(HISTORY) == 1
+    assert await simulator.requests(HISTORY) == 1
     await quotes.history("NVDA", "1w", "1d")
-    assert await simulator.asked(HISTORY) == 1
+    assert await simulator.requests(HISTORY) == 1
 
 
-async def test_many_symbols_are_one_snapshot(quotes: Quotes, simulator: Simulator) -> None:
+async def test_many_symbols_share_one_snapshot(quotes: Quotes, simulator: Simulator) -> None:
     symbols = [stock.symbol for stock in STOCKS[:40] if " " not in stock.symbol]
-    found = await asyncio.gather(*(quotes.quote(symbol) for symbol in symbols))
-    assert [quote.symbol for quote in found] == symbols
-    # A pre-flight, one with the data, and some for a host that was busy meanwhile.
-    assert await simulator.asked(SNAPSHOT) <= 8
+    answers = await asyncio.gather(*(quotes.quote(symbol) for symbol in symbols))
+    assert [quote.symbol for quote in answers] == symbols
+    # A pre-flight, one with the data, and some more on a busy host.
+    assert await simulator.requests(SNAPSHOT) <= 8
 
 
-async def test_a_gateway_that_is_away_leaves_stale_quotes_and_a_503_for_others(
+async def test_without_the_gateway_known_quotes_are_stale_and_others_503(
     quotes: Quotes,
     simulator: Simulator,
     cp_api: Running,
@@ -152,11 +152,11 @@ async def test_a_gateway_that_is_away_leaves_stale_quotes_and_a_503_for_others(
         assert answer.content_type == "application/problem+json"
         assert int(answer.headers["Retry-After"]) >= 1
 
-    async def is_said() -> bool:
+    async def is_reported() -> bool:
         status = await quotes.status()
         return not status.reachable and not status.authenticated
 
-    await eventually(is_said, 60)
+    await eventually(is_reported, 60)
     async with session.get(f"{cp_api.url}/health/ready") as answer:
         assert answer.status == 200
         assert (await answer.json())["status"] == "degraded"
@@ -166,95 +166,95 @@ async def test_a_gateway_that_is_away_leaves_stale_quotes_and_a_503_for_others(
     assert (await quotes.quote("TSLA")).simulated
 
 
-async def test_a_lapsed_session_is_asked_for_again_once_for_all(
+async def test_a_lapsed_session_is_reauthenticated_once_for_all_callers(
     quotes: Quotes, simulator: Simulator
 ) -> None:
     await quotes.quote("AAPL")
-    await simulator.make(session="lost")
+    await simulator.trouble(session="lost")
     symbols = [stock.symbol for stock in STOCKS[10:22] if " " not in stock.symbol]
-    found = await asyncio.gather(
+    answers = await asyncio.gather(
         *(quotes.quote(symbol) for symbol in symbols),
         *(quotes.history(symbol, "1w", "1d") for symbol in symbols[:4]),
     )
-    assert not any(one.stale for one in found)
-    assert (await simulator.seen())["reauthentications"] == 1
+    assert not any(answer.stale for answer in answers)
+    assert (await simulator.counts())["reauthentications"] == 1
 
 
-async def test_a_competing_session_is_said_and_left_alone(
+async def test_a_competing_session_is_reported_and_left_alone(
     quotes: Quotes, simulator: Simulator, eventually: Eventually
 ) -> None:
     await quotes.quote("AAPL")
-    await simulator.make(session="lost", competing=True)
+    await simulator.trouble(session="lost", competing=True)
     with pytest.raises(QuotesAwayError, match="competing"):
         await quotes.quote("TSLA")
 
-    async def is_said() -> bool:
+    async def is_reported() -> bool:
         return (await quotes.status()).competing
 
-    await eventually(is_said, 60)
+    await eventually(is_reported, 60)
     assert (await answered(quotes, "AAPL", eventually, stale=True)).stale
-    assert (await simulator.seen())["reauthentications"] == 0
-    await simulator.make(competing=False)
+    assert (await simulator.counts())["reauthentications"] == 0
+    await simulator.trouble(competing=False)
     assert not (await answered(quotes, "TSLA", eventually, stale=False)).stale
 
 
-async def test_a_login_is_a_persons_affair_and_its_absence_is_said(
+async def test_a_missing_login_is_reported_as_a_persons_task(
     quotes: Quotes, simulator: Simulator, eventually: Eventually
 ) -> None:
-    await simulator.make(session="logged out")
+    await simulator.trouble(session="logged out")
 
-    async def is_said() -> bool:
+    async def is_reported() -> bool:
         return "person" in (await quotes.status()).detail
 
-    await eventually(is_said, 60)
+    await eventually(is_reported, 60)
     with pytest.raises(QuotesAwayError, match="person"):
         await quotes.quote("TSLA")
-    await simulator.make(session="logged in")
+    await simulator.trouble(session="logged in")
     await answered(quotes, "TSLA", eventually, stale=False)
 
 
-async def test_after_a_429_nothing_is_asked_until_the_penalty_is_over(
+async def test_after_a_429_nothing_is_sent_until_the_penalty_is_over(
     quotes: Quotes, simulator: Simulator, cp_api: Running, eventually: Eventually
 ) -> None:
     await quotes.quote("AAPL")
-    await simulator.make(paced=True)
+    await simulator.trouble(paced=True)
 
     async def is_closed() -> bool:
         return "paced by the gateway" in cp_api.log
 
     await eventually(is_closed, 60)
-    asked = sum((await simulator.seen())["asked"].values())
-    with pytest.raises(QuotesAwayError, match="ask too much") as refusal:
+    sent = sum((await simulator.counts())["asked"].values())
+    with pytest.raises(QuotesAwayError, match="too many requests") as refusal:
         await quotes.quote("TSLA")
     assert refusal.value.retry_after_seconds >= 1
-    assert sum((await simulator.seen())["asked"].values()) == asked
+    assert sum((await simulator.counts())["asked"].values()) == sent
     await answered(quotes, "TSLA", eventually, stale=False)
     assert cp_api.log.count("paced by the gateway") == 1
 
 
-async def test_a_halted_stock_says_so(quotes: Quotes, simulator: Simulator) -> None:
-    await simulator.make(halted=["GME"])
+async def test_a_halted_stock_is_marked(quotes: Quotes, simulator: Simulator) -> None:
+    await simulator.trouble(halted=["GME"])
     assert (await quotes.quote("GME")).last_is == "halted"
 
 
-async def test_a_slow_gateway_keeps_nobody_waiting_for_ever(
+async def test_a_slow_gateway_does_not_block_callers(
     quotes: Quotes, simulator: Simulator, eventually: Eventually
 ) -> None:
     await quotes.quote("AAPL")
-    await simulator.make(slow_seconds=30)
+    await simulator.trouble(slow_seconds=30)
     await answered(quotes, "AAPL", eventually, stale=True)
     with pytest.raises(QuotesAwayError):
         await quotes.quote("TSLA")
-    await simulator.make(slow_seconds=0)
+    await simulator.trouble(slow_seconds=0)
     await answered(quotes, "AAPL", eventually, stale=False)
 
 
-async def test_every_answer_of_the_simulator_says_what_it_is(
+async def test_every_answer_of_the_simulator_is_marked(
     simulator: Simulator, session: aiohttp.ClientSession
 ) -> None:
     conid = BY_SYMBOL["AAPL"].conid
     api = f"{simulator.url}/v1/api"
-    asked = [
+    requests = [
         ("POST", "/tickle", None),
         ("POST", "/iserver/auth/status", None),
         ("GET", "/sso/validate", None),
@@ -271,10 +271,10 @@ async def test_every_answer_of_the_simulator_says_what_it_is(
         ("POST", "/logout", None),
         ("POST", "/tickle", None),
     ]
-    for method, path, body in asked:
+    for method, path, body in requests:
         async with session.request(method, api + path, json=body) as answer:
             assert answer.headers["X-Simulated"] == "true", path
-            told = await answer.json()
-        for element in told if isinstance(told, list) else [told]:
+            content = await answer.json()
+        for element in content if isinstance(content, list) else [content]:
             assert element["simulated"] is True, path
-        await simulator.make(paced=False)
+        await simulator.trouble(paced=False)

@@ -1,4 +1,4 @@
-"""cp_api_tickle against the simulator, its alarms to a listener that is really there."""
+"""cp_api_tickle against the simulator, with a real receiver for its alarms."""
 
 import asyncio
 import sys
@@ -18,34 +18,34 @@ from cp_processes import Eventually, Running, Simulator, running
 PATH = "/hooks/T0000-not-to-be-logged"
 
 
-class Listener:
-    """Takes alarms; the first `busy` ones are answered with 500."""
+class Receiver:
+    """Accepts alarms; answers the first `busy` ones with 500."""
 
     def __init__(self) -> None:
         self.url = ""
         self.busy = 0
-        self.taken: list[dict[str, Any]] = []
+        self.accepted: list[dict[str, Any]] = []
         self.refused = 0
 
-    async def hear(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
         if self.busy:
             self.busy -= 1
             self.refused += 1
             return web.Response(status=500)
-        self.taken.append(await request.json())
+        self.accepted.append(await request.json())
         return web.Response(status=204)
 
 
 @pytest.fixture
-async def listener() -> AsyncIterator[Listener]:
-    found, port = Listener(), free_port()
+async def receiver() -> AsyncIterator[Receiver]:
+    alarms, port = Receiver(), free_port()
     app = web.Application()
-    app.router.add_post(PATH, found.hear)
+    app.router.add_post(PATH, alarms.receive)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    found.url = f"http://127.0.0.1:{port}{PATH}"
-    yield found
+    alarms.url = f"http://127.0.0.1:{port}{PATH}"
+    yield alarms
     await runner.cleanup()
 
 
@@ -59,13 +59,13 @@ async def simulator(
 
 @pytest.fixture
 async def tickle(
-    tmp_path: Path, eventually: Eventually, simulator: Simulator, listener: Listener
+    tmp_path: Path, eventually: Eventually, simulator: Simulator, receiver: Receiver
 ) -> AsyncIterator[Running]:
     settings = {
         "GATEWAY_URL": simulator.url,
         "EVERY_SECONDS": "1.5",
         "LOST_AFTER_SECONDS": "3",
-        "ALARM_WEBHOOK_URL": listener.url,
+        "ALARM_WEBHOOK_URL": receiver.url,
     }
     async with running("cp_api_tickle", tmp_path, eventually, **settings) as service:
         yield service
@@ -83,92 +83,92 @@ async def up(session: aiohttp.ClientSession, service: Running) -> float:
     return float(next(line for line in lines if line.startswith("cp_session_up ")).split()[1])
 
 
-async def test_it_tickles_and_keeps_to_the_pacing(
+async def test_it_tickles_within_the_pacing(
     tickle: Running,
     simulator: Simulator,
     session: aiohttp.ClientSession,
     eventually: Eventually,
 ) -> None:
     async def thrice() -> bool:
-        return await simulator.asked("/tickle") >= 3
+        return await simulator.requests("/tickle") >= 3
 
     await eventually(thrice, 60)
-    assert (await simulator.seen())["violations"] == 0
+    assert (await simulator.counts())["violations"] == 0
     assert (await ready(session, tickle))["status"] == "ok"
     assert await up(session, tickle) == 1
 
 
-async def test_a_lapsed_session_is_had_again_without_an_alarm(
-    tickle: Running, simulator: Simulator, listener: Listener, eventually: Eventually
+async def test_a_lapsed_session_is_repaired_without_an_alarm(
+    tickle: Running, simulator: Simulator, receiver: Receiver, eventually: Eventually
 ) -> None:
-    await simulator.make(session="lost")
+    await simulator.trouble(session="lost")
 
     async def repaired() -> bool:
-        return bool((await simulator.seen())["reauthentications"])
+        return bool((await simulator.counts())["reauthentications"])
 
     await eventually(repaired, 60)
-    before = await simulator.asked("/tickle")
+    before = await simulator.requests("/tickle")
 
-    async def looked_again() -> bool:
-        return await simulator.asked("/tickle") > before + 1
+    async def checked_again() -> bool:
+        return await simulator.requests("/tickle") > before + 1
 
-    await eventually(looked_again, 60)
-    assert (await simulator.seen())["reauthentications"] == 1
-    assert listener.taken == []
+    await eventually(checked_again, 60)
+    assert (await simulator.counts())["reauthentications"] == 1
+    assert receiver.accepted == []
 
 
-async def test_a_loss_is_told_once_and_so_is_its_end_even_by_a_listener_that_falters(
+async def test_a_loss_and_its_end_are_each_reported_once_to_a_failing_receiver(
     tickle: Running,
     simulator: Simulator,
-    listener: Listener,
+    receiver: Receiver,
     session: aiohttp.ClientSession,
     eventually: Eventually,
 ) -> None:
-    listener.busy = 2
-    await simulator.make(session="lost", refuses_again=True)
+    receiver.busy = 2
+    await simulator.trouble(session="lost", refuses_again=True)
 
-    async def told(number: int) -> bool:
-        return len(listener.taken) >= number
+    async def has_alarms(number: int) -> bool:
+        return len(receiver.accepted) >= number
 
-    await eventually(lambda: told(1), 60)
-    assert listener.refused == 2
-    assert listener.taken[0]["event"] == "session_lost"
-    assert "does not help" in listener.taken[0]["text"]
+    await eventually(lambda: has_alarms(1), 60)
+    assert receiver.refused == 2
+    assert receiver.accepted[0]["event"] == "session_lost"
+    assert "does not help" in receiver.accepted[0]["text"]
     assert (await ready(session, tickle))["checks"]["session"] == "the session is lapsed"
     assert await up(session, tickle) == 0
-    await simulator.make(refuses_again=False, session="logged in")
-    await eventually(lambda: told(2), 60)
-    before = await simulator.asked("/tickle")
+    await simulator.trouble(refuses_again=False, session="logged in")
+    await eventually(lambda: has_alarms(2), 60)
+    before = await simulator.requests("/tickle")
 
     async def later() -> bool:
-        return await simulator.asked("/tickle") > before + 1
+        return await simulator.requests("/tickle") > before + 1
 
     await eventually(later, 60)
-    assert [alarm["event"] for alarm in listener.taken] == ["session_lost", "session_returned"]
+    assert [alarm["event"] for alarm in receiver.accepted] == ["session_lost", "session_returned"]
     assert await up(session, tickle) == 1
     assert PATH not in tickle.log
 
 
-async def test_a_gateway_that_is_away_is_a_loss_too(
-    tickle: Running, simulator: Simulator, listener: Listener, eventually: Eventually
+async def test_an_unavailable_gateway_is_a_loss_too(
+    tickle: Running, simulator: Simulator, receiver: Receiver, eventually: Eventually
 ) -> None:
     await simulator.service.stop()
 
-    async def told() -> bool:
-        return bool(listener.taken)
+    async def has_alarm() -> bool:
+        return bool(receiver.accepted)
 
-    await eventually(told, 60)
-    assert listener.taken[0]["reason"] == "the gateway does not answer"
+    await eventually(has_alarm, 60)
+    assert receiver.accepted[0]["reason"] == "the gateway does not answer"
 
 
-async def test_it_stops_when_told_though_a_listener_is_away(
-    tickle: Running, simulator: Simulator, listener: Listener, eventually: Eventually
+async def test_it_stops_on_sigterm_while_the_receiver_fails(
+    tickle: Running, simulator: Simulator, receiver: Receiver, eventually: Eventually
 ) -> None:
-    listener.busy = 1000
-    await simulator.make(session="logged out")
+    receiver.busy = 1000
+    await simulator.trouble(session="logged out")
 
     async def refused() -> bool:
-        return listener.refused > 0
+        return receiver.refused > 0
 
     await eventually(refused, 60)
     assert await asyncio.wait_for(tickle.stop(), 60) == 0

@@ -1,6 +1,6 @@
-"""The gateway's image starts what was mounted, and says what is missing.
+"""The gateway's entrypoint starts what was mounted and reports what is missing.
 
-Interactive Brokers' gateway is not ours to have here: a zip of the same layout stands in for it.
+Interactive Brokers' gateway may not be redistributed: a zip with the same layout replaces it.
 """
 
 import asyncio
@@ -30,30 +30,30 @@ def packed(directory: Path, **files: str) -> Path:
 
 def started(home: Path, zip_path: Path, **env: str) -> "subprocess.Popen[str]":
     home.mkdir(exist_ok=True)
-    told = {"GATEWAY_ZIP": str(zip_path), "GATEWAY_HOME": str(home)}
+    settings = {"GATEWAY_ZIP": str(zip_path), "GATEWAY_HOME": str(home)}
     return subprocess.Popen(
-        [ENTRYPOINT], env=os.environ | told | env, stderr=subprocess.PIPE, text=True
+        [ENTRYPOINT], env=os.environ | settings | env, stderr=subprocess.PIPE, text=True
     )
 
 
-def test_without_a_zip_it_ends_with_a_sentence_that_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_zip_it_ends_with_an_instruction(tmp_path: Path) -> None:
     process = started(tmp_path / "home", tmp_path / "absent.zip")
-    _, told = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
     assert process.returncode == 78
-    assert "mount Interactive Brokers' clientportal.gw.zip" in told
+    assert "mount Interactive Brokers' clientportal.gw.zip" in output
 
 
 @pytest.mark.parametrize(
     "files", [{}, {"bin__run.sh": RUN}, {"bin__run.sh": RUN, "root__conf.yaml": "listenPort: 1\n"}]
 )
-def test_a_zip_that_is_something_else_is_not_started(tmp_path: Path, files: dict[str, str]) -> None:
+def test_a_zip_of_anything_else_is_not_started(tmp_path: Path, files: dict[str, str]) -> None:
     process = started(tmp_path / "home", packed(tmp_path, **files))
-    _, told = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
     assert process.returncode == 78
-    assert told.count("\n") == 1
+    assert output.count("\n") == 1
 
 
-async def test_it_starts_with_its_own_settings_and_the_swarms_addresses_allowed(
+async def test_it_starts_with_its_own_settings_and_allows_the_swarms_addresses(
     tmp_path: Path, eventually: Any
 ) -> None:
     home = tmp_path / "home"
@@ -64,8 +64,8 @@ async def test_it_starts_with_its_own_settings_and_the_swarms_addresses_allowed(
             path = home / "seen"
             return path.read_text() if path.exists() else ""
 
-        told = await eventually(seen)
-        assert told == CONF.replace("127.0.0.1\n", "127.0.0.1\n    - 10.*\n")
+        configuration = await eventually(seen)
+        assert configuration == CONF.replace("127.0.0.1\n", "127.0.0.1\n    - 10.*\n")
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(process.wait, 60)
         assert (home / "ended").read_text() == "ended\n"

@@ -1,4 +1,4 @@
-"""Whom to believe at the gateway's address: a certificate it made itself, over real TLS."""
+"""Verifying the gateway's self-signed certificate, over real TLS."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -23,17 +23,17 @@ from services.peers.gateway import Gateway, LoginError, trust
 
 @dataclass
 class Secure:
-    """A gateway with a certificate of its own."""
+    """A gateway with a self-signed certificate."""
 
     url: str
     certificate: Path
 
 
 def self_signed(directory: Path, name: str) -> tuple[Path, Path]:
-    """As Java's keytool makes them: signed by itself, no authority, made out to nobody of ours."""
+    """A certificate as Java's keytool makes it: self-signed, for none of our host names."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -44,7 +44,7 @@ def self_signed(directory: Path, name: str) -> tuple[Path, Path]:
         .sign(key, hashes.SHA256())
     )
     certificate, private = directory / f"{name}.pem", directory / f"{name}.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -77,36 +77,36 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Secure]:
     await runner.cleanup()
 
 
-async def test_a_certificate_nobody_told_us_of_is_refused(
+async def test_an_unknown_certificate_is_refused(
     gateway: Secure, session: aiohttp.ClientSession
 ) -> None:
-    asked = Gateway(session, gateway.url, tls=trust(ca=None, is_verified=True))
+    client = Gateway(session, gateway.url, tls=trust(ca=None, is_verified=True))
     with pytest.raises(UnavailableError, match="does not answer"):
-        await asked.auth_status()
+        await client.auth_status()
 
 
-async def test_a_certificate_we_were_told_of_is_believed_whatever_its_name(
+async def test_the_configured_certificate_is_trusted_whatever_its_name(
     gateway: Secure, session: aiohttp.ClientSession
 ) -> None:
-    asked = Gateway(session, gateway.url, tls=trust(ca=gateway.certificate, is_verified=True))
-    assert (await asked.auth_status()).authenticated
+    client = Gateway(session, gateway.url, tls=trust(ca=gateway.certificate, is_verified=True))
+    assert (await client.auth_status()).authenticated
     with pytest.raises(LoginError):
-        await asked.tickle()
+        await client.tickle()
 
 
 async def test_another_gateways_certificate_is_refused(
     gateway: Secure, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     other, _ = self_signed(tmp_path, "impostor")
-    asked = Gateway(session, gateway.url, tls=trust(ca=other, is_verified=True))
+    client = Gateway(session, gateway.url, tls=trust(ca=other, is_verified=True))
     with pytest.raises(UnavailableError):
-        await asked.auth_status()
+        await client.auth_status()
 
 
-async def test_believing_anybody_is_warned_of(
+async def test_not_verifying_logs_a_warning(
     gateway: Secure, session: aiohttp.ClientSession
 ) -> None:
-    with structlog.testing.capture_logs() as told:
-        asked = Gateway(session, gateway.url, tls=trust(ca=None, is_verified=False))
-    assert [entry["log_level"] for entry in told] == ["warning"]
-    assert (await asked.auth_status()).connected
+    with structlog.testing.capture_logs() as entries:
+        client = Gateway(session, gateway.url, tls=trust(ca=None, is_verified=False))
+    assert [entry["log_level"] for entry in entries] == ["warning"]
+    assert (await client.auth_status()).connected

@@ -1,4 +1,4 @@
-"""Prices out of nothing that nevertheless fit together."""
+"""Invented prices are consistent with each other."""
 
 import itertools
 import math
@@ -17,7 +17,7 @@ MOMENTS = st.integers(1_700_000_000, 2_000_000_000)
 BARS = st.sampled_from([60, 300, 3600, 4 * 3600, 86_400, 604_800])
 
 
-def test_the_same_symbol_and_time_have_the_same_price_in_every_process() -> None:
+def test_a_symbols_price_at_a_time_is_the_same_in_every_process() -> None:
     assert prices.price("AAPL", AROUND, NOW) == pytest.approx(235.4114312801974)
     assert prices.price("AAPL", AROUND, NOW) != prices.price("MSFT", AROUND, NOW)
 
@@ -37,17 +37,17 @@ def test_a_quote_is_within_the_bar_of_its_time(at: int, seconds: int, share: flo
 
 
 @given(MOMENTS, BARS)
-def test_a_bar_opens_where_the_one_before_closed_and_the_last_one_closes_now(
+def test_a_bar_opens_where_the_last_one_closed_and_the_final_one_closes_now(
     now: int, seconds: int
 ) -> None:
-    found = prices.bars("NVDA", AROUND, seconds=seconds, count=4, now=now)
-    assert [bar.open for bar in found[1:]] == [bar.close for bar in found[:-1]]
-    assert found[-1].close == prices.tick("NVDA", AROUND, now).last
-    assert all(bar.low <= min(bar.open, bar.close) for bar in found)
-    assert all(bar.high >= max(bar.open, bar.close) for bar in found)
+    bars = prices.bars("NVDA", AROUND, seconds=seconds, count=4, now=now)
+    assert [bar.open for bar in bars[1:]] == [bar.close for bar in bars[:-1]]
+    assert bars[-1].close == prices.tick("NVDA", AROUND, now).last
+    assert all(bar.low <= min(bar.open, bar.close) for bar in bars)
+    assert all(bar.high >= max(bar.open, bar.close) for bar in bars)
 
 
-def test_an_hours_volumes_are_the_days_and_a_quotes_volume_is_its_days_so_far() -> None:
+def test_hourly_volumes_add_up_to_the_days_volume_and_a_quotes() -> None:
     midnight = NOW - NOW % 86_400
     hours = prices.bars("AAPL", AROUND, seconds=3600, count=24, now=midnight + 86_399)
     day = prices.bar("AAPL", AROUND, midnight, seconds=86_400, now=midnight + 86_399)
@@ -55,13 +55,13 @@ def test_an_hours_volumes_are_the_days_and_a_quotes_volume_is_its_days_so_far() 
     assert prices.tick("AAPL", AROUND, midnight + 86_399).volume == day.volume
 
 
-def test_daily_moves_are_a_markets_and_not_an_oscillators() -> None:
+def test_daily_moves_are_of_a_realistic_size() -> None:
     days = prices.bars("AMZN", AROUND, seconds=86_400, count=250, now=NOW)
     moves = [math.log(b.close / a.close) for a, b in itertools.pairwise(days)]
     assert 0.005 < statistics.pstdev(moves) < 0.03
     assert AROUND / 3 < min(day.low for day in days) < max(day.high for day in days) < AROUND * 3
 
 
-def test_every_stock_has_its_own_number() -> None:
+def test_every_stock_has_a_unique_number() -> None:
     assert len(BY_CONID) == len(BY_SYMBOL) == len(STOCKS)
     assert BY_SYMBOL["BRK B"].name.startswith("Berkshire")

@@ -1,20 +1,20 @@
-"""The simulator's session is lost and had again as the broker's is."""
+"""The simulator's session ends and returns as the real gateway's does."""
 
-from services.cp_simulator.desk import Desk, Trouble
-from services.cp_simulator.pacing import Watch
+from services.cp_simulator.pacing import PacingMonitor
 from services.cp_simulator.session import Refusal, Session
+from services.cp_simulator.state import SimulatorState, Trouble
 
 SNAPSHOT = "/iserver/marketdata/snapshot"
 
 
-def test_snapshots_want_the_accounts_asked_for_first() -> None:
+def test_a_snapshot_needs_a_request_for_the_accounts_first() -> None:
     session = Session(idle_seconds=360)
     assert session.refusal(SNAPSHOT) is Refusal.ACCOUNTS
     session.has_accounts = True
     assert session.refusal(SNAPSHOT) is None
 
 
-def test_a_lost_session_answers_what_needs_none_and_comes_back_without_streams() -> None:
+def test_without_a_session_some_paths_answer_and_its_return_starts_afresh() -> None:
     session = Session(idle_seconds=360, has_accounts=True)
     session.stream(1, now=0, after_seconds=0)
     session.lose()
@@ -26,7 +26,7 @@ def test_a_lost_session_answers_what_needs_none_and_comes_back_without_streams()
     assert not session.stream(1, now=10, after_seconds=0)
 
 
-def test_nothing_answers_without_a_login_and_asking_again_does_not_make_one() -> None:
+def test_nothing_answers_without_a_login_and_reauthentication_does_not_help() -> None:
     session = Session(idle_seconds=360)
     session.log_out()
     session.reauthenticate(compete=True)
@@ -35,7 +35,7 @@ def test_nothing_answers_without_a_login_and_asking_again_does_not_make_one() ->
     assert session.refusal("/tickle") is None
 
 
-def test_a_competing_session_is_only_taken_over_when_asked_to() -> None:
+def test_a_competing_session_is_taken_over_only_on_request() -> None:
     session = Session(idle_seconds=360, is_competing=True)
     session.reauthenticate(compete=False)
     assert not session.is_authenticated
@@ -43,25 +43,25 @@ def test_a_competing_session_is_only_taken_over_when_asked_to() -> None:
     assert session.is_authenticated
 
 
-def test_a_session_nobody_tickles_ends() -> None:
+def test_a_session_without_requests_ends() -> None:
     session = Session(idle_seconds=360)
-    session.heard(now=350)
+    session.touch(now=350)
     assert session.is_authenticated
-    session.heard(now=711)
+    session.touch(now=711)
     assert not session.is_authenticated
 
 
-def test_the_first_snapshot_of_a_contract_brings_no_data() -> None:
+def test_the_first_snapshot_of_a_contract_has_no_data() -> None:
     session = Session(idle_seconds=360)
     assert not session.stream(7, now=1.0, after_seconds=0.3)
     assert not session.stream(7, now=1.2, after_seconds=0.3)
     assert session.stream(7, now=1.4, after_seconds=0.3)
 
 
-def test_trouble_changes_only_what_it_tells() -> None:
-    desk = Desk(Session(idle_seconds=360), Watch(900), preflight_seconds=0)
-    desk.make(Trouble(slow_seconds=2), now=0)
-    desk.make(Trouble(session="lost", halted=("AAPL",)), now=0)
-    assert desk.slow_seconds == 2
-    assert not desk.session.is_authenticated
-    assert desk.halted == {"AAPL"}
+def test_trouble_changes_only_the_given_fields() -> None:
+    state = SimulatorState(Session(idle_seconds=360), PacingMonitor(900), preflight_seconds=0)
+    state.apply(Trouble(slow_seconds=2), now=0)
+    state.apply(Trouble(session="lost", halted=("AAPL",)), now=0)
+    assert state.slow_seconds == 2
+    assert not state.session.is_authenticated
+    assert state.halted == {"AAPL"}

@@ -1,4 +1,4 @@
-"""The gateway's spellings, as documented and as seen."""
+"""Parsing the gateway's answers, as documented and as observed."""
 
 import json
 from datetime import UTC, datetime
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cp_api import reading
-from services.cp_api.reading import Contract
+from services.cp_api import parsing
+from services.cp_api.parsing import Contract
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 APPLE = Contract("AAPL", 265598, "APPLE INC", "USD")
@@ -28,8 +28,8 @@ ELEMENT = {
 }
 
 
-def read(**changed: Any) -> reading.Quote:
-    return reading.quote(ELEMENT | changed, APPLE, now=NOW, simulated=False)
+def read(**changed: Any) -> parsing.Quote:
+    return parsing.quote(ELEMENT | changed, APPLE, now=NOW, simulated=False)
 
 
 def test_a_snapshot_becomes_a_quote() -> None:
@@ -44,7 +44,7 @@ def test_a_snapshot_becomes_a_quote() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "price", "kind"),
+    ("field", "price", "kind"),
     [
         ("168.42", "168.42", "trade"),
         ("C168.42", "168.42", "close"),
@@ -53,48 +53,48 @@ def test_a_snapshot_becomes_a_quote() -> None:
         (None, None, "trade"),
     ],
 )
-def test_the_last_price_says_what_it_is(told: str | None, price: str | None, kind: str) -> None:
-    quote = read(**{"31": told})
+def test_the_last_price_has_a_kind(field: str | None, price: str | None, kind: str) -> None:
+    quote = read(**{"31": field})
     assert quote.last == (None if price is None else Decimal(price))
     assert quote.last_is == kind
 
 
 @pytest.mark.parametrize(
-    ("told", "volume"),
+    ("text", "volume"),
     [("1,234", 1234), ("12.3K", 12_300), ("1.5M", 1_500_000), ("0", 0), ("", None), ("n/a", None)],
 )
-def test_volumes_have_separators_and_suffixes(told: str, volume: int | None) -> None:
-    assert reading.volume(told) == volume
+def test_volumes_have_separators_and_suffixes(text: str, volume: int | None) -> None:
+    assert parsing.volume(text) == volume
 
 
 @pytest.mark.parametrize(
     ("flags", "delayed"), [("RpB", False), ("DPB", True), ("ZB", False), ("YB", True), ("", False)]
 )
-def test_availability_says_whether_data_is_delayed(flags: str, delayed: bool) -> None:
+def test_the_availability_field_says_whether_data_is_delayed(flags: str, delayed: bool) -> None:
     assert read(**{"6509": flags}).delayed is delayed
 
 
-def test_what_the_broker_does_not_tell_is_null_and_not_zero() -> None:
-    quote = reading.quote({"conid": 265598, "31": "1.0"}, APPLE, now=NOW, simulated=True)
-    told = json.loads(quote.model_dump_json())
-    assert [told[name] for name in ("bid", "ask", "change", "volume")] == [None] * 4
-    assert told["at"] == "2026-11-24T03:00:00Z"
-    assert told["simulated"] is True
+def test_absent_fields_are_null_and_not_zero() -> None:
+    quote = parsing.quote({"conid": 265598, "31": "1.0"}, APPLE, now=NOW, simulated=True)
+    fields = json.loads(quote.model_dump_json())
+    assert [fields[name] for name in ("bid", "ask", "change", "volume")] == [None] * 4
+    assert fields["at"] == "2026-11-24T03:00:00Z"
+    assert fields["simulated"] is True
 
 
-def test_prices_are_plain_numbers_in_json_and_come_back_exactly() -> None:
-    told = read().model_dump_json()
-    assert '"last":1168.42' in told
-    assert reading.Quote.model_validate(json.loads(told, parse_float=Decimal)) == read()
+def test_prices_are_plain_numbers_in_json_and_are_read_back_exactly() -> None:
+    text = read().model_dump_json()
+    assert '"last":1168.42' in text
+    assert parsing.Quote.model_validate(json.loads(text, parse_float=Decimal)) == read()
 
 
 def test_the_answer_to_a_preflight_has_no_data() -> None:
-    assert not reading.has_data({"conid": 1, "conidEx": "1", "6509": "RpB"})
-    assert reading.has_data(ELEMENT)
-    assert not reading.is_subscribed({"conid": 1, "6509": "N"})
+    assert not parsing.has_data({"conid": 1, "conidEx": "1", "6509": "RpB"})
+    assert parsing.has_data(ELEMENT)
+    assert not parsing.is_subscribed({"conid": 1, "6509": "N"})
 
 
-def test_a_symbol_is_the_first_american_stock_of_that_name() -> None:
+def test_a_symbol_is_the_first_american_stock_with_that_symbol() -> None:
     body = {
         "META": [
             {
@@ -112,15 +112,15 @@ def test_a_symbol_is_the_first_american_stock_of_that_name() -> None:
         "NONE": [],
         "simulated": True,
     }
-    assert reading.conids(body, ["META", "NONE", "ABSENT"]) == {"META": (4, "META PLATFORMS INC")}
+    assert parsing.conids(body, ["META", "NONE", "ABSENT"]) == {"META": (4, "META PLATFORMS INC")}
 
 
-def test_a_contracts_currency_is_the_dollar_unless_told() -> None:
+def test_a_contracts_currency_defaults_to_the_dollar() -> None:
     body = {"secdef": [{"conid": 1, "currency": "CAD"}, {"conid": 2}, "odd"]}
-    assert reading.currencies(body) == {1: "CAD", 2: "USD"}
+    assert parsing.currencies(body) == {1: "CAD", 2: "USD"}
 
 
-def test_bars_are_whole_currency_whatever_the_price_factor() -> None:
+def test_bars_ignore_the_price_factor() -> None:
     body = {
         "priceFactor": 100,
         "volumeFactor": 100,
@@ -130,16 +130,16 @@ def test_bars_are_whole_currency_whatever_the_price_factor() -> None:
             {"o": 1, "c": 1, "h": 1, "t": 1669645800000},
         ],
     }
-    found = reading.history(body, symbol="VOO", period="1w", bar="1d", simulated=False)
-    assert found is not None
-    assert [bar.volume for bar in found.bars] == [250, 25_500]
-    assert found.bars[1].open == Decimal("364.79")
-    assert found.bars[0].at < found.bars[1].at
+    history = parsing.history(body, symbol="VOO", period="1w", bar="1d", simulated=False)
+    assert history is not None
+    assert [bar.volume for bar in history.bars] == [250, 25_500]
+    assert history.bars[1].open == Decimal("364.79")
+    assert history.bars[0].at < history.bars[1].at
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"data": None}, {"error": "no"}])
-def test_an_answer_without_bars_is_no_history(body: object) -> None:
-    assert reading.history(body, symbol="X", period="1d", bar="1h", simulated=False) is None
+def test_an_answer_without_bars_has_no_history(body: object) -> None:
+    assert parsing.history(body, symbol="X", period="1d", bar="1h", simulated=False) is None
 
 
 JSON = st.recursive(
@@ -149,15 +149,15 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*reading.FIELDS, "_updated", "conid"]), JSON))
-def test_no_field_however_odd_breaks_a_quote(element: dict[str, Any]) -> None:
-    reading.quote(element, APPLE, now=NOW, simulated=False)
+@given(st.dictionaries(st.sampled_from([*parsing.FIELDS, "_updated", "conid"]), JSON))
+def test_no_odd_field_breaks_a_quote(element: dict[str, Any]) -> None:
+    parsing.quote(element, APPLE, now=NOW, simulated=False)
 
 
 @given(JSON)
-def test_no_answer_however_odd_breaks_the_reader(body: object) -> None:
-    reading.elements(body)
-    reading.conids(body, ["AAPL"])
-    reading.conids({"AAPL": body}, ["AAPL"])
-    reading.currencies(body)
-    reading.history({"data": body}, symbol="X", period="1d", bar="1h", simulated=False)
+def test_no_odd_answer_breaks_the_parser(body: object) -> None:
+    parsing.elements(body)
+    parsing.conids(body, ["AAPL"])
+    parsing.conids({"AAPL": body}, ["AAPL"])
+    parsing.currencies(body)
+    parsing.history({"data": body}, symbol="X", period="1d", bar="1h", simulated=False)

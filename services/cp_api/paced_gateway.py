@@ -1,8 +1,8 @@
-"""Asking the gateway: in turn, in session, and not at all while that can only do harm.
+"""Calls the gateway within its pacing and its session, and not at all while that would do harm.
 
-Rules: every request goes through the pacer. After a 429 nothing is asked for the whole penalty,
-for asking on may shut our address out for good. Re-authentication is one at a time, and after
-one that did not help the next comes later and later. A session that competes is left alone.
+Rules: every request goes through the pacer. After a 429 nothing is sent for the whole penalty,
+because a request could get our address banned for good. Only one re-authentication runs at a time,
+and failed ones follow at growing intervals. A competing session is left alone.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from prometheus_client import Counter
 from runtime import clock
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, UnavailableError
-from services.cp_api.outlook import SENTENCES, Outlook, outlook
 from services.cp_api.pacing import Pacer
+from services.cp_api.session_state import SENTENCES, SessionState, session_state
 from services.peers.gateway import (
     AccountsError,
     AuthStatus,
@@ -33,29 +33,29 @@ log = structlog.get_logger("cp_api")
 
 T = TypeVar("T")
 
-_ASKED: Final = Counter(
-    "cp_gateway_requests_total", "Requests to the broker's gateway", ["endpoint", "outcome"]
+_REQUESTS: Final = Counter(
+    "cp_gateway_requests_total", "Requests to the Client Portal gateway", ["endpoint", "outcome"]
 )
-_REPAIRS: Final = Counter("cp_reauthentications_total", "Times the session was asked for again")
+_REPAIRS: Final = Counter("cp_reauthentications_total", "Re-authentications that were started")
 _TROUBLE_CEILING_SECONDS: Final = 15.0
 
 
 class AwayError(UnavailableError):
-    """The broker cannot be asked now; the text is a sentence for the caller."""
+    """Interactive Brokers cannot answer now; the text is a sentence for the caller."""
 
-    def __init__(self, told: str, *, retry_after_seconds: float = 5.0) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, *, retry_after_seconds: float = 5.0) -> None:
+        super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    told: str
+    message: str
     until: float
 
 
-class Broker:
-    """The gateway as the rest of cp_api may use it."""
+class PacedGateway:
+    """The gateway as the rest of cp_api uses it; `run` must be running."""
 
     def __init__(
         self,
@@ -71,76 +71,78 @@ class Broker:
         self._queue_seconds = queue_seconds
         self._penalty_seconds = penalty_seconds
         self._status_seconds = status_seconds
-        self._repairing = asyncio.Lock()
+        self._repair_lock = asyncio.Lock()
         self._sessions = 0
-        """How often the session was found or made to be well."""
+        """How many working sessions there have been."""
         self._is_ready = False
-        """The session is well and was asked for its accounts, as far as we know."""
+        """Whether the session works and its accounts were requested, as far as we know."""
         self._trouble: _Trouble | None = None
         self._pauses: Iterator[float] = _pauses()
-        self._known = asyncio.Event()
+        self._has_status = asyncio.Event()
         self._status: SessionStatus | None = None
 
     async def ask(
         self, endpoint: str, call: Callable[[Gateway], Awaitable[T]], *, in_session: bool
     ) -> T:
-        """What `call` answers when its turn has come; `AwayError` when it cannot be had.
+        """The result of `call` when its turn has come; `AwayError` when there is none.
 
-        `call` may be called twice: the second time in a session that was repaired.
+        `call` may be called twice, the second time in a repaired session.
         """
         self._refuse_in_trouble()
         try:
-            found = await self._asked(endpoint, call, in_session=in_session)
+            result = await self._ask_in_session(endpoint, call, in_session=in_session)
         except _SessionAwayError as exc:
             raise self._troubled(str(exc)) from exc
         except AwayError:
             raise
         except UnansweredError as exc:
-            raise AwayError(f"The broker has no answer ({exc}).") from exc
+            raise AwayError(f"Interactive Brokers has no answer ({exc}).") from exc
         except LoginError as exc:
             self._is_ready = False
-            raise self._troubled(SENTENCES[Outlook.LOGGED_OUT]) from exc
+            raise self._troubled(SENTENCES[SessionState.LOGGED_OUT]) from exc
         except SessionError as exc:
             self._is_ready = False
-            raise self._troubled(SENTENCES[Outlook.LAPSED]) from exc
+            raise self._troubled(SENTENCES[SessionState.LAPSED]) from exc
         except UnavailableError as exc:
-            raise self._troubled(f"The broker's gateway is away ({exc}).") from exc
-        self._well()
-        return found
+            raise self._troubled(f"The gateway is unavailable ({exc}).") from exc
+        self._recover()
+        return result
 
     async def run(self) -> None:
-        """Look at the session now and then, in trouble too, so that `status` is never late."""
+        """Check the session regularly, even in trouble, so that `status` is up to date."""
         while True:
-            self._status = await self._look()
-            self._known.set()
+            self._status = await self._check_session()
+            self._has_status.set()
             await asyncio.sleep(self._status_seconds)
 
     async def status(self) -> SessionStatus:
-        """How the session was a few seconds ago."""
-        await self._known.wait()
+        """The session's status, a few seconds old at most."""
+        await self._has_status.wait()
         if self._status is None:
-            raise AwayError("The session was not looked at yet.")
+            raise AwayError("The session has not been checked yet.")
         return self._status
 
     def pacing(self) -> Pacer:
-        """How often the gateway was asked, for the status."""
+        """The pacer, for its counts."""
         return self._pacer
 
-    async def _look(self) -> SessionStatus:
+    async def _check_session(self) -> SessionStatus:
         try:
-            told = await self._session_turn("auth/status", Gateway.auth_status)
+            status = await self._session_turn("auth/status", Gateway.auth_status)
         except LoginError:
-            return _session_status(AuthStatus(), SENTENCES[Outlook.LOGGED_OUT], reachable=True)
+            return _session_status(AuthStatus(), SENTENCES[SessionState.LOGGED_OUT], reachable=True)
         except AwayError as exc:  # in the penalty box
             return _session_status(AuthStatus(), str(exc), reachable=True)
         except ClusterError as exc:
-            return _session_status(AuthStatus(), f"The gateway is away: {exc}.", reachable=False)
-        look = outlook(told)
-        if look is Outlook.WELL:
-            self._well()
-        return _session_status(told, SENTENCES[look], reachable=True)
+            return _session_status(
+                AuthStatus(), f"The gateway is unavailable: {exc}.", reachable=False
+            )
+        state = session_state(status)
+        if state is SessionState.WELL:
+            self._recover()
+        return _session_status(status, SENTENCES[state], reachable=True)
 
-    async def _asked(
+    async def _ask_in_session(
         self, endpoint: str, call: Callable[[Gateway], Awaitable[T]], *, in_session: bool
     ) -> T:
         if in_session and not self._is_ready:
@@ -154,26 +156,26 @@ class Broker:
         return await self._turn(endpoint, call)
 
     async def _repair(self, session: int) -> None:
-        """Have a session that is well and knows its accounts, unless somebody just did that."""
-        async with self._repairing:
+        """Get a working session and request its accounts, unless another caller just did."""
+        async with self._repair_lock:
             if self._sessions != session:
                 return
             status = await self._session_turn("auth/status", Gateway.auth_status)
-            if outlook(status) is Outlook.LAPSED:
+            if session_state(status) is SessionState.LAPSED:
                 _REPAIRS.inc()
-                log.info("asking for the session again")
+                log.info("re-authenticating")
                 status = await self._session_turn("auth/ssodh/init", Gateway.reauthenticate)
-            look = outlook(status)
-            if look is not Outlook.WELL:
-                log.warning("session is not to be had", outlook=look.name.lower())
-                raise _SessionAwayError(SENTENCES[look])
+            state = session_state(status)
+            if state is not SessionState.WELL:
+                log.warning("no session", state=state.name.lower())
+                raise _SessionAwayError(SENTENCES[state])
             await self._session_turn("accounts", Gateway.accounts)
             self._sessions += 1
             self._is_ready = True
-            log.info("session is well", simulated=status.simulated)
+            log.info("session works", simulated=status.simulated)
 
     async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
-        """A turn that is always had: the line is never longer than what others wait at most."""
+        """A turn that is never refused: the queue is shorter than `queue_seconds`."""
         return await self._turn(endpoint, call, within=2 * self._queue_seconds)
 
     async def _turn(
@@ -189,55 +191,58 @@ class Broker:
             raise _penalty(closed)
         wait = self._pacer.take(endpoint, now=now, within=within or self._queue_seconds)
         if wait is None:
-            _ASKED.labels(endpoint, "not our turn").inc()
-            again = self._pacer.wait(endpoint, now=now)
-            raise AwayError("Too much is asked of the broker now.", retry_after_seconds=again)
+            _REQUESTS.labels(endpoint, "not our turn").inc()
+            retry_seconds = self._pacer.wait(endpoint, now=now)
+            raise AwayError(
+                "There are too many requests to Interactive Brokers.",
+                retry_after_seconds=retry_seconds,
+            )
         await asyncio.sleep(wait)
         closed = self._pacer.closed_for(now=clock.monotonic())
         if closed:
             raise _penalty(closed)
         try:
-            found = await call(self._gateway)
+            result = await call(self._gateway)
         except PacedError as exc:
-            _ASKED.labels(endpoint, "paced").inc()
+            _REQUESTS.labels(endpoint, "paced").inc()
             self._pacer.close(now=clock.monotonic(), seconds=self._penalty_seconds)
             log.warning("paced by the gateway", endpoint=endpoint, seconds=self._penalty_seconds)
             raise _penalty(self._penalty_seconds) from exc
         except ClusterError:
-            _ASKED.labels(endpoint, "refused").inc()
+            _REQUESTS.labels(endpoint, "refused").inc()
             raise
-        _ASKED.labels(endpoint, "answered").inc()
-        return found
+        _REQUESTS.labels(endpoint, "answered").inc()
+        return result
 
     def _refuse_in_trouble(self) -> None:
         if self._trouble is None:
             return
         left = self._trouble.until - clock.monotonic()
         if left > 0:
-            raise AwayError(self._trouble.told, retry_after_seconds=left)
+            raise AwayError(self._trouble.message, retry_after_seconds=left)
 
-    def _troubled(self, told: str) -> AwayError:
-        """Ask nothing for a while: callers have their stale answers at once."""
+    def _troubled(self, message: str) -> AwayError:
+        """Pause all requests for a while, so that callers get stale answers at once."""
         if self._trouble is None:
-            log.warning("gateway is of no use", reason=told)
+            log.warning("gateway unusable", reason=message)
         pause = next(self._pauses)
-        self._trouble = _Trouble(told, clock.monotonic() + pause)
-        return AwayError(told, retry_after_seconds=pause)
+        self._trouble = _Trouble(message, clock.monotonic() + pause)
+        return AwayError(message, retry_after_seconds=pause)
 
-    def _well(self) -> None:
+    def _recover(self) -> None:
         if self._trouble is not None:
-            log.info("gateway is of use again")
+            log.info("gateway usable again")
             self._trouble = None
             self._pauses = _pauses()
 
 
 class _SessionAwayError(AwayError):
-    """There is no session, and asking again at once would not make one."""
+    """There is no session, and an immediate retry would not get one."""
 
 
 def _penalty(seconds: float) -> AwayError:
     return AwayError(
-        "The broker's gateway said that we ask too much; nothing is asked until that is over.",
+        "The gateway reports too many requests; none are sent until the penalty is over.",
         retry_after_seconds=seconds,
     )
 
@@ -246,13 +251,13 @@ def _pauses() -> Iterator[float]:
     return backoff(first=1.0, ceiling=_TROUBLE_CEILING_SECONDS)
 
 
-def _session_status(told: AuthStatus, detail: str, *, reachable: bool) -> SessionStatus:
+def _session_status(status: AuthStatus, detail: str, *, reachable: bool) -> SessionStatus:
     return SessionStatus(
         reachable=reachable,
-        authenticated=told.authenticated,
-        connected=told.connected,
-        competing=told.competing,
-        simulated=told.simulated,
+        authenticated=status.authenticated,
+        connected=status.connected,
+        competing=status.competing,
+        simulated=status.simulated,
         detail=detail,
         at=clock.now(),
     )

@@ -1,11 +1,11 @@
-"""The gateway's answers made into quotes, contracts and bars. Pure; lenient with what is absent.
+"""Turns the gateway's answers into quotes, contracts and bars. Pure; tolerates absent fields.
 
 From Interactive Brokers' Web API documentation: numbers in a snapshot are text, with thousands
-separators, volumes rounded to K or M; the last price may begin with C (the previous day's close)
-or H (trading is halted); field 6509 says in its first letter whether data is Real time, Delayed,
+separators; volumes are rounded to K or M; the last price may begin with C (previous day's close)
+or H (trading is halted); the first letter of field 6509 says whether data is Real time, Delayed,
 froZen, frozen and delayed (Y), or Not subscribed; `_updated` is in milliseconds; bars' prices are
-in whole currency whatever `priceFactor` says, which belongs to the answer's `high` and `low`,
-and their volumes are in units of `volumeFactor`.
+in whole currency, because `priceFactor` applies to the answer's `high` and `low` only; bars'
+volumes are in units of `volumeFactor`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,13 +21,13 @@ FIELDS: Final = ("31", "55", "82", "83", "84", "86", "87", "6509", "7051")
 _SCALES: Final = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _LAST_IS: Final[Mapping[str, Literal["close", "halted"]]] = {"C": "close", "H": "halted"}
 _YEAR_2100: Final = 4_102_444_800_000
-"""In milliseconds; what is later is no time."""
+"""In milliseconds; a later value is not a time."""
 _DELAYED: Final = frozenset("DY")
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a symbol means to the broker."""
+    """A symbol's contract at Interactive Brokers."""
 
     symbol: str
     """As our callers write it."""
@@ -36,27 +36,27 @@ class Contract:
     currency: str
 
 
-def number(told: object) -> Decimal | None:
-    """A number of the gateway's, None for what is absent or no number."""
-    text = str(told).strip().replace(",", "").removesuffix("%")
+def number(value: object) -> Decimal | None:
+    """A number from the gateway; None for an absent value or anything else."""
+    text = str(value).strip().replace(",", "").removesuffix("%")
     try:
-        found = Decimal(text)
+        parsed = Decimal(text)
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return parsed if parsed.is_finite() else None
 
 
-def volume(told: object) -> int | None:
+def volume(value: object) -> int | None:
     """A volume such as 1,234 or 12.3M, rounded as the gateway rounds it."""
-    text = str(told).strip().upper()
+    text = str(value).strip().upper()
     scale = _SCALES.get(text[-1:], 1)
-    found = number(text[:-1] if scale > 1 else text)
-    return None if found is None else int(found * scale)
+    shown = number(text[:-1] if scale > 1 else text)
+    return None if shown is None else int(shown * scale)
 
 
-def last(told: object) -> tuple[Decimal | None, Literal["trade", "close", "halted"]]:
-    """The last price and what it is."""
-    text = str(told or "").strip()
+def last(value: object) -> tuple[Decimal | None, Literal["trade", "close", "halted"]]:
+    """The last price and its kind."""
+    text = str(value or "").strip()
     kind = _LAST_IS.get(text[:1].upper())
     if kind is None:
         return number(text), "trade"
@@ -64,19 +64,19 @@ def last(told: object) -> tuple[Decimal | None, Literal["trade", "close", "halte
 
 
 def has_data(element: Mapping[str, Any]) -> bool:
-    """Whether a snapshot's element is more than the answer to a pre-flight."""
+    """Whether a snapshot's element has prices; the answer to a pre-flight has none."""
     return "31" in element or ("84" in element and "86" in element)
 
 
 def is_subscribed(element: Mapping[str, Any]) -> bool:
-    """False when the user has no right to this contract's data, which then never comes."""
+    """False when the user has no subscription to the contract's data, which then never comes."""
     return not str(element.get("6509", "")).upper().startswith("N")
 
 
 def quote(
     element: Mapping[str, Any], contract: Contract, *, now: datetime, simulated: bool
 ) -> Quote:
-    """One element of a snapshot that has data."""
+    """The quote in a snapshot's element that has data."""
     price, kind = last(element.get("31"))
     return Quote(
         symbol=contract.symbol,
@@ -97,26 +97,26 @@ def quote(
 
 
 def elements(body: object) -> dict[int, Mapping[str, Any]]:
-    """A snapshot's elements by conid; what is none is left out."""
-    found = {}
+    """A snapshot's elements by conid, without those that have none."""
+    by_conid = {}
     for element in _objects(body):
         if isinstance(element.get("conid"), int):
-            found[element["conid"]] = element
-    return found
+            by_conid[element["conid"]] = element
+    return by_conid
 
 
 def conids(body: object, symbols: Iterable[str]) -> dict[str, tuple[int, str]]:
     """Each known symbol's contract and company: the first stock listed in the United States.
 
-    A symbol means another company on another exchange; ours are those of American news.
+    The same symbol is a different company on other exchanges; ours come from American news.
     """
-    found = {}
+    contracts = {}
     for symbol in symbols:
         companies = body.get(symbol) if isinstance(body, Mapping) else None
-        choice = _first_american(_objects(companies))
-        if choice is not None:
-            found[symbol] = choice
-    return found
+        contract = _first_american(_objects(companies))
+        if contract is not None:
+            contracts[symbol] = contract
+    return contracts
 
 
 def _first_american(companies: Iterable[Mapping[str, Any]]) -> tuple[int, str] | None:
@@ -132,40 +132,42 @@ def _first_american(companies: Iterable[Mapping[str, Any]]) -> tuple[int, str] |
 def currencies(body: object) -> dict[int, str]:
     """Contracts' currencies by conid."""
     return {
-        one["conid"]: str(one.get("currency") or "USD")
-        for one in _objects(body.get("secdef") if isinstance(body, Mapping) else None)
-        if isinstance(one.get("conid"), int)
+        definition["conid"]: str(definition.get("currency") or "USD")
+        for definition in _objects(body.get("secdef") if isinstance(body, Mapping) else None)
+        if isinstance(definition.get("conid"), int)
     }
 
 
 def history(body: object, *, symbol: str, period: str, bar: str, simulated: bool) -> History | None:
-    """Bars, oldest first; None when the answer has none. Bars that are not whole are left out."""
+    """Bars, oldest first; None when the answer has none. Incomplete bars are left out."""
     if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
         return None
     factor = number(body.get("volumeFactor")) or Decimal(1)
-    bars = [found for one in _objects(body["data"]) if (found := _bar(one, factor))]
+    bars = [parsed for row in _objects(body["data"]) if (parsed := _bar(row, factor))]
     return History(
         symbol=symbol,
         period=period,
         bar=bar,
-        bars=tuple(sorted(bars, key=lambda one: one.at)),
+        bars=tuple(sorted(bars, key=lambda parsed: parsed.at)),
         simulated=simulated or body.get("simulated") is True,
     )
 
 
-def _bar(told: Mapping[str, Any], volume_factor: Decimal) -> Bar | None:
-    at = _moment(told.get("t"))
-    prices = [number(told.get(name)) for name in "ohlc"]
+def _bar(row: Mapping[str, Any], volume_factor: Decimal) -> Bar | None:
+    at = _moment(row.get("t"))
+    prices = [number(row.get(name)) for name in "ohlc"]
     if at is None or None in prices:
         return None
     opened, high, low, close = (price for price in prices if price is not None)
-    traded = (number(told.get("v")) or Decimal(0)) * volume_factor
+    traded = (number(row.get("v")) or Decimal(0)) * volume_factor
     return Bar(at=at, open=opened, high=high, low=low, close=close, volume=int(traded))
 
 
-def _objects(told: object) -> list[Mapping[str, Any]]:
-    """The objects in what should be a list of them."""
-    return [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    """The objects in a value that should be a list of objects."""
+    if not isinstance(value, list):
+        return []
+    return [element for element in value if isinstance(element, Mapping)]
 
 
 def _moment(milliseconds: object) -> datetime | None:

@@ -1,43 +1,43 @@
-"""What the simulator holds while it runs: the session, the watch on pacing, and made-up trouble."""
+"""The state of a running simulator: its session, its pacing, and the trouble that tests make."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.cp_simulator.pacing import Watch
+from services.cp_simulator.pacing import PacingMonitor
 from services.cp_simulator.session import Session
 
 
 class Trouble(BaseModel):
-    """What a test asks the simulator to be like; fields that are not told stay as they are."""
+    """A test's wishes for the simulator's behaviour; absent fields change nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     session: Literal["lost", "logged out", "logged in"] | None = None
     competing: bool | None = None
     refuses_again: bool | None = None
-    """Re-authentication is answered and changes nothing."""
+    """Re-authentication is answered but has no effect."""
     slow_seconds: float | None = Field(default=None, ge=0, le=60)
-    """Every answer comes so much later."""
+    """How long every answer is delayed."""
     paced: bool | None = None
-    """True begins the penalty, False ends it and forgets what was counted."""
+    """True begins the penalty; False ends it and resets the counts."""
     halted: tuple[str, ...] | None = None
-    """Symbols in which trading is stopped."""
+    """Symbols in which trading is halted."""
 
 
 @dataclass(slots=True)
-class Desk:
-    """Everything that a request looks at or changes."""
+class SimulatorState:
+    """Everything that a request reads or changes."""
 
     session: Session
-    watch: Watch
+    pacing: PacingMonitor
     preflight_seconds: float
     slow_seconds: float = 0.0
     halted: frozenset[str] = field(default_factory=frozenset)
 
-    def make(self, trouble: Trouble, *, now: float) -> None:
-        """Be as told from now on."""
+    def apply(self, trouble: Trouble, *, now: float) -> None:
+        """Behave like this from now on."""
         match trouble.session:
             case "lost":
                 self.session.lose()
@@ -56,17 +56,17 @@ class Desk:
         if trouble.halted is not None:
             self.halted = frozenset(trouble.halted)
         if trouble.paced is True:
-            self.watch.punish(now=now)
+            self.pacing.punish(now=now)
         elif trouble.paced is False:
-            self.watch.forgive()
+            self.pacing.forgive()
 
-    def seen(self) -> dict[str, object]:
-        """What was asked so far, for tests of those who ask."""
+    def counts(self) -> dict[str, object]:
+        """The requests so far, for tests of the clients."""
         return {
-            "asked": self.watch.asked,
-            "busiest": self.watch.busiest,
-            "violations": self.watch.violations,
-            "history_most": self.watch.history_most,
+            "asked": self.pacing.requests,
+            "busiest": self.pacing.busiest,
+            "violations": self.pacing.violations,
+            "history_most": self.pacing.history_most,
             "reauthentications": self.session.reauthentications,
             "simulated": True,
         }

@@ -1,8 +1,8 @@
-"""The simulator's answers, in the gateway's shapes and spellings; each object is `simulated`.
+"""The simulator's answers, in the gateway's form; each object has `simulated: true`.
 
-Numbers in snapshots are text with thousands separators, volumes end in K or M, the last price
-may begin with C or H, absent fields are absent: Interactive Brokers' documentation says so, and
-a reader that is not tested with it will not read the real one.
+As documented by Interactive Brokers: numbers in snapshots are text with thousands separators,
+volumes end in K or M, the last price may begin with C or H, and fields may be absent. A parser must
+be tested with these oddities to work with the real gateway.
 """
 
 import math
@@ -21,7 +21,7 @@ MOST_POINTS: Final = 1000
 
 
 def marked(answer: Json) -> Json:
-    """The same, saying what it is."""
+    """The same answer, marked as simulated."""
     return answer | {"simulated": True}
 
 
@@ -40,8 +40,8 @@ def status(*, is_logged_in: bool, is_authenticated: bool, is_competing: bool) ->
     )
 
 
-def tickle(told: Json) -> Json:
-    """/tickle, which has the status inside."""
+def tickle(auth_status: Json) -> Json:
+    """/tickle, which contains the status."""
     return marked(
         {
             "session": "simulated",
@@ -49,7 +49,7 @@ def tickle(told: Json) -> Json:
             "collission": False,  # the gateway's own spelling
             "userId": 0,
             "hmds": {"error": "no bridge"},
-            "iserver": {"authStatus": told},
+            "iserver": {"authStatus": auth_status},
         }
     )
 
@@ -71,9 +71,9 @@ def accounts() -> Json:
     )
 
 
-def stocks(found: Iterable[tuple[str, Stock | None]]) -> Json:
-    """/trsrv/stocks: by symbol; an unknown one has an empty list."""
-    return marked({symbol: [_company(stock)] if stock else [] for symbol, stock in found})
+def stocks(companies: Iterable[tuple[str, Stock | None]]) -> Json:
+    """/trsrv/stocks: companies by symbol; an unknown symbol has an empty list."""
+    return marked({symbol: [_company(stock)] if stock else [] for symbol, stock in companies})
 
 
 def _company(stock: Stock) -> Json:
@@ -113,12 +113,12 @@ def definition(stock: Stock) -> Json:
 
 
 def preflight(conid: int) -> Json:
-    """A snapshot's element before there is data."""
+    """A snapshot's element without data."""
     return marked({"conid": conid, "conidEx": str(conid)})
 
 
 def snapshot(stock: Stock, tick: Tick, fields: Sequence[str], *, prefix: str = "") -> Json:
-    """A snapshot's element with the fields asked for; `prefix` is C or H on the last price."""
+    """A snapshot's element with the requested fields; `prefix` is C or H for the last price."""
     change = round(tick.last, 2) - round(tick.previous_close, 2)
     known = {
         "31": prefix + _text(tick.last),
@@ -132,9 +132,9 @@ def snapshot(stock: Stock, tick: Tick, fields: Sequence[str], *, prefix: str = "
         "7051": stock.name,
         "6509": "RpB",
     }
-    told = {name: known[name] for name in (*fields, "6509") if name in known}
+    requested = {name: known[name] for name in (*fields, "6509") if name in known}
     return preflight(stock.conid) | {
-        **told,
+        **requested,
         "_updated": tick.at * 1000,
         "server_id": "q0",
         "6119": "q0",
@@ -151,17 +151,17 @@ def _volume(value: int) -> str:
     return f"{value / 1000:.1f}K" if value >= 10_000 else f"{value:,}"
 
 
-def seconds(told: str) -> int | None:
-    """How long `5min`, `1d`, `2w`, `1m` or `1y` is; None when it is none of those."""
+def seconds(span: str) -> int | None:
+    """The length of `5min`, `1d`, `2w`, `1m` or `1y`; None for any other text."""
     for unit, length in (_UNITS | _LONG_UNITS).items():
-        number = told.removesuffix(unit)
-        if number != told and number.isdecimal() and int(number) > 0:
+        number = span.removesuffix(unit)
+        if number != span and number.isdecimal() and int(number) > 0:
             return int(number) * length
     return None
 
 
 def history(stock: Stock, bars: Sequence[Bar], *, period: str, bar_seconds: int) -> Json:
-    """/iserver/marketdata/history. Prices are in whole currency; `priceFactor` is for high, low."""
+    """/iserver/marketdata/history. `priceFactor` applies to `high` and `low` only, not to bars."""
     highest = max(bars, key=lambda bar: bar.high)
     lowest = min(bars, key=lambda bar: bar.low)
     began = datetime.fromtimestamp(bars[0].at, UTC)

@@ -1,7 +1,7 @@
-"""How Redis is asked: a bounded pool of connections, and one translation of what goes wrong.
+"""A bounded pool of connections to Redis, and the translation of its errors.
 
-Rule: whatever Redis answers, a caller of auth hears that auth is away, and never that his token is
-refused: a wrong password of *ours* must not look like a wrong token of his.
+Rule: whatever goes wrong in Redis, auth answers that it is unavailable and never that a token is
+refused: *our* wrong password must not look like a caller's wrong token.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -18,8 +18,8 @@ from services.auth.settings import Settings
 
 @asynccontextmanager
 async def connection(settings: Settings) -> AsyncIterator[Redis]:
-    """Redis; connects when it is first asked."""
-    # More callers than connections wait for their turn instead of being refused.
+    """A client of Redis, which connects at its first command."""
+    # Callers wait for a free connection instead of being refused.
     pool = BlockingConnectionPool.from_url(
         settings.redis_url,
         password=settings.redis_password.get_secret_value() or None,
@@ -28,7 +28,7 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
         socket_timeout=5,
         max_connections=50,
         timeout=3,
-        # A write whose answer was lost is not sent again: a refresh token sent twice is reuse.
+        # A write whose answer was lost is not repeated: a refresh token sent twice counts as reuse.
         retry=Retry(ExponentialBackoff(), 0),
         driver_info=None,
     )
@@ -41,7 +41,7 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
 
 @contextmanager
 def translated(attempt: str) -> Iterator[None]:
-    """Redis's errors as ours; the message names the attempt."""
+    """Turns Redis's errors into ours; the message names the attempt."""
     try:
         yield
     except (AuthenticationError, NoPermissionError) as exc:

@@ -1,4 +1,4 @@
-"""Equal requests that are under way are one request. A caller that gives up ends nobody else's."""
+"""Callers that want the same value share one call. A caller that gives up does not end it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -9,35 +9,35 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Flights(Generic[K, V]):
-    """Calls under way by key; leaving the context ends them."""
+class SharedCalls(Generic[K, V]):
+    """Running calls by key; leaving the context ends them."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._under_way: dict[K, asyncio.Task[V]] = {}
+        self._tasks: dict[K, asyncio.Task[V]] = {}
 
     def __len__(self) -> int:
-        return len(self._under_way)
+        return len(self._tasks)
 
     async def join(self, key: K, begin: Callable[[], Awaitable[V]]) -> V:
-        """The value of the call under way for `key`, which `begin` makes when there is none.
+        """The value of the running call for `key`, which `begin` starts if there is none.
 
-        The call goes on without its callers: `begin` must end by itself.
+        The call continues without its callers, so `begin` must end by itself.
         """
-        task = self._under_way.get(key)
+        task = self._tasks.get(key)
         if task is None:
             task = asyncio.create_task(_awaited(begin), name=f"{self._name} {key}")
-            self._under_way[key] = task
-            task.add_done_callback(lambda done: self._landed(key, done))
+            self._tasks[key] = task
+            task.add_done_callback(lambda done: self._finished(key, done))
         return await asyncio.shield(task)
 
-    def _landed(self, key: K, task: "asyncio.Task[V]") -> None:
-        del self._under_way[key]
+    def _finished(self, key: K, task: "asyncio.Task[V]") -> None:
+        del self._tasks[key]
         if not task.cancelled():
-            task.exception()  # looked at, for callers may all have gone
+            task.exception()  # retrieved, in case all callers have gone
 
     async def __aenter__(self) -> Self:
-        """Nothing is under way yet."""
+        """Begin without calls."""
         return self
 
     async def __aexit__(
@@ -46,8 +46,8 @@ class Flights(Generic[K, V]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End what is under way."""
-        tasks = list(self._under_way.values())
+        """End the running calls."""
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
