@@ -1,0 +1,121 @@
+"""Placement constraints, read as Swarm reads them. Leader and command line share this reading.
+
+Rule: answer what swarmkit's `manager/constraint/constraint.go` answers. Keys and values compare
+without regard to case, but the name of a label keeps its case. A key that Swarm does not know
+excludes every node. An expression that Swarm would refuse gets no answer.
+https://docs.docker.com/reference/cli/docker/service/create/#constraint
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from ipaddress import ip_address, ip_interface
+from typing import Final, NamedTuple, Protocol
+
+_OPERATORS: Final = ("==", "!=")
+_KEY: Final = re.compile(r"[a-z_][a-z0-9\-_.]+", re.IGNORECASE)
+_VALUE: Final = re.compile(r"[a-z0-9:\-_ \t\n\f\r.*()?+\[\]\\^$|/]+", re.IGNORECASE)
+_NODE_LABELS: Final = "node.labels."
+_ENGINE_LABELS: Final = "engine.labels."
+
+
+class Candidate(Protocol):
+    """What a constraint can ask about a node."""
+
+    @property
+    def id(self) -> str:
+        """The node's id in the swarm."""
+
+    @property
+    def hostname(self) -> str:
+        """Its host name; empty until the node first reported."""
+
+    @property
+    def role(self) -> str:
+        """`worker` or `manager`."""
+
+    @property
+    def status_address(self) -> str:
+        """`Status.Addr`; of a manager this can be 0.0.0.0."""
+
+    @property
+    def platform(self) -> tuple[str, str]:
+        """Operating system and architecture."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The node's own labels."""
+
+    @property
+    def engine_labels(self) -> Mapping[str, str]:
+        """The labels in its engine's configuration."""
+
+
+class Constraint(NamedTuple):
+    """One parsed expression."""
+
+    key: str
+    is_equal: bool
+    value: str
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> Constraint | None:
+    """Read one expression; None if Swarm would refuse it."""
+    # Swarm looks for "==" first, wherever it is.
+    operator = next((operator for operator in _OPERATORS if operator in text), None)
+    if operator is None:
+        return None
+    key, value = (part.strip() for part in text.split(operator, 1))
+    if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
+        return None
+    return Constraint(key, operator == "==", value)
+
+
+def satisfies(node: Candidate, constraints: Iterable[str]) -> bool | None:
+    """Whether a node satisfies all constraints; None if Swarm would refuse one of them."""
+    parsed = [parse(text) for text in constraints]
+    if None in parsed:
+        return None
+    return all(_holds(node, constraint) for constraint in parsed if constraint is not None)
+
+
+def _holds(node: Candidate, constraint: Constraint) -> bool:
+    key = constraint.key
+    match key.lower():
+        case "node.id":
+            actual = node.id
+        case "node.hostname":
+            actual = node.hostname
+        case "node.ip":
+            return _is_in(node.status_address, constraint)
+        case "node.role":
+            actual = node.role
+        case "node.platform.os":
+            actual = node.platform[0]
+        case "node.platform.arch":
+            actual = node.platform[1]
+        case lower if lower.startswith(_NODE_LABELS) and lower != _NODE_LABELS:
+            actual = node.labels.get(key[len(_NODE_LABELS) :], "")
+        case lower if lower.startswith(_ENGINE_LABELS) and lower != _ENGINE_LABELS:
+            actual = node.engine_labels.get(key[len(_ENGINE_LABELS) :], "")
+        case _:
+            return False
+    return (actual.lower() == constraint.value.lower()) is constraint.is_equal
+
+
+def _is_in(address: str, constraint: Constraint) -> bool:
+    """Whether `node.ip` holds; an address or network that cannot be read excludes every node."""
+    _, slash, prefix = constraint.value.partition("/")
+    # Python would also read a netmask after the slash.
+    if slash and not prefix.isdecimal():
+        return False
+    try:
+        network = ip_interface(constraint.value).network
+    except ValueError:
+        return False
+    try:
+        is_inside = ip_address(address) in network
+    except ValueError:
+        is_inside = False
+    return is_inside is constraint.is_equal
