@@ -1,7 +1,7 @@
-"""`spotswarm-agent`: the entry of systemd's unit.
+"""`spotswarm-agent`: the program that systemd starts.
 
-Rule: nothing heavy is imported at the top; `main` first makes imports cheap. Half of the time
-from the start to the grant is imports.
+Rule: import nothing heavy at the top; `main` first makes imports cheap. Imports take half of the
+time from the start to the grant.
 """
 
 import gc
@@ -10,19 +10,19 @@ import sys
 
 def main() -> None:
     """Run until told to stop."""
-    # What imports make lives as long as the process: looking for garbage in it is wasted.
+    # Imported objects live as long as the process: collecting garbage among them is wasted time.
     gc.disable()
-    # structlog loads it, if it is there, to paint tracebacks; the agent has no terminal.
+    # structlog imports rich, if it is installed, to color tracebacks; the agent has no terminal.
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     from agent.daemon import Daemon  # noqa: PLC0415
-    from agent.edges.belongings import Belongings  # noqa: PLC0415
+    from agent.edges.files import LocalFiles  # noqa: PLC0415
     from agent.edges.metadata import Metadata  # noqa: PLC0415
     from runtime import lifecycle, logs  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     logs.configure()
-    sys.exit(lifecycle.run(Daemon(Metadata(), Belongings()).run(), name="agent"))
+    sys.exit(lifecycle.run(Daemon(Metadata(), LocalFiles()).run(), name="agent"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What to do next, as imperative values; `reason` is what systemd's status line shows."""
+"""What to do next, as imperative values; systemd's status line shows each one's `reason`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,17 +8,17 @@ from wire.messages import Role
 
 
 @dataclass(frozen=True, slots=True)
-class LookAtEngine:
-    """Ask the engine how it is in the swarm, and listen whether anybody of it is there."""
+class InspectEngine:
+    """Ask the engine for its swarm state, and check whether managers or leader can be reached."""
 
     reason: str
-    is_listening: bool = True
-    """Listening to silence takes seconds, which an instance that is being taken has not."""
+    checks_contact: bool = True
+    """False when AWS is about to take the instance: the check can take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Prove who we are and ask for a token, signing with this clock offset."""
+class RequestToken:
+    """Prove our identity and request a join token, signing with this clock offset."""
 
     role: Role
     clock_offset: timedelta
@@ -27,7 +27,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Tell the engine to join."""
+    """Make the engine join the swarm."""
 
     ticket: Ticket
     reason: str
@@ -35,41 +35,41 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class LeaveByForce:
-    """Tell the engine to forget the swarm it is stuck in."""
+    """Make the engine forget the swarm that it is stuck in."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Stop the tasks and leave the swarm, for good unless `ComeBack`; bid the leader farewell."""
+    """Stop the tasks, leave the swarm, and send the leader a farewell; only `Rejoin` undoes it."""
 
     why: str
-    """What the farewell says, and what is remembered."""
+    """The reason that the farewell states and the agent remembers."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class ComeBack:
-    """Forget that this instance has left."""
+class Rejoin:
+    """Forget that this instance left, so that it can join again."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PowerOff:
-    """Stop the tasks, leave the swarm and shut this machine down."""
+    """Stop the tasks, leave the swarm, and shut this machine down."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait at least `least` and at most `most`, or for news; the shell draws the jitter."""
+    """Wait between `least` and `most`, or until news arrives; the shell draws the jitter."""
 
     least: timedelta
     most: timedelta
     reason: str
 
 
-Action = LookAtEngine | Ask | Join | LeaveByForce | Leave | ComeBack | PowerOff | Pause
+Action = InspectEngine | RequestToken | Join | LeaveByForce | Leave | Rejoin | PowerOff | Pause

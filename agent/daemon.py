@@ -1,8 +1,8 @@
-"""The agent daemon: finds out who it is, then does what `decide` says, one thing at a time,
-and beside that watches for what AWS announces.
+"""The agent daemon: learns what it runs on, then does what `decide` says, one action at a time.
 
-The only module that knows everybody. Rule: READY comes before anything slow, for the engine
-waits for it (`Before=docker.service`); what is heavy to import is imported after.
+Beside that it watches for notices from AWS. This is the only module that imports all others of
+the package. Rule: report READY before anything slow, because the engine waits for it
+(`Before=docker.service`), and import heavy modules after it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from agent.decide import decide
-from agent.edges.belongings import Belongings
+from agent.edges.files import LocalFiles
 from agent.edges.metadata import Metadata
 from agent.events import Event, News, Paused
 from agent.model import Policy, View
@@ -23,7 +23,7 @@ from runtime import clock, systemd
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, RefusedError
 from runtime.streams import together
-from wire import user_data
+from wire import user_data as documents
 from wire.instance import InstanceFacts
 from wire.messages import MalformedMessage
 from wire.user_data import UserData
@@ -34,121 +34,129 @@ _READY_AT_LATEST_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Who we are and what we were told."""
+class Launch:
+    """What this instance is, and the user data it was launched with."""
 
     facts: InstanceFacts
-    data: UserData
+    user_data: UserData
 
 
 class Daemon:
-    """One agent daemon; `run` lives until cancelled."""
+    """One agent daemon; `run` runs until cancelled."""
 
-    def __init__(self, metadata: Metadata, belongings: Belongings) -> None:
+    def __init__(self, metadata: Metadata, files: LocalFiles) -> None:
         self._metadata = metadata
-        self._belongings = belongings
+        self._files = files
         self._status = ""
 
     async def run(self) -> None:
-        """Become a member and stay one, for ever."""
+        """Become a member of the swarm and stay one, for ever."""
         await together(
             feed_the_watchdog=systemd.feed_watchdog(),
-            belong=self._belong(),
+            start=self._start(),
         )
 
-    async def _belong(self) -> None:
-        late = asyncio.get_running_loop().call_later(
+    async def _start(self) -> None:
+        ready_timer = asyncio.get_running_loop().call_later(
             _READY_AT_LATEST_SECONDS, lambda: systemd.notify(READY="1")
         )
-        told = await self._settle()
-        late.cancel()
+        launch = await self._prepare()
+        ready_timer.cancel()
         systemd.notify(READY="1")
-        # Heavy, and needed only now: the engine starts meanwhile.
+        # Heavy, and not needed before: the engine starts meanwhile.
         from agent.edges.engine import Engine  # noqa: PLC0415
-        from agent.watching import Watch  # noqa: PLC0415
+        from agent.notice_watch import NoticeWatch  # noqa: PLC0415
 
         news: asyncio.Queue[News] = asyncio.Queue()
         async with Engine() as engine:
             perform = Performer(
-                told.data,
-                told.facts,
+                launch.user_data,
+                launch.facts,
                 engine=engine,
                 metadata=self._metadata,
-                belongings=self._belongings,
+                files=self._files,
                 news=news,
             )
-            if told.data.identity == "password":
-                # There is no metadata service to watch.
-                await self._be_a_member(told, perform)
+            if launch.user_data.identity == "password":
+                # Outside AWS there is no metadata service to watch.
+                await self._be_a_member(launch, perform)
                 return
-            watch = Watch(
-                told.data,
-                told.facts,
+            watch = NoticeWatch(
+                launch.user_data,
+                launch.facts,
                 metadata=self._metadata,
-                belongings=self._belongings,
+                files=self._files,
                 news=news,
             )
             await together(
-                be_a_member=self._be_a_member(told, perform),
-                look_for_announcements=watch.look(),
-                tell_the_leader=watch.tell(),
+                be_a_member=self._be_a_member(launch, perform),
+                poll_for_notices=watch.poll(),
+                report_notices=watch.report(),
             )
 
-    async def _be_a_member(self, told: Told, perform: Performer) -> None:
-        policy = Policy(role=told.data.role, deadman=timedelta(seconds=told.data.deadman_seconds))
-        view = View(out=self._belongings.why_left())
-        heard: Event = Paused(clock.now())
+    async def _be_a_member(self, launch: Launch, perform: Performer) -> None:
+        policy = Policy(
+            role=launch.user_data.role,
+            deadman=timedelta(seconds=launch.user_data.deadman_seconds),
+        )
+        view = View(departure=self._files.departure_reason())
+        event: Event = Paused(clock.now())
         while True:
-            view, action = decide(view, heard, policy)
-            self._say(action.reason)
-            heard = await perform(action)
+            view, action = decide(view, event, policy)
+            self._show_status(action.reason)
+            event = await perform(action)
 
-    async def _settle(self) -> Told:
-        """Learn who we are and claim the engine's state; tried until it works."""
+    async def _prepare(self) -> Launch:
+        """Read the user data and claim the engine's state; retries until both succeed."""
         delays = backoff(first=0.2, ceiling=15)
         while True:
             try:
-                return await self._learn()
+                return await self._try_to_prepare()
             except (ClusterError, MalformedMessage) as exc:
-                self._say(str(exc))
+                self._show_status(str(exc))
                 await asyncio.sleep(next(delays))
 
-    async def _learn(self) -> Told:
-        text = self._belongings.settings_text()
+    async def _try_to_prepare(self) -> Launch:
+        text = self._files.settings_text()
         if text is None:
-            self._say("asking the metadata service who we are")
+            self._show_status("reading user data from the metadata service")
             text = await self._metadata.user_data()
-        data = user_data.parse(text)
-        for name in user_data.unknown(text):
+        user_data = documents.parse(text)
+        for name in documents.unknown(text):
             log.warning("setting not known to this version", setting=name)
-        if data.identity == "password":
-            facts = await asyncio.to_thread(_facts_outside_aws, data)
+        if user_data.identity == "password":
+            facts = await asyncio.to_thread(_facts_outside_aws, user_data)
         else:
             facts = await self._metadata.facts()
-        if self._belongings.claim(facts.instance):
+        if self._files.claim(facts.instance):
             log.warning(
                 "state of another instance removed",
                 instance=facts.instance,
                 reason="this disk was copied from a running instance",
             )
-        self._belongings.hand_over(facts, text if data.leader is not None else None)
-        log.info("settled", **facts.model_dump(), cluster=data.cluster, role=data.role.value)
-        return Told(facts, data)
+        self._files.write_leader_files(facts, text if user_data.leader is not None else None)
+        log.info(
+            "prepared",
+            **facts.model_dump(),
+            cluster=user_data.cluster,
+            role=user_data.role.value,
+        )
+        return Launch(facts, user_data)
 
-    def _say(self, status: str) -> None:
-        """Tell systemd's status line, and the journal when it changes."""
+    def _show_status(self, status: str) -> None:
+        """Show it in systemd's status line, and in the journal when it changes."""
         if status != self._status:
             self._status = status
             log.info("status", now=status)
         systemd.notify(STATUS=status)
 
 
-def _facts_outside_aws(data: UserData) -> InstanceFacts:
-    """Who a machine without metadata is: its host name and its address on the broker's side."""
-    host = data.broker.removeprefix("rediss://").rpartition(":")[0]
+def _facts_outside_aws(user_data: UserData) -> InstanceFacts:
+    """A machine without a metadata service: its host name and its address towards the broker."""
+    host = user_data.broker.removeprefix("rediss://").rpartition(":")[0]
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            # Connecting a datagram socket sends nothing; it picks the address of the route.
+            # Connecting a datagram socket sends nothing; it selects the address of the route.
             sock.connect((host, 9))
             address = str(sock.getsockname()[0])
     except OSError as exc:

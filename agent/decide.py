@@ -1,8 +1,8 @@
 """decide(view, event, policy) -> (view, action): how an instance becomes a member and leaves.
 
-One action at a time, for ever. Rule: nothing here gives up or exits; whatever may heal is
-tried again, each time later, up to the policy's longest pause. News only changes the view:
-what follows from it is decided on the engine's state, which is looked at next.
+It returns one action at a time, for ever. Rule: nothing here gives up or exits; whatever may
+recover is tried again after growing pauses. News only changes the view; the next inspection of
+the engine decides what follows from it.
 """
 
 from dataclasses import replace
@@ -11,117 +11,121 @@ from typing import Final
 
 from agent.actions import (
     Action,
-    Ask,
-    ComeBack,
+    InspectEngine,
     Join,
     Leave,
     LeaveByForce,
-    LookAtEngine,
     Pause,
     PowerOff,
+    Rejoin,
+    RequestToken,
 )
 from agent.events import (
     AllClear,
-    AskFailed,
     Denied,
-    EngineAway,
-    EngineSeen,
+    EngineInspected,
+    EngineUnavailable,
     Event,
     Granted,
     JoinFailed,
     NoticesChanged,
+    OrderedToLeave,
     Paused,
-    ToldToLeave,
+    RequestFailed,
 )
-from agent.model import Announcement, Policy, View
+from agent.model import AwsNotice, Policy, View
 from wire.messages import DenialCode, Role
 
 _SAME_CLOCK: Final = timedelta(seconds=1)
 _SHORTEST_PAUSE: Final = timedelta(milliseconds=100)
-_SAID_EVERY: Final = timedelta(minutes=1)
+_SILENCE_STEP: Final = timedelta(minutes=1)
+"""The status line mentions a silence in steps of this size, so that it rarely changes."""
 
 
 def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
     """Answer one event with the next action."""
     match event:
         case Paused():
-            return view, _look(view)
-        case EngineSeen():
-            return _seen(view, event, policy)
-        case EngineAway(reason=reason):
-            is_starting = view.away < policy.engine_looks
-            pause = policy.engine_pause if is_starting else policy.look_every
-            view = replace(view, last_problem=reason, away=view.away + 1)
+            return view, _inspect(view)
+        case EngineInspected():
+            return _inspected(view, event, policy)
+        case EngineUnavailable(reason=reason):
+            is_starting = view.missed_answers < policy.engine_attempts
+            pause = policy.engine_pause if is_starting else policy.inspect_every
+            view = replace(view, last_problem=reason, missed_answers=view.missed_answers + 1)
             return view, Pause(pause, pause, reason)
         case Granted(ticket=ticket):
             return view, Join(ticket, f"joining the swarm at {ticket.managers[0]}")
         case Denied():
             return _denied(view, event, policy)
-        case AskFailed(reason=reason):
+        case RequestFailed(reason=reason):
             return _try_later(view, reason, policy)
         case JoinFailed(reason=reason):
             return _try_later(view, f"the join failed: {reason}", policy)
-        case NoticesChanged(announced=announced):
-            view = replace(view, announced=announced)
-            return view, _look(view)
-        case ToldToLeave(reason=reason):
-            view = replace(view, out=reason)
-            return view, _look(view)
-        case AllClear() if view.out:
-            view = replace(view, out="", announced=None)
-            return view, ComeBack("AWS leaves this instance alone after all; joining again")
+        case NoticesChanged(notice=notice):
+            view = replace(view, notice=notice)
+            return view, _inspect(view)
+        case OrderedToLeave(reason=reason):
+            view = replace(view, departure=reason)
+            return view, _inspect(view)
+        case AllClear() if view.departure:
+            view = replace(view, departure="", notice=None)
+            return view, Rejoin("AWS withdrew its notice; joining again")
         case AllClear():
-            view = replace(view, announced=None)
-            return view, _look(view)
+            view = replace(view, notice=None)
+            return view, _inspect(view)
         case _:
             raise TypeError(f"no decision is made on {type(event).__name__}")
 
 
-def _look(view: View) -> LookAtEngine:
-    is_taken = view.announced is not None and view.announced.notice == "interruption"
-    return LookAtEngine(_standing(view), is_listening=not is_taken and not view.out)
+def _inspect(view: View) -> InspectEngine:
+    is_interrupted = view.notice is not None and view.notice.kind == "interruption"
+    checks_contact = not is_interrupted and not view.departure
+    return InspectEngine(_idle_status(view), checks_contact=checks_contact)
 
 
-def _standing(view: View) -> str:
-    """The status while nothing is under way; the same at every look, so it is logged once."""
-    if view.out and not view.is_member:
-        return f"left the swarm: {view.out}; waiting for AWS to take this instance"
+def _idle_status(view: View) -> str:
+    """The status while nothing is under way; it stays the same, so it is logged once."""
+    if view.departure and not view.is_member:
+        return f"left the swarm: {view.departure}; waiting for AWS to take this instance"
     if view.is_member:
-        is_to_go = f"; {view.announced}" if view.announced else ""
-        return f"a member of the swarm{is_to_go}"
-    return view.last_problem or "asking the engine how it is"
+        notice = f"; {view.notice}" if view.notice else ""
+        return f"a member of the swarm{notice}"
+    return view.last_problem or "asking the engine for its swarm state"
 
 
-def _seen(view: View, event: EngineSeen, policy: Policy) -> tuple[View, Action]:
+def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View, Action]:
     if event.state != "pending":
         view = replace(view, pending_since=None)
-    was_leaving = view.is_leaving
-    view = replace(view, is_member=event.state == "active", is_leaving=False, away=0)
+    was_forced_out = view.was_forced_out
+    view = replace(view, is_member=event.state == "active", was_forced_out=False, missed_answers=0)
     if event.state in {"active", "pending", "error"}:
-        due = _due(view, policy)
-        if due and event.at >= due and not view.out:
-            view = replace(view, out=f"{view.announced}, and the leader is silent")
-        if view.out:
-            return view, Leave(view.out, f"leaving the swarm: {view.out}")
+        leave_at = _leave_without_order_at(view, policy)
+        if leave_at and event.at >= leave_at and not view.departure:
+            view = replace(view, departure=f"{view.notice}, and the leader is silent")
+        if view.departure:
+            return view, Leave(view.departure, f"leaving the swarm: {view.departure}")
         if (
             policy.deadman
-            and event.silent >= policy.deadman
-            and (event.missed >= policy.deadman_looks)
+            and event.silence >= policy.deadman
+            and event.missed_checks >= policy.deadman_checks
         ):
-            return view, PowerOff(f"nobody of the swarm was heard for {policy.deadman}")
+            return view, PowerOff(f"neither a manager nor the leader answered for {policy.deadman}")
     match event.state:
         case "active":
             member = replace(view, failures=0, last_problem="")
             return member, _member_pause(member, event, policy)
-        case "inactive" if view.out:
-            return view, Pause(policy.look_every, policy.look_every, _standing(view))
+        case "inactive" if view.departure:
+            return view, Pause(policy.inspect_every, policy.inspect_every, _idle_status(view))
         case "inactive":
-            return view, Ask(policy.role, view.clock_offset, f"asking to join as {policy.role}")
+            return view, RequestToken(
+                policy.role, view.clock_offset, f"asking to join as {policy.role}"
+            )
         case "error":
             reason = f"the engine is half joined: {event.error}"
-            if was_leaving:
+            if was_forced_out:
                 return _try_later(view, reason, policy)
-            return replace(view, is_leaving=True), LeaveByForce(reason)
+            return replace(view, was_forced_out=True), LeaveByForce(reason)
         case "pending":
             return _pending(view, event.at, policy)
         case "locked":
@@ -132,35 +136,38 @@ def _seen(view: View, event: EngineSeen, policy: Policy) -> tuple[View, Action]:
             )
 
 
-def _due(view: View, policy: Policy) -> datetime | None:
-    """When to leave untold, by our clock: tasks that are stopped end better than by a power cut."""
-    match view.announced:
-        case Announcement(
-            notice="interruption", action="terminate" | "stop", effective=datetime() as effective
+def _leave_without_order_at(view: View, policy: Policy) -> datetime | None:
+    """When a worker leaves without an order, by our clock: a stop is kinder than a power cut."""
+    match view.notice:
+        case AwsNotice(
+            kind="interruption", action="terminate" | "stop", effective=datetime() as effective
         ) if policy.role == Role.WORKER:
             return effective - view.clock_offset - policy.leave_before
         case _:
             return None
 
 
-def _member_pause(view: View, event: EngineSeen, policy: Policy) -> Pause:
-    pause = policy.look_every
-    due = _due(view, policy)
-    if due:
-        pause = min(pause, max(due - event.at, _SHORTEST_PAUSE))
-    status = _standing(view)
-    if policy.deadman and event.silent >= _SAID_EVERY:
-        silent = event.silent // _SAID_EVERY * _SAID_EVERY
-        status = f"{status}; nobody of it was heard for {silent}, powering off at {policy.deadman}"
+def _member_pause(view: View, event: EngineInspected, policy: Policy) -> Pause:
+    pause = policy.inspect_every
+    leave_at = _leave_without_order_at(view, policy)
+    if leave_at:
+        pause = min(pause, max(leave_at - event.at, _SHORTEST_PAUSE))
+    status = _idle_status(view)
+    if policy.deadman and event.silence >= _SILENCE_STEP:
+        silence = event.silence // _SILENCE_STEP * _SILENCE_STEP
+        status = (
+            f"{status}; neither a manager nor the leader answered for {silence},"
+            f" powering off at {policy.deadman}"
+        )
     return Pause(pause, pause, status)
 
 
 def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
-    """A join goes on in the background; if its managers are gone it does so for ever."""
+    """The engine joins in the background, and never stops trying if its managers are gone."""
     since = view.pending_since or at
     if at - since >= policy.pending_at_most:
         return (
-            replace(view, pending_since=None, is_leaving=True),
+            replace(view, pending_since=None, was_forced_out=True),
             LeaveByForce(f"the engine has been pending for {policy.pending_at_most}"),
         )
     return (
@@ -170,20 +177,20 @@ def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
 
 
 def _denied(view: View, event: Denied, policy: Policy) -> tuple[View, Action]:
-    reason = f"the leader denies: {event.code}"
+    reason = f"the leader denied the request: {event.code}"
     if event.code == DenialCode.STALE and abs(event.leader_offset) > _SAME_CLOCK:
-        off = round(event.leader_offset.total_seconds())
+        seconds = round(event.leader_offset.total_seconds())
         if abs(view.clock_offset - event.leader_offset) > _SAME_CLOCK:
-            # Signing by the leader's clock lets us in; the clock itself is for others to mend.
+            # Signing by the leader's clock is enough to join; we do not set the machine's clock.
             return (
                 replace(view, clock_offset=event.leader_offset),
-                Ask(
+                RequestToken(
                     policy.role,
                     event.leader_offset,
-                    f"our clock is {off} s off the leader's; asking by the leader's",
+                    f"our clock is {seconds} s off the leader's; signing by the leader's clock",
                 ),
             )
-        reason = f"{reason}; our clock is {off} s off the leader's"
+        reason = f"{reason}; our clock is {seconds} s off the leader's"
     view, pause = _try_later(view, reason, policy)
     least = max(event.retry_after, pause.least)
     return view, replace(pause, least=least, most=max(pause.most, least * 1.5))

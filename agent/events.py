@@ -1,37 +1,37 @@
-"""What happened, in the past tense; every action comes back as exactly one of these.
+"""What happened, in the past tense; every action ends in exactly one of these.
 
-A pause comes back as `Paused`, or as the news that ended it.
+A pause ends in `Paused`, or in the news that cut it short.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agent.model import Announcement, EngineState, Ticket
+from agent.model import AwsNotice, EngineState, Ticket
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A pause is over (the first event of a run, too)."""
+    """A pause is over; also the first event after the start."""
 
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class EngineSeen:
-    """The engine said how it is in the swarm."""
+class EngineInspected:
+    """The engine reported its swarm state."""
 
     at: datetime
     state: EngineState
     error: str = ""
-    silent: timedelta = timedelta()
-    """How long neither a manager nor the leader was heard; zero where nobody listens."""
-    missed: int = 0
-    """How many looks in a row heard nobody."""
+    silence: timedelta = timedelta()
+    """How long neither a manager nor the leader answered; zero if that was not checked."""
+    missed_checks: int = 0
+    """How many checks in a row found nobody."""
 
 
 @dataclass(frozen=True, slots=True)
-class EngineAway:
-    """The engine does not answer, or failed at what it was told."""
+class EngineUnavailable:
+    """The engine does not answer, or failed to do what it was told."""
 
     at: datetime
     reason: str
@@ -39,7 +39,7 @@ class EngineAway:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The leader granted, and the grant is meant for us."""
+    """The leader granted our request."""
 
     at: datetime
     ticket: Ticket
@@ -47,7 +47,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The leader denied; `leader_offset` is its time less ours."""
+    """The leader denied our request; `leader_offset` is its clock minus ours."""
 
     at: datetime
     code: str
@@ -56,8 +56,8 @@ class Denied:
 
 
 @dataclass(frozen=True, slots=True)
-class AskFailed:
-    """No answer: the broker, the metadata service or the leader is away, or refuses us."""
+class RequestFailed:
+    """No answer: the broker, the metadata service or the leader is unavailable or refuses us."""
 
     at: datetime
     reason: str
@@ -65,7 +65,7 @@ class AskFailed:
 
 @dataclass(frozen=True, slots=True)
 class JoinFailed:
-    """The engine could not join with the token it was given."""
+    """The engine could not join with the token that we got."""
 
     at: datetime
     reason: str
@@ -73,15 +73,15 @@ class JoinFailed:
 
 @dataclass(frozen=True, slots=True)
 class NoticesChanged:
-    """AWS announces something else than before; `announced` is the most urgent."""
+    """AWS's notices for this instance changed; `notice` is the most urgent one."""
 
     at: datetime
-    announced: Announcement | None
+    notice: AwsNotice | None
 
 
 @dataclass(frozen=True, slots=True)
-class ToldToLeave:
-    """Our leader, in answer to a notice, said that this node is to leave."""
+class OrderedToLeave:
+    """Our leader answered a notice with the order to leave."""
 
     at: datetime
     reason: str
@@ -89,12 +89,21 @@ class ToldToLeave:
 
 @dataclass(frozen=True, slots=True)
 class AllClear:
-    """For a while now AWS has announced nothing."""
+    """AWS has had no notice for this instance for a while."""
 
     at: datetime
 
 
-News = NoticesChanged | ToldToLeave | AllClear
-"""What comes unasked. It cuts a pause short and is decided on in that pause's place."""
+News = NoticesChanged | OrderedToLeave | AllClear
+"""Events that no action caused. They cut a pause short and take the place of `Paused`."""
 
-Event = Paused | EngineSeen | EngineAway | Granted | Denied | AskFailed | JoinFailed | News
+Event = (
+    Paused
+    | EngineInspected
+    | EngineUnavailable
+    | Granted
+    | Denied
+    | RequestFailed
+    | JoinFailed
+    | News
+)

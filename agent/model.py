@@ -1,4 +1,4 @@
-"""What the agent knows of itself, as immutable values."""
+"""What the agent knows about its instance, as immutable values."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,81 +11,81 @@ EngineState = Literal["inactive", "pending", "active", "error", "locked"]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A checked grant: all the engine needs to join. Secrets are kept from repr."""
+    """A checked grant: all that the engine needs to join. Its secrets do not appear in repr."""
 
     token: str = field(repr=False)
     managers: tuple[str, ...]
     availability: Availability
     key: str = field(default="", repr=False)
-    """The private key of the ask, in base64: the join key, if this joins."""
+    """The request's private key in base64; it becomes the join key if this join succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Announcement:
+class AwsNotice:
     """What AWS says it will do to this instance."""
 
-    notice: Literal["interruption", "rebalance", "maintenance"]
+    kind: Literal["interruption", "rebalance", "maintenance"]
     effective: datetime | None
     action: Literal["terminate", "stop", "hibernate"] | None = None
     event: str | None = None
     code: str = ""
-    """AWS's word for a maintenance, for people: `system-reboot`."""
+    """AWS's word for a maintenance, such as `system-reboot`."""
 
     def __str__(self) -> str:
         at = f" at {self.effective:%Y-%m-%d %H:%M:%S} UTC" if self.effective else ""
-        match self.notice:
+        match self.kind:
             case "interruption":
                 return f"AWS will {self.action} this instance{at}"
             case "rebalance":
-                return "AWS recommends to move off this instance"
+                return "AWS recommends moving off this instance"
             case "maintenance":
-                return f"AWS plans a maintenance of this instance ({self.code}){at}"
+                return f"AWS has scheduled maintenance of this instance ({self.code}){at}"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """An announcement that stands, and since when we know."""
+class StandingNotice:
+    """A notice that AWS has not withdrawn."""
 
-    announcement: Announcement
-    seen: datetime
+    notice: AwsNotice
+    first_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that decides what is done next."""
+    """All that `decide` goes by."""
 
     is_member: bool = False
     failures: int = 0
-    """Tries that came to nothing since the engine was last active."""
+    """Failed attempts since the engine was last active."""
     pending_since: datetime | None = None
-    is_leaving: bool = False
-    """Leaving by force was the last thing tried; if it did not help there is no hurry."""
-    away: int = 0
-    """How often in a row the engine did not answer."""
+    was_forced_out: bool = False
+    """The last action was to leave by force; if that did not help, the next attempt waits."""
+    missed_answers: int = 0
+    """How many times in a row the engine did not answer."""
     clock_offset: timedelta = timedelta()
-    """What to add to our clock to get the leader's, once the leader said we are off."""
+    """What to add to our clock to get the leader's, once the leader said that ours is off."""
     last_problem: str = ""
-    announced: Announcement | None = None
-    """The most urgent of what AWS announces."""
-    out: str = ""
-    """Why this instance has left or is to leave; while it is set nobody joins."""
+    notice: AwsNotice | None = None
+    """The most urgent notice from AWS."""
+    departure: str = ""
+    """Why this instance has left or must leave; while it is set, the instance does not join."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The times the agent keeps."""
+    """The agent's time limits. User data sets `deadman`; the others are fixed."""
 
     role: Role
     deadman: timedelta = timedelta(minutes=10)
-    """Silence of managers and leader after which a worker powers off; zero: never."""
-    deadman_looks: int = 3
-    """So many looks in a row must have found nobody: the agent itself may have been away."""
+    """A worker powers off after managers and leader were silent for this long; zero: never."""
+    deadman_checks: int = 3
+    """How many checks in a row must also have found nobody: the agent itself may have slept."""
     leave_before: timedelta = timedelta(seconds=10)
-    """How long before AWS acts a worker leaves that nobody told to."""
-    look_every: timedelta = timedelta(seconds=5)
+    """How long before AWS acts a worker leaves without an order."""
+    inspect_every: timedelta = timedelta(seconds=5)
     pending_at_most: timedelta = timedelta(seconds=30)
     first_pause: timedelta = timedelta(seconds=1)
     longest_pause: timedelta = timedelta(seconds=30)
     engine_pause: timedelta = timedelta(milliseconds=200)
-    """While the engine starts; after `engine_looks` of them it is looked at less often."""
-    engine_looks: int = 100
+    """Between inspections while the engine starts, `engine_attempts` times; then less often."""
+    engine_attempts: int = 100

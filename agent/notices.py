@@ -1,7 +1,8 @@
-"""What the metadata service announces, read and remembered.
+"""AWS's notices in the metadata service: reading them, and remembering which stand.
 
-Rule: an announcement stands until the service has said for `WITHDRAWN_AFTER` that it does not;
-a service that does not answer says nothing. Formats as the node termination handler reads them:
+Rule: a notice is withdrawn only after the service has answered without it for `WITHDRAWN_AFTER`;
+a service that does not answer withdraws nothing. The formats are those that AWS's node
+termination handler reads:
 https://github.com/aws/aws-node-termination-handler/blob/main/pkg/ec2metadata/ec2metadata.go
 """
 
@@ -14,7 +15,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, TypeAdapter
 
 from agent.events import AllClear, News, NoticesChanged
-from agent.model import Announcement, Standing
+from agent.model import AwsNotice, StandingNotice
 from wire.messages import MalformedMessage
 
 INTERRUPTION: Final = "spot/instance-action"
@@ -46,111 +47,109 @@ class _Maintenance(BaseModel):
 _MAINTENANCES: Final[TypeAdapter[list[_Maintenance]]] = TypeAdapter(list[_Maintenance])
 
 
-def read(path: str, text: str | None) -> tuple[Announcement, ...]:
-    """What `text` at `path` announces; None is the normal answer and announces nothing.
+def read(path: str, text: str | None) -> tuple[AwsNotice, ...]:
+    """The notices in `text` at `path`; None is the normal answer and means that there are none.
 
     Raises:
-        MalformedMessage: it is not what AWS documents.
+        MalformedMessage: the text is not what AWS documents.
     """
     if text is None:
         return ()
     try:
         return _READERS[path](text)
-    # A JSON of unexpected shape is a ValueError too, pydantic's.
+    # Pydantic's error for JSON of an unexpected shape is a ValueError too.
     except (ValueError, RecursionError):
-        raise MalformedMessage(f"the metadata service's {path} is of no known form") from None
+        raise MalformedMessage(f"the metadata service's {path} has an unknown format") from None
 
 
-def _interruption(text: str) -> tuple[Announcement, ...]:
-    found = _Interruption.model_validate_json(text)
-    return (Announcement("interruption", found.time.astimezone(UTC), found.action),)
+def _interruption(text: str) -> tuple[AwsNotice, ...]:
+    document = _Interruption.model_validate_json(text)
+    return (AwsNotice("interruption", document.time.astimezone(UTC), document.action),)
 
 
-def _rebalance(text: str) -> tuple[Announcement, ...]:
-    found = _Rebalance.model_validate_json(text)
-    return (Announcement("rebalance", found.notice_time.astimezone(UTC)),)
+def _rebalance(text: str) -> tuple[AwsNotice, ...]:
+    document = _Rebalance.model_validate_json(text)
+    return (AwsNotice("rebalance", document.notice_time.astimezone(UTC)),)
 
 
-def _maintenance(text: str) -> tuple[Announcement, ...]:
+def _maintenance(text: str) -> tuple[AwsNotice, ...]:
     active = [
-        found
-        for found in _MAINTENANCES.validate_python(json.loads(text))
-        if found.state == "active"
+        event
+        for event in _MAINTENANCES.validate_python(json.loads(text))
+        if event.state == "active"
     ]
     return tuple(
-        Announcement(
+        AwsNotice(
             "maintenance",
-            datetime.strptime(found.not_before, "%d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC),
-            "stop" if found.code in {"instance-stop", "instance-retirement"} else None,
-            found.event,
-            found.code,
+            datetime.strptime(event.not_before, "%d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC),
+            "stop" if event.code in {"instance-stop", "instance-retirement"} else None,
+            event.event,
+            event.code,
         )
-        for found in active[:_MOST_EVENTS]
+        for event in active[:_MOST_EVENTS]
     )
 
 
-_READERS: Final[Mapping[str, Callable[[str], tuple[Announcement, ...]]]] = {
+_READERS: Final[Mapping[str, Callable[[str], tuple[AwsNotice, ...]]]] = {
     INTERRUPTION: _interruption,
     REBALANCE: _rebalance,
     MAINTENANCE: _maintenance,
 }
-_NOTICE_AT: Final = {INTERRUPTION: "interruption", REBALANCE: "rebalance"}
+_KIND_AT: Final = {INTERRUPTION: "interruption", REBALANCE: "rebalance"}
 
 
-class _Seen(NamedTuple):
-    standing: Standing
-    last: datetime
+class _Record(NamedTuple):
+    standing: StandingNotice
+    last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """What is announced, as far as we know."""
+class NoticeBoard:
+    """The notices that stand, as far as we know."""
 
-    seen: tuple[_Seen, ...] = ()
-    last: datetime | None = None
-    """When anything was announced last; at first, when we first looked."""
+    records: tuple[_Record, ...] = ()
+    last_seen: datetime | None = None
+    """When any notice was last seen; at first, when we first looked."""
     is_clear: bool = False
 
     @property
-    def standing(self) -> tuple[Standing, ...]:
+    def standing(self) -> tuple[StandingNotice, ...]:
         """Most urgent first."""
-        held = (seen.standing for seen in self.seen)
-        return tuple(sorted(held, key=lambda one: _URGENCY.index(one.announcement.notice)))
+        notices = (record.standing for record in self.records)
+        return tuple(sorted(notices, key=lambda standing: _URGENCY.index(standing.notice.kind)))
 
     @property
-    def to_tell(self) -> tuple[Standing, ...]:
-        """What the leader is to be told: the interruption alone, which needs our whole time."""
+    def to_report(self) -> tuple[StandingNotice, ...]:
+        """What the leader must know: an interruption comes alone, for it leaves no time."""
         standing = self.standing
-        return standing[:1] if _top(standing) == "interruption" else standing
+        is_interrupted = bool(standing) and standing[0].notice.kind == "interruption"
+        return standing[:1] if is_interrupted else standing
 
 
-def _top(standing: tuple[Standing, ...]) -> str:
-    return standing[0].announcement.notice if standing else ""
-
-
-def heard(
-    board: Board, path: str, found: tuple[Announcement, ...], at: datetime
-) -> tuple[Board, News | None]:
-    """Note one answer of the service; what changed by it, if anything."""
-    notice = _NOTICE_AT.get(path, "maintenance")
+def update(
+    board: NoticeBoard, path: str, notices: tuple[AwsNotice, ...], at: datetime
+) -> tuple[NoticeBoard, News | None]:
+    """Record one answer of the service; returns the news in it, if any."""
+    kind = _KIND_AT.get(path, "maintenance")
     before = {
-        (one.standing.announcement.notice, one.standing.announcement.event): one
-        for one in board.seen
+        (record.standing.notice.kind, record.standing.notice.event): record
+        for record in board.records
     }
-    now = dict(before)
-    for one in found:
-        key = (one.notice, one.event)
-        since = before[key].standing.seen if key in before else at
-        now[key] = _Seen(Standing(one, since), at)
-    for key, seen in before.items():
-        if key[0] == notice and at - seen.last > WITHDRAWN_AFTER and now[key] is seen:
-            del now[key]
-    last = at if found or board.last is None else board.last
-    is_quiet = not now and at - last > WITHDRAWN_AFTER
-    after = replace(board, seen=tuple(now.values()), last=last, is_clear=is_quiet)
+    records = dict(before)
+    for notice in notices:
+        key = (notice.kind, notice.event)
+        first_seen = before[key].standing.first_seen if key in before else at
+        records[key] = _Record(StandingNotice(notice, first_seen), at)
+    for key, record in before.items():
+        is_withdrawn = at - record.last_seen > WITHDRAWN_AFTER
+        if key[0] == kind and is_withdrawn and records[key] is record:
+            del records[key]
+    last_seen = at if notices or board.last_seen is None else board.last_seen
+    is_clear = not records and at - last_seen > WITHDRAWN_AFTER
+    after = replace(board, records=tuple(records.values()), last_seen=last_seen, is_clear=is_clear)
     if after.is_clear and not board.is_clear:
         return after, AllClear(at)
     standing = after.standing
     if standing and standing != board.standing:
-        return after, NoticesChanged(at, standing[0].announcement)
+        return after, NoticesChanged(at, standing[0].notice)
     return after, None

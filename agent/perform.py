@@ -1,6 +1,6 @@
-"""Carrying actions out: one call or a few of the edges, and back comes one event.
+"""Carries out actions: each makes one or a few calls of the edges and ends in one event.
 
-Rule: whatever the outside answers is an event; only a bug is raised.
+Rule: whatever the outside answers becomes an event; only a bug is raised.
 """
 
 import asyncio
@@ -12,22 +12,22 @@ import structlog
 
 from agent.actions import (
     Action,
-    Ask,
-    ComeBack,
+    InspectEngine,
     Join,
     Leave,
     LeaveByForce,
-    LookAtEngine,
     Pause,
     PowerOff,
+    Rejoin,
+    RequestToken,
 )
-from agent.asking import ask
 from agent.edges import machine
-from agent.edges.belongings import Belongings
 from agent.edges.contact import Contact
+from agent.edges.files import LocalFiles
 from agent.edges.metadata import Metadata
-from agent.events import EngineAway, EngineSeen, Event, JoinFailed, News, Paused
-from agent.telling import farewell
+from agent.events import EngineInspected, EngineUnavailable, Event, JoinFailed, News, Paused
+from agent.join_request import request_token
+from agent.reports import sealed_farewell
 from runtime import clock
 from runtime.errors import ClusterError
 from wire.instance import InstanceFacts
@@ -48,60 +48,60 @@ class Performer:
 
     def __init__(
         self,
-        told: UserData,
+        user_data: UserData,
         facts: InstanceFacts,
         *,
         engine: "Engine",
         metadata: Metadata,
-        belongings: Belongings,
+        files: LocalFiles,
         news: "asyncio.Queue[News]",
         power_off: Callable[[], None] = machine.power_off,
     ) -> None:
-        self._told = told
+        self._user_data = user_data
         self._facts = facts
         self._engine = engine
         self._metadata = metadata
-        self._belongings = belongings
+        self._files = files
         self._news = news
         self._power_off = power_off
-        self._contact = Contact(belongings.contact, self._is_leader_there)
+        self._contact = Contact(files.contact, self._is_leader_there)
         self._rng = random.Random()  # noqa: S311  spreads load, keeps no secret
 
     async def __call__(self, action: Action) -> Event:
-        """Carry one action out; never raises for what the outside answers."""
+        """Carry out one action; never raises for what the outside answers."""
         try:
-            return await self._do(action)
+            return await self._carry_out(action)
         except ClusterError as exc:
-            kind = JoinFailed if isinstance(action, Join) else EngineAway
+            kind = JoinFailed if isinstance(action, Join) else EngineUnavailable
             return kind(clock.now(), str(exc))
 
-    async def _do(self, action: Action) -> Event:
+    async def _carry_out(self, action: Action) -> Event:
         match action:
             case Pause(least=least, most=most):
                 return await self._pause(least.total_seconds(), most.total_seconds())
-            case LookAtEngine(is_listening=is_listening):
-                return await self._look(is_listening=is_listening)
-            case Ask():
-                return await self._ask(action)
+            case InspectEngine(checks_contact=checks_contact):
+                return await self._inspect(checks_contact=checks_contact)
+            case RequestToken():
+                return await self._request_token(action)
             case Join(ticket=ticket):
-                # Before the engine joins, which it may still do after the call has failed.
-                self._belongings.keep_join_key(ticket.key)
+                # Stored first: the engine may still join after the call has failed.
+                self._files.store_join_key(ticket.key)
                 await self._engine.join(ticket, address=self._facts.address)
-                self._contact.heard()
-                return await self._look()
+                self._contact.record()
+                return await self._inspect()
             case LeaveByForce():
                 await self._engine.leave_by_force()
-                return await self._look()
+                return await self._inspect()
             case Leave(why=why):
                 await self._leave(why)
-                return await self._look()
-            case ComeBack():
-                self._belongings.forget_left()
-                return await self._look()
+                return await self._inspect()
+            case Rejoin():
+                self._files.clear_departure()
+                return await self._inspect()
             case PowerOff(reason=reason):
-                await self._end(reason)
-                return await self._look()
-        raise TypeError(f"nobody carries out {type(action).__name__}")
+                await self._leave_and_power_off(reason)
+                return await self._inspect()
+        raise TypeError(f"nothing carries out {type(action).__name__}")
 
     async def _pause(self, least: float, most: float) -> Event:
         try:
@@ -110,25 +110,25 @@ class Performer:
         except TimeoutError:
             return Paused(clock.now())
 
-    async def _look(self, *, is_listening: bool = False) -> Event:
-        found = await self._engine.membership()
-        event = EngineSeen(clock.now(), found.state, found.error)
+    async def _inspect(self, *, checks_contact: bool = False) -> Event:
+        membership = await self._engine.membership()
+        event = EngineInspected(clock.now(), membership.state, membership.error)
         if (
-            not is_listening
-            or found.is_manager
-            or found.state not in {"active", "pending", "error"}
+            not checks_contact
+            or membership.is_manager
+            or membership.state not in {"active", "pending", "error"}
         ):
             return event
-        if self._told.role is not Role.WORKER or not self._told.deadman_seconds:
+        if self._user_data.role is not Role.WORKER or not self._user_data.deadman_seconds:
             return event
-        silent, missed = await self._contact.look(found.managers)
-        return EngineSeen(event.at, event.state, event.error, silent, missed)
+        silence, missed_checks = await self._contact.check(membership.managers)
+        return EngineInspected(event.at, event.state, event.error, silence, missed_checks)
 
-    async def _ask(self, action: Ask) -> Event:
+    async def _request_token(self, action: RequestToken) -> Event:
         from agent.edges import broker  # noqa: PLC0415  heavy, see the module
 
-        return await ask(
-            self._told,
+        return await request_token(
+            self._user_data,
             self._facts,
             role=action.role,
             offset=action.clock_offset,
@@ -139,35 +139,35 @@ class Performer:
     async def _is_leader_there(self) -> bool:
         from agent.edges import broker  # noqa: PLC0415  heavy, see the module
 
-        return await broker.is_leader_there(self._told)
+        return await broker.is_leader_there(self._user_data)
 
     async def _leave(self, why: str) -> None:
         node = (await self._engine.membership()).node
-        # First: an agent that ends in between must not ask to join again.
-        self._belongings.note_left(why)
+        # Recorded first: an agent that is restarted half-way must not ask to join again.
+        self._files.record_departure(why)
         await self._engine.leave()
         log.warning("left the swarm", reason=why, node=node)
-        await self._say_farewell(node, why)
+        await self._send_farewell(node, why)
 
-    async def _say_farewell(self, node: str, reason: str) -> None:
+    async def _send_farewell(self, node: str, reason: str) -> None:
         from agent.edges import broker  # noqa: PLC0415  heavy, see the module
 
-        key = self._belongings.join_key()
+        key = self._files.join_key()
         if key is None:
             return
-        sealed = farewell(self._told, self._facts, node=node, reason=reason, key=key)
+        sealed = sealed_farewell(self._user_data, self._facts, node=node, reason=reason, key=key)
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                await broker.push(self._told, sealed)
+                await broker.push(self._user_data, sealed)
         except (ClusterError, TimeoutError) as exc:
-            log.warning("farewell not said", reason=str(exc) or "the broker takes too long")
+            log.warning("farewell not sent", reason=str(exc) or "the broker takes too long")
 
-    async def _end(self, reason: str) -> None:
+    async def _leave_and_power_off(self, reason: str) -> None:
         log.critical("powering off", reason=reason)
         try:
             await self._engine.leave()
         except ClusterError as exc:
-            log.warning("not left before powering off", reason=str(exc))
+            log.warning("powering off without having left", reason=str(exc))
         await asyncio.to_thread(self._power_off)
-        # If we still live after this, joining again is the better end.
+        # If the machine is still up after this, it had better join again.
         await asyncio.sleep(_POWER_OFF_SECONDS)

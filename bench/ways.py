@@ -20,7 +20,7 @@ _PLAYBOOK: Final = Path(__file__).with_name("playbook.yml")
 _UNIT: Final = "spotswarm-agent.service"
 _WORDS: Final = (
     # Of the agent's journal, in their order; each ends the stage it is named after.
-    ("settled", "settled"),
+    ("settled", "prepared"),
     ("asked", "asking to join"),
     ("granted", "joining the swarm"),
 )

@@ -1,1 +1,1 @@
-"""What the agent touches: the metadata service, the broker, the engine, its own files."""
+"""Everything of the agent that touches the outside: metadata service, broker, engine, files."""

@@ -1,7 +1,7 @@
-"""The agent's side of the broker: one message out, one reply back at most, then hang up.
+"""The agent's side of the token broker: send one message, read at most one reply, disconnect.
 
-A fresh connection for each question: an idle one per instance would fill the broker's
-connection limit. Rule: what the broker answers proves nothing until its box is opened.
+Each message gets a new connection: an idle one per instance would exhaust the broker's
+connection limit. Rule: a reply proves nothing until its box is opened.
 """
 
 import asyncio
@@ -30,47 +30,47 @@ _USER = "agent"
 
 
 class NoReplyError(UnavailableError):
-    """The broker took the request, and nobody answered in time."""
+    """The broker took the request, but no reply came in time."""
 
 
-async def ask(told: UserData, reply: str, sealed: bytes, within: float) -> bytes:
+async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> bytes:
     """Push one sealed request and wait for its sealed reply.
 
     Raises:
-        RefusedError: wrong CA, wrong name or wrong password: user data must change.
-        NoReplyError: no leader behind the broker, or a silent one; the message says which.
-        UnavailableError: no broker.
+        RefusedError: wrong CA, wrong name or wrong password; user data must change.
+        NoReplyError: there is no leader, or it is silent; the message says which.
+        UnavailableError: the broker does not answer.
     """
-    async with _connected(told, within) as client:
-        await client.rpush(keys.requests(told.cluster), sealed)
-        popped = await client.blpop([keys.reply(told.cluster, reply)], timeout=within)
+    async with _connected(user_data, within) as client:
+        await client.rpush(keys.requests(user_data.cluster), sealed)
+        popped = await client.blpop([keys.reply(user_data.cluster, reply)], timeout=within)
         if popped is None:
-            raise NoReplyError(await _why_silent(client, told.cluster))
+            raise NoReplyError(await _why_silent(client, user_data.cluster))
     answer = popped[1]
     return answer if isinstance(answer, bytes) else answer.encode()
 
 
-async def push(told: UserData, sealed: bytes) -> None:
+async def push(user_data: UserData, sealed: bytes) -> None:
     """Push one sealed message that gets no reply; raises as `ask` does."""
-    async with _connected(told, 0) as client:
-        await client.rpush(keys.requests(told.cluster), sealed)
+    async with _connected(user_data, 0) as client:
+        await client.rpush(keys.requests(user_data.cluster), sealed)
 
 
-async def is_leader_there(told: UserData) -> bool:
-    """Whether the broker has a heartbeat, which lives for seconds; raises as `ask` does."""
-    async with _connected(told, 0) as client:
-        return await client.get(keys.heartbeat(told.cluster)) is not None
+async def is_leader_there(user_data: UserData) -> bool:
+    """Whether the leader sent a heartbeat in the last seconds; raises as `ask` does."""
+    async with _connected(user_data, 0) as client:
+        return await client.get(keys.heartbeat(user_data.cluster)) is not None
 
 
 @asynccontextmanager
-async def _connected(told: UserData, within: float) -> AsyncIterator[Redis]:
-    client = _client(told, within)
+async def _connected(user_data: UserData, within: float) -> AsyncIterator[Redis]:
+    client = _client(user_data, within)
     try:
         async with asyncio.timeout(_CONNECT_SECONDS + within + 2):
             yield client
     except (AuthenticationError, NoPermissionError) as exc:
         raise RefusedError(
-            "the broker refuses our password: user data is of other secrets"
+            "the broker refuses the password in user data: it belongs to other secrets"
         ) from exc
     except (RedisError, OSError, TimeoutError) as exc:
         raise _translated(exc) from exc
@@ -81,24 +81,24 @@ async def _connected(told: UserData, within: float) -> AsyncIterator[Redis]:
 async def _why_silent(client: Redis, cluster: str) -> str:
     beat = await client.get(keys.heartbeat(cluster))
     if beat is None:
-        return "the broker is there, but no leader behind it"
+        return "the broker answers, but there is no leader"
     try:
-        found = parse(beat if isinstance(beat, bytes) else beat.encode())
+        heartbeat = parse(beat if isinstance(beat, bytes) else beat.encode())
     except MalformedMessage:
         return "the leader does not answer"
-    seen = f" (last seen {found.at:%H:%M:%S} UTC)" if isinstance(found, Heartbeat) else ""
-    return f"the leader does not answer{seen}; is its key the one in user data?"
+    at = f" (last seen {heartbeat.at:%H:%M:%S} UTC)" if isinstance(heartbeat, Heartbeat) else ""
+    return f"the leader does not answer{at}; is its key the one in user data?"
 
 
-def _client(told: UserData, within: float) -> Redis:
-    url = urlsplit(told.broker)
+def _client(user_data: UserData, within: float) -> Redis:
+    url = urlsplit(user_data.broker)
     return Redis(
         host=url.hostname or "",
         port=url.port or 0,
         username=_USER,
-        password=told.password.get_secret_value(),
+        password=user_data.password.get_secret_value(),
         ssl=True,
-        ssl_ca_data=told.ca,
+        ssl_ca_data=user_data.ca,
         ssl_min_version=ssl.TLSVersion.TLSv1_2,
         socket_connect_timeout=_CONNECT_SECONDS,
         socket_timeout=within + 5,
@@ -112,9 +112,9 @@ def _translated(exc: BaseException) -> RefusedError | UnavailableError:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RefusedError(
-                f"the broker's certificate is not to be believed: {cause.verify_message}"
+                f"the broker's certificate cannot be trusted: {cause.verify_message}"
             )
         cause = cause.__cause__ or cause.__context__
     if isinstance(exc, OutOfMemoryError):
-        return UnavailableError("the broker is full; it makes room with the next request it takes")
+        return UnavailableError("the broker is full; it makes room when it takes the next request")
     return UnavailableError("the broker does not answer")

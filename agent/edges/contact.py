@@ -1,8 +1,8 @@
-"""Whether anybody of the swarm is there: what the dead-man switch goes by.
+"""Whether managers or leader can be reached: the dead-man switch depends on it.
 
-The clock is the machine's own since its boot, and what was heard is kept in /run: an agent that
-is started again and again counts on, a machine that booted begins anew, and one that slept in
-hibernation was not silent. Rule: only silence counts, never why; whatever fails is nobody.
+Times are the machine's monotonic clock and are stored in /run: an agent that restarts continues
+to count, a machine that boots starts again, and hibernation does not count as silence. Rule: the
+reason for a silence does not matter; any failure counts as no answer.
 """
 
 import asyncio
@@ -20,35 +20,35 @@ _BROKER_EVERY_SECONDS: Final = 20.0
 
 
 class Contact:
-    """Listens for the swarm's managers, then for the leader; one at each look."""
+    """Tries one manager at each check, then the leader."""
 
     def __init__(self, file: Path, is_leader_there: Callable[[], Awaitable[bool]]) -> None:
         self._file = file
         self._is_leader_there = is_leader_there
         self._turn = 0
-        self._broker_asked = float("-inf")
+        self._broker_checked_at = float("-inf")
 
-    async def look(self, managers: Sequence[str]) -> tuple[timedelta, int]:
-        """For how long nobody was heard, and at how many looks in a row; zeros if somebody is."""
-        heard, missed = self._read()
-        if await self._is_anybody_there(managers):
-            self.heard()
+    async def check(self, managers: Sequence[str]) -> tuple[timedelta, int]:
+        """How long nobody has answered, and at how many checks in a row; zeros if one answers."""
+        last_contact, missed = self._read()
+        if await self._is_reachable(managers):
+            self.record()
             return timedelta(), 0
-        self._write(heard, missed + 1)
-        return timedelta(seconds=clock.monotonic() - heard), missed + 1
+        self._write(last_contact, missed + 1)
+        return timedelta(seconds=clock.monotonic() - last_contact), missed + 1
 
-    def heard(self) -> None:
-        """Note that somebody was heard just now."""
+    def record(self) -> None:
+        """Note that there was contact just now."""
         self._write(clock.monotonic(), 0)
 
-    async def _is_anybody_there(self, managers: Sequence[str]) -> bool:
+    async def _is_reachable(self, managers: Sequence[str]) -> bool:
         if managers:
             self._turn += 1
             if await _answers(managers[self._turn % len(managers)]):
                 return True
-        if clock.monotonic() - self._broker_asked < _BROKER_EVERY_SECONDS:
+        if clock.monotonic() - self._broker_checked_at < _BROKER_EVERY_SECONDS:
             return False
-        self._broker_asked = clock.monotonic()
+        self._broker_checked_at = clock.monotonic()
         try:
             return await self._is_leader_there()
         except ClusterError:
@@ -57,19 +57,19 @@ class Contact:
     def _read(self) -> tuple[float, int]:
         now = clock.monotonic()
         try:
-            found = json.loads(self._file.read_text())
-            heard, missed = float(found["heard"]), int(found["missed"])
+            record = json.loads(self._file.read_text())
+            last_contact, missed = float(record["heard"]), int(record["missed"])
         except (OSError, ValueError, KeyError, TypeError):
             return now, 0
-        return (heard, missed) if heard <= now else (now, 0)
+        return (last_contact, missed) if last_contact <= now else (now, 0)
 
-    def _write(self, heard: float, missed: int) -> None:
+    def _write(self, last_contact: float, missed: int) -> None:
         fresh = self._file.with_suffix(".new")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.write_text(json.dumps({"heard": heard, "missed": missed}))
+            fresh.write_text(json.dumps({"heard": last_contact, "missed": missed}))
             fresh.replace(self._file)
-        # A full /run must not end a member.
+        # A full /run must not end the agent.
         except OSError:
             return
 

@@ -1,7 +1,7 @@
-"""This machine's Docker engine: how it is in the swarm, joining and leaving.
+"""This machine's Docker engine: its swarm state, joining and leaving.
 
-`LocalNodeState` is read before and after: a join whose managers cannot be reached returns
-after 20 s, goes on in the background, and ends in `error` until the engine leaves by force.
+A join whose managers cannot be reached returns after 20 s and continues in the background;
+`LocalNodeState` then becomes `error` until the engine leaves by force.
 """
 
 import asyncio
@@ -25,27 +25,28 @@ _SECONDS = 30
 _SWARM_PORT = 2377
 _CONNECT_SECONDS = 3
 _STOP_SECONDS = 5
-"""Of the ten before AWS acts: leaving takes two, the farewell one."""
+"""Half of the ten seconds before AWS acts: leaving takes two more, the farewell one."""
 _LEAVE_SECONDS = 8
 _TASK_LABEL = "com.docker.swarm.task.id"
 _AWAY_STATUSES = frozenset({0, 500, 502, 504, 900})
-"""900 is aiodocker's own, for an engine it cannot connect to; 503 is the engine's own no."""
+"""900 is aiodocker's code for an engine it cannot connect to. 503 is missing here: the engine
+answers it when it refuses."""
 _JOIN_TIMEOUT = "Timeout was reached"
 
 
 class Membership(NamedTuple):
-    """An engine's part in the swarm."""
+    """An engine's state in the swarm."""
 
     state: EngineState
     error: str
     node: str
     is_manager: bool
     managers: tuple[str, ...]
-    """`address:2377` of those it last heard of."""
+    """`address:2377` of the managers it last knew."""
 
 
 class Engine:
-    """Calls raise UnavailableError or RefusedError."""
+    """The local engine; its methods raise UnavailableError or RefusedError."""
 
     def __init__(self, url: str = "unix:///run/docker.sock") -> None:
         self._url = url
@@ -58,7 +59,7 @@ class Engine:
         await self._docker.close()
 
     async def membership(self) -> Membership:
-        """How this engine is in the swarm."""
+        """This engine's swarm state."""
         with _translated("the engine does not answer yet"):
             swarm = (await self._docker.system.info())["Swarm"]
         return Membership(
@@ -71,14 +72,15 @@ class Engine:
 
     async def state(self) -> tuple[EngineState, str]:
         """LocalNodeState and its error, if any."""
-        found = await self.membership()
-        return found.state, found.error
+        membership = await self.membership()
+        return membership.state, membership.error
 
     async def join(self, ticket: Ticket, *, address: str) -> None:
-        """Join by private addresses only; aiodocker's own call lacks Availability.
+        """Join by private addresses only.
 
-        The engine tries the first of its RemoteAddrs and no other, and one that does not
-        answer leaves it half joined after 20 s: so we find one that does.
+        The engine tries only the first of RemoteAddrs, and one that does not answer leaves it
+        half joined after 20 s, so we pass one that answers. aiodocker's own call lacks
+        Availability.
         """
         manager = await _answering(ticket.managers)
         with _translated("joining the swarm"):
@@ -96,7 +98,7 @@ class Engine:
             )
 
     async def leave_by_force(self) -> None:
-        """Forget the swarm; not being in one is success."""
+        """Forget the swarm; succeeds also if the engine is in none."""
         try:
             with _translated("leaving the swarm"):
                 await self._docker.swarm.leave(force=True)
@@ -105,10 +107,10 @@ class Engine:
                 raise
 
     async def leave(self) -> None:
-        """Stop the tasks, leave the swarm; by force if it does not go.
+        """Stop the tasks and leave the swarm, by force if necessary.
 
-        A worker only: a manager that leaves takes a vote with it, so it is to be demoted first.
-        An engine that leaves kills its tasks, so they are told to stop before.
+        For workers only: a manager that leaves takes its vote with it, so it must be demoted
+        first. An engine that leaves kills its tasks, so they are stopped before.
         """
         if (await self.membership()).is_manager:
             raise RefusedError("this engine is a manager: demote it before it leaves")
@@ -116,7 +118,7 @@ class Engine:
             async with asyncio.timeout(_STOP_SECONDS + 2):
                 await self._stop_tasks()
         except (RefusedError, UnavailableError, TimeoutError) as exc:
-            log.warning("tasks not stopped in order", reason=str(exc) or "they take too long")
+            log.warning("tasks not stopped", reason=str(exc) or "they take too long")
         try:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 with _translated("leaving the swarm"):
@@ -130,13 +132,13 @@ class Engine:
             tasks = await self._docker.containers.list(filters=json.dumps({"label": [_TASK_LABEL]}))
             stops = (task.stop(t=_STOP_SECONDS) for task in tasks)
             for outcome in await asyncio.gather(*stops, return_exceptions=True):
-                # One that ended by itself meanwhile is no fault; more than to try is not to be had.
+                # A task may have ended meanwhile, and leaving does not depend on the others.
                 if isinstance(outcome, BaseException) and not isinstance(outcome, DockerError):
                     raise outcome
 
 
 async def _answering(managers: tuple[str, ...]) -> str:
-    """The first, in the leader's order, that takes a connection."""
+    """The first, in the leader's order, that accepts a connection."""
     for manager in managers:
         host, _, port = manager.rpartition(":")
         try:
@@ -156,7 +158,7 @@ def _translated(attempt: str) -> Iterator[None]:
     try:
         yield
     except DockerError as exc:
-        # The engine quotes no token, but nothing vouches for it.
+        # The engine is not known to quote tokens; scrub in case it does.
         message = f"{attempt}: {scrub(exc.message)}"
         if exc.status in _AWAY_STATUSES or _JOIN_TIMEOUT in exc.message:
             raise UnavailableError(message) from exc

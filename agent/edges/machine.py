@@ -1,4 +1,4 @@
-"""This machine as such."""
+"""Powering this machine off."""
 
 import subprocess
 
@@ -6,9 +6,9 @@ from runtime.errors import RefusedError
 
 
 def power_off() -> None:
-    """Shut down, as a person would; on EC2 that ends a one-time spot instance.
+    """Shut down as a person would; on EC2 that terminates a one-time spot instance.
 
-    Returns at once. Raises RefusedError when systemd does not take the order.
+    Returns at once. Raises RefusedError if systemd refuses.
     """
     done = subprocess.run(
         ["systemctl", "--no-block", "--check-inhibitors=no", "poweroff"],

@@ -1,9 +1,9 @@
 """The instance metadata service, version 2 only.
 
-Version 1 answers any process that can be talked into a GET; we never fall back to it. Launch
-with `HttpTokens=required` and a hop limit of 1, so that containers on a bridge cannot reach
-it: whoever does owns this node's identity. The client is the standard library's: an HTTP
-package would cost more time than all calls here together, and READY waits for them.
+Version 1 answers any process that can be tricked into a GET, so we never fall back to it. Launch
+instances with `HttpTokens=required` and a hop limit of 1, so that containers on a bridge cannot
+reach the service: whoever reaches it has this node's identity. We use the standard library's
+client: importing an HTTP package takes longer than all calls here, and READY waits for them.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
 
@@ -28,7 +28,7 @@ _RENEW_BEFORE: Final = timedelta(minutes=5)
 
 
 class Metadata:
-    """Calls raise UnavailableError, or GoneError for what does not exist."""
+    """Its methods raise UnavailableError, or GoneError for a path that does not exist."""
 
     def __init__(self, host: str = _HOST, port: int = 80) -> None:
         self._address = (host, port)
@@ -37,11 +37,11 @@ class Metadata:
         self._credentials: Credentials | None = None
 
     async def facts(self) -> InstanceFacts:
-        """Who we are."""
+        """What the service says about this instance."""
         return await asyncio.to_thread(self._facts)
 
     async def user_data(self) -> str:
-        """What we were told at launch; GoneError when nothing."""
+        """The user data of the launch; GoneError if there is none."""
         return await asyncio.to_thread(self._get, "/latest/user-data")
 
     async def credentials(self) -> Credentials:
@@ -51,23 +51,23 @@ class Metadata:
             cached = self._credentials = await asyncio.to_thread(self._read_credentials)
         return cached
 
-    async def announced(self, paths: Sequence[str]) -> Mapping[str, str | None]:
-        """What stands at each of the paths below `meta-data/`, None where nothing does.
+    async def notices(self, paths: Sequence[str]) -> Mapping[str, str | None]:
+        """The text at each path below `meta-data/`; None for a path that does not exist.
 
         A path that was not answered is left out, so this raises nothing.
         """
-        return await asyncio.to_thread(self._announced, paths)
+        return await asyncio.to_thread(self._notices, paths)
 
-    def _announced(self, paths: Sequence[str]) -> Mapping[str, str | None]:
-        found: dict[str, str | None] = {}
+    def _notices(self, paths: Sequence[str]) -> Mapping[str, str | None]:
+        texts: dict[str, str | None] = {}
         for path in paths:
             try:
-                found[path] = self._get(f"/latest/meta-data/{path}")
+                texts[path] = self._get(f"/latest/meta-data/{path}")
             except GoneError:
-                found[path] = None
+                texts[path] = None
             except UnavailableError:
                 continue
-        return found
+        return texts
 
     def _facts(self) -> InstanceFacts:
         def get(path: str) -> str:
@@ -86,19 +86,19 @@ class Metadata:
         base = "/latest/meta-data/iam/security-credentials/"
         try:
             role = self._get(base).strip()
-            found = json.loads(self._get(base + role))
+            document = json.loads(self._get(base + role))
         except GoneError as exc:
-            raise UnavailableError("this instance has no IAM role (yet)") from exc
+            raise UnavailableError("this instance has no IAM role, or not yet") from exc
         try:
             return Credentials(
-                access_key=found["AccessKeyId"],
-                secret_key=SecretStr(found["SecretAccessKey"]),
-                session_token=SecretStr(found["Token"]),
-                expires=datetime.fromisoformat(found["Expiration"]).astimezone(UTC),
+                access_key=document["AccessKeyId"],
+                secret_key=SecretStr(document["SecretAccessKey"]),
+                session_token=SecretStr(document["Token"]),
+                expires=datetime.fromisoformat(document["Expiration"]).astimezone(UTC),
             )
         except (KeyError, ValueError) as exc:
             raise UnavailableError(
-                f"the role {role} has no credentials: {found.get('Code', 'no code')}"
+                f"the role {role} has no credentials: {document.get('Code', 'no code')}"
             ) from exc
 
     def _get(self, path: str) -> str:

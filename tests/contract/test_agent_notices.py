@@ -1,4 +1,4 @@
-"""From AWS's announcement to the agent's farewell: a metadata service, a Redis, an engine."""
+"""From AWS's notice to the agent's farewell, with a metadata service, a Redis and an engine."""
 
 import asyncio
 import socket
@@ -13,18 +13,18 @@ import pytest
 from aiohttp import web
 from nacl.public import PrivateKey
 
-from agent.actions import ComeBack, Join, Leave, LookAtEngine, Pause, PowerOff
-from agent.daemon import Daemon, Told
+from agent.actions import InspectEngine, Join, Leave, Pause, PowerOff, Rejoin
+from agent.daemon import Daemon, Launch
 from agent.edges import broker as agent_broker
-from agent.edges.belongings import Belongings
 from agent.edges.contact import Contact
 from agent.edges.engine import Engine
+from agent.edges.files import LocalFiles
 from agent.edges.metadata import Metadata
-from agent.events import EngineAway, EngineSeen, NoticesChanged, Paused, ToldToLeave
+from agent.events import EngineInspected, EngineUnavailable, NoticesChanged, OrderedToLeave, Paused
 from agent.model import Ticket
+from agent.notice_watch import NoticeWatch
 from agent.notices import INTERRUPTION, MAINTENANCE, REBALANCE
 from agent.perform import Performer
-from agent.watching import Watch
 from leader.edges.broker.connection import Broker
 from leader.edges.docker.swarm import SWARM_PORT, Swarm
 from runtime import clock
@@ -98,18 +98,18 @@ async def imds() -> AsyncIterator[Imds]:
 
 
 @pytest.fixture
-def belongings(tmp_path: Path) -> Belongings:
-    return Belongings(tmp_path)
+def files(tmp_path: Path) -> LocalFiles:
+    return LocalFiles(tmp_path)
 
 
 @asynccontextmanager
 async def watching(
-    cluster: Any, imds: Imds, belongings: Belongings, facts: InstanceFacts = SPOT
+    cluster: Any, imds: Imds, files: LocalFiles, facts: InstanceFacts = SPOT
 ) -> AsyncIterator["asyncio.Queue[Any]"]:
-    """An agent's watch, as long as the block; yields its news."""
+    """Run an agent's watch during the block; yields its news."""
     news: asyncio.Queue[Any] = asyncio.Queue()
-    watch = Watch(cluster.told(), facts, metadata=imds.client, belongings=belongings, news=news)
-    task = asyncio.create_task(together(look=watch.look(), tell=watch.tell()))
+    watch = NoticeWatch(cluster.told(), facts, metadata=imds.client, files=files, news=news)
+    task = asyncio.create_task(together(poll=watch.poll(), report=watch.report()))
     try:
         yield news
     finally:
@@ -141,29 +141,31 @@ async def answer(
     await broker.answer(opened.message.reply, sealed)
 
 
-async def test_paths_that_are_not_there_are_told_from_those_not_answered(imds: Imds) -> None:
+async def test_paths_that_do_not_exist_are_distinguished_from_paths_without_an_answer(
+    imds: Imds,
+) -> None:
     imds.texts[INTERRUPTION] = TERMINATE
     imds.broken.add(MAINTENANCE)
 
-    found = await imds.client.announced((INTERRUPTION, REBALANCE, MAINTENANCE))
+    found = await imds.client.notices((INTERRUPTION, REBALANCE, MAINTENANCE))
 
     assert found == {INTERRUPTION: TERMINATE, REBALANCE: None}
     assert imds.tokens == 1
 
 
-async def test_a_metadata_service_that_is_away_answers_nothing() -> None:
+async def test_a_metadata_service_that_is_down_yields_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
-    assert await Metadata("127.0.0.1", port).announced((INTERRUPTION,)) == {}
+    assert await Metadata("127.0.0.1", port).notices((INTERRUPTION,)) == {}
 
 
-async def test_a_notice_is_told_until_our_leader_orders_to_leave(
-    cluster: Any, broker: Broker, imds: Imds, belongings: Belongings
+async def test_a_notice_is_reported_until_our_leader_orders_to_leave(
+    cluster: Any, broker: Broker, imds: Imds, files: LocalFiles
 ) -> None:
-    """Orders by a stranger or for another change nothing but the reply list's name."""
-    belongings.keep_join_key(private_text(KEY))
+    """Orders from a stranger or for another instance change only the reply list's name."""
+    files.store_join_key(private_text(KEY))
     imds.texts[INTERRUPTION] = TERMINATE
-    async with watching(cluster, imds, belongings) as news:
+    async with watching(cluster, imds, files) as news:
         changed = await soon(news)
         assert isinstance(changed, NoticesChanged)
         told = [await next_opened(cluster, broker)]
@@ -174,14 +176,14 @@ async def test_a_notice_is_told_until_our_leader_orders_to_leave(
         await answer(cluster, broker, told[-1])
 
         assert (await soon(news)).reason == "empty"
-        assert await broker.next_request() is None, "an order taken is not asked for again"
+        assert await broker.next_request() is None, "after an accepted order nothing is reported"
     assert {opened.sender for opened in told} == {KEY.public_key}
     first = told[0].message
     assert isinstance(first, Notice)
     assert (first.notice, first.action, first.effective) == (
         "interruption",
         "terminate",
-        changed.announced.effective,
+        changed.notice.effective,
     )
     assert len({opened.message.reply for opened in told}) == len(told)
     assert {opened.message.model_copy(update={"reply": None}) for opened in told} == {
@@ -190,11 +192,11 @@ async def test_a_notice_is_told_until_our_leader_orders_to_leave(
 
 
 async def test_an_interruption_does_not_wait_behind_a_recommendation(
-    cluster: Any, broker: Broker, imds: Imds, belongings: Belongings
+    cluster: Any, broker: Broker, imds: Imds, files: LocalFiles
 ) -> None:
-    belongings.keep_join_key(private_text(KEY))
+    files.store_join_key(private_text(KEY))
     imds.texts[REBALANCE] = '{"noticeTime": "2026-11-23T20:00:00Z"}'
-    async with watching(cluster, imds, belongings) as news:
+    async with watching(cluster, imds, files) as news:
         hint = await next_opened(cluster, broker)
         imds.texts[INTERRUPTION] = TERMINATE
         urgent = await next_opened(cluster, broker, within=6)
@@ -202,52 +204,52 @@ async def test_an_interruption_does_not_wait_behind_a_recommendation(
         orders = [await soon(news) for _ in range(3)]
 
     assert (hint.message.notice, urgent.message.notice) == ("rebalance", "interruption")
-    assert isinstance(orders[-1], ToldToLeave)
+    assert isinstance(orders[-1], OrderedToLeave)
 
 
-async def test_a_leader_that_comes_late_is_told_all_the_same(
-    brokers: Any, cluster: Any, imds: Imds, belongings: Belongings
+async def test_a_leader_that_starts_late_still_gets_the_report(
+    brokers: Any, cluster: Any, imds: Imds, files: LocalFiles
 ) -> None:
-    belongings.keep_join_key(private_text(KEY))
+    files.store_join_key(private_text(KEY))
     imds.texts[INTERRUPTION] = TERMINATE
-    async with watching(cluster, imds, belongings) as news:
+    async with watching(cluster, imds, files) as news:
         await soon(news)
         async with brokers.running() as broker:
             assert (await next_opened(cluster, broker)).message.notice == "interruption"
 
 
 async def test_without_a_join_key_nothing_is_sent(
-    cluster: Any, broker: Broker, imds: Imds, belongings: Belongings
+    cluster: Any, broker: Broker, imds: Imds, files: LocalFiles
 ) -> None:
     imds.texts[INTERRUPTION] = TERMINATE
-    async with watching(cluster, imds, belongings) as news:
+    async with watching(cluster, imds, files) as news:
         await soon(news)
         assert await broker.next_request() is None
 
 
-async def test_who_has_left_tells_no_more(
-    cluster: Any, broker: Broker, imds: Imds, belongings: Belongings
+async def test_an_instance_that_left_reports_nothing(
+    cluster: Any, broker: Broker, imds: Imds, files: LocalFiles
 ) -> None:
-    belongings.keep_join_key(private_text(KEY))
-    belongings.note_left("told to")
+    files.store_join_key(private_text(KEY))
+    files.record_departure("told to")
     imds.texts[INTERRUPTION] = TERMINATE
-    async with watching(cluster, imds, belongings) as news:
+    async with watching(cluster, imds, files) as news:
         await soon(news)
         assert await broker.next_request() is None
 
 
-async def test_an_instance_on_demand_is_watched_for_maintenance_alone(
-    cluster: Any, imds: Imds, belongings: Belongings
+async def test_an_on_demand_instance_is_watched_only_for_maintenance(
+    cluster: Any, imds: Imds, files: LocalFiles
 ) -> None:
     imds.texts[MAINTENANCE] = (
         '[{"NotBefore": "21 Jan 2019 09:00:43 GMT", "Code": "instance-retirement",'
         ' "EventId": "instance-event-1", "State": "active"}]'
     )
     facts = SPOT.model_copy(update={"lifecycle": "on-demand"})
-    async with watching(cluster, imds, belongings, facts) as news:
-        announced = (await soon(news)).announced
+    async with watching(cluster, imds, files, facts) as news:
+        notice = (await soon(news)).notice
 
-    assert (announced.notice, announced.action, announced.event) == (
+    assert (notice.kind, notice.action, notice.event) == (
         "maintenance",
         "stop",
         "instance-event-1",
@@ -255,8 +257,8 @@ async def test_an_instance_on_demand_is_watched_for_maintenance_alone(
     assert set(imds.asked) == {MAINTENANCE}
 
 
-async def test_nonsense_and_silence_of_the_metadata_service_end_nothing(
-    cluster: Any, imds: Imds, belongings: Belongings, eventually: Eventually
+async def test_malformed_and_missing_answers_of_the_metadata_service_end_nothing(
+    cluster: Any, imds: Imds, files: LocalFiles, eventually: Eventually
 ) -> None:
     imds.texts[INTERRUPTION] = "<html>"
     imds.broken.add(REBALANCE)
@@ -264,7 +266,7 @@ async def test_nonsense_and_silence_of_the_metadata_service_end_nothing(
     async def is_asked_twice() -> bool:
         return imds.asked.count(INTERRUPTION) >= 2
 
-    async with watching(cluster, imds, belongings) as news:
+    async with watching(cluster, imds, files) as news:
         await eventually(is_asked_twice)
         assert news.empty()
         imds.texts[INTERRUPTION] = TERMINATE
@@ -287,45 +289,45 @@ def closed_port() -> int:
         return int(sock.getsockname()[1])
 
 
-async def test_any_manager_that_takes_a_connection_is_contact(tmp_path: Path) -> None:
+async def test_any_manager_that_accepts_a_connection_counts_as_contact(tmp_path: Path) -> None:
     contact = Contact(tmp_path / "contact", nobody)
     with socket.create_server(("127.0.0.1", 0)) as manager:
         there, away = (f"127.0.0.1:{port}" for port in (manager.getsockname()[1], closed_port()))
-        looks = [await contact.look((there, away)) for _ in range(4)]
+        looks = [await contact.check((there, away)) for _ in range(4)]
 
-    assert {missed for _, missed in looks} == {0, 1}, "each is asked in turn"
+    assert {missed for _, missed in looks} == {0, 1}, "each is tried in turn"
     assert all(silent < timedelta(seconds=5) for silent, _ in looks)
 
 
 async def test_silence_is_counted_across_restarts_of_the_agent(tmp_path: Path) -> None:
     managers = (f"127.0.0.1:{closed_port()}",)
     for turn in range(1, 4):
-        silent, missed = await Contact(tmp_path / "contact", unreachable).look(managers)
+        silent, missed = await Contact(tmp_path / "contact", unreachable).check(managers)
         assert missed == turn
     assert silent > timedelta()
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", '{"heard": 1e99, "missed": 5}', '{"heard":'])
-async def test_a_record_of_contact_that_is_none_begins_anew(tmp_path: Path, text: str) -> None:
+async def test_a_spoilt_record_of_contact_starts_the_count_again(tmp_path: Path, text: str) -> None:
     (tmp_path / "contact").write_text(text)
-    silent, missed = await Contact(tmp_path / "contact", nobody).look(())
+    silent, missed = await Contact(tmp_path / "contact", nobody).check(())
 
     assert missed == 1
     assert silent < timedelta(seconds=1)
 
 
-async def test_the_leaders_heartbeat_is_contact_where_no_manager_answers(
+async def test_if_no_manager_answers_the_leaders_heartbeat_counts_as_contact(
     cluster: Any, broker: Broker, tmp_path: Path
 ) -> None:
     def new() -> Contact:
         return Contact(tmp_path / "contact", lambda: agent_broker.is_leader_there(cluster.told()))
 
-    assert (await new().look(()))[1] == 1
+    assert (await new().check(()))[1] == 1
     beat = Heartbeat(cluster="contract", leader=INSTANCE, at=clock.now())
     await broker.beat(beat)
     contact = new()
-    assert await contact.look(()) == (timedelta(), 0)
-    assert (await contact.look(()))[1] == 1, "the broker is not asked at every look"
+    assert await contact.check(()) == (timedelta(), 0)
+    assert (await contact.check(()))[1] == 1, "the broker is not asked at every check"
 
 
 # Leaving, with a real engine in a real swarm.
@@ -333,18 +335,18 @@ async def test_the_leaders_heartbeat_is_contact_where_no_manager_answers(
 
 @dataclass
 class Agent:
-    """The agent's hands on the second engine, a worker of the first one's swarm."""
+    """The agent's performer for the second engine, a worker in the first one's swarm."""
 
     perform: Performer
     engine: Engine
-    belongings: Belongings
+    files: LocalFiles
     news: "asyncio.Queue[Any]"
     ended: list[str]
 
 
 @pytest.fixture
 async def agent(
-    cluster: Any, imds: Imds, belongings: Belongings, swarm: Swarm, engines: Any
+    cluster: Any, imds: Imds, files: LocalFiles, swarm: Swarm, engines: Any
 ) -> AsyncIterator[Agent]:
     news: asyncio.Queue[Any] = asyncio.Queue()
     ended: list[str] = []
@@ -354,7 +356,7 @@ async def agent(
             SPOT.model_copy(update={"address": engines[1].address}),
             engine=engine,
             metadata=imds.client,
-            belongings=belongings,
+            files=files,
             news=news,
             power_off=lambda: ended.append("off"),
         )
@@ -365,52 +367,52 @@ async def agent(
             private_text(KEY),
         )
         joined = await perform(Join(ticket, "joining"))
-        assert isinstance(joined, EngineSeen), joined
+        assert isinstance(joined, EngineInspected), joined
         assert joined.state == "active"
-        yield Agent(perform, engine, belongings, news, ended)
+        yield Agent(perform, engine, files, news, ended)
 
 
-async def test_joining_keeps_the_key_of_its_ask(agent: Agent) -> None:
-    assert agent.belongings.join_key() == KEY
+async def test_joining_stores_the_key_of_its_request(agent: Agent) -> None:
+    assert agent.files.join_key() == KEY
 
 
-async def test_who_is_told_to_leave_leaves_and_says_farewell(
+async def test_a_worker_that_is_ordered_to_leave_leaves_and_sends_a_farewell(
     agent: Agent, cluster: Any, broker: Broker
 ) -> None:
     node = (await agent.engine.membership()).node
     left = await agent.perform(Leave("told to", "leaving"))
 
-    assert isinstance(left, EngineSeen)
+    assert isinstance(left, EngineInspected)
     assert left.state == "inactive"
-    assert agent.belongings.why_left() == "told to"
+    assert agent.files.departure_reason() == "told to"
     opened = await next_opened(cluster, broker)
     assert opened.sender == KEY.public_key
     assert isinstance(opened.message, Farewell)
     assert (opened.message.instance, opened.message.node) == (INSTANCE, node)
     assert opened.message.reason == "told to"
 
-    await agent.perform(ComeBack("withdrawn"))
-    assert agent.belongings.why_left() == ""
+    await agent.perform(Rejoin("withdrawn"))
+    assert agent.files.departure_reason() == ""
 
 
 async def test_leaving_does_not_need_the_leader(agent: Agent) -> None:
     left = await agent.perform(Leave("the leader is silent", "leaving"))
 
-    assert isinstance(left, EngineSeen)
+    assert isinstance(left, EngineInspected)
     assert left.state == "inactive"
 
 
-async def test_a_worker_cut_off_from_everybody_hears_nobody_and_ends(
+async def test_a_worker_that_can_reach_nobody_leaves_and_powers_off(
     agent: Agent, engines: Any, eventually: Eventually
 ) -> None:
-    seen = await agent.perform(LookAtEngine("look"))
-    assert isinstance(seen, EngineSeen)
+    seen = await agent.perform(InspectEngine("look"))
+    assert isinstance(seen, EngineInspected)
     manager = engines[0]
     try:
         await asyncio.to_thread(manager.kill)
-        seen = await agent.perform(LookAtEngine("look"))
-        assert isinstance(seen, EngineSeen)
-        assert seen.missed == 1
+        seen = await agent.perform(InspectEngine("look"))
+        assert isinstance(seen, EngineInspected)
+        assert seen.missed_checks == 1
 
         ending = asyncio.create_task(agent.perform(PowerOff("nobody was heard")))
 
@@ -427,7 +429,7 @@ async def test_a_worker_cut_off_from_everybody_hears_nobody_and_ends(
 
 
 async def test_a_manager_does_not_leave(
-    cluster: Any, imds: Imds, belongings: Belongings, swarm: Swarm, engines: Any
+    cluster: Any, imds: Imds, files: LocalFiles, swarm: Swarm, engines: Any
 ) -> None:
     async with Engine(engines[0].url) as engine:
         perform = Performer(
@@ -435,20 +437,20 @@ async def test_a_manager_does_not_leave(
             SPOT,
             engine=engine,
             metadata=imds.client,
-            belongings=belongings,
+            files=files,
             news=asyncio.Queue(),
         )
         stayed = await perform(Leave("told to", "leaving"))
-        seen = await perform(LookAtEngine("look"))
+        seen = await perform(InspectEngine("look"))
 
-    assert isinstance(stayed, EngineAway)
+    assert isinstance(stayed, EngineUnavailable)
     assert "demote it" in stayed.reason
-    assert isinstance(seen, EngineSeen)
-    assert (seen.state, seen.missed) == ("active", 0)
+    assert isinstance(seen, EngineInspected)
+    assert (seen.state, seen.missed_checks) == ("active", 0)
 
 
 async def test_news_cuts_a_pause_short(agent: Agent) -> None:
-    order = ToldToLeave(clock.now(), "empty")
+    order = OrderedToLeave(clock.now(), "empty")
     long = Pause(timedelta(minutes=9), timedelta(minutes=9), "waiting")
     waiting = asyncio.create_task(agent.perform(long))
     agent.news.put_nowait(order)
@@ -460,16 +462,16 @@ async def test_news_cuts_a_pause_short(agent: Agent) -> None:
 
 @asynccontextmanager
 async def daemon(cluster: Any, imds: Imds, agent: Agent) -> AsyncIterator[None]:
-    """All of the daemon but finding out who it is, on the second engine."""
-    told = Told(SPOT, cluster.told())
-    watch = Watch(
-        told.data, SPOT, metadata=imds.client, belongings=agent.belongings, news=agent.news
+    """The daemon after its preparation, on the second engine."""
+    launch = Launch(SPOT, cluster.told())
+    watch = NoticeWatch(
+        launch.user_data, SPOT, metadata=imds.client, files=agent.files, news=agent.news
     )
     running = asyncio.create_task(
         together(
-            be_a_member=Daemon(imds.client, agent.belongings)._be_a_member(told, agent.perform),
-            look=watch.look(),
-            tell=watch.tell(),
+            be_a_member=Daemon(imds.client, agent.files)._be_a_member(launch, agent.perform),
+            poll=watch.poll(),
+            report=watch.report(),
         )
     )
     try:
@@ -485,7 +487,7 @@ def interruption(within: timedelta) -> str:
     return f'{{"action": "terminate", "time": "{at}"}}'
 
 
-async def test_an_interruption_ends_with_a_farewell_and_no_new_ask(
+async def test_an_interruption_ends_with_a_farewell_and_no_new_request(
     agent: Agent, cluster: Any, broker: Broker, imds: Imds
 ) -> None:
     imds.texts[INTERRUPTION] = interruption(timedelta(minutes=2))
@@ -501,7 +503,7 @@ async def test_an_interruption_ends_with_a_farewell_and_no_new_ask(
     assert (await agent.engine.membership()).state == "inactive"
 
 
-async def test_with_a_silent_leader_the_agent_has_left_before_aws_acts(
+async def test_with_a_silent_leader_the_agent_leaves_before_aws_acts(
     agent: Agent, cluster: Any, imds: Imds, eventually: Eventually
 ) -> None:
     async def has_left() -> bool:
@@ -512,25 +514,25 @@ async def test_with_a_silent_leader_the_agent_has_left_before_aws_acts(
     async with daemon(cluster, imds, agent):
         await eventually(has_left, within=13)
     # The announced time has no fractions of a second.
-    assert at - clock.monotonic() < 11.5, "it does not leave earlier than it must"
-    assert "the leader is silent" in agent.belongings.why_left()
+    assert at - clock.monotonic() < 11.5, "it does not leave too early"
+    assert "the leader is silent" in agent.files.departure_reason()
 
 
 def test_a_reply_outlives_the_wait_for_it() -> None:
     assert keys.REPLY_LIFETIME > keys.NOTICE_WAIT
 
 
-def test_the_key_of_another_instance_goes_with_the_rest_of_its_state(
-    tmp_path: Path, belongings: Belongings, monkeypatch: pytest.MonkeyPatch
+def test_the_join_key_of_another_instance_is_removed_with_the_rest_of_its_state(
+    tmp_path: Path, files: LocalFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a systemctl that does nothing, for there is no engine to stop."""
+    """With a systemctl that does nothing, because there is no engine to stop."""
     (tmp_path / "systemctl").write_text("#!/bin/sh\n")
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not belongings.claim("i-1")
-    belongings.keep_join_key(private_text(KEY))
+    assert not files.claim("i-1")
+    files.store_join_key(private_text(KEY))
 
-    assert not belongings.claim("i-1")
-    assert belongings.join_key() == KEY
-    assert belongings.claim("i-2")
-    assert belongings.join_key() is None
+    assert not files.claim("i-1")
+    assert files.join_key() == KEY
+    assert files.claim("i-2")
+    assert files.join_key() is None

@@ -4,9 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.actions import Ask, Join, LeaveByForce, LookAtEngine, Pause
+from agent.actions import InspectEngine, Join, LeaveByForce, Pause, RequestToken
 from agent.decide import decide
-from agent.events import AskFailed, Denied, EngineAway, EngineSeen, Granted, JoinFailed, Paused
+from agent.events import (
+    Denied,
+    EngineInspected,
+    EngineUnavailable,
+    Granted,
+    JoinFailed,
+    Paused,
+    RequestFailed,
+)
 from agent.model import Policy, Ticket, View
 from wire.messages import Availability, DenialCode, Role
 
@@ -20,98 +28,98 @@ def denied(code=DenialCode.NOT_READY, after=2, offset=timedelta()):
     return Denied(NOW, code, after * SECOND, offset)
 
 
-def story(*events, view=None):
-    seen, action = view or View(), None
+def run(*events, view=None):
+    view, action = view or View(), None
     for event in events:
-        seen, action = decide(seen, event, POLICY)
-    return seen, action
+        view, action = decide(view, event, POLICY)
+    return view, action
 
 
-def test_an_instance_joins_from_its_boot_to_its_membership():
-    seen, action = story(Paused(NOW))
-    assert isinstance(action, LookAtEngine)
-    seen, action = story(EngineSeen(NOW, "inactive"), view=seen)
-    assert action == Ask(Role.WORKER, timedelta(), "asking to join as worker")
-    seen, action = story(Granted(NOW, TICKET), view=seen)
+def test_an_instance_that_boots_becomes_a_member():
+    view, action = run(Paused(NOW))
+    assert isinstance(action, InspectEngine)
+    view, action = run(EngineInspected(NOW, "inactive"), view=view)
+    assert action == RequestToken(Role.WORKER, timedelta(), "asking to join as worker")
+    view, action = run(Granted(NOW, TICKET), view=view)
     assert isinstance(action, Join)
-    seen, action = story(EngineSeen(NOW, "active"), view=seen)
+    view, action = run(EngineInspected(NOW, "active"), view=view)
     assert isinstance(action, Pause)
     assert action.reason == "a member of the swarm"
 
 
-def test_a_member_looks_at_its_engine_now_and_then_and_says_nothing_new():
-    seen, action = story(EngineSeen(NOW, "active"), Paused(NOW))
+def test_a_member_inspects_its_engine_regularly_and_its_status_stays_the_same():
+    view, action = run(EngineInspected(NOW, "active"), Paused(NOW))
 
-    assert isinstance(action, LookAtEngine)
+    assert isinstance(action, InspectEngine)
     assert action.reason == "a member of the swarm"
-    assert seen.failures == 0
+    assert view.failures == 0
 
 
-def test_a_member_that_falls_out_of_the_swarm_asks_again():
-    _, action = story(EngineSeen(NOW, "active"), Paused(NOW), EngineSeen(NOW, "inactive"))
+def test_a_member_that_drops_out_of_the_swarm_requests_a_token_again():
+    _, action = run(EngineInspected(NOW, "active"), Paused(NOW), EngineInspected(NOW, "inactive"))
 
-    assert isinstance(action, Ask)
+    assert isinstance(action, RequestToken)
 
 
-def test_a_half_joined_engine_leaves_by_force_and_asks_again():
-    seen, action = story(EngineSeen(NOW, "error", "context deadline exceeded"))
+def test_a_half_joined_engine_leaves_by_force_and_then_requests_a_token():
+    view, action = run(EngineInspected(NOW, "error", "context deadline exceeded"))
     assert isinstance(action, LeaveByForce)
     assert "context deadline exceeded" in action.reason
 
-    _, action = story(EngineSeen(NOW, "inactive"), view=seen)
-    assert isinstance(action, Ask)
+    _, action = run(EngineInspected(NOW, "inactive"), view=view)
+    assert isinstance(action, RequestToken)
 
 
-def test_an_engine_that_leaving_does_not_help_is_not_hurried():
-    seen, action = story(EngineSeen(NOW, "error"), EngineSeen(NOW, "error"))
+def test_if_leaving_by_force_does_not_help_the_next_attempt_comes_after_a_pause():
+    view, action = run(EngineInspected(NOW, "error"), EngineInspected(NOW, "error"))
     assert isinstance(action, Pause)
 
-    _, action = story(Paused(NOW), EngineSeen(NOW, "error"), view=seen)
+    _, action = run(Paused(NOW), EngineInspected(NOW, "error"), view=view)
     assert isinstance(action, LeaveByForce)
 
 
-def test_a_pending_engine_is_given_time_then_leaves_by_force():
-    seen, action = story(EngineSeen(NOW, "pending"))
+def test_an_engine_that_stays_pending_leaves_by_force():
+    view, action = run(EngineInspected(NOW, "pending"))
     assert isinstance(action, Pause)
-    seen, action = story(EngineSeen(NOW + 29 * SECOND, "pending"), view=seen)
+    view, action = run(EngineInspected(NOW + 29 * SECOND, "pending"), view=view)
     assert isinstance(action, Pause)
-    seen, action = story(EngineSeen(NOW + 30 * SECOND, "pending"), view=seen)
+    view, action = run(EngineInspected(NOW + 30 * SECOND, "pending"), view=view)
     assert isinstance(action, LeaveByForce)
-    assert seen.pending_since is None
+    assert view.pending_since is None
 
 
 def test_a_locked_swarm_waits_for_a_person():
-    _, action = story(EngineSeen(NOW, "locked"))
+    _, action = run(EngineInspected(NOW, "locked"))
 
     assert isinstance(action, Pause)
     assert "docker swarm unlock" in action.reason
 
 
-def test_an_engine_that_starts_is_looked_at_often():
-    _, action = story(EngineAway(NOW, "the engine does not answer yet"))
+def test_an_engine_is_inspected_often_while_it_starts():
+    _, action = run(EngineUnavailable(NOW, "the engine does not answer yet"))
 
-    seen, later = story(*[EngineAway(NOW, "away")] * (POLICY.engine_looks + 1))
+    view, later = run(*[EngineUnavailable(NOW, "away")] * (POLICY.engine_attempts + 1))
     assert isinstance(later, Pause)
-    assert later.least == POLICY.look_every
-    assert story(EngineSeen(NOW, "inactive"), view=seen)[0].away == 0
+    assert later.least == POLICY.inspect_every
+    assert run(EngineInspected(NOW, "inactive"), view=view)[0].missed_answers == 0
     assert action == Pause(
         POLICY.engine_pause, POLICY.engine_pause, "the engine does not answer yet"
     )
 
 
-def test_a_wrong_clock_asks_once_more_by_the_leaders():
+def test_an_instance_with_a_wrong_clock_signs_by_the_leaders_clock_once():
     offset = timedelta(minutes=10)
-    seen, action = story(denied(DenialCode.STALE, offset=offset))
-    assert isinstance(action, Ask)
+    view, action = run(denied(DenialCode.STALE, offset=offset))
+    assert isinstance(action, RequestToken)
     assert action.clock_offset == offset
     assert "600 s" in action.reason
 
-    _, action = story(denied(DenialCode.STALE, offset=offset), view=seen)
-    assert isinstance(action, Pause), "the same answer twice is no reason to hurry"
+    _, action = run(denied(DenialCode.STALE, offset=offset), view=view)
+    assert isinstance(action, Pause), "the same denial twice is followed by a pause"
 
 
-def test_a_denial_that_passes_is_waited_for_as_long_as_the_leader_says():
-    _, action = story(denied(DenialCode.MANAGER_CHANGE, after=7))
+def test_after_a_denial_the_agent_waits_as_long_as_the_leader_says():
+    _, action = run(denied(DenialCode.MANAGER_CHANGE, after=7))
 
     assert isinstance(action, Pause)
     assert action.least == 7 * SECOND
@@ -121,53 +129,53 @@ def test_a_denial_that_passes_is_waited_for_as_long_as_the_leader_says():
 @pytest.mark.parametrize(
     "event",
     [
-        AskFailed(NOW, "the broker does not answer"),
+        RequestFailed(NOW, "the broker does not answer"),
         JoinFailed(NOW, "invalid join token"),
         denied(DenialCode.UNKNOWN_INSTANCE),
     ],
 )
-def test_failures_are_tried_again_for_ever_and_later_each_time(event):
-    seen, pauses = View(), []
+def test_failures_are_retried_for_ever_after_growing_pauses(event):
+    view, pauses = View(), []
     for _ in range(50):
-        seen, action = decide(seen, event, POLICY)
+        view, action = decide(view, event, POLICY)
         assert isinstance(action, Pause)
         pauses.append(action.most)
-        seen, action = decide(seen, Paused(NOW), POLICY)
-        assert isinstance(action, LookAtEngine)
+        view, action = decide(view, Paused(NOW), POLICY)
+        assert isinstance(action, InspectEngine)
 
     assert pauses == sorted(pauses)
     assert pauses[-1] == POLICY.longest_pause
     assert pauses[0] < 5 * SECOND
 
 
-def test_joining_forgets_the_failures_before():
-    seen, _ = story(AskFailed(NOW, "x"), AskFailed(NOW, "x"), EngineSeen(NOW, "active"))
+def test_joining_clears_the_record_of_earlier_failures():
+    view, _ = run(RequestFailed(NOW, "x"), RequestFailed(NOW, "x"), EngineInspected(NOW, "active"))
 
-    assert seen.failures == 0
-    assert seen.last_problem == ""
+    assert view.failures == 0
+    assert view.last_problem == ""
 
 
 offsets = st.timedeltas(timedelta(days=-2), timedelta(days=2))
 events = st.one_of(
     st.just(Paused(NOW)),
     st.builds(
-        EngineSeen,
+        EngineInspected,
         st.just(NOW),
         st.sampled_from(["inactive", "pending", "active", "error", "locked"]),
     ),
-    st.just(EngineAway(NOW, "away")),
+    st.just(EngineUnavailable(NOW, "away")),
     st.just(Granted(NOW, TICKET)),
     st.builds(Denied, st.just(NOW), st.sampled_from(DenialCode), st.just(SECOND), offsets),
-    st.just(AskFailed(NOW, "away")),
+    st.just(RequestFailed(NOW, "away")),
     st.just(JoinFailed(NOW, "refused")),
 )
 
 
 @given(st.lists(events, max_size=30))
-def test_whatever_happens_there_is_a_next_step_and_no_secret_in_its_reason(history):
-    seen, action = View(), None
+def test_every_history_has_a_next_action_whose_reason_holds_no_secret(history):
+    view, action = View(), None
     for event in history:
-        seen, action = decide(seen, event, POLICY)
+        view, action = decide(view, event, POLICY)
         assert action is not None
         assert "the-join-token" not in repr(action)
         if isinstance(action, Pause):

@@ -1,8 +1,8 @@
-"""The files of this instance: what ties an engine to it, its join key, what is left in /run.
+"""The agent's files: whose engine state this is, the join key, and what it leaves in /run.
 
-A copy of a disk carries its engine's identity along; two engines of one identity take each
-other's place in the swarm in turns. Rule: the record of whose state this is is written before
-the engine first starts, and state with another's record is removed, never adopted.
+A copied disk carries its engine's identity, and two engines with one identity keep replacing
+each other in the swarm. Rule: write the record of the owning instance before the engine first
+starts; remove state that another instance owns, never adopt it.
 """
 
 import os
@@ -21,8 +21,8 @@ from wire.sealing import private_key
 _ENGINE_SERVICES: Final = ("docker.socket", "docker.service")
 
 
-class Belongings:
-    """Paths below `root` (`/` but in tests)."""
+class LocalFiles:
+    """The files below `root`, which is `/` except in tests."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._record = root / "var/lib/spotswarm/instance"
@@ -33,7 +33,7 @@ class Belongings:
         self._membership = docker / "swarm/docker-state.json"
         self._left = self._run / "left"
         self.contact = self._run / "contact"
-        """Where `Contact` keeps what it heard."""
+        """Where `Contact` stores its last contact."""
         self._identity = (
             self._join_key,
             docker / "swarm",
@@ -43,26 +43,26 @@ class Belongings:
         )
 
     def settings_text(self) -> str | None:
-        """`/etc/spotswarm/agent.toml`, which goes before user data; None without one."""
+        """The text of `/etc/spotswarm/agent.toml`, which replaces user data; None if absent."""
         try:
             return (self._etc / "agent.toml").read_text()
         except FileNotFoundError:
             return None
 
     def claim(self, instance: str) -> bool:
-        """Make the engine's state this instance's; True if another's was removed.
+        """Make this instance the owner of the engine's state; True if another's was removed.
 
         Raises:
-            RefusedError: the engine is in a swarm, and nobody recorded whose state that is.
+            RefusedError: the engine is in a swarm, and there is no record of the owner.
         """
         recorded = self._record.read_text().strip() if self._record.exists() else ""
         if recorded == instance:
             return False
         if not recorded and self._is_member():
             raise RefusedError(
-                "the engine is in a swarm it did not join for us: bake the image without"
+                "the engine is in a swarm that it did not join through us: bake the image without"
                 f" /var/lib/docker/swarm, or run `docker swarm leave`, or write {instance}"
-                f" to {self._record} if this is its own membership"
+                f" to {self._record} if the membership is this instance's own"
             )
         if recorded:
             self._remove_identity()
@@ -70,8 +70,8 @@ class Belongings:
         self._record.write_text(f"{instance}\n")
         return bool(recorded)
 
-    def hand_over(self, facts: InstanceFacts, leader_text: str | None) -> None:
-        """Leave the leader daemon of this machine its settings, if it is to run one."""
+    def write_leader_files(self, facts: InstanceFacts, leader_text: str | None) -> None:
+        """Write what this machine's leader daemon reads; without a text, it must not run."""
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._run / "instance.json", facts.model_dump_json())
         if leader_text is None:
@@ -79,39 +79,39 @@ class Belongings:
         else:
             _write(self._run / "leader.toml", leader_text)
 
-    def keep_join_key(self, text: str) -> None:
-        """Keep the private key of the ask we are joining with, in place of any before."""
+    def store_join_key(self, text: str) -> None:
+        """Store the private key of the request that we join with, in place of any earlier one."""
         self._join_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._join_key, text)
 
     def join_key(self) -> PrivateKey | None:
-        """The key of the ask we joined with; None for an engine that did not join by an ask."""
+        """The key of the request that we joined with; None if the engine joined in another way."""
         try:
             return private_key(self._join_key.read_text().strip())
         except (FileNotFoundError, MalformedMessage):
             return None
 
-    def note_left(self, reason: str) -> None:
-        """Note, until the next boot, that this instance leaves and is not to join again."""
+    def record_departure(self, reason: str) -> None:
+        """Note, until the next boot, that this instance leaves and must not join again."""
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._left, reason)
 
-    def why_left(self) -> str:
-        """What `note_left` noted; empty when nothing."""
+    def departure_reason(self) -> str:
+        """What `record_departure` noted; empty if it noted nothing."""
         try:
             return self._left.read_text().strip()
         except FileNotFoundError:
             return ""
 
-    def forget_left(self) -> None:
-        """Take `note_left` back."""
+    def clear_departure(self) -> None:
+        """Undo `record_departure`."""
         self._left.unlink(missing_ok=True)
 
     def _is_member(self) -> bool:
         return self._membership.exists()
 
     def _remove_identity(self) -> None:
-        # Stopping also takes back a start that waits for us; it is asked for again after.
+        # Stopping also cancels the start that waits for us, so it is requested again below.
         _systemctl("stop", *_ENGINE_SERVICES)
         for path in self._identity:
             if path.is_dir():
@@ -122,12 +122,12 @@ class Belongings:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all: the leader's path unit starts it the moment the name appears."""
+    """Write all or nothing: systemd starts the leader as soon as the name appears."""
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
         file.flush()
-        # Without it XFS may show an empty file under the new name after a power cut.
+        # Without this, XFS may show an empty file under the new name after a power cut.
         os.fsync(file.fileno())
     fresh.replace(path)
 

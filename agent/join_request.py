@@ -1,7 +1,7 @@
-"""One question to the leader: made, sealed, sent, and its reply checked.
+"""One request for a join token: made, sealed, sent, and its reply checked.
 
-Rule: a reply counts only if our own leader's key opens it and it names this cluster, this
-nonce, this instance and the role asked for, and is not over. Everything else is no answer.
+Rule: accept a reply only if our own leader's key opens it, it names this cluster, nonce and
+instance and the role we asked for, and it has not expired. Anything else counts as no answer.
 """
 
 import secrets
@@ -11,7 +11,7 @@ from typing import Final
 
 from nacl.public import PrivateKey
 
-from agent.events import AskFailed, Denied, Event, Granted
+from agent.events import Denied, Event, Granted, RequestFailed
 from agent.model import Ticket
 from agent.signing import Credentials, sign
 from runtime import clock
@@ -37,8 +37,8 @@ Send = Callable[[UserData, str, bytes, float], Awaitable[bytes]]
 """(user data, reply name, sealed request, seconds to wait) → sealed reply."""
 
 
-async def ask(
-    told: UserData,
+async def request_token(
+    user_data: UserData,
     facts: InstanceFacts,
     *,
     role: Role,
@@ -46,38 +46,38 @@ async def ask(
     credentials: Callable[[], Awaitable[Credentials]],
     send: Send,
 ) -> Event:
-    """Ask once; whatever goes wrong comes back as an event."""
+    """Send one request; whatever goes wrong is returned as an event."""
     own = PrivateKey.generate()
     try:
         at = clock.now() + offset
         nonce = secrets.token_hex(16)
         request = JoinRequest(
-            cluster=told.cluster,
+            cluster=user_data.cluster,
             nonce=nonce,
             reply=secrets.token_hex(16),
             role=role,
             issued=at,
             identity=(
                 PasswordClaim(name=facts.instance, address=facts.address)
-                if told.identity == "password"
-                else _proof(await credentials(), told, facts, nonce=nonce, own=own, at=at)
+                if user_data.identity == "password"
+                else _proof(await credentials(), user_data, facts, nonce=nonce, own=own, at=at)
             ),
         )
-        # Of two keys during a change either will do: the leader answers with the one we used.
-        leaders = [public_key(text) for text in told.leader_keys]
+        # During a change of keys either of the two works: the leader answers with the one we used.
+        leaders = [public_key(text) for text in user_data.leader_keys]
         sealed = seal_request(request, sender=own, leader=leaders[0])
-        answer = await send(told, request.reply, sealed, _REPLY_SECONDS)
+        answer = await send(user_data, request.reply, sealed, _REPLY_SECONDS)
         reply = open_reply(answer, asker=own, leaders=leaders)
     except ClusterError as exc:
-        return AskFailed(clock.now(), str(exc))
+        return RequestFailed(clock.now(), str(exc))
     except MalformedMessage as exc:
-        return AskFailed(clock.now(), f"the reply is not from our leader: {exc}")
-    return _judge(reply, request, facts, offset=offset, own=own)
+        return RequestFailed(clock.now(), f"the reply is not from our leader: {exc}")
+    return _checked(reply, request, facts, offset=offset, own=own)
 
 
 def _proof(
     credentials: Credentials,
-    told: UserData,
+    user_data: UserData,
     facts: InstanceFacts,
     *,
     nonce: str,
@@ -87,15 +87,15 @@ def _proof(
     return sign(
         credentials,
         region=facts.region,
-        url=told.sts_endpoint or proof.endpoint(facts.region),
-        cluster=told.cluster,
+        url=user_data.sts_endpoint or proof.endpoint(facts.region),
+        cluster=user_data.cluster,
         nonce=nonce,
         key=public_text(own.public_key),
         at=at,
     )
 
 
-def _judge(
+def _checked(
     reply: AnyMessage,
     request: JoinRequest,
     facts: InstanceFacts,
@@ -107,9 +107,9 @@ def _judge(
     match reply:
         case Grant(cluster=request.cluster, nonce=request.nonce, role=request.role) as grant:
             if grant.instance != facts.instance:
-                return AskFailed(now, f"the leader takes us for {grant.instance}")
+                return RequestFailed(now, f"the leader takes us for {grant.instance}")
             if grant.expires <= now + offset:
-                return AskFailed(now, "the grant came too late")
+                return RequestFailed(now, "the grant came too late")
             ticket = Ticket(
                 grant.token.get_secret_value(),
                 grant.managers,
@@ -125,4 +125,6 @@ def _judge(
                 denial.leader_time - now,
             )
         case _:
-            return AskFailed(now, f"the reply is a {reply.kind} to something else")
+            return RequestFailed(
+                now, f"the reply is a {reply.kind} that does not match our request"
+            )

@@ -4,8 +4,8 @@ import pytest
 from nacl.public import PrivateKey
 from pydantic import SecretStr
 
-from agent.asking import ask
-from agent.events import AskFailed, Denied, Granted
+from agent.events import Denied, Granted, RequestFailed
+from agent.join_request import request_token
 from agent.signing import Credentials
 from cli.founding.making import document, make
 from runtime.errors import RefusedError, UnavailableError
@@ -30,7 +30,7 @@ FACTS = InstanceFacts(
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 
 
-def told(**changed):
+def agent_data(**changed):
     return user_data.parse(document(MADE.agent | changed))
 
 
@@ -54,26 +54,26 @@ def grant(request, **changed):
 
 def leader(answer, *, key=LEADER, opens=LEADER):
     """A broker with a leader behind it that answers `answer(request)`, boxed by `key`."""
-    seen = []
+    requests = []
 
-    async def send(_told, reply, sealed, _within):
+    async def send(_user_data, reply, sealed, _within):
         opened = open_request(sealed, leaders=[opens])
         assert opened.message.reply == reply
-        seen.append(opened.message)
+        requests.append(opened.message)
         return seal_reply(answer(opened.message), leader=key, asker=opened.sender)
 
-    send.seen = seen
+    send.requests = requests
     return send
 
 
-async def asked(send, *, role=Role.WORKER, offset=timedelta(), data=None):
-    return await ask(
-        data or told(), FACTS, role=role, offset=offset, credentials=credentials, send=send
+async def answer_to_request(send, *, role=Role.WORKER, offset=timedelta(), data=None):
+    return await request_token(
+        data or agent_data(), FACTS, role=role, offset=offset, credentials=credentials, send=send
     )
 
 
-async def test_a_grant_for_us_is_a_ticket():
-    event = await asked(leader(grant))
+async def test_a_grant_for_us_becomes_a_ticket():
+    event = await answer_to_request(leader(grant))
 
     assert isinstance(event, Granted)
     assert event.ticket.token == "the-join-token"
@@ -81,15 +81,15 @@ async def test_a_grant_for_us_is_a_ticket():
     assert "the-join-token" not in repr(event)
 
 
-async def test_a_ticket_has_the_key_it_was_asked_with_and_does_not_show_it():
+async def test_a_ticket_has_the_key_of_its_request_and_does_not_show_it():
     askers = []
 
-    async def send(_told, _reply, sealed, _within):
+    async def send(_user_data, _reply, sealed, _within):
         opened = open_request(sealed, leaders=[LEADER])
         askers.append(opened.sender)
         return seal_reply(grant(opened.message), leader=LEADER, asker=opened.sender)
 
-    event = await asked(send)
+    event = await answer_to_request(send)
 
     assert private_key(event.ticket.key).public_key == askers[0]
     assert event.ticket.key not in repr(event)
@@ -105,18 +105,20 @@ async def test_a_ticket_has_the_key_it_was_asked_with_and_does_not_show_it():
         {"expires": datetime(2020, 1, 1, tzinfo=UTC)},
     ],
 )
-async def test_a_grant_for_anything_else_is_no_answer(changed):
-    assert isinstance(await asked(leader(lambda request: grant(request, **changed))), AskFailed)
+async def test_a_grant_for_anything_else_counts_as_no_answer(changed):
+    assert isinstance(
+        await answer_to_request(leader(lambda request: grant(request, **changed))), RequestFailed
+    )
 
 
-async def test_a_grant_by_anybody_but_our_leader_is_no_answer():
-    event = await asked(leader(grant, key=STRANGER))
+async def test_a_grant_from_anyone_but_our_leader_counts_as_no_answer():
+    event = await answer_to_request(leader(grant, key=STRANGER))
 
-    assert isinstance(event, AskFailed)
+    assert isinstance(event, RequestFailed)
     assert "not from our leader" in event.reason
 
 
-async def test_a_denial_tells_its_code_and_the_leaders_clock():
+async def test_a_denial_brings_its_code_and_the_leaders_clock():
     def deny(request):
         return Denial(
             cluster=request.cluster,
@@ -126,44 +128,48 @@ async def test_a_denial_tells_its_code_and_the_leaders_clock():
             retry_after_seconds=1,
         )
 
-    event = await asked(leader(deny))
+    event = await answer_to_request(leader(deny))
 
     assert isinstance(event, Denied)
     assert event.code == DenialCode.STALE
     assert timedelta(minutes=9, seconds=58) < event.leader_offset < timedelta(minutes=10, seconds=2)
 
 
-async def test_a_request_is_signed_by_the_clock_it_is_told():
+async def test_a_request_is_signed_with_the_clock_offset():
     send = leader(grant)
-    await asked(send, offset=timedelta(minutes=10), role=Role.MANAGER)
+    await answer_to_request(send, offset=timedelta(minutes=10), role=Role.MANAGER)
 
-    (request,) = send.seen
+    (request,) = send.requests
     assert request.role is Role.MANAGER
     assert request.issued - datetime.now(UTC) > timedelta(minutes=9)
     assert isinstance(request.identity, AwsProof)
 
 
-async def test_outside_aws_a_machine_says_its_name_and_address():
+async def test_outside_aws_a_machine_states_its_name_and_address():
     send = leader(grant)
-    await asked(send, data=told(identity="password"))
+    await answer_to_request(send, data=agent_data(identity="password"))
 
-    assert send.seen[0].identity == PasswordClaim(name="i-1", address="10.0.0.1")
+    assert send.requests[0].identity == PasswordClaim(name="i-1", address="10.0.0.1")
 
 
-async def test_while_keys_are_changed_either_of_the_leaders_keys_is_believed():
+async def test_during_a_change_of_keys_both_of_the_leaders_keys_are_accepted():
     both = [MADE.agent["leader_keys"][0], public_text(STRANGER.public_key)]
 
-    assert isinstance(await asked(leader(grant), data=told(leader_keys=both)), Granted)
+    assert isinstance(
+        await answer_to_request(leader(grant), data=agent_data(leader_keys=both)), Granted
+    )
     swapped = leader(grant, key=STRANGER, opens=STRANGER)
-    assert isinstance(await asked(swapped, data=told(leader_keys=both[::-1])), Granted)
+    assert isinstance(
+        await answer_to_request(swapped, data=agent_data(leader_keys=both[::-1])), Granted
+    )
 
 
 @pytest.mark.parametrize("error", [UnavailableError("no broker"), RefusedError("wrong CA")])
-async def test_a_broker_that_is_away_or_refuses_is_an_event_too(error):
+async def test_a_broker_that_is_unavailable_or_refuses_us_becomes_an_event(error):
     async def send(*_):
         raise error
 
-    event = await asked(send)
+    event = await answer_to_request(send)
 
-    assert isinstance(event, AskFailed)
+    assert isinstance(event, RequestFailed)
     assert event.reason == str(error)

@@ -1,0 +1,154 @@
+"""Polls the metadata service for AWS's notices, and reports them to the leader while they stand.
+
+It runs beside the membership loop, which gets the notices as news. Rule: an unavailable metadata
+service, broker or leader ends nothing here; the membership loop leaves in time without them.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import structlog
+
+from agent.edges.files import LocalFiles
+from agent.edges.metadata import Metadata
+from agent.events import News, OrderedToLeave
+from agent.model import StandingNotice
+from agent.notices import INTERRUPTION, MAINTENANCE, REBALANCE, NoticeBoard, read, update
+from agent.reports import report_notice
+from runtime import clock
+from runtime.backoff import backoff
+from runtime.errors import ClusterError
+from runtime.streams import together
+from wire.instance import InstanceFacts
+from wire.messages import MalformedMessage
+from wire.user_data import UserData
+
+log = structlog.get_logger("agent")
+
+_POLL_SECONDS: Final = 2.0
+_MAINTENANCE_POLL_SECONDS: Final = 30.0
+_REPORT_SECONDS: Final = 30.0
+_LONGEST_PAUSE_SECONDS: Final = 3.0
+
+
+class NoticeWatch:
+    """The watch of one instance; `poll` and `report` run until cancelled."""
+
+    def __init__(
+        self,
+        user_data: UserData,
+        facts: InstanceFacts,
+        *,
+        metadata: Metadata,
+        files: LocalFiles,
+        news: "asyncio.Queue[News]",
+    ) -> None:
+        self._user_data = user_data
+        self._facts = facts
+        self._metadata = metadata
+        self._files = files
+        self._news = news
+        self._board = NoticeBoard()
+        self._changed = asyncio.Event()
+        self._unreadable: set[str] = set()
+        self._is_metadata_away = False
+        self._problem = ""
+
+    async def poll(self) -> None:
+        """Poll the metadata service for ever."""
+        paths = (INTERRUPTION, REBALANCE) if self._facts.lifecycle == "spot" else ()
+        maintenance_at = clock.monotonic()
+        while True:
+            if clock.monotonic() >= maintenance_at:
+                maintenance_at = clock.monotonic() + _MAINTENANCE_POLL_SECONDS
+                await self._read_paths((*paths, MAINTENANCE))
+            elif paths:
+                await self._read_paths(paths)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _read_paths(self, paths: Sequence[str]) -> None:
+        answers = await self._metadata.notices(paths)
+        if self._is_metadata_away != (not answers):
+            self._is_metadata_away = not answers
+            log.warning(
+                "metadata service does not answer"
+                if self._is_metadata_away
+                else "metadata service answers again"
+            )
+        for path, text in answers.items():
+            try:
+                notices = read(path, text)
+            except MalformedMessage as exc:
+                if path not in self._unreadable:
+                    self._unreadable.add(path)
+                    log.warning("notice not understood", reason=str(exc))
+                continue
+            self._unreadable.discard(path)
+            self._board, change = update(self._board, path, notices, clock.now())
+            if change is not None:
+                standing = [str(standing.notice) for standing in self._board.standing]
+                log.info("notices changed", standing=standing)
+                self._news.put_nowait(change)
+                self._changed.set()
+
+    async def report(self) -> None:
+        """Report the notices that stand, for ever; start again whenever they change."""
+        while True:
+            self._changed.clear()
+            await together(
+                report_to_the_leader=self._report_all(self._board.to_report),
+                await_a_change=self._changed.wait(),
+            )
+
+    async def _report_all(self, notices: Sequence[StandingNotice]) -> None:
+        """Report these notices until the leader orders to leave, then wait for a change."""
+        is_urgent = any(standing.notice.kind == "interruption" for standing in notices)
+        is_ordered = False
+        delays = _delays()
+        while notices and not is_ordered and not self._files.departure_reason():
+            started = clock.monotonic()
+            for standing in notices:
+                is_ordered = is_ordered or await self._report_once(standing)
+            if not self._problem:
+                delays = _delays()
+            pause = next(delays) if self._problem else 0
+            if not is_urgent:
+                pause = max(pause, started + _REPORT_SECONDS - clock.monotonic())
+            await asyncio.sleep(pause)
+        await self._changed.wait()
+
+    async def _report_once(self, standing: StandingNotice) -> bool:
+        """Report one notice once; returns whether the leader orders to leave."""
+        from agent.edges import broker  # noqa: PLC0415  heavy, see the module
+
+        key = self._files.join_key()
+        if key is None:
+            self._note_problem(
+                "this engine joined without a request of ours, so the leader would not believe us"
+            )
+            return False
+        try:
+            reason = await report_notice(
+                self._user_data, self._facts, standing, key=key, send=broker.ask
+            )
+        except broker.NoReplyError as exc:
+            log.debug("no order yet", reason=str(exc))
+            self._note_problem("")
+            return False
+        except ClusterError as exc:
+            self._note_problem(str(exc))
+            return False
+        self._note_problem("")
+        log.warning("ordered to leave", reason=reason)
+        self._news.put_nowait(OrderedToLeave(clock.now(), reason))
+        return True
+
+    def _note_problem(self, problem: str) -> None:
+        if problem and problem != self._problem:
+            log.warning("notice not reported", reason=problem)
+        self._problem = problem
+
+
+def _delays() -> Iterator[float]:
+    return backoff(ceiling=_LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,73 @@
+"""What the agent reports to the leader: AWS's notices, and that it has left.
+
+Rule: both messages are boxed with the join key, because the leader believes no other key. Obey
+an order to leave only if our own leader's key opens it and it names this cluster and instance.
+"""
+
+import secrets
+from typing import Final
+
+from nacl.public import PrivateKey
+
+from agent.join_request import Send
+from agent.model import StandingNotice
+from runtime import clock
+from runtime.errors import RefusedError
+from wire import keys
+from wire.instance import InstanceFacts
+from wire.messages import Farewell, Leave, MalformedMessage, Notice
+from wire.sealing import open_reply, public_key, seal_request
+from wire.user_data import UserData
+
+_REASON_CHARACTERS: Final = 200
+
+
+async def report_notice(
+    user_data: UserData,
+    facts: InstanceFacts,
+    standing: StandingNotice,
+    *,
+    key: PrivateKey,
+    send: Send,
+) -> str:
+    """Report a notice once and wait for the order to leave; returns the order's reason.
+
+    Raises what `send` raises, and RefusedError for an answer that is not our leader's.
+    """
+    notice = standing.notice
+    report = Notice(
+        cluster=user_data.cluster,
+        instance=facts.instance,
+        notice=notice.kind,
+        action=notice.action,
+        effective=notice.effective,
+        seen=standing.first_seen,
+        reply=(name := secrets.token_hex(16)),
+        event=notice.event,
+    )
+    leaders = [public_key(text) for text in user_data.leader_keys]
+    sealed = seal_request(report, sender=key, leader=leaders[0])
+    answer = await send(user_data, name, sealed, keys.NOTICE_WAIT.total_seconds())
+    try:
+        order = open_reply(answer, asker=key, leaders=leaders)
+    except MalformedMessage as exc:
+        raise RefusedError(f"the answer to a notice is not from our leader: {exc}") from exc
+    match order:
+        case Leave(cluster=user_data.cluster, instance=facts.instance, reason=reason):
+            return reason
+        case _:
+            raise RefusedError(f"the answer to a notice is a {order.kind}, not for us")
+
+
+def sealed_farewell(
+    user_data: UserData, facts: InstanceFacts, *, node: str, reason: str, key: PrivateKey
+) -> bytes:
+    """The message that this instance has left, sealed for the leader."""
+    message = Farewell(
+        cluster=user_data.cluster,
+        instance=facts.instance,
+        node=node,
+        reason=reason[:_REASON_CHARACTERS],
+        at=clock.now(),
+    )
+    return seal_request(message, sender=key, leader=public_key(user_data.leader_keys[0]))
