@@ -39,6 +39,7 @@ from leader.view.notices import Notice
 from leader.view.terms import Leaving, Then
 from leader.view.work import Service, Task
 from runtime import clock
+from wire.labels import LABEL_INSTANCE, LABEL_KEY, LABEL_LIFECYCLE, LABEL_TYPE, LABEL_ZONE
 from wire.messages import Availability, Role
 
 _AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,11 +92,11 @@ def _node(number: int) -> Node:
     leaving = Leaving("interruption", _AT, _AT + timedelta(minutes=2), Then.TERMINATE)
     is_leaving, is_lost = number % 100 == 50, number % 100 == 51
     labels = {
-        "spotswarm.instance": f"i-{number}",
-        "spotswarm.lifecycle": "spot",
-        "spotswarm.zone": f"eu-central-1{'abc'[number % 3]}",
-        "spotswarm.type": "t3.small",
-        "spotswarm.key": "k",
+        LABEL_INSTANCE: f"i-{number}",
+        LABEL_LIFECYCLE: "spot",
+        LABEL_ZONE: f"eu-central-1{'abc'[number % 3]}",
+        LABEL_TYPE: "t3.small",
+        LABEL_KEY: "k",
     }
     return Node(
         id=NodeId(f"n{number}"),

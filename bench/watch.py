@@ -15,6 +15,7 @@ from aiodocker.exceptions import DockerError
 from lab.host import LabError
 from lab.machines.machine import Machine
 from runtime import clock
+from wire.labels import LABEL_INSTANCE
 
 EVERY: Final = 0.01
 """Seconds from an answer to the next look."""
@@ -118,5 +119,5 @@ class Watch:
 def is_active(node: Mapping[str, Any]) -> bool:
     """Whether a Ready node is labelled with its instance and takes tasks."""
     spec = node["Spec"]
-    labelled = "spotswarm.instance" in (spec.get("Labels") or {})
+    labelled = LABEL_INSTANCE in (spec.get("Labels") or {})
     return spec.get("Availability") == "active" and labelled

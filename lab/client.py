@@ -24,6 +24,7 @@ from lab.machines import image, layer, net, power
 from lab.machines.machine import Machine
 from lab.machines.record import RUNNING, Stage, read, read_all
 from lab.places import ZONES, Places
+from wire.labels import TAG_CLUSTER, TAG_ROLE
 
 EXTRA_LAYER: Final = "SPOTSWARM_LAB_EXTRA_LAYER"
 """Environment variable: a directory laid over the image as the topmost layer."""
@@ -139,7 +140,7 @@ class Lab:
         """
         ec2 = self.aws("ec2")
         text = self.user_data(role) if user_data is None else user_data
-        every = {"spotswarm:cluster": self.account.cluster, "spotswarm:role": role, **(tags or {})}
+        every = {TAG_CLUSTER: self.account.cluster, TAG_ROLE: role, **(tags or {})}
         if not agent_enabled:
             every[AGENT_TAG] = "off"
         asked: dict[str, Any] = {

@@ -36,7 +36,8 @@ from leader.view.events import (
     Ticked,
     WorkListed,
 )
-from leader.view.model import LEAVING, Asker, Instance, Outstanding, Policy, Tokens, View, Wish
+from leader.view.model import Asker, Instance, Outstanding, Policy, Tokens, View, Wish
+from wire.labels import LEAVING
 from wire.messages import Role
 
 

@@ -32,10 +32,11 @@ from leader.view.actions import (
 )
 from leader.view.events import InstancesListed, NodesListed, WorkListed
 from leader.view.ids import NodeId
-from leader.view.model import LEAVING, PHASE_LABELS, Node, Policy, Setback, View
+from leader.view.model import Node, Policy, Setback, View
 from leader.view.notices import Market
 from leader.view.terms import Then, leaving_of
 from leader.view.work import Work
+from wire.labels import LEAVING, PHASE_LABELS
 from wire.messages import Availability, Role
 
 _FIRST_SETBACK: Final = timedelta(seconds=1)

@@ -70,7 +70,7 @@ def progress(
     spec = service["Spec"]
     template = spec["TaskTemplate"]
     update = (service.get("UpdateStatus") or {}).get("State", "")
-    names = {node.node: node.hostname for node in nodes}
+    names = {node.id: node.hostname for node in nodes}
     # Swarm removes a node without its tasks; those are not wanted, and nobody will stop them.
     mine = [task for task in tasks if task["ServiceID"] == service["ID"]]
     wanted_on = [task for task in mine if task["DesiredState"] in {"running", "ready"}]

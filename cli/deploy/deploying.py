@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,8 +24,7 @@ from cli.terminal.exits import Exit, fail, say
 from cli.terminal.live import LOOK_SECONDS, AsJson, IsDry, leaving_it_going, print_json
 from runtime import clock
 from runtime.errors import ClusterError, UnavailableError
-
-_LOAN: Final = "spotswarm.loan"
+from wire.labels import LABEL_LOAN
 
 
 class Which(StrEnum):
@@ -76,7 +75,7 @@ def deploy(
             _plan(stack, wants, as_json=as_json)
             return
         if wants.label is not None:
-            docker.label(wants.label.node, stack.label_a_manager or "", "true")
+            docker.label(wants.label.id, stack.label_a_manager or "", "true")
             say(
                 f"{wants.label.hostname} has the volumes from now on"
                 f" ({stack.label_a_manager}=true): stores begin empty unless they are restored"
@@ -123,7 +122,7 @@ def _await_loans(docker: Docker, stack: Stack, deadline: float) -> None:
         lent = [
             one["Spec"]["Name"]
             for one in docker.services(stack.name)
-            if _LOAN in (one["Spec"].get("Labels") or {})
+            if LABEL_LOAN in (one["Spec"].get("Labels") or {})
         ]
         if not lent:
             return

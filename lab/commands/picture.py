@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.commands.sight import Look, Node, Task
+from wire.labels import LABEL_LIFECYCLE, LABEL_PHASE
 
 WIDTH: Final = 100
 _COLOURS: Final = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")
@@ -84,15 +85,13 @@ def _nodes(frame: Frame, colours: Mapping[str, str]) -> Table:
         left = row["seconds_left"] if row else None
         table.add_row(
             f"{node.hostname}{' *' if node.is_leader else ''}",
-            node.labels.get("spotswarm.lifecycle", "-"),
+            node.labels.get(LABEL_LIFECYCLE, "-"),
             _state(node, row),
             "" if left is None else f"{left:.0f} s",
             _marks(frame.look.on(node.id), colours),
         )
     for node in frame.gone:
-        table.add_row(
-            node.hostname, node.labels.get("spotswarm.lifecycle", "-"), "gone", "", style="dim"
-        )
+        table.add_row(node.hostname, node.labels.get(LABEL_LIFECYCLE, "-"), "gone", "", style="dim")
     return table
 
 
@@ -107,7 +106,7 @@ def _state(node: Node, row: Mapping[str, Any] | None) -> Text:
     if row is not None:
         return Text(f"{row['stage']}; waits for {row['waits_for']}", style="bold yellow")
     if node.availability != "active":
-        return Text(f"{node.labels.get('spotswarm.phase') or node.availability}", style="yellow")
+        return Text(f"{node.labels.get(LABEL_PHASE) or node.availability}", style="yellow")
     return Text("serving" if node.role == "worker" else "manager", style="green")
 
 

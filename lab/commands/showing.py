@@ -17,6 +17,7 @@ from lab.host import LabError
 from lab.machines.machine import Machine
 from lab.machines.record import Stage
 from lab.places import Places
+from wire.labels import TAG_ROLE
 
 # A pipe has no width of its own, and a table cut off says less than a line too long.
 out: Final = Console() if sys.stdout.isatty() else Console(width=120)
@@ -63,7 +64,7 @@ def rows(lab: Lab) -> list[dict[str, Any]]:
                 {
                     "instance": one["InstanceId"],
                     "address": one["PrivateIpAddress"],
-                    "role": tags.get("spotswarm:role", "-"),
+                    "role": tags.get(TAG_ROLE, "-"),
                     "lifecycle": one.get("InstanceLifecycle", "on-demand"),
                     "zone": one["Placement"]["AvailabilityZone"],
                     "state": one["State"]["Name"],

@@ -17,12 +17,12 @@ from lab.client import Lab
 from lab.host import LabError
 from lab.load.ingress import managers
 from runtime import clock
+from wire.labels import LABEL_INSTANCE, LABEL_LOAN
 
 _ENGINE: Final = "run/docker.sock"
 _LEADER: Final = "run/spotswarm-leader/admin.sock"
 _GONE: Final = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
-_LOAN: Final = "spotswarm.loan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Node:
     @property
     def instance(self) -> str:
         """The instance it is bound to, or nothing."""
-        return self.labels.get("spotswarm.instance", "")
+        return self.labels.get(LABEL_INSTANCE, "")
 
     @property
     def is_serving(self) -> bool:
@@ -226,7 +226,7 @@ def _service(told: Mapping[str, Any]) -> Service:
         id=told["ID"],
         name=spec["Name"],
         replicas=spec["Mode"]["Replicated"]["Replicas"],
-        is_settled=state in _SETTLED and _LOAN not in (spec.get("Labels") or {}),
+        is_settled=state in _SETTLED and LABEL_LOAN not in (spec.get("Labels") or {}),
     )
 
 

@@ -23,6 +23,7 @@ from lab.machines.reconcile import Act, reconcile
 from lab.machines.record import RUNNING, Record, Stage
 from lab.places import Places
 from runtime import clock
+from wire.labels import TAG_ROLE
 
 log: Final = structlog.get_logger("lab.machines.hypervisor")
 
@@ -107,7 +108,7 @@ class Hypervisor:
             instance=instance.id,
             address=instance.address,
             hostname=power.hostname(instance.address),
-            role=instance.tags.get("spotswarm:role", ""),
+            role=instance.tags.get(TAG_ROLE, ""),
         )
         record.write(self._machines)
         held = _Held(record)

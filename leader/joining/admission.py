@@ -9,6 +9,7 @@ managers at AWS's whim would lose the cluster.
 from datetime import datetime
 
 from leader.view.model import Ask, Denied, Identity, Instance, Node, Policy, View
+from wire.labels import TAG_CLUSTER, TAG_ROLE
 from wire.messages import DenialCode, Role
 
 _JOINABLE_STATES = ("pending", "running")
@@ -43,7 +44,7 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
     if instance.cluster != policy.cluster:
         return Denied(
             DenialCode.NOT_IN_CLUSTER,
-            f"{instance.id} has no tag spotswarm:cluster={policy.cluster}",
+            f"{instance.id} has no tag {TAG_CLUSTER}={policy.cluster}",
             30,
         )
     if instance.state not in _JOINABLE_STATES:
@@ -84,7 +85,7 @@ def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) ->
     if instance.role != Role.MANAGER:
         return Denied(
             DenialCode.NOT_A_MANAGER,
-            f"{instance.id} has no tag spotswarm:role=manager",
+            f"{instance.id} has no tag {TAG_ROLE}=manager",
             60,
         )
     managers = view.managers()

@@ -16,7 +16,8 @@ from leader.view.actions import (
     RemoveNode,
 )
 from leader.view.ids import InstanceId
-from leader.view.model import (
+from leader.view.model import Instance, Node, Policy, View
+from wire.labels import (
     JOINING,
     LABEL_INSTANCE,
     LABEL_KEY,
@@ -24,10 +25,6 @@ from leader.view.model import (
     LABEL_PHASE,
     LABEL_TYPE,
     LABEL_ZONE,
-    Instance,
-    Node,
-    Policy,
-    View,
 )
 from wire.messages import Availability, Role
 

@@ -10,7 +10,10 @@ from datetime import datetime
 
 from leader.leaving.steps import pause
 from leader.view.actions import Action, ActivateNode, PauseNode, Refuse, ReplaceInstance
-from leader.view.model import (
+from leader.view.model import Node, Policy, View
+from leader.view.notices import NOTICE, Notice
+from leader.view.terms import Leaving, Then, is_taken, leaving_of
+from wire.labels import (
     DRAINED,
     HINTED,
     LABEL_DEADLINE,
@@ -20,12 +23,8 @@ from leader.view.model import (
     LABEL_WHY,
     LEAVING,
     RETURNING,
-    Node,
-    Policy,
-    View,
+    time_text,
 )
-from leader.view.notices import NOTICE, Notice
-from leader.view.terms import Leaving, Then, is_taken, leaving_of
 from wire.messages import Role
 
 
@@ -160,8 +159,8 @@ def _hint(
         labels={
             LABEL_PHASE: HINTED,
             LABEL_WHY: "rebalance",
-            LABEL_SINCE: at.isoformat(timespec="milliseconds"),
-            LABEL_DEADLINE: (at + policy.hint_patience).isoformat(timespec="milliseconds"),
+            LABEL_SINCE: time_text(at),
+            LABEL_DEADLINE: time_text(at + policy.hint_patience),
             LABEL_OTHERS: str(serving - 1),
         },
         reason="AWS says that it may be taken: no new tasks until there is a replacement,"

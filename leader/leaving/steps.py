@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from leader.moving.evacuate import Manner, manner, to_move
-from leader.moving.loan import LABEL_LOAN, loan_of
+from leader.moving.loan import loan_of
 from leader.view.actions import (
     Action,
     ActivateNode,
@@ -25,18 +25,10 @@ from leader.view.actions import (
     TerminateInstance,
 )
 from leader.view.ids import NodeId
-from leader.view.model import (
-    DRAINED,
-    LABEL_PHASE,
-    LABEL_WAS,
-    LEAVING,
-    RETURNING,
-    Node,
-    Policy,
-    View,
-)
+from leader.view.model import Node, Policy, View
 from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of
 from leader.view.work import Task, Work
+from wire.labels import DRAINED, LABEL_LOAN, LABEL_PHASE, LABEL_WAS, LEAVING, RETURNING
 from wire.messages import Availability, Role
 
 _ORDER_AGAIN: Final = timedelta(seconds=5)

@@ -12,15 +12,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from leader.moving.loan import LABEL_LOAN, Loan, give_back, hand_on, is_ours, keep_away, loan_of
+from leader.moving.loan import Loan, give_back, hand_on, is_ours, keep_away, loan_of
 from leader.view.actions import ChangeService
 from leader.view.ids import NodeId, ServiceId
-from leader.view.model import LEAVING, Node, Policy, View
+from leader.view.model import Node, Policy, View
 from leader.view.terms import drain_by, leaving_of
 from leader.view.work import Service, Task, Work
+from wire.labels import LABEL_EVACUATE, LABEL_LOAN, LEAVING
 from wire.messages import Availability
 
-LABEL_EVACUATE: Final = "spotswarm.evacuate"
 _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
 
 

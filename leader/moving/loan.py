@@ -14,8 +14,8 @@ from typing import Any, Final, Literal
 from leader.view.actions import ChangeService
 from leader.view.ids import NodeId
 from leader.view.work import Service
+from wire.labels import LABEL_LOAN
 
-LABEL_LOAN: Final = "spotswarm.loan"
 _VERSION: Final = 1
 
 Purpose = Literal["evacuate", "spread"]

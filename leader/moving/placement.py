@@ -4,51 +4,13 @@ Rule: what is not understood here (an unknown constraint, a preference) makes no
 is None, and the service is left alone.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heapreplace
-from typing import Final
 
 from leader.view.ids import NodeId
 from leader.view.model import Node
 from leader.view.work import Service
-
-_EXPRESSION: Final = re.compile(r"^\s*([a-zA-Z0-9_.\-]+)\s*(==|!=)\s*(.*?)\s*$")
-
-
-def allowed(node: Node, constraints: Iterable[str]) -> bool | None:
-    """Whether a node satisfies all constraints; None if one of them is not understood.
-
-    https://docs.docker.com/reference/cli/docker/service/create/#constraint; values compare
-    without regard to case, as swarmkit's do.
-    """
-    for text in constraints:
-        found = _EXPRESSION.match(text)
-        value = _value(node, found[1]) if found else None
-        if found is None or value is None:
-            return None
-        if (value.lower() == found[3].lower()) is (found[2] == "!="):
-            return False
-    return True
-
-
-def _value(node: Node, key: str) -> str | None:
-    match key:
-        case "node.id":
-            return node.id
-        case "node.hostname":
-            return node.hostname
-        case "node.role":
-            return node.role.value
-        case "node.platform.os":
-            return node.platform[0]
-        case "node.platform.arch":
-            return node.platform[1]
-    if key.startswith("node.labels."):
-        return node.labels.get(key.removeprefix("node.labels."), "")
-    if key.startswith("engine.labels."):
-        return node.engine_labels.get(key.removeprefix("engine.labels."), "")
-    return None
+from wire.constraints import satisfies
 
 
 def eligible(nodes: Iterable[Node], constraints: Sequence[str]) -> tuple[NodeId, ...] | None:
@@ -57,7 +19,7 @@ def eligible(nodes: Iterable[Node], constraints: Sequence[str]) -> tuple[NodeId,
     for node in nodes:
         if not node.takes_tasks:
             continue
-        may = allowed(node, constraints)
+        may = satisfies(node, constraints)
         if may is None:
             return None
         if may:

@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from leader.moving.evacuate import Manner, is_emptying, manner
-from leader.moving.loan import LABEL_LOAN, Loan, give_back, is_ours, keep_away, loan_of, scale
+from leader.moving.loan import Loan, give_back, is_ours, keep_away, loan_of, scale
 from leader.moving.placement import eligible, has_room, imbalance, scaled_down, scaled_up
 from leader.view.actions import ChangeService
 from leader.view.ids import NodeId, ServiceId
-from leader.view.model import HINTED, Policy, View
+from leader.view.model import Policy, View
 from leader.view.work import Service, Task, Work
+from wire.labels import HINTED, LABEL_LOAN, LABEL_REBALANCE, is_off
 
-LABEL_REBALANCE: Final = "spotswarm.rebalance"
 _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
 _HOUR: Final = timedelta(hours=1)
 _ASKED_FOR: Final = timedelta(minutes=10)
@@ -106,7 +106,7 @@ def _hindrance(service: Service, tasks: list[Task]) -> str:
     """Why a service is not to be spread at all, or not now."""
     if manner(service) is not Manner.START_FIRST:
         return f"it is not moved start-first ({service.mode}, {manner(service).value})"
-    if service.labels.get(LABEL_REBALANCE, "").lower() in {"false", "no", "off", "0"}:
+    if is_off(service.labels.get(LABEL_REBALANCE, "")):
         return f"its label {LABEL_REBALANCE} says no"
     if service.has_preferences:
         return "Swarm places it by its preferences first, and those may be uneven by design"

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from leader.moving.evacuate import LABEL_EVACUATE, Manner, is_emptying, manner
+from leader.moving.evacuate import Manner, is_emptying, manner
 from leader.moving.loan import is_ours, loan_of
 from leader.moving.placement import eligible, has_room
 from leader.view.model import Node, Policy, View
 from leader.view.terms import Leaving, drain_by, leave_by
 from leader.view.work import Service, Task, Work
+from wire.labels import LABEL_EVACUATE
 
 _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
 UNCHECKED: Final = "no health check: Swarm calls its tasks up when the process starts"

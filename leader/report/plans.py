@@ -12,14 +12,15 @@ from typing import Final, Literal
 
 from leader.leaving.steps import may_demote
 from leader.moving.evacuate import is_emptying
-from leader.moving.loan import LABEL_LOAN, loan_of
+from leader.moving.loan import loan_of
 from leader.moving.rebalance import Planner
 from leader.report.fates import TaskFate, fates, stranded
 from leader.view.ids import InstanceId, NodeId, ServiceId
-from leader.view.model import DRAINED, HINTED, LABEL_WAS, LEAVING, RETURNING, Node, Policy, View
+from leader.view.model import Node, Policy, View
 from leader.view.refusal import Refusal
 from leader.view.terms import Leaving, Then, is_taken, leaving_of
 from leader.view.work import Service, Work
+from wire.labels import DRAINED, HINTED, LABEL_LOAN, LABEL_WAS, LEAVING, RETURNING
 from wire.messages import Availability, Role
 
 _PREFIX: Final = 4

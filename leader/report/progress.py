@@ -13,19 +13,10 @@ from leader.leaving.steps import may_demote
 from leader.moving.evacuate import Manner, manner
 from leader.moving.loan import loan_of
 from leader.report.fates import is_replaced
-from leader.view.model import (
-    DRAINED,
-    HINTED,
-    JOINING,
-    LABEL_WAS,
-    LEAVING,
-    RETURNING,
-    Node,
-    Policy,
-    View,
-)
+from leader.view.model import Node, Policy, View
 from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of
 from leader.view.work import Task, Work
+from wire.labels import DRAINED, HINTED, JOINING, LABEL_WAS, LEAVING, RETURNING
 from wire.messages import Availability, Role
 
 Stage = Literal["hinted", "evacuating", "draining", "leaving", "drained", "returning"]

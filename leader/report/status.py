@@ -10,7 +10,16 @@ from typing import Any
 from leader.report.plans import is_called, is_start
 from leader.report.record import Record
 from leader.view.ids import InstanceId
-from leader.view.model import LABEL_DEADLINE, LABEL_WHY, LEAVING, Instance, Node, View
+from leader.view.model import Instance, Node, View
+from wire.labels import (
+    LABEL_DEADLINE,
+    LABEL_LIFECYCLE,
+    LABEL_PHASE,
+    LABEL_TYPE,
+    LABEL_WHY,
+    LABEL_ZONE,
+    LEAVING,
+)
 
 
 def nodes(view: View) -> list[dict[str, Any]]:
@@ -31,14 +40,14 @@ def _node(node: Node, view: View) -> dict[str, Any]:
         "status": node.status,
         "availability": node.availability.value,
         "instance": node.instance,
-        "lifecycle": node.labels.get("spotswarm.lifecycle"),
-        "zone": node.labels.get("spotswarm.zone"),
-        "type": node.labels.get("spotswarm.type"),
+        "lifecycle": node.labels.get(LABEL_LIFECYCLE),
+        "zone": node.labels.get(LABEL_ZONE),
+        "type": node.labels.get(LABEL_TYPE),
         "address": node.address,
         "node": node.id,
         "leader": node.is_leader,
         "reachability": node.reachability,
-        "phase": node.labels.get("spotswarm.phase"),
+        "phase": node.labels.get(LABEL_PHASE),
         "why": node.labels.get(LABEL_WHY),
         "deadline": node.labels.get(LABEL_DEADLINE),
         "instance_state": known.state if known else None,

@@ -14,7 +14,6 @@ import structlog
 
 from leader.decide import decide, first_view
 from leader.edges.docker.swarm import Swarm
-from leader.moving.loan import LABEL_LOAN
 from leader.report.record import Record
 from leader.settings import Settings
 from leader.term.hearing import hear
@@ -34,10 +33,11 @@ from leader.view.actions import (
     TerminateInstance,
 )
 from leader.view.events import Done, Event, Failed, NodesListed, Ticked, WorkListed
-from leader.view.model import LEAVING, RETURNING, Node
+from leader.view.model import Node
 from runtime import clock
 from runtime.errors import ClusterError, UnavailableError
 from runtime.streams import resilient, together
+from wire.labels import LABEL_LOAN, LEAVING, RETURNING
 
 log = structlog.get_logger("leader")
 

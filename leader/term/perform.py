@@ -43,10 +43,10 @@ from leader.view.actions import (
     TerminateInstance,
 )
 from leader.view.events import Done, Event, Failed, InstancesListed
-from leader.view.model import PHASE_LABELS
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
 from wire import messages
+from wire.labels import PHASE_LABELS
 from wire.messages import Availability, Role
 from wire.sealing import public_key, seal_reply
 

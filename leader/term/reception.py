@@ -22,12 +22,13 @@ from leader.term.metrics import Metrics
 from leader.term.perform import Performer
 from leader.view.events import Event, JoinAsked, JoinUnproven, LeftSwarm, Noticed
 from leader.view.ids import InstanceId
-from leader.view.model import LABEL_KEY, Ask, Asker, Denied, Identity, View
+from leader.view.model import Ask, Asker, Denied, Identity, View
 from leader.view.notices import NOTICE, Listener, Notice
 from runtime import clock
 from runtime.errors import UnavailableError
 from runtime.streams import resilient, together
 from wire import keys, messages
+from wire.labels import LABEL_KEY
 from wire.messages import Farewell, Heartbeat, JoinRequest, MalformedMessage
 from wire.sealing import Opened, open_request, public_text
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from leader.view.actions import Action, Refuse, RemoveNode, TerminateInstance
 from leader.view.ids import InstanceId
-from leader.view.model import DRAINED, LEAVING, Instance, Node, Policy, View
+from leader.view.model import Instance, Node, Policy, View
+from wire.labels import DRAINED, LEAVING
 from wire.messages import Role
 
 Removal = RemoveNode | TerminateInstance

@@ -7,47 +7,14 @@ what was known whole; nothing is patched by hints.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Literal
 
 from leader.view.census import Census
 from leader.view.ids import InstanceId, Lifecycle, NodeId, ServiceId
 from leader.view.notices import Market
 from leader.view.work import Work
+from wire.labels import JOINING, LABEL_INSTANCE, LABEL_PHASE
 from wire.messages import Availability, DenialCode, Role
-
-LABEL_INSTANCE: Final = "spotswarm.instance"
-LABEL_LIFECYCLE: Final = "spotswarm.lifecycle"
-LABEL_ZONE: Final = "spotswarm.zone"
-LABEL_TYPE: Final = "spotswarm.type"
-LABEL_KEY: Final = "spotswarm.key"
-LABEL_PHASE: Final = "spotswarm.phase"
-"""`joining` from binding to activation: tells a new node's drain from an operator's. The others
-are of leaving, see `leader.view.terms`. Never to be used in a placement constraint: a label that
-changes under a constraint makes the swarm stop tasks at once (moby #34139)."""
-JOINING: Final = "joining"
-LEAVING: Final = "leaving"
-"""To be emptied, and what then is in the other labels of leaving."""
-HINTED: Final = "hinted"
-"""Paused for a rebalance recommendation, which may come to nothing."""
-DRAINED: Final = "drained"
-"""Empty by the operator's wish; stays so until it is returned."""
-RETURNING: Final = "returning"
-"""To take tasks again once no constraint of ours names it."""
-LABEL_WHY: Final = "spotswarm.why"
-LABEL_SINCE: Final = "spotswarm.since"
-LABEL_DEADLINE: Final = "spotswarm.deadline"
-LABEL_THEN: Final = "spotswarm.then"
-LABEL_WAS: Final = "spotswarm.was"
-"""`manager` on a node that was demoted to be drained."""
-LABEL_OTHERS: Final = "spotswarm.others"
-"""Of a hinted node: how many other workers took tasks when it was paused."""
-PHASE_LABELS: Final = (
-    LABEL_PHASE, LABEL_WHY, LABEL_SINCE, LABEL_DEADLINE, LABEL_THEN, LABEL_WAS,
-    LABEL_OTHERS,
-)  # fmt: skip
-
-TAG_CLUSTER: Final = "spotswarm:cluster"
-TAG_ROLE: Final = "spotswarm:role"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +55,8 @@ class Node:
     created: datetime
     is_leader: bool = False
     reachability: str | None = None
+    status_address: str = ""
+    """`Status.Addr`, which the constraint `node.ip` goes by; of a manager it can be 0.0.0.0."""
     labels: Mapping[str, str] = field(default_factory=dict)
     engine_labels: Mapping[str, str] = field(default_factory=dict)
     platform: tuple[str, str] = ("linux", "x86_64")

@@ -4,19 +4,19 @@ Rule: they are read from the node's labels and written to them, so the next lead
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
-from leader.view.model import (
+from leader.view.model import Node, Policy, View
+from wire.labels import (
     LABEL_DEADLINE,
     LABEL_PHASE,
     LABEL_SINCE,
     LABEL_THEN,
     LABEL_WHY,
     LEAVING,
-    Node,
-    Policy,
-    View,
+    read_time,
+    time_text,
 )
 
 
@@ -44,8 +44,8 @@ class Leaving:
         return {
             LABEL_PHASE: LEAVING,
             LABEL_WHY: self.why,
-            LABEL_SINCE: self.since.isoformat(timespec="milliseconds"),
-            LABEL_DEADLINE: self.deadline.isoformat(timespec="milliseconds"),
+            LABEL_SINCE: time_text(self.since),
+            LABEL_DEADLINE: time_text(self.deadline),
             LABEL_THEN: self.then.value,
         }
 
@@ -55,18 +55,10 @@ def leaving_of(node: Node) -> Leaving:
     then = node.labels.get(LABEL_THEN, "")
     return Leaving(
         why=node.labels.get(LABEL_WHY, "unknown"),
-        since=_time(node.labels.get(LABEL_SINCE)),
-        deadline=_time(node.labels.get(LABEL_DEADLINE)),
+        since=read_time(node.labels.get(LABEL_SINCE)),
+        deadline=read_time(node.labels.get(LABEL_DEADLINE)),
         then=Then(then) if then in set(Then) else Then.STAY,
     )
-
-
-def _time(text: str | None) -> datetime:
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def drain_by(leaving: Leaving, policy: Policy) -> datetime:

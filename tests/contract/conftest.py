@@ -39,9 +39,9 @@ from leader.edges.broker.connection import Broker
 from leader.edges.broker.redis_server import ProcessRedis, lay_down
 from leader.edges.docker.swarm import Swarm
 from leader.view.ids import NodeId
-from leader.view.model import TAG_CLUSTER, TAG_ROLE
 from runtime import clock
 from wire.cluster_secrets import ClusterSecrets
+from wire.labels import TAG_CLUSTER, TAG_ROLE
 from wire.messages import Role
 from wire.user_data import UserData
 

@@ -20,22 +20,12 @@ from leader.settings import Settings
 from leader.term.active import Active
 from leader.term.perform import Performer
 from leader.view.actions import ActivateNode, DenyJoin
-from leader.view.model import (
-    LABEL_INSTANCE,
-    LABEL_LIFECYCLE,
-    LABEL_ZONE,
-    Asker,
-    Denied,
-    Instance,
-    InstanceId,
-    Node,
-    NodeId,
-    View,
-)
+from leader.view.model import Asker, Denied, Instance, InstanceId, Node, NodeId, View
 from leader.view.notices import Market, Notice
 from leader.view.stance import Engine, Stance
 from runtime import clock
 from wire.instance import InstanceFacts
+from wire.labels import LABEL_INSTANCE, LABEL_LIFECYCLE, LABEL_ZONE
 from wire.messages import Availability, DenialCode, Role
 from wire.user_data import LeaderPart
 

@@ -13,9 +13,9 @@ from leader.edges.aws.clients import Aws
 from leader.edges.aws.fleet import Fleet, NoFleet
 from leader.edges.aws.instances import Instances
 from leader.view.ids import InstanceId
-from leader.view.model import TAG_CLUSTER
 from runtime import clock
 from runtime.errors import GoneError, RefusedError
+from wire.labels import TAG_CLUSTER
 
 CLUSTER = "instances"
 

@@ -11,9 +11,10 @@ import pytest
 from agent.edges.engine import Engine
 from agent.model import Ticket
 from leader.edges.docker.swarm import SWARM_PORT, Swarm
-from leader.view.model import LABEL_INSTANCE, LABEL_PHASE, Node
+from leader.view.model import Node
 from runtime.errors import GoneError, RefusedError, UnavailableError
 from runtime.streams import resilient
+from wire.labels import LABEL_INSTANCE, LABEL_PHASE
 from wire.messages import Availability, Role
 
 Eventually = Callable[..., Awaitable[Any]]

@@ -10,10 +10,10 @@ import pytest
 from aiodocker import Docker
 
 from leader.edges.docker.swarm import Swarm
-from leader.moving.loan import LABEL_LOAN
 from leader.view.ids import ServiceId
 from leader.view.work import Service, Task, Work
 from runtime.errors import GoneError, UnavailableError
+from wire.labels import LABEL_LOAN
 
 Eventually = Callable[..., Awaitable[Any]]
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from leader.edges.aws.clients import Aws
 from leader.view.ids import InstanceId
-from leader.view.model import TAG_CLUSTER, TAG_ROLE, Instance
+from leader.view.model import Instance
 from runtime.errors import GoneError
+from wire.labels import TAG_CLUSTER, TAG_ROLE
 
 _APPEARS_WITHIN = (0.5, 1.0, 2.0)
 """Pauses between looks: a new instance can be unknown to DescribeInstances for a while

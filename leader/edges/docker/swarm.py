@@ -16,9 +16,10 @@ from leader.edges.docker import changes
 from leader.edges.docker.errors import translated
 from leader.edges.docker.work import Workload
 from leader.view.ids import NodeId
-from leader.view.model import LABEL_PHASE, Node
+from leader.view.model import Node
 from leader.view.stance import Engine
 from runtime.errors import UnavailableError
+from wire.labels import LABEL_PHASE
 from wire.messages import Availability, Role
 
 _CALL_SECONDS: Final = 20
@@ -191,6 +192,7 @@ def _node(raw: Mapping[str, Any]) -> Node:
         created=datetime.fromisoformat(raw["CreatedAt"]),
         is_leader=bool(manager.get("Leader")),
         reachability=manager.get("Reachability"),
+        status_address=str(status.get("Addr", "")),
         labels=dict(spec.get("Labels") or {}),
         engine_labels=dict((told.get("Engine") or {}).get("Labels") or {}),
         platform=(platform.get("OS", "linux"), platform.get("Architecture", "x86_64")),

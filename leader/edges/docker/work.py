@@ -15,11 +15,11 @@ from typing import Any, Final
 from aiodocker import Docker
 
 from leader.edges.docker.errors import translated
-from leader.moving.loan import LABEL_LOAN
 from leader.view.ids import NodeId, ServiceId, TaskId
 from leader.view.work import Mode, Service, Task
 from runtime import clock
 from runtime.errors import UnavailableError
+from wire.labels import LABEL_LOAN
 
 _ENDED: Final = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 _TROUBLED: Final = frozenset({"failed", "rejected"})

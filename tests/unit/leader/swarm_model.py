@@ -13,7 +13,6 @@ from itertools import count
 from builders import NOW, POLICY, SECOND, instance, node
 
 from leader.decide import decide, first_view
-from leader.moving.placement import allowed
 from leader.view.actions import (
     ActivateNode,
     ChangeService,
@@ -40,9 +39,11 @@ from leader.view.events import (
     WorkListed,
 )
 from leader.view.ids import InstanceId, NodeId, ServiceId, TaskId
-from leader.view.model import HINTED, LEAVING, PHASE_LABELS, Tokens
+from leader.view.model import Tokens
 from leader.view.notices import Listener, Notice
 from leader.view.work import Service, Task
+from wire.constraints import satisfies
+from wire.labels import HINTED, LEAVING, PHASE_LABELS
 from wire.messages import Availability, Role
 
 OVER = {"complete", "shutdown", "failed", "rejected", "remove", "orphaned"}
@@ -343,7 +344,7 @@ class Swarm:
         if made.placement == held.constraints:
             return False
         known = self.nodes.get(one.node)
-        return known is None or not allowed(known, held.constraints)
+        return known is None or not satisfies(known, held.constraints)
 
     def _make(self, held, slot, *, on=None, desired="running", after=None, not_before=0):
         name = TaskId(f"{held.name}-{next(self.numbers)}")
@@ -471,7 +472,7 @@ class Swarm:
             fit = [
                 known.id
                 for known in self.nodes.values()
-                if known.takes_tasks and allowed(known, placement)
+                if known.takes_tasks and satisfies(known, placement)
             ]
             if not fit or not self.has_room:
                 continue
@@ -491,7 +492,7 @@ class Swarm:
         for one in list(self.tasks.values()):
             if one.node == name and one.desired == "running" and one.state not in OVER:
                 held = self.services[one.service]
-                if not allowed(self.nodes[name], held.constraints):
+                if not satisfies(self.nodes[name], held.constraints):
                     self._set(one, "rejected")
 
 

@@ -137,8 +137,10 @@ def test_it_ends_at_the_time_limit_and_at_the_first_failure() -> None:
         (["node.labels.zone!=a"], {"w2", "w3"}),
         (["node.hostname==WORKER-2"], {"w2"}),
         (["node.id != m1", "node.id!=w1"], {"w2", "w3"}),
+        (["Node.Role==Worker"], {"w1", "w2", "w3"}),
+        (["node.label.zone==a"], set()),
         (["what is this"], {"m1", "w1", "w2", "w3"}),
     ],
 )
 def test_constraints_are_read_as_swarm_reads_them(constraints: list[str], nodes: set[str]) -> None:
-    assert {one.node for one in NODES if fits(one, constraints)} == nodes
+    assert {one.id for one in NODES if fits(one, constraints)} == nodes

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from randomness import at_most
 from swarm_model import BRISK, Play, Swarm, service, worker
 
-from leader.moving.loan import LABEL_LOAN
 from leader.view.actions import ChangeService, DrainNode, PauseNode, RemoveNode, TerminateInstance
 from leader.view.events import DrainAsked, ReturnAsked, SpreadAsked
 from leader.view.ids import InstanceId, NodeId, ServiceId
-from leader.view.model import DRAINED, HINTED, LEAVING, RETURNING
+from wire.labels import DRAINED, HINTED, LABEL_LOAN, LEAVING, RETURNING
 from wire.messages import Availability
 
 WEB = ServiceId("web")

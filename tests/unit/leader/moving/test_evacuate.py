@@ -6,10 +6,11 @@ from swarm_model import QUIET, service, task, worker
 
 from leader.decide import decide
 from leader.moving.evacuate import Manner, evacuate, manner, to_move
-from leader.moving.loan import LABEL_LOAN, Loan, loan_of, text_of
+from leader.moving.loan import Loan, loan_of, text_of
 from leader.view.events import Done, Failed, WorkListed
 from leader.view.model import Moves, Setback
 from leader.view.work import Work
+from wire.labels import LABEL_LOAN
 from wire.messages import Availability
 
 AWAY = Loan(

@@ -8,17 +8,8 @@ from hypothesis import strategies as st
 from randomness import at_most
 from swarm_model import service
 
-from leader.moving.loan import (
-    LABEL_LOAN,
-    Loan,
-    give_back,
-    hand_on,
-    is_ours,
-    keep_away,
-    loan_of,
-    scale,
-    text_of,
-)
+from leader.moving.loan import Loan, give_back, hand_on, is_ours, keep_away, loan_of, scale, text_of
+from wire.labels import LABEL_LOAN
 
 SAID = {"reason": "because", "cause": "test-1"}
 

@@ -8,11 +8,12 @@ from randomness import at_most
 from swarm_model import QUIET, service, task, worker
 
 from leader.decide import decide
-from leader.moving.loan import LABEL_LOAN, Loan, loan_of, text_of
+from leader.moving.loan import Loan, loan_of, text_of
 from leader.moving.rebalance import Planner, spread, told
 from leader.view.events import Done, SpreadAsked, Ticked, WorkListed
 from leader.view.model import Moves, Setback
 from leader.view.work import Work
+from wire.labels import LABEL_LOAN
 from wire.messages import Availability
 
 NODES = ("n-1", "n-2", "n-3")
@@ -85,7 +86,7 @@ UNEVEN = placed(4, 2, 0)
         ({"replicas": 0}, [], "one task"),
         ({"replicas": 7}, UNEVEN, "not all of its tasks are up"),
         ({}, [*UNEVEN[:5], replace(UNEVEN[5], state="starting")], "not all of its tasks are up"),
-        ({"constraints": ("node.ip==10.0.0.1",)}, UNEVEN, "not understood"),
+        ({"constraints": ("node.ip=10.0.0.1",)}, UNEVEN, "not understood"),
         ({"constraints": ("node.id!=n-1",)}, UNEVEN, "takes no tasks"),
         ({"cpu": 6}, UNEVEN, "no room"),
     ],

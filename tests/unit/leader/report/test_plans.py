@@ -19,11 +19,12 @@ from leader.report.plans import (
     unquiet,
 )
 from leader.view.events import DrainAsked
-from leader.view.model import DRAINED, HINTED, LABEL_WAS, RETURNING, Moves, Setback, Wish
+from leader.view.model import Moves, Setback, Wish
 from leader.view.notices import Market, Notice
 from leader.view.refusal import Refusal
 from leader.view.terms import Leaving, Then
 from leader.view.work import Work
+from wire.labels import DRAINED, HINTED, LABEL_WAS, RETURNING
 from wire.messages import Availability
 
 WITHIN = timedelta(seconds=90)
@@ -149,7 +150,7 @@ def test_a_service_that_has_nowhere_to_go_is_warned_of(nodes, said, words):
     ("nodes", "said"),
     [
         ((worker(2),), {}),
-        ((worker(2),), {"constraints": ("node.ip==10.0.0.1",)}),
+        ((worker(2),), {"constraints": ("node.ip=10.0.0.1",)}),
         ((), {"mode": "global"}),
         ((), {"labels": {"spotswarm.evacuate": "never"}}),
     ],

@@ -7,10 +7,11 @@ from swarm_model import service, task, worker
 
 from leader.moving.loan import Loan, text_of
 from leader.report.progress import leaving, named
-from leader.view.model import DRAINED, HINTED, LABEL_WAS, RETURNING, Moves, Setback, Wish
+from leader.view.model import Moves, Setback, Wish
 from leader.view.notices import Listener, Market
 from leader.view.terms import Leaving, Then
 from leader.view.work import Work
+from wire.labels import DRAINED, HINTED, LABEL_WAS, RETURNING
 from wire.messages import Availability, Role
 
 LABELS = Leaving("operator", NOW - 10 * SECOND, NOW + 90 * SECOND, Then.STAY).labels()
