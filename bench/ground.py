@@ -68,7 +68,7 @@ def prepared(workers: int, *, report: Report) -> Iterator[Ground]:
     Raises:
         LabError: another lab is up, or something does not come up.
     """
-    check_needs()
+    check_needs(choose(DEFAULT).suite)
     places = Places.here()
     ansible = _install_ansible(places.cache / "bench", report)
     layer, key = _bake_layer(places, report)

@@ -15,8 +15,6 @@ from lab.host import LabError, run
 MIRROR: Final = "SPOTSWARM_LAB_MIRROR"
 """Environment variable: the address of a Debian archive."""
 COMPONENT: Final = "main"
-KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-"""Debian's package debian-archive-keyring has it; without it debootstrap would trust anybody."""
 _FIELDS: Final = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
 
 

@@ -69,7 +69,8 @@ class Lab:
         Raises:
             LabError: a need is missing, or this lab is up already.
         """
-        check_needs()
+        machine_engine = choose(engine)
+        check_needs(machine_engine.suite)
         places = places_of(name)
         sharing.refuse_clash(places)
         if left := sweep.remains(places):
@@ -77,7 +78,7 @@ class Lab:
                 f"the lab {places.name} is up, or was left after a crash ({left[0]}): "
                 f"take it down with `{places.command} down`"
             )
-        layers = image.bake(places, cluster.REPOSITORY, choose(engine), report=report)
+        layers = image.bake(places, cluster.REPOSITORY, machine_engine, report=report)
         _prepare(places)
         _offer(places, engine, layers)
         places.engine.write_text(engine, encoding="ascii")

@@ -7,11 +7,15 @@ command and what the program said.
 import importlib.util
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
+
+from lab import needs
 
 _PROGRAMS: Final = {
     "debootstrap": "debootstrap",
@@ -22,6 +26,9 @@ _PROGRAMS: Final = {
     "nsenter": "util-linux",
     "mount": "mount",
 }
+KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+"""Without the keys of Debian's archive debootstrap would accept any archive's packages."""
+_SCRIPTS: Final = Path("/usr/share/debootstrap/scripts")
 _MODULES: Final = ("aiohttp", "boto3", "moto", "packaging", "rich", "setuptools", "typer")
 
 
@@ -60,18 +67,33 @@ def run(
     return done
 
 
-def check_needs() -> None:
-    """Raise a LabError that lists everything this host lacks and how to get it."""
-    lacks: list[str] = []
-    if platform.system() != "Linux":
-        raise LabError(f"the lab needs Linux; this is {platform.system()}. Use a Linux machine.")
-    if os.geteuid() != 0:
-        lacks.append("root: run it as root (`sudo -E …`)")
-    packages = sorted({pack for name, pack in _PROGRAMS.items() if not shutil.which(name)})
-    if packages:
-        lacks.append(f"programs: apt-get install {' '.join(packages)}")
-    modules = [name for name in _MODULES if not importlib.util.find_spec(name)]
-    if modules:
-        lacks.append(f"Python packages {', '.join(modules)}: pip install -e '.[lab]'")
-    if lacks:
-        raise LabError("this host lacks what the lab needs\n  " + "\n  ".join(lacks))
+def check_needs(suite: str = "") -> None:
+    """Raise a LabError that lists everything this host lacks and how to get it.
+
+    `suite` is the Debian release that machines are baked from, if one has to be.
+    """
+    if lines := needs.missing(look(), suite):
+        raise LabError("this host lacks what the lab needs\n  " + "\n  ".join(lines))
+
+
+def look() -> needs.Host:
+    """What this host has."""
+    packages = {package for name, package in _PROGRAMS.items() if not shutil.which(name)}
+    unified = (Path("/sys/fs/cgroup") / "cgroup.controllers").exists()
+    return needs.Host(
+        system=platform.system(),
+        is_root=os.geteuid() == 0,
+        packages=sorted(packages),
+        modules=[name for name in _MODULES if not importlib.util.find_spec(name)],
+        cgroups=needs.Cgroups.V2 if unified else needs.Cgroups.V1,
+        nspawn=_nspawn_version() if shutil.which("systemd-nspawn") else 0,
+        suites=[path.name for path in _SCRIPTS.iterdir()] if _SCRIPTS.is_dir() else [],
+        has_keyring=KEYRING.exists(),
+    )
+
+
+def _nspawn_version() -> int:
+    shown = run("systemd-nspawn", "--version", check=False).stdout.split()
+    # `systemd 257 (257.8-1~deb13u2)`; a distribution may add to the number.
+    digits = re.match(r"\d+", shown[1]) if len(shown) > 1 else None
+    return int(digits[0]) if digits else 0

@@ -16,13 +16,17 @@ from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
 from agent.model import EngineState, Ticket
-from runtime.errors import RefusedError, UnavailableError
+from runtime import engine_api
+from runtime.engine_api import ApiVersion
+from runtime.errors import ClusterError, RefusedError, UnavailableError
 from runtime.logs import scrub
 
 log = structlog.get_logger("engine")
 
 _SECONDS = 30
 _SWARM_PORT = 2377
+LOWEST_API = ApiVersion(1, 31)
+"""Of Docker 17.07: DataPathAddr of a join."""
 _CONNECT_SECONDS = 3
 _STOP_SECONDS = 5
 """Half of the ten seconds before AWS acts: leaving takes two more, the farewell one."""
@@ -60,8 +64,14 @@ class Engine:
 
     async def membership(self) -> Membership:
         """This engine's swarm state."""
-        with _translated("the engine does not answer yet"):
-            swarm = (await self._docker.system.info())["Swarm"]
+        try:
+            with _translated("the engine does not answer yet"):
+                swarm = (await self._docker.system.info())["Swarm"]
+        except ClusterError:
+            # It may have been replaced by another version: ask for that one's API.
+            self._docker.api_version = engine_api.NEWEST
+            raise
+        engine_api.require(self._docker.api_version, LOWEST_API, engine="17.07")
         return Membership(
             state=cast("EngineState", swarm["LocalNodeState"]),
             error=scrub(swarm.get("Error") or ""),

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from lab.archive import KEYRING
-from lab.host import LabError, run
+from lab.host import KEYRING, LabError, run
 from lab.images import tars
 
 _LEFT_OUT: Final = (

@@ -17,7 +17,7 @@ from typing import Final
 
 from lab import archive
 from lab.engines import FROM_NEWER, Engine
-from lab.host import run
+from lab.host import KEYRING, run
 from lab.machines import cgroups, wheels
 from lab.places import BUILDING, Places
 
@@ -111,7 +111,7 @@ def debootstrap(places: Places, root: Path, suite: str, packages: Iterable[str])
             places,
             "debootstrap",
             "--variant=minbase",
-            f"--keyring={archive.KEYRING}",
+            f"--keyring={KEYRING}",
             f"--include={','.join(packages)}",
             f"--components={archive.COMPONENT}",
             suite,

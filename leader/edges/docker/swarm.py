@@ -18,12 +18,16 @@ from leader.edges.docker.work import Workload
 from leader.view.ids import NodeId
 from leader.view.model import Node
 from leader.view.stance import Engine
-from runtime.errors import UnavailableError
+from runtime import engine_api
+from runtime.engine_api import ApiVersion
+from runtime.errors import ClusterError, UnavailableError
 from wire.labels import LABEL_PHASE
 from wire.messages import Availability, Role
 
 _CALL_SECONDS: Final = 20
 SWARM_PORT = 2377
+LOWEST_API: Final = ApiVersion(1, 41)
+"""Of Docker 20.10: jobs, capabilities and limits of processes in the specs that are sent back."""
 
 
 class Swarm:
@@ -47,8 +51,14 @@ class Swarm:
 
     async def engine(self) -> Engine:
         """What this engine is in the swarm; a manager without a majority has an `error`."""
-        with translated("asking the engine for its state"):
-            info = await self._docker.system.info()
+        try:
+            with translated("asking the engine for its state"):
+                info = await self._docker.system.info()
+        except ClusterError:
+            # It may have been replaced by another version: ask for that one's API.
+            self._docker.api_version = engine_api.NEWEST
+            raise
+        engine_api.require(self._docker.api_version, LOWEST_API, engine="20.10")
         swarm = info["Swarm"]
         state, error = swarm["LocalNodeState"], swarm.get("Error") or ""
         node = swarm.get("NodeID") or ""
