@@ -72,8 +72,8 @@ def _nspawn(host: Host) -> list[str]:
     if host.nspawn < NSPAWN_OLDEST:
         return [f"systemd-nspawn {NSPAWN_OLDEST} or later: this host has {host.nspawn}"]
     if host.cgroups is Cgroups.V1 and host.nspawn >= NSPAWN_WITHOUT_V1:
-        return [
-            f"cgroup v2: systemd-nspawn {host.nspawn} cannot use v1; boot the host without "
-            "systemd.unified_cgroup_hierarchy=0 on its kernel's command line"
-        ]
+        on_v2 = (
+            "boot the host without systemd.unified_cgroup_hierarchy=0 on its kernel's command line"
+        )
+        return [f"cgroup v2: systemd-nspawn {host.nspawn} cannot use v1; {on_v2}"]
     return []

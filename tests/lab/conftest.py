@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ from lab.client import Lab
 from lab.engines import DEFAULT, ENGINES
 from lab.load import ingress
 
+NEWEST_FIELDS = {
+    "20.10": (),
+    "26.1": ("--health-start-interval=500ms",),
+    "28.5": ("--health-start-interval=500ms", "--oom-score-adj=100"),
+}
+"""What the specs of services have that older engines do not know: it must survive every move."""
 PACKAGE = pytest.StashKey[str]()
 
 
@@ -62,10 +69,11 @@ def scenario(cluster, request):
 
 
 @pytest.fixture(scope="session")
-def served(cluster):
+def served(cluster, request):
     """The ingress on all managers, and services behind it."""
     ingress.open_ingress(cluster)
-    ingress.deploy(cluster, *SERVICES)
+    newest = NEWEST_FIELDS[request.config.getoption("engine")]
+    ingress.deploy(cluster, *(replace(service, extra=newest) for service in SERVICES))
     return cluster
 
 
