@@ -4,6 +4,7 @@ Rule: whatever AWS can do is asked of AWS, with the lab's key; only what AWS can
 power, look into a machine) is done on the host.
 """
 
+import http
 import json
 import os
 import signal
@@ -270,20 +271,19 @@ class Lab:
         return self._clients[service]
 
     def nodes(self) -> list[dict[str, Any]]:
-        """The cluster's nodes as `spotswarm nodes --json` says on a manager; empty before that.
+        """The cluster's nodes, as `spotswarm nodes --json` prints them; empty before there is one.
 
         The active leader alone answers: the manager that answered last is asked first.
         """
         managers = sorted(self._managers(), key=lambda one: one.instance != self._asked_last)
         for machine in managers:
             try:
-                said = machine.run("spotswarm", "nodes", "--json", check=False, timeout=10)
-                found = json.loads(said.stdout) if said.returncode == 0 else None
-            except (LabError, json.JSONDecodeError):
+                status, nodes = machine.ask_leader("/nodes")
+            except (OSError, LabError):
                 continue
-            if found:
+            if status == http.HTTPStatus.OK and nodes:
                 self._asked_last = machine.instance
-                return list(found)
+                return list(nodes)
         return []
 
     def wait_nodes(self, count: int, within: float = 60) -> list[dict[str, Any]]:
@@ -299,7 +299,7 @@ class Lab:
                 return nodes
             if time.monotonic() > deadline:
                 raise LabError(self._who_is_missing(nodes, count, within))
-            time.sleep(0.5)
+            time.sleep(0.1)
 
     def _managers(self) -> list[Machine]:
         return [

@@ -22,7 +22,7 @@ from lab.aws.cloud import Cloud
 from lab.aws.market import Market
 from lab.aws.metadata import Metadata
 from lab.engines import ENGINES
-from lab.host import LabError
+from lab.host import LabError, prefer_this_process
 from lab.machines import console, firewall, net
 from lab.machines.hypervisor import Hypervisor
 from lab.places import AWS_PORT, METADATA, Places
@@ -99,6 +99,8 @@ async def _serve_or_say_why(places: Places, cluster: str) -> None:
 def main() -> int:
     """Run for the cluster given as argument, in the lab directory of the environment."""
     logs.configure()
+    # It is the machines' AWS, network and power switch: they are slow when it is.
+    prefer_this_process()
     # moto's threads hold the interpreter for 5 ms at a time, and metadata has to wait for each.
     sys.setswitchinterval(0.0005)
     # moto's server would log every call.

@@ -7,14 +7,13 @@ lab's. Other labs are left alone.
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 from pathlib import Path
 from typing import Final
 
 from lab import sharing
-from lab.host import run
+from lab.host import remove_trees, run
 from lab.machines import cgroups, firewall, net
 from lab.machines.power import PROPAGATE
 from lab.places import Places
@@ -48,10 +47,10 @@ def sweep(places: Places) -> list[str]:
             with contextlib.suppress(OSError):
                 at.rmdir()
     if not mounts(places):
-        for at in places.cache.glob(f"{places.building_prefix}*"):
-            shutil.rmtree(at, ignore_errors=True)
+        disks = places.machines.glob("*") if places.machines.is_dir() else ()
+        remove_trees(*disks, *places.cache.glob(f"{places.building_prefix}*"))
         # Last: it holds what a second attempt needs to know.
-        shutil.rmtree(places.lab, ignore_errors=True)
+        remove_trees(places.lab)
     sharing.release(places)
     return remains(places)
 

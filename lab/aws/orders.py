@@ -6,12 +6,12 @@ codes and audiences are plain words here, and the daemon judges them.
 
 import http.client
 import json
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.host import LabError
+from lab.machines.sockets import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Orders:
         self._ask("withdraw", instance)
 
     def _ask(self, order: str, instance: str, **more: Any) -> str:
-        connection = _Connection(self.at)
+        connection = Connection(self.at, timeout=10)
         try:
             connection.request("POST", f"/{order}", json.dumps({"instance": instance, **more}))
             answer = connection.getresponse()
@@ -70,16 +70,3 @@ class Orders:
         if answer.status != http.client.OK:
             raise LabError(f"{order} {instance}: {said}")
         return str(json.loads(said)["at"])
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, at: Path) -> None:
-        super().__init__("lab", timeout=10)
-        self._at = at
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._at))

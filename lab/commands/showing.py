@@ -99,7 +99,7 @@ def watch(lab: Lab, instances: list[str], within: int) -> None:
         }
         nodes: list[dict[str, Any]] = []
         while not progress.finished and time.monotonic() < deadline:
-            # Asking costs a process in a machine; before there is an engine nobody can answer.
+            # Before there is an engine nobody can answer.
             if all(lab.machine(name).record.stage is Stage.ENGINE for name in instances):
                 nodes = lab.nodes()
             serving = {node["instance"] for node in nodes if is_serving(node)}

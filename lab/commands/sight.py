@@ -4,12 +4,10 @@ Rule: no process is started in a machine to look. A command there takes half a c
 and whoever measures would measure that.
 """
 
-import http.client
+import http
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,8 +17,6 @@ from lab.load.ingress import managers
 from runtime import clock
 from wire.labels import LABEL_INSTANCE, LABEL_LOAN
 
-_ENGINE: Final = "run/docker.sock"
-_LEADER: Final = "run/spotswarm-leader/admin.sock"
 _GONE: Final = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
 
@@ -156,11 +152,11 @@ class Sight:
         said = "no manager runs"
         for machine in managers(self._lab):
             try:
-                status, answer = ask(machine.root / _ENGINE, path, method, body)
+                status, answer = machine.ask_engine(path, method, body)
             except (OSError, LabError) as exc:
                 said = str(exc)
                 continue
-            if status < http.client.BAD_REQUEST:
+            if status < http.HTTPStatus.BAD_REQUEST:
                 return answer
             said = str(answer)
         raise LabError(f"{method} {path}: {said}")
@@ -169,41 +165,12 @@ class Sight:
         """What the active leader answers on its admin socket; None when there is none."""
         for machine in managers(self._lab):
             try:
-                method = "GET" if body is None else "POST"
-                status, answer = ask(machine.root / _LEADER, path, method, body)
+                status, answer = machine.ask_leader(path, body)
             except (OSError, LabError):
                 continue
-            if status == http.client.OK:
+            if status == http.HTTPStatus.OK:
                 return answer
         return None
-
-
-def ask(at: Path, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
-    """Status and JSON of one request over a unix socket; raises OSError when nobody answers."""
-    connection = _Connection(at)
-    try:
-        text = None if body is None else json.dumps(body)
-        connection.request(method, path, text, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        said = answer.read()
-        return answer.status, json.loads(said) if said.strip() else None
-    except (http.client.HTTPException, ValueError) as exc:
-        raise OSError(f"{at.name} answers nonsense: {exc}") from exc
-    finally:
-        connection.close()
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, at: Path) -> None:
-        super().__init__("machine", timeout=5)
-        self._at = at
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._at))
 
 
 def _node(told: Mapping[str, Any]) -> Node:

@@ -20,7 +20,7 @@ from typing import Final
 from lab.client import Lab
 from lab.cluster import REPOSITORY
 from lab.host import LabError, run
-from lab.images import bases, registry
+from lab.images import bases, registry, stages
 from lab.images.store import Store
 from lab.load.ingress import reachable_manager
 
@@ -87,9 +87,10 @@ class Engine:
         """
         return run(self._docker, *argv, timeout=timeout, stdin=stdin, env=self._env).stdout
 
-    def build(self, context: Path, *options: str, dockerfile: str = _DOCKERFILE) -> str:
+    def build(self, context: Path, *options: str, dockerfile: Path | None = None) -> str:
         """Build from a directory; returns the image's id."""
-        argv = ("build", "--quiet", "--file", str(context / dockerfile), *options, str(context))
+        file = str(dockerfile or context / _DOCKERFILE)
+        argv = ("build", "--quiet", "--file", file, *options, str(context))
         return self.run(*argv, timeout=900).strip()
 
     def save(self, image: str, store: Store, name: str) -> None:
@@ -134,7 +135,7 @@ def version(context: Path) -> str:
 
 def build(
     lab: Lab,
-    wanted: Sequence[str] = (),
+    chosen: Sequence[str] = (),
     *,
     tests: bool = False,
     tag: str | None = None,
@@ -147,39 +148,65 @@ def build(
     Raises:
         LabError: what the builder said.
     """
-    names = list(wanted) or services()
+    names = list(chosen) or services()
     if unknown := set(names) - set(services()):
         raise LabError(f"{_DOCKERFILE} has no stage for {', '.join(sorted(unknown))}")
     bases.provide(lab.places, report=report)
     registry.start(lab.places)
     instance = reachable_manager(lab).instance
-    stages = _stages()
     context = snapshot(lab.places.lab / "context")
     tag = tag or version(context)
-    wanted_stages = {*names, *(f"{name}-test" for name in names if tests)}
-    last = max(map(stages.index, wanted_stages))
+    targets = {*names, *(f"{name}-test" for name in names if tests)}
+    required = stages.needed(stages.parse(_dockerfile()), targets)
     images = {
-        stage: f"{CLUSTER_REGISTRY}/spotswarm/{stage}:{tag}"
-        for stage in stages
-        if stage in wanted_stages
+        stage.name: f"{CLUSTER_REGISTRY}/spotswarm/{stage.name}:{tag}"
+        for stage in required
+        if stage.name in targets
     }
     on, store = engine(lab, instance), Store(lab.places)
     known = _head_start(on, store, lab.places.registry)
     # With sources named, the builder looks at nothing else that it has: so every stage is named to
-    # the next. The old builder makes a target's stages in the order of the file, so each once.
-    sources = on.run("images", "--quiet", "--no-trunc", f"--filter=reference={_STAGE}*").split()
-    for stage in stages[: last + 1]:
-        report(f"building {stage}")
-        options = [f"--cache-from={source}" for source in sources]
-        options += ["--tag", f"{_STAGE}{stage}:{_LAST}"]
-        if stage in images:
-            label = f"org.opencontainers.image.version={tag}"
-            options += ["--tag", images[stage], "--label", label]
-        made = on.build(context, "--target", stage, *options)
-        sources.append(made)
-        if stage in _KEPT and made != known.get(stage):
-            on.save(made, store, f"stage-{stage}")
+    # the next.
+    listed = on.run("images", "--quiet", "--no-trunc", f"--filter=reference={_STAGE}*")
+    work = _Work(on, context, required, images, tag, report, listed.split())
+    # What others stand on one after another, then the services, then what is made of those.
+    for stage in required:
+        if stage.name not in images:
+            image = work.build(stage)
+            if stage.name in _KEPT and image != known.get(stage.name):
+                on.save(image, store, f"stage-{stage.name}")
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        for group in (names, sorted(targets - set(names))):
+            list(pool.map(work.build, (stage for stage in required if stage.name in group)))
     return Built(instance, tag, images)
+
+
+@dataclass
+class _Work:
+    """The builds of one call."""
+
+    on: Engine
+    context: Path
+    required: Sequence[stages.Stage]
+    images: Mapping[str, str]
+    tag: str
+    report: Report
+    sources: list[str]
+    """Images that the builder may take layers from: those it had, and those of earlier builds."""
+
+    def build(self, stage: stages.Stage) -> str:
+        """Build a stage; returns the image's id."""
+        self.report(f"building {stage.name}")
+        options = [f"--cache-from={source}" for source in tuple(self.sources)]
+        options += ["--tag", f"{_STAGE}{stage.name}:{_LAST}", "--target", stage.name]
+        if stage.name in self.images:
+            label = f"org.opencontainers.image.version={self.tag}"
+            options += ["--tag", self.images[stage.name], "--label", label]
+        dockerfile = self.context.with_name(f"{self.context.name}-{stage.name}.Dockerfile")
+        dockerfile.write_text(stages.pruned(self.required, stage.name), encoding="utf-8")
+        image = self.on.build(self.context, *options, dockerfile=dockerfile)
+        self.sources.append(image)
+        return image
 
 
 def push(
@@ -219,7 +246,3 @@ def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, st
 
 def _dockerfile() -> str:
     return (REPOSITORY / _DOCKERFILE).read_text(encoding="utf-8")
-
-
-def _stages() -> list[str]:
-    return re.findall(r"^FROM \S+ AS (\S+)$", _dockerfile(), re.MULTILINE)

@@ -21,6 +21,7 @@ from typing import IO, Final, Self
 import aiohttp
 
 from lab.cluster import REPOSITORY
+from lab.host import prefer_this_process
 from lab.load.fates import Fate, Report
 from runtime import clock
 
@@ -93,6 +94,7 @@ def start(plan: Plan) -> Traffic:
         stdout=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
+        start_new_session=True,
     )
     if process.stdout is None or process.stdout.readline() != "flowing\n":
         process.kill()
@@ -167,6 +169,8 @@ async def _live(plan: Plan, parent: IO[str] | None) -> Report:
     if parent is not None:
         # Whoever started us holds the other end: it closes when they say so, or are no more.
         loop.add_reader(parent.fileno(), until.set)
+        # A client that waits for a processor measures itself.
+        prefer_this_process()
         print("flowing", flush=True)
     try:
         return await flow(plan, until)

@@ -4,16 +4,18 @@ Rule: a command run in a machine enters its cgroups first; without that its limi
 hold, and `down` would not find it.
 """
 
-import json
+import http
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lab.host import LabError, run
-from lab.machines import cgroups, console
+from lab.machines import cgroups, console, sockets
 from lab.machines.record import RUNNING, Record, read
 
+_ENGINE: Final = "run/docker.sock"
+_LEADER: Final = "run/spotswarm-leader/admin.sock"
 _ENV: Final = (
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME=/root",
@@ -110,10 +112,30 @@ class Machine:
         """Output of a docker command inside."""
         return self.run("docker", *argv, timeout=timeout).stdout
 
+    def ask_engine(self, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
+        """Status and JSON of a request to its engine.
+
+        Raises:
+            OSError: the engine does not answer.
+            LabError: the machine does not run.
+        """
+        return sockets.ask(self.root / _ENGINE, path, method, body)
+
+    def ask_leader(self, path: str, body: object = None) -> tuple[int, Any]:
+        """Status and JSON of a request to its leader daemon; a `body` is posted.
+
+        Raises:
+            OSError: no leader daemon answers.
+            LabError: the machine does not run.
+        """
+        method = "GET" if body is None else "POST"
+        return sockets.ask(self.root / _LEADER, path, method, body)
+
     def is_manager_reachable(self) -> bool:
         """Whether its engine is a manager of a swarm that has a leader."""
-        shown = self.run("docker", "info", "--format", "{{json .Swarm}}", check=False)
-        if shown.returncode != 0 or not shown.stdout.strip():
+        try:
+            status, info = self.ask_engine("/info")
+        except (OSError, LabError):
             return False
-        swarm = json.loads(shown.stdout)
+        swarm = info["Swarm"] if status == http.HTTPStatus.OK else {}
         return bool(swarm.get("ControlAvailable")) and not swarm.get("Error")

@@ -9,7 +9,6 @@ Everything here blocks; the daemon calls it from threads.
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from lab.host import LabError, run
+from lab.host import LabError, remove_trees, run
 from lab.machines import cgroups, console, layer, net
 from lab.machines.record import Record
 from lab.places import EFS, Places
@@ -189,7 +188,7 @@ def destroy(places: Places, record: Record) -> None:
     with contextlib.suppress(OSError):
         (PROPAGATE / (places.namespace_prefix + record.instance)).rmdir()
     console.keep(machines, record.instance)
-    shutil.rmtree(machines / record.instance, ignore_errors=True)
+    remove_trees(machines / record.instance)
 
 
 def hostname(address: str) -> str:

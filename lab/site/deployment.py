@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -87,10 +88,13 @@ def deploy(
     registry.start(lab.places)
     start_newswire(lab.places)
     _furnish(site)
-    report("deploying the edge: Traefik and the registry")
     wanted = dict(variables or {})
-    spotswarm_deploy(site, EDGE, wanted | {"VERSION": "none"})
-    built = building.build(lab, tests=tests, report=report)
+    # The edge mostly waits for its tasks, the builder for nobody.
+    with ThreadPoolExecutor(1) as pool:
+        building_images = pool.submit(building.build, lab, tests=tests, report=report)
+        report("deploying the edge: Traefik and the registry")
+        spotswarm_deploy(site, EDGE, wanted | {"VERSION": "none"})
+        built = building_images.result()
     building.push(lab, built, user=OPERATOR, password=site.password, report=report)
     if tests:
         wanted["TEST_BUILD"] = "1"

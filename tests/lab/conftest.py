@@ -1,4 +1,7 @@
-"""One cluster of three managers for all scenarios; each launches and terminates its own workers."""
+"""One cluster of three managers for all scenarios of a process; each launches its own workers.
+
+With pytest-xdist the files are two groups, each with a cluster, which run side by side.
+"""
 
 import os
 import subprocess
@@ -17,6 +20,9 @@ from lab.client import Lab
 from lab.engines import DEFAULT, ENGINES
 from lab.load import ingress
 
+SECOND = ("test_clean_up", "test_images", "test_website")
+"""The files of the group `lab-2`: half of the time."""
+CLUSTER = pytest.StashKey[Lab]()
 NEWEST_FIELDS = {
     "20.10": (),
     "26.1": ("--health-start-interval=500ms",),
@@ -44,17 +50,44 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(f"the lab's machines ran the package docker.io {package}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if is_ours(item):
+            group = "lab-2" if item.path.stem in SECOND else "lab-1"
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def is_ours(item):
+    return Path(__file__).parent == item.path.parent
+
+
 @pytest.fixture(scope="session")
-def cluster(request):
-    """Three managers and three spot workers that joined by themselves; each worker's own."""
+def cluster(pytestconfig):
+    """Three managers and three spot workers that joined by themselves."""
     name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}"
-    engine = request.config.getoption("engine")
+    engine = pytestconfig.getoption("engine")
     lab = Lab.up(name=name, managers=3, workers=3, engine=engine, leader=HASTY)
-    request.config.stash[PACKAGE] = lab.engine_package()
+    pytestconfig.stash[CLUSTER] = lab
+    pytestconfig.stash[PACKAGE] = lab.engine_package()
     try:
         lab.wait_nodes(6, within=120)
         yield lab
     finally:
+        take_down(pytestconfig)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Take the cluster down when no scenario follows: the process may have other tests to run."""
+    yield
+    if nextitem is None or not is_ours(nextitem):
+        take_down(item.config)
+
+
+def take_down(config):
+    if lab := config.stash.get(CLUSTER, None):
+        del config.stash[CLUSTER]
         lab.down()
 
 

@@ -4,9 +4,11 @@ Rule: whatever a scenario did, every service's spec is in the end byte for byte 
 where the design promises it no request is lost; `under_load` holds every scenario to both.
 """
 
+import http
 import json
 import re
 from contextlib import contextmanager
+from urllib.parse import quote
 
 from scenario import Scenario, eventually
 
@@ -32,7 +34,8 @@ SERVICES = (
 )
 """Not spread again after each scenario: their tasks move when a node leaves, and then only."""
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
-_SOCKET = "/run/spotswarm-leader/admin.sock"
+_WANTED = ("running", "ready")
+"""Desired states of tasks that are to be."""
 
 
 class Farm(Scenario):
@@ -81,20 +84,28 @@ class Farm(Scenario):
 
         eventually(removed, within=60, every=0.5, what="removed nodes")
 
-    # -- asking, without starting a Python each time
+    # -- asking, without starting a process in a machine each time
 
-    def asked(self, path):
-        """What the leader's admin API answers at a path; None when nobody leads."""
-        said = self.leader_said("curl", "-sf", "--unix-socket", _SOCKET, f"http://leader/{path}")
-        if said is None:
-            self._leads = None
+    def swarm(self, path, **filters):
+        """What the engine of a manager answers at a path; asks until one does."""
+        wanted = quote(json.dumps({name: list(values) for name, values in filters.items()}))
+
+        def answer():
+            for machine in ingress.managers(self.lab):
+                try:
+                    status, found = machine.ask_engine(f"/{path}?filters={wanted}")
+                except (OSError, LabError):
+                    continue
+                if status == http.HTTPStatus.OK:
+                    return [found]
             return None
-        return json.loads(said)
+
+        return eventually(answer, what=f"an answer at {path}")[0]
 
     def leader_said(self, *argv):
         """Output of a command on the leader's machine; None when it fails."""
         try:
-            if getattr(self, "_leads", None) is None:
+            if self._leads is None:
                 self._leads = self.leader(within=90)
             done = self._leads.run(*argv, check=False, timeout=20)
         except LabError:
@@ -154,35 +165,16 @@ class Farm(Scenario):
 
     def specs(self):
         """Service name → its whole spec."""
-        listed = self._inspected("service", "ls", "-q")
-        return {one["Spec"]["Name"]: one["Spec"] for one in listed}
-
-    def _inspected(self, *listing):
-        kind = listing[0]
-        script = f'ids="$(docker {" ".join(listing)})" && docker {kind} inspect $ids'
-        said = eventually(
-            lambda: self.leader_said("sh", "-c", script), every=0.5, what=f"{kind} inspected"
-        )
-        return json.loads(said)
+        return {one["Spec"]["Name"]: one["Spec"] for one in self.swarm("services")}
 
     def tasks(self, service):
         """Task id → node and state, of those that are wanted."""
-        template = "{{.ID}} {{.NodeID}} {{.Status.State}} {{.DesiredState}}"
-        script = (
-            f"docker service ps -q --no-trunc --filter desired-state=running "
-            f"--filter desired-state=ready {service}"
-            f" | xargs -r docker inspect --type task --format '{template}'"
-        )
-        said = eventually(
-            lambda: (self.leader_said("sh", "-c", script) or "").strip() or "-",
-            what="tasks",
-        )
-        found = {}
-        for line in said.splitlines():
-            if len(parts := line.split()) == 4:
-                task, node, state, _ = parts
-                found[task] = {"node": node, "state": state}
-        return found
+        listed = self.swarm("tasks", **{"service": [service], "desired-state": _WANTED})
+        return {
+            task["ID"]: {"node": task["NodeID"], "state": task["Status"]["State"]}
+            for task in listed
+            if task.get("NodeID")
+        }
 
     def runs(self, service):
         """The instance that runs the first task of a service."""

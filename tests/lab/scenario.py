@@ -1,5 +1,6 @@
 """What scenarios share: waiting with a deadline, launching, asking the leader, looking inside."""
 
+import http
 import json
 import time
 import tomllib
@@ -8,6 +9,8 @@ from datetime import UTC, datetime
 import tomli_w
 
 from lab.client import is_serving
+from lab.host import LabError
+from lab.load import ingress
 
 BASE = 6
 GOSSIP, RAFT = 7946, 2377
@@ -31,6 +34,7 @@ class Scenario:
     def __init__(self, lab):
         self.lab = lab
         self.launched = []
+        self._leads = None
         self.begun = datetime.now(UTC)
 
     def launch(self, **said):
@@ -82,12 +86,23 @@ class Scenario:
             try:
                 if machine.record.role != "manager":
                     continue
-                said = machine.run("spotswarm", "status", "--json", check=False, timeout=10)
-                status = json.loads(said.stdout)
-            except Exception:  # noqa: BLE001  a machine without power, or gone, has no status
+                _, status = machine.ask_leader("/status")
+            except (OSError, LabError):  # a machine without power, or gone, has no status
                 continue
             if status["stance"] == "leading" and status.get("healthy"):
                 return machine
+        return None
+
+    def asked(self, path):
+        """What the leader's admin API answers at a path; None when nobody leads or knows."""
+        for machine in sorted(ingress.managers(self.lab), key=lambda one: one != self._leads):
+            try:
+                status, answer = machine.ask_leader(f"/{path}")
+            except (OSError, LabError):
+                continue
+            if status == http.HTTPStatus.OK:
+                self._leads = machine
+                return answer
         return None
 
     def ask_leader(self, *words):
@@ -97,7 +112,7 @@ class Scenario:
         """Wait for a denial with this code in `spotswarm joins`; returns it."""
 
         def denied():
-            for join in self.ask_leader("joins"):
+            for join in self.asked("joins") or ():
                 is_new = datetime.fromisoformat(join["at"]) >= self.begun
                 if is_new and join["code"] == code and join["instance"] in {instance, ""}:
                     return join

@@ -1,0 +1,54 @@
+"""The stages of a Dockerfile, and those that a target needs. Pure.
+
+Rule: newer builders make only the stages that the target needs. The old builder, which every
+engine has, makes all stages above the target; it is given a file without the others.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+_FROM: Final = re.compile(r"^FROM (\S+) AS (\S+)$", re.MULTILINE)
+_COPIED: Final = re.compile(r"^COPY --from=(\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a Dockerfile."""
+
+    name: str
+    text: str
+    """Its instructions, from FROM on."""
+    needs: frozenset[str]
+    """The stages it begins with and copies from."""
+
+
+def parse(dockerfile: str) -> list[Stage]:
+    """The stages of a Dockerfile, in its order."""
+    matches = list(_FROM.finditer(dockerfile))
+    ends = [match.start() for match in matches[1:]] + [len(dockerfile)]
+    names = {match[2] for match in matches}
+    stages = []
+    for match, end in zip(matches, ends, strict=True):
+        text = dockerfile[match.start() : end]
+        stages.append(Stage(match[2], text, frozenset({match[1], *_COPIED.findall(text)}) & names))
+    return stages
+
+
+def needed(stages: Collection[Stage], targets: Iterable[str]) -> list[Stage]:
+    """The targets and all that they need, in the order of the file."""
+    by_name = {stage.name: stage for stage in stages}
+    names: set[str] = set()
+    waiting = list(targets)
+    while waiting:
+        name = waiting.pop()
+        if name not in names:
+            names.add(name)
+            waiting += by_name[name].needs
+    return [stage for stage in stages if stage.name in names]
+
+
+def pruned(stages: Collection[Stage], target: str) -> str:
+    """A Dockerfile that ends with the target and has nothing that the target does not need."""
+    return "".join(stage.text for stage in needed(stages, [target]))
