@@ -18,7 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
