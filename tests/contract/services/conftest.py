@@ -20,15 +20,34 @@ sys.path.insert(0, str(Path(__file__).parent))
 import aiohttp
 import pytest
 from api_stage import Account, Client, Stage
+from auth_stage import auth, process, processes, standing_process
+from newswatcher_stage import server, stage
 from ports import free_port
 from pydantic import SecretStr
 from site_stack import Process
+from site_stage import articles, browser, client, email, reader, site_ground, site_stores, stack
 
 from lab.host import LabError
 from lab.site import host_stores
 from services.stores.couch import Couch
 from services.stores.news import News
 
+__all__ = [
+    "articles",
+    "auth",
+    "browser",
+    "client",
+    "email",
+    "process",
+    "processes",
+    "reader",
+    "server",
+    "site_ground",
+    "site_stores",
+    "stack",
+    "stage",
+    "standing_process",
+]
 _SESSION_SECONDS = 20.0
 """Time-out of the tests' own calls: generous, for a host that is busy with other tests."""
 
@@ -152,14 +171,14 @@ async def news(couch: Couch) -> News:
     return made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api_stage(
     tmp_path_factory: pytest.TempPathFactory,
     redis_store: host_stores.Redis,
     couch_store: host_stores.Couch,
     influx_store: host_stores.Influx,
 ) -> Iterator[Any]:
-    """public_api with auth and quotes, as processes, for one file of tests; stores empty at first.
+    """public_api with auth and quotes, as processes, for all tests of it; stores empty at first.
 
     An `api_stage.Stage`.
     """
@@ -177,7 +196,7 @@ def api_stage(
 
 @pytest.fixture
 async def account(api_stage: Stage, session: aiohttp.ClientSession) -> Account:
-    """One for all tests of a file: auth counts the sign-ups of an address."""
+    """One for all tests of a stage: auth counts the sign-ups of an address."""
     found = Account(session, api_stage.auth.url)
     if not api_stage.access:
         await found.sign_up()
@@ -209,6 +228,6 @@ async def restarted(api_stage: Stage) -> AsyncIterator[Callable[[Process], Any]]
         return start
 
     yield stop
-    for process in stopped:
-        process.start()
-        await asyncio.to_thread(process.wait)
+    for away in stopped:
+        away.start()
+        await asyncio.to_thread(away.wait)

@@ -1,0 +1,85 @@
+"""newswatcher against a feed server of the test's own, and a real database."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from feeds import FeedServer, serving
+
+from services.newswatcher.app import assembled
+from services.newswatcher.settings import Settings
+from services.newswatcher.watching import Watch
+from services.stores.article import Article
+from services.stores.news import News, NewsQuery
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FeedServer]:
+    async with serving() as opened:
+        yield opened
+
+
+class Stage:
+    """newswatcher without its waiting: each look is asked for."""
+
+    def __init__(self, tmp_path: Path, couch_url: str) -> None:
+        self._tmp_path = tmp_path
+        self._couch_url = couch_url
+
+    @asynccontextmanager
+    async def watches(
+        self, *urls: str, pages: bool = True, **settings: Any
+    ) -> AsyncIterator[tuple[list[Watch], web.Application]]:
+        """A watch for each URL, its state as the database has it."""
+        told = settings_of(self._tmp_path, self._couch_url, urls, pages=pages, **settings)
+        async with assembled(Settings(**told)) as (app, made):
+            for watch in made:
+                await restored(watch)
+            yield made, app
+
+    @asynccontextmanager
+    async def watch(self, url: str, **settings: Any) -> AsyncIterator[Watch]:
+        async with self.watches(url, **settings) as ((watch,), _):
+            yield watch
+
+
+async def restored(watch: Watch) -> None:
+    watch.state = await watch._tools.states.load(watch.feed)
+
+
+def settings_of(
+    tmp_path: Path, couch_url: str, urls: Sequence[str], *, pages: bool, **settings: Any
+) -> dict[str, Any]:
+    told = [
+        f'[[feeds]]\nname = "Feed {number}"\nurl = "{url}"\npages = {str(pages).lower()}\n'
+        for number, url in enumerate(urls, 1)
+    ]
+    file = tmp_path / "feeds.toml"
+    file.write_text("\n".join(told))
+    return {
+        "feeds_file": file,
+        "couchdb_url": couch_url,
+        "couchdb_user": "",
+        "allow_private": True,
+        "host_interval_seconds": 0.0,
+        "fetch_seconds": 60.0,
+        "parse_seconds": 60.0,
+        **settings,
+    }
+
+
+@pytest.fixture
+def stage(tmp_path: Path, couch_url: str) -> Stage:
+    return Stage(tmp_path, couch_url)
+
+
+async def articles(news: News) -> list[Article]:
+    listed, _ = await news.page(NewsQuery(limit=100))
+    return [await news.article(one.id) for one in listed]
+
+
+async def titles(news: News) -> list[str]:
+    return [one.title for one in await articles(news)]

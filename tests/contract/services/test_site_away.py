@@ -1,0 +1,131 @@
+"""The site while a part of it is away, and pages that do not exist."""
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, expect
+from site_browser import Visitor, visitor
+from site_stack import Stack
+from site_stage import IN_THE_BROWSERS_LOOP, Eventually
+
+from services.stores.news import Article
+
+pytestmark = IN_THE_BROWSERS_LOOP
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/news/news-" + "0" * 32, "/news/..%2f..", "/tokens/x"]
+)
+async def test_what_does_not_exist_is_a_page_that_leads_on(
+    browser: Browser, stack: Stack, email: str, path: str
+):
+    async with visitor(browser, stack.site.url, email) as reader:
+        await reader.sign_up()
+        assert await reader.go(path) == 404
+        await expect(
+            reader.page.get_by_role("heading", name="There is no such page")
+        ).to_be_visible()
+        await reader.page.get_by_role("main").get_by_role("link", name="Dashboard").click()
+        await reader.page.wait_for_url("**/dashboard")
+
+
+async def says(reader: Visitor, path: str, text: str, eventually: Eventually) -> None:
+    """The page comes to say so: pools and caches may take a moment to notice."""
+
+    async def seen() -> bool:
+        await reader.go(path)
+        return await reader.page.get_by_text(text).count() > 0
+
+    await eventually(seen, within=60, every=0.3)
+
+
+async def test_without_influxdb_usage_says_so_and_the_rest_goes_on(
+    reader: Visitor, site_stores: dict[str, Any], eventually: Eventually
+):
+    await reader.sign_up()
+    await asyncio.to_thread(site_stores["influx"].stop)
+    try:
+        await says(reader, "/usage", "Usage cannot be shown", eventually)
+        assert await reader.go("/dashboard") == 200
+        await expect(reader.page.locator("#news .story").first).to_be_visible()
+    finally:
+        await asyncio.to_thread(site_stores["influx"].start)
+    await says(reader, "/usage", "Calls per hour", eventually)
+
+
+async def test_without_couchdb_quotes_go_on_and_news_come_back(
+    reader: Visitor, site_stores: dict[str, Any], eventually: Eventually, articles: list[Article]
+):
+    await reader.sign_up()
+    await asyncio.to_thread(site_stores["couch"].stop)
+    try:
+        await says(reader, "/dashboard", "The news store does not answer", eventually)
+        await expect(reader.page.locator(".tile b").first).to_be_visible()
+        await expect(reader.page.get_by_text("The scores do not answer")).to_be_visible()
+        assert await reader.go("/") == 200
+        assert await reader.go(f"/news/{articles[0].id}") == 503
+        await expect(reader.page.get_by_text("A part of the site is away")).to_be_visible()
+    finally:
+        await asyncio.to_thread(site_stores["couch"].start)
+        # What is in memory alone is written anew, as the real database would have kept it.
+    await says(reader, "/dashboard", "Watch list", eventually)
+    reader.complaints.clear()
+
+
+async def test_without_the_quotes_service_the_news_go_on(
+    reader: Visitor, stack: Stack, eventually: Eventually
+):
+    await reader.sign_up()
+    stack.quotes.stop()
+    try:
+        await says(reader, "/dashboard", "Quotes are away", eventually)
+        await expect(reader.page.locator("#news .story").first).to_be_visible()
+    finally:
+        stack.quotes.start()
+        await asyncio.to_thread(stack.quotes.wait)
+    await says(reader, "/dashboard", "Simulated prices", eventually)
+
+
+async def test_without_auth_a_reader_reads_on_and_comes_back_signed_in(
+    reader: Visitor, stack: Stack, eventually: Eventually
+):
+    await reader.sign_up()
+    stack.auth.stop()
+    try:
+        await says(reader, "/dashboard", "The sign-in service does not answer", eventually)
+        await expect(reader.page.locator("#news .story").first).to_be_visible()
+        await says(reader, "/tokens", "Your tokens cannot be shown", eventually)
+    finally:
+        stack.auth.start()
+        await asyncio.to_thread(stack.auth.wait)
+    await says(reader, "/account", reader.email, eventually)
+    reader.complaints.clear()
+
+
+async def test_without_auths_redis_nobody_is_signed_out_and_signing_in_says_what_to_do(
+    browser: Browser,
+    reader: Visitor,
+    stack: Stack,
+    site_stores: dict[str, Any],
+    eventually: Eventually,
+):
+    await reader.sign_up()
+    async with visitor(browser, stack.site.url, reader.email) as other:
+        await asyncio.to_thread(site_stores["redis"].stop)
+        try:
+            assert await reader.go("/dashboard") == 200
+            await expect(reader.page.locator("#news .story").first).to_be_visible()
+            await other.sign_in()
+            await expect(other.page.get_by_role("alert")).to_contain_text("try again")
+        finally:
+            await asyncio.to_thread(site_stores["redis"].start)
+
+        async def is_in() -> bool:
+            await other.sign_in()
+            return urlsplit(other.page.url).path == "/dashboard"
+
+        await eventually(is_in, within=60, every=0.5)
+    await says(reader, "/account", reader.email, eventually)
+    reader.complaints.clear()
