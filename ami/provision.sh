@@ -1,15 +1,16 @@
 #!/bin/bash
-# What goes into the image, stage by stage. The lab and the AWS bake run this same file.
+# Builds the image, stage by stage. The lab and the build on AWS both run this file.
 #
-# Every stage may be run again. `clean` comes last: whatever runs after it may leave an identity in
-# the image that all instances would then share. No stage may need, or leave behind, a secret.
+# Every stage can be repeated. `clean` comes last: anything that runs after it may leave an identity
+# in the image that all instances would share. No stage may need a secret or leave one behind.
 set -Eeuo pipefail
 trap 'echo "provision.sh: stage ${stage:-?} failed at line $LINENO: $BASH_COMMAND" >&2' ERR
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 prefix=/opt/spotswarm
 umask 022
-# An inherited wish for no bytecode would cost every agent start half a second.
+# If these were inherited, there would be no bytecode, and every agent start would take half a
+# second longer.
 unset PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
@@ -18,7 +19,7 @@ debian_packages=(
     ca-certificates curl dbus docker.io iproute2 iptables procps python3 python3-venv redis-server
     systemd systemd-sysv
 )
-# Amazon Linux 2023 has Valkey or an older Redis under other names: there the broker is a container.
+# Amazon Linux 2023 has Valkey, or an older Redis, under other names: use a container there.
 amazon_packages=(
     ca-certificates dbus docker iproute iptables-nft procps-ng python3.11 systemd
 )
@@ -29,9 +30,9 @@ usage: provision.sh STAGE...
   engine            Docker engine, Python, network tools
   packages          /opt/spotswarm with the locked requirements (SPOTSWARM_REQUIREMENTS, default
                     ../requirements/image.txt; SPOTSWARM_WHEELHOUSE=DIR installs from DIR alone)
-  harden            what a fresh distribution leaves open or noisy
+  harden            close what a fresh distribution leaves open, and stop background upgrades
   spotswarm WHEEL   our own code and its units
-  clean             forget everything that belongs to this one machine; the last stage
+  clean             remove everything that identifies this machine; the last stage
   list-packages     print the Debian packages of `engine` and do nothing
 TEXT
 }
@@ -83,7 +84,7 @@ engine() {
         dnf install -y --setopt=install_weak_deps=False "${amazon_packages[@]}"
     fi
     systemctl enable docker.service
-    # The engine tells a container's log in full to a disk that nobody rotates, unless told not to.
+    # By default the engine writes the logs of containers to disk without any limit.
     mkdir -p /etc/docker
     [[ -e /etc/docker/daemon.json ]] || cat >/etc/docker/daemon.json <<'JSON'
 {
@@ -125,36 +126,36 @@ spotswarm() {
 
 harden() {
     local unit
-    # An upgrade in the background restarts the engine under a live node: a new image replaces it.
+    # An upgrade in the background would restart the engine of a node in service. Upgrade the image.
     for unit in apt-daily.timer apt-daily-upgrade.timer dnf-makecache.timer dnf-automatic.timer \
         unattended-upgrades.service; do
         systemctl mask --quiet "$unit"
     done
     if [[ -d /etc/ssh ]]; then
-        # Keys or nothing: the instances have addresses that the whole world may try.
+        # Keys only: the instances have public addresses.
         install -d -m 0755 /etc/ssh/sshd_config.d
         printf '%s\n' 'PasswordAuthentication no' 'KbdInteractiveAuthentication no' \
             'PermitRootLogin prohibit-password' 'X11Forwarding no' \
             >/etc/ssh/sshd_config.d/10-spotswarm.conf
     fi
     cat >/etc/sysctl.d/60-spotswarm.conf <<'CONF'
-# Kernel addresses and messages help only who is already inside.
+# Kernel addresses and messages help only an attacker.
 kernel.kptr_restrict = 2
 kernel.dmesg_restrict = 1
-# A neighbour in the subnet must not bend our routes.
+# A neighbour in the subnet must not change our routes.
 net.ipv4.conf.all.accept_redirects = 0
 net.ipv4.conf.default.accept_redirects = 0
 net.ipv4.conf.all.send_redirects = 0
 net.ipv6.conf.all.accept_redirects = 0
-# One engine with many containers passes the distributions' defaults for watches and map areas.
+# An engine with many containers exceeds the default limits for watches and memory maps.
 fs.inotify.max_user_instances = 8192
 vm.max_map_count = 262144
-# Swarm's overlay keeps a connection per task pair: the default table of neighbours is too small.
+# Swarm's overlay network has many neighbours; the default table is too small.
 net.ipv4.neigh.default.gc_thresh1 = 4096
 net.ipv4.neigh.default.gc_thresh2 = 8192
 net.ipv4.neigh.default.gc_thresh3 = 16384
 CONF
-    # Spot disks are small and die with the instance: the journal must not fill them.
+    # The disks are small; the journal must not fill them.
     install -d -m 0755 /etc/systemd/journald.conf.d
     printf '[Journal]\nSystemMaxUse=200M\nRuntimeMaxUse=64M\n' \
         >/etc/systemd/journald.conf.d/60-spotswarm.conf
@@ -165,10 +166,10 @@ clean() {
         systemctl stop spotswarm-leader.path spotswarm-leader.service spotswarm-agent.service \
             docker.socket docker.service containerd.service 2>/dev/null || true
     fi
-    # Two nodes from one image with the same engine id or swarm state are one node to Swarm.
+    # Swarm takes two nodes with the same engine id or swarm state for one node.
     rm -rf /var/lib/docker/swarm /var/lib/docker/engine-id /etc/docker/key.json \
         /var/lib/docker/network/files/local-kv.db /var/lib/spotswarm /run/spotswarm
-    # Empty, not absent: absent means "first boot" to systemd, which then presets every unit.
+    # Empty, not absent: without the file systemd assumes a first boot and presets every unit.
     : >/etc/machine-id
     rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /etc/hostname
     rm -f /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
@@ -178,9 +179,9 @@ clean() {
     if command -v dnf >/dev/null; then dnf clean all --quiet; fi
     rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/cache/dnf /root/.cache /root/.bash_history
     find /var/log -type f -delete
-    # Journals of the builder would be read as this machine's own.
+    # Otherwise the build machine's journal would appear as the instance's own.
     rm -rf /var/log/journal/*
-    # The directories themselves carry their sticky bit.
+    # Keep the directories themselves, with their sticky bit.
     find /tmp /var/tmp -mindepth 1 -delete
 }
 

@@ -1,5 +1,5 @@
-"""How any of our processes lives: lifecycle, backoff, clock, errors, logs, health, systemd.
+"""What every process of ours needs: lifecycle, backoff, clock, errors, logs, systemd.
 
-Nothing here knows Docker, AWS, Redis or the swarm; what does belongs in a daemon's
-`edges/`. Modules are imported one by one, so that the agent loads no web server.
+Nothing here knows about Docker, AWS, Redis or the swarm; such code belongs in a daemon's `edges/`.
+Import modules one by one, so that the agent does not load a web server.
 """

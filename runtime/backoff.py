@@ -1,4 +1,4 @@
-"""Delays between tries, as a pure generator."""
+"""Delays between attempts, as a pure generator."""
 
 import random
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 def backoff(
     *, first: float = 0.5, ceiling: float = 30.0, rng: random.Random | None = None
 ) -> Iterator[float]:
-    """Seconds to wait before each next try, for ever: full jitter below a doubling ceiling.
+    """Seconds to wait before each next attempt, for ever: full jitter below a doubling limit.
 
-    Full jitter (uniform in 0…ceiling) keeps a fleet that lost its leader at one moment from
-    coming back at one moment. A tenth of the ceiling is kept as a floor, so that bad luck
-    never makes a tight loop.
+    Full jitter (uniform between 0 and the limit) prevents instances that lost their leader at the
+    same moment from coming back at the same moment. The minimum is a tenth of the limit, so that
+    the jitter never causes a tight loop.
     """
     draw = rng or random.Random()  # noqa: S311  spreading load, not keeping secrets
     limit = first

@@ -1,14 +1,14 @@
-"""The only module that reads a clock; everywhere else time comes in as a value."""
+"""The only module that reads a clock; everything else gets the time as a value."""
 
 import time
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The wall clock in UTC, with its zone."""
+    """The time of day in UTC, with its time zone."""
     return datetime.now(UTC)
 
 
 def monotonic() -> float:
-    """Seconds that only go forward: for durations and deadlines within one process."""
+    """Seconds on a clock that never goes back, for durations and deadlines in one process."""
     return time.monotonic()

@@ -1,27 +1,27 @@
 """Errors by what a caller can do about them, not by which library failed.
 
     ClusterError            root, never raised itself
-    ├── UnavailableError    outside is away or throttling: try again later
-    ├── RefusedError        outside said no: a person must act
-    └── GoneError           the thing no longer exists: usually success
+    ├── UnavailableError    unavailable or throttling: try again later
+    ├── RefusedError        refused: a person must act
+    └── GoneError           the object no longer exists: usually success
 
-`wire.messages.MalformedMessage` stands beside them: data that is not what the contract
-says. Edges translate once and chain; a message names the attempt and the next step, never
-the library and never a secret.
+`wire.messages.MalformedMessage` complements them, for data that breaks a contract. Edges
+translate a library's error once and chain it. A message names the attempt and the next step,
+never the library and never a secret.
 """
 
 
 class ClusterError(Exception):
-    """Root of what edges raise."""
+    """The root of what edges raise."""
 
 
 class UnavailableError(ClusterError):
-    """Outside is away, busy or throttling; the same call may succeed later."""
+    """The other side is unavailable, busy or throttling; the same call may succeed later."""
 
 
 class RefusedError(ClusterError):
-    """Outside said no, and will say it again until a person changes something."""
+    """The other side refuses, and will refuse until a person changes something."""
 
 
 class GoneError(ClusterError):
-    """The thing asked for no longer exists."""
+    """The object no longer exists."""

@@ -1,7 +1,7 @@
-"""The life of a daemon process: signals, exit codes, the last word in the log.
+"""Running a daemon process: signals, exit codes, the last log entry.
 
-Rule: a root task that ends by a bug ends the process with a code systemd restarts on;
-SIGTERM and SIGINT cancel the main task, which says its farewells in `finally`.
+Rule: a bug in the main task ends the process with an exit code that makes systemd restart it;
+SIGTERM and SIGINT cancel the main task, which cleans up in `finally`.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ EXIT_BUG = 70
 
 
 def run(main: Coroutine[object, object, None], *, name: str) -> int:
-    """Run one daemon until it is told to stop; returns the process's exit code."""
+    """Run a daemon until it is told to stop; returns the exit code of the process."""
     log = structlog.get_logger(name)
     try:
         asyncio.run(_until_signalled(main))
     except (asyncio.CancelledError, KeyboardInterrupt):
         log.info("stopped")
         return EXIT_OK
-    # The process's last resort: say what broke, then let systemd start it anew.
+    # The last resort: log what failed, then let systemd restart the process.
     except BaseException:
         log.exception("ended by a bug")
         return EXIT_BUG

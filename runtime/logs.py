@@ -1,8 +1,8 @@
-"""structlog as JSON lines on stderr, which systemd puts in the journal.
+"""Logs as JSON lines on stderr, which systemd stores in the journal.
 
-Rule: log events are constant lower-case phrases with fields. Two nets keep secrets out
-besides `SecretStr`: fields whose name is a secret's, and the shapes of Swarm join tokens
-and AWS session credentials anywhere in a value.
+Rule: log events are constant lower-case phrases with fields. Besides `SecretStr`, two filters keep
+secrets out: one hides fields with the name of a secret, the other hides anything in a value that
+looks like a join token, AWS credentials or a Redis password.
 """
 
 import logging
@@ -23,7 +23,7 @@ _PUBLIC_NAMES: Final = frozenset({"token_role", "access_key_hash"})
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace secret fields and secret-shaped parts of any value."""
+    """Replace fields with a secret's name, and parts of values that look like a secret."""
     for name, value in event.items():
         if _NAMES.search(name) and name not in _PUBLIC_NAMES:
             event[name] = _HIDDEN
@@ -33,7 +33,7 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def scrub(text: str) -> str:
-    """`text` without anything that has a secret's shape."""
+    """`text` without anything that looks like a secret."""
     return _SHAPES.sub(_HIDDEN, text)
 
 
@@ -48,7 +48,7 @@ def _clean(value: object) -> object:
 
 
 def configure(*, level: int = logging.INFO) -> None:
-    """Set up logging for the process; call once, first."""
+    """Set up logging for the process; call it once, before anything else."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

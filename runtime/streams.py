@@ -1,7 +1,7 @@
-"""Streams that break are opened again, for ever, with a growing pause.
+"""Long-running tasks: reopening streams that break, and running several tasks together.
 
-Rule: only `UnavailableError` is retried. A `RefusedError` passes through, for a person must
-act; anything else is a bug and ends the process.
+Rule: retry only after `UnavailableError`. `RefusedError` passes through, because a person must
+act; any other error is a bug and ends the process.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ _CANCEL_AGAIN_SECONDS = 0.5
 async def resilient(
     name: str, follow: Callable[[], Awaitable[None]], *, ceiling: float = 15.0
 ) -> None:
-    """Follow a stream for ever: `follow` opens it and returns or raises when it ends.
+    """Follow a stream for ever: `follow` opens it, and returns or raises when it ends.
 
-    The pause starts small again once a stream has lived for a while.
+    The pauses before reopening grow, and are short again after a stream has lasted for a while.
     """
     delays = backoff(ceiling=ceiling)
     while True:
         opened = monotonic()
         try:
             await follow()
-            reason = "it ended"
+            reason = "the stream ended"
         except UnavailableError as exc:
             reason = str(exc)
         if monotonic() - opened > _HEALTHY_SECONDS:
@@ -42,9 +42,9 @@ async def resilient(
 
 
 async def together(**named: Coroutine[object, object, object]) -> None:
-    """Run coroutines as named tasks until the first ends; then cancel and await the others.
+    """Run coroutines as named tasks until the first one ends; then cancel and await the others.
 
-    Raises whatever the first one raised, bare, so that callers need no exception groups.
+    Raises what the first one raised, without an exception group around it.
     """
     tasks = [
         asyncio.create_task(coroutine, name=name.replace("_", " "))
@@ -61,8 +61,8 @@ async def together(**named: Coroutine[object, object, object]) -> None:
 async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:
     """Cancel until all have ended.
 
-    Once is not enough: a client library whose own time-out fires at the same moment may turn
-    the cancellation into an error, and a stream that retries would then live on.
+    Cancelling once is not enough: a client library whose own timeout fires at the same moment may
+    turn the cancellation into an error, and a stream that retries would then go on.
     """
     pending = {task for task in tasks if not task.done()}
     while pending:

@@ -1,7 +1,7 @@
-"""Telling systemd how we are: READY, STATUS, WATCHDOG (sd_notify(3)).
+"""Reporting to systemd: READY, STATUS, WATCHDOG (sd_notify(3)).
 
-The protocol is one datagram to a socket named in the environment; without that socket
-(run by hand) every call does nothing.
+The protocol is one datagram to a socket that the environment names. Without that socket, as when
+a program is run by hand, every call does nothing.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ def notify(**state: str) -> None:
 
 
 def watchdog_seconds() -> float | None:
-    """How often to report, half of what the unit allows; None when it asks for no reports."""
+    """Half of the interval that the unit sets for the watchdog; None if the unit sets none."""
     microseconds = os.environ.get("WATCHDOG_USEC")
     return int(microseconds) / 2_000_000 if microseconds else None
 
 
 async def feed_watchdog() -> None:
-    """Report for ever from the event loop: a blocked loop is what the watchdog is to find."""
+    """Report for ever from the event loop, so that the watchdog detects a blocked loop."""
     every = watchdog_seconds()
     while True:
         notify(WATCHDOG="1")

@@ -1,8 +1,8 @@
-"""The cluster's secrets as `spotswarm init` lays them down and the leader takes them up.
+"""The cluster's secrets, as `spotswarm init` writes them and the leader reads them.
 
-Each is one file of a 0600 directory or one SSM SecureString, under the names below. Rule:
-what the operator alone needs (the CA's private key) is apart, below `operator/`, so that a
-manager's role can be kept from it.
+Each is a file in a private directory, or an SSM SecureString, with one of the names below. Rule:
+secrets that only the operator needs (the CA's private key) are stored separately, below
+`operator/`, so that a manager's role need not be able to read them.
 """
 
 from typing import Final
@@ -13,18 +13,18 @@ from wire.messages import MalformedMessage, Secret
 
 LEADER: Final = "leader"
 OPERATOR: Final = "operator"
-"""Folder, or part of the SSM path, for each reader."""
+"""The directory, or the part of the SSM path, for each reader."""
 
 CA_KEY: Final = "ca.key"
 
 
 class ClusterSecrets(BaseModel):
-    """What the active leader needs to run the broker and answer agents."""
+    """What the active leader needs to run the broker and to answer agents."""
 
     model_config = ConfigDict(frozen=True)
 
     ca: str
-    """PEM of the CA's certificate: public, kept here so that all comes from one place."""
+    """PEM of the CA's certificate; public, and here so that there is one source for everything."""
     certificate: str
     """PEM of the broker's certificate."""
     certificate_key: Secret
@@ -33,10 +33,10 @@ class ClusterSecrets(BaseModel):
     agent_password: Secret
     leader_password: Secret
     previous_leader_key: Secret | None = None
-    """The key before, while agents that know only it are about."""
+    """The previous key, for as long as some agents know only that one."""
 
     def to_files(self) -> dict[str, str]:
-        """File or parameter name → text."""
+        """The texts by file or parameter name."""
         values = self.model_dump(mode="json", exclude_none=True)
         return {_FILES[name]: value for name, value in values.items()}
 
@@ -47,14 +47,14 @@ class ClusterSecrets(BaseModel):
         Raises:
             MalformedMessage: names the missing files.
         """
-        found = {field: files[name] for field, name in _FILES.items() if name in files}
+        values = {field: files[name] for field, name in _FILES.items() if name in files}
         optional = {"previous_leader_key"}
         missing = [
-            name for field, name in _FILES.items() if field not in found | dict.fromkeys(optional)
+            name for field, name in _FILES.items() if field not in values | dict.fromkeys(optional)
         ]
         if missing:
             raise MalformedMessage(f"the cluster's secrets lack {', '.join(missing)}")
-        return cls.model_validate(found)
+        return cls.model_validate(values)
 
 
 _FILES: Final = {

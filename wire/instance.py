@@ -1,7 +1,7 @@
-"""What an instance knows of itself, as the metadata service told it.
+"""What an instance knows about itself from its metadata service.
 
-The agent leaves it in `/run/spotswarm/instance.json` for the leader on the same machine.
-Rule: it says who *this* machine is, never who an asker is; that is EC2's word alone.
+The agent writes it to `/run/spotswarm/instance.json` for the leader on the same machine. Rule:
+it describes this machine only; what the leader knows about a requesting machine comes from EC2.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +10,7 @@ from wire.messages import MalformedMessage
 
 
 class InstanceFacts(BaseModel):
-    """One instance, by its own metadata."""
+    """One instance, as its own metadata describes it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -27,4 +27,6 @@ class InstanceFacts(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValueError:
-            raise MalformedMessage("instance.json is not what the agent writes") from None
+            raise MalformedMessage(
+                "instance.json does not have the format that the agent writes"
+            ) from None

@@ -1,43 +1,43 @@
-"""Every Redis key and how long it lives: one place, so that ACL and code cannot disagree.
+"""The broker's Redis keys and their lifetimes, in one place so that ACL and code agree.
 
-Rule: no other module spells a Redis key. Requests are a list, never a stream: an agent's
-XADD could trim or brick a stream, and an ACL cannot restrict arguments.
+Rule: no other module spells a Redis key. Requests are a list, never a stream: an agent's XADD
+could trim or break a stream, and an ACL cannot restrict arguments.
 """
 
 from datetime import timedelta
 from typing import Final
 
 REPLY_LIFETIME: Final = timedelta(seconds=60)
-"""How long an unread reply stays at the broker."""
+"""How long the broker keeps an unread reply."""
 
 GRANT_LIFETIME: Final = timedelta(seconds=60)
-"""How long a grant may be used, and how long the leader counts it as outstanding."""
+"""How long a grant is valid, and how long the leader counts it as outstanding."""
 
 NOTICE_WAIT: Final = timedelta(seconds=20)
-"""How long an agent waits on the reply list of one notice before it sends the next."""
+"""How long an agent waits for the reply to one notice before it sends the next."""
 
 HEARTBEAT_EVERY: Final = timedelta(seconds=5)
 HEARTBEAT_LIFETIME: Final = timedelta(seconds=20)
 
 REQUESTS_KEPT: Final = 500
-"""Older requests are cut off: their senders have given up and asked again."""
+"""Older requests are dropped: their senders have given up and asked again."""
 
 
 def requests(cluster: str) -> str:
-    """The list agents push on: join requests, notices, farewells."""
+    """The list that agents push to: join requests, notices, farewells."""
     return f"spotswarm:{cluster}:requests"
 
 
 def reply(cluster: str, name: str) -> str:
-    """The list one reply is pushed on; `name` is 128 random bits only the asker knows."""
+    """The list that one reply is pushed to; `name` is 128 random bits that only the asker knows."""
     return f"{reply_prefix(cluster)}{name}"
 
 
 def reply_prefix(cluster: str) -> str:
-    """What every reply list's name begins with, for the ACL."""
+    """The prefix of every reply list, for the ACL."""
     return f"spotswarm:{cluster}:reply:"
 
 
 def heartbeat(cluster: str) -> str:
-    """The key that holds the active leader's last heartbeat."""
+    """The key of the active leader's last heartbeat."""
     return f"spotswarm:{cluster}:heartbeat"

@@ -1,8 +1,8 @@
-"""The messages, frozen and versioned, as one union tagged by `kind`.
+"""The messages between agents and leader: frozen, versioned, and distinguished by `kind`.
 
-Rule: fields are added with a default or not at all, and never renamed; receivers ignore
-fields they do not know. A new meaning gets a new kind or a new version. Every kind has an
-example in `wire/examples/` that must parse for ever.
+Rule: a new field needs a default, and no field is ever renamed; receivers ignore fields that they
+do not know. A new meaning gets a new kind or a new version. Every kind has an example in
+`wire/examples/` that must parse for ever.
 """
 
 from datetime import datetime, timedelta
@@ -23,38 +23,38 @@ from pydantic import (
 
 VERSION: Final = 1
 MAX_BYTES: Final = 8 * 1024
-"""A message longer than this is refused unread: the longest honest one is below 4 KiB."""
+"""Longer messages are refused unread; the longest valid one is below 4 KiB."""
 
 Token128 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-"""128 random bits in hex: nonces and reply names."""
+"""128 random bits in hexadecimal, for nonces and reply names."""
 
 Cluster = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-"""A cluster's name; it stands in Redis keys, tags and signed headers."""
+"""A cluster's name, as used in Redis keys, tags and signed headers."""
 
 Secret = Annotated[
     SecretStr,
     PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json"),
 ]
-"""A value shown as asterisks everywhere but in the JSON that `dump` makes."""
+"""A value that is shown as asterisks everywhere except in the JSON that `dump` produces."""
 
 
 class MalformedMessage(ValueError):  # noqa: N818  the name of the error tree in runtime.errors
-    """Data from outside is not what the contract says; it never quotes that data."""
+    """Data from outside breaks the contract; the message never quotes that data."""
 
 
 class UnknownMessage(MalformedMessage):
-    """A kind or version this build does not know: normal between versions, to be dropped."""
+    """A kind or version that this build does not know; normal between versions, and dropped."""
 
 
 class Role(StrEnum):
-    """What an instance is in the swarm."""
+    """The role of an instance in the swarm."""
 
     WORKER = "worker"
     MANAGER = "manager"
 
 
 class Availability(StrEnum):
-    """Swarm's word for whether a node takes tasks."""
+    """Whether a node takes tasks, in Swarm's own terms."""
 
     ACTIVE = "active"
     PAUSE = "pause"
@@ -62,7 +62,7 @@ class Availability(StrEnum):
 
 
 class DenialCode(StrEnum):
-    """Why a join was denied, as told to the agent; the sentence stays at the leader."""
+    """Why a join was denied, as sent to the agent; only the leader has the full sentence."""
 
     WRONG_CLUSTER = "wrong-cluster"
     STALE = "stale"
@@ -95,8 +95,8 @@ class _Message(BaseModel):
 class AwsProof(BaseModel):
     """An STS GetCallerIdentity call signed by the instance role: values, not a request.
 
-    The leader rebuilds host, method, body and bound headers itself (the lesson of
-    CVE-2020-16250), so nothing here can make it call anything else.
+    The leader builds host, method, body and bound headers itself (compare CVE-2020-16250), so
+    nothing here can make it call anything else.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -108,7 +108,7 @@ class AwsProof(BaseModel):
 
 
 class PasswordClaim(BaseModel):
-    """What a machine outside AWS says of itself; worth no more than the broker's password."""
+    """What a machine outside AWS claims about itself; the broker's password is its only proof."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -118,7 +118,7 @@ class PasswordClaim(BaseModel):
 
 
 class JoinRequest(_Message):
-    """An agent asks for a join token."""
+    """An agent requests a join token."""
 
     kind: Literal["join-request"] = "join-request"
     cluster: Cluster
@@ -130,7 +130,7 @@ class JoinRequest(_Message):
 
 
 class Grant(_Message):
-    """The leader grants: join now, at one of these managers, with this token."""
+    """The leader grants the request: join now, through one of these managers, with this token."""
 
     kind: Literal["grant"] = "grant"
     cluster: Cluster
@@ -144,22 +144,22 @@ class Grant(_Message):
 
 
 class Denial(_Message):
-    """The leader denies; `leader_time` lets an agent with a wrong clock sign anew."""
+    """The leader denies the request; `leader_time` lets an agent with a wrong clock sign again."""
 
     kind: Literal["denial"] = "denial"
     cluster: Cluster
     nonce: Token128
     code: Annotated[str, StringConstraints(pattern=r"^[a-z-]{1,40}$")]
-    """A `DenialCode`, or one of a later leader, which an older agent waits out as any other."""
+    """A `DenialCode`, or a code of a later leader; an unknown code makes the agent wait."""
     leader_time: AwareDatetime
     retry_after_seconds: int = Field(ge=0, le=3600)
 
 
 class Notice(_Message):
-    """An agent passes on what AWS told its instance; boxed by the key of its join.
+    """An agent passes on AWS's notice for its instance, boxed with its join key.
 
-    Sent again, with another `reply`, for as long as it stands. It is one and the same notice
-    by instance, `notice` and `event`.
+    Sent again, with another `reply`, while the notice stands. Messages with the same instance,
+    `notice` and `event` are about the same notice.
     """
 
     kind: Literal["notice"] = "notice"
@@ -168,16 +168,16 @@ class Notice(_Message):
     notice: Literal["interruption", "rebalance", "maintenance"]
     action: Literal["terminate", "stop", "hibernate"] | None = None
     effective: AwareDatetime | None = None
-    """When AWS acts; of a rebalance recommendation, when it was made."""
+    """When AWS will act; for a rebalance recommendation, when AWS made it."""
     seen: AwareDatetime
     reply: Token128 | None = None
-    """Names the list on which the agent waits for `Leave`."""
+    """The name of the list on which the agent waits for `Leave`."""
     event: Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,80}$")] | None = None
-    """AWS's EventId of a maintenance."""
+    """AWS's EventId of a scheduled maintenance."""
 
 
 class Leave(_Message):
-    """The leader has emptied the node: leave the swarm now; boxed to the key of its join."""
+    """The leader has emptied the node: leave the swarm now. Boxed to the node's join key."""
 
     kind: Literal["leave"] = "leave"
     cluster: Cluster
@@ -187,7 +187,7 @@ class Leave(_Message):
 
 
 class Farewell(_Message):
-    """An agent has left the swarm and says why; boxed by the key of its join."""
+    """An agent has left the swarm and says why, boxed with its join key."""
 
     kind: Literal["farewell"] = "farewell"
     cluster: Cluster
@@ -198,7 +198,7 @@ class Farewell(_Message):
 
 
 class Heartbeat(_Message):
-    """The active leader is alive; readable by every agent, so it holds nothing secret."""
+    """The active leader is alive; every agent can read it, so it contains no secret."""
 
     kind: Literal["heartbeat"] = "heartbeat"
     cluster: Cluster
@@ -218,11 +218,11 @@ def parse(data: bytes) -> AnyMessage:
     """Read one message.
 
     Raises:
-        UnknownMessage: its kind or version is not known to this build.
-        MalformedMessage: it is too long, no JSON, or not of its kind's shape.
+        UnknownMessage: this build does not know its kind or version.
+        MalformedMessage: it is too long, not JSON, or breaks the format of its kind.
     """
     if len(data) > MAX_BYTES:
-        raise MalformedMessage(f"a message of {len(data)} bytes; at most {MAX_BYTES} are read")
+        raise MalformedMessage(f"a message of {len(data)} bytes; at most {MAX_BYTES} are accepted")
     try:
         return _MESSAGES.validate_json(data)
     except ValidationError as exc:
@@ -232,20 +232,22 @@ def parse(data: bytes) -> AnyMessage:
             or (fault["type"] == "literal_error" and fault["loc"][-1] == "v")
             for fault in faults
         )
-        where = ", ".join(sorted({".".join(map(str, fault["loc"])) or "form" for fault in faults}))
+        where = ", ".join(
+            sorted({".".join(map(str, fault["loc"])) or "format" for fault in faults})
+        )
         error = UnknownMessage if unknown else MalformedMessage
-        # The cause would quote the data, secrets and all.
+        # The cause would quote the data, including secrets.
         raise error(f"not a message of this version: {where}") from None
 
 
 def dump(message: AnyMessage) -> bytes:
-    """Write one message, its secrets in clear: only for sealing, or for a public kind.
+    """Write one message with its secrets in clear text: only to seal it, or for a public kind.
 
-    A field that is None is left out: every such field has that default.
+    Fields that are None are left out, because None is their default.
     """
     return message.model_dump_json(exclude_none=True).encode()
 
 
 def is_fresh(issued: datetime, now: datetime, skew: timedelta) -> bool:
-    """Whether two clocks that should agree do so within `skew`, either way."""
+    """Whether two clocks agree to within `skew`."""
     return abs(now - issued) <= skew

@@ -1,8 +1,8 @@
-"""The one AWS call that proves an identity, spelled once for the signer and the verifier.
+"""The AWS call that proves an identity, defined once for the signer and the verifier.
 
-STS GetCallerIdentity (POST, fixed body), signature version 4, with the cluster, the nonce
+It is STS GetCallerIdentity (POST, fixed body), signature version 4, with the cluster, the nonce
 and the asker's public key as signed headers. Rule: both sides build the request from these
-constants; nothing of it but signature, date and session token ever travels.
+constants; only the signature, its date and the session token are transmitted.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -25,7 +25,7 @@ SIGNED_HEADERS: Final = ";".join(
         )
     )
 )
-"""Exactly these, no more and no fewer: an unsigned bound header would bind nothing."""
+"""Exactly these: a header that is not signed would bind the proof to nothing."""
 
 AUTHORIZATION: Final = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<access_key>[A-Z0-9]{16,128})/(?P<day>\d{8})/"
@@ -37,13 +37,13 @@ ROLE_ARN: Final = re.compile(
     r"arn:aws(?:-cn|-us-gov)?:sts::(?P<account>\d{12}):assumed-role/"
     r"(?P<role>[\w+=,.@-]{1,64})/(?P<instance>i-[0-9a-f]{8,17})"
 )
-"""EC2 names the role session after the instance; a person's session name does not match."""
+"""EC2 names the role session after the instance; the session name of a person does not match."""
 
 DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
 
 def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str) -> dict[str, str]:
-    """Every signed header but `host`, which the HTTP client and the signer take from the URL."""
+    """All signed headers except `host`, which HTTP client and signer take from the URL."""
     return {
         "content-type": CONTENT_TYPE,
         "x-amz-date": date,
@@ -55,6 +55,6 @@ def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str
 
 
 def endpoint(region: str) -> str:
-    """The regional STS endpoint: the global one is a single point of failure."""
+    """The regional STS endpoint; the global one is a single point of failure."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"https://sts.{region}.{suffix}/"

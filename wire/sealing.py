@@ -1,11 +1,11 @@
-"""Boxes (PyNaCl `Box`) around messages: what the broker carries and cannot read or forge.
+"""Sealing messages in boxes (PyNaCl `Box`), which the broker can neither read nor forge.
 
 A request is `version ‖ agent's public key ‖ box to the leader`; a reply is `version ‖ box to
-that key`. The agent makes a key for each ask. That of the ask it joined with is its join key:
-the leader keeps the public half, so notices and farewells are known by it.
+that key`. The agent makes a new key for each join request. The key of the request that it joined
+with is its join key: the leader stores the public half and recognizes notices and farewells by it.
 
-Rule: the reply is boxed with the leader's static key, never a sealed box: an anonymous reply
-would let whoever holds the broker hand an agent a token of *his* swarm.
+Rule: box replies with the leader's static key, and never use a sealed box: with anonymous replies
+whoever controls the broker could hand an agent the token of another swarm.
 """
 
 from base64 import b64decode, b64encode
@@ -23,16 +23,16 @@ MAX_SEALED_BYTES: Final = len(_VERSION) + _KEY_BYTES + Box.NONCE_SIZE + 16 + MAX
 
 
 class Unopenable(MalformedMessage):
-    """The box was not made by, or not for, any of the keys given, or was altered."""
+    """No key opens the box, or it was altered."""
 
 
 def seal_request(message: AnyMessage, *, sender: PrivateKey, leader: PublicKey) -> bytes:
-    """Box a message to the leader; `sender` is a fresh key, or the join key."""
+    """Box a message to the leader; `sender` is a new key, or the join key."""
     return _VERSION + bytes(sender.public_key) + bytes(_encrypt(sender, leader, message))
 
 
 class Opened(NamedTuple):
-    """An opened request: what it says, whom to answer, and with which of the leader's keys."""
+    """An opened request: the message, its sender, and the index of the leader's key that fits."""
 
     message: AnyMessage
     sender: PublicKey
@@ -40,11 +40,11 @@ class Opened(NamedTuple):
 
 
 def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> Opened:
-    """Open a request with whichever of the leader's keys fits, new or old.
+    """Open a request with whichever of the leader's keys fits, current or previous.
 
     Raises:
         Unopenable: no key fits, or the data was altered.
-        MalformedMessage: it opened, and what is inside is no message.
+        MalformedMessage: the box opens, but does not contain a message.
     """
     head = len(_VERSION) + _KEY_BYTES
     if len(data) > MAX_SEALED_BYTES or len(data) <= head or data[:1] != _VERSION:
@@ -55,19 +55,19 @@ def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> Opened:
 
 
 def seal_reply(message: AnyMessage, *, leader: PrivateKey, asker: PublicKey) -> bytes:
-    """Box a reply to the key its request came from."""
+    """Box a reply to the key of its request."""
     return _VERSION + bytes(_encrypt(leader, asker, message))
 
 
 def open_reply(data: bytes, *, asker: PrivateKey, leaders: Sequence[PublicKey]) -> AnyMessage:
-    """Open a reply made by one of the leader's keys; raises as `open_request` does."""
+    """Open a reply boxed with one of the leader's keys; raises as `open_request` does."""
     if len(data) > MAX_SEALED_BYTES or data[:1] != _VERSION:
         raise Unopenable("not a sealed reply of this version")
     return _decrypt([(asker, key) for key in leaders], data[1:])[0]
 
 
 def public_text(key: PublicKey) -> str:
-    """A public key as it stands in user data and in the signed header."""
+    """A public key as text, as in user data and the signed header."""
     return b64encode(bytes(key)).decode()
 
 
@@ -77,12 +77,12 @@ def public_key(text: str) -> PublicKey:
 
 
 def private_text(key: PrivateKey) -> str:
-    """A private key as it stands among the cluster's secrets: a secret itself."""
+    """A private key as text, as in the cluster's secrets; a secret itself."""
     return b64encode(bytes(key)).decode()
 
 
 def private_key(text: str) -> PrivateKey:
-    """A private key from its base64 text; raises MalformedMessage."""
+    """The inverse of `private_text`; raises MalformedMessage."""
     return PrivateKey(_key_bytes(text))
 
 
@@ -90,9 +90,9 @@ def _key_bytes(text: str) -> bytes:
     try:
         raw = b64decode(text, validate=True)
     except ValueError:
-        raise MalformedMessage("a key is 32 bytes in base64") from None
+        raise MalformedMessage("a key must be 32 bytes in base64") from None
     if len(raw) != _KEY_BYTES:
-        raise MalformedMessage("a key is 32 bytes in base64")
+        raise MalformedMessage("a key must be 32 bytes in base64")
     return raw
 
 
@@ -104,7 +104,7 @@ def _decrypt(pairs: Sequence[tuple[PrivateKey, PublicKey]], box: bytes) -> tuple
     for number, (own, other) in enumerate(pairs):
         try:
             plain = Box(own, other).decrypt(box)
-        # libsodium refuses a degenerate public key with a RuntimeError.
+        # libsodium rejects a degenerate public key with a RuntimeError.
         except (CryptoError, RuntimeError, ValueError):
             continue
         return parse(plain), number

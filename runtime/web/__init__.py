@@ -1,4 +1,4 @@
-"""What our web services share: the aiohttp application, settings, errors as answers, shutdown.
+"""What our web services share: the aiohttp application, settings, error answers, shutdown.
 
-Daemons never import this package: the agent must not load a web server.
+Agent and leader never import this package: the agent must not load a web server.
 """

@@ -1,7 +1,7 @@
-"""What all our web services have in common: identity of requests, log, metrics, errors, health.
+"""The application that all our web services start from: request ids, log, metrics, health.
 
-Rule: a dependency that is away makes a service degraded, never unready: taken out of the ingress
-it could not even say what is wrong. Only a service that was told to stop is unready. Nothing
+Rule: a missing dependency makes a service degraded, never unready, because without the ingress it
+could not even say what is wrong. Only a service that is stopping is unready. Nothing that is
 logged or counted here comes from a query string, a header or a body.
 """
 
@@ -29,7 +29,7 @@ from runtime.web.settings import S, WebSettings, load
 log = structlog.get_logger("web")
 
 Check = Callable[[], Awaitable[str | None]]
-"""How one dependency is: None when well, else a sentence without secrets."""
+"""Checks one dependency: None if it works, else a sentence without secrets."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUEST_ID: Final = "X-Request-Id"
@@ -52,9 +52,9 @@ _SECONDS: Final = Histogram(
 
 
 def request_id(request: web.Request) -> str:
-    """What the logs, and the services that are asked on its behalf, call this request."""
-    found: str = request.get(_REQUEST_ID, "")
-    return found
+    """The id of a request in the logs, here and in the services that it causes requests to."""
+    identifier: str = request.get(_REQUEST_ID, "")
+    return identifier
 
 
 def application(
@@ -69,34 +69,34 @@ def application(
     app.router.add_get("/health/ready", _ready(checks or {}))
     app.router.add_get("/metrics", _metrics)
     if settings.test_build:
-        # By name: production images do not have the module.
+        # Imported by name: production images do not contain the module.
         import_module("runtime.web.self_test").add_route(app, name)
     return app
 
 
 async def serve(app: web.Application, settings: WebSettings) -> None:
-    """Serve until cancelled, then leave as the settings say."""
+    """Serve until cancelled, then stop as the settings say."""
     await serving.serve(app, host=settings.host, port=settings.port, stopping=settings.stopping)
 
 
 def main(name: str, settings: type[S], live: Callable[[S], Awaitable[None]]) -> NoReturn:
-    """Run a service's process: settings, logs, then `live` until it is told to stop."""
-    told = load(settings)
-    logs.configure(level=logging.getLevelNamesMapping()[told.log_level.upper()])
+    """Run a service's process: read settings, set up logs, then run `live` until told to stop."""
+    values = load(settings)
+    logs.configure(level=logging.getLevelNamesMapping()[values.log_level.upper()])
 
     async def run() -> None:
-        await live(told)
+        await live(values)
 
     sys.exit(lifecycle.run(run(), name=name))
 
 
 @web.middleware
 async def _identified(request: web.Request, handler: Handler) -> web.StreamResponse:
-    given = request.headers.get(REQUEST_ID, "")
-    known = given if _ID.fullmatch(given) else uuid.uuid4().hex
-    request[_REQUEST_ID] = known
-    # Each request is answered by a task of its own connection: what is bound must not stay.
-    with structlog.contextvars.bound_contextvars(request_id=known):
+    header = request.headers.get(REQUEST_ID, "")
+    identifier = header if _ID.fullmatch(header) else uuid.uuid4().hex
+    request[_REQUEST_ID] = identifier
+    # A connection's task answers many requests, so the binding must end with this one.
+    with structlog.contextvars.bound_contextvars(request_id=identifier):
         return await handler(request)
 
 
@@ -151,8 +151,8 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         log.warning("request failed", reason=str(exc))
         problem = of_cluster(exc)
     except Exception:
-        log.exception("request broke")
-        problem = Problem(status=500, title="Something broke on our side")
+        log.exception("request failed by a bug")
+        problem = Problem(status=500, title="Internal error")
     return problem.response(request_id=request_id(request))
 
 
@@ -160,7 +160,7 @@ async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     for header, value in _SECURITY.items():
         response.headers.setdefault(header, value)
     response.headers[REQUEST_ID] = request_id(request)
-    # Which versions run here is nobody's business.
+    # It would tell attackers which versions run here.
     response.headers.pop(hdrs.SERVER, None)
 
 
@@ -178,15 +178,15 @@ def _ready(checks: Mapping[str, Check]) -> Handler:
     async def ready(request: web.Request) -> web.Response:
         if serving.is_leaving(request):
             return web.json_response({"status": "leaving"}, status=503)
-        told = await asyncio.gather(*(_checked(check) for check in checks.values()))
-        found = dict(zip(checks, told, strict=True))
-        is_well = all(said == "ok" for said in found.values())
-        return web.json_response({"status": "ok" if is_well else "degraded", "checks": found})
+        states = await asyncio.gather(*(_state(check) for check in checks.values()))
+        status = "ok" if all(state == "ok" for state in states) else "degraded"
+        by_name = dict(zip(checks, states, strict=True))
+        return web.json_response({"status": status, "checks": by_name})
 
     return ready
 
 
-async def _checked(check: Check) -> str:
+async def _state(check: Check) -> str:
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
             return await check() or "ok"

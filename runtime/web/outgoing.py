@@ -1,7 +1,7 @@
-"""HTTP from one of our services to another, or to a store.
+"""HTTP requests from one of our services to another, or to a store.
 
-Rule: bounded in every direction. A peer that hangs costs a caller the time-out and no more than
-the pool; the names of peers are looked up often, for tasks move.
+Rule: everything is bounded. A peer that hangs costs its caller the timeout and the connections of
+the pool, nothing more. Host names are resolved often, because tasks move.
 """
 
 from collections.abc import AsyncIterator
@@ -19,9 +19,9 @@ _CONNECT_SECONDS: Final = 2.0
 async def outgoing(
     *, name: str, connections: int = 20, timeout_seconds: float = 5.0
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client session with so many connections at most, and so many seconds for each call.
+    """A client session with at most `connections` connections and `timeout_seconds` per call.
 
-    The id of the request that is being answered goes along as `X-Request-Id`.
+    It sends the id of the request that is being answered as `X-Request-Id`.
     """
     connector = aiohttp.TCPConnector(limit=connections, ttl_dns_cache=_DNS_SECONDS)
     timeout = aiohttp.ClientTimeout(
@@ -32,7 +32,7 @@ async def outgoing(
         timeout=timeout,
         headers={"User-Agent": f"spotswarm-{name}"},
         middlewares=(_pass_on,),
-        # Cookies of one caller must never go with another's request.
+        # Cookies of one caller must never be sent with the request of another.
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
         yield session

@@ -1,8 +1,7 @@
-"""`/test`: a service's own unit tests, run where the service runs, with what they covered.
+"""`/test`: runs a service's own unit tests inside the running service and reports coverage.
 
-Rule: only images built for tests have this module, and only one run goes on at a time: tests and
-coverage take a core for seconds. What they print may quote the code, so it is behind a password
-at the ingress.
+Rule: only images built for tests contain this module. Only one run at a time, because it occupies
+a core for seconds. The output may quote code, so the ingress asks for a password.
 """
 
 import asyncio
@@ -22,8 +21,8 @@ from runtime.web.problems import Problem
 _WITHIN_SECONDS: Final = 300.0
 _LONGEST_MESSAGE: Final = 4000
 _IMAGES_OWN: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "ASSETS_DIRECTORY")
-"""What tests have of the process's environment. The rest are the deployment's settings: a unit test
-that read those would judge the deployment, and differently on each."""
+"""The environment variables that tests inherit. The others are settings of the deployment, and unit
+tests must not depend on them."""
 
 
 def add_route(app: web.Application, service: str, *, root: Path = Path()) -> None:
@@ -40,18 +39,18 @@ def add_route(app: web.Application, service: str, *, root: Path = Path()) -> Non
                 headers={"Retry-After": "10"},
             )
         async with turn:
-            found = await run_tests(service, root)
-        return web.json_response(found)
+            results = await run_tests(service, root)
+        return web.json_response(results)
 
     app.router.add_get("/test", run)
 
 
 async def run_tests(service: str, root: Path) -> dict[str, Any]:
-    """Run a service's unit tests under coverage in a process of their own.
+    """Run a service's unit tests under coverage in a separate process.
 
     Raises:
-        Problem: 504 when they take longer than five minutes, 500 when they cannot be run at all or
-            there are none: nothing found must never read like nothing wrong.
+        Problem: 504 if they take longer than five minutes; 500 if they cannot be run, or if there
+            are none, because that must not look like success.
     """
     began = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="self-test-") as scratch:
@@ -75,7 +74,7 @@ async def run_tests(service: str, root: Path) -> dict[str, Any]:
             "HYPOTHESIS_STORAGE_DIRECTORY": str(place / "hypothesis"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        said = await _run(command, root, environment)
+        output = await _run(command, root, environment)
         report = place / "coverage.json"
         if (place / "coverage").exists():
             command = [sys.executable, "-m", "coverage", "json", "-q", "-o", str(report)]
@@ -83,7 +82,7 @@ async def run_tests(service: str, root: Path) -> dict[str, Any]:
         results = _results(place / "junit.xml")
         if not results:
             raise Problem(
-                status=500, title="The tests cannot be run", detail=said[-_LONGEST_MESSAGE:]
+                status=500, title="The tests cannot be run", detail=output[-_LONGEST_MESSAGE:]
             )
         coverage = json.loads(report.read_text("utf-8")) if report.exists() else {}
     return {
@@ -105,36 +104,37 @@ async def _run(command: list[str], root: Path, environment: dict[str, str]) -> s
     )
     try:
         async with asyncio.timeout(_WITHIN_SECONDS):
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
     except TimeoutError as exc:
         raise Problem(status=504, title="The tests take too long") from exc
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return said.decode(errors="replace")
+    return output.decode(errors="replace")
 
 
 def _results(report: Path) -> dict[str, Any]:
-    """What became of each test; empty when there was none."""
+    """The outcomes of the tests; empty if there were none."""
     if not report.exists():
         return {}
     counts = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0}
     failures = []
     names = {"failure": "failed", "error": "errors", "skipped": "skipped"}
     for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314  pytest's own
-        told = next((one for one in case if one.tag in names), None)
-        counts[names[told.tag] if told is not None else "passed"] += 1
-        if told is not None and told.tag != "skipped":
-            message = (told.text or told.get("message") or "")[:_LONGEST_MESSAGE]
+        outcome = next((element for element in case if element.tag in names), None)
+        counts[names[outcome.tag] if outcome is not None else "passed"] += 1
+        if outcome is not None and outcome.tag != "skipped":
+            message = (outcome.text or outcome.get("message") or "")[:_LONGEST_MESSAGE]
             test = f"{case.get('classname')}::{case.get('name')}"
             failures.append({"test": test, "message": message})
     return {**counts, "failures": failures} if any(counts.values()) else {}
 
 
-def _coverage(told: dict[str, Any]) -> dict[str, Any]:
+def _coverage(report: dict[str, Any]) -> dict[str, Any]:
     files = {
-        path: {"executed": one["executed_lines"], "missing": one["missing_lines"]}
-        for path, one in told.get("files", {}).items()
+        path: {"executed": file["executed_lines"], "missing": file["missing_lines"]}
+        for path, file in report.get("files", {}).items()
     }
-    return {"percent": round(told.get("totals", {}).get("percent_covered", 0.0), 1), "files": files}
+    percent = report.get("totals", {}).get("percent_covered", 0.0)
+    return {"percent": round(percent, 1), "files": files}

@@ -1,10 +1,10 @@
-"""A web service that can be stopped without losing a request.
+"""Serving HTTP so that a service can stop without losing a request.
 
-Rule: SIGTERM does not close the door. Whoever sends us requests learns late that we go: an
-ingress that polls the swarm has us in its table until it looks again. So a service told to stop
-first says so (`/health` answers 503, every answer carries `Connection: close`) and goes on
-serving for `linger_seconds`, which must be longer than the ingress takes to notice; only then it
-takes no more connections, finishes what it has begun, and ends.
+Rule: a service keeps accepting requests after SIGTERM, because an ingress that polls the swarm
+keeps sending them until its next poll. The service first announces that it is stopping (`/health`
+answers 503, every answer has `Connection: close`) and continues for `linger_seconds`, which must
+be longer than the ingress takes to notice. Then it accepts no more connections, finishes the
+requests in flight, and ends.
 """
 
 import asyncio
@@ -19,19 +19,18 @@ log = structlog.get_logger("serving")
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """How a service ends. The stop grace period of its container must be longer than both."""
+    """How a service stops. Its container's stop grace period must be longer than both times."""
 
     linger_seconds: float = 5.0
-    """Go on serving for so long after SIGTERM. At least the ingress's refresh, plus what it takes
-    to apply what it found, plus a pause of a busy host. Engines wait two seconds of their own
-    before the signal, which an ingress that looks every second just manages with; nobody else
-    promises them, so they are slack and not counted on."""
+    """How long to keep serving after SIGTERM: the ingress's polling interval, plus the time that it
+    needs to apply a change, plus a delay on a busy host. Engines wait two seconds before the
+    signal, but that is not documented, so it is not counted here."""
     finish_seconds: float = 10.0
-    """How long requests in flight may take after that, before they are cut."""
+    """How long requests in flight may take after that, before they are aborted."""
 
     @property
     def grace_seconds(self) -> float:
-        """The least stop grace period: an engine that kills before it loses requests."""
+        """The shortest safe stop grace period; an engine that kills sooner loses requests."""
         return self.linger_seconds + self.finish_seconds
 
 
@@ -39,13 +38,13 @@ _LEAVING: Final = web.AppKey("leaving", asyncio.Event)
 
 
 def is_leaving(request: web.Request) -> bool:
-    """Whether the service was told to stop, which it may have been while it served this."""
+    """Whether the service is stopping; that can begin while it serves this request."""
     leaving = request.config_dict.get(_LEAVING)
     return leaving is not None and leaving.is_set()
 
 
 async def health(request: web.Request) -> web.Response:
-    """Answer 200 while requests are wanted and 503 from SIGTERM on; the route is the caller's."""
+    """Answer 200 until SIGTERM and 503 after it; the caller adds the route."""
     if is_leaving(request):
         return web.Response(status=503, text="leaving\n")
     return web.Response(text="ready\n")
@@ -54,34 +53,34 @@ async def health(request: web.Request) -> web.Response:
 async def serve(
     app: web.Application, *, port: int, host: str = "0.0.0.0", stopping: Stopping | None = None
 ) -> None:
-    """Serve until cancelled, then leave as `stopping` says; for `runtime.lifecycle.run`.
+    """Serve until cancelled, then stop as `stopping` says; for `runtime.lifecycle.run`.
 
-    A second cancellation, which is a second signal, ends the lingering at once.
+    A second cancellation, caused by a second signal, ends the lingering at once.
     """
-    how = stopping or Stopping()
+    stopping = stopping or Stopping()
     app[_LEAVING] = asyncio.Event()
     app.on_response_prepare.append(_last_answer)
     runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, shutdown_timeout=how.finish_seconds
+        app, access_log=None, handle_signals=False, shutdown_timeout=stopping.finish_seconds
     )
     await runner.setup()
     try:
-        # Between two looks at a busy loop more than the usual 128 may knock.
+        # While the loop is busy, more than the default of 128 connections may arrive.
         await web.TCPSite(runner, host, port, backlog=1024).start()
         log.info("serving", port=port)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             app[_LEAVING].set()
-            log.info("leaving", linger_seconds=how.linger_seconds)
-            await asyncio.sleep(how.linger_seconds)
+            log.info("leaving", linger_seconds=stopping.linger_seconds)
+            await asyncio.sleep(stopping.linger_seconds)
             raise
     finally:
         await runner.cleanup()
 
 
 async def _last_answer(request: web.Request, response: web.StreamResponse) -> None:
-    """Make every peer open its next connection elsewhere, once we are leaving."""
+    """Make every client open its next connection elsewhere once we are stopping."""
     if is_leaving(request):
         response.force_close()
         response.headers["Connection"] = "close"

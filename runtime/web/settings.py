@@ -1,7 +1,8 @@
-"""What services are told from outside: environment variables, or files of secrets.
+"""Settings of the services, from environment variables or from files with secrets.
 
-Rule: a field is an environment variable in capitals or a file of its name in `/run/secrets`. No
-value is ever printed, not even a wrong one: it may be a password in the wrong place.
+Rule: a field's value is in the environment variable of its name in capitals, or in the file of
+its name in `/run/secrets`. Never print a value, not even a wrong one: it may be a misplaced
+password.
 """
 
 import sys
@@ -15,12 +16,12 @@ from pydantic_settings.exceptions import SettingsError
 from runtime.web.serving import Stopping
 
 EXIT_CONFIG: Final = 78
-"""EX_CONFIG of sysexits.h: starting again will not help."""
+"""EX_CONFIG of sysexits.h: a restart will not help."""
 _SECRETS: Final = Path("/run/secrets")
 
 
 class WebSettings(BaseSettings):
-    """What every service is told."""
+    """The settings that every service has."""
 
     model_config = SettingsConfigDict(
         secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
@@ -30,21 +31,21 @@ class WebSettings(BaseSettings):
     )
 
     host: str = "0.0.0.0"
-    """The address it listens on."""
+    """The address to listen on."""
     port: int = Field(default=80, ge=1, le=65535)
-    """The port it listens on."""
+    """The port to listen on."""
     linger_seconds: float = Field(default=5.0, ge=0)
-    """How long it goes on serving after SIGTERM; longer than the ingress's refresh."""
+    """How long to keep serving after SIGTERM; longer than the ingress's polling interval."""
     finish_seconds: float = Field(default=10.0, ge=0)
     """How long requests in flight may take after that."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """What is logged at least. Requests are `info`."""
+    """The lowest level that is logged. Requests have level `info`."""
     test_build: bool = False
-    """Serve `/test`. Only images built for tests have what it needs."""
+    """Whether to serve `/test`. Only images built for tests contain what it needs."""
 
     @property
     def stopping(self) -> Stopping:
-        """How the service ends."""
+        """How the service stops."""
         return Stopping(linger_seconds=self.linger_seconds, finish_seconds=self.finish_seconds)
 
 
@@ -52,22 +53,22 @@ S = TypeVar("S", bound=WebSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Read the settings; ends the process with a sentence for each that is wrong."""
+    """Read the settings; if any is wrong, print a sentence for each and end the process."""
     try:
         return settings()
     except ValidationError as exc:
-        for one in exc.errors(include_url=False, include_context=False, include_input=False):
-            name = "_".join(map(str, one["loc"])).upper()
+        for fault in exc.errors(include_url=False, include_context=False, include_input=False):
+            name = "_".join(map(str, fault["loc"])).upper()
             _say(
-                f"setting {name}: {one['msg']}; set the variable {name} or the secret"
+                f"setting {name}: {fault['msg']}; set the variable {name} or the secret"
                 f" /run/secrets/{name.lower()}"
             )
         sys.exit(EXIT_CONFIG)
     except SettingsError as exc:
-        # Names the field and where it was read, and no value.
+        # The message names the field and its source, but no value.
         _say(f"{exc}: JSON is expected there")
         sys.exit(EXIT_CONFIG)
 
 
 def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)  # noqa: T201  there is no log before there are settings
+    print(sentence, file=sys.stderr)  # noqa: T201  there is no log without settings
