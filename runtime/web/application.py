@@ -24,6 +24,7 @@ from runtime import clock, lifecycle, logs
 from runtime.errors import ClusterError
 from runtime.web import serving
 from runtime.web.problems import Problem, of_cluster, of_http
+from runtime.web.security_headers import EVERY_ANSWER
 from runtime.web.settings import S, WebSettings, load
 
 log = structlog.get_logger("web")
@@ -38,10 +39,7 @@ _CHECK_SECONDS: Final = 2.0
 _MOST_BYTES: Final = 256 * 1024
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
-_SECURITY: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-}
+
 
 _REQUESTS: Final = Counter(
     "http_requests_total", "Requests answered.", ["service", "route", "method", "status"]
@@ -157,7 +155,7 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:
-    for header, value in _SECURITY.items():
+    for header, value in EVERY_ANSWER.items():
         response.headers.setdefault(header, value)
     response.headers[REQUEST_ID] = request_id(request)
     # It would tell attackers which versions run here.

@@ -1,1 +1,1 @@
-"""The site's pages for people. It owns no data; it shows what others keep."""
+"""The site: pages for people. It stores no data of its own; it shows that of other services."""

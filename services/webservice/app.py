@@ -1,6 +1,6 @@
-"""The site put together: its routes, its middlewares, its edges to the others.
+"""Puts the site together: routes, middlewares, clients of the other services and stores.
 
-Rule: opening an edge asks nothing; the site comes up whoever else is away.
+Rule: creating a client sends nothing, so the site starts whichever other service is unavailable.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import ClientSession, web
 
+from runtime.web import security_headers
 from runtime.web.application import Check
 from runtime.web.application import application as bare
 from runtime.web.outgoing import outgoing
@@ -17,22 +18,22 @@ from services.peers.quotes import Quotes
 from services.stores.couch import Couch
 from services.stores.news import News
 from services.stores.usage import Usage
-from services.webservice import headers, templating
+from services.webservice import templating
 from services.webservice.files import Files
 from services.webservice.guard import only_own_forms
 from services.webservice.pages import (
     account,
     article,
     dashboard,
-    entry,
     errors,
     landing,
+    login,
     sign_up,
     tokens,
     usage,
 )
 from services.webservice.settings import Settings
-from services.webservice.site import SITE, Site, visits_told
+from services.webservice.site import SITE, Site, set_visit_cookies
 from services.webservice.visitor.cookies import Jar
 from services.webservice.visitor.session import Sessions
 
@@ -41,13 +42,13 @@ NAME: Final = "webservice"
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
-    """The application with its connections, for as long as it serves."""
+    """The application with its connections, which close on leaving the context."""
     async with outgoing(name=NAME, connections=50, timeout_seconds=5.0) as session:
         yield application(settings, connect(settings, session))
 
 
 def connect(settings: Settings, session: ClientSession) -> Site:
-    """The site's edges, all over one bounded session."""
+    """The clients of the other services and stores, over one bounded session."""
     jar = Jar(https=settings.https)
     auth = Auth(session, settings.auth_url)
     couch = Couch(session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password)
@@ -68,24 +69,24 @@ def connect(settings: Settings, session: ClientSession) -> Site:
 
 
 def application(settings: Settings, site: Site) -> web.Application:
-    """Routes and middlewares over a site's edges."""
+    """The application with its routes and middlewares."""
     app = bare(NAME, settings=settings, checks=checks(site))
     app[SITE] = site
-    app.middlewares.extend([visits_told, errors.pages_of_errors, only_own_forms])
-    told = headers.of(https=settings.https)
+    app.middlewares.extend([set_visit_cookies, errors.pages_of_errors, only_own_forms])
+    headers = security_headers.of_site(https=settings.https)
 
-    async def tell_headers(_request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(told)
+    async def set_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(headers)
 
-    app.on_response_prepare.append(tell_headers)
+    app.on_response_prepare.append(set_security_headers)
     templating.set_up(app)
     app.add_routes(
         [
             web.get("/", landing.get),
             web.get("/static/{name}", site.files.get),
-            web.get("/login", entry.get_login),
-            web.post("/login", entry.post_login),
-            web.post("/logout", entry.post_logout),
+            web.get("/login", login.get_login),
+            web.post("/login", login.post_login),
+            web.post("/logout", login.post_logout),
             web.get("/sign-up", sign_up.get),
             web.post("/sign-up", sign_up.post),
             web.get("/dashboard", dashboard.get),
@@ -105,7 +106,7 @@ def application(settings: Settings, site: Site) -> web.Application:
 
 
 def checks(site: Site) -> Mapping[str, Check]:
-    """What `/health/ready` tells about the others; none of them makes the site unready."""
+    """The checks in `/health/ready`; none of them makes the site unready."""
     return {
         "auth": site.auth.check,
         "couchdb": site.couch.check,

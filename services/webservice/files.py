@@ -1,6 +1,6 @@
-"""The files browsers load, read once at start and named by what is in them.
+"""Static files, read once at start and versioned by their content.
 
-Rule: an address with the right `v` never changes its content, so browsers may keep it for ever.
+Rule: an address with the right `v` never changes its content, so browsers may cache it for ever.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _HTMX_AT: Final = (f"htmx.org/dist/{HTMX}", f"node_modules/htmx.org/dist/{HTMX}"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file, ready to be sent."""
+    """One file, ready to send."""
 
     body: bytes
     content_type: str
@@ -37,7 +37,7 @@ class Files:
 
     @classmethod
     def read(cls, assets: Path) -> "Files":
-        """All files there are; htmx may be missing, ours may not."""
+        """Read all files. htmx may be missing, our own files may not."""
         paths = {path.name: path for path in _OWN.iterdir() if path.is_file()}
         htmx = next((assets / at for at in _HTMX_AT if (assets / at).is_file()), None)
         if htmx is None:
@@ -47,7 +47,7 @@ class Files:
         return cls({name: _file(path) for name, path in paths.items()})
 
     def address(self, name: str) -> str:
-        """Where a page finds a file; "" when there is none."""
+        """The address of a file for pages; "" when there is no such file."""
         file = self._files.get(name)
         return f"/static/{name}?v={file.version}" if file else ""
 
@@ -56,12 +56,12 @@ class Files:
         file = self._files.get(request.match_info["name"])
         if file is None:
             raise web.HTTPNotFound
-        is_named = request.query.get("v") == file.version
+        is_versioned = request.query.get("v") == file.version
         headers = {
-            "Cache-Control": "public, max-age=31536000, immutable" if is_named else "no-cache",
+            "Cache-Control": "public, max-age=31536000, immutable" if is_versioned else "no-cache",
             "ETag": f'"{file.version}"',
         }
-        if any(one.value == file.version for one in request.if_none_match or ()):
+        if any(etag.value == file.version for etag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         response = web.Response(body=file.body, content_type=file.content_type, headers=headers)
         response.enable_compression()

@@ -1,6 +1,6 @@
-"""A sentence for the next page, without storage: the cookie holds a code, never a text.
+"""A sentence for the next page, without storage: a cookie carries its code, never its text.
 
-Rule: what a cookie says is not ours, so an unknown code says nothing.
+Rule: cookies are not trusted, so an unknown code shows nothing.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What to say, and in which tone ("good", "note" or "bad")."""
+    """A sentence and its tone ("good", "note" or "bad")."""
 
     text: str
     tone: str = "good"
@@ -20,19 +20,19 @@ MESSAGES: Final = {
     "signed-out": Message("You are signed out."),
     "signed-out-here": Message(
         "You are signed out in this browser. The sign-in service did not answer, so the login"
-        " itself ends by its own time; change your password if you fear it was seen.",
+        " itself lasts until it expires; change your password if somebody may have copied it.",
         "note",
     ),
     "signed-out-everywhere": Message(
-        "You are signed out everywhere. Sign in again to go on.",
+        "You are signed out everywhere. Sign in again to continue.",
     ),
     "password-changed": Message("Your password is changed. Other browsers must sign in again."),
-    "token-revoked": Message("The token is revoked. Programs that use it are refused by now."),
-    "token-gone": Message("That token does not exist any more.", "note"),
-    "watch-list": Message("Your watch list is kept in this browser."),
+    "token-revoked": Message("The token is revoked. Programs that use it are refused."),
+    "token-gone": Message("That token no longer exists.", "note"),
+    "watch-list": Message("Your watch list is saved in this browser."),
 }
 
 
 def message(code: str | None) -> Message | None:
-    """What to say for a code; None for one we never gave out."""
+    """The message of a code; None for an unknown code."""
     return MESSAGES.get(code or "")

@@ -1,4 +1,4 @@
-"""What is looked at before a form does anything: where it comes from, and its token."""
+"""Checks a form's origin and its CSRF token before it does anything."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @web.middleware
 async def only_own_forms(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let through what reads, and what our own pages send; refuse the rest with 403."""
+    """Pass reads and the forms of our own pages; refuse everything else with 403."""
     if request.method in _SAFE:
         return await handler(request)
     if csrf.is_from_elsewhere(request.method, request.headers, host=request.host):
@@ -25,12 +25,12 @@ async def only_own_forms(request: web.Request, handler: Handler) -> web.StreamRe
     site = site_of(request)
     visit = await site.sessions.visit(request)
     if visit.is_away:
-        raise UnavailableError("asking the sign-in service whose form this is: it does not answer")
+        raise UnavailableError("checking a form: the sign-in service does not answer")
     token = request.headers.get(csrf.HEADER)
     if token is None:
         form = await request.post()
         token = str(form.get(csrf.FIELD, ""))
     if not site.is_good_token(token, visit):
-        log.warning("form refused", reason="its token is not of this visit")
+        log.warning("form refused", reason="its token belongs to another visit")
         raise web.HTTPForbidden
     return await handler(request)

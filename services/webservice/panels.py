@@ -1,4 +1,4 @@
-"""A page's parts, each of which may be away without the others: a value, or a sentence instead."""
+"""The parts of a page, each of which shows a value or a sentence about why there is none."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,22 +16,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Panel(Generic[T]):
-    """What a part of a page shows; `problem` is a whole sentence for its reader."""
+    """The content of one part; `problem` is a whole sentence for the reader."""
 
     value: T | None = None
     problem: str = ""
 
 
-async def panel(name: str, asked: Awaitable[T], *, seconds: float, away: str) -> Panel[T]:
-    """The answer, or `away` when there is none in time or it is refused.
+async def panel(name: str, request: Awaitable[T], *, seconds: float, away: str) -> Panel[T]:
+    """The request's result, or the sentence `away` when it is refused or there is none in time.
 
-    That a thing does not exist is the page's to tell.
+    `GoneError` is left to the page.
     """
     try:
         async with asyncio.timeout(seconds):
-            return Panel(await asked)
+            return Panel(await request)
     except (UnavailableError, TimeoutError) as exc:
-        log.warning("panel away", panel=name, reason=str(exc) or "no answer in time")
+        log.warning("panel unavailable", panel=name, reason=str(exc) or "no answer in time")
         return Panel(problem=away)
     except RefusedError as exc:
         log.error("panel refused", panel=name, reason=str(exc))  # noqa: TRY400  no bug

@@ -1,4 +1,4 @@
-"""What every page needs, in one place; and how a page is answered."""
+"""What every page needs: the clients, the rendering of templates, and who is visiting."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The services and stores behind the pages, and what the pages are made with."""
+    """The services and stores behind the pages, and what pages are built with."""
 
     settings: Settings
     auth: Auth
@@ -41,12 +41,12 @@ class Site:
     files: Files
 
     def csrf_token(self, visit: Visit) -> str:
-        """For a form of this visit."""
+        """A CSRF token for a form of this visit."""
         key = self.settings.csrf_key.get_secret_value().encode()
         return csrf.make(key, nonce=visit.nonce, account=visit.account)
 
     def is_good_token(self, token: str, visit: Visit) -> bool:
-        """Whether a form was made for this visit."""
+        """Whether a CSRF token belongs to this visit."""
         key = self.settings.csrf_key.get_secret_value().encode()
         return csrf.is_good(token, key, nonce=visit.nonce, account=visit.account)
 
@@ -55,27 +55,27 @@ SITE: Final = web.AppKey("site", Site)
 
 
 def site_of(request: web.Request) -> Site:
-    """The site a request is for."""
+    """The site that serves a request."""
     return request.config_dict[SITE]
 
 
 @web.middleware
-async def visits_told(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put into every answer, redirects too, the cookies that the visit changed.
+async def set_visit_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Set the cookies that the visit changed in every answer, redirects included.
 
-    A middleware and no signal: when aiohttp signals an answer its cookies are written already.
+    A middleware, not a signal: when aiohttp signals an answer, its cookies are already written.
     """
     try:
         answer = await handler(request)
     except web.HTTPException as exc:
-        site_of(request).sessions.tell(request, exc)
+        site_of(request).sessions.set_cookies(request, exc)
         raise
-    site_of(request).sessions.tell(request, answer)
+    site_of(request).sessions.set_cookies(request, answer)
     return answer
 
 
 async def render(
-    request: web.Request, template: str, *, status: int = HTTPStatus.OK, **told: Any
+    request: web.Request, template: str, *, status: int = HTTPStatus.OK, **values: Any
 ) -> web.Response:
     """A page, or a part of one, for this visitor."""
     site = site_of(request)
@@ -92,9 +92,9 @@ async def render(
         "is_away": visit.is_away,
         "csrf": lambda: site.csrf_token(visit),
         "flash": flash.message(code),
-    } | told
+    } | values
     response = aiohttp_jinja2.render_template(template, request, context, status=status)
-    # Pages are of one visitor: no cache between us and them may keep one.
+    # A page is for one visitor: no shared cache may store it.
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Cookie, HX-Request"
     if code and not is_for_htmx(request):
@@ -102,25 +102,25 @@ async def render(
     return response
 
 
-async def ask(request: web.Request, name: str, asked: Any, *, away: str) -> Panel[Any]:
-    """One part of a page, in the time that the settings give a part."""
-    return await panel(name, asked, seconds=site_of(request).settings.panel_seconds, away=away)
+async def ask(request: web.Request, name: str, awaitable: Any, *, away: str) -> Panel[Any]:
+    """One part of a page, within the time-out for parts."""
+    return await panel(name, awaitable, seconds=site_of(request).settings.panel_seconds, away=away)
 
 
 def is_for_htmx(request: web.Request) -> bool:
-    """Whether a part of a page is wanted; a page restored from history is wanted whole."""
+    """Whether htmx wants only a part of a page; one restored from history is sent whole."""
     return (
         request.headers.get("HX-Request") == "true"
         and request.headers.get("HX-History-Restore-Request") != "true"
     )
 
 
-def see(request: web.Request, path: str, *, flashed: str = "") -> web.HTTPSeeOther:
-    """The answer to a form that did its work: go and read `path`, where `flashed` is told."""
+def see(request: web.Request, path: str, *, flash_code: str = "") -> web.HTTPSeeOther:
+    """Redirect a form that was successful to `path`, which shows the message `flash_code`."""
     response = web.HTTPSeeOther(path)
-    if flashed:
+    if flash_code:
         site = site_of(request)
-        site.jar.put(response, site.jar.flash, flashed, seconds=60)
+        site.jar.put(response, site.jar.flash, flash_code, seconds=60)
     return response
 
 
@@ -128,19 +128,19 @@ async def viewer_of(request: web.Request) -> Viewer:
     """Who is signed in.
 
     Raises:
-        SignInNeeded: nobody: to the sign-in, which leads back here.
-        UnavailableError: the sign-in service cannot say.
+        SignInNeeded: nobody; redirects to the sign-in page, which leads back.
+        UnavailableError: the sign-in service does not answer.
     """
     visit = await site_of(request).sessions.visit(request)
     if visit.viewer is not None:
         return visit.viewer
     if visit.is_away:
-        raise UnavailableError("asking the sign-in service who this is: it does not answer")
+        raise UnavailableError("identifying the visitor: the sign-in service does not answer")
     raise SignInNeeded(request)
 
 
 class SignInNeeded(web.HTTPSeeOther):
-    """To the sign-in; for htmx by a header, for it would put the page into a part of one."""
+    """Redirects to the sign-in page; for htmx by a header, or it would insert that page."""
 
     def __init__(self, request: web.Request) -> None:
         is_page = request.method == "GET" and not is_for_htmx(request)

@@ -1,15 +1,15 @@
-"""The templates' environment: our filters, and escaping of everything that is not `Markup`."""
+"""Jinja's environment: our filters, and escaping of everything that is not `Markup`."""
 
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
 from runtime import clock
-from services.webservice.rendering import chart, wording
+from services.webservice.rendering import chart, formatting
 
 
 def set_up(app: web.Application) -> jinja2.Environment:
-    """Give the application our templates; a name a template misspells is an error."""
+    """Set up the templates; an undefined name in one is an error."""
     environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.PackageLoader("services.webservice"),
@@ -19,17 +19,17 @@ def set_up(app: web.Application) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "ago": lambda at: wording.ago(at, now=clock.now()),
-        "moment": wording.moment,
-        "day": wording.day,
-        "signed": wording.signed,
-        "price": wording.price,
-        "count": wording.count,
-        "topic": wording.topic,
-        "paragraphs": wording.paragraphs,
-        "web_address": wording.web_address,
-        "host": wording.host,
+        "ago": lambda at: formatting.ago(at, now=clock.now()),
+        "moment": formatting.moment,
+        "day": formatting.day,
+        "signed": formatting.signed,
+        "price": formatting.price,
+        "count": formatting.count,
+        "topic": formatting.topic,
+        "paragraphs": formatting.paragraphs,
+        "web_address": formatting.web_address,
+        "host": formatting.host,
         "meter": chart.meter,
     }
-    environment.globals |= {"labels": wording.LABELS, "signs": wording.SIGNS}
+    environment.globals |= {"labels": formatting.LABELS, "signs": formatting.SIGNS}
     return environment

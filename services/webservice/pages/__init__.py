@@ -1,1 +1,1 @@
-"""One module per page or form: what is asked, what is shown. Rules are in the modules beside."""
+"""One module per page: its handlers, and the values for its template. No rules belong here."""

@@ -1,4 +1,4 @@
-"""An account: its password, and its logins everywhere."""
+"""The account page: changing the password, and signing out everywhere."""
 
 from http import HTTPStatus
 from typing import Final
@@ -7,12 +7,12 @@ from aiohttp import web
 
 from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError
-from services.webservice.pages.entry import AWAY, LEAST_PASSWORD, wait
+from services.webservice.pages.login import AWAY, LEAST_PASSWORD, wait
 from services.webservice.site import ask, render, see, site_of, viewer_of
 
 _CHANGE_AWAY: Final = (
-    "The sign-in service did not answer. The password may be the new one all the same: if the old"
-    " one no longer opens your account, the new one does."
+    "The sign-in service did not answer, so the password may or may not have changed: if the old"
+    " one no longer works, use the new one."
 )
 
 
@@ -22,7 +22,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def post_password(request: web.Request) -> web.Response:
-    """Change it, which ends every other login; this browser's goes on."""
+    """Change the password, which ends every login except this browser's."""
     viewer = await viewer_of(request)
     site = site_of(request)
     form = await request.post()
@@ -32,14 +32,14 @@ async def post_password(request: web.Request) -> web.Response:
     except InvalidError as exc:
         return await _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, new=str(exc))
     except RateLimitedError as exc:
-        told = f"Too many tries. Wait {wait(exc.retry_after)}, then try again."
-        return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, error=told)
+        message = f"Too many attempts. Wait {wait(exc.retry_after)}, then try again."
+        return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, error=message)
     except RefusedError:
-        told = "That is not your current password."
-        return await _page(request, HTTPStatus.FORBIDDEN, old=told)
+        message = "That is not your current password."
+        return await _page(request, HTTPStatus.FORBIDDEN, old=message)
     except UnavailableError:
         return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, error=_CHANGE_AWAY)
-    raise see(request, "/account", flashed="password-changed")
+    raise see(request, "/account", flash_code="password-changed")
 
 
 async def post_logout_all(request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ async def post_logout_all(request: web.Request) -> web.Response:
     except UnavailableError:
         return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, error=AWAY)
     site.sessions.sign_out(request)
-    raise see(request, "/login", flashed="signed-out-everywhere")
+    raise see(request, "/login", flash_code="signed-out-everywhere")
 
 
 async def _page(
@@ -63,8 +63,8 @@ async def _page(
     new: str = "",
 ) -> web.Response:
     viewer = await viewer_of(request)
-    asked = site_of(request).auth.me(viewer.access)
-    me = await ask(request, "me", asked, away="Your account cannot be shown just now.")
+    account = site_of(request).auth.me(viewer.access)
+    me = await ask(request, "me", account, away="Your account cannot be shown at the moment.")
     return await render(
         request,
         "account.html",

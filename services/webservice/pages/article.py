@@ -1,4 +1,4 @@
-"""One article, with what the machine made of it."""
+"""The page of one article, with its sentiment, symbols and topics."""
 
 import re
 from typing import Final
@@ -12,15 +12,17 @@ _ID: Final = re.compile(r"news-[0-9a-f]{32}")
 
 
 async def get(request: web.Request) -> web.Response:
-    """The article; 404 when there is none of that name, 503 when the store cannot say."""
+    """The article; 404 when there is none with this id, 503 when the store does not answer."""
     await viewer_of(request)
-    wanted = request.match_info["id"]
-    if not _ID.fullmatch(wanted):
+    article_id = request.match_info["id"]
+    if not _ID.fullmatch(article_id):
         raise web.HTTPNotFound
     try:
-        asked = await ask(request, "article", site_of(request).news.article(wanted), away="away")
+        panel = await ask(
+            request, "article", site_of(request).news.article(article_id), away="away"
+        )
     except GoneError as exc:
         raise web.HTTPNotFound from exc
-    if asked.value is None:
+    if panel.value is None:
         raise web.HTTPServiceUnavailable
-    return await render(request, "article.html", article=asked.value)
+    return await render(request, "article.html", article=panel.value)

@@ -1,4 +1,4 @@
-"""The dashboard: quotes, sentiment and news, each of which may be away without the others."""
+"""The dashboard: quotes, sentiment and news, each shown or missing independently."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,26 +11,26 @@ from services.stores.news import Cursor, Label, Listing, NewsQuery
 from services.webservice import filters as filtering
 from services.webservice import watch_list
 from services.webservice.filters import Filters
-from services.webservice.pages.landing import of_all
+from services.webservice.pages.landing import recent_mood
 from services.webservice.panels import Panel
 from services.webservice.rendering.ticker import Ticker, ticker
 from services.webservice.site import Site, ask, is_for_htmx, render, see, site_of, viewer_of
 
 _PAGE: Final = 12
-_TALKED: Final = 8
+_TRENDING: Final = 8
 _TOPICS: Final = 30
 _NEWS_AWAY: Final = (
-    "The news store does not answer at present. Nothing is lost: reload in a minute."
+    "The news store does not answer at the moment. Nothing is lost: reload in a minute."
 )
 _QUOTES_AWAY: Final = (
-    "Quotes are away: the service of prices does not answer. They come back alone."
+    "Quotes are unavailable: the quote service does not answer. They return by themselves."
 )
-_MOOD_AWAY: Final = "The scores do not answer at present. Reload in a minute."
+_MOOD_AWAY: Final = "The sentiment scores are unavailable at the moment. Reload in a minute."
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some news, and the address of those after them."""
+    """A page of news, and the address of the next one."""
 
     articles: Sequence[Listing]
     more: str | None
@@ -38,7 +38,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """How often something is in the news, beside what is there most."""
+    """How often a symbol is in the news, as a count and relative to the most frequent."""
 
     name: str
     count: int
@@ -46,52 +46,54 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """What the news are about."""
+class Trending:
+    """What the news is about."""
 
     symbols: Sequence[Rank]
     topics: Sequence[str]
 
 
 async def get(request: web.Request) -> web.Response:
-    """The page; for htmx, which asks for more news, only those."""
+    """The page, or only the next news when htmx asks for more."""
     await viewer_of(request)
     site = site_of(request)
-    wanted = filtering.read(request.query)
-    if is_for_htmx(request) and wanted.cursor:
-        news = await ask(request, "news", _news(site, wanted), away=_NEWS_AWAY)
+    filters = filtering.read(request.query)
+    if is_for_htmx(request) and filters.cursor:
+        news = await ask(request, "news", _news(site, filters), away=_NEWS_AWAY)
         if news.problem:
             raise web.HTTPServiceUnavailable
-        return await render(request, "parts/more.html", news=news, filters=wanted)
+        return await render(request, "parts/more.html", news=news, filters=filters)
     watched = _watched(request)
-    quotes, mood, news, talk = await asyncio.gather(
+    quotes, mood, news, trending = await asyncio.gather(
         _quotes(request, watched),
         ask(
             request,
             "mood",
-            of_all(site, days=wanted.days, symbol=wanted.symbol),
+            recent_mood(site, days=filters.days, symbol=filters.symbol),
             away=_MOOD_AWAY,
         ),
-        ask(request, "news", _news(site, wanted), away=_NEWS_AWAY),
-        ask(request, "talk", _talk(site), away=_NEWS_AWAY),
+        ask(request, "news", _news(site, filters), away=_NEWS_AWAY),
+        ask(request, "trending", _trending(site), away=_NEWS_AWAY),
     )
-    topics = sorted({*(talk.value.topics if talk.value else ()), *filter(None, [wanted.topic])})
+    topics = sorted(
+        {*(trending.value.topics if trending.value else ()), *filter(None, [filters.topic])}
+    )
     return await render(
         request,
         "dashboard.html",
         quotes=quotes,
         mood=mood,
         news=news,
-        talk=talk,
+        trending=trending,
         topics=topics,
-        filters=wanted,
+        filters=filters,
         watched=watched,
         day_choices=filtering.DAYS,
     )
 
 
 async def get_quotes(request: web.Request) -> web.Response:
-    """The ticker alone, which asks for itself again."""
+    """The ticker alone, which reloads itself."""
     await viewer_of(request)
     watched = _watched(request)
     quotes = await _quotes(request, watched)
@@ -99,14 +101,14 @@ async def get_quotes(request: web.Request) -> web.Response:
 
 
 async def post_watch(request: web.Request) -> web.Response:
-    """Keep a watch list in this browser; words that are no symbols are left out."""
+    """Save a watch list in this browser; words that are not symbols are ignored."""
     await viewer_of(request)
     form = await request.post()
-    found, _ = watch_list.parse(str(form.get("symbols", ""))[:400])
-    response = see(request, "/dashboard", flashed="watch-list")
+    symbols, _ = watch_list.parse(str(form.get("symbols", ""))[:400])
+    response = see(request, "/dashboard", flash_code="watch-list")
     jar = site_of(request).jar
-    if found:
-        jar.put_watch(response, watch_list.dump(found))
+    if symbols:
+        jar.put_watch(response, watch_list.dump(symbols))
     else:
         jar.drop(response, jar.watch)
     raise response
@@ -119,33 +121,33 @@ def _watched(request: web.Request) -> list[str]:
 
 
 async def _quotes(request: web.Request, watched: Sequence[str]) -> Panel[Ticker]:
-    async def asked() -> Ticker:
+    async def look_up() -> Ticker:
         return ticker(await site_of(request).quotes.look_up(watched))
 
-    return await ask(request, "quotes", asked(), away=_QUOTES_AWAY)
+    return await ask(request, "quotes", look_up(), away=_QUOTES_AWAY)
 
 
-async def _news(site: Site, wanted: Filters) -> Page:
+async def _news(site: Site, filters: Filters) -> Page:
     query = NewsQuery(
-        symbol=wanted.symbol,
-        topic=wanted.topic,
-        label=cast("Label | None", wanted.label),
+        symbol=filters.symbol,
+        topic=filters.topic,
+        label=cast("Label | None", filters.label),
         limit=_PAGE,
-        cursor=_cursor(wanted.cursor),
+        cursor=_cursor(filters.cursor),
     )
-    found, after = await site.news.page(query)
-    return Page(found, wanted.after(after.encode() if after else None))
+    articles, after = await site.news.page(query)
+    return Page(articles, filters.after(after.encode() if after else None))
 
 
-async def _talk(site: Site) -> Talk:
-    symbols, topics = await asyncio.gather(site.news.symbols(_TALKED), site.news.topics(_TOPICS))
+async def _trending(site: Site) -> Trending:
+    symbols, topics = await asyncio.gather(site.news.symbols(_TRENDING), site.news.topics(_TOPICS))
     most = max(symbols.values(), default=1)
     ranks = [Rank(name, count, round(100 * count / most)) for name, count in symbols.items()]
-    return Talk(ranks, list(topics))
+    return Trending(ranks, list(topics))
 
 
 def _cursor(text: str | None) -> Cursor | None:
-    """A place in the news; an address that somebody edited begins anew."""
+    """A place in the news; an invalid one means the beginning."""
     try:
         return Cursor.decode(text) if text else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Errors as pages: what happened, and what its reader can do. Never what broke inside."""
+"""Errors as pages: what happened and what the reader can do, without internal details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,54 +18,54 @@ _HOME: Final = ("/", "Front page")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A page's words; `ways` lead on, the best first, and "" is the same address again."""
+class ErrorPage:
+    """A page's texts; `links` lead on, the best first, and "" means the same address."""
 
     title: str
     advice: str
-    ways: Sequence[tuple[str, str]] = (_HOME,)
+    links: Sequence[tuple[str, str]] = (_HOME,)
 
 
 _AGAIN: Final = ("", "Try again")
-_TOLD: Final = {
-    HTTPStatus.FORBIDDEN: Told(
+_PAGES: Final = {
+    HTTPStatus.FORBIDDEN: ErrorPage(
         "This form is out of date",
-        "It was opened before you signed in or out, or in another browser, or by another site."
-        " Nothing was changed. Open the page anew and send it once more.",
-        (("", "Open the page anew"), _HOME),
+        "It was opened before you signed in or out, in another browser, or by another site."
+        " Nothing was changed. Reload the page and send the form again.",
+        (("", "Reload the page"), _HOME),
     ),
-    HTTPStatus.NOT_FOUND: Told(
+    HTTPStatus.NOT_FOUND: ErrorPage(
         "There is no such page",
-        "The address may be mistyped, or the story is gone. The dashboard has all news.",
+        "The address may be mistyped, or the story was removed. The dashboard has all news.",
         (("/dashboard", "Dashboard"), _HOME),
     ),
-    HTTPStatus.METHOD_NOT_ALLOWED: Told(
-        "That cannot be done here", "Open the page from the site's own links.", (_HOME,)
+    HTTPStatus.METHOD_NOT_ALLOWED: ErrorPage(
+        "This page does not accept that", "Use the links on the site to open it.", (_HOME,)
     ),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Told(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorPage(
         "That was too much text", "Shorten what you typed and send it again.", (_AGAIN, _HOME)
     ),
-    HTTPStatus.TOO_MANY_REQUESTS: Told(
-        "Too many requests", "Wait a minute, then go on.", (_AGAIN, _HOME)
+    HTTPStatus.TOO_MANY_REQUESTS: ErrorPage(
+        "Too many requests", "Wait a minute, then try again.", (_AGAIN, _HOME)
     ),
-    HTTPStatus.SERVICE_UNAVAILABLE: Told(
-        "A part of the site is away",
-        "It is being brought back. You stay signed in and nothing was lost: try again in a minute.",
+    HTTPStatus.SERVICE_UNAVAILABLE: ErrorPage(
+        "A part of the site is unavailable",
+        "You stay signed in and nothing was lost. Try again in a minute.",
         (_AGAIN, _HOME),
     ),
-    HTTPStatus.INTERNAL_SERVER_ERROR: Told(
-        "Something broke on our side",
-        "It was written down. Look whether what you wanted was done, then try again; if it happens"
-        " twice, tell us the number below.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: ErrorPage(
+        "Something went wrong on our side",
+        "The error is in our log. Check whether your change was made, then try again. If it happens"
+        " again, send us the number below.",
         (_AGAIN, _HOME),
     ),
 }
-_OTHER: Final = Told("That did not work", "Go back, check what you entered, and try again.")
+_OTHER: Final = ErrorPage("That did not work", "Go back, check what you entered, and try again.")
 
 
 @web.middleware
 async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what went wrong with a page; redirects and good answers pass."""
+    """Turn errors into pages; redirects and other answers pass."""
     retry_after = None
     try:
         return await handler(request)
@@ -78,7 +78,7 @@ async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamR
             answer.headers["Allow"] = allow
         return answer
     except UnavailableError as exc:
-        log.warning("page away", route=_route(request), reason=str(exc))
+        log.warning("page unavailable", route=_route(request), reason=str(exc))
         status, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, "10"
     except GoneError:
         status = HTTPStatus.NOT_FOUND
@@ -86,7 +86,7 @@ async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamR
         log.warning("page refused", route=_route(request), reason=str(exc))
         status = HTTPStatus.BAD_GATEWAY
     except Exception:
-        log.exception("page broke", route=_route(request))
+        log.exception("page failed", route=_route(request))
         status = HTTPStatus.INTERNAL_SERVER_ERROR
     answer = await page(request, status)
     if retry_after:
@@ -95,18 +95,18 @@ async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 
 async def page(request: web.Request, status: int) -> web.Response:
-    """The page of an error; for htmx, which shows it among the notices, its words alone."""
-    told = next((words for code, words in _TOLD.items() if code == status), _OTHER)
-    again = request.path if request.method == "GET" else _form_of(request.path)
+    """The page of an error; htmx gets only its text, which it shows as a notice."""
+    error_page = next((shown for code, shown in _PAGES.items() if code == status), _OTHER)
+    same_address = request.path if request.method == "GET" else _form_of(request.path)
     template = "parts/problem.html" if is_for_htmx(request) else "error.html"
     return await render(
         request,
         template,
         status=status,
         code=int(status),
-        title=told.title,
-        advice=told.advice,
-        ways=[(path or again, name) for path, name in told.ways],
+        title=error_page.title,
+        advice=error_page.advice,
+        links=[(path or same_address, name) for path, name in error_page.links],
         request_id=request_id(request) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "",
     )
 
@@ -117,7 +117,7 @@ def request_id(request: web.Request) -> str:
 
 
 def _form_of(path: str) -> str:
-    """The page that has the form which is sent to `path`: its first part has one, always."""
+    """The page with the form that is sent to `path`."""
     first = path.split("/")[1] if "/" in path else ""
     return f"/{first}" if first in {"login", "sign-up", "tokens", "account", "dashboard"} else "/"
 

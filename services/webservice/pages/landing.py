@@ -1,4 +1,4 @@
-"""The front page, for everybody: what this is, and the latest news. It needs no sign-in service."""
+"""The front page, for everybody: what the site is, and the latest news. Needs no sign-in."""
 
 import asyncio
 from datetime import timedelta
@@ -16,32 +16,32 @@ _DAYS: Final = 7
 
 
 async def get(request: web.Request) -> web.Response:
-    """Show it; headlines and mood may each be away."""
+    """The page, with or without headlines and mood."""
     site = site_of(request)
     headlines, trend = await asyncio.gather(
         ask(
             request,
             "headlines",
             _headlines(site),
-            away="The news store does not answer at present. Reload in a minute.",
+            away="The news store does not answer at the moment. Reload in a minute.",
         ),
         ask(
             request,
             "mood",
-            of_all(site, days=_DAYS),
-            away="The scores do not answer at present. Reload in a minute.",
+            recent_mood(site, days=_DAYS),
+            away="The sentiment scores are unavailable at the moment. Reload in a minute.",
         ),
     )
     return await render(request, "landing.html", headlines=headlines, mood=trend)
 
 
-async def of_all(site: Site, *, days: int, symbol: str | None = None) -> Mood | None:
-    """The mood of the last days, of one symbol or of all news."""
+async def recent_mood(site: Site, *, days: int, symbol: str | None = None) -> Mood | None:
+    """The mood of the last `days` days, for one symbol or for all news."""
     today = clock.now().date()
-    told = await site.news.sentiment(symbol, today - timedelta(days=days - 1), today)
-    return mood(told, until=today, days=days, of=symbol or "all news")
+    by_day = await site.news.sentiment(symbol, today - timedelta(days=days - 1), today)
+    return mood(by_day, until=today, days=days, of=symbol or "all news")
 
 
 async def _headlines(site: Site) -> list[Listing]:
-    found, _ = await site.news.page(NewsQuery(limit=_HEADLINES))
-    return found
+    headlines, _ = await site.news.page(NewsQuery(limit=_HEADLINES))
+    return headlines

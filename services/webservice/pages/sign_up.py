@@ -1,4 +1,4 @@
-"""Making an account, and signing in to it at once."""
+"""The sign-up page: creating an account and signing in to it."""
 
 from http import HTTPStatus
 from typing import Final
@@ -7,17 +7,17 @@ from aiohttp import web
 
 from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError, TakenError
-from services.webservice.pages.entry import LEAST_PASSWORD, client_of, wait
+from services.webservice.pages.login import LEAST_PASSWORD, client_of, wait
 from services.webservice.site import render, see, site_of
 
 _AWAY: Final = (
-    "The sign-in service did not answer. The account may be made all the same: try to sign in"
-    " first, and if that does not work, sign up again."
+    "The sign-in service did not answer, so the account may or may not exist: try to sign in first,"
+    " and if that does not work, sign up again."
 )
 
 
 async def get(request: web.Request) -> web.Response:
-    """The form; somebody who is signed in goes on."""
+    """The form; a visitor who is signed in is sent on."""
     visit = await site_of(request).sessions.visit(request)
     if visit.viewer is not None:
         raise see(request, "/dashboard")
@@ -25,7 +25,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def post(request: web.Request) -> web.Response:
-    """Make the account; what auth refuses is said beside its field."""
+    """Create the account; a refusal is shown next to its field."""
     site = site_of(request)
     form = await request.post()
     email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
@@ -33,22 +33,22 @@ async def post(request: web.Request) -> web.Response:
         await site.auth.sign_up(email, password, client=client_of(request))
         login = await site.auth.login(email, password, client=client_of(request))
     except TakenError:
-        errors = {"email": "There is an account with this address. Sign in, or take another."}
+        errors = {"email": "This address already has an account. Sign in, or use another address."}
         return await _form(request, HTTPStatus.CONFLICT, email, errors=errors)
     except InvalidError as exc:
         return await _form(request, HTTPStatus.UNPROCESSABLE_ENTITY, email, error=str(exc))
     except RateLimitedError as exc:
-        told = f"Too many tries. Wait {wait(exc.retry_after)}, then try again."
-        return await _form(request, HTTPStatus.TOO_MANY_REQUESTS, email, error=told)
+        message = f"Too many attempts. Wait {wait(exc.retry_after)}, then try again."
+        return await _form(request, HTTPStatus.TOO_MANY_REQUESTS, email, error=message)
     except UnavailableError:
         return await _form(request, HTTPStatus.SERVICE_UNAVAILABLE, email, error=_AWAY)
     except RefusedError:
-        told = "The account is made. Sign in to it."
+        message = "Your account is ready. Sign in to it."
         return await render(
-            request, "login.html", email=email, error=told, next="", status=HTTPStatus.OK
+            request, "login.html", email=email, error=message, next="", status=HTTPStatus.OK
         )
     site.sessions.sign_in(request, login)
-    raise see(request, "/dashboard", flashed="welcome")
+    raise see(request, "/dashboard", flash_code="welcome")
 
 
 async def _form(
@@ -59,13 +59,13 @@ async def _form(
     error: str = "",
     errors: dict[str, str] | None = None,
 ) -> web.Response:
-    told = {"email": "", "password": ""} | (errors or {})
+    field_errors = {"email": "", "password": ""} | (errors or {})
     return await render(
         request,
         "sign_up.html",
         status=status,
         email=email,
-        error="" if any(told.values()) else error,
-        errors=told,
+        error="" if any(field_errors.values()) else error,
+        errors=field_errors,
         least_password=LEAST_PASSWORD,
     )

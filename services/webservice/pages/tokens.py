@@ -1,7 +1,7 @@
-"""API tokens: make one (shown once), see them, revoke one.
+"""The page of API tokens: create one (shown once), list them, revoke one.
 
-Rule: the token's text is in the answer to the form that made it and nowhere else: no cookie, no
-address, no log.
+Rule: a token's text appears only in the answer to the form that created it: in no cookie, URL or
+log.
 """
 
 from collections.abc import Mapping
@@ -14,40 +14,40 @@ from aiohttp import web
 from runtime.errors import GoneError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError
 from services.webservice import flash
-from services.webservice.pages.entry import wait
-from services.webservice.rendering import wording
+from services.webservice.pages.login import wait
+from services.webservice.rendering import formatting
 from services.webservice.site import ask, is_for_htmx, render, see, site_of, viewer_of
 
 _LONGEST_NAME: Final = 60
 _EXPIRIES: Final = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"), ("", "never"))
 _USUAL_EXPIRY: Final = "90"
 _TOKENS_AWAY: Final = (
-    "Your tokens cannot be shown: the sign-in service does not answer. They go on working."
+    "Your tokens cannot be shown: the sign-in service does not answer. They still work."
 )
 _MAKING_AWAY: Final = (
-    "The sign-in service did not answer. The token may be made all the same, and can never be"
-    " shown: if it is in your list, revoke it. Then make another."
+    "The sign-in service did not answer. If the token is in your list, revoke it, because it"
+    " cannot be shown. Then create another one."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TokenForm:
     """The form as it was filled in."""
 
     name: str = ""
     expires: str = _USUAL_EXPIRY
     scopes: frozenset[str] = field(default=frozenset({"news:read", "sentiment:read"}))
 
-    def wrong(self) -> dict[str, str]:
-        """What is wrong with it, by field."""
-        found = {}
+    def errors(self) -> dict[str, str]:
+        """What is wrong with the form, by field."""
+        errors = {}
         if not self.name:
-            found["name"] = "Give it a name, so that you know which one to revoke."
+            errors["name"] = "Give it a name, so that you know which token to revoke."
         elif len(self.name) > _LONGEST_NAME or not self.name.isprintable():
-            found["name"] = f"At most {_LONGEST_NAME} characters, on one line."
+            errors["name"] = f"At most {_LONGEST_NAME} characters, on one line."
         if not self.scopes:
-            found["scopes"] = "Choose at least one: a token that may do nothing is of no use."
-        return found
+            errors["scopes"] = "Choose at least one: a token without scopes is useless."
+        return errors
 
 
 async def get(request: web.Request) -> web.Response:
@@ -57,77 +57,83 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def post(request: web.Request) -> web.Response:
-    """Make a token and show it, this once."""
+    """Create a token and show it once."""
     viewer = await viewer_of(request)
     form = await request.post()
-    scopes = frozenset(str(one) for one in form.getall("scopes", []))
+    scopes = frozenset(str(scope) for scope in form.getall("scopes", []))
     expires = str(form.get("expires", ""))
-    wanted = Wanted(
+    token_form = TokenForm(
         name=" ".join(str(form.get("name", "")).split()),
         expires=expires if expires in dict(_EXPIRIES) else _USUAL_EXPIRY,
-        scopes=scopes & wording.SCOPES.keys(),
+        scopes=scopes & formatting.SCOPES.keys(),
     )
-    if errors := wanted.wrong():
-        return await _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, wanted=wanted, errors=errors)
+    if errors := token_form.errors():
+        return await _page(
+            request, HTTPStatus.UNPROCESSABLE_ENTITY, token_form=token_form, errors=errors
+        )
     try:
-        made = await site_of(request).auth.make_token(
+        new_token = await site_of(request).auth.make_token(
             viewer.access,
-            name=wanted.name,
-            scopes=sorted(wanted.scopes),
-            expires_days=int(wanted.expires) if wanted.expires else None,
+            name=token_form.name,
+            scopes=sorted(token_form.scopes),
+            expires_days=int(token_form.expires) if token_form.expires else None,
         )
     except InvalidError as exc:
-        return await _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, wanted=wanted, error=str(exc))
+        return await _page(
+            request, HTTPStatus.UNPROCESSABLE_ENTITY, token_form=token_form, error=str(exc)
+        )
     except RateLimitedError as exc:
-        told = f"That were many. Wait {wait(exc.retry_after)}, then try again."
-        return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, wanted=wanted, error=told)
+        message = f"Too many requests. Wait {wait(exc.retry_after)}, then try again."
+        return await _page(
+            request, HTTPStatus.TOO_MANY_REQUESTS, token_form=token_form, error=message
+        )
     except UnavailableError:
         return await _page(
-            request, HTTPStatus.SERVICE_UNAVAILABLE, wanted=wanted, error=_MAKING_AWAY
+            request, HTTPStatus.SERVICE_UNAVAILABLE, token_form=token_form, error=_MAKING_AWAY
         )
-    return await _page(request, made=made)
+    return await _page(request, new_token=new_token)
 
 
 async def post_revoke(request: web.Request) -> web.Response:
-    """Revoke one; a token that is gone already is what was wanted."""
+    """Revoke a token; one that is already gone is not an error."""
     viewer = await viewer_of(request)
-    flashed = "token-revoked"
+    flash_code = "token-revoked"
     try:
         await site_of(request).auth.revoke(viewer.access, request.match_info["id"])
     except GoneError:
-        flashed = "token-gone"
+        flash_code = "token-gone"
     if not is_for_htmx(request):
-        raise see(request, "/tokens", flashed=flashed)
+        raise see(request, "/tokens", flash_code=flash_code)
     tokens = await _tokens(request)
-    told = flash.message(flashed)
-    return await render(request, "parts/tokens.html", tokens=tokens, told=told)
+    message = flash.message(flash_code)
+    return await render(request, "parts/tokens.html", tokens=tokens, message=message)
 
 
 async def _tokens(request: web.Request) -> Any:
     viewer = await viewer_of(request)
-    asked = site_of(request).auth.tokens(viewer.access)
-    return await ask(request, "tokens", asked, away=_TOKENS_AWAY)
+    listing = site_of(request).auth.tokens(viewer.access)
+    return await ask(request, "tokens", listing, away=_TOKENS_AWAY)
 
 
 async def _page(
     request: web.Request,
     status: int = HTTPStatus.OK,
     *,
-    wanted: Wanted | None = None,
+    token_form: TokenForm | None = None,
     error: str = "",
     errors: Mapping[str, str] | None = None,
-    made: Any = None,
+    new_token: Any = None,
 ) -> web.Response:
     return await render(
         request,
         "tokens.html",
         status=status,
         tokens=await _tokens(request),
-        told=None,
-        form=wanted or Wanted(),
+        message=None,
+        form=token_form or TokenForm(),
         error=error,
         errors={"name": "", "scopes": ""} | dict(errors or {}),
-        made=made,
+        new_token=new_token,
         expiries=_EXPIRIES,
-        scopes=wording.SCOPES,
+        scopes=formatting.SCOPES,
     )

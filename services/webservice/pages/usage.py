@@ -1,4 +1,4 @@
-"""What an account's tokens were used for."""
+"""The usage page: the calls of an account's tokens."""
 
 import asyncio
 from typing import Final
@@ -10,13 +10,13 @@ from services.webservice.rendering.calls import SPANS, Calls, calls, since
 from services.webservice.site import Site, ask, render, site_of, viewer_of
 
 _USAGE_AWAY: Final = (
-    "Usage cannot be shown: its store does not answer. Calls are counted all the same, and come"
-    " here when it is back."
+    "Usage cannot be shown: its store does not answer. Calls are still counted, and appear here"
+    " when it is back."
 )
 
 
 async def get(request: web.Request) -> web.Response:
-    """A chart and a table, of all tokens or one; the store sifts by the account in any case."""
+    """A chart and a table of all tokens or one; the store filters by account in both cases."""
     viewer = await viewer_of(request)
     site = site_of(request)
     chosen = request.query.get("span", "day")
@@ -33,7 +33,7 @@ async def get(request: web.Request) -> web.Response:
         tokens=tokens,
         token=token,
         span=span,
-        spans=[(key, one.name) for key, one in SPANS.items()],
+        spans=[(key, choice.name) for key, choice in SPANS.items()],
     )
 
 

@@ -1,1 +1,1 @@
-"""Values as pages show them: wording, charts, tables. Pure."""
+"""How pages show values: formatted text, charts and tables. Pure."""

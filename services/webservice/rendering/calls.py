@@ -1,7 +1,7 @@
-"""An account's calls, as the usage page shows them: by hour or by day, a chart and a table.
+"""An account's calls for the usage page: a chart and a table, by hour or by day.
 
-Values in, values out. Percentiles of a day cannot be had from those of its hours: it shows the mean
-of their medians, by calls, and the slowest of their 95ths, which promises no more than was kept.
+A day's percentiles cannot be computed from those of its hours. A day shows the mean of the hourly
+medians, weighted by calls, and the highest of the hourly 95th percentiles, an upper bound.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ from typing import Final
 from markupsafe import Markup
 
 from services.stores.usage import UsageHour
-from services.webservice.rendering import chart, wording
+from services.webservice.rendering import chart, formatting
 
 _SIZE: Final = chart.Size(960, 250)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A choice of time."""
+    """A period that can be chosen."""
 
     name: str
     unit: str
@@ -35,9 +35,9 @@ SPANS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One hour or day, written out."""
+    """One hour or day of the table."""
 
-    told: str
+    time: str
     calls: int
     errors: int
     p50: str
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What the page shows."""
+    """The usage page's values."""
 
     unit: str
     calls: int
@@ -68,15 +68,15 @@ class _Bucket:
 
     def add(self, hour: UsageHour) -> None:
         if hour.calls:
-            seen = self.p50 or 0.0
-            self.p50 = seen + (hour.p50_ms - seen) * hour.calls / (self.calls + hour.calls)
+            mean = self.p50 or 0.0
+            self.p50 = mean + (hour.p50_ms - mean) * hour.calls / (self.calls + hour.calls)
             self.p95 = max(self.p95 or 0.0, hour.p95_ms)
         self.calls += hour.calls
         self.errors += hour.errors
 
 
 def since(span: Span, *, until: datetime) -> datetime:
-    """Where a span begins: at a whole hour or day, so that its first column is not cut."""
+    """The beginning of a span, at a whole hour or day so that the first column is complete."""
     if span.unit == "day":
         days = until - span.back + timedelta(days=1)
         return days.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -85,52 +85,56 @@ def since(span: Span, *, until: datetime) -> datetime:
 
 
 def calls(hours: Iterable[UsageHour], span: Span, *, until: datetime) -> Calls:
-    """What happened between `since(span)` and `until`, with quiet hours or days as zeros."""
+    """The calls between `since(span)` and `until`; hours or days without calls are zeros."""
     step = timedelta(days=1) if span.unit == "day" else timedelta(hours=1)
     at = since(span, until=until)
     buckets: dict[datetime, _Bucket] = {}
     while at <= until:
         buckets[at] = _Bucket(at)
         at += step
-    whole = _Bucket(until)
+    total = _Bucket(until)
     for hour in hours:
         start = hour.at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         if span.unit == "day":
             start = start.replace(hour=0)
         if start in buckets:
             buckets[start].add(hour)
-            whole.add(hour)
-    bars = [_bar(one, span) for one in buckets.values()]
-    share = f"{whole.errors / whole.calls:.1%}" if whole.calls else ""
-    about = f"{whole.calls} calls, of which {whole.errors} failed."
+            total.add(hour)
+    bars = [_bar(bucket, span) for bucket in buckets.values()]
+    share = f"{total.errors / total.calls:.1%}" if total.calls else ""
+    about = f"{total.calls} calls, of which {total.errors} failed."
     return Calls(
         unit=span.unit,
-        calls=whole.calls,
-        errors=whole.errors,
+        calls=total.calls,
+        errors=total.errors,
         error_share=share,
-        p50=_milliseconds(whole.p50),
-        p95=_milliseconds(whole.p95),
-        rows=[_row(one, span) for one in reversed(buckets.values()) if one.calls],
+        p50=_milliseconds(total.p50),
+        p95=_milliseconds(total.p95),
+        rows=[_row(bucket, span) for bucket in reversed(buckets.values()) if bucket.calls],
         svg=chart.stacked(
             bars, name="calls", title=f"Calls per {span.unit}, {span.name}", about=about, size=_SIZE
         ),
     )
 
 
-def _bar(one: _Bucket, span: Span) -> chart.Bar:
-    label = wording.short_day(one.at) if span.unit == "day" else f"{one.at:%H:%M}"
-    failed = f", {one.errors} failed" if one.errors else ""
-    told = "1 call" if one.calls == 1 else f"{one.calls} calls"
-    return chart.Bar(label, float(one.calls), f"{label}: {told}{failed}", part=float(one.errors))
-
-
-def _row(one: _Bucket, span: Span) -> Row:
-    told = (
-        wording.day(one.at)
-        if span.unit == "day"
-        else f"{wording.short_day(one.at)}, {one.at:%H:%M}"
+def _bar(bucket: _Bucket, span: Span) -> chart.Bar:
+    label = formatting.short_day(bucket.at) if span.unit == "day" else f"{bucket.at:%H:%M}"
+    failed = f", {bucket.errors} failed" if bucket.errors else ""
+    count = "1 call" if bucket.calls == 1 else f"{bucket.calls} calls"
+    return chart.Bar(
+        label, float(bucket.calls), f"{label}: {count}{failed}", part=float(bucket.errors)
     )
-    return Row(told, one.calls, one.errors, _milliseconds(one.p50), _milliseconds(one.p95))
+
+
+def _row(bucket: _Bucket, span: Span) -> Row:
+    time = (
+        formatting.day(bucket.at)
+        if span.unit == "day"
+        else f"{formatting.short_day(bucket.at)}, {bucket.at:%H:%M}"
+    )
+    return Row(
+        time, bucket.calls, bucket.errors, _milliseconds(bucket.p50), _milliseconds(bucket.p95)
+    )
 
 
 def _milliseconds(value: float | None) -> str:

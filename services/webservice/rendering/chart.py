@@ -1,7 +1,7 @@
-"""Charts as SVG, drawn on the server: no script, no style attribute, the theme's colours by class.
+"""SVG charts, drawn on the server without scripts or style attributes; classes give the colours.
 
-Rule: a chart never says anything by colour alone, and each page shows its numbers as a table too.
-Values in, markup out; every text is escaped here.
+Rule: a chart never depends on colour alone, and its page shows the numbers as a table too. Every
+text is escaped here.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ _LEFT: Final = 34.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One column: its label below, its value, and the sentence a pointer sees over it.
+    """One column: its label below, its value, and the sentence that a pointer shows over it.
 
     `part` is how much of the value is drawn as bad (failed calls); None draws a gap.
     """
 
     label: str
     value: float | None
-    told: str
+    tooltip: str
     part: float = 0.0
 
 
@@ -53,7 +53,7 @@ def diverging(bars: Sequence[Bar], *, name: str, title: str, about: str, size: S
 
 
 def stacked(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Size) -> Markup:
-    """Columns up from zero, the bad part hatched at the foot: calls by hour or day."""
+    """Columns up from zero, with the bad part hatched at the bottom: calls by hour or day."""
     high = nice_ceiling(max((bar.value or 0.0 for bar in bars), default=0.0))
     area = _Area(size, low=0.0, high=high, count=len(bars))
     columns: list[Markup] = []
@@ -70,7 +70,7 @@ def stacked(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Siz
 
 
 def meter(score: float) -> Markup:
-    """A small scale from -1 to 1 with a needle at `score`; decoration beside the written number."""
+    """A small scale from -1 to 1 with a needle at `score`, next to the number in text."""
     at = 2 + (max(-1.0, min(1.0, score)) + 1) * 48
     return Markup(
         '<svg class="meter" viewBox="0 0 100 12" aria-hidden="true" focusable="false">'
@@ -82,7 +82,7 @@ def meter(score: float) -> Markup:
 
 
 def nice_ceiling(value: float) -> float:
-    """The next of 4, 10, 20, 40, 60, 100, 200 … that holds `value`: whole halves on the axis."""
+    """The least of 4, 10, 20, 40, 60, 100, 200 … that is not below `value`, for whole halves."""
     if value <= 4:
         return 4.0
     power = 10.0 ** floor(log10(value))
@@ -98,7 +98,7 @@ def short(value: float) -> str:
 
 
 class _Area:
-    """Where values lie in the drawing."""
+    """The area of the columns, and the positions of values in it."""
 
     def __init__(self, size: Size, *, low: float, high: float, count: int) -> None:
         self.size = size
@@ -118,7 +118,7 @@ class _Area:
 def _column(area: _Area, at: int, bar: Bar, kind: str, reach: tuple[float, float]) -> Markup:
     width = max(1.0, min(26.0, area.step * 0.72))
     upper, lower = sorted(area.y(value) for value in reach)
-    # A value of nearly nothing is still a day that had news.
+    # A value near zero must stay visible: the day did have news.
     height = max(1.5, lower - upper)
     return Markup(
         '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}" rx="{}"><title>{}</title></rect>'
@@ -129,7 +129,7 @@ def _column(area: _Area, at: int, bar: Bar, kind: str, reach: tuple[float, float
         _n(width),
         _n(height),
         _n(min(2.0, width / 4)),
-        escape(bar.told),
+        escape(bar.tooltip),
     )
 
 
@@ -154,7 +154,7 @@ def _grid(area: _Area, values: Sequence[float], written: Callable[[float], str])
 
 
 def _labels(area: _Area, bars: Sequence[Bar]) -> Markup:
-    """As many labels as fit, the first and then at equal distances."""
+    """As many labels as fit, from the first one on at equal distances."""
     longest = max((len(bar.label) for bar in bars), default=1)
     every = max(1, ceil((longest * 6.4 + 10) / area.step))
     texts = []

@@ -1,4 +1,4 @@
-"""Sentiment over days, as the pages show it: a mean, a chart, a table. Values in, values out."""
+"""Sentiment over days for the pages: a mean, a chart and a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from typing import Final
 from markupsafe import Markup
 
 from services.stores.news import DaySentiment
-from services.webservice.rendering import chart, wording
+from services.webservice.rendering import chart, formatting
 
 _NOTHING: Final = 0.005
-"""Below this a number is written as zero."""
+"""A smaller number is shown as zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """What a panel shows."""
+    """The mood panel's values."""
 
     mean: float
     count: int
@@ -28,27 +28,31 @@ class Mood:
 
 
 def mood(
-    told: Sequence[DaySentiment], *, until: date, days: int, of: str, size: chart.Size | None = None
+    sentiments: Sequence[DaySentiment],
+    *,
+    until: date,
+    days: int,
+    of: str,
+    size: chart.Size | None = None,
 ) -> Mood | None:
-    """The mood of the last `days` days up to `until`; None when nothing was scored.
+    """The mood of the `days` days up to `until`; None when nothing was scored.
 
-    The mean is of stories and not of days: a quiet Sunday weighs what it told.
+    The mean is over stories, not over days, so a quiet Sunday counts little.
     """
-    count = sum(one.count for one in told)
+    count = sum(sentiment.count for sentiment in sentiments)
     if not count:
         return None
-    mean = sum(one.mean * one.count for one in told) / count
-    by_day = {one.day: one for one in told if one.count}
+    mean = sum(sentiment.mean * sentiment.count for sentiment in sentiments) / count
+    by_day = {sentiment.day: sentiment for sentiment in sentiments if sentiment.count}
     bars = []
     for back in range(days - 1, -1, -1):
         day = until - timedelta(days=back)
-        one = by_day.get(day)
-        bars.append(
-            chart.Bar(wording.short_day(day), one.mean if one else None, _sentence(day, one))
-        )
+        sentiment = by_day.get(day)
+        score = sentiment.mean if sentiment else None
+        bars.append(chart.Bar(formatting.short_day(day), score, _sentence(day, sentiment)))
     title = f"Mean sentiment of {of} by day, {days} days"
     about = (
-        f"{_tone_word(mean)} on the whole: {wording.signed(mean)} over {count} stories."
+        f"{_tone_word(mean)} overall:  {formatting.signed(mean)} over {count} stories."
         f" {len(by_day)} of {days} days had scored stories."
     )
     return Mood(
@@ -56,13 +60,13 @@ def mood(
         count=count,
         days=days,
         tone=tone(mean),
-        rows=sorted(by_day.values(), key=lambda one: one.day, reverse=True),
+        rows=sorted(by_day.values(), key=lambda row: row.day, reverse=True),
         svg=chart.diverging(bars, name="mood", title=title, about=about, size=size or chart.Size()),
     )
 
 
 def tone(value: float | Decimal | None) -> str:
-    """Whether "up", "down" or "flat": the class a number is coloured by, beside its sign."""
+    """`up`, `down` or `flat`: the class that colours a number, in addition to its sign."""
     number = float(value or 0)
     if abs(number) < _NOTHING:
         return "flat"
@@ -73,8 +77,8 @@ def _tone_word(mean: float) -> str:
     return {"up": "Positive", "down": "Negative", "flat": "Balanced"}[tone(mean)]
 
 
-def _sentence(day: date, one: DaySentiment | None) -> str:
-    if one is None:
-        return f"{wording.short_day(day)}: no stories"
-    stories = "1 story" if one.count == 1 else f"{one.count} stories"
-    return f"{wording.short_day(day)}: {wording.signed(one.mean)}, {stories}"
+def _sentence(day: date, sentiment: DaySentiment | None) -> str:
+    if sentiment is None:
+        return f"{formatting.short_day(day)}: no stories"
+    stories = "1 story" if sentiment.count == 1 else f"{sentiment.count} stories"
+    return f"{formatting.short_day(day)}: {formatting.signed(sentiment.mean)}, {stories}"

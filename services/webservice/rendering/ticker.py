@@ -1,11 +1,11 @@
-"""The watch list's quotes as tiles: what is written on each, and what is said over all of them."""
+"""The watch list's quotes as tiles, and the notes above them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from services.peers.quotes import LookUp, Quote
-from services.webservice.rendering import mood, wording
+from services.webservice.rendering import formatting, mood
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class Tile:
     last: Decimal | None
     currency: str
     tone: str
-    told: str
-    """The change in words that need no colour."""
+    change: str
+    """The change in words, readable without colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,15 @@ class Ticker:
     is_delayed: bool
 
 
-def ticker(found: LookUp) -> Ticker:
-    """One simulated, stale or delayed price is enough to say so over all."""
+def ticker(answer: LookUp) -> Ticker:
+    """The panel; one simulated, stale or delayed price is enough for a note above all."""
     return Ticker(
-        rows=[_tile(one) for one in found.quotes],
-        unknown=found.unknown,
-        unavailable=found.unavailable,
-        is_simulated=any(one.simulated for one in found.quotes),
-        is_stale=any(one.stale for one in found.quotes),
-        is_delayed=any(one.delayed for one in found.quotes),
+        rows=[_tile(quote) for quote in answer.quotes],
+        unknown=answer.unknown,
+        unavailable=answer.unavailable,
+        is_simulated=any(quote.simulated for quote in answer.quotes),
+        is_stale=any(quote.stale for quote in answer.quotes),
+        is_delayed=any(quote.delayed for quote in answer.quotes),
     )
 
 
@@ -49,11 +49,11 @@ def _tile(quote: Quote) -> Tile:
     tone = mood.tone(quote.change)
     sign = {"up": "▲", "down": "▼", "flat": "●"}[tone]
     if quote.last_is == "halted":
-        told = "trading halted"
+        change = "trading halted"
     elif quote.change is None:
-        told = "at the last close" if quote.last_is == "close" else "no change told"
+        change = "at the last close" if quote.last_is == "close" else "change unknown"
     else:
         share = quote.change_percent
-        percent = f" ({wording.signed(share)} %)" if share is not None else ""
-        told = f"{sign} {wording.signed(quote.change)}{percent}"
-    return Tile(quote.symbol, quote.name, quote.last, quote.currency, tone, told)
+        percent = f" ({formatting.signed(share)} %)" if share is not None else ""
+        change = f"{sign} {formatting.signed(quote.change)}{percent}"
+    return Tile(quote.symbol, quote.name, quote.last, quote.currency, tone, change)

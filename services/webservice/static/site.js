@@ -1,4 +1,4 @@
-// The only script of our own: a button that copies a field. Without it the field is selected by hand.
+// Our only script: a button that copies a field. Without it, people select the field by hand.
 "use strict";
 for (const button of document.querySelectorAll("[data-copies]")) {
   const field = document.getElementById(button.dataset.copies);

@@ -1,8 +1,8 @@
-"""The cookies of the site: their names and flags, in one place.
+"""The site's cookies: their names and flags.
 
-Rule: nothing a script could read, nothing another site's request carries along a POST, and over
-https the `__Host-` prefix, which no neighbouring host can plant. `SameSite=Lax` and not `Strict`,
-so that a link in a mail finds its reader signed in.
+Rule: no script can read a cookie, no other site's POST carries one, and over https the `__Host-`
+prefix keeps neighbouring hosts from setting one. `SameSite=Lax` instead of `Strict` keeps a
+visitor signed in who follows a link from an e-mail.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from aiohttp import web
 
 _YEAR_SECONDS: Final = 365 * 86_400
 _EARLY_SECONDS: Final = 20.0
-"""The browser forgets an access token so long before it ends: none dies between two services."""
+"""How long before its expiry the browser forgets an access token, so that none expires in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """Names and flags. `https` is how people reach the site, not how we are reached."""
+    """Names and flags. `https` is how people reach the site, not how the ingress reaches us."""
 
     https: bool
 
@@ -29,12 +29,12 @@ class Jar:
 
     @property
     def refresh(self) -> str:
-        """What fetches the next login token; used up by it."""
+        """The refresh token, which buys the next login token once."""
         return self._named("refresh")
 
     @property
     def nonce(self) -> str:
-        """The half of the CSRF proof that only this browser has."""
+        """The half of the CSRF check that only this browser has."""
         return self._named("nonce")
 
     @property
@@ -44,7 +44,7 @@ class Jar:
 
     @property
     def watch(self) -> str:
-        """The symbols this browser's owner wants to see quoted."""
+        """The visitor's watch list."""
         return self._named("watch")
 
     def put(
@@ -64,16 +64,21 @@ class Jar:
     def put_access(
         self, response: web.StreamResponse, token: str, *, until: datetime, at: datetime
     ) -> None:
-        """Set the login token, to be forgotten a little before it ends."""
-        lasts = (until - at).total_seconds()
-        self.put(response, self.access, token, seconds=lasts - min(_EARLY_SECONDS, lasts / 4))
+        """Set the login token, to be forgotten a little before it expires."""
+        seconds_left = (until - at).total_seconds()
+        self.put(
+            response,
+            self.access,
+            token,
+            seconds=seconds_left - min(_EARLY_SECONDS, seconds_left / 4),
+        )
 
     def put_watch(self, response: web.StreamResponse, value: str) -> None:
         """Remember a watch list for a year."""
         self.put(response, self.watch, value, seconds=_YEAR_SECONDS)
 
     def drop(self, response: web.StreamResponse, *names: str) -> None:
-        """Make the browser forget cookies; with the same flags, or `__Host-` ones stay."""
+        """Make the browser forget cookies. Without the same flags, `__Host-` cookies would stay."""
         for name in names:
             self.put(response, name, "", seconds=0)
 

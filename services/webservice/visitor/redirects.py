@@ -1,4 +1,4 @@
-"""Where a visitor may be sent after signing in: a path of this site, whatever the address says."""
+"""Where a visitor may be redirected after signing in: only to a path of this site."""
 
 import re
 from typing import Final
@@ -6,19 +6,19 @@ from urllib.parse import urlsplit
 
 _LONGEST: Final = 500
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
-"""Browsers drop tabs and line breaks from addresses and read a backslash as a slash."""
+"""Browsers drop tabs and line breaks from addresses and treat a backslash as a slash."""
 
 
-def local_path(wanted: str | None, *, otherwise: str) -> str:
-    """`wanted` when it is a path on this site, else `otherwise`."""
-    if not wanted or len(wanted) > _LONGEST or _UNSAFE.search(wanted):
+def local_path(path: str | None, *, otherwise: str) -> str:
+    """`path` when it is a path on this site, else `otherwise`."""
+    if not path or len(path) > _LONGEST or _UNSAFE.search(path):
         return otherwise
-    if not wanted.startswith("/") or wanted.startswith("//"):
+    if not path.startswith("/") or path.startswith("//"):
         return otherwise
     try:
-        parts = urlsplit(wanted)
+        parts = urlsplit(path)
     except ValueError:
         return otherwise
     if parts.scheme or parts.netloc:
         return otherwise
-    return wanted
+    return path

@@ -1,10 +1,10 @@
-"""One renewal of a login at a time, however many tabs ask.
+"""Renews a login once, however many tabs ask at the same time.
 
 A refresh token may be used once: its second use looks like theft to auth, which then ends the
-whole login. Tabs that come with the same one must therefore share one answer, and so must a tab
-that had sent its request before the browser heard of the new one: answers are kept for a while.
+login. Tabs with the same token must therefore share one answer. Answers are kept for a while, for
+tabs that sent their request before the browser got the new token.
 
-Rule: nothing here decides who somebody is; it only keeps two of our own requests from one token.
+Rule: this only prevents our own requests from using a token twice; it identifies nobody.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ _KEEP_SECONDS: Final = 60.0
 
 
 class Renewed(Protocol):
-    """What a renewal gives: tokens in place of the ones used up."""
+    """The result of a renewal: new tokens."""
 
     @property
     def refresh(self) -> str:
-        """What renews them in turn."""
+        """The next refresh token."""
         ...
 
 
@@ -32,61 +32,61 @@ T = TypeVar("T", bound=Renewed)
 
 
 @dataclass(slots=True)
-class _Asked(Generic[T]):
+class _Renewal(Generic[T]):
     task: "asyncio.Task[T]"
     since: float
 
 
 class Renewals(Generic[T]):
-    """Answers of `renew`, shared between requests of this process."""
+    """Answers of `renew`, shared by the requests of this process."""
 
     def __init__(
         self, renew: Callable[[str], Awaitable[T]], *, keep_seconds: float = _KEEP_SECONDS
     ) -> None:
         self._renew = renew
         self._keep_seconds = keep_seconds
-        self._asked: dict[str, _Asked[T]] = {}
+        self._running: dict[str, _Renewal[T]] = {}
 
     async def __call__(self, refresh: str) -> T:
-        """The newest tokens that follow from `refresh`; what `renew` raises is raised to all.
+        """The newest tokens that follow from `refresh`; every caller gets the errors of `renew`.
 
-        A caller that goes away does not stop the renewal: the next one gets its answer.
+        A caller that gives up does not stop the renewal: the next one gets its answer.
         """
         followed = {refresh}
         while True:
             answer = await asyncio.shield(self._ask(refresh).task)
-            # Meanwhile that one may have been used up as well.
-            if self._key(answer.refresh) not in self._asked or answer.refresh in followed:
+            # The new token may have been used up in the meantime.
+            if self._key(answer.refresh) not in self._running or answer.refresh in followed:
                 return answer
             refresh = answer.refresh
             followed.add(refresh)
 
-    def _ask(self, refresh: str) -> _Asked[T]:
+    def _ask(self, refresh: str) -> _Renewal[T]:
         self._forget()
         key = self._key(refresh)
-        asked = self._asked.get(key)
-        if asked is None:
+        renewal = self._running.get(key)
+        if renewal is None:
             task = asyncio.create_task(self._renewed(refresh), name="renew a login")
-            asked = self._asked[key] = _Asked(task, clock.monotonic())
+            renewal = self._running[key] = _Renewal(task, clock.monotonic())
             task.add_done_callback(lambda done: self._ended(key, done))
-        return asked
+        return renewal
 
     async def _renewed(self, refresh: str) -> T:
         return await self._renew(refresh)
 
     def _ended(self, key: str, task: "asyncio.Task[T]") -> None:
         if task.cancelled() or task.exception() is not None:
-            self._asked.pop(key, None)
+            self._running.pop(key, None)
 
     def _forget(self) -> None:
         oldest = clock.monotonic() - self._keep_seconds
-        for key, asked in list(self._asked.items()):
-            if asked.since > oldest and len(self._asked) <= _MOST:
+        for key, renewal in list(self._running.items()):
+            if renewal.since > oldest and len(self._running) <= _MOST:
                 break
-            if asked.task.done():
-                del self._asked[key]
+            if renewal.task.done():
+                del self._running[key]
 
     @staticmethod
     def _key(refresh: str) -> str:
-        # Not the token itself: what lies in memory for a minute need not be worth stealing.
+        # Not the token itself: a copy of the memory must not contain tokens.
         return hashlib.sha256(refresh.encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""Who is visiting: from the cookies, by the sign-in service, once per request.
+"""Identifies the visitor from the cookies, with the sign-in service, once per request.
 
-Rules: a login is known by auth's word alone, except that while auth is away somebody it has just
-vouched for may go on reading; cookies are dropped only when auth refuses them, never because it
-is away; signing in or out draws a new CSRF nonce, so that nothing planted before it lives on.
+Rules: only auth verifies a login, but while auth is unavailable, recently verified visitors may
+keep reading. Cookies are dropped when auth refuses them, never because it is unavailable. Signing
+in or out draws a new CSRF nonce, which invalidates anything an attacker set before.
 """
 
 from dataclasses import dataclass, field
@@ -16,28 +16,28 @@ from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import Auth, Login, RateLimitedError
 from services.webservice.visitor import csrf
 from services.webservice.visitor.cookies import Jar
-from services.webservice.visitor.remembered import Known, Remembered
 from services.webservice.visitor.renewals import Renewals
+from services.webservice.visitor.verified_logins import Identity, VerifiedLogins
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody who is signed in."""
+    """A visitor who is signed in."""
 
     account: str
     email: str
     access: str = field(repr=False)
     is_stale: bool = False
-    """The sign-in service is away; this was so a while ago. Enough to read, not to change."""
+    """Verified a while ago, and the sign-in service is unavailable: may read but change nothing."""
 
 
 @dataclass(slots=True)
 class Visit:
-    """One request's visitor, and what the answer has to tell the browser."""
+    """One request's visitor, and the changes to the browser's cookies."""
 
     viewer: Viewer | None = None
     is_away: bool = False
-    """Cookies were shown, and the sign-in service could not be asked whose they are."""
+    """There are login cookies, and the sign-in service does not answer."""
     nonce: str = field(default="", repr=False)
     is_nonce_new: bool = False
     login: Login | None = None
@@ -45,7 +45,7 @@ class Visit:
 
     @property
     def account(self) -> str:
-        """Whose forms these are; "" for nobody's."""
+        """The account for CSRF tokens; "" when nobody is signed in."""
         return self.viewer.account if self.viewer else ""
 
 
@@ -53,36 +53,36 @@ _VISIT: Final = web.RequestKey("site.visit", Visit)
 
 
 class Sessions:
-    """Visits of one process; its memory is no state that a restart would miss."""
+    """The visits of one process; a restart loses nothing important."""
 
     def __init__(self, auth: Auth, jar: Jar, *, stale_seconds: float) -> None:
         self._auth = auth
         self._jar = jar
         self._renewals = Renewals[Login](auth.refresh)
-        self._remembered = Remembered(seconds=stale_seconds)
+        self._verified = VerifiedLogins(seconds=stale_seconds)
 
     async def visit(self, request: web.Request) -> Visit:
-        """The visitor; asks auth on the first call for a request and not again."""
+        """The visitor; only the first call of a request asks auth."""
         visit = request.get(_VISIT)
         if visit is None:
-            visit = request[_VISIT] = await self._arrive(request)
+            visit = request[_VISIT] = await self._identify(request)
             nonce = request.cookies.get(self._jar.nonce, "")
             visit.nonce = nonce if csrf.is_nonce(nonce) else csrf.new_nonce()
             visit.is_nonce_new = visit.nonce != nonce
         return visit
 
     def sign_in(self, request: web.Request, login: Login) -> None:
-        """From this answer on the browser has `login` and a nonce nobody has seen."""
+        """Give the browser `login` and a new nonce with this answer."""
         visit = Visit(self._viewer(login), nonce=csrf.new_nonce(), is_nonce_new=True, login=login)
         request[_VISIT] = visit
 
     def sign_out(self, request: web.Request) -> None:
-        """From this answer on the browser has neither login nor old nonce."""
-        self._remembered.forget(request.cookies.get(self._jar.access, ""))
+        """Take the login from the browser and give it a new nonce with this answer."""
+        self._verified.forget(request.cookies.get(self._jar.access, ""))
         request[_VISIT] = Visit(nonce=csrf.new_nonce(), is_nonce_new=True, is_leaving=True)
 
-    def tell(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Put what the visit changed into the answer's cookies."""
+    def set_cookies(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Set the cookies that the visit changed."""
         visit = request.get(_VISIT)
         if visit is None:
             return
@@ -90,25 +90,25 @@ class Sessions:
         if visit.login is not None:
             login = visit.login
             self._jar.put_access(response, login.access, until=login.access_expires, at=at)
-            lasts = (login.refresh_expires - at).total_seconds()
-            self._jar.put(response, self._jar.refresh, login.refresh, seconds=lasts)
+            seconds_left = (login.refresh_expires - at).total_seconds()
+            self._jar.put(response, self._jar.refresh, login.refresh, seconds=seconds_left)
         if visit.is_leaving:
             self._jar.drop(response, self._jar.access, self._jar.refresh)
         if visit.is_nonce_new:
             self._jar.put(response, self._jar.nonce, visit.nonce)
 
-    async def _arrive(self, request: web.Request) -> Visit:
+    async def _identify(self, request: web.Request) -> Visit:
         if access := request.cookies.get(self._jar.access):
             try:
                 verified = await self._auth.verify(access)
             except (UnavailableError, RateLimitedError):
                 return self._while_away(access)
-            # An API token opens the API, never the pages: it could be a program's, much shared.
+            # An API token opens the API, never the pages: programs may share it.
             if verified is not None and verified.kind == "login":
                 viewer = Viewer(verified.account, verified.email or "", access)
                 self._keep(viewer, verified.expires)
                 return Visit(viewer)
-            self._remembered.forget(access)
+            self._verified.forget(access)
         if refresh := request.cookies.get(self._jar.refresh):
             try:
                 login = await self._renewals(refresh)
@@ -120,10 +120,10 @@ class Sessions:
         return Visit(is_leaving=bool(access))
 
     def _while_away(self, access: str) -> Visit:
-        known = self._remembered.who(access, monotonic=clock.monotonic(), now=clock.now())
-        if known is None:
+        identity = self._verified.identity(access, monotonic=clock.monotonic(), now=clock.now())
+        if identity is None:
             return Visit(is_away=True)
-        return Visit(Viewer(known.account, known.email, access, is_stale=True))
+        return Visit(Viewer(identity.account, identity.email, access, is_stale=True))
 
     def _viewer(self, login: Login) -> Viewer:
         viewer = Viewer(login.account, login.email, login.access)
@@ -131,5 +131,5 @@ class Sessions:
         return viewer
 
     def _keep(self, viewer: Viewer, until: datetime | None) -> None:
-        known = Known(viewer.account, viewer.email, until or clock.now())
-        self._remembered.keep(viewer.access, known, monotonic=clock.monotonic())
+        identity = Identity(viewer.account, viewer.email, until or clock.now())
+        self._verified.keep(viewer.access, identity, monotonic=clock.monotonic())

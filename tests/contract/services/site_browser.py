@@ -78,7 +78,7 @@ class Visitor:
         await self.page.get_by_label("Name").fill(name)
         for scope in scopes:
             await self.page.locator(f"input[value='{scope}']").check()
-        await self.page.get_by_role("button", name="Make token").click()
+        await self.page.get_by_role("button", name="Create token").click()
         shown = self.page.get_by_label("Your new token")
         await expect(shown).to_be_visible()
         return await shown.input_value()

@@ -62,7 +62,7 @@ async def test_a_form_on_another_site_does_nothing(
         await reader.page.wait_for_load_state("load")
         await reader.go("/tokens")
         assert urlsplit(reader.page.url).path == "/tokens"
-        await expect(reader.page.get_by_text("No token yet")).to_be_visible()
+        await expect(reader.page.get_by_text("No tokens yet")).to_be_visible()
 
 
 async def test_a_form_without_a_good_token_does_nothing(
@@ -145,12 +145,12 @@ async def test_who_guesses_passwords_is_told_to_wait(reader: Visitor):
     for _ in range(20):
         await reader.sign_in(password="guessed wrong again")
         said = await reader.page.get_by_role("alert").inner_text()
-        if "Too many tries" in said:
+        if "Too many attempts" in said:
             break
 
     assert "Wait" in said
     await reader.sign_in()
-    await expect(reader.page.get_by_role("alert")).to_contain_text("Too many tries")
+    await expect(reader.page.get_by_role("alert")).to_contain_text("Too many attempts")
     reader.complaints.clear()
 
 

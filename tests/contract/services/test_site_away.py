@@ -63,10 +63,10 @@ async def test_without_couchdb_quotes_go_on_and_news_come_back(
     try:
         await says(reader, "/dashboard", "The news store does not answer", eventually)
         await expect(reader.page.locator(".tile b").first).to_be_visible()
-        await expect(reader.page.get_by_text("The scores do not answer")).to_be_visible()
+        await expect(reader.page.get_by_text("The sentiment scores are unavailable")).to_be_visible()
         assert await reader.go("/") == 200
         assert await reader.go(f"/news/{articles[0].id}") == 503
-        await expect(reader.page.get_by_text("A part of the site is away")).to_be_visible()
+        await expect(reader.page.get_by_text("A part of the site is unavailable")).to_be_visible()
     finally:
         await asyncio.to_thread(site_stores["couch"].start)
         # What is in memory alone is written anew, as the real database would have kept it.
@@ -80,7 +80,7 @@ async def test_without_the_quotes_service_the_news_go_on(
     await reader.sign_up()
     stack.quotes.stop()
     try:
-        await says(reader, "/dashboard", "Quotes are away", eventually)
+        await says(reader, "/dashboard", "Quotes are unavailable", eventually)
         await expect(reader.page.locator("#news .story").first).to_be_visible()
     finally:
         stack.quotes.start()

@@ -8,19 +8,21 @@ from services.webservice.filters import Filters, read
 from services.webservice.visitor.redirects import local_path
 
 
-def test_an_address_without_filters_shows_all():
+def test_an_address_without_filters_shows_all_news():
     assert read({}) == Filters()
     assert not Filters().is_set
     assert Filters().address() == "/dashboard"
 
 
-def test_filters_are_read_and_written():
+def test_filters_are_parsed_from_an_address_and_written_into_one():
     query = {"symbol": " brk.b ", "topic": "earnings", "label": "negative", "days": "30"}
-    found = read(query)
+    filters = read(query)
 
-    assert found == Filters("BRK.B", "earnings", "negative", 30)
-    assert found.told == "BRK.B, Earnings, negative"
-    assert read({k: v[0] for k, v in parse_qs(urlsplit(found.address()).query).items()}) == found
+    assert filters == Filters("BRK.B", "earnings", "negative", 30)
+    assert filters.summary == "BRK.B, Earnings, negative"
+    assert (
+        read({k: v[0] for k, v in parse_qs(urlsplit(filters.address()).query).items()}) == filters
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,21 +36,21 @@ def test_filters_are_read_and_written():
         {"cursor": "x" * 501},
     ],
 )
-def test_a_strange_value_is_no_filter(query: dict[str, str]):
+def test_an_invalid_value_is_ignored(query: dict[str, str]):
     assert read(query) == Filters()
 
 
-def test_another_span_of_days_begins_with_the_newest_news():
+def test_choosing_other_days_starts_with_the_newest_news():
     assert Filters("AAPL", cursor="abc").with_days(30) == "/dashboard?symbol=AAPL&days=30"
 
 
-def test_the_last_page_has_nothing_after_it():
+def test_the_last_page_has_no_next_page():
     assert Filters().after(None) is None
     assert Filters("AAPL").after("abc") == "/dashboard?symbol=AAPL&cursor=abc"
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-def test_every_address_made_stays_on_the_site(topic: str, cursor: str):
+def test_every_address_stays_on_the_site(topic: str, cursor: str):
     address = read({"topic": topic, "cursor": cursor}).address()
 
     assert local_path(address, otherwise="") == (address if len(address) <= 500 else "")

@@ -1,4 +1,4 @@
-"""The style sheet's colours against WCAG 2.2: text 4.5 to 1, in both themes."""
+"""The style sheet's contrast, which WCAG 2.2 requires to be 4.5 to 1, in both themes."""
 
 import re
 from pathlib import Path
@@ -20,20 +20,22 @@ PAIRS = [
 
 
 def theme(number: int) -> dict[str, str]:
-    """0 is the light one, 1 the dark one."""
+    """The colours of the light theme (0) or the dark theme (1)."""
     block = re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)[number]
     return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
 
 
 def luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize(("text", "ground"), PAIRS)
-def test_text_stands_out_from_what_it_is_on(number: int, text: str, ground: str):
+def test_text_has_enough_contrast(number: int, text: str, ground: str):
     colours = theme(number)
     high, low = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
 

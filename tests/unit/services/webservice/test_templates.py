@@ -1,4 +1,4 @@
-"""Templates against hostile news: feeds are written by strangers, and e-mails by visitors."""
+"""Templates with hostile values: feeds and e-mail addresses come from strangers."""
 
 import re
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from services.stores.article import Analysis, Article, Duplicate, article_id
 from services.webservice import templating
 from services.webservice.filters import Filters
 from services.webservice.panels import Panel
-from services.webservice.rendering import wording
+from services.webservice.rendering import formatting
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}"
@@ -32,17 +32,17 @@ class Elements(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
     def all(self, *tags: str) -> list[dict[str, str | None]]:
-        return [attrs for tag, attrs in self.found if tag in tags]
+        return [attrs for tag, attrs in self.elements if tag in tags]
 
 
-def context(**told: Any) -> dict[str, Any]:
+def context(**values: Any) -> dict[str, Any]:
     return {
         "site_name": "Site",
         "api_url": "http://api.localhost",
@@ -54,12 +54,12 @@ def context(**told: Any) -> dict[str, Any]:
         "is_away": False,
         "csrf": lambda: "the-token",
         "flash": None,
-    } | told
+    } | values
 
 
 def article(**changes: Any) -> Article:
     url = "https://wire.example/a"
-    told = {
+    fields = {
         "_id": article_id(url),
         "url": url,
         "canonical_url": url,
@@ -73,7 +73,7 @@ def article(**changes: Any) -> Article:
         "fingerprint": "0" * 16,
         "ml": Analysis(version="1", of="c", score=0.4, label="positive", at=NOW),
     }
-    return Article.model_validate(told | changes)
+    return Article.model_validate(fields | changes)
 
 
 HOSTILE = article(
@@ -96,16 +96,16 @@ def assert_harmless(page: str) -> None:
         attrs.get("src") == "/static/mark.svg" for attrs in elements.all("img")
     )
     assert all((attrs.get("src") or "").startswith("/static/") for attrs in elements.all("script"))
-    assert not any(name.startswith("on") for _, attrs in elements.found for name in attrs)
+    assert not any(name.startswith("on") for _, attrs in elements.elements for name in attrs)
     assert not any((a.get("href") or "").startswith("javascript") for a in elements.all("a"))
     assert "7*7" in page
 
 
-def test_a_hostile_article_is_only_text(pages: jinja2.Environment):
+def test_a_hostile_article_is_shown_as_text(pages: jinja2.Environment):
     assert_harmless(pages.get_template("article.html").render(context(article=HOSTILE)))
 
 
-def test_a_hostile_article_in_a_list_is_only_text(pages: jinja2.Environment):
+def test_a_hostile_article_in_a_list_is_shown_as_text(pages: jinja2.Environment):
     class Page:
         articles = (HOSTILE,)
         more = None
@@ -115,9 +115,9 @@ def test_a_hostile_article_in_a_list_is_only_text(pages: jinja2.Environment):
         assert_harmless(page)
 
 
-def test_a_form_gives_back_what_was_typed_as_text(pages: jinja2.Environment):
-    told = context(email=EVIL, error=EVIL, next=EVIL)
-    page = pages.get_template("login.html").render(told)
+def test_a_form_shows_its_input_again_as_text(pages: jinja2.Environment):
+    values = context(email=EVIL, error=EVIL, next=EVIL)
+    page = pages.get_template("login.html").render(values)
 
     assert_harmless(page)
     assert "alert(1)" in page
@@ -132,7 +132,7 @@ def test_an_article_is_shown_with_its_paragraphs_and_source(pages: jinja2.Enviro
     assert "+0.40" in page
 
 
-def test_an_article_that_was_not_scored_says_so(pages: jinja2.Environment):
+def test_an_article_without_a_score_says_so(pages: jinja2.Environment):
     page = pages.get_template("article.html").render(context(article=article(ml=None)))
 
     assert "Not scored yet" in page
@@ -148,7 +148,7 @@ def test_no_template_has_inline_script_style_or_another_host(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_form_that_changes_something_has_its_token(name: str):
+def test_every_form_that_posts_has_a_csrf_token(name: str):
     forms = re.findall(
         r"<form[^>]*method=\"post\".*?</form>", (TEMPLATES / name).read_text(), re.DOTALL
     )
@@ -157,17 +157,17 @@ def test_every_form_that_changes_something_has_its_token(name: str):
 
 
 def test_every_field_of_a_form_has_a_label(pages: jinja2.Environment):
-    told = context(
+    values = context(
         tokens=Panel(()),
-        told=None,
+        message=None,
         form={"name": "", "expires": "90", "scopes": ()},
         error="",
         errors={"name": "", "scopes": ""},
-        made=None,
+        new_token=None,
         expiries=(("90", "in 90 days"),),
-        scopes=wording.SCOPES,
+        scopes=formatting.SCOPES,
     )
-    page = pages.get_template("tokens.html").render(told)
+    page = pages.get_template("tokens.html").render(values)
     elements = Elements(page)
     labelled = {attrs.get("for") for attrs in elements.all("label")}
 
@@ -176,7 +176,7 @@ def test_every_field_of_a_form_has_a_label(pages: jinja2.Environment):
             assert attrs.get("id") in labelled or attrs.get("aria-label")
 
 
-def test_one_part_away_says_so_in_its_place(pages: jinja2.Environment):
+def test_an_unavailable_part_says_so_in_its_place(pages: jinja2.Environment):
     page = pages.get_template("parts/quotes.html").render(
         context(quotes=Panel(problem="Quotes are away."), watched=["AAPL"])
     )
@@ -184,25 +184,27 @@ def test_one_part_away_says_so_in_its_place(pages: jinja2.Environment):
     assert "Quotes are away." in page
 
 
-def test_with_every_part_away_the_dashboard_is_still_a_page(pages: jinja2.Environment):
-    told = {name: Panel(problem=f"{name} is away") for name in ("quotes", "mood", "news", "talk")}
+def test_with_every_part_unavailable_the_dashboard_is_still_a_page(pages: jinja2.Environment):
+    panels = {
+        name: Panel(problem=f"{name} is away") for name in ("quotes", "mood", "news", "trending")
+    }
     page = pages.get_template("dashboard.html").render(
-        context(filters=Filters(), topics=(), watched=(), day_choices=(7, 30), **told)
+        context(filters=Filters(), topics=(), watched=(), day_choices=(7, 30), **panels)
     )
 
     for name in ("quotes", "mood", "news"):
         assert page.count(f"{name} is away") == 1
 
 
-def test_with_every_part_away_the_front_page_is_still_a_page(pages: jinja2.Environment):
+def test_with_every_part_unavailable_the_front_page_is_still_a_page(pages: jinja2.Environment):
     away = Panel(problem="It is away.")
     page = pages.get_template("landing.html").render(context(headlines=away, mood=away))
 
     assert page.count("It is away.") == 2
 
 
-def test_before_anything_was_scored_a_part_says_so_and_is_no_error(pages: jinja2.Environment):
+def test_before_any_story_is_scored_the_front_page_says_so(pages: jinja2.Environment):
     page = pages.get_template("landing.html").render(context(headlines=Panel([]), mood=Panel()))
 
-    assert "No story was scored yet." in page
+    assert "No story has been scored yet." in page
     assert "No news yet." in page

@@ -13,11 +13,11 @@ def hour(at: datetime, count: int, errors: int = 0, p50: float = 5, p95: float =
     return UsageHour(at=at, calls=count, errors=errors, p50_ms=p50, p95_ms=p95)
 
 
-def test_quiet_hours_are_columns_of_the_chart_and_no_rows_of_the_table():
-    found = calls([hour(NOW, 5)], SPANS["day"], until=NOW)
+def test_hours_without_calls_are_in_the_chart_and_not_in_the_table():
+    page = calls([hour(NOW, 5)], SPANS["day"], until=NOW)
 
-    assert [(one.told, one.calls) for one in found.rows] == [("24 Nov, 12:00", 5)]
-    assert found.svg.count('class="bar') == 1
+    assert [(row.time, row.calls) for row in page.rows] == [("24 Nov, 12:00", 5)]
+    assert page.svg.count('class="bar') == 1
 
 
 def test_a_day_has_twenty_four_hours_and_a_month_thirty_days():
@@ -26,38 +26,40 @@ def test_a_day_has_twenty_four_hours_and_a_month_thirty_days():
     assert since(SPANS["week"], until=NOW) == datetime(2026, 11, 18, tzinfo=UTC)
 
 
-def test_hours_are_added_up_to_days():
-    told = [hour(NOW, 5, 1), hour(NOW - timedelta(hours=3), 7), hour(NOW - timedelta(days=2), 1)]
-    found = calls(told, SPANS["week"], until=NOW)
+def test_hours_add_up_to_days():
+    hours = [hour(NOW, 5, 1), hour(NOW - timedelta(hours=3), 7), hour(NOW - timedelta(days=2), 1)]
+    page = calls(hours, SPANS["week"], until=NOW)
 
-    assert [(one.told, one.calls, one.errors) for one in found.rows] == [
+    assert [(row.time, row.calls, row.errors) for row in page.rows] == [
         ("24 Nov 2026", 12, 1),
         ("22 Nov 2026", 1, 0),
     ]
-    assert (found.calls, found.errors, found.error_share) == (13, 1, "7.7%")
+    assert (page.calls, page.errors, page.error_share) == (13, 1, "7.7%")
 
 
-def test_a_days_typical_answer_weighs_its_hours_and_its_slowest_is_the_slowest():
-    told = [hour(NOW, 9, p50=10, p95=30), hour(NOW - timedelta(hours=1), 1, p50=20, p95=90)]
-    (row,) = calls(told, SPANS["week"], until=NOW).rows
+def test_a_day_shows_the_weighted_median_and_the_highest_95th_percentile():
+    hours = [hour(NOW, 9, p50=10, p95=30), hour(NOW - timedelta(hours=1), 1, p50=20, p95=90)]
+    (row,) = calls(hours, SPANS["week"], until=NOW).rows
 
     assert (row.p50, row.p95) == ("11.0 ms", "90.0 ms")
 
 
-def test_hours_outside_of_the_span_are_not_counted():
-    found = calls([hour(NOW - timedelta(days=40), 5)], SPANS["month"], until=NOW)
+def test_hours_outside_the_span_are_not_counted():
+    page = calls([hour(NOW - timedelta(days=40), 5)], SPANS["month"], until=NOW)
 
-    assert found.calls == 0
-
-
-def test_without_calls_there_are_dashes_and_no_share():
-    found = calls([], SPANS["day"], until=NOW)
-
-    assert (found.p50, found.p95, found.error_share) == ("\N{EN DASH}", "\N{EN DASH}", "")
+    assert page.calls == 0
 
 
-@pytest.mark.parametrize(("count", "told"), [(1, "12:00: 1 call"), (3, "12:00: 3 calls, 2 failed")])
-def test_a_column_says_what_it_shows(count: int, told: str):
+def test_without_calls_there_are_dashes_and_no_error_share():
+    page = calls([], SPANS["day"], until=NOW)
+
+    assert (page.p50, page.p95, page.error_share) == ("\N{EN DASH}", "\N{EN DASH}", "")
+
+
+@pytest.mark.parametrize(
+    ("count", "tooltip"), [(1, "12:00: 1 call"), (3, "12:00: 3 calls, 2 failed")]
+)
+def test_a_column_has_a_tooltip(count: int, tooltip: str):
     failed = 2 if count == 3 else 0
 
-    assert told in calls([hour(NOW, count, failed)], SPANS["day"], until=NOW).svg
+    assert tooltip in calls([hour(NOW, count, failed)], SPANS["day"], until=NOW).svg

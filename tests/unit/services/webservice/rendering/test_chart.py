@@ -24,18 +24,20 @@ def parsed(markup: str) -> ET.Element:
 
 
 def bars(markup: str, kind: str) -> list[ET.Element]:
-    return [one for one in parsed(markup).iter(f"{SVG}rect") if one.get("class") == f"bar {kind}"]
+    return [
+        rect for rect in parsed(markup).iter(f"{SVG}rect") if rect.get("class") == f"bar {kind}"
+    ]
 
 
 def mood(*values: float | None) -> str:
-    made = [Bar(f"d{at}", value, f"day {at}: {value}") for at, value in enumerate(values)]
-    return diverging(made, name="m", title="Mood", about="By day", size=Size())
+    columns = [Bar(f"d{at}", value, f"day {at}: {value}") for at, value in enumerate(values)]
+    return diverging(columns, name="m", title="Mood", about="By day", size=Size())
 
 
 def test_a_good_day_goes_up_from_zero_and_a_bad_one_down():
     markup = mood(0.4, -0.4)
     (up,), (down,) = bars(markup, "up"), bars(markup, "down")
-    zero = next(one for one in parsed(markup).iter(f"{SVG}line") if one.get("class") == "zero")
+    zero = next(line for line in parsed(markup).iter(f"{SVG}line") if line.get("class") == "zero")
     middle = float(zero.get("y1", ""))
 
     assert float(up.get("y", "")) + float(up.get("height", "")) == pytest.approx(middle, abs=0.05)
@@ -49,25 +51,25 @@ def test_a_day_without_news_is_a_gap_and_not_a_zero():
     assert not bars(markup, "down")
 
 
-def test_a_chart_has_a_name_and_a_description_for_those_who_do_not_see_it():
+def test_a_chart_has_a_name_and_a_description_for_screen_readers():
     root = parsed(mood(0.1))
-    named = (root.get("aria-labelledby") or "").split()
-    texts = {one.get("id"): one.text for one in root if one.get("id")}
+    ids = (root.get("aria-labelledby") or "").split()
+    texts = {element.get("id"): element.text for element in root if element.get("id")}
 
     assert root.get("role") == "img"
-    assert [texts[one] for one in named] == ["Mood", "By day"]
+    assert [texts[name] for name in ids] == ["Mood", "By day"]
 
 
-def test_what_a_chart_is_told_is_escaped():
-    made = [Bar("<b>", 1.0, '"><script>alert(1)</script>')]
-    markup = diverging(made, name="m", title="<i>", about="&", size=Size())
+def test_a_charts_texts_are_escaped():
+    columns = [Bar("<b>", 1.0, '"><script>alert(1)</script>')]
+    markup = diverging(columns, name="m", title="<i>", about="&", size=Size())
 
     assert "<script" not in markup
     assert "<i>" not in markup
     parsed(markup)
 
 
-def test_a_chart_has_no_inline_style_or_script_which_the_policy_forbids():
+def test_a_chart_has_no_inline_style_or_script():
     markup = mood(0.1, -0.9) + stacked(
         [Bar("a", 3, "x", part=1)], name="u", title="t", about="d", size=Size()
     )
@@ -76,7 +78,7 @@ def test_a_chart_has_no_inline_style_or_script_which_the_policy_forbids():
     assert " on" not in markup
 
 
-def test_failed_calls_stand_below_the_answered_ones():
+def test_failed_calls_are_drawn_below_answered_ones():
     markup = stacked(
         [Bar("10:00", 8, "8 calls", part=2)], name="u", title="t", about="d", size=Size()
     )
@@ -104,27 +106,27 @@ def test_hours_without_calls_draw_nothing():
     st.floats(200, 1200),
 )
 def test_every_column_lies_within_the_drawing(values: list[float | None], width: float):
-    made = [Bar(f"{at} Nov", value, "x") for at, value in enumerate(values)]
+    columns = [Bar(f"{at} Nov", value, "x") for at, value in enumerate(values)]
     size = Size(width, 200)
-    for one in parsed(diverging(made, name="m", title="t", about="d", size=size)).iter(
+    for rect in parsed(diverging(columns, name="m", title="t", about="d", size=size)).iter(
         f"{SVG}rect"
     ):
-        assert float(one.get("x", "")) >= 0
-        assert float(one.get("x", "")) + float(one.get("width", "")) <= width + 1
-        assert float(one.get("y", "")) >= 0
-        assert float(one.get("y", "")) + float(one.get("height", "")) <= 200
+        assert float(rect.get("x", "")) >= 0
+        assert float(rect.get("x", "")) + float(rect.get("width", "")) <= width + 1
+        assert float(rect.get("y", "")) >= 0
+        assert float(rect.get("y", "")) + float(rect.get("height", "")) <= 200
 
 
 @given(st.floats(0, 1e9))
-def test_the_axis_holds_the_highest_column(value: float):
+def test_the_axis_reaches_the_highest_column(value: float):
     assert value <= nice_ceiling(value) <= max(4.0, value * 2.5)
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(0, "0"), (950, "950"), (1200, "1.2k"), (40_000, "40k"), (3e6, "3M")]
+    ("value", "text"), [(0, "0"), (950, "950"), (1200, "1.2k"), (40_000, "40k"), (3e6, "3M")]
 )
-def test_counts_are_short_on_the_axis(value: float, told: str):
-    assert short(value) == told
+def test_counts_are_short_on_the_axis(value: float, text: str):
+    assert short(value) == text
 
 
 @given(st.floats(-3, 3))

@@ -13,10 +13,10 @@ class Tokens:
 
 
 class Auth:
-    """As the sign-in service: a refresh token is good once, and its second use ends the login."""
+    """Like the sign-in service: a refresh token is valid once; its reuse ends the login."""
 
     def __init__(self) -> None:
-        self.good = "r0"
+        self.valid = "r0"
         self.used: set[str] = set()
         self.calls = 0
         self.gate = asyncio.Event()
@@ -28,11 +28,11 @@ class Auth:
         await self.gate.wait()
         if self.is_away:
             raise UnavailableError("away")
-        if token != self.good:
-            self.good = ""
-            raise RefusedError("used before: this login is ended")
-        self.good = f"r{int(token[1:]) + 1}"
-        return Tokens(self.good)
+        if token != self.valid:
+            self.valid = ""
+            raise RefusedError("used before: this login has ended")
+        self.valid = f"r{int(token[1:]) + 1}"
+        return Tokens(self.valid)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def auth() -> Auth:
     return Auth()
 
 
-async def test_tabs_that_come_at_once_share_one_renewal(auth: Auth):
+async def test_simultaneous_tabs_share_one_renewal(auth: Auth):
     renew = Renewals(auth.refresh)
     auth.gate.clear()
     tabs = [asyncio.create_task(renew("r0")) for _ in range(20)]
@@ -51,7 +51,7 @@ async def test_tabs_that_come_at_once_share_one_renewal(auth: Auth):
     assert auth.calls == 1
 
 
-async def test_a_tab_that_had_sent_the_old_token_gets_the_same_answer(auth: Auth):
+async def test_a_tab_with_the_old_token_gets_the_same_answer(auth: Auth):
     renew = Renewals(auth.refresh)
 
     assert (await renew("r0")).refresh == "r1"
@@ -59,16 +59,16 @@ async def test_a_tab_that_had_sent_the_old_token_gets_the_same_answer(auth: Auth
     assert auth.calls == 1
 
 
-async def test_a_tab_two_renewals_behind_gets_the_newest(auth: Auth):
+async def test_a_tab_two_renewals_behind_gets_the_newest_token(auth: Auth):
     renew = Renewals(auth.refresh)
     await renew("r0")
     await renew("r1")
 
     assert (await renew("r0")).refresh == "r2"
-    assert auth.good == "r2"
+    assert auth.valid == "r2"
 
 
-async def test_a_visitor_who_goes_away_does_not_stop_the_renewal(auth: Auth):
+async def test_a_caller_that_gives_up_does_not_stop_the_renewal(auth: Auth):
     renew = Renewals(auth.refresh)
     auth.gate.clear()
     tab = asyncio.create_task(renew("r0"))
@@ -82,7 +82,7 @@ async def test_a_visitor_who_goes_away_does_not_stop_the_renewal(auth: Auth):
     assert auth.calls == 1
 
 
-async def test_a_renewal_that_failed_is_tried_again(auth: Auth):
+async def test_a_failed_renewal_is_tried_again(auth: Auth):
     renew = Renewals(auth.refresh)
     auth.is_away = True
     with pytest.raises(UnavailableError):
@@ -92,15 +92,15 @@ async def test_a_renewal_that_failed_is_tried_again(auth: Auth):
     assert (await renew("r0")).refresh == "r1"
 
 
-async def test_a_refusal_is_everybodys(auth: Auth):
+async def test_every_caller_gets_the_refusal(auth: Auth):
     renew = Renewals(auth.refresh)
     answers = await asyncio.gather(renew("r7"), renew("r7"), return_exceptions=True)
 
-    assert [type(one) for one in answers] == [RefusedError, RefusedError]
+    assert [type(answer) for answer in answers] == [RefusedError, RefusedError]
     assert auth.calls == 1
 
 
-async def test_what_was_renewed_long_ago_is_forgotten(auth: Auth):
+async def test_old_renewals_are_forgotten(auth: Auth):
     renew = Renewals(auth.refresh, keep_seconds=0)
     await renew("r0")
     with pytest.raises(RefusedError):

@@ -1,4 +1,4 @@
-"""How values are written on the pages: times, numbers, labels, addresses. Jinja's filters."""
+"""Formats values for the pages: times, numbers, labels, addresses. Used as Jinja filters."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ SCOPES: Final = {
 
 
 def ago(at: datetime, *, now: datetime) -> str:
-    """How long ago, as a person says it; a date after a week."""
+    """A time relative to now, in words; a date after a week."""
     seconds = (now - at).total_seconds()
     if seconds < _MINUTE:
         return "just now"
@@ -40,7 +40,7 @@ def moment(at: datetime) -> str:
 
 
 def day(at: date) -> str:
-    """24 Nov 2026, whatever the host's language."""
+    """24 Nov 2026, whatever the host's locale."""
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
@@ -50,7 +50,7 @@ def short_day(at: date) -> str:
 
 
 def signed(value: float | Decimal, digits: int = 2) -> str:
-    """A number with its sign, by the typographic minus; zero has none."""
+    """A number with its sign, using the typographic minus; zero has no sign."""
     number = float(value)
     text = f"{abs(number):,.{digits}f}"
     if float(text.replace(",", "")) == 0:
@@ -59,14 +59,14 @@ def signed(value: float | Decimal, digits: int = 2) -> str:
 
 
 def price(value: float | Decimal | None) -> str:
-    """A price with two digits, four below one; a dash for none."""
+    """A price with two decimals, or four below one; a dash for None."""
     if value is None:
         return "\N{EN DASH}"
     return f"{value:,.4f}" if abs(float(value)) < 1 else f"{value:,.2f}"
 
 
 def count(value: float) -> str:
-    """A whole number with separators."""
+    """A whole number with thousands separators."""
     return f"{value:,.0f}"
 
 
@@ -77,13 +77,15 @@ def topic(text: str) -> str:
 
 
 def paragraphs(text: str) -> list[str]:
-    """An article's text by its empty lines, or by lines when it has none."""
-    found = [part.strip() for part in text.split("\n\n") if part.strip()]
-    return found if len(found) > 1 else [line.strip() for line in text.splitlines() if line.strip()]
+    """An article's paragraphs: split at empty lines, or at every line when it has none."""
+    blocks = [part.strip() for part in text.split("\n\n") if part.strip()]
+    return (
+        blocks if len(blocks) > 1 else [line.strip() for line in text.splitlines() if line.strip()]
+    )
 
 
 def web_address(url: str) -> str:
-    """`url` when a browser may be sent there by a link; feeds can hold `javascript:` too."""
+    """`url`, or "" when it is unsafe as a link: feeds may contain `javascript:` addresses."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,0 +1,45 @@
+"""The security headers of all our web services. Nothing else sets one: not a service, not Traefik.
+
+`EVERY_ANSWER` is sent by every service. The site's pages and the API's reference page have a
+content security policy of their own. Rule: no inline script and nothing from another host.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+EVERY_ANSWER: Final[Mapping[str, str]] = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+}
+"""Defaults; an answer that sets one of these headers itself keeps its own value."""
+
+API_REFERENCE: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
+        " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    )
+}
+"""Of public_api's page /docs; Swagger UI needs inline styles."""
+
+_SITE: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not "no-referrer": browsers would send forms with "Origin: null", which the site refuses.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+_HTTPS: Final[Mapping[str, str]] = {
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains"
+}
+
+
+def of_site(*, https: bool) -> Mapping[str, str]:
+    """The headers of webservice; over https, browsers must keep to https for a year."""
+    return {**_SITE, **_HTTPS} if https else _SITE

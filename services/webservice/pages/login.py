@@ -1,0 +1,101 @@
+"""Signing in and out.
+
+Rule: an e-mail address goes into a form's body and back into its field, never into a URL or a log.
+A wrong password and an unknown address get the same answer.
+"""
+
+from http import HTTPStatus
+from math import ceil
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from runtime.errors import RefusedError, UnavailableError
+from services.peers.auth import RateLimitedError
+from services.webservice.site import render, see, site_of
+from services.webservice.visitor.redirects import local_path
+
+log = structlog.get_logger("webservice")
+
+LEAST_PASSWORD: Final = 10
+"""The same as auth's; the browser checks it before it sends the form."""
+AWAY: Final = "The sign-in service does not answer at the moment. Try again soon."
+"""Only for forms that may be sent twice: without an answer, nobody knows what was done."""
+_HOME: Final = "/dashboard"
+
+
+async def get_login(request: web.Request) -> web.Response:
+    """The form; a visitor who is signed in is sent on."""
+    next_path = local_path(request.query.get("next"), otherwise="")
+    visit = await site_of(request).sessions.visit(request)
+    if visit.viewer is not None:
+        raise see(request, next_path or _HOME)
+    return await _login(request, next_path=next_path)
+
+
+async def post_login(request: web.Request) -> web.Response:
+    """Sign in and go on to the page that the visitor wanted."""
+    site = site_of(request)
+    form = await request.post()
+    email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
+    next_path = local_path(str(form.get("next", "")), otherwise="")
+    try:
+        login = await site.auth.login(email, password, client=client_of(request))
+    except RateLimitedError as exc:
+        message = f"Too many attempts. Wait {wait(exc.retry_after)}, then try again."
+        return await _login(
+            request, HTTPStatus.TOO_MANY_REQUESTS, email, message, next_path=next_path
+        )
+    except RefusedError:
+        message = "The e-mail address or password is wrong. Check both and try again."
+        return await _login(request, HTTPStatus.UNAUTHORIZED, email, message, next_path=next_path)
+    except UnavailableError:
+        return await _login(
+            request, HTTPStatus.SERVICE_UNAVAILABLE, email, AWAY, next_path=next_path
+        )
+    site.sessions.sign_in(request, login)
+    raise see(request, next_path or _HOME)
+
+
+async def post_logout(request: web.Request) -> web.Response:
+    """Sign out; the browser forgets the login even when auth is unavailable."""
+    site = site_of(request)
+    refresh = request.cookies.get(site.jar.refresh)
+    flash_code = "signed-out"
+    if refresh:
+        try:
+            await site.auth.logout(refresh)
+        except UnavailableError:
+            flash_code = "signed-out-here"
+        except RefusedError:
+            log.info("signed out of an expired login")
+    site.sessions.sign_out(request)
+    raise see(request, "/", flash_code=flash_code)
+
+
+def client_of(request: web.Request) -> str:
+    """The addresses on the request's path, for auth, which knows which of them to trust."""
+    path = [*request.headers.getall("X-Forwarded-For", []), request.remote or ""]
+    return ", ".join(filter(None, path))
+
+
+def wait(seconds: float) -> str:
+    """A duration in words: "20 seconds", "3 minutes"."""
+    if seconds <= 90:
+        whole = max(1, ceil(seconds))
+        return f"{whole} second" if whole == 1 else f"{whole} seconds"
+    return f"{ceil(seconds / 60)} minutes"
+
+
+async def _login(
+    request: web.Request,
+    status: int = HTTPStatus.OK,
+    email: str = "",
+    error: str = "",
+    *,
+    next_path: str = "",
+) -> web.Response:
+    return await render(
+        request, "login.html", status=status, email=email, error=error, next=next_path
+    )
