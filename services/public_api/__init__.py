@@ -1,1 +1,1 @@
-"""The site's data for programs: tokens, rate limits, usage. It owns no data but the usage."""
+"""The API for programs: news, sentiment and quotes by token, with rate limits and usage counts."""

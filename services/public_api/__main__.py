@@ -1,12 +1,12 @@
 """Run public_api: `python -m services.public_api`."""
 
 from runtime.web.application import main, serve
-from services.public_api.app import NAME, built
+from services.public_api.app import NAME, opened
 from services.public_api.settings import Settings
 
 
 async def _live(settings: Settings) -> None:
-    async with built(settings) as app:
+    async with opened(settings) as app:
         await serve(app, settings)
 
 

@@ -1,4 +1,4 @@
-"""public_api put together: routes, stores, and what they share."""
+"""Puts public_api together: its routes, and the clients of other services and stores."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,10 +11,10 @@ from runtime.web.application import application
 from runtime.web.outgoing import outgoing
 from services.peers.auth import Auth
 from services.peers.quotes import Quotes
-from services.public_api import browsing
+from services.public_api import docs_page
+from services.public_api.authentication import Authenticator
 from services.public_api.calls import Calls
-from services.public_api.gate import Gate
-from services.public_api.limiter import Limiter
+from services.public_api.rate_limit import RateLimiter
 from services.public_api.routes import ROUTES
 from services.public_api.schema.openapi import document
 from services.public_api.settings import Settings
@@ -26,16 +26,16 @@ from services.stores.usage import Usage
 
 NAME: Final = "public_api"
 VERSION: Final = "1.0.0"
-"""Of the API, not of the programs: the first number is in the paths."""
+"""The API's version; its first number is part of the paths."""
 
 
 @asynccontextmanager
-async def built(settings: Settings) -> AsyncIterator[web.Application]:
-    """The application with its connections open; usage is written until it is left."""
-    async with AsyncExitStack() as opened:
+async def opened(settings: Settings) -> AsyncIterator[web.Application]:
+    """The application with its connections; leaving the context writes the remaining usage."""
+    async with AsyncExitStack() as stack:
 
         async def session(name: str) -> aiohttp.ClientSession:
-            return await opened.enter_async_context(
+            return await stack.enter_async_context(
                 outgoing(
                     name=name,
                     connections=settings.outgoing_connections,
@@ -57,14 +57,14 @@ async def built(settings: Settings) -> AsyncIterator[web.Application]:
         )
         auth = Auth(await session("auth"), settings.auth_url)
         quotes = Quotes(await session("quotes"), settings.quotes_url)
-        tracker = await opened.enter_async_context(UsageTracker(usage))
+        tracker = await stack.enter_async_context(UsageTracker(usage))
         calls = Calls(
-            Gate(
+            Authenticator(
                 auth,
                 cache_seconds=settings.verify_cache_seconds,
                 stale_seconds=settings.stale_seconds,
             ),
-            Limiter(settings.rate_limit, settings.rate_window_seconds),
+            RateLimiter(settings.rate_limit, settings.rate_window_seconds),
             tracker,
             Sources(News(couch), quotes, usage),
         )
@@ -80,5 +80,5 @@ async def built(settings: Settings) -> AsyncIterator[web.Application]:
         )
         for route in ROUTES:
             app.router.add_get(route.path, calls.handler(route))
-        browsing.add_routes(app, document=document(VERSION), assets=settings.assets_directory)
+        docs_page.add_routes(app, document=document(VERSION), assets=settings.assets_directory)
         yield app

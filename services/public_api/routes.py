@@ -1,4 +1,4 @@
-"""The API's routes in one table: what serves a call and what OpenAPI says are made from it."""
+"""The API's routes in one table, from which both the handlers and the OpenAPI document are made."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from services.peers.auth import Verified
 from services.peers.quotes import Quote
+from services.public_api.schema.answers import NewsArticle, NewsPage, SentimentAnswer, UsageAnswer
 from services.public_api.schema.parameters import (
     ArticleParameters,
     NewsParameters,
@@ -16,7 +17,6 @@ from services.public_api.schema.parameters import (
     SentimentParameters,
     UsageParameters,
 )
-from services.public_api.schema.shapes import NewsArticle, NewsPage, SentimentAnswer, UsageAnswer
 from services.public_api.sources import Sources
 
 Answering = Callable[[Sources, Any, Verified], Awaitable[BaseModel]]
@@ -24,11 +24,11 @@ Answering = Callable[[Sources, Any, Verified], Awaitable[BaseModel]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address: `answering` gets the parameters as `parameters` has read them."""
+    """One route; `answering` gets the parameters that `parameters` has parsed."""
 
     path: str
     name: str
-    """Also OpenAPI's operationId."""
+    """OpenAPI's operationId."""
     summary: str
     description: str
     tag: str
@@ -37,9 +37,9 @@ class Route:
     answer: type[BaseModel]
     answering: Answering
     can_be_missing: bool = False
-    """Whether what it names may not exist: 404."""
+    """Whether it may answer 404."""
     is_paged: bool = False
-    """Whether the answer's `next` is a Link too."""
+    """Whether the answer's `next` is also sent as a `Link` header."""
 
 
 ROUTES: Final = (
@@ -47,7 +47,7 @@ ROUTES: Final = (
         "/v1/news",
         "listNews",
         "List articles",
-        "Newest first. All conditions given have to be met. Pages stay as they are while new"
+        "Newest first. Articles must meet all given conditions. Pages do not shift while new"
         " articles arrive: follow `next` until it is null.",
         "news",
         "news:read",
@@ -60,7 +60,7 @@ ROUTES: Final = (
         "/v1/news/{id}",
         "readArticle",
         "Read an article",
-        "With its text.",
+        "One article with its text.",
         "news",
         "news:read",
         ArticleParameters,
@@ -72,7 +72,7 @@ ROUTES: Final = (
         "/v1/sentiment",
         "sentimentByDay",
         "Sentiment by day",
-        "Of the articles of each day, by the day they were published on.",
+        "The sentiment of each day's articles, by date of publication.",
         "sentiment",
         "sentiment:read",
         SentimentParameters,
@@ -83,7 +83,7 @@ ROUTES: Final = (
         "/v1/quotes/{symbol}",
         "readQuote",
         "Quote a symbol",
-        "`simulated` says that no market ever saw the price, `delayed` and `stale` that it is old.",
+        "`simulated` marks an invented price, `delayed` and `stale` an old one.",
         "quotes",
         "quotes:read",
         QuoteParameters,
@@ -95,7 +95,7 @@ ROUTES: Final = (
         "/v1/usage",
         "usageByHour",
         "Your calls by the hour",
-        "Of all tokens of the account, or of one. Calls of the last second may not be in yet.",
+        "For all tokens of the account, or for one. Calls of the last second may be missing.",
         "usage",
         "usage:read",
         UsageParameters,

@@ -1,4 +1,4 @@
-"""What public_api is told from outside: environment, or files of secrets."""
+"""public_api's settings."""
 
 from pathlib import Path
 
@@ -8,36 +8,36 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """The API's settings; those of every service are in `WebSettings`."""
+    """The API's own settings; those of every service are in `WebSettings`."""
 
     auth_url: str = "http://auth"
-    """Who knows whose a token is."""
+    """The sign-in service, which verifies tokens."""
     couchdb_url: str = "http://couchdb:5984"
-    """Where the news are."""
+    """The store of the news."""
     couchdb_user: str = "spotswarm"
-    """Who reads them."""
+    """The user that reads the news."""
     couchdb_password: SecretStr = SecretStr("")
-    """Its password; empty where the database asks for none."""
+    """Its password; empty if the database has none."""
     influxdb_url: str = "http://influxdb:8086"
-    """Where the usage is kept."""
+    """The store of the usage."""
     influxdb_user: str = "spotswarm"
-    """Who writes and reads it."""
+    """The user that writes and reads the usage."""
     influxdb_password: SecretStr = SecretStr("")
-    """Its password; empty where the database asks for none."""
+    """Its password; empty if the database has none."""
     quotes_url: str = "http://cp_api:5000"
-    """The service of quotes."""
+    """The quote service."""
     assets_directory: Path = Path("/srv/assets")
-    """What npm brought for browsers: `swagger-ui-dist` of it is the page at /docs."""
+    """The files from npm; /docs uses `swagger-ui-dist`."""
     verify_cache_seconds: float = Field(default=3.0, ge=0)
-    """How long a token that auth vouched for is believed: revoking one takes effect within."""
+    """How long auth's answer about a token is reused, and so how long a revocation may take."""
     stale_seconds: float = Field(default=300.0, ge=0)
-    """How long it is believed while auth is away. A revoked one lives so long at most."""
+    """How long it is reused while auth is unavailable; a revoked token may work that long."""
     rate_limit: int = Field(default=60, ge=1)
-    """Calls that one token may make at once, and in one window. Each replica counts for itself:
-    with N of them a token can have up to N times as many."""
+    """Calls that one token may make at once, and per window. Each replica counts separately: with
+    N replicas a token gets up to N times as many."""
     rate_window_seconds: float = Field(default=60.0, gt=0)
-    """In which a token that has used up its calls has all of them again."""
+    """How long it takes until a token that has used up its calls has all of them again."""
     outgoing_connections: int = Field(default=20, ge=1)
-    """To each of the others at most, kept open."""
+    """The most connections to each other service or store."""
     outgoing_timeout_seconds: float = Field(default=5.0, gt=0)
-    """How long one of them may take before the call is answered without it."""
+    """How long another service or store may take to answer."""

@@ -1,4 +1,4 @@
-"""Where the answers come from, one method for each route; no HTTP in here."""
+"""Gets the answers from the stores and services, one method per route. Knows no HTTP."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,20 +8,20 @@ from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableErr
 from runtime.web.problems import Problem
 from services.peers.auth import Verified
 from services.peers.quotes import Quote, Quotes, QuotesAwayError
-from services.public_api.schema.parameters import (
-    ArticleParameters,
-    NewsParameters,
-    QuoteParameters,
-    SentimentParameters,
-    UsageParameters,
-)
-from services.public_api.schema.shapes import (
+from services.public_api.schema.answers import (
     NewsArticle,
     NewsPage,
     SentimentAnswer,
     UsageAnswer,
     article_of,
     item_of,
+)
+from services.public_api.schema.parameters import (
+    ArticleParameters,
+    NewsParameters,
+    QuoteParameters,
+    SentimentParameters,
+    UsageParameters,
 )
 from services.stores.news import News
 from services.stores.usage import Usage
@@ -37,60 +37,65 @@ class Sources:
     quotes: Quotes
     usage: Usage
 
-    async def list_news(self, asked: NewsParameters, _who: Verified) -> NewsPage:
+    async def list_news(self, parameters: NewsParameters, _caller: Verified) -> NewsPage:
         """A page of articles, newest first."""
         try:
-            found, after = await self.news.page(asked.query())
+            articles, cursor = await self.news.page(parameters.query())
         except (UnavailableError, RefusedError) as exc:
-            raise _away("The news", exc) from exc
+            raise _unavailable("The news", exc) from exc
         return NewsPage.model_construct(
-            items=[item_of(one) for one in found], next=after.encode() if after else None
+            items=[item_of(article) for article in articles],
+            next=cursor.encode() if cursor else None,
         )
 
-    async def read_article(self, asked: ArticleParameters, _who: Verified) -> NewsArticle:
+    async def read_article(self, parameters: ArticleParameters, _caller: Verified) -> NewsArticle:
         """One article with its text."""
         try:
-            return article_of(await self.news.article(asked.id))
+            return article_of(await self.news.article(parameters.id))
         except GoneError as exc:
             raise Problem(
-                status=404, title="No such article", detail="It may have been removed."
+                status=404, title="No such article", detail="The article may have been removed."
             ) from exc
         except (UnavailableError, RefusedError) as exc:
-            raise _away("The news", exc) from exc
+            raise _unavailable("The news", exc) from exc
 
-    async def sentiment(self, asked: SentimentParameters, _who: Verified) -> SentimentAnswer:
+    async def sentiment(
+        self, parameters: SentimentParameters, _caller: Verified
+    ) -> SentimentAnswer:
         """Sentiment by day, of a symbol or of all articles."""
         until = clock.now().date()
-        since = until - timedelta(days=asked.days - 1)
-        symbol = asked.symbol.upper() if asked.symbol else None
+        since = until - timedelta(days=parameters.days - 1)
+        symbol = parameters.symbol.upper() if parameters.symbol else None
         try:
             days = await self.news.sentiment(symbol, since, until)
         except (UnavailableError, RefusedError) as exc:
-            raise _away("The sentiment", exc) from exc
+            raise _unavailable("The sentiment", exc) from exc
         return SentimentAnswer(symbol=symbol, since=since, until=until, days=days)
 
-    async def quote(self, asked: QuoteParameters, _who: Verified) -> Quote:
-        """What a symbol is worth."""
+    async def quote(self, parameters: QuoteParameters, _caller: Verified) -> Quote:
+        """A symbol's quote."""
         try:
-            return await self.quotes.quote(asked.symbol.upper())
+            return await self.quotes.quote(parameters.symbol.upper())
         except GoneError as exc:
             raise Problem(
-                status=404, title="No such symbol", detail="The broker does not know it."
+                status=404, title="No such symbol", detail="Interactive Brokers has no such stock."
             ) from exc
         except (UnavailableError, RefusedError) as exc:
-            raise _away("The quotes", exc) from exc
+            raise _unavailable("The quote service", exc) from exc
 
-    async def calls(self, asked: UsageParameters, who: Verified) -> UsageAnswer:
+    async def calls(self, parameters: UsageParameters, caller: Verified) -> UsageAnswer:
         """The calls of the caller's account."""
         until = clock.now()
-        # Whole hours, so that the first one is not cut.
-        since = (until - timedelta(days=asked.days)).replace(minute=0, second=0, microsecond=0)
+        # Whole hours, so that the first one is complete.
+        since = (until - timedelta(days=parameters.days)).replace(minute=0, second=0, microsecond=0)
         try:
-            hours = await self.usage.by_hour(who.account, asked.token, since=since, until=until)
+            hours = await self.usage.by_hour(
+                caller.account, parameters.token, since=since, until=until
+            )
         except (UnavailableError, RefusedError) as exc:
-            raise _away("The usage", exc) from exc
+            raise _unavailable("The usage", exc) from exc
         return UsageAnswer(
-            account=who.account,
+            account=caller.account,
             since=since,
             until=until,
             calls=sum(hour.calls for hour in hours),
@@ -99,13 +104,13 @@ class Sources:
         )
 
 
-def _away(what: str, exc: ClusterError) -> Problem:
+def _unavailable(what: str, exc: ClusterError) -> Problem:
     seconds = _RETRY_SECONDS
     if isinstance(exc, QuotesAwayError):
         seconds = max(1, round(exc.retry_after_seconds))
     return Problem(
         status=503,
-        title=f"{what} cannot be had now",
-        detail="What keeps it is away. Try again in a few seconds.",
+        title=f"{what} is unavailable at the moment",
+        detail="Its service or store does not answer. Try again in a few seconds.",
         headers={"Retry-After": str(seconds)},
     )

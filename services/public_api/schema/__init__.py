@@ -1,1 +1,1 @@
-"""The API as its callers see it: parameters, shapes of answers, the OpenAPI document."""
+"""The API as its callers see it: parameters, answers, and the OpenAPI document made from them."""

@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document, made from the route table and the models the API itself uses.
+"""The OpenAPI 3.1 document, generated from the route table and the models that the API uses.
 
-Rule: nothing is written here that a model or the table knows already, so it cannot drift.
+Rule: what a model or the table says is not repeated here, so the document cannot become wrong.
 """
 
 import re
@@ -10,40 +10,40 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from services.public_api.routes import ROUTES, Route
+from services.public_api.schema.answers import ProblemAnswer
 from services.public_api.schema.parameters import Parameters
-from services.public_api.schema.shapes import ProblemAnswer
 
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _ABOUT: Final = (
     "Market news with sentiment, quotes, and the calls you made.\n\n"
-    "Make an API token on the site and send it as `Authorization: Bearer <token>`. Answers carry"
-    " an `ETag`: send it back as `If-None-Match` and an answer that is still the same has no body."
-    " Errors are `application/problem+json` (RFC 9457). `Degraded: auth` on an answer says that"
-    " your token could not be checked just now and was remembered.\n\n"
-    "Rate limits are per token; each replica of the API counts for itself."
+    "Create an API token on the site and send it as `Authorization: Bearer <token>`. Answers have"
+    " an `ETag`: send it back as `If-None-Match`, and an unchanged answer comes without its body."
+    " Errors are `application/problem+json` (RFC 9457). `Degraded: auth` on an answer means that"
+    " your token could not be checked now but was valid recently.\n\n"
+    "Rate limits are per token; each replica of the API counts separately."
 )
 _HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "ETag": ("Of every byte of the answer", {"type": "string"}),
-    "RateLimit-Limit": ("Calls in one window", {"type": "integer"}),
+    "ETag": ("Identifies the exact bytes of the answer", {"type": "string"}),
+    "RateLimit-Limit": ("Calls per window", {"type": "integer"}),
     "RateLimit-Remaining": ("Calls left now", {"type": "integer"}),
-    "RateLimit-Reset": ("Seconds until all calls are there again", {"type": "integer"}),
+    "RateLimit-Reset": ("Seconds until all calls are available again", {"type": "integer"}),
     "Link": ('The next page, with rel="next"', {"type": "string"}),
-    "Retry-After": ("Seconds until it is worth trying again", {"type": "integer"}),
+    "Retry-After": ("Seconds to wait before trying again", {"type": "integer"}),
     "WWW-Authenticate": ("What is wrong with the token (RFC 6750)", {"type": "string"}),
 }
 _LIMITS: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _REFUSALS: Final = {
     400: ("A parameter is wrong; `errors` names each", _LIMITS),
-    401: ("No token, or one that is unknown, ended or revoked", ("WWW-Authenticate",)),
-    403: ("The token has not this scope", ("WWW-Authenticate", *_LIMITS)),
-    404: ("There is no such thing", _LIMITS),
+    401: ("No token, or one that is unknown, expired or revoked", ("WWW-Authenticate",)),
+    403: ("The token lacks this scope", ("WWW-Authenticate", *_LIMITS)),
+    404: ("It does not exist", _LIMITS),
     429: ("Too many calls", ("Retry-After", *_LIMITS)),
-    503: ("What keeps the answer is away", ("Retry-After",)),
+    503: ("A service or store does not answer", ("Retry-After",)),
 }
 
 
 def document(version: str) -> dict[str, Any]:
-    """The whole document, as JSON has it."""
+    """The whole document, as JSON values."""
     answers: list[type[BaseModel]] = [*(route.answer for route in ROUTES), ProblemAnswer]
     _, schemas = models_json_schema(
         [(model, "serialization") for model in dict.fromkeys(answers)], ref_template=_SCHEMAS
@@ -63,8 +63,8 @@ def document(version: str) -> dict[str, Any]:
         "components": {
             "schemas": schemas["$defs"],
             "headers": {
-                name: {"description": told, "schema": schema}
-                for name, (told, schema) in _HEADERS.items()
+                name: {"description": description, "schema": schema}
+                for name, (description, schema) in _HEADERS.items()
             },
             "securitySchemes": {
                 "token": {
@@ -93,7 +93,7 @@ def _operation(route: Route) -> dict[str, Any]:
                 "content": {"application/json": {"schema": _schema_of(route.answer)}},
             },
             "304": {
-                "description": "What you have is still the answer",
+                "description": "Your copy is still current",
                 "headers": _headers(headers),
             },
             **{
@@ -112,37 +112,37 @@ _IF_NONE_MATCH: Final = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
-    "description": "The `ETag` of an answer you have",
+    "description": "The `ETag` of your copy",
     "schema": {"type": "string"},
 }
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     in_path = set(re.findall(r"{(\w+)}", route.path))
-    schema = _properties(route.parameters)
+    schemas = _properties(route.parameters)
     return [
         {
             "name": name,
             "in": "path" if name in in_path else "query",
             "required": name in in_path,
-            "description": told.pop("description", ""),
-            "schema": _without_null(told),
+            "description": schema.pop("description", ""),
+            "schema": _without_null(schema),
         }
-        for name, told in schema.items()
+        for name, schema in schemas.items()
     ]
 
 
 def _properties(model: type[Parameters]) -> dict[str, dict[str, Any]]:
-    """The schema of each parameter by its name, with no references in it."""
+    """The schema of each parameter, by name and without references."""
     schema = model.model_json_schema(mode="validation")
     assert "$defs" not in schema
     return dict(schema["properties"])
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter is left out, never null."""
+    """A parameter's schema without null: callers omit a parameter instead."""
     schema = {name: value for name, value in schema.items() if name != "title"}
-    options = [one for one in schema.pop("anyOf", []) if one != {"type": "null"}]
+    options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
     if schema.get("default", ...) is None:
         del schema["default"]
     return schema | (options[0] if options else {})

@@ -1,7 +1,6 @@
-"""What a call may ask for: one model for each route, which OpenAPI is made from too.
+"""The parameters of calls: one model per route, from which OpenAPI is made too.
 
-Rule: what is not in the model is refused by name, so that a misspelt condition never looks like
-one that all articles meet.
+Rule: an unknown parameter is refused by name, so that a misspelt condition is never ignored.
 """
 
 import re
@@ -26,27 +25,27 @@ SYMBOL: Final = r"^[A-Za-z][A-Za-z0-9.\-]{0,11}$"
 _PRINTABLE: Final = r"^[^\u0000-\u001f\u007f]+$"
 
 
-def _moment(given: object) -> datetime:
-    text = str(given)
+def _moment(value: object) -> datetime:
+    text = str(value)
     if not _RFC3339.fullmatch(text):
-        raise ValueError("is no time with its zone, as 2026-11-24T03:00:00Z is")
-    found = datetime.fromisoformat(text.upper())
+        raise ValueError("is not a time with a zone, such as 2026-11-24T03:00:00Z")
+    moment = datetime.fromisoformat(text.upper())
     try:
-        found = found.astimezone(UTC)
+        moment = moment.astimezone(UTC)
     except OverflowError:
-        return _EARLIEST if found.year < _EARLIEST.year else _LATEST
-    # Nothing was published outside of these, and their texts sort as they do.
-    return min(max(found, _EARLIEST), _LATEST)
+        return _EARLIEST if moment.year < _EARLIEST.year else _LATEST
+    # Nothing was published outside this range, within which texts sort like times.
+    return min(max(moment, _EARLIEST), _LATEST)
 
 
-def _whole(given: object) -> object:
-    if not _NUMBER.fullmatch(str(given)):
-        raise ValueError("is no whole number")
-    return int(str(given))
+def _whole(value: object) -> object:
+    if not _NUMBER.fullmatch(str(value)):
+        raise ValueError("is not a whole number")
+    return int(str(value))
 
 
-def _cursor(given: object) -> Cursor:
-    return Cursor.decode(str(given))
+def _cursor(value: object) -> Cursor:
+    return Cursor.decode(str(value))
 
 
 Moment = Annotated[
@@ -64,66 +63,66 @@ _UsageDays = Annotated[int, Field(ge=1, le=90)]
 
 
 class Parameters(BaseModel):
-    """Of one route."""
+    """The parameters of one route."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class NewsParameters(Parameters):
-    """Which articles; all conditions have to be met."""
+    """Which articles: those that meet all conditions."""
 
     symbol: Symbol | None = Field(None, description="Articles that name this symbol")
     topic: Text | None = Field(None, description="Articles about this topic")
-    source: Text | None = Field(None, description="Articles of this feed")
-    label: Label | None = Field(None, description="Articles of this sentiment")
-    since: Moment | None = Field(None, description="Published then or later")
-    until: Moment | None = Field(None, description="Published before")
+    source: Text | None = Field(None, description="Articles from this feed")
+    label: Label | None = Field(None, description="Articles with this sentiment")
+    since: Moment | None = Field(None, description="Published at this time or later")
+    until: Moment | None = Field(None, description="Published before this time")
     limit: Annotated[_Limit, BeforeValidator(_whole, json_schema_input_type=_Limit)] = Field(
-        20, description="Articles on one page at most"
+        20, description="The most articles on one page"
     )
     cursor: Annotated[Cursor, BeforeValidator(_cursor, json_schema_input_type=str)] | None = Field(
         None,
-        description="The `next` of the page before",
+        description="The `next` of the previous page",
         json_schema_extra={"format": "cursor"},
     )
 
     def query(self) -> NewsQuery:
-        """For the store."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
+        """The query for the store."""
+        conditions = {name: getattr(self, name) for name in self.model_fields_set}
         if self.symbol:
-            given["symbol"] = self.symbol.upper()
-        return NewsQuery.model_construct(**{"limit": self.limit, **given})
+            conditions["symbol"] = self.symbol.upper()
+        return NewsQuery.model_construct(**{"limit": self.limit, **conditions})
 
 
 class ArticleParameters(Parameters):
     """One article."""
 
-    id: str = Field(pattern=r"^news-[0-9a-f]{32}$", description="As a page of news has it")
+    id: str = Field(pattern=r"^news-[0-9a-f]{32}$", description="An id from a page of news")
 
 
 class SentimentParameters(Parameters):
     """Whose sentiment, over how many days."""
 
-    symbol: Symbol | None = Field(None, description="Of this symbol; else of all articles")
+    symbol: Symbol | None = Field(None, description="For this symbol instead of all articles")
     days: Annotated[_Days, BeforeValidator(_whole, json_schema_input_type=_Days)] = Field(
-        30, description="Up to today, in UTC"
+        30, description="How many days, up to today in UTC"
     )
 
 
 class QuoteParameters(Parameters):
     """One quote."""
 
-    symbol: Symbol = Field(description="As the exchange has it")
+    symbol: Symbol = Field(description="The symbol at the exchange")
 
 
 class UsageParameters(Parameters):
     """How far back."""
 
     days: Annotated[_UsageDays, BeforeValidator(_whole, json_schema_input_type=_UsageDays)] = Field(
-        7, description="Up to now"
+        7, description="How many days, up to now"
     )
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-]{1,64}$")] | None = Field(
-        None, description="The id of one token of this account; else all of them together"
+        None, description="The id of one token, instead of all tokens of the account"
     )
 
 
@@ -131,45 +130,46 @@ P = TypeVar("P", bound=Parameters)
 
 
 def parsed(model: type[P], path: Mapping[str, str], query: MultiMapping[str]) -> P:
-    """What a call asks for.
+    """The parameters of a call.
 
     Raises:
-        Problem: 400 that names every parameter that is wrong, and how; 404 when what the path
-            names cannot exist.
+        Problem: 400 that names every wrong parameter and what is wrong with it.
     """
-    given = dict(query)
-    wrong = [
-        _wrong(name, "is given more than once") for name in given if len(query.getall(name)) > 1
+    parameters = dict(query)
+    errors = [
+        _error(name, "must not be repeated") for name in parameters if len(query.getall(name)) > 1
     ]
-    wrong += [_wrong(name, "is no query parameter") for name in given if name in path]
-    if not wrong:
+    errors += [_error(name, "is not a query parameter") for name in parameters if name in path]
+    if not errors:
         try:
-            return model.model_validate(given | dict(path))
+            return model.model_validate(parameters | dict(path))
         except ValidationError as exc:
-            wrong = [_told(error) for error in exc.errors(include_url=False, include_input=False)]
-    raise _problem(wrong)
+            errors = [
+                _described(error) for error in exc.errors(include_url=False, include_input=False)
+            ]
+    raise _problem(errors)
 
 
-def _told(error: Mapping[str, Any]) -> dict[str, str]:
+def _described(error: Mapping[str, Any]) -> dict[str, str]:
     name = str(error["loc"][0]) if error["loc"] else ""
     match error["type"]:
         case "extra_forbidden":
-            return _wrong(name, "is not known here")
+            return _error(name, "is not a parameter of this route")
         case "value_error":
-            return _wrong(name, str(error["ctx"]["error"]))
-    return _wrong(name, str(error["msg"]).replace("Input should", "should"))
+            return _error(name, str(error["ctx"]["error"]))
+    return _error(name, str(error["msg"]).replace("Input should", "should"))
 
 
-def _wrong(name: str, told: str) -> dict[str, str]:
-    return {"parameter": name[:100], "detail": told}
+def _error(name: str, detail: str) -> dict[str, str]:
+    return {"parameter": name[:100], "detail": detail}
 
 
-def _problem(wrong: Iterable[dict[str, str]]) -> Problem:
-    wrong = list(wrong)
-    first = wrong[0]
+def _problem(errors: Iterable[dict[str, str]]) -> Problem:
+    errors = list(errors)
+    first = errors[0]
     return Problem(
         status=400,
         title="A parameter is wrong",
         detail=f"{first['parameter']}: {first['detail']}",
-        extra={"errors": wrong},
+        extra={"errors": errors},
     )

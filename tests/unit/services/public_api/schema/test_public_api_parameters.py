@@ -1,4 +1,4 @@
-"""What calls may ask for, and how they are told what is wrong."""
+"""The parameters of calls, and the answers to wrong ones."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,18 +13,18 @@ from services.stores.news import Cursor, article_id
 CURSOR = Cursor(published=datetime(2026, 11, 24, tzinfo=UTC), id=article_id("https://a.example"))
 
 
-def news(*given: tuple[str, str]) -> NewsParameters:
-    return parsed(NewsParameters, {}, MultiDict(given))
+def news(*parameters: tuple[str, str]) -> NewsParameters:
+    return parsed(NewsParameters, {}, MultiDict(parameters))
 
 
-def refusal(*given: tuple[str, str]) -> list[dict[str, Any]]:
+def refusal(*parameters: tuple[str, str]) -> list[dict[str, Any]]:
     with pytest.raises(Problem) as refused:
-        news(*given)
+        news(*parameters)
     assert refused.value.status == 400
     return list(refused.value.extra["errors"])
 
 
-def test_without_conditions_it_is_the_newest_twenty() -> None:
+def test_without_conditions_a_page_has_the_newest_twenty() -> None:
     query = news().query()
     assert query.model_dump(exclude_none=True) == {"limit": 20}
 
@@ -64,29 +64,29 @@ def test_conditions_reach_the_store_with_symbols_in_capitals() -> None:
         ("cursor", "ä"),
     ],
 )
-def test_what_is_wrong_is_named(name: str, value: str) -> None:
-    (told,) = refusal((name, value))
-    assert told["parameter"] == name
-    assert told["detail"]
+def test_a_wrong_parameter_is_named(name: str, value: str) -> None:
+    (error,) = refusal((name, value))
+    assert error["parameter"] == name
+    assert error["detail"]
 
 
 def test_every_wrong_parameter_is_named_at_once() -> None:
-    told = refusal(("limit", "x"), ("since", "y"), ("other", "z"))
-    assert {one["parameter"] for one in told} == {"limit", "since", "other"}
+    errors = refusal(("limit", "x"), ("since", "y"), ("other", "z"))
+    assert {error["parameter"] for error in errors} == {"limit", "since", "other"}
 
 
-def test_a_parameter_given_twice_is_refused() -> None:
+def test_a_repeated_parameter_is_refused() -> None:
     assert refusal(("symbol", "A"), ("symbol", "B"))[0]["parameter"] == "symbol"
 
 
 @pytest.mark.parametrize(
     "at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "0900-05-05T00:00:00Z"]
 )
-def test_times_at_the_ends_of_the_calendar_are_times(at: str) -> None:
+def test_times_at_the_ends_of_the_calendar_are_accepted(at: str) -> None:
     assert news(("since", at)).since is not None
 
 
-def test_days_have_their_bounds() -> None:
+def test_the_number_of_days_is_limited() -> None:
     assert parsed(SentimentParameters, {}, MultiDict()).days == 30
     with pytest.raises(Problem):
         parsed(SentimentParameters, {}, MultiDict(days="367"))

@@ -1,7 +1,9 @@
-"""How many calls a token may make: one bucket each, in this process's memory.
+"""The API's only rate limit: a bucket of calls per token, in this process's memory.
 
-Rule: pure; time comes in. Replicas do not share buckets, on purpose: a call then never waits for
-another store, and no store's end is the API's. N replicas give a token up to N times the rate.
+Its numbers are the settings `RATE_LIMIT` and `RATE_WINDOW_SECONDS` (`settings.py`).
+
+Rule: pure; time is an argument. Replicas deliberately do not share buckets: no call waits for
+another store, and none fails with one. With N replicas, a token gets up to N times the rate.
 """
 
 import math
@@ -9,26 +11,26 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-_KEPT: Final = 10_000
-"""Buckets at most. Forgetting one fills it: that is what a client with ten thousand tokens wins."""
+_MOST: Final = 10_000
+"""The most buckets; a forgotten one counts as full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left to a token after a call, and whether the call may be."""
+    """Whether a call is allowed, and how many are left."""
 
     is_allowed: bool
     limit: int
     remaining: int
     full_in_seconds: int
-    """Until all calls are there again."""
+    """Until all calls are available again."""
     retry_after_seconds: int
-    """Until there is one; zero while there is."""
+    """Until the next call is allowed; zero if it is already."""
     window_seconds: int
 
     def headers(self) -> dict[str, str]:
-        """As clients know them: the older three, and RateLimit of the IETF's draft."""
-        told = {
+        """The headers that clients know: the older three, and those of the IETF's draft."""
+        fields = {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),
             "RateLimit-Reset": str(self.full_in_seconds),
@@ -36,12 +38,12 @@ class Allowance:
             "RateLimit": f'"default";r={self.remaining};t={self.full_in_seconds}',
         }
         if not self.is_allowed:
-            told["Retry-After"] = str(self.retry_after_seconds)
-        return told
+            fields["Retry-After"] = str(self.retry_after_seconds)
+        return fields
 
 
-class Limiter:
-    """Token buckets: `limit` calls at once, and refilled evenly within the window."""
+class RateLimiter:
+    """Buckets of `limit` calls each, refilled evenly over the window."""
 
     def __init__(self, limit: int, window_seconds: float) -> None:
         self._limit = limit
@@ -50,16 +52,16 @@ class Limiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, token: str, at: float) -> Allowance:
-        """Count one call of the token; a call that is refused costs nothing."""
+        """Count one call of the token; a refused call costs nothing."""
         level, since = self._buckets.get(token, (float(self._limit), at))
         level = min(self._limit, level + max(0.0, at - since) * self._per_second)
-        # A sum of many small refills may be a hair below the whole number it stands for.
+        # The sum of many small refills may be slightly below a whole number.
         is_allowed = level >= 1 - 1e-9
         if is_allowed:
             level = max(0.0, level - 1)
         self._buckets[token] = (level, at)
         self._buckets.move_to_end(token)
-        if len(self._buckets) > _KEPT:
+        if len(self._buckets) > _MOST:
             self._buckets.popitem(last=False)
         return Allowance(
             is_allowed=is_allowed,

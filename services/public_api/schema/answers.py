@@ -1,4 +1,4 @@
-"""What the API answers. A field that is here is promised: it is added to, never taken away."""
+"""The models of the API's answers. Callers rely on every field: add fields, never remove one."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -16,23 +16,23 @@ class _Shape(BaseModel):
 
 
 class Sentiment(_Shape):
-    """What the words of an article say, by a model that counts them."""
+    """An article's sentiment, computed from its words."""
 
     score: float = Field(ge=-1, le=1, description="-1 is bad news, 1 is good news")
     label: Label
 
 
 class NewsItem(_Shape):
-    """An article as lists have it."""
+    """An article in a list."""
 
     id: str
     title: str
     summary: str
     url: str
-    source: str = Field(description="Name of the feed it came by")
+    source: str = Field(description="Name of the feed it came from")
     authors: tuple[str, ...]
     published: Moment
-    sentiment: Sentiment | None = Field(description="null until the article has been read")
+    sentiment: Sentiment | None = Field(description="null until the article has been scored")
     symbols: tuple[str, ...]
     topics: tuple[str, ...]
 
@@ -48,13 +48,13 @@ class NewsPage(_Shape):
 
     items: Sequence[NewsItem]
     next: str | None = Field(
-        description="The `cursor` of the next page; null on the last one. A page can have fewer"
-        " articles than the limit, even none, and still a next one."
+        description="The `cursor` of the next page; null on the last one. A page may have fewer"
+        " articles than the limit, or none, and still have a next page."
     )
 
 
 class SentimentAnswer(_Shape):
-    """Sentiment by day; days without articles are left out."""
+    """Sentiment by day, without days that have no articles."""
 
     symbol: str | None
     since: date
@@ -63,7 +63,7 @@ class SentimentAnswer(_Shape):
 
 
 class UsageAnswer(_Shape):
-    """Calls by the hour; hours without calls are left out."""
+    """Calls by hour, without hours that have no calls."""
 
     account: str
     since: Moment
@@ -74,14 +74,14 @@ class UsageAnswer(_Shape):
 
 
 class WrongParameter(_Shape):
-    """Of a call that was not understood."""
+    """A wrong parameter and what is wrong with it."""
 
     parameter: str
     detail: str
 
 
 class ProblemAnswer(_Shape):
-    """Why there is no answer (RFC 9457)."""
+    """An error (RFC 9457)."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -93,12 +93,12 @@ class ProblemAnswer(_Shape):
 
 
 def item_of(article: Listing) -> NewsItem:
-    """As lists have it, from the database's; that has been checked already."""
+    """An article for a list; the database has already validated its fields."""
     return NewsItem.model_construct(**_fields(article))
 
 
 def article_of(article: Article) -> NewsArticle:
-    """With its text, from the database's."""
+    """An article with its text."""
     return NewsArticle.model_construct(**_fields(article), text=article.text)
 
 

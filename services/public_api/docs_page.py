@@ -1,7 +1,7 @@
-"""The document as a page to try it on: Swagger UI, from this service itself.
+"""`/docs`: the API's reference, where people can try it, served with Swagger UI from this service.
 
-Rule: nothing is loaded from elsewhere and nothing is inline but styles, and the page's policy
-says so to the browser.
+Rule: the page loads nothing from other hosts and has nothing inline but styles; its security
+headers enforce that (`runtime.web.security_headers`).
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from runtime.web import security_headers
 from runtime.web.problems import Problem
 
 _FILES: Final = {
@@ -17,11 +18,7 @@ _FILES: Final = {
     "swagger-ui-bundle.js": "text/javascript",
     "favicon-32x32.png": "image/png",
 }
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
-    " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'"
-)
+_SHARED: Final = {"Cache-Control": "public, max-age=300"}
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -32,7 +29,7 @@ _PAGE: Final = """<!doctype html>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 </head>
 <body>
-<main id="api"><p>The document itself is at <a href="/openapi.json">/openapi.json</a>.</p></main>
+<main id="api"><p>The OpenAPI document is at <a href="/openapi.json">/openapi.json</a>.</p></main>
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script>
 </body>
@@ -51,7 +48,7 @@ SwaggerUIBundle({
 
 
 def add_routes(app: web.Application, *, document: dict[str, Any], assets: Path) -> None:
-    """`/openapi.json`, `/docs` and what it loads; `/` leads there."""
+    """Serve `/openapi.json`, and `/docs` with its files; `/` redirects to `/docs`."""
     content = json.dumps(document, ensure_ascii=False).encode()
 
     async def openapi(_request: web.Request) -> web.Response:
@@ -61,7 +58,7 @@ def add_routes(app: web.Application, *, document: dict[str, Any], assets: Path) 
         return web.Response(
             text=_PAGE,
             content_type="text/html",
-            headers={"Content-Security-Policy": _POLICY, **_SHARED},
+            headers={**security_headers.API_REFERENCE, **_SHARED},
         )
 
     async def start(_request: web.Request) -> web.Response:
@@ -69,10 +66,10 @@ def add_routes(app: web.Application, *, document: dict[str, Any], assets: Path) 
 
     async def asset(request: web.Request) -> web.StreamResponse:
         name = request.match_info["file"]
-        found = assets / "swagger-ui-dist" / name
-        if name not in _FILES or not found.is_file():
-            raise Problem(status=404, title="No such file", detail="It is no part of this page.")
-        return web.FileResponse(found, headers={"Content-Type": _FILES[name], **_SHARED})
+        path = assets / "swagger-ui-dist" / name
+        if name not in _FILES or not path.is_file():
+            raise Problem(status=404, title="No such file", detail="This page has no such file.")
+        return web.FileResponse(path, headers={"Content-Type": _FILES[name], **_SHARED})
 
     async def home(_request: web.Request) -> web.Response:
         raise web.HTTPFound("/docs")
@@ -82,6 +79,3 @@ def add_routes(app: web.Application, *, document: dict[str, Any], assets: Path) 
     app.router.add_get("/docs/start.js", start)
     app.router.add_get("/docs/{file}", asset)
     app.router.add_get("/", home)
-
-
-_SHARED: Final = {"Cache-Control": "public, max-age=300"}

@@ -1,0 +1,143 @@
+"""Identifies the caller: auth verifies the token, and its answer is reused for a few seconds.
+
+Rule: a token that auth has not verified is never admitted. While auth is unavailable, recently
+verified tokens are, and their answers say so.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from runtime import clock
+from runtime.errors import RefusedError, UnavailableError
+from runtime.web.problems import Problem
+from services.peers.auth import Auth, Verified
+from services.public_api.verified_tokens import TokenHash, Verification, VerifiedTokens, token_hash
+
+log = structlog.get_logger("public_api")
+
+_LONGEST_TOKEN: Final = 4096
+_PAUSE_SECONDS: Final = 1.0
+"""How long auth is left alone after it did not answer, so that not every call waits for it."""
+_PATIENCE_SECONDS: Final = 1.0
+"""How long auth may take over a recently verified token, before the last answer is reused."""
+_RETRY_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and whether that is from memory because auth is unavailable."""
+
+    identity: Verified
+    is_remembered: bool = False
+
+
+class Authenticator:
+    """Identifies callers by their `Authorization` header."""
+
+    def __init__(self, auth: Auth, *, cache_seconds: float, stale_seconds: float) -> None:
+        self._auth = auth
+        self._cache = cache_seconds
+        self._stale = stale_seconds
+        self._verified = VerifiedTokens()
+        self._requests: dict[TokenHash, asyncio.Task[Verified | None]] = {}
+        self._is_away = False
+        self._away_until = 0.0
+
+    async def authenticate(self, authorization: str | None) -> Caller:
+        """The caller whose token is in the header.
+
+        Raises:
+            Problem: 401 for an invalid token, 503 for an unknown one while auth is unavailable.
+        """
+        token = _bearer(authorization)
+        key = token_hash(token)
+        at = clock.monotonic()
+        verification = self._verified.find(key, at=at, now=clock.now())
+        if verification is not None and verification.age_seconds <= self._cache:
+            return Caller(verification.identity)
+        if at < self._away_until:
+            return self._remembered(verification)
+        is_recent = verification is not None and verification.age_seconds <= self._stale
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS if is_recent else None):
+                identity = await self._ask(token, key)
+        except (UnavailableError, TimeoutError) as exc:
+            if not self._is_away:
+                log.warning("auth unavailable", reason=str(exc) or "no answer in time")
+            self._is_away = True
+            self._away_until = clock.monotonic() + _PAUSE_SECONDS
+            return self._remembered(verification)
+        except RefusedError:
+            # Too many requests, for example. That concerns this call alone.
+            return self._remembered(verification)
+        if self._is_away:
+            log.info("auth available again")
+            self._is_away = False
+        if identity is None:
+            raise unauthorized("invalid_token", "The token is unknown, has expired or was revoked.")
+        return Caller(identity)
+
+    async def _ask(self, token: str, key: TokenHash) -> Verified | None:
+        """Ask auth, once for all calls that wait for the same token."""
+        request = self._requests.get(key)
+        if request is None:
+            request = asyncio.create_task(self._verify(token, key), name="verify a token")
+            self._requests[key] = request
+            request.add_done_callback(lambda task: self._answered(key, task))
+        # The first caller may give up before the answer arrives; the others still need it.
+        return await asyncio.shield(request)
+
+    def _answered(self, key: TokenHash, task: "asyncio.Task[Verified | None]") -> None:
+        del self._requests[key]
+        # Retrieved here too, in case all callers have gone.
+        if not task.cancelled():
+            task.exception()
+
+    async def _verify(self, token: str, key: TokenHash) -> Verified | None:
+        # The answer's age counts from the request, so that a revocation in between is not missed.
+        at = clock.monotonic()
+        identity = await self._auth.verify(token)
+        if identity is None or _has_ended(identity, clock.now()):
+            self._verified.forget(key)
+            return None
+        self._verified.keep(key, identity, at=at)
+        return identity
+
+    def _remembered(self, verification: Verification | None) -> Caller:
+        if verification is not None and verification.age_seconds <= self._stale:
+            return Caller(verification.identity, is_remembered=True)
+        raise Problem(
+            status=503,
+            title="Tokens cannot be checked at the moment",
+            detail="The sign-in service is unavailable. Try again in a few seconds.",
+            headers={"Retry-After": str(_RETRY_SECONDS)},
+        )
+
+
+def unauthorized(error: str, detail: str) -> Problem:
+    """The answer to a call without a valid token (RFC 6750)."""
+    challenge = 'Bearer realm="public_api"' + (f', error="{error}"' if error else "")
+    return Problem(
+        status=401,
+        title="A token is needed",
+        detail=detail,
+        headers={"WWW-Authenticate": challenge},
+    )
+
+
+def _bearer(authorization: str | None) -> str:
+    kind, _, token = (authorization or "").partition(" ")
+    token = token.strip()
+    if kind.lower() != "bearer" or not token:
+        raise unauthorized("", "Send an API token: `Authorization: Bearer <token>`.")
+    if len(token) > _LONGEST_TOKEN or not (token.isascii() and token.isprintable()):
+        raise unauthorized("invalid_token", "This is not one of our tokens.")
+    return token
+
+
+def _has_ended(identity: Verified, now: datetime) -> bool:
+    return identity.expires is not None and identity.expires <= now
