@@ -63,7 +63,9 @@ async def test_without_couchdb_quotes_go_on_and_news_come_back(
     try:
         await says(reader, "/dashboard", "The news store does not answer", eventually)
         await expect(reader.page.locator(".tile b").first).to_be_visible()
-        await expect(reader.page.get_by_text("The sentiment scores are unavailable")).to_be_visible()
+        await expect(
+            reader.page.get_by_text("The sentiment scores are unavailable")
+        ).to_be_visible()
         assert await reader.go("/") == 200
         assert await reader.go(f"/news/{articles[0].id}") == 503
         await expect(reader.page.get_by_text("A part of the site is unavailable")).to_be_visible()
