@@ -1,19 +1,19 @@
 #!/bin/sh
-# Orders and renews the site's certificate by DNS, and puts it where the managers take it from.
+# Orders and renews the site's certificate by DNS, and puts it where the managers copy it from.
 #
-# DOMAIN ACME_EMAIL ACME_SERVER   what for, who, and from whom
-# ACME_DNS                        lego's name of the DNS provider; its settings are lego's own
-# STORE                           where the account, the certificate and the key are kept
+# DOMAIN, ACME_EMAIL, ACME_SERVER   the domain, the account, and the ACME server
+# ACME_DNS                          lego's name of the DNS provider; its settings are lego's
+# STORE                             folder of the account, the certificate and the key
 #
-# One of these runs at a time. Twice a day it asks whether a renewal is due; a failure waits an
-# hour, for Let's Encrypt counts them.
+# Only one may run at a time. It checks twice a day whether a renewal is due. After a failure it
+# waits an hour, because Let's Encrypt limits failures.
 set -eu
 umask 077
 every=${ACME_EVERY_SECONDS:-43200}
 pause=${ACME_PAUSE_SECONDS:-3600}
-# The image of lego has it in /, where no PATH looks.
+# lego's image has the program in /, which is not in PATH.
 command -v lego >/dev/null || PATH=$PATH:/
-# Accounts and certificates of staging are none of production's: each server has its own.
+# Each ACME server has its own account and certificates.
 home=$STORE/lego/$(printf %s "${ACME_SERVER:-default}" | tr -c 'A-Za-z0-9.-' _)
 
 once() {
@@ -28,7 +28,7 @@ once() {
     else
         lego "$@" run || return 1
     fi
-    # Key and certificate in one file, by a rename: nobody ever reads one without the other.
+    # One file, renamed into place: nobody reads the key without its certificate.
     cat "$made.crt" "$made.key" >"$STORE/site.pem.new" &&
         mv "$STORE/site.pem.new" "$STORE/site.pem"
 }

@@ -1,19 +1,22 @@
 #!/bin/sh
-# A copy of each store, again and again, and the oldest ones removed.
+# Copies each store at intervals and removes the oldest copies.
 #
-# BACKUPS where to, EVERY_SECONDS how often, KEEP how many; the stores' volumes are below /stores.
+# BACKUPS: the folder of the copies, EVERY_SECONDS: the interval, KEEP: how many copies to keep. The
+# stores' volumes are below /stores.
 #
-# Redis gives a snapshot of one moment by itself. CouchDB's files are only ever added to, and may be
-# copied while it writes. InfluxDB's are copied as they are: usage of the last seconds may be cut.
+# Redis provides a consistent snapshot. CouchDB only appends to its files, so they can be copied
+# while it writes. InfluxDB's files are copied as they are: the usage of the last seconds may be
+# missing.
 set -eu
 umask 077
 PASSWORD_FILE=${PASSWORD_FILE:-/run/secrets/redis_password}
 
-packed() { # NAME, what to call it
+packed() { # NAME, the copy's path
     tries=0
     while :; do
         status=0
-        # 1: a file grew meanwhile, which is expected. 2: one vanished; the next try has its heir.
+        # 1: a file grew meanwhile, as expected. 2: a file vanished; the next try copies its
+        # successor.
         tar -C "/stores/$1" -czf "$2.new" . || status=$?
         if [ "$status" -le 1 ]; then mv "$2.new" "$2"; return 0; fi
         tries=$((tries + 1))
@@ -23,7 +26,7 @@ packed() { # NAME, what to call it
 }
 
 pruned() { # NAME
-    # Names are times, so that their order is that of age.
+    # The names contain times, so they sort by age.
     find "$BACKUPS/$1" -name "$1-*" ! -name "*.new" | sort -r | tail -n "+$((KEEP + 1))" |
         while read -r old; do rm -f "$old"; done
     rm -f "$BACKUPS/$1"/*.new

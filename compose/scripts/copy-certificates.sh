@@ -1,5 +1,5 @@
 #!/bin/sh
-# Copies the site's certificate to this machine whenever it is another one. Traefik watches TO.
+# Copies the site's certificate to this machine whenever it changes. Traefik watches TO.
 set -eu
 umask 077
 trap 'exit 0' TERM INT
@@ -7,7 +7,7 @@ while :; do
     if [ -s "$FROM/site.pem" ] && ! cmp -s "$FROM/site.pem" "$TO/site.pem"; then
         cp "$FROM/site.pem" "$TO/.site.pem.new"
         mv "$TO/.site.pem.new" "$TO/site.pem"
-        # Last, and by a rename: it is what makes Traefik look.
+        # Last, and by a rename: Traefik reloads when it sees this file.
         cat >"$TO/.certificates.new" <<EOF
 tls:
   certificates:
