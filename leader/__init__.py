@@ -1,8 +1,9 @@
 """The leader daemon: decides who belongs to the swarm.
 
-`admission.py` decides who gets a token, and which; `reconcile.py` what becomes of nodes;
-`decide.py` answers events with actions. These and `model`, `events`, `actions`, `intake`,
-`caller`, `stance` are pure: no I/O, no clock, no randomness. `edges/` is all that touches
-the outside; only `daemon.py` knows everybody. What an instance does for itself belongs in
-`agent/`, what both say in `wire/`.
+`daemon` keeps the stance and starts a `term` when this manager leads. A term turns the outside
+into events, `decide` answers events with actions, and the term carries them out through `edges`.
+The questions behind the decisions are in `joining`, `leaving`, `moving` and `upkeep`, the values
+in `view`, the answers for operators in `report`. Of these only `daemon`, `settings`, `term` and
+`edges` do I/O. What an instance does for itself belongs in `agent/`, what both must agree on in
+`wire/`.
 """

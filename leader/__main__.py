@@ -1,7 +1,8 @@
-"""`spotswarm-leader`: the entry of systemd's unit."""
+"""`spotswarm-leader`: the program that systemd starts."""
 
 import asyncio
 import sys
+from typing import Final
 
 import structlog
 
@@ -10,22 +11,24 @@ from leader.daemon import Daemon
 from runtime import lifecycle, logs, systemd
 from runtime.errors import ClusterError
 
+_RETRY_SECONDS: Final = 2
+
 
 async def _main() -> None:
     log = structlog.get_logger("leader")
-    told = ""
+    problem = ""
     while True:
         try:
-            found = settings.load()
+            values = settings.load()
             break
         except ClusterError as exc:
-            if told != str(exc):
-                told = str(exc)
-                log.warning("no settings yet", reason=told)
-                systemd.notify(READY="1", STATUS=told)
+            if problem != str(exc):
+                problem = str(exc)
+                log.warning("no usable settings", reason=problem)
+                systemd.notify(READY="1", STATUS=problem)
             systemd.notify(WATCHDOG="1")
-            await asyncio.sleep(2)
-    await Daemon(found).run()
+            await asyncio.sleep(_RETRY_SECONDS)
+    await Daemon(values).run()
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""The leader daemon: opens the edges, keeps the stance, leads while Raft says so.
+"""The leader daemon: opens the edges, keeps the stance, and leads while it is the Raft leader.
 
-The only module that knows everybody. Rule: it weighs nothing itself; `stance.choose` and
-`decide` do.
+This is the only module that imports all others of the package. Rule: it decides nothing itself;
+`stance.choose` and `decide` do.
 """
 
 import asyncio
@@ -18,13 +18,16 @@ from leader.edges.aws.fleet import NoFleet
 from leader.edges.aws.founder import FileFoundingRight, FoundingRight, SsmFoundingRight
 from leader.edges.aws.identity import AwsIdentity, PasswordIdentity
 from leader.edges.aws.instances import Instances
-from leader.edges.aws.queue import Notices
+from leader.edges.aws.queue import NoticeQueue
 from leader.edges.broker import connection as broker
 from leader.edges.broker.redis_server import ContainerRedis, ProcessRedis
 from leader.edges.docker.swarm import Swarm
 from leader.report import status as report
 from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
-from leader.term.active import Active, Deposed
+from leader.term.active import Active
+from leader.term.broker_service import BrokerService
+from leader.term.listing import Deposed
+from leader.term.mailbox import Mailbox
 from leader.term.metrics import Metrics
 from leader.term.perform import Performer
 from leader.term.steering import Steering
@@ -39,12 +42,12 @@ from wire.sealing import private_key
 
 log = structlog.get_logger("leader")
 
-_LOOK_SECONDS: Final = 0.5
-_KEEP_ADDRESS_SECONDS: Final = 60.0
+_STANCE_SECONDS: Final = 0.5
+_ADDRESS_SECONDS: Final = 60.0
 
 
 class Daemon:
-    """One leader daemon; `run` lives until cancelled."""
+    """One leader daemon; `run` runs until cancelled."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -57,12 +60,12 @@ class Daemon:
         self._started = clock.now()
 
     async def run(self) -> None:
-        """Keep the stance, for ever."""
+        """Keep the stance for ever."""
         settings = self._settings
         if settings.part.identity == "password":
             log.warning(
                 "identity is a password",
-                consequence="whoever knows the broker's password gets a worker token",
+                consequence="anyone who knows the broker's password gets a worker token",
                 remedy='set identity = "aws" unless machines outside AWS must join',
             )
         async with AsyncExitStack() as stack:
@@ -71,7 +74,7 @@ class Daemon:
                 self._metrics.registry,
                 socket=ADMIN_SOCKET,
                 port=settings.part.metrics_port,
-                steered=self._steering(),
+                commands=self._steering(),
             )
             await stack.enter_async_context(admin)
             swarm = await stack.enter_async_context(Swarm())
@@ -92,16 +95,16 @@ class Daemon:
             if aws is None
             else SsmFoundingRight(aws, cluster=self._settings.cluster)
         )
-        delays = backoff(first=_LOOK_SECONDS, ceiling=10)
+        delays = backoff(first=_STANCE_SECONDS, ceiling=10)
         while True:
             try:
                 await self._step(swarm, aws, right)
                 self._problem = ""
-                delays = backoff(first=_LOOK_SECONDS, ceiling=10)
-                await asyncio.sleep(_LOOK_SECONDS)
+                delays = backoff(first=_STANCE_SECONDS, ceiling=10)
+                await asyncio.sleep(_STANCE_SECONDS)
             except ClusterError as exc:
                 if self._problem != str(exc):
-                    log.warning("cannot go on", reason=str(exc), stance=self._stance.value)
+                    log.warning("cannot continue", reason=str(exc), stance=self._stance.value)
                 self._problem = str(exc)
                 systemd.notify(STATUS=f"{self._stance.value}: {exc}")
                 await asyncio.sleep(next(delays))
@@ -115,9 +118,9 @@ class Daemon:
         stance, reason = choose(engine, founder, instance=settings.facts.instance)
         self._become(stance, reason)
         if stance is Stance.FOUND:
-            held = await right.claim(settings.facts.instance)
-            if held.instance == settings.facts.instance and not held.is_founded:
-                await swarm.found(address=settings.facts.address)
+            founder = await right.claim(settings.facts.instance)
+            if founder.instance == settings.facts.instance and not founder.is_founded:
+                await swarm.init(address=settings.facts.address)
                 await right.founded(settings.facts.instance)
         elif stance is Stance.LEAD:
             try:
@@ -127,7 +130,7 @@ class Daemon:
                 self._metrics.is_active.set(0)
 
     def _steering(self) -> Steering:
-        """For whichever term is on when the operator asks."""
+        """Commands for whichever term runs when the operator gives them."""
 
         async def submit(event: Event) -> None:
             if self._active is not None:
@@ -148,7 +151,7 @@ class Daemon:
 
     async def _lead(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
         settings = self._settings
-        found = await secrets.read(settings.part.secrets, aws)
+        cluster_secrets = await secrets.read(settings.part.secrets, aws)
         async with AsyncExitStack() as stack:
             instances = Instances(aws, cluster=settings.cluster) if aws else None
             prover: AwsIdentity | PasswordIdentity = PasswordIdentity(cluster=settings.cluster)
@@ -162,13 +165,15 @@ class Daemon:
                         roles=settings.part.roles,
                     )
                 )
+            mailbox = Mailbox(_leader_keys(cluster_secrets))
+            queue = self._queue(aws)
             performer = Performer(
                 cluster=settings.cluster,
-                leader_keys=_leader_keys(found),
+                mailbox=mailbox,
                 swarm=swarm,
                 instances=instances,
                 fleet=NoFleet(),
-                notices=self._notices(aws),
+                queue=queue,
             )
             active = Active(
                 settings,
@@ -176,13 +181,10 @@ class Daemon:
                 swarm=swarm,
                 prover=prover,
                 performer=performer,
+                mailbox=mailbox,
+                broker=self._broker(cluster_secrets),
+                queue=queue,
                 metrics=self._metrics,
-                serve=lambda: self._redis(found),
-                connect=lambda inner: inner.enter_async_context(
-                    broker.connected(
-                        found, cluster=settings.cluster, port=settings.part.broker_port
-                    )
-                ),
             )
             self._active = active
             self._metrics.is_active.set(1)
@@ -195,21 +197,26 @@ class Daemon:
             except Deposed as exc:
                 log.info("deposed", reason=str(exc))
 
-    def _notices(self, aws: Aws | None) -> Notices | None:
-        queue = self._settings.part.queue
-        return None if aws is None or queue is None else Notices(aws, queue)
+    def _queue(self, aws: Aws | None) -> NoticeQueue | None:
+        url = self._settings.part.queue
+        return None if aws is None or url is None else NoticeQueue(aws, url)
 
-    def _redis(self, found: ClusterSecrets) -> ProcessRedis | ContainerRedis:
+    def _broker(self, cluster_secrets: ClusterSecrets) -> BrokerService:
+        cluster, port = self._settings.cluster, self._settings.part.broker_port
         kind = ProcessRedis if self._settings.part.broker == "process" else ContainerRedis
-        return kind(
-            OWN_RUN / "broker",
-            cluster=self._settings.cluster,
-            secrets=found,
-            port=self._settings.part.broker_port,
+        return BrokerService(
+            cluster=cluster,
+            leader=self._settings.facts.instance,
+            start=lambda: kind(
+                OWN_RUN / "broker", cluster=cluster, secrets=cluster_secrets, port=port
+            ),
+            connect=lambda stack: stack.enter_async_context(
+                broker.connected(cluster_secrets, cluster=cluster, port=port)
+            ),
         )
 
     async def _keep_address(self, aws: Aws | None) -> None:
-        """Hold the Elastic IP; AWS being away now must not stop who reaches us anyhow."""
+        """Keep the Elastic IP; failing to is logged, since this manager may still be reachable."""
         allocation = self._settings.part.elastic_ip
         while True:
             if aws is not None and allocation is not None:
@@ -221,18 +228,18 @@ class Daemon:
                     log.warning("elastic ip not taken", reason=str(exc))
                     await asyncio.sleep(5)
                     continue
-            await asyncio.sleep(_KEEP_ADDRESS_SECONDS)
+            await asyncio.sleep(_ADDRESS_SECONDS)
 
     async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
-        """What every leader sees to once: the overlay networks, and that none founds again."""
+        """Create the overlay networks, and record that the swarm was founded; once in each term."""
         delays = backoff(ceiling=30)
         while True:
             try:
                 for name in self._settings.part.networks:
                     if await swarm.ensure_network(name):
-                        log.info("network made", network=name)
-                held = await right.read()
-                if held.instance == self._settings.facts.instance and not held.is_founded:
+                        log.info("network created", network=name)
+                founder = await right.read()
+                if founder.instance == self._settings.facts.instance and not founder.is_founded:
                     await right.founded(self._settings.facts.instance)
                 break
             except ClusterError as exc:
@@ -240,12 +247,12 @@ class Daemon:
                 await asyncio.sleep(next(delays))
         await asyncio.Event().wait()
 
-    # What the admin API reports.
+    # What the admin API shows.
 
     def status(self) -> dict[str, Any]:
         """Stance and figures."""
         at = clock.now()
-        told: dict[str, Any] = {
+        own: dict[str, Any] = {
             "cluster": self._settings.cluster,
             "instance": self._settings.facts.instance,
             "version": version("spotswarm"),
@@ -257,37 +264,38 @@ class Daemon:
             "identity": self._settings.part.identity,
         }
         if self._active is None:
-            return told
+            return own
         wanted = self._settings.part.managers
-        return told | {
+        return own | {
             "healthy": self.is_healthy(),
-            "broker_starts": self._active.reception.broker_starts,
+            "broker_starts": self._active.broker_starts,
             **report.summary(self._active.view, at=at, wanted_managers=wanted),
         }
 
     def is_healthy(self) -> bool:
-        """Whether the stance's work is being done."""
+        """Whether this daemon does what its stance requires."""
         if self._active is not None:
             return self._active.is_healthy
         return self._stance is not Stance.LEAD and not self._problem
 
     def nodes(self) -> list[dict[str, Any]] | None:
-        """The nodes, if this daemon is active."""
+        """The nodes, if this daemon leads."""
         return None if self._active is None else report.nodes(self._active.view)
 
     def joins(self) -> list[dict[str, Any]] | None:
-        """The requests of this term, if this daemon is active."""
+        """The join requests of this term, if this daemon leads."""
         return None if self._active is None else report.joins(self._active.record)
 
     def explain(self, name: str) -> dict[str, Any] | None:
-        """One node or instance, if this daemon is active and knows it."""
+        """One node or instance, if this daemon leads and knows it."""
         if self._active is None:
             return None
         return report.explain(self._active.view, self._active.record, name)
 
 
-def _leader_keys(found: ClusterSecrets) -> tuple[Any, ...]:
-    current = private_key(found.leader_key.get_secret_value())
-    if found.previous_leader_key is None:
+def _leader_keys(cluster_secrets: ClusterSecrets) -> tuple[Any, ...]:
+    current = private_key(cluster_secrets.leader_key.get_secret_value())
+    if cluster_secrets.previous_leader_key is None:
         return (current,)
-    return (current, private_key(found.previous_leader_key.get_secret_value()))
+    previous = cluster_secrets.previous_leader_key
+    return (current, private_key(previous.get_secret_value()))

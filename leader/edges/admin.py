@@ -1,7 +1,7 @@
-"""The ways in: the admin API on a unix socket, `/healthz` and `/metrics` on loopback.
+"""The leader's HTTP interfaces: the admin API on a unix socket, health and metrics on loopback.
 
-Rule: who may connect is the socket's file mode, and only there is anything asked of the leader;
-loopback shows nothing an unprivileged user of a manager may not know.
+Rule: only the admin API takes commands, and the socket's file mode determines who can connect.
+Loopback shows nothing that an unprivileged user of a manager must not know.
 """
 
 import json
@@ -20,11 +20,11 @@ Answer = dict[str, Any] | Refusal | None
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Reported(Protocol):
-    """What the daemon can say of itself; an answer of None means this one is not active."""
+class StatusSource(Protocol):
+    """What the daemon reports; None means that this daemon does not lead."""
 
     def status(self) -> dict[str, Any]:
-        """Stance and figures; always answers."""
+        """Stance and figures; never None."""
 
     def is_healthy(self) -> bool:
         """Whether the daemon does what its stance says."""
@@ -33,63 +33,63 @@ class Reported(Protocol):
         """The nodes."""
 
     def joins(self) -> list[dict[str, Any]] | None:
-        """The requests of this term."""
+        """The join requests of this term."""
 
     def explain(self, name: str) -> dict[str, Any] | None:
-        """One node or instance; None also when it is not known."""
+        """One node or instance; None also if it is unknown."""
 
 
-class Steered(Protocol):
-    """What the operator may ask for; None means that this daemon is not active."""
+class Commands(Protocol):
+    """What the operator can request; None means that this daemon does not lead."""
 
     def leaving(self) -> list[dict[str, Any]] | None:
-        """The nodes that are on their way out, or back."""
+        """The nodes that are leaving or returning."""
 
     async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
         """Empty a node."""
 
-    async def give_back(self, name: str, *, is_dry: bool) -> Answer:
+    async def return_node(self, name: str, *, is_dry: bool) -> Answer:
         """Let a node take tasks again."""
 
-    async def spread(self, names: Sequence[str], *, is_dry: bool) -> Answer:
-        """Spread services out again."""
+    async def rebalance(self, names: Sequence[str], *, is_dry: bool) -> Answer:
+        """Spread the tasks of services evenly."""
 
 
-class _Asked(BaseModel):
-    """Body of a request; what is misspelt is refused, not ignored."""
+class _Body(BaseModel):
+    """The body of a command; unknown fields are refused, because they may be misspelt."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dry_run: bool = False
 
 
-class _DrainAsked(_Asked):
+class _DrainBody(_Body):
     within: Annotated[float | None, Field(gt=0, le=86400)] = None
-    """In seconds; None: as the policy says."""
+    """In seconds; None: the policy's default."""
 
 
-class _SpreadAsked(_Asked):
+class _RebalanceBody(_Body):
     services: tuple[str, ...] = ()
-    """Names or ids; none: all."""
+    """Names or ids; empty: all services."""
 
 
-Body = TypeVar("Body", bound=_Asked)
+Body = TypeVar("Body", bound=_Body)
 
 
 class Admin:
-    """Serves until cleaned up; `async with`."""
+    """Serves both interfaces; an async context manager."""
 
     def __init__(
         self,
-        reported: Reported,
+        source: StatusSource,
         registry: CollectorRegistry,
         *,
         socket: Path,
         port: int,
-        steered: Steered,
+        commands: Commands,
     ) -> None:
-        self._reported = reported
-        self._steered = steered
+        self._source = source
+        self._commands = commands
         self._registry = registry
         self._socket = socket
         self._port = port
@@ -118,29 +118,29 @@ class Admin:
     def _admin_app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/status", self._status)
-        app.router.add_get("/nodes", self._answering(lambda _: self._reported.nodes()))
-        app.router.add_get("/joins", self._answering(lambda _: self._reported.joins()))
+        app.router.add_get("/nodes", self._query(lambda _: self._source.nodes()))
+        app.router.add_get("/joins", self._query(lambda _: self._source.joins()))
         app.router.add_get("/explain/{name}", self._explain)
-        self._add_steering(app)
+        self._add_commands(app)
         return app
 
-    def _add_steering(self, app: web.Application) -> None:
-        steered = self._steered
+    def _add_commands(self, app: web.Application) -> None:
+        commands = self._commands
 
-        async def drain(name: str, body: _DrainAsked) -> Answer:
+        async def drain(name: str, body: _DrainBody) -> Answer:
             within = None if body.within is None else timedelta(seconds=body.within)
-            return await steered.drain(name, within=within, is_dry=body.dry_run)
+            return await commands.drain(name, within=within, is_dry=body.dry_run)
 
-        async def give_back(name: str, body: _Asked) -> Answer:
-            return await steered.give_back(name, is_dry=body.dry_run)
+        async def return_node(name: str, body: _Body) -> Answer:
+            return await commands.return_node(name, is_dry=body.dry_run)
 
-        async def spread(_: str, body: _SpreadAsked) -> Answer:
-            return await steered.spread(body.services, is_dry=body.dry_run)
+        async def rebalance(_: str, body: _RebalanceBody) -> Answer:
+            return await commands.rebalance(body.services, is_dry=body.dry_run)
 
-        app.router.add_get("/leaving", self._answering(lambda _: steered.leaving()))
-        app.router.add_post("/drain/{name}", self._asking(_DrainAsked, drain))
-        app.router.add_post("/return/{name}", self._asking(_Asked, give_back))
-        app.router.add_post("/rebalance", self._asking(_SpreadAsked, spread))
+        app.router.add_get("/leaving", self._query(lambda _: commands.leaving()))
+        app.router.add_post("/drain/{name}", self._command(_DrainBody, drain))
+        app.router.add_post("/return/{name}", self._command(_Body, return_node))
+        app.router.add_post("/rebalance", self._command(_RebalanceBody, rebalance))
 
     def _public_app(self) -> web.Application:
         app = web.Application()
@@ -149,47 +149,47 @@ class Admin:
         return app
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._reported.status())
+        return web.json_response(self._source.status())
 
-    def _answering(self, ask: Callable[[web.Request], Any]) -> Handler:
+    def _query(self, ask: Callable[[web.Request], Any]) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
-            found = ask(request)
-            return self._standby() if found is None else web.json_response(found)
+            result = ask(request)
+            return self._standby() if result is None else web.json_response(result)
 
         return answer
 
     async def _explain(self, request: web.Request) -> web.StreamResponse:
-        if self._reported.nodes() is None:
+        if self._source.nodes() is None:
             return self._standby()
-        found = self._reported.explain(request.match_info["name"])
-        if found is None:
+        explanation = self._source.explain(request.match_info["name"])
+        if explanation is None:
             return web.json_response({"error": "unknown"}, status=404)
-        return web.json_response(found, dumps=_dumps)
+        return web.json_response(explanation, dumps=_dumps)
 
-    def _asking(self, kind: type[Body], ask: Callable[[str, Body], Awaitable[Answer]]) -> Handler:
-        """Check the body, ask, and say what came of it: 200, 400, 404, 409 or 422."""
+    def _command(self, kind: type[Body], ask: Callable[[str, Body], Awaitable[Answer]]) -> Handler:
+        """Check the body, run the command, and answer 200, 400, 404, 409 or 422."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
                 body = kind.model_validate_json(await request.read() or b"{}")
             except ValidationError as exc:
                 return web.json_response(_malformed(exc), status=400)
-            told = await ask(request.match_info.get("name", ""), body)
-            if told is None:
+            result = await ask(request.match_info.get("name", ""), body)
+            if result is None:
                 return self._standby()
-            if isinstance(told, Refusal):
-                refused = {"error": told.reason, "next": told.next_step}
-                return web.json_response(refused, status=404 if told.is_unknown else 422)
-            return web.json_response(told)
+            if isinstance(result, Refusal):
+                refused = {"error": result.reason, "next": result.next_step}
+                return web.json_response(refused, status=404 if result.is_unknown else 422)
+            return web.json_response(result)
 
         return answer
 
     def _standby(self) -> web.Response:
-        return web.json_response(self._reported.status(), status=409)
+        return web.json_response(self._source.status(), status=409)
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        healthy = self._reported.is_healthy()
-        stance = self._reported.status()["stance"]
+        healthy = self._source.is_healthy()
+        stance = self._source.status()["stance"]
         return web.json_response(
             {"healthy": healthy, "stance": stance}, status=200 if healthy else 503
         )
@@ -204,7 +204,7 @@ class Admin:
 def _malformed(exc: ValidationError) -> dict[str, str]:
     faults = exc.errors(include_url=False, include_context=False, include_input=False)
     lines = (f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults)
-    return {"error": "; ".join(lines), "next": "docs/operations.md lists what may be asked"}
+    return {"error": "; ".join(lines), "next": "see docs/operations.md for the accepted fields"}
 
 
 def _dumps(value: object) -> str:

@@ -1,6 +1,6 @@
-"""Console texts of instances that were ended because they did not work, for whoever asks why.
+"""Saves the console output of instances that were terminated because they did not work.
 
-Rule: a console shows what a boot printed, so secrets are hidden before anything is written.
+Rule: a console shows everything that a boot printed, so hide secrets before writing.
 """
 
 import os
@@ -13,17 +13,17 @@ from runtime.errors import RefusedError
 from runtime.logs import scrub
 
 DIRECTORY: Final = Path("/var/lib/spotswarm-leader/consoles")
-_KEPT: Final = 50
+_MOST_FILES: Final = 50
 _NAME: Final = re.compile(r"i-[0-9a-f]{8,17}")
 
 
-def keep(instance: InstanceId, console: str, *, directory: Path = DIRECTORY) -> Path:
-    """Write an instance's console down, readable by root alone; the oldest beyond fifty go.
+def save(instance: InstanceId, console: str, *, directory: Path = DIRECTORY) -> Path:
+    """Write the console output to a file that only root can read; keep the newest fifty files.
 
-    It blocks on the disk. Raises RefusedError when it cannot be written.
+    Blocks on the disk. Raises RefusedError if the file cannot be written.
     """
     if _NAME.fullmatch(instance) is None:
-        raise RefusedError("keeping a console: that is no instance's name")
+        raise RefusedError("saving console output: this is not an instance id")
     path = directory / f"{instance}.txt"
     fresh = directory / f".{instance}.new"
     try:
@@ -32,9 +32,9 @@ def keep(instance: InstanceId, console: str, *, directory: Path = DIRECTORY) -> 
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
             file.write(scrub(console))
         fresh.replace(path)
-        kept = sorted(directory.glob("i-*.txt"), key=lambda one: one.stat().st_mtime_ns)
-        for old in kept[:-_KEPT]:
+        files = sorted(directory.glob("i-*.txt"), key=lambda file: file.stat().st_mtime_ns)
+        for old in files[:-_MOST_FILES]:
             old.unlink(missing_ok=True)
     except OSError as exc:
-        raise RefusedError(f"keeping the console of {instance}: {exc.strerror}") from exc
+        raise RefusedError(f"saving the console output of {instance}: {exc.strerror}") from exc
     return path

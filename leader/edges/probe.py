@@ -1,26 +1,26 @@
-"""Whether a new node's gossip port answers: what a wrong security group breaks first."""
+"""Checks a new node's gossip port, which a wrong security group blocks."""
 
 import asyncio
 from typing import Final
 
 from runtime.errors import UnavailableError
 
-_AGAIN_SECONDS: Final = 0.05
+_RETRY_SECONDS: Final = 0.05
 GOSSIP_PORT: Final = 7946
-"""Container network discovery, TCP and UDP, between all nodes.
+"""Container network discovery between all nodes, over TCP and UDP.
 https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-between-the-hosts
 """
 
 
 async def reach(address: str, *, seconds: float = 3.0) -> None:
-    """Connect to the node's gossip port and hang up; a new node may need a moment to listen.
+    """Connect to the node's gossip port; a new node may need a moment until it listens.
 
     Raises:
-        UnavailableError: it does not answer; the message names the port to open.
+        UnavailableError: the port does not answer; the message names the ports to open.
     """
     try:
         async with asyncio.timeout(seconds):
-            writer = await _knock(address)
+            writer = await _connect(address)
     except TimeoutError as exc:
         raise UnavailableError(
             f"{address}:{GOSSIP_PORT} does not answer: open 7946/tcp+udp and 4789/udp"
@@ -29,9 +29,9 @@ async def reach(address: str, *, seconds: float = 3.0) -> None:
     writer.close()
 
 
-async def _knock(address: str) -> asyncio.StreamWriter:
+async def _connect(address: str) -> asyncio.StreamWriter:
     while True:
         try:
             return (await asyncio.open_connection(address, GOSSIP_PORT))[1]
         except OSError:
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_RETRY_SECONDS)

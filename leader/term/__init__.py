@@ -1,6 +1,6 @@
 """One term of leadership: the tasks that run while this manager is the Raft leader.
 
-Everything that takes events in or carries actions out belongs here: what agents push, what the
-queue holds, what the operator asks, and what the edges are called for. Nothing here decides what
-the swarm should look like; `leader.decide` does.
+Here belongs what turns the outside into events and carries out actions: requests from agents, the
+queue, the operator's commands, lists of the swarm. Nothing here decides what the swarm should look
+like; `leader.decide` does.
 """

@@ -1,14 +1,18 @@
-"""The leader's Prometheus metrics, on a registry of their own.
+"""The leader's Prometheus metrics, in a registry of their own.
 
-Rule: labels are roles, codes and action names, never instances, keys or anything an asker
-chose: their number must stay small whatever arrives.
+Rule: label values are roles, codes and names of actions, never instances, keys or anything that a
+requester chooses, so that their number stays small whatever arrives.
 """
+
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from leader.view.model import Node, View
+
 
 class Metrics:
-    """What `/metrics` shows."""
+    """The metrics at `/metrics`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -26,23 +30,23 @@ class Metrics:
         )
         self.notices = Counter(
             "spotswarm_notices",
-            "Announcements heard, by path and kind",
+            "Notices received, by source and kind",
             ["source", "kind"],
             registry=self.registry,
         )
         self.tasks_unmoved = Counter(
             "spotswarm_tasks_unmoved",
-            "Tasks that were to be moved off a leaving node and were left to Swarm's drain",
+            "Tasks that were not moved off a leaving node in time and were left to Swarm's drain",
             registry=self.registry,
         )
         self.tasks_cut_off = Counter(
             "spotswarm_tasks_cut_off",
-            "Tasks that still ran when their node had to go",
+            "Tasks that still ran when their node had to leave",
             registry=self.registry,
         )
         self.leaving = Gauge(
             "spotswarm_nodes_leaving",
-            "Nodes by phase between joining and leaving",
+            "Nodes that join, leave or return, by phase",
             ["phase"],
             registry=self.registry,
         )
@@ -74,7 +78,19 @@ class Metrics:
         )
         self.check_seconds = Histogram(
             "spotswarm_check_seconds",
-            "From taking a request to knowing who asks",
+            "From receiving a join request to knowing who sent it",
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self.registry,
         )
+
+    def show(self, nodes: Iterable[Node], view: View) -> None:
+        """Set the gauges of nodes and pools."""
+        self.nodes.clear()
+        self.leaving.clear()
+        for node in nodes:
+            self.nodes.labels(node.role.value, node.status).inc()
+            if node.phase:
+                self.leaving.labels(node.phase).inc()
+        self.penalties.clear()
+        for kind, zone in view.market.penalties:
+            self.penalties.labels(kind, zone).set(1)

@@ -1,7 +1,7 @@
-"""Carrying actions out: each becomes calls of the edges, and comes back as an event.
+"""Carries out actions: each makes calls of the edges and ends in an event.
 
-Rule: `perform` returns `Done` or `Failed` for whatever the outside answers. An error that
-is none of `ClusterError` is a bug: it passes, and ends the process.
+Rule: `perform` returns `Done` or `Failed` for whatever the outside answers. Any error that is not
+a `ClusterError` is a bug; it is raised and ends the process.
 """
 
 import asyncio
@@ -9,15 +9,14 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import structlog
-from nacl.public import PrivateKey
 from pydantic import SecretStr
 
 from leader.edges import consoles, probe
 from leader.edges.aws.fleet import Fleet
 from leader.edges.aws.instances import Instances
-from leader.edges.aws.queue import Notices
-from leader.edges.broker.connection import Broker
+from leader.edges.aws.queue import NoticeQueue
 from leader.edges.docker.swarm import SWARM_PORT, Swarm
+from leader.term.mailbox import Mailbox
 from leader.view.actions import (
     Action,
     ActivateNode,
@@ -44,39 +43,37 @@ from leader.view.actions import (
 )
 from leader.view.events import Done, Event, Failed, InstancesListed
 from runtime import clock
-from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
+from runtime.errors import ClusterError, GoneError, RefusedError
 from wire import messages
 from wire.labels import PHASE_LABELS
 from wire.messages import Availability, Role
-from wire.sealing import public_key, seal_reply
 
 log = structlog.get_logger("leader")
 
 
 @dataclass(slots=True)
 class Performer:
-    """The edges one active leader acts through; `broker` comes and goes with Redis."""
+    """The edges that one term acts through."""
 
     cluster: str
-    leader_keys: tuple[PrivateKey, ...]
-    """The leader's key, then the one before it, if any."""
+    mailbox: Mailbox
     swarm: Swarm
     instances: Instances | None
+    """None outside AWS."""
     fleet: Fleet
-    notices: Notices | None = None
-    broker: Broker | None = None
+    queue: NoticeQueue | None = None
 
     async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
-        """Carry one action out; the last event returned is its `Done` or `Failed`."""
+        """Carry out one action; the last event returned is its `Done` or `Failed`."""
         try:
-            heard = await self._carry_out(action, event_id)
+            results = await self._carry_out(action, event_id)
         except GoneError as exc:
             if isinstance(action, RemoveNode):
                 return (Done(event_id, clock.now(), action),)
-            return (Failed(event_id, clock.now(), action, f"it is gone: {exc}"),)
+            return (Failed(event_id, clock.now(), action, f"it no longer exists: {exc}"),)
         except ClusterError as exc:
             return (Failed(event_id, clock.now(), action, str(exc)),)
-        return (*heard, Done(event_id, clock.now(), action))
+        return (*results, Done(event_id, clock.now(), action))
 
     async def _carry_out(self, action: Action, event_id: str) -> tuple[Event, ...]:
         match action:
@@ -93,10 +90,10 @@ class Performer:
             case ReplaceInstance(instance=instance, avoid=avoid):
                 await self.fleet.replace(instance, avoid=avoid)
             case DeleteNotices(receipts=receipts):
-                if self.notices is not None:
-                    await self.notices.delete(receipts)
+                if self.queue is not None:
+                    await self.queue.delete(receipts)
             case Refuse():
-                # Having been said is all of it.
+                # The decision is logged, and there is nothing else to do.
                 return ()
             case RotateToken() | SetHeartbeat() | ChangeService():
                 await self._on_swarm(action)
@@ -124,7 +121,7 @@ class Performer:
             case RemoveNode(node=node, by_force=by_force):
                 return self.swarm.remove(node, force=by_force)
             case _:
-                raise TypeError(f"nobody carries out {type(action).__name__}")
+                raise TypeError(f"nothing carries out {type(action).__name__}")
 
     def _on_swarm(self, action: RotateToken | SetHeartbeat | ChangeService) -> Awaitable[None]:
         match action:
@@ -144,14 +141,14 @@ class Performer:
 
     async def _terminate(self, action: TerminateInstance) -> None:
         if self.instances is None:
-            raise RefusedError("outside AWS somebody must end the machine himself")
+            raise RefusedError("outside AWS a person must shut the machine down")
         if action.keeps_console:
             try:
                 console = await self.instances.console(action.instance)
-                await asyncio.to_thread(consoles.keep, action.instance, console)
+                await asyncio.to_thread(consoles.save, action.instance, console)
             except ClusterError as exc:
-                # What costs money ends all the same.
-                log.warning("console not kept", instance=action.instance, reason=str(exc))
+                # An instance that costs money is terminated in any case.
+                log.warning("console output not saved", instance=action.instance, reason=str(exc))
         await self.instances.terminate(action.instance)
 
     async def _order(self, action: OrderLeave) -> None:
@@ -162,7 +159,9 @@ class Performer:
             reason=action.reason[:200],
             at=clock.now(),
         )
-        await self._answer(listener.reply, listener.key, listener.opened_by, message)
+        await self.mailbox.reply(
+            listener.reply, message, key=listener.key, opened_by=listener.opened_by
+        )
 
     async def _grant(self, action: GrantJoin) -> None:
         asker = action.asker
@@ -176,7 +175,7 @@ class Performer:
             managers=tuple(f"{address}:{SWARM_PORT}" for address in action.managers),
             availability=Availability.DRAIN,
         )
-        await self._answer(asker.reply, asker.key, asker.opened_by, grant)
+        await self.mailbox.reply(asker.reply, grant, key=asker.key, opened_by=asker.opened_by)
 
     async def _deny(self, action: DenyJoin) -> None:
         asker, denied = action.asker, action.denied
@@ -187,19 +186,10 @@ class Performer:
             leader_time=clock.now(),
             retry_after_seconds=denied.retry_after_seconds,
         )
-        await self._answer(asker.reply, asker.key, asker.opened_by, denial)
-
-    async def _answer(
-        self, reply: str, key: str, opened_by: int, message: messages.AnyMessage
-    ) -> None:
-        if self.broker is None:
-            raise UnavailableError("answering: the broker is being restarted")
-        # The asker may know only the key before; the one that opened its request he knows.
-        own = self.leader_keys[opened_by]
-        await self.broker.answer(reply, seal_reply(message, leader=own, asker=public_key(key)))
+        await self.mailbox.reply(asker.reply, denial, key=asker.key, opened_by=asker.opened_by)
 
     async def _list(self, event_id: str) -> tuple[Event, ...]:
         if self.instances is None:
             return ()
-        found = await self.instances.all()
-        return (InstancesListed(event_id, clock.now(), found),)
+        instances = await self.instances.all()
+        return (InstancesListed(event_id, clock.now(), instances),)

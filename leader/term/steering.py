@@ -1,8 +1,8 @@
-"""The operator's say: what is asked on the admin socket becomes an event, or is refused.
+"""The operator's commands: each is refused, or becomes an event.
 
-Rule: nothing is done here. A plan is made of the view as it is; what is accepted goes into the
-active leader's inbox like any event, and `decide` has the last word. Every answer is None when
-this daemon does not lead.
+Rule: nothing is done here. A command is planned on the current view; if it is accepted, it goes
+into the inbox like any event, and `decide` has the last word. Every answer is None if this daemon
+does not lead.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from leader.view.model import Policy, View
 from leader.view.refusal import Refusal
 from runtime import clock
 
-_SEEN_WITHIN_SECONDS: Final = 3.0
-"""After every change the services and tasks are listed anew; that long a plan waits for them."""
-_LOOK_SECONDS: Final = 0.05
+_LISTED_WITHIN_SECONDS: Final = 3.0
+"""How long a plan waits for services and tasks, which are listed again after every change."""
+_POLL_SECONDS: Final = 0.05
 
 Answer = dict[str, Any] | Refusal | None
 
 
 class Steering:
-    """Between the admin API and whichever term of leading is on."""
+    """Passes commands from the admin API to the current term."""
 
     def __init__(
         self,
@@ -54,31 +54,31 @@ class Steering:
         return None if view is None else departures.leaving(view, self._policy, clock.now())
 
     async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
-        """Empty a node, or say how that would go."""
+        """Empty a node, or show what that would do."""
         within = within or self._policy.drain_within
-        view, at = await self._seen(), clock.now()
+        view, at = await self._listed(), clock.now()
         if view is None:
             return None
         plan = drain_plan(view, self._policy, name, within, at)
         if isinstance(plan, DrainPlan) and not is_dry:
             await self._submit(DrainAsked(self._new_id("drain"), at, plan.node, within))
             await self._until(lambda now: now.nodes != view.nodes or plan.node in now.moves.wishes)
-        return _told(plan, is_dry=is_dry)
+        return _answer(plan, is_dry=is_dry)
 
-    async def give_back(self, name: str, *, is_dry: bool) -> Answer:
-        """Let a leaving, drained or hinted node take tasks again, or say what that needs."""
-        view = await self._seen()
+    async def return_node(self, name: str, *, is_dry: bool) -> Answer:
+        """Let a leaving, drained or hinted node take tasks again, or show what that would do."""
+        view = await self._listed()
         if view is None:
             return None
         plan = return_plan(view, name)
         if isinstance(plan, ReturnPlan) and not is_dry:
             await self._submit(ReturnAsked(self._new_id("return"), clock.now(), plan.node))
             await self._until(lambda now: now.nodes != view.nodes or plan.node in now.moves.wishes)
-        return _told(plan, is_dry=is_dry)
+        return _answer(plan, is_dry=is_dry)
 
-    async def spread(self, names: Sequence[str], *, is_dry: bool) -> Answer:
-        """Spread these services now, or all; what cannot be spread is told and left alone."""
-        view, at = await self._seen(), clock.now()
+    async def rebalance(self, names: Sequence[str], *, is_dry: bool) -> Answer:
+        """Rebalance these services now, or all; the answer names those that cannot be."""
+        view, at = await self._listed(), clock.now()
         if view is None:
             return None
         plans = spread_plans(view, names, at)
@@ -95,29 +95,29 @@ class Steering:
             "waits_for": unquiet(view),
         }
 
-    async def _seen(self) -> View | None:
+    async def _listed(self) -> View | None:
         """The view, with services and tasks if they are listed in time."""
         await self._until(lambda view: view.work is not None)
         return self._view()
 
     async def _until(self, holds: Callable[[View], bool]) -> None:
-        """Wait until a condition holds, this term ends, or it has taken too long."""
-        until = clock.monotonic() + _SEEN_WITHIN_SECONDS
+        """Wait until the condition holds, the term ends, or time is up."""
+        until = clock.monotonic() + _LISTED_WITHIN_SECONDS
         while clock.monotonic() < until:
             view = self._view()
             if view is None or holds(view):
                 return
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
-def _told(plan: DrainPlan | ReturnPlan | Refusal, *, is_dry: bool) -> dict[str, Any] | Refusal:
+def _answer(plan: DrainPlan | ReturnPlan | Refusal, *, is_dry: bool) -> dict[str, Any] | Refusal:
     if isinstance(plan, Refusal):
         return plan
     return {"accepted": not is_dry, "plan": _plain(asdict(plan))}
 
 
-def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
-        for key, value in told.items()
+        for key, value in plan.items()
     }

@@ -18,6 +18,8 @@ from leader.daemon import Daemon
 from leader.edges.admin import Admin
 from leader.settings import Settings
 from leader.term.active import Active
+from leader.term.broker_service import BrokerService
+from leader.term.mailbox import Mailbox
 from leader.term.perform import Performer
 from leader.view.actions import ActivateNode, DenyJoin
 from leader.view.model import Asker, Denied, Instance, InstanceId, Node, NodeId, View
@@ -61,13 +63,15 @@ def leading(*, has_broker: bool = True) -> Daemon:
         state="active", node="n1", is_manager=True, is_leader=True, leader="manager-1"
     )
     made._become(Stance.LEAD, "this engine is the Raft leader")
+    mailbox = Mailbox(())
+    if has_broker:
+        mailbox.connect(object())  # type: ignore[arg-type]
     performer = Performer(
         "contract",
-        (),
+        mailbox,
         swarm=None,  # type: ignore[arg-type]
         instances=None,
         fleet=None,  # type: ignore[arg-type]
-        broker=object() if has_broker else None,  # type: ignore[arg-type]
     )
     active = Active(
         made._settings,
@@ -75,9 +79,15 @@ def leading(*, has_broker: bool = True) -> Daemon:
         swarm=None,  # type: ignore[arg-type]
         prover=None,  # type: ignore[arg-type]
         performer=performer,
+        mailbox=mailbox,
+        broker=BrokerService(
+            cluster="contract",
+            leader=STRANGER,
+            start=None,  # type: ignore[arg-type]
+            connect=None,  # type: ignore[arg-type]
+        ),
+        queue=None,
         metrics=made._metrics,
-        serve=None,  # type: ignore[arg-type]
-        connect=None,  # type: ignore[arg-type]
     )
     at = clock.now()
     labels = {
@@ -122,24 +132,22 @@ def leading(*, has_broker: bool = True) -> Daemon:
     )
     asker = Asker("0" * 32, "1" * 32, "key", Role.WORKER, instance=STRANGER)
     denied = Denied(DenialCode.NOT_IN_CLUSTER, f"{STRANGER} has no tag spotswarm:cluster=contract")
-    active._announce(DenyJoin(asker=asker, denied=denied, cause="join-1"), at)
+    active._journal.decided(DenyJoin(asker=asker, denied=denied, cause="join-1"), at)
     activation = ActivateNode(
         node=NodeId("n2abcdef"), instance=WORKER, reason=LONG, cause="nodes-7"
     )
-    active._announce(activation, at)
-    active.reception._taken_at = clock.monotonic()
+    active._journal.decided(activation, at)
+    active._reception.last_popped = clock.monotonic()
     active.record.ended(activation, "failed: [timeout]")
     made._active = active
     return made
 
 
 @asynccontextmanager
-async def serving(reported: Daemon, tmp_path: Path, port: int) -> AsyncIterator["Ways"]:
+async def serving(daemon: Daemon, tmp_path: Path, port: int) -> AsyncIterator["Ways"]:
     socket = tmp_path / "run" / "admin.sock"
-    steered = reported._steering()
-    async with Admin(
-        reported, reported._metrics.registry, socket=socket, port=port, steered=steered
-    ):
+    commands = daemon._steering()
+    async with Admin(daemon, daemon._metrics.registry, socket=socket, port=port, commands=commands):
         yield Ways(socket, port)
 
 

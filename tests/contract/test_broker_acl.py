@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from leader.edges.broker.connection import connected
-from leader.edges.broker.redis_server import lay_down
+from leader.edges.broker.redis_server import write_files
 from runtime import clock
 from wire import keys
 from wire.messages import Heartbeat
@@ -271,7 +271,7 @@ async def test_a_client_that_believes_another_ca_does_not_send_its_password(
 
 def test_the_files_of_redis_are_its_own_and_nobody_elses(ground: Any, cluster: Any) -> None:
     directory = ground / "laid-down"
-    lay_down(
+    write_files(
         directory,
         cluster="contract",
         secrets=cluster.secrets,
@@ -289,7 +289,7 @@ def test_the_files_of_redis_are_its_own_and_nobody_elses(ground: Any, cluster: A
 
 def test_no_password_stands_in_the_files_of_redis(ground: Any, cluster: Any) -> None:
     directory = ground / "no-passwords"
-    lay_down(
+    write_files(
         directory,
         cluster="contract",
         secrets=cluster.secrets,

@@ -1,6 +1,7 @@
 """Placement constraints: our reading against a real engine's, on a manager and a worker."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -77,7 +78,7 @@ async def create(docker: Docker, name: str, constraint: str) -> str | None:
     try:
         created = await docker._query_json("services/create", method="POST", data=spec)
     except DockerError as exc:
-        if exc.status != 400:
+        if not re.search("constraint expected|(key|value) '.*' is invalid", exc.message):
             raise
         return None
     return str(created["ID"])

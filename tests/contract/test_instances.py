@@ -56,7 +56,7 @@ async def test_a_terminated_instance_is_off_the_list_and_terminating_again_is_do
 ) -> None:
     await instances.terminate(launched)
     assert await instances.all() == ()
-    assert (await instances.one(launched)).state in {"shutting-down", "terminated"}
+    assert (await instances.describe(launched)).state in {"shutting-down", "terminated"}
     await instances.terminate(launched)
     await instances.terminate(InstanceId("i-00000000000000000"))
 
@@ -71,21 +71,21 @@ async def test_a_console_is_text(instances: Instances, launched: InstanceId) -> 
 def test_a_console_is_kept_for_root_alone_without_secrets(tmp_path: Path) -> None:
     instance = InstanceId("i-0123456789abcdef0")
     directory = tmp_path / "deeper" / "consoles"
-    path = consoles.keep(instance, "joining with SWMTKN-1-abc-def ✓\n", directory=directory)
+    path = consoles.save(instance, "joining with SWMTKN-1-abc-def ✓\n", directory=directory)
     assert path == directory / "i-0123456789abcdef0.txt"
     assert path.read_text() == "joining with [hidden] ✓\n"
     assert path.stat().st_mode & 0o777 == 0o600
     assert directory.stat().st_mode & 0o777 == 0o700
-    consoles.keep(instance, "later, \ud800 which is no text", directory=directory)
+    consoles.save(instance, "later, \ud800 which is no text", directory=directory)
     assert path.read_text() == "later, ? which is no text"
     assert list(directory.iterdir()) == [path]
 
 
 def test_of_more_than_fifty_consoles_the_oldest_go(tmp_path: Path) -> None:
     for number in range(53):
-        path = consoles.keep(InstanceId(f"i-{number:017x}"), "x", directory=tmp_path)
+        path = consoles.save(InstanceId(f"i-{number:017x}"), "x", directory=tmp_path)
         os.utime(path, (number, number))
-    consoles.keep(InstanceId("i-0000000000000ffff"), "x", directory=tmp_path)
+    consoles.save(InstanceId("i-0000000000000ffff"), "x", directory=tmp_path)
     kept = sorted(path.stem for path in tmp_path.iterdir())
     assert len(kept) == 50
     assert kept[0] == f"i-{4:017x}"
@@ -94,14 +94,14 @@ def test_of_more_than_fifty_consoles_the_oldest_go(tmp_path: Path) -> None:
 
 def test_what_is_no_instance_gets_no_file(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="no instance's name"):
-        consoles.keep(InstanceId("../../etc/passwd"), "x", directory=tmp_path)
+        consoles.save(InstanceId("../../etc/passwd"), "x", directory=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RefusedError, match="keeping the console of i-0123456789abcdef0"):
-        consoles.keep(InstanceId("i-0123456789abcdef0"), "x", directory=tmp_path / "file")
+        consoles.save(InstanceId("i-0123456789abcdef0"), "x", directory=tmp_path / "file")
 
 
 async def test_no_fleet_says_that_somebody_must_launch_a_replacement() -> None:

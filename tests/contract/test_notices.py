@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from leader.edges.aws.clients import Aws
-from leader.edges.aws.queue import Notices
+from leader.edges.aws.queue import NoticeQueue
 from leader.leaving.parsing import parse
 from runtime import clock
 from runtime.errors import UnavailableError
@@ -21,7 +21,7 @@ class Queue:
     def __init__(self, cloud: Any, aws: Aws, name: str) -> None:
         self.sqs = cloud.client("sqs")
         self.url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
-        self.notices = Notices(aws, self.url)
+        self.notices = NoticeQueue(aws, self.url)
 
     def send(self, *bodies: str) -> None:
         for body in bodies:
@@ -107,7 +107,7 @@ async def test_eventbridge_s_warning_comes_out_as_a_notice(cloud: Any, queue: Qu
 async def test_a_queue_that_is_missing_is_away_and_does_not_end_the_leader(
     cloud: Any, aws: Aws, queue: Queue
 ) -> None:
-    gone = Notices(aws, f"{queue.url}-gone")
+    gone = NoticeQueue(aws, f"{queue.url}-gone")
     with pytest.raises(UnavailableError, match="receiving notices"):
         await gone.receive()
     await gone.delete(["x"])
@@ -115,7 +115,7 @@ async def test_a_queue_that_is_missing_is_away_and_does_not_end_the_leader(
 
 async def test_a_cloud_that_is_away_is_away(queue: Queue) -> None:
     async with Aws(region="eu-central-1", endpoint="http://127.0.0.1:1") as nowhere:
-        away = Notices(nowhere, queue.url)
+        away = NoticeQueue(nowhere, queue.url)
         with pytest.raises(UnavailableError):
             await away.receive()
         with pytest.raises(UnavailableError):
@@ -130,6 +130,6 @@ async def test_a_queue_closed_to_us_is_away_and_does_not_end_the_leader(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", nobody.secret_key.get_secret_value())
     monkeypatch.setenv("AWS_SESSION_TOKEN", nobody.session_token.get_secret_value())
     async with Aws(region="eu-central-1", endpoint=cloud.url) as worker:
-        closed = Notices(worker, queue.url)
+        closed = NoticeQueue(worker, queue.url)
         with pytest.raises(UnavailableError, match="receiving notices"):
             await closed.receive()

@@ -137,7 +137,7 @@ async def leading(swarm: LiveSwarm, tmp_path: Path, port: int, **said: Any) -> A
         new_id=lambda kind: f"{kind}-{next(play.ids)}",
     )
     socket = tmp_path / "run" / "admin.sock"
-    async with Admin(play, Metrics(), socket=socket, port=port, steered=steering):
+    async with Admin(play, Metrics(), socket=socket, port=port, commands=steering):
         for _ in range(12):
             play.step()
         playing = asyncio.create_task(_play(play), name="play")

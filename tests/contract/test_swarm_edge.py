@@ -70,7 +70,7 @@ async def test_founding_twice_is_refused_or_passing_and_changes_nothing(
 ) -> None:
     before = await swarm.nodes()
     with pytest.raises((RefusedError, UnavailableError)):
-        await swarm.found(address=engines[0].address)
+        await swarm.init(address=engines[0].address)
     assert {node.id for node in await swarm.nodes()} == {node.id for node in before}
 
 

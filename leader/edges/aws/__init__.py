@@ -1,4 +1,4 @@
-"""AWS: instances, identity, the Elastic IP, the queue, secrets, the founder parameter, the fleet.
+"""AWS: instances, identity, Elastic IP, queue, secrets, founder parameter, fleet.
 
 Only modules here import boto3.
 """

@@ -1,15 +1,15 @@
-"""The Elastic IP: the active leader's, so that agents find the broker at one address."""
+"""The Elastic IP: the active leader holds it, so that agents find the broker at one address."""
 
 from leader.edges.aws.clients import Aws
 
 
 async def take(aws: Aws, *, allocation: str, instance: str) -> bool:
-    """Associate the address with this instance; True if it was elsewhere before.
+    """Associate the address with this instance; True if it was not before.
 
-    The Raft leader is unique, so taking the address from another instance is right.
+    There is only one Raft leader, so it may take the address from another instance.
     """
     answer = await aws.call(
-        "looking where the Elastic IP is",
+        "looking up the Elastic IP",
         aws.ec2.describe_addresses,
         AllocationIds=[allocation],
     )

@@ -1,7 +1,7 @@
-"""One boto3 session for the process: clients made once in a thread, errors translated.
+"""The boto3 clients of the process, and the translation of their errors.
 
-Rule: boto3 blocks, so every call goes through `call`, in a thread pool of our own that
-bounds how much of AWS we use at a time.
+Rule: boto3 blocks, so every call goes through `call`, which runs it in a thread pool that limits
+the number of simultaneous calls.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _CONFIG = Config(
     max_pool_connections=10,
 )
 _POLLED = Config(
-    # A poll that failed is tried again by whoever polls; ours waits 5 s for a message.
+    # A failed poll is retried by its caller. A poll waits 5 s for a message.
     retries={"mode": "standard", "max_attempts": 1},
     connect_timeout=3,
     read_timeout=8,
@@ -42,7 +42,7 @@ _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "A
 
 
 class Aws:
-    """Clients for one region; `endpoint` replaces AWS's own in the lab."""
+    """The clients for one region; in the lab `endpoint` replaces the endpoints of AWS."""
 
     def __init__(self, *, region: str, endpoint: str | None) -> None:
         self._region = region
@@ -66,19 +66,19 @@ class Aws:
     async def call(
         self, attempt: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call one blocking function of a client.
+        """Call a blocking function of a client.
 
         Raises:
-            GoneError: AWS knows no such thing.
-            RefusedError: our role may not, or the request is wrong; a person must act.
-            UnavailableError: AWS is away, throttling, or gave us no credentials.
+            GoneError: AWS does not know the object.
+            RefusedError: our role lacks permission, or the request is wrong; a person must act.
+            UnavailableError: AWS does not answer, throttles, or gave us no credentials.
         """
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
         except ClientError as exc:
             code = str(exc.response.get("Error", {}).get("Code", ""))
-            message = f"{attempt}: AWS says {code}"
+            message = f"{attempt}: AWS answers {code}"
             if "NotFound" in code or code in _GONE:
                 raise GoneError(message) from exc
             if code in _REFUSED:
@@ -90,6 +90,6 @@ class Aws:
             raise UnavailableError(f"{attempt}: {type(exc).__name__}") from exc
 
     async def account(self) -> str:
-        """The account this leader runs in: the only one whose instances may join."""
-        answer = await self.call("asking who we are", self.sts.get_caller_identity)
+        """The account that this leader runs in; only its instances may join."""
+        answer = await self.call("looking up our account", self.sts.get_caller_identity)
         return str(answer["Account"])

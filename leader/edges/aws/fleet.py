@@ -1,6 +1,6 @@
-"""The fleet: who launches instances. Until one is configured, nobody does.
+"""The fleet launches instances. Until one is configured, nothing does.
 
-Rule: an adapter asks for capacity and never ends an instance: `Instances.terminate` does.
+Rule: an adapter requests capacity and never terminates an instance; `Instances.terminate` does.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ class Fleet(Protocol):
     """Launches instances."""
 
     async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:
-        """Launch one instance in place of this one, in none of these pools if it can.
+        """Launch an instance to replace this one, if possible in none of these pools.
 
         Raises:
-            RefusedError: it will not; a person must.
+            RefusedError: it does not; a person must.
         """
 
 

@@ -1,8 +1,8 @@
-"""The right to found the swarm: one SSM parameter that can be written once.
+"""The right to found the swarm: an SSM parameter that can be written only once.
 
-PutParameter without Overwrite is atomic, so of managers that boot together exactly one
-wins, and after that nobody founds a second swarm beside a lost first one. Rule: the
-parameter is never deleted by us; a person who wants a new swarm does it.
+PutParameter without Overwrite is atomic, so of managers that boot together exactly one gets the
+right, and later no manager founds a second swarm if the first one is lost. Rule: we never delete
+the parameter; a person who wants a new swarm does.
 """
 
 from pathlib import Path
@@ -17,20 +17,20 @@ _CLAIMED = "claimed by "
 
 
 class FoundingRight(Protocol):
-    """Who may found the swarm."""
+    """The right to found the swarm."""
 
     async def read(self) -> Founder:
-        """Who holds the right, and whether the swarm was founded."""
+        """Which instance has the right, and whether it has founded the swarm."""
 
     async def claim(self, instance: str) -> Founder:
-        """Claim it unless somebody has; returns who holds it now."""
+        """Claim the right unless it is taken; returns who has it now."""
 
     async def founded(self, instance: str) -> None:
-        """Note that the swarm exists: nobody founds again."""
+        """Record that the swarm exists, so that it is never founded again."""
 
 
 class SsmFoundingRight:
-    """The right kept in SSM, for clusters in AWS."""
+    """The right as an SSM parameter, for clusters in AWS."""
 
     def __init__(self, aws: Aws, *, cluster: str) -> None:
         self._aws = aws
@@ -39,7 +39,7 @@ class SsmFoundingRight:
     async def read(self) -> Founder:  # noqa: D102
         try:
             answer = await self._aws.call(
-                "reading who founds the swarm", self._aws.ssm.get_parameter, Name=self._name
+                "reading who may found the swarm", self._aws.ssm.get_parameter, Name=self._name
             )
         except GoneError:
             return Founder(instance=None)
@@ -49,10 +49,10 @@ class SsmFoundingRight:
         try:
             await self._put(f"{_CLAIMED}{instance}", overwrite=False)
         except RefusedError as exc:
-            found = await self.read()
-            if found.instance is None:
-                raise RefusedError(f"claiming the founding of the swarm: {exc}") from exc
-            return found
+            founder = await self.read()
+            if founder.instance is None:
+                raise RefusedError(f"claiming the right to found the swarm: {exc}") from exc
+            return founder
         return Founder(instance=instance)
 
     async def founded(self, instance: str) -> None:  # noqa: D102
@@ -70,7 +70,7 @@ class SsmFoundingRight:
 
 
 class FileFoundingRight:
-    """The right kept in a file, for a first manager outside AWS: the operator puts it there."""
+    """The right as a file that the operator creates on the first manager, outside AWS."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,11 +79,11 @@ class FileFoundingRight:
         try:
             return _founder(self._path.read_text().strip())
         except FileNotFoundError:
-            return Founder(instance="whoever has the founder file; docs/operations.md")
+            return Founder(instance="the machine with the founder file; docs/operations.md")
 
     async def claim(self, instance: str) -> Founder:  # noqa: D102
-        found = await self.read()
-        return found if found.instance else Founder(instance=instance)
+        founder = await self.read()
+        return founder if founder.instance else Founder(instance=instance)
 
     async def founded(self, instance: str) -> None:  # noqa: D102
         try:

@@ -1,7 +1,7 @@
-"""Who asks: STS's word on the signature, then EC2's on the instance.
+"""Checks who sent a join request: STS verifies the signature, EC2 describes the instance.
 
-Rule: the call is rebuilt here from our own endpoint, body and headers; of the asker's
-message it carries the signature, its date and the session token, nothing else.
+Rule: the call is built here from our own endpoint, body and headers; from the message come only
+the signature, its date and the session token.
 """
 
 import asyncio
@@ -54,15 +54,15 @@ class AwsIdentity:
         await self._http.close()
 
     async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied:
-        """Check a screened request's identity; never raises for what AWS answers."""
+        """Check the identity of a screened request; never raises for what AWS answers."""
         assert isinstance(request.identity, AwsProof)
         try:
-            # EC2 may take seconds to know an instance; others must not wait for that.
+            # EC2 may take seconds to know an instance; other requests must not wait for that.
             async with self._slots:
                 caller = await self._ask_sts(request, request.identity, key)
             if isinstance(caller, Denied):
                 return caller
-            return Identity("aws", await self._instances.one(caller))
+            return Identity("aws", await self._instances.describe(caller))
         except GoneError as exc:
             return Denied(DenialCode.UNKNOWN_INSTANCE, str(exc), 10)
         except UnavailableError as exc:
@@ -97,15 +97,17 @@ class AwsIdentity:
                     roles=self._roles,
                 )
         except ValueError:
-            # aiohttp refuses header values that would smuggle in a line.
-            return Denied(DenialCode.PROOF_FORM, "the proof has characters no header may have", 60)
+            # aiohttp refuses header values that contain a line break.
+            return Denied(
+                DenialCode.PROOF_FORM, "the proof contains characters that headers cannot have", 60
+            )
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             raise UnavailableError("STS does not answer") from exc
         return caller if isinstance(caller, Denied) else caller.instance
 
 
 async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
-    """Read to the end or the limit: one `read` returns whatever has arrived so far."""
+    """Read to the end or the limit; a single `read` returns only what has arrived so far."""
     body = b""
     while len(body) < limit and (chunk := await stream.read(limit - len(body))):
         body += chunk
@@ -113,13 +115,13 @@ async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
 
 
 class PasswordIdentity:
-    """Believes what a machine outside AWS says: the broker's password is all it showed."""
+    """Accepts what a machine outside AWS claims; the broker's password is its only proof."""
 
     def __init__(self, *, cluster: str) -> None:
         self._cluster = cluster
 
     async def prove(self, request: JoinRequest, _key: PublicKey) -> Identity | Denied:
-        """Take the claim as it is; `admission` gives it a worker's token at most."""
+        """Accept the claim as it is; `admission` grants it a worker's token at most."""
         assert isinstance(request.identity, PasswordClaim)
         return Identity(
             "password",

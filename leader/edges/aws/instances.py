@@ -1,4 +1,4 @@
-"""The cluster's instances, by EC2's word."""
+"""The cluster's instances, as EC2 describes them."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -13,23 +13,23 @@ from runtime.errors import GoneError
 from wire.labels import TAG_CLUSTER, TAG_ROLE
 
 _APPEARS_WITHIN = (0.5, 1.0, 2.0)
-"""Pauses between looks: a new instance can be unknown to DescribeInstances for a while
-(eventual consistency). One that stays unknown longer asks again by itself."""
+"""Pauses between attempts: DescribeInstances may not know a new instance yet (eventual
+consistency). The agent of an instance that stays unknown for longer sends a new request."""
 
 _CONSOLE_BYTES: Final = 64 * 1024
-"""As much as EC2 keeps.
+"""What EC2 stores.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
 """
 
 
 class Instances:
-    """Lists instances, reads one's console and ends one; raises what `Aws.call` says."""
+    """Lists instances, reads console output and terminates; raises what `Aws.call` raises."""
 
     def __init__(self, aws: Aws, *, cluster: str) -> None:
         self._aws = aws
         self._cluster = cluster
 
-    async def one(self, instance: InstanceId) -> Instance:
+    async def describe(self, instance: InstanceId) -> Instance:
         """One instance, whatever its state and tags; GoneError if EC2 does not know it."""
         for pause in (*_APPEARS_WITHIN, None):
             try:
@@ -43,16 +43,16 @@ class Instances:
                     raise
                 await asyncio.sleep(pause)
                 continue
-            for found in _instances(answer):
-                return found
+            for description in _instances(answer):
+                return description
         raise GoneError(f"EC2 does not know {instance}")
 
     async def all(self) -> tuple[Instance, ...]:
-        """Every instance with our cluster tag that is not terminated."""
+        """All instances with our cluster tag that are not terminated."""
         return await self._aws.call("listing the cluster's instances", self._list)
 
     async def terminate(self, instance: InstanceId) -> None:
-        """End an instance; one that EC2 no longer knows is ended."""
+        """Terminate an instance; succeeds if EC2 no longer knows it."""
         with suppress(GoneError):
             await self._aws.call(
                 f"terminating {instance}",
@@ -61,13 +61,13 @@ class Instances:
             )
 
     async def console(self, instance: InstanceId) -> str:
-        """The end of what the instance printed as EC2 has it, secrets included; often empty."""
+        """The end of the instance's console output, which may contain secrets; often empty."""
         answer = await self._aws.call(
             f"reading the console of {instance}",
             self._aws.ec2.get_console_output,
             InstanceId=instance,
         )
-        # botocore has decoded the base64, and where the bytes were no text replaced them.
+        # botocore has decoded the base64 and replaced bytes that are not text.
         printed = str(answer.get("Output") or "").encode(errors="replace")
         return printed[-_CONSOLE_BYTES:].decode(errors="replace")
 
@@ -81,7 +81,7 @@ class Instances:
                 },
             ]
         )
-        return tuple(found for page in pages for found in _instances(page))
+        return tuple(instance for page in pages for instance in _instances(page))
 
 
 def _instances(answer: Mapping[str, Any]) -> Iterator[Instance]:
@@ -91,7 +91,7 @@ def _instances(answer: Mapping[str, Any]) -> Iterator[Instance]:
             yield Instance(
                 id=InstanceId(raw["InstanceId"]),
                 state=raw["State"]["Name"],
-                # Absent means on-demand; "capacity-block" and "scheduled" are no spot either.
+                # Absent means on-demand; "capacity-block" and "scheduled" are not Spot either.
                 lifecycle="spot" if raw.get("InstanceLifecycle") == "spot" else "on-demand",
                 zone=raw["Placement"]["AvailabilityZone"],
                 type=raw["InstanceType"],

@@ -1,7 +1,7 @@
-"""The SQS queue that receives EventBridge's events. `leader.leaving.parsing` reads them.
+"""The SQS queue with EventBridge's events, which `leader.leaving.parsing` parses.
 
-Rule: a message is deleted when what it called for is done, not when it is read. Until then SQS
-shows it again after `_HIDDEN_SECONDS`, with a new receipt: to this leader or to the next.
+Rule: delete a message when its work is done, not when it is read. Until then SQS delivers it again
+after `_HIDDEN_SECONDS`, with a new receipt, to this leader or to the next.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from leader.edges.aws.clients import Aws
 from runtime.errors import GoneError, RefusedError, UnavailableError
 
 _POLL_SECONDS: Final = 5
-"""A stopping daemon waits for this: a thread cannot be cancelled."""
+"""A stopping daemon waits this long, because a thread cannot be cancelled."""
 _HIDDEN_SECONDS: Final = 20
 _AT_ONCE: Final = 10
-"""The most SQS gives or deletes in one call.
+"""The most messages that SQS returns or deletes in one call.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
-_NOT_THERE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue"})
+_ALREADY_GONE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue"})
 
 
-class Notices:
+class NoticeQueue:
     """One queue."""
 
     def __init__(self, aws: Aws, queue_url: str) -> None:
@@ -28,13 +28,13 @@ class Notices:
         self._url = queue_url
 
     async def receive(self) -> tuple[tuple[str, str], ...]:
-        """Bodies and receipts of up to ten messages; none came after five seconds.
+        """Bodies and receipts of up to ten messages, or none after five seconds.
 
-        Call it one at a time. A receipt holds for as long as the message is not shown again.
+        Do not call it concurrently. A receipt is valid until SQS delivers the message again.
 
         Raises:
-            UnavailableError: whatever the reason is, a queue that is missing or closed to us
-                included: agents tell of notices too, and joining needs no queue.
+            UnavailableError: for any reason, even if the queue is missing or we may not read it:
+                agents report notices too, and joining needs no queue.
         """
         try:
             answer = await self._aws.call(
@@ -53,10 +53,10 @@ class Notices:
         )
 
     async def delete(self, receipts: Sequence[str]) -> None:
-        """Take messages off the queue; one that is gone already, or shown again, is no error.
+        """Delete messages; those that are gone or were delivered again are ignored.
 
         Raises:
-            UnavailableError: some are there still; deleting all of them again is right.
+            UnavailableError: some were not deleted; it is safe to delete all of them again.
         """
         for start in range(0, len(receipts), _AT_ONCE):
             await self._delete(receipts[start : start + _AT_ONCE])
@@ -75,8 +75,11 @@ class Notices:
         except GoneError:
             return
         except RefusedError as exc:
-            # A right that is missing must not end the leader: the messages only come again.
+            # A missing permission must not end the term: the messages are only delivered again.
             raise UnavailableError(str(exc)) from exc
-        left = [one["Code"] for one in answer.get("Failed", ()) if one["Code"] not in _NOT_THERE]
-        if left:
-            raise UnavailableError(f"deleting notices: AWS says {left[0]} to {len(left)} of them")
+        codes = [failure["Code"] for failure in answer.get("Failed", ())]
+        remaining = [code for code in codes if code not in _ALREADY_GONE]
+        if remaining:
+            raise UnavailableError(
+                f"deleting notices: AWS answers {remaining[0]} for {len(remaining)} of them"
+            )

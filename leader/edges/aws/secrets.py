@@ -1,4 +1,4 @@
-"""Where the cluster's secrets are read from: a directory, or SSM SecureStrings."""
+"""Reads the cluster's secrets from a directory or from SSM."""
 
 import stat
 from pathlib import Path
@@ -13,8 +13,8 @@ async def read(source: str, aws: Aws | None) -> ClusterSecrets:
     """Read `file:/directory` or `ssm:/prefix`.
 
     Raises:
-        RefusedError: something is missing or open to others; the message says what to do.
-        UnavailableError: SSM is away.
+        RefusedError: one is missing or readable by others; the message says what to do.
+        UnavailableError: SSM does not answer.
     """
     scheme, _, place = source.partition(":")
     if scheme == "file":
@@ -26,14 +26,14 @@ async def read(source: str, aws: Aws | None) -> ClusterSecrets:
     try:
         return ClusterSecrets.from_files(files)
     except MalformedMessage as exc:
-        raise RefusedError(f"{exc} at {source}: make them with `spotswarm init`") from exc
+        raise RefusedError(f"{exc} at {source}: create them with `spotswarm init`") from exc
 
 
 def _directory(path: Path) -> dict[str, str]:
     if not path.is_dir():
-        raise RefusedError(f"there is no directory {path}: make it with `spotswarm init`")
+        raise RefusedError(f"there is no directory {path}: create it with `spotswarm init`")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise RefusedError(f"{path} is open to others: chmod -R go= {path}")
+        raise RefusedError(f"{path} is accessible to others: chmod -R go= {path}")
     return {file.name: file.read_text().rstrip("\n") for file in path.iterdir() if file.is_file()}
 
 

@@ -1,8 +1,8 @@
-"""The broker's configuration, generated whole: redis.conf and the ACL file. Pure.
+"""Generates the broker's configuration: redis.conf and the ACL file. Pure.
 
-Rule: the ACL is the broker's only wall behind the password; every command and key an agent
-may use was tried one by one (tests/contract/test_broker_acl.py). No XADD, no DEL, no read of
-anything but the heartbeat and a reply list whose name the agent made up itself.
+Rule: behind the password the ACL is the broker's only protection, and
+tests/contract/test_broker_acl.py tries every command and key that an agent may use. An agent gets
+no XADD and no DEL, and reads only the heartbeat and reply lists whose names it made up itself.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ AGENT_USER: Final = "agent"
 
 
 def redis_conf(*, port: int, bind: str, directory: str) -> str:
-    """redis.conf; `directory` holds the files named here, as Redis sees it.
+    """redis.conf; `directory` contains the other files, by the path that Redis sees.
 
-    noeviction: eviction would drop requests and replies at random. The output limit has room
-    for a popped request; the query limit is at its smallest, far above MAX_SEALED_BYTES.
+    noeviction: eviction would drop requests and replies at random. A popped request fits into the
+    output limit. The query limit is the smallest possible, far above MAX_SEALED_BYTES.
     """
     return "\n".join(
         (
@@ -56,7 +56,7 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
 
 
 def users_acl(cluster: str, secrets: ClusterSecrets) -> str:
-    """The ACL file; passwords stand in it as hashes only."""
+    """The ACL file; it contains passwords only as hashes."""
     requests, replies = keys.requests(cluster), keys.reply_prefix(cluster)
     heartbeat = keys.heartbeat(cluster)
     nothing = "resetkeys resetchannels -@all +hello +ping +quit"

@@ -1,8 +1,8 @@
-"""The leader's side of the broker: requests in, replies and heartbeats out.
+"""The leader's side of the broker: receives requests, sends replies and heartbeats.
 
-Rule: one client blocks (BLPOP), the other commands; redis-py's own time-out would re-send a
-long BLPOP for ever. Requests are popped one at a time, then the list is trimmed: at Redis's
-memory limit replies are refused until a trim makes room.
+Rule: one client is for BLPOP, the other for everything else; after its own timeout redis-py would
+send a long BLPOP again, for ever. Requests are popped one at a time and the list is trimmed
+after each: at its memory limit Redis refuses replies until a trim makes room.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _POP_SECONDS = 2
 
 
 class Broker:
-    """Two connections to the leader's own Redis; open only inside `connected`."""
+    """Two connections to the leader's own Redis, opened by `connected`."""
 
     def __init__(self, commands: Redis, blocking: Redis, *, cluster: str) -> None:
         self._commands = commands
@@ -33,7 +33,7 @@ class Broker:
         self._cluster = cluster
 
     async def next_request(self) -> bytes | None:
-        """The oldest request, or None after a short wait."""
+        """The oldest request, or None if none arrives within two seconds."""
         key = keys.requests(self._cluster)
         with _translated("taking a request"):
             popped = await self._blocking.blpop([key], timeout=_POP_SECONDS)
@@ -43,12 +43,12 @@ class Broker:
         return popped[1] if isinstance(popped[1], bytes) else popped[1].encode()
 
     async def waiting(self) -> int:
-        """How many requests wait."""
+        """The number of waiting requests."""
         with _translated("counting requests"):
             return int(await self._commands.llen(keys.requests(self._cluster)))
 
     async def answer(self, name: str, sealed: bytes) -> None:
-        """Push a reply on its asker's list, which expires unread."""
+        """Push a reply to its asker's list, which expires if it is not read."""
         key = keys.reply(self._cluster, name)
         with _translated("sending a reply"):
             pipeline = self._commands.pipeline(transaction=False)
@@ -57,7 +57,7 @@ class Broker:
             await pipeline.execute()
 
     async def beat(self, heartbeat: Heartbeat) -> None:
-        """Tell agents that a leader is there."""
+        """Publish that a leader is alive."""
         with _translated("sending a heartbeat"):
             await self._commands.set(
                 keys.heartbeat(self._cluster), dump(heartbeat), ex=keys.HEARTBEAT_LIFETIME
@@ -71,8 +71,8 @@ async def connected(
     """Connect over loopback once Redis listens.
 
     Raises:
-        UnavailableError: it did not within that many seconds.
-        RefusedError: it does not take our password.
+        UnavailableError: it does not listen within that many seconds.
+        RefusedError: it does not accept our password.
     """
     commands = _client(secrets, port, blocking=False)
     blocking = _client(secrets, port, blocking=True)
@@ -115,10 +115,12 @@ def _translated(attempt: str) -> Iterator[None]:
     try:
         yield
     except (AuthenticationError, NoPermissionError) as exc:
-        raise RefusedError(f"{attempt}: the broker refuses us; another Redis on the port?") from exc
+        raise RefusedError(
+            f"{attempt}: the broker refuses us; is another Redis on the port?"
+        ) from exc
     except ResponseError as exc:
-        # Out of memory: the next pop trims, the asker asks again.
-        # A pipeline's error begins with its command, and so with the name of a reply list.
+        # Redis is out of memory: the next pop trims the list, and the asker asks again.
+        # The error of a pipeline begins with its command, which names a reply list: cut it off.
         cause = str(exc).rpartition("caused error: ")[2]
         raise UnavailableError(f"{attempt}: {cause[:80]}") from exc
     except (RedisError, OSError, TimeoutError) as exc:

@@ -1,7 +1,7 @@
-"""Running Redis for the active leader: as a private container, or as a child process.
+"""Runs Redis for the active leader: in a private container, or as a child process.
 
-Rule: its files (certificate, key, ACL) live in a tmpfs directory readable by Redis alone;
-nothing is passed on a command line or in an environment, where others could read it.
+Rule: its files (certificate, key, ACL) are in a tmpfs directory that only Redis can read. Nothing
+is passed by command line or environment, where others could read it.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ class RedisServer(Protocol):
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *_: object) -> None: ...
     async def ended(self) -> str:
-        """Return when Redis has ended, with a sentence why."""
+        """Wait until Redis has ended; returns a sentence that says why."""
 
 
-def lay_down(
+def write_files(
     directory: Path, *, cluster: str, secrets: ClusterSecrets, port: int, seen_as: str, uid: int
 ) -> None:
-    """Write Redis's files for it alone; `seen_as` is the directory by Redis's eyes."""
+    """Write Redis's files, readable only by it; `seen_as` is the path by which Redis sees them."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700, parents=True)
     files = {
@@ -62,7 +62,7 @@ def lay_down(
 
 
 class ProcessRedis:
-    """`redis-server` as a child; it ends when the leader does, however the leader ends."""
+    """`redis-server` as a child process that ends with the leader, however the leader ends."""
 
     def __init__(
         self, directory: Path, *, cluster: str, secrets: ClusterSecrets, port: int
@@ -80,7 +80,7 @@ class ProcessRedis:
                 ' or set broker = "container"'
             )
         uid = _NOBODY_UID if os.getuid() == 0 else os.getuid()
-        lay_down(
+        write_files(
             self._directory,
             cluster=self._cluster,
             secrets=self._secrets,
@@ -88,8 +88,8 @@ class ProcessRedis:
             seen_as=str(self._directory),
             uid=uid,
         )
-        # setpriv's parent-death signal survives the exec: a leader killed -9 leaves no Redis
-        # behind that would hold the port against the next one.
+        # setpriv's parent-death signal survives the exec: even a leader that is killed with SIGKILL
+        # leaves no Redis behind that would occupy the port.
         command = ["setpriv", "--pdeathsig", "KILL"]
         if os.getuid() == 0:
             command += [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
@@ -119,7 +119,7 @@ class ProcessRedis:
 
 
 class ContainerRedis:
-    """The image `redis:7` as a container that is no service: the swarm never moves it."""
+    """The image `redis:7` in a plain container, not a service, so that the swarm never moves it."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class ContainerRedis:
         self._url = docker_url
 
     async def __aenter__(self) -> Self:
-        lay_down(
+        write_files(
             self._directory,
             cluster=self._cluster,
             secrets=self._secrets,
@@ -172,8 +172,8 @@ class ContainerRedis:
                     "Cmd": ["/broker/redis.conf"],
                     "User": f"{_CONTAINER_UID}:{_CONTAINER_UID}",
                     "HostConfig": {
-                        # Host network: the broker sees clients' own addresses, and no proxy
-                        # stands between systemd's socket limits and Redis.
+                        # Host network: the broker sees the clients' addresses, and there is no
+                        # proxy in front of Redis.
                         "NetworkMode": "host",
                         "Binds": [f"{self._directory}:/broker:ro"],
                         "ReadonlyRootfs": True,
@@ -188,7 +188,7 @@ class ContainerRedis:
             await self._container.start()
 
     async def _remove(self) -> None:
-        """Remove a container left by a leader that was killed."""
+        """Remove the container of a leader that was killed."""
         try:
             with translated("removing an old broker"):
                 old = await self._docker.containers.get(CONTAINER)

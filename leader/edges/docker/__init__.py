@@ -1,4 +1,4 @@
-"""The swarm through this manager's own Docker engine: nodes, services, tasks, tokens, events.
+"""The swarm, through this manager's own Docker engine: nodes, services, tasks, tokens, events.
 
 Only modules here import aiodocker.
 """

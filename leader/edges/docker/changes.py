@@ -1,8 +1,8 @@
-"""That something in the swarm changed, by the event stream of this manager's own engine.
+"""Hints that something in the swarm changed, from the event stream of this manager's engine.
 
-Rule: events are hints. Whoever follows lists anew at every hint, and at the first, which comes
-when the stream is open: so nothing falls between the list and the stream. We read it ourselves:
-aiodocker's subscription goes deaf for good when its stream ends, and never says when it is open.
+Rule: events are only hints to list again. The first hint comes when the stream is open, so no
+change is lost between a list and the stream. We read the stream ourselves: aiodocker's
+subscription stays silent once its stream has ended, and does not report when it is open.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ _FOLLOWED: Final = json.dumps({"type": ["node", "service"]})
 
 
 async def follow(docker: Docker, *, within: float) -> AsyncGenerator[None, None]:
-    """Yield when the stream is open, then whenever nodes or services changed; end when it does.
+    """Yield when the stream is open and whenever nodes or services changed, until it ends.
 
-    What happens to tasks makes no events of the swarm. `within` bounds the opening, in seconds.
+    Changes of tasks cause no events. `within` limits the opening, in seconds.
     """
-    # The engine answers a moment before it subscribes us; `since` has it repeat that moment.
+    # The engine answers shortly before it subscribes us; `since` makes it repeat that interval.
     params = {"filters": _FOLLOWED, "since": f"{clock.now().timestamp():.6f}"}
     with translated("following the engine's events"):
         async with AsyncExitStack() as stack:
-            opening = docker._query(  # noqa: SLF001  aiodocker has no call that tells
+            opening = docker._query(  # noqa: SLF001  aiodocker has no call for this
                 "events", params=params, timeout=aiohttp.ClientTimeout()
             )
             async with asyncio.timeout(within):
                 response = await stack.enter_async_context(opening)
             stack.callback(response.close)
             yield
-            # A part of a line, or several lines at once: one hint each.
+            # A chunk may be part of a line or several lines; each is one hint.
             async for _ in response.content.iter_any():
                 yield

@@ -1,7 +1,7 @@
 """The swarm, through this manager's own engine.
 
-Rule: an update sends the whole spec back as it was read, but for what is to change, with its
-version; of two at once the swarm refuses the later one.
+Rule: an update sends back the whole spec that was read, with its version and only our changes; of
+two simultaneous updates the swarm refuses the later one.
 """
 
 import json
@@ -31,7 +31,7 @@ LOWEST_API: Final = ApiVersion(1, 41)
 
 
 class Swarm:
-    """Calls of the local engine; every one may raise what `translated` says.
+    """Calls of the local engine; each may raise what `translated` raises.
 
     `work` has the calls about services and tasks, on the same connection.
     """
@@ -50,12 +50,12 @@ class Swarm:
         await self._docker.close()
 
     async def engine(self) -> Engine:
-        """What this engine is in the swarm; a manager without a majority has an `error`."""
+        """This engine's state in the swarm; without a majority, a manager has an `error`."""
         try:
             with translated("asking the engine for its state"):
                 info = await self._docker.system.info()
         except ClusterError:
-            # It may have been replaced by another version: ask for that one's API.
+            # The engine may have been upgraded or downgraded: negotiate the API version again.
             self._docker.api_version = engine_api.NEWEST
             raise
         engine_api.require(self._docker.api_version, LOWEST_API, engine="20.10")
@@ -65,33 +65,34 @@ class Swarm:
         if state != "active" or not swarm.get("ControlAvailable"):
             return Engine(state=state, node=node, error=error)
         try:
-            # Every manager asks this twice a second: not for thousands of workers.
+            # Every manager does this twice a second, so it must not list thousands of workers.
             with translated("listing the swarm's managers"):
                 managers = await self._docker.nodes.list(filters={"role": "manager"})
         except UnavailableError as exc:
             return Engine(state=state, node=node, is_manager=True, error=error or str(exc))
-        leaders = [found for found in map(_node, managers) if found.is_leader]
+        leaders = [manager for manager in map(_node, managers) if manager.is_leader]
         return Engine(
             state=state,
             node=node,
             is_manager=True,
-            is_leader=any(found.id == node for found in leaders),
+            is_leader=any(leader.id == node for leader in leaders),
             leader=leaders[0].hostname if leaders else "",
             error=error,
         )
 
-    async def found(self, *, address: str) -> None:
-        """Make a swarm of this engine alone, advertised at its private address."""
+    async def init(self, *, address: str) -> None:
+        """Found a swarm of this engine alone, advertised at its private address."""
         with translated("founding the swarm"):
             await self._docker.swarm.init(
                 advertise_addr=address, listen_addr=f"{address}:{SWARM_PORT}", swarm_spec={}
             )
 
     async def ensure_network(self, name: str) -> bool:
-        """Make an attachable overlay network unless there is one; True if it was made."""
-        with translated(f"making the network {name}"):
-            found = await self._docker.networks.list(filters={"name": name})
-            if any(network["Name"] == name for network in found):
+        """Create an attachable overlay network unless it exists; True if it was created."""
+        with translated(f"creating the network {name}"):
+            networks = await self._docker.networks.list(filters={"name": name})
+            # The filter also matches parts of names.
+            if any(network["Name"] == name for network in networks):
                 return False
             await self._docker.networks.create(
                 {"Name": name, "Driver": "overlay", "Attachable": True, "CheckDuplicate": True}
@@ -108,11 +109,11 @@ class Swarm:
         return changes.follow(self._docker, within=_CALL_SECONDS)
 
     async def label(self, node: NodeId, labels: Mapping[str, str]) -> None:
-        """Set these labels; the node's others stay."""
+        """Set these labels; the node's other labels stay."""
         await self.change_node(node, labels=labels)
 
     async def activate(self, node: NodeId, without: Collection[str] = (LABEL_PHASE,)) -> None:
-        """Let the node take tasks and take these labels away, in one update."""
+        """Let the node take tasks and remove these labels, in one update."""
         await self.change_node(node, without=without, availability=Availability.ACTIVE)
 
     async def change_node(
@@ -124,16 +125,16 @@ class Swarm:
         labels: Mapping[str, str] | None = None,
         without: Collection[str] = (),
     ) -> None:
-        """Change what is given, in one update; the node's other labels stay.
+        """Change these properties in one update; the node's other labels stay.
 
-        Nothing is written when all is so already. A change of role is only ordered by this: the
-        swarm carries it out within seconds, and refuses to demote its last manager.
+        Nothing is written if nothing changes. A change of role takes the swarm a few seconds after
+        this call, and it refuses to demote its last manager.
         """
         with translated(f"updating node {node}"):
             raw = await self._docker.nodes.inspect(node_id=node)
             spec = dict(raw["Spec"])
-            kept = {k: v for k, v in (spec.get("Labels") or {}).items() if k not in without}
-            spec["Labels"] = kept | dict(labels or {})
+            others = {k: v for k, v in (spec.get("Labels") or {}).items() if k not in without}
+            spec["Labels"] = others | dict(labels or {})
             if availability is not None:
                 spec["Availability"] = availability.value
             if role is not None:
@@ -145,30 +146,30 @@ class Swarm:
             )
 
     async def remove(self, node: NodeId, *, force: bool = False) -> None:
-        """Remove a worker that is Down, or by force any; the swarm refuses a manager."""
+        """Remove a worker that is Down, or any worker by force; the swarm refuses managers."""
         with translated(f"removing node {node}"):
             await self._docker.nodes.remove(node_id=node, force=force)
 
     async def token(self, role: Role) -> str:
-        """The role's join token as it is now: a secret."""
+        """The role's current join token: a secret."""
         with translated("reading the join tokens"):
             swarm = await self._docker.swarm.inspect()
             return str(swarm["JoinTokens"][role.value.capitalize()])
 
     async def rotate(self, role: Role) -> None:
-        """Replace the role's join token; joined nodes are not affected."""
+        """Replace the role's join token; nodes that have joined are not affected."""
         with translated(f"rotating the {role} token"):
             swarm = await self._docker.swarm.inspect()
             await self._update_swarm(swarm, **{f"rotate{role.value.capitalize()}Token": "true"})
 
     async def heartbeat(self) -> timedelta:
-        """How often nodes say that they live; one that missed three is Down."""
+        """The interval of the nodes' heartbeats; a node that misses three is Down."""
         with translated("reading the swarm's heartbeat"):
             swarm = await self._docker.swarm.inspect()
         return timedelta(microseconds=swarm["Spec"]["Dispatcher"]["HeartbeatPeriod"] / 1000)
 
     async def set_heartbeat(self, period: timedelta) -> None:
-        """Set it; nodes keep to it from their next beat on, none has to join again."""
+        """Set the interval; nodes adopt it with their next heartbeat, without joining again."""
         with translated("setting the swarm's heartbeat"):
             swarm = await self._docker.swarm.inspect()
             spec = swarm["Spec"]
@@ -187,14 +188,14 @@ class Swarm:
 
 def _node(raw: Mapping[str, Any]) -> Node:
     spec, status, manager = raw["Spec"], raw["Status"], raw.get("ManagerStatus") or {}
-    # Until a new node's first session the swarm knows its certificate and no more.
-    told = raw.get("Description") or {}
-    platform, resources = told.get("Platform") or {}, told.get("Resources") or {}
+    # Until a new node's first session the swarm knows only its certificate.
+    description = raw.get("Description") or {}
+    platform, resources = description.get("Platform") or {}, description.get("Resources") or {}
     # A manager's Status.Addr can be 0.0.0.0; ManagerStatus has the one it advertises.
     address = str(manager.get("Addr", "")).rpartition(":")[0] or str(status.get("Addr", ""))
     return Node(
         id=NodeId(raw["ID"]),
-        hostname=told.get("Hostname") or raw["ID"],
+        hostname=description.get("Hostname") or raw["ID"],
         role=Role(spec["Role"]),
         status=str(status["State"]).lower(),
         availability=Availability(spec["Availability"]),
@@ -204,7 +205,7 @@ def _node(raw: Mapping[str, Any]) -> Node:
         reachability=manager.get("Reachability"),
         status_address=str(status.get("Addr", "")),
         labels=dict(spec.get("Labels") or {}),
-        engine_labels=dict((told.get("Engine") or {}).get("Labels") or {}),
+        engine_labels=dict((description.get("Engine") or {}).get("Labels") or {}),
         platform=(platform.get("OS", "linux"), platform.get("Architecture", "x86_64")),
         cpu=resources.get("NanoCPUs", 0),
         memory=resources.get("MemoryBytes", 0),

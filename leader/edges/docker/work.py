@@ -1,8 +1,8 @@
 """Services and tasks, through this manager's own engine.
 
-Rule: a service is changed by sending its own spec back with the borrowed fields set and nothing
-else touched. An engine resolves no image digest by itself and keeps the registry credentials of
-the spec before when an update brings none (`registryAuthFrom`,
+Rule: a service is changed by sending back its own spec with only our fields changed. The engine
+does not resolve image digests, and keeps the registry credentials of the previous spec if an
+update brings none (`registryAuthFrom`,
 https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service/operation/ServiceUpdate).
 """
 
@@ -22,8 +22,8 @@ from runtime.errors import UnavailableError
 from wire.labels import LABEL_LOAN
 
 _ENDED: Final = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
-_TROUBLED: Final = frozenset({"failed", "rejected"})
-_TROUBLE_KEPT: Final = timedelta(minutes=10)
+_FAILED: Final = frozenset({"failed", "rejected"})
+_FAILURES_SHOWN_FOR: Final = timedelta(minutes=10)
 _MODES: Final[Mapping[str, Mode]] = {
     "Replicated": "replicated",
     "Global": "global",
@@ -31,11 +31,11 @@ _MODES: Final[Mapping[str, Mode]] = {
     "GlobalJob": "global-job",
 }
 _NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs"})
-"""Types the `local` volume driver mounts from elsewhere."""
+"""Types that the `local` volume driver mounts from the network."""
 
 
 class Workload:
-    """Calls of the local engine; every one may raise what `translated` says."""
+    """Calls of the local engine; each may raise what `translated` raises."""
 
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
@@ -46,13 +46,13 @@ class Workload:
             return tuple(_service(raw) for raw in await self._docker.services.list())
 
     async def tasks(self) -> tuple[Task, ...]:
-        """Every task that may have something running or is to have, and young ones that broke.
+        """Tasks that run, may run or will run, and tasks that failed recently.
 
-        The API filters by desired state, and of those that are to be shut down we need the ones
-        that still run: so all are asked for, and the ended ones dropped here. What the swarm keeps
-        of them is its `--task-history-limit`.
+        The API filters only by desired state, but of the tasks to be shut down we need those that
+        still run, so we list all tasks and drop the ended ones here. Swarm keeps as many ended
+        tasks as its `--task-history-limit` says.
         """
-        since = clock.now() - _TROUBLE_KEPT
+        since = clock.now() - _FAILURES_SHOWN_FOR
         with translated("listing the swarm's tasks"):
             listed = await self._docker.tasks.list()
         return tuple(_task(raw) for raw in listed if _counts(raw, since))
@@ -67,10 +67,10 @@ class Workload:
         replicas: int,
         label: str | None,
     ) -> None:
-        """Set what we borrow of a service, whole: None and nothing take the setting away.
+        """Set those fields of a service that we change temporarily; None or empty removes a field.
 
-        `replicas` counts for a replicated service alone. Raises UnavailableError unless the
-        service is at this version still, now and when the update arrives.
+        `replicas` applies only to replicated services. Raises UnavailableError if the service is
+        not at this version, now or when the update arrives.
         """
         with translated(f"changing service {service}"):
             raw = await self._docker.services.inspect(service)
@@ -107,16 +107,16 @@ def _changed(
     return new
 
 
-def _with(held: Mapping[str, Any] | None, key: str, value: object) -> dict[str, Any]:
-    """A copy with the key set, or without the key if there is no value."""
-    rest = {name: one for name, one in (held or {}).items() if name != key}
-    return rest | {key: value} if value else rest
+def _with(table: Mapping[str, Any] | None, key: str, value: object) -> dict[str, Any]:
+    """A copy with the key set, or without the key if the value is empty."""
+    others = {name: entry for name, entry in (table or {}).items() if name != key}
+    return others | {key: value} if value else others
 
 
 def _service(raw: Mapping[str, Any]) -> Service:
     spec = raw["Spec"]
     template = spec["TaskTemplate"]
-    # A plugin's template has no container.
+    # The template of a plugin has no container.
     container = template.get("ContainerSpec") or {}
     placement = template.get("Placement") or {}
     reserved = (template.get("Resources") or {}).get("Reservations") or {}
@@ -150,7 +150,7 @@ def _digest(template: Mapping[str, Any]) -> str:
 
 
 def _is_check(check: Mapping[str, Any] | None) -> bool:
-    """A check of the service's spec; one the image brings cannot be seen from a manager."""
+    """Whether the service has a health check; a manager cannot see one that the image defines."""
     test = (check or {}).get("Test") or ["NONE"]
     return bool(test[0] != "NONE")
 
@@ -185,4 +185,4 @@ def _counts(raw: Mapping[str, Any], since: datetime) -> bool:
     state = raw["Status"]["State"]
     if state not in _ENDED:
         return True
-    return state in _TROUBLED and datetime.fromisoformat(raw["CreatedAt"]) > since
+    return state in _FAILED and datetime.fromisoformat(raw["CreatedAt"]) > since

@@ -27,10 +27,11 @@ from leader.decide import decide, first_view
 from leader.edges.admin import Admin
 from leader.edges.aws.fleet import NoFleet
 from leader.edges.aws.instances import Instances
-from leader.edges.aws.queue import Notices
+from leader.edges.aws.queue import NoticeQueue
 from leader.edges.docker.swarm import Swarm
 from leader.leaving import parsing
 from leader.report.record import Record
+from leader.term.mailbox import Mailbox
 from leader.term.perform import Performer
 from leader.view.actions import Action, DeleteNotices, ListInstances, ProbeNode
 from leader.view.events import (
@@ -93,17 +94,18 @@ class Leader:
         self.is_healthy = True
         self.is_restless = False
         """Whether it was still acting after the most steps we allow."""
-        self.reception = SimpleNamespace(broker_starts=1)
+        self.broker_starts = 1
         self._looking: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
+        mailbox = Mailbox((LEADER_KEY,))
+        mailbox.connect(SimpleNamespace(answer=self._answer))  # type: ignore[arg-type]
         self._performer = Performer(
             cluster="demo",
-            leader_keys=(LEADER_KEY,),
+            mailbox=mailbox,
             swarm=swarm,
             instances=Instances(cloud, cluster="demo"),  # type: ignore[arg-type]
             fleet=NoFleet(),
-            notices=Notices(cloud, "https://sqs.example/queue"),  # type: ignore[arg-type]
-            broker=SimpleNamespace(answer=self._answer),  # type: ignore[arg-type]
+            queue=NoticeQueue(cloud, "https://sqs.example/queue"),  # type: ignore[arg-type]
         )
 
     def new_id(self, kind: str) -> str:
@@ -263,6 +265,6 @@ async def leading(
         daemon = Daemon(leader.settings)
         daemon._become(Stance.LEAD, "a sentence")
         daemon._active = leader  # type: ignore[assignment]
-        steered = daemon._steering()
-        async with Admin(daemon, daemon._metrics, socket=socket, port=0, steered=steered):
+        commands = daemon._steering()
+        async with Admin(daemon, daemon._metrics, socket=socket, port=0, commands=commands):
             yield leader, Operator(daemon, leader)

@@ -1,0 +1,121 @@
+"""Lists nodes, services and tasks of the swarm, and puts the lists into the inbox.
+
+Rule: the lists are the truth, and the engine's events are only hints to list again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from leader.edges.docker.swarm import Swarm
+from leader.term.inbox import Inbox
+from leader.view.events import NodesListed, WorkListed
+from leader.view.ids import NodeId
+from leader.view.model import Node, View
+from runtime import clock
+from runtime.errors import UnavailableError
+from wire.labels import LABEL_LOAN, LEAVING, RETURNING
+
+_RELIST_SECONDS: Final = 10.0
+_MOVING_SECONDS: Final = 0.5
+"""Between lists of tasks while any of them move, because tasks cause no events."""
+_LISTING_SHARE: Final = 3
+"""After a listing that took a second, none starts for this many seconds."""
+
+
+class Deposed(Exception):  # noqa: N818  not an error: Raft chose another leader
+    """This engine is no longer the Raft leader."""
+
+
+class Listing:
+    """The lists of one term."""
+
+    def __init__(
+        self,
+        swarm: Swarm,
+        inbox: Inbox,
+        *,
+        own_node: NodeId | str,
+        stale_after: timedelta,
+        view: Callable[[], View],
+    ) -> None:
+        self._swarm = swarm
+        self._inbox = inbox
+        self._own_node = own_node
+        self._stale_after = stale_after
+        self._view = view
+        self._nodes_changed = asyncio.Event()
+        self._work_changed = asyncio.Event()
+        self._nodes_listed_at: datetime = clock.now()
+
+    def request_work(self) -> None:
+        """List services and tasks as soon as possible."""
+        self._work_changed.set()
+
+    async def follow_changes(self) -> None:
+        """List again after each hint of the engine, until its stream ends."""
+        async for _ in self._swarm.changes():
+            self._nodes_changed.set()
+            self._work_changed.set()
+
+    async def list_nodes(self) -> None:
+        """List the nodes after each hint, and regularly without one.
+
+        Raises:
+            Deposed: another manager leads, or may lead because we cannot list nodes any more.
+        """
+        while True:
+            requested_at = clock.now()
+            nodes = await self._nodes()
+            heartbeat = await self._swarm.heartbeat()
+            await self._inbox.put(
+                NodesListed(
+                    self._inbox.new_id("nodes"), clock.now(), nodes, requested_at, heartbeat
+                )
+            )
+            if not any(node.is_leader and node.id == self._own_node for node in nodes):
+                raise Deposed("Raft chose another leader")
+            await _event_or_timeout(self._nodes_changed, _RELIST_SECONDS)
+            self._nodes_changed.clear()
+
+    async def _nodes(self) -> tuple[Node, ...]:
+        try:
+            nodes = await self._swarm.nodes()
+        except UnavailableError as exc:
+            if clock.now() - self._nodes_listed_at > self._stale_after:
+                raise Deposed(f"the nodes cannot be listed any more: {exc}") from exc
+            raise
+        self._nodes_listed_at = clock.now()
+        return nodes
+
+    async def list_work(self) -> None:
+        """List services and tasks: after hints, regularly, and often while tasks move."""
+        while True:
+            self._work_changed.clear()
+            requested_at, started = clock.now(), clock.monotonic()
+            services = await self._swarm.work.services()
+            tasks = await self._swarm.work.tasks()
+            await self._inbox.put(
+                WorkListed(self._inbox.new_id("work"), clock.now(), services, tasks, requested_at)
+            )
+            await asyncio.sleep((clock.monotonic() - started) * _LISTING_SHARE)
+            await _event_or_timeout(
+                self._work_changed, _MOVING_SECONDS if self._is_moving() else _RELIST_SECONDS
+            )
+
+    def _is_moving(self) -> bool:
+        view = self._view()
+        return (
+            view.work is None
+            or any(node.phase in {LEAVING, RETURNING} for node in view.nodes.values())
+            or any(LABEL_LOAN in service.labels for service in view.work.services.values())
+        )
+
+
+async def _event_or_timeout(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,39 @@
+"""Reads EC2's notices from the SQS queue and puts them into the inbox.
+
+Rule: a message that needs no work is deleted here; any other is deleted when its work is done
+(`DeleteNotices`). SQS delivers what is not deleted again.
+"""
+
+import structlog
+
+from leader.edges.aws.queue import NoticeQueue
+from leader.leaving.parsing import Malformed, Unknown, parse
+from leader.term.inbox import Inbox
+from leader.term.metrics import Metrics
+from leader.view.events import Noticed
+from runtime import clock
+
+log = structlog.get_logger("leader")
+
+
+async def read_queue(queue: NoticeQueue, inbox: Inbox, metrics: Metrics) -> None:
+    """Read for ever; raises what `NoticeQueue` raises."""
+    while True:
+        for body, receipt in await queue.receive():
+            result = parse(body)
+            match result:
+                case Unknown(what=what):
+                    metrics.notices.labels("queue", "unknown").inc()
+                    log.info("notice not for us", what=what)
+                    await queue.delete((receipt,))
+                case Malformed(why=why):
+                    metrics.notices.labels("queue", "malformed").inc()
+                    log.warning("notice cannot be read", why=why)
+                    await queue.delete((receipt,))
+                case notices:
+                    for notice in notices:
+                        metrics.notices.labels("queue", notice.kind).inc()
+                        event = Noticed(
+                            inbox.new_id("notice"), clock.now(), notice, receipt=receipt
+                        )
+                        await inbox.put(event)
