@@ -11,7 +11,8 @@ from aiodocker.exceptions import DockerError
 from leader.view.ids import NodeId
 from wire.constraints import satisfies
 
-IMAGE: Final = "127.0.0.1:1/busybox:1"
+NO_IMAGE: Final = "127.0.0.1:1/none:1"
+"""Swarm places its tasks all the same, and no container has to be started."""
 SPELLINGS: Final = (
     "node.role==worker",
     "Node.Role==worker",
@@ -71,7 +72,8 @@ async def create(docker: Docker, name: str, constraint: str) -> str | None:
         "Name": name,
         "Mode": {"Global": {}},
         "TaskTemplate": {
-            "ContainerSpec": {"Image": IMAGE, "Command": ["/bin/busybox", "sleep", "1000"]},
+            "ContainerSpec": {"Image": NO_IMAGE},
+            "RestartPolicy": {"Condition": "none"},
             "Placement": {"Constraints": [constraint]},
         },
     }
