@@ -2,6 +2,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
+# Most tests wait more than they compute: twice as many processes as cores suit them.
+SIDE_BY_SIDE := 4
 
 .PHONY: help setup needs format lint check unit fuzz contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-spread bench-heartbeat bench-decide bench-api bench-sentiment clean
 
@@ -30,7 +32,7 @@ lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/shellcheck .ci/run ami/*.sh lab/*.sh requirements/*.sh
 
 check: lint needs ## Lint, run the unit tests and the contract tests of what changed (before a commit; root)
-	.venv/bin/pytest -n 4 --dist loadgroup tests/unit $$(.venv/bin/python tests/running/changed.py)
+	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/unit $$(.venv/bin/python tests/running/changed.py)
 
 unit: setup ## Run the pure tests (seconds)
 	.venv/bin/pytest -n auto tests/unit
@@ -39,13 +41,13 @@ fuzz: setup ## Try the properties with many random examples (minutes)
 	.venv/bin/pytest -n auto tests/unit -m hypothesis --hypothesis-profile=fuzz
 
 contract: setup needs ## Run the edges against real Redis, Docker, AWS stand-in (minutes; root)
-	.venv/bin/pytest tests/contract
+	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/contract
 
 lab: setup needs ## Run the scenarios on a cluster of real machines (minutes; root)
-	.venv/bin/pytest tests/lab
+	.venv/bin/pytest -n 2 tests/lab
 
 test: setup needs ## Run every test, with all its set-up, and say where the time went (root)
-	.venv/bin/pytest tests/unit tests/contract tests/lab
+	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/lab tests/contract tests/unit
 
 demo: setup needs ## Boot three managers and three spot workers on this machine (root)
 	@$(PYTHON) -m lab up --managers 3 --workers 3 --wait 120
