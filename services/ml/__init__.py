@@ -1,5 +1,5 @@
-"""What an article means: sentiment, symbols, topics. It reads and writes articles, fetches none.
+"""Analyses articles: sentiment, symbols and topics. It reads and writes stored articles only.
 
-Rule: raise `version.VERSION` with every change of what an analysis says. Articles whose analysis is
-of an older version, or of another text, are analysed anew; all others never again.
+Rule: raise `version.VERSION` with every change that affects an analysis. Articles with an analysis
+of an older version or of a different text are analysed again, all others never.
 """

@@ -3,12 +3,12 @@
 import asyncio
 
 from runtime.web.application import main, serve
-from services.ml.app import assembled
+from services.ml.app import opened
 from services.ml.settings import Settings
 
 
 async def _live(settings: Settings) -> None:
-    async with assembled(settings) as (app, follower), asyncio.TaskGroup() as group:
+    async with opened(settings) as (app, follower), asyncio.TaskGroup() as group:
         group.create_task(follower.run(), name="follower of the news")
         await serve(app, settings)
 

@@ -1,4 +1,4 @@
-"""ml's web side: health and metrics, and which analysis this is."""
+"""Puts ml together; serves health, metrics and the version of the analysis."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from runtime.web.application import application
 from runtime.web.outgoing import outgoing
-from services.ml.following import Follower
+from services.ml.follower import Follower
 from services.ml.settings import Settings
 from services.ml.version import DATA, VERSION
 from services.stores.couch import Couch
@@ -21,7 +21,7 @@ async def _version(_request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings) -> AsyncIterator[tuple[web.Application, Follower]]:
+async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Follower]]:
     """The application, and the follower to run while it serves."""
     async with outgoing(name="ml", timeout_seconds=_STORE_SECONDS) as session:
         couch = Couch(

@@ -1,7 +1,7 @@
-"""One batch of changes: which articles want an analysis, and what to write. Pure.
+"""One batch of changes: which articles need an analysis, and what to write. Pure.
 
-Rule: what is written is the document as it was read, with `ml` alone replaced, fields that we do
-not know included. A document that is no article of ours is skipped, never repaired.
+Rule: a document is written as it was read, unknown fields included, with only `ml` replaced. A
+document that is not an article is skipped, never repaired.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,53 +21,53 @@ Analyse = Callable[..., Analysis]
 
 @dataclass(slots=True)
 class Batch:
-    """What came of the changes."""
+    """The result of a batch of changes."""
 
     writes: list[Document] = field(default_factory=list)
     done: int = 0
-    """Analysed before."""
+    """Articles whose analysis is current."""
     poison: dict[str, str] = field(default_factory=dict)
-    """Why, by id: what cannot be analysed."""
+    """Documents that cannot be analysed: the reason by id."""
     others: int = 0
-    """Deleted, or no articles."""
+    """Deleted documents, and those that are not articles."""
 
 
-def wants(article: Article) -> bool:
-    """Whether an article has no analysis of its own words by us or by somebody newer."""
+def needs_analysis(article: Article) -> bool:
+    """Whether an article has no analysis of its current text by this or a newer version."""
     return not article.is_analysed or (
         article.ml is not None and version.is_older(article.ml.version)
     )
 
 
 def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = analyse) -> Batch:
-    """Analyse what wants it; never raises for what a document contains."""
+    """Analyse the articles that need it; no document makes it raise."""
     batch = Batch()
     for change in changes:
         if change.is_deleted or change.doc is None or change.doc.get("type") != "news":
             batch.others += 1
             continue
         try:
-            found = _analysis(change.doc, at, analysing)
+            analysis = _analysis(change.doc, at, analysing)
         except ValidationError as exc:
             batch.poison[change.id] = _where(exc)
-        except Exception as exc:  # noqa: BLE001  a bug in a rule stops one article and not all
-            batch.poison[change.id] = f"analysing it raised {type(exc).__name__}"
+        except Exception as exc:  # noqa: BLE001  a bug in a rule must not stop other articles
+            batch.poison[change.id] = f"the analysis raised {type(exc).__name__}"
         else:
-            if found is None:
+            if analysis is None:
                 batch.done += 1
             else:
-                ml = found.model_dump(mode="json")
+                ml = analysis.model_dump(mode="json")
                 batch.writes.append({**change.doc, "ml": ml})
     return batch
 
 
 def _analysis(doc: Mapping[str, Any], at: datetime, analysing: Analyse) -> Analysis | None:
-    # An analysis that cannot be read, of a version to come say, must not hide the article.
+    # An unreadable analysis, for example of a future version, must not hide the article.
     try:
         article = Article.from_doc(doc)
     except ValidationError:
         article = Article.from_doc({**doc, "ml": None})
-    if not wants(article):
+    if not needs_analysis(article):
         return None
     return analysing(
         title=article.title,

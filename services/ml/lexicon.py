@@ -1,19 +1,19 @@
-"""The lexicon: what words and phrases weigh, from `data/lexicon.csv`. Pure once it is loaded.
+"""The lexicon: the weights of words and phrases, from `data/lexicon.csv`. Pure once loaded.
 
-Kinds of terms, as the file has them:
+The kinds of terms in the file:
 
-    move      something goes up or down by itself; its weight is for a thing one wants more of
-    change    somebody makes a thing more or less; says nothing until the thing is known
-    noun      such a thing: 1 one wants more of it, -1 less, 0 it does not matter
-    beat      does better or worse than a mark
-    mark      what it is measured by: estimates, expectations
-    tone      good or bad whatever stands beside it
-    negate    turns what follows round, in part
+    move      a quantity rises or falls ("soars"); the weight is for a desirable quantity
+    change    somebody raises or lowers a quantity ("cuts"); neutral until the quantity is known
+    noun      a quantity: 1 if more of it is good, -1 if less is, 0 if it does not matter
+    beat      is better or worse than a mark
+    mark      what results are compared with: estimates, expectations
+    tone      good or bad by itself
+    negate    partly reverses what follows
     scale     strengthens or weakens what follows or precedes
-    aside     what follows counts for less: the cause, or what did not help
-    but       what precedes counts for less
+    aside     makes what follows count less, such as a cause or a concession
+    but       makes what precedes count less
 
-`forms` is `v` or `n` for a regular verb's or noun's forms, or the forms themselves.
+`forms` is `v` or `n` for the regular forms of a verb or noun, or a list of the forms.
 """
 
 import csv
@@ -33,7 +33,7 @@ ROLES: Final[tuple[frozenset[str], ...]] = (
     frozenset({"mark"}),
     frozenset({"negate", "scale", "aside", "but"}),
 )
-"""A term has one meaning in each: "target" is a noun and a mark."""
+"""A term has at most one meaning per role: "target" is a noun and a mark."""
 _DOUBLING: Final = frozenset(
     {
         *("bat", "ban", "chop", "cut", "dip", "drag", "drop", "flag", "flop", "grab"),
@@ -64,7 +64,7 @@ class Term:
 
 
 class Lexicon:
-    """Terms by their words."""
+    """Terms, by their first word."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self._roles: list[dict[str, list[Term]]] = [{} for _ in ROLES]
@@ -74,14 +74,14 @@ class Lexicon:
             self._roles[role].setdefault(term.words[0], []).append(term)
             self._size += 1
         for index in self._roles:
-            for found in index.values():
-                found.sort(key=lambda one: -len(one.words))
+            for terms_of_word in index.values():
+                terms_of_word.sort(key=lambda term: -len(term.words))
 
     def __len__(self) -> int:
         return self._size
 
     def at(self, tokens: Sequence[str], place: int, role: int) -> Term | None:
-        """The longest term of a role that begins here."""
+        """The longest term of a role that begins at a place."""
         for term in self._roles[role].get(tokens[place], ()):
             if tuple(tokens[place : place + len(term.words)]) == term.words:
                 return term
@@ -90,36 +90,36 @@ class Lexicon:
 
 @cache
 def standard() -> Lexicon:
-    """The lexicon of the file."""
+    """The lexicon in the file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return Lexicon(parse(lines))
 
 
 def parse(lines: Iterable[str]) -> list[Term]:
-    """Every form of every row.
+    """The terms of all rows, one for each form.
 
     Raises:
-        ValueError: a row is not as it should be, or two rows say different things of one form.
+        ValueError: a row is wrong, or repeats a term.
     """
-    found: dict[tuple[tuple[str, ...], int], Term] = {}
-    said: set[tuple[str, int]] = set()
+    terms: dict[tuple[tuple[str, ...], int], Term] = {}
+    seen_rows: set[tuple[str, int]] = set()
     for row in csv.DictReader(lines):
         kind: Kind = row["kind"]  # type: ignore[assignment]
         if kind not in get_args(Kind):
-            raise ValueError(f"{row['term']}: no such kind: {kind}")
+            raise ValueError(f"{row['term']}: unknown kind: {kind}")
         role = next(at for at, kinds in enumerate(ROLES) if kind in kinds)
-        if (row["term"], role) in said:
-            raise ValueError(f"{row['term']}: said twice")
-        said.add((row["term"], role))
+        if (row["term"], role) in seen_rows:
+            raise ValueError(f"{row['term']}: repeated")
+        seen_rows.add((row["term"], role))
         for form in _forms(row["term"], row["forms"]):
             term = Term(tuple(words.tokens(form)), kind, float(row["weight"]))
-            # A form that two rows share, as "losses", is the earlier one's.
-            found.setdefault((term.words, role), term)
-    return list(found.values())
+            # The earlier row gets a form that two rows share, such as "losses".
+            terms.setdefault((term.words, role), term)
+    return list(terms.values())
 
 
-def _forms(term: str, told: str) -> list[str]:
-    match told:
+def _forms(term: str, spec: str) -> list[str]:
+    match spec:
         case "":
             return [term]
         case "v":
@@ -127,15 +127,15 @@ def _forms(term: str, told: str) -> list[str]:
         case "n":
             return [term, plural(term)]
     if " " not in term:
-        return [term, *told.split()]
-    # Forms of a phrase follow each other, each with all its words.
+        return [term, *spec.split()]
+    # The forms of a phrase follow each other, each with the same number of words.
     size = len(term.split())
-    spelled = told.split()
+    spelled = spec.split()
     return [term, *(" ".join(spelled[at : at + size]) for at in range(0, len(spelled), size))]
 
 
 def plural(noun: str) -> str:
-    """A regular noun's, of a phrase its last word's."""
+    """A noun's regular plural, or a phrase with its last word in the plural."""
     if noun.endswith(("s", "x", "ch", "sh")):
         return noun + "es"
     if noun.endswith("y") and noun[-2] not in _VOWELS:
@@ -144,16 +144,16 @@ def plural(noun: str) -> str:
 
 
 def verb_forms(verb: str) -> list[str]:
-    """A regular verb's third person, past and participle; of a phrase its first word's."""
+    """A verb's regular third person, past and participle; in a phrase, of its first word."""
     head, space, rest = verb.partition(" ")
     tail = space + rest
     third = plural(head)
     if head.endswith("e"):
         stem = head[:-1]
-        made = [third, f"{stem}ed", f"{stem}ing"]
+        forms = [third, f"{stem}ed", f"{stem}ing"]
     elif head.endswith("y") and head[-2] not in _VOWELS:
-        made = [third, f"{head[:-1]}ied", f"{head}ing"]
+        forms = [third, f"{head[:-1]}ied", f"{head}ing"]
     else:
         stem = head + head[-1] if head in _DOUBLING else head
-        made = [third, f"{stem}ed", f"{stem}ing"]
-    return [one + tail for one in made]
+        forms = [third, f"{stem}ed", f"{stem}ing"]
+    return [form + tail for form in forms]

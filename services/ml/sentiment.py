@@ -1,8 +1,8 @@
-"""How good or bad the news is, by what goes up and what goes down. Pure and deterministic.
+"""How good or bad news is, by what goes up and what goes down. Pure and deterministic.
 
-Rule: a movement means nothing by itself. Costs that fall are good news and orders that fall are
-bad news, so a word of movement takes the sign of the thing that moves, and a word like "loss" that
-was used so is not counted a second time.
+Rule: a movement alone means nothing. Falling costs are good news and falling orders bad news, so a
+word of movement takes the sign of the quantity that moves. A quantity such as "loss" that was used
+this way does not count a second time.
 """
 
 import math
@@ -15,10 +15,10 @@ from services.ml.lexicon import Lexicon, Term, standard
 from services.stores.article import Label
 
 POSITIVE_FROM: Final = 0.15
-"""Scores nearer to zero are neutral, on either side."""
+"""Scores closer to zero, on either side, are neutral."""
 _HEADLINE: Final = 0.7
 _HEADLINE_ALONE: Final = 0.85
-"""What a text without any tone leaves of the headline's."""
+"""How much of the headline's score remains when the text has no tone."""
 _TEXT_ALONE: Final = 0.4
 _QUESTION: Final = 0.6
 _SENTENCES: Final = 60
@@ -46,34 +46,34 @@ class _Hit:
 
 
 def score(title: str, text: str, *, lexicon: Lexicon | None = None) -> float:
-    """From -1 to 1; the headline weighs more than the text."""
+    """A score from -1 to 1; the headline counts more than the text."""
     known = lexicon or standard()
     head = _squashed(weigh(words.tokens(title), known))
     if title.rstrip().endswith("?"):
         head *= _QUESTION
-    found = [
+    values = [
         value
-        for one in words.sentences(text)[:_SENTENCES]
-        if (value := weigh(words.tokens(one), known))
+        for sentence in words.sentences(text)[:_SENTENCES]
+        if (value := weigh(words.tokens(sentence), known))
     ]
-    if not found:
+    if not values:
         return round(_HEADLINE_ALONE * head if text else head, 4)
-    # Long articles have more words of every kind; their mean says which kind prevails.
-    body = _squashed(sum(found) / len(found) * math.sqrt(min(len(found), 4)))
+    # Long articles have more words of every kind, so the mean shows which kind prevails.
+    body = _squashed(sum(values) / len(values) * math.sqrt(min(len(values), 4)))
     if head == 0:
         return round(_TEXT_ALONE * body, 4)
     return round(_HEADLINE * head + (1 - _HEADLINE) * body, 4)
 
 
 def label(value: float) -> Label:
-    """The word for a score."""
+    """The label of a score."""
     if value >= POSITIVE_FROM:
         return "positive"
     return "negative" if value <= -POSITIVE_FROM else "neutral"
 
 
 def weigh(tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """What the words of one sentence come to, without a limit."""
+    """The unlimited score of one sentence's words."""
     hits = _hits(tokens, lexicon)
     taken = _resolve(hits, tokens, lexicon)
     total = 0.0
@@ -89,20 +89,20 @@ def _squashed(value: float) -> float:
 
 
 def _hits(tokens: Sequence[str], lexicon: Lexicon) -> list[_Hit]:
-    found: list[_Hit] = []
+    hits: list[_Hit] = []
     at = 0
     while at < len(tokens):
         term = lexicon.at(tokens, at, _BEARING)
         if term is None:
             at += 1
             continue
-        found.append(_Hit(at, at + len(term.words), term, term.weight))
+        hits.append(_Hit(at, at + len(term.words), term, term.weight))
         at += len(term.words)
-    return found
+    return hits
 
 
 def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> set[int]:
-    """Give movements their sign; returns the places of the things that moved."""
+    """Give movements their sign; returns the positions of the quantities that move."""
     taken: set[int] = set()
     for hit in hits:
         kind = hit.term.kind
@@ -121,12 +121,12 @@ def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> s
 
 
 def _moved(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Term] | None:
-    """What rises stands before the word; what is raised stands behind it."""
-    ways = [_before, _behind] if hit.term.kind == "move" else [_behind, _before]
-    for way in ways:
-        found = way(hit, tokens, lexicon)
-        if found is not None:
-            return found
+    """The quantity that moves: what rises precedes the verb, what is raised follows it."""
+    searches = [_before, _behind] if hit.term.kind == "move" else [_behind, _before]
+    for search in searches:
+        quantity = search(hit, tokens, lexicon)
+        if quantity is not None:
+            return quantity
     return None
 
 
@@ -144,7 +144,7 @@ def _before(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Te
     for place in range(hit.start - 1, max(-1, hit.start - 1 - _REACH), -1):
         if _ends_clause(tokens[place]):
             return None
-        # "jobless claims" is found from its first word, though one comes to it from its last.
+        # Coming from the right, the last word of "jobless claims" is reached before its first.
         for start in range(max(0, place - 2), place + 1):
             noun = lexicon.at(tokens, start, _NOUN)
             if noun is not None and start + len(noun.words) > place:
@@ -153,7 +153,7 @@ def _before(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Te
 
 
 def _head(place: int, noun: Term, tokens: Sequence[str], lexicon: Lexicon) -> Term:
-    """Of "profit forecast" and "dividend tax" the last word is what is meant."""
+    """The term that counts: in "profit forecast" and "dividend tax" the last word."""
     after = place + len(noun.words)
     if after < len(tokens):
         following = lexicon.at(tokens, after, _NOUN)
@@ -174,7 +174,7 @@ def _ends_clause(token: str) -> bool:
 
 
 def _shaped(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """What the words around it make of it."""
+    """The factor that the surrounding words contribute."""
     factor = 1.0
     for place in range(hit.start - 1, -1, -1):
         if words.is_stop(tokens[place]):

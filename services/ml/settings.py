@@ -1,4 +1,4 @@
-"""What ml is told from outside: environment, or files of secrets."""
+"""ml's settings."""
 
 from pydantic import Field, SecretStr
 
@@ -6,15 +6,15 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """ml's settings; those of every service are in `WebSettings`."""
+    """ml's own settings; those of every service are in `WebSettings`."""
 
     couchdb_url: str = "http://couchdb:5984"
-    """Where the articles are."""
+    """The store of the articles."""
     couchdb_user: str = "spotswarm"
-    """Who reads and writes them."""
+    """The user that reads and writes the articles."""
     couchdb_password: SecretStr = SecretStr("")
-    """Its password; empty where the database asks for none."""
+    """Its password; empty if the database has none."""
     batch: int = Field(default=50, ge=1, le=1000)
-    """Articles that are read, analysed and written at once."""
+    """How many articles are read, analysed and written at a time."""
     wait_seconds: float = Field(default=30.0, gt=0, le=60)
-    """How long one question for changes may stay unanswered while there are none."""
+    """How long one request for changes waits while there are none."""

@@ -1,7 +1,7 @@
-"""Which companies an article names, as their tickers. Pure.
+"""Finds the companies that an article names, as tickers. Pure.
 
-Rule: a name that is also a word ("Target", "Visa", "Apple") needs more than a capital letter where
-capitals say nothing: at the beginning of a sentence, and in headlines that capitalise every word.
+Rule: a name that is also a word ("Target", "Visa", "Apple") needs more evidence than a capital
+letter at the beginning of a sentence, and in headlines that capitalise every word.
 """
 
 import csv
@@ -17,13 +17,13 @@ from services.ml import words
 
 FILE: Final = Path(__file__).parent / "data" / "companies.csv"
 BESIDE: Final = FILE.with_name("beside.csv")
-"""Words that make the name before them a company's: none is what an apple or a target does."""
+"""Words after a name that show that it is a company: no apple or target does these things."""
 MOST: Final = 10
 _TITLE_WEIGHT: Final = 5
 _LEAD_CHARACTERS: Final = 500
 _NEAR_CHARACTERS: Final = 80
 _MENTIONS: Final = 2
-"""A company that is named once far down is a rival, a client, somebody's former employer."""
+"""A company named only once, far down, is a rival, a client or a former employer."""
 _EXCHANGES: Final = "NASDAQ|NYSE|NYSE American|NYSEAMERICAN|AMEX|NYSE Arca|OTC|OTCMKTS|Nasdaq|CBOE"
 _LISTED: Final = re.compile(rf"\b(?:{_EXCHANGES})\s*:\s*([A-Z]{{1,5}}(?:\.[A-Z])?)\b")
 _CASHTAG: Final = re.compile(r"(?<![\w$])\$([A-Z]{1,5}(?:\.[A-Z])?)\b(?![.,]?\d)")
@@ -49,11 +49,11 @@ class Company:
     ticker: str
     names: tuple[str, ...]
     is_common: bool
-    """Its first name of one word is a word of every day; the others are not."""
+    """Whether its first one-word name is also an everyday word."""
     not_before: frozenset[str]
-    """Words behind the name that make it the other thing."""
+    """Words after the name that show that it is not the company."""
     not_after: frozenset[str]
-    """Words before it that do."""
+    """Words before the name that show that it is not the company."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ class Companies:
             for number, name in enumerate(company.names):
                 is_common = company.is_common and " " not in name and number == _first(company)
                 self._names[name] = _Name(company, is_common)
-        longest_first = sorted(self._names, key=lambda one: (-len(one), one))
-        spelled = "|".join(re.escape(one) for one in longest_first)
-        first = re.escape("".join(sorted({one[0] for one in self._names})))
-        # Most places of a text cannot begin a name, and are passed over by its first letter.
+        longest_first = sorted(self._names, key=lambda name: (-len(name), name))
+        spelled = "|".join(re.escape(name) for name in longest_first)
+        first = re.escape("".join(sorted({name[0] for name in self._names})))
+        # The first letter rules out most places of a text quickly.
         self._pattern = re.compile(
             rf"(?=[{first}])(?<![\w&$@#/.-])(?:{spelled})(?![\w&])(?!-[a-z])"
         )
@@ -82,27 +82,27 @@ class Companies:
     def named(self, text: str) -> Counter[str]:
         """How often each company is named."""
         text = text.replace("\u2019", "'")
-        found: Counter[str] = Counter()
-        found.update(_LISTED.findall(text))
-        found.update(one for one in _CASHTAG.findall(text) if one not in _CURRENCIES)
+        counts: Counter[str] = Counter()
+        counts.update(_LISTED.findall(text))
+        counts.update(tag for tag in _CASHTAG.findall(text) if tag not in _CURRENCIES)
         doubtful: Counter[str] = Counter()
         shouts = _capitals_say_nothing(text)
         for match in self._pattern.finditer(text):
             name = self._names[match[0]]
             verdict = _judged(name, text, match, shouts=shouts)
             if verdict is True:
-                found[name.company.ticker] += 1
+                counts[name.company.ticker] += 1
             elif verdict is None:
                 doubtful[name.company.ticker] += 1
-        # Once a text surely names a company, its other words of that name mean it too.
+        # Once a text certainly names a company, its doubtful mentions count too.
         for ticker, times in doubtful.items():
-            if ticker in found:
-                found[ticker] += times
-        return found
+            if ticker in counts:
+                counts[ticker] += times
+        return counts
 
 
 def find(title: str, summary: str, text: str, *, companies: Companies | None = None) -> list[str]:
-    """The tickers an article is about, the most named first."""
+    """The tickers that an article is about, the most frequently named first."""
     known = companies or standard()
     head = known.named(title)
     lead = known.named(f"{summary}\n{text[:_LEAD_CHARACTERS]}")
@@ -111,23 +111,23 @@ def find(title: str, summary: str, text: str, *, companies: Companies | None = N
     for ticker, times in (head + lead + body).items():
         if ticker in head or ticker in lead or times >= _MENTIONS:
             weight[ticker] = times + _TITLE_WEIGHT * head[ticker]
-    ordered = sorted(weight.items(), key=lambda one: (-one[1], one[0]))
+    ordered = sorted(weight.items(), key=lambda pair: (-pair[1], pair[0]))
     return [ticker for ticker, _ in ordered[:MOST]]
 
 
 @cache
 def standard() -> Companies:
-    """The companies of the file."""
+    """The companies in the file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return Companies(parse(lines))
 
 
 def parse(lines: Iterable[str]) -> list[Company]:
-    """The rows of a table of companies."""
+    """The companies in the rows of a table."""
     return [
         Company(
             ticker=row["ticker"],
-            names=(row["name"], *(one for one in row["aliases"].split(";") if one)),
+            names=(row["name"], *(alias for alias in row["aliases"].split(";") if alias)),
             is_common=row["is_common"] == "yes",
             not_before=frozenset(row["not_before"].split(";")) - {""},
             not_after=frozenset(row["not_after"].split(";")) - {""},
@@ -142,12 +142,12 @@ def _beside() -> frozenset[str]:
 
 
 def _first(company: Company) -> int:
-    """Which of its names is the word: the first that is a single one."""
+    """The index of a company's first one-word name."""
     return next((at for at, name in enumerate(company.names) if " " not in name), 0)
 
 
 def _judged(name: _Name, text: str, match: re.Match[str], *, shouts: bool) -> bool | None:
-    """Whether the name means the company; None when nothing says so."""
+    """Whether the name means the company; None when that is unclear."""
     company = name.company
     behind = _NEXT.match(text, match.end())
     possessive = behind is not None and behind[1] is None
@@ -172,7 +172,7 @@ def _judged(name: _Name, text: str, match: re.Match[str], *, shouts: bool) -> bo
 
 
 def _capitals_say_nothing(text: str) -> bool:
-    """Whether the text capitalises every word, as some headlines do."""
+    """Whether the text capitalises almost every word, as some headlines do."""
     first, *_ = [*words.sentences(text), ""]
     long = _LONG.findall(first)
-    return len(long) >= 3 and sum(one[0].isupper() for one in long) >= 0.8 * len(long)
+    return len(long) >= 3 and sum(word[0].isupper() for word in long) >= 0.8 * len(long)

@@ -1,4 +1,4 @@
-"""What an article is about, by the words of a small table. Pure."""
+"""Finds an article's topics with the words of a small table. Pure."""
 
 import csv
 import re
@@ -11,13 +11,13 @@ FILE: Final = Path(__file__).parent / "data" / "topics.csv"
 MOST: Final = 5
 _TITLE_WEIGHT: Final = 3
 _ENOUGH: Final = 3
-"""One word of a headline, or three of a text."""
+"""The weight of one word in the headline, or of three in the text."""
 _TEXT_CHARACTERS: Final = 5_000
 _WORD: Final = r"[\w&'\u2019]"
 
 
 def find(title: str, text: str, *, table: Mapping[str, re.Pattern[str]] | None = None) -> list[str]:
-    """The topics, the strongest first."""
+    """The article's topics, the strongest first."""
     weights = {}
     head, body = _folded(title), _folded(text[:_TEXT_CHARACTERS])
     for topic, pattern in (table or standard()).items():
@@ -25,18 +25,18 @@ def find(title: str, text: str, *, table: Mapping[str, re.Pattern[str]] | None =
         weight = _TITLE_WEIGHT * len(pattern.findall(head)) + len(in_body)
         if weight >= _ENOUGH:
             weights[topic] = weight
-    return sorted(weights, key=lambda one: (-weights[one], one))[:MOST]
+    return sorted(weights, key=lambda topic: (-weights[topic], topic))[:MOST]
 
 
 @cache
 def standard() -> Mapping[str, re.Pattern[str]]:
-    """The table of the file."""
+    """The table in the file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return parse(lines)
 
 
 def parse(lines: Iterable[str]) -> dict[str, re.Pattern[str]]:
-    """One pattern for each topic; `*` in a term is any word, or a word's end."""
+    """A pattern for each topic; `*` in a term stands for any word, or for any ending."""
     return {
         row["topic"]: re.compile(
             rf"\b(?:{'|'.join(_spelled(term) for term in row['terms'].split(';'))})(?!{_WORD})"
@@ -54,5 +54,5 @@ def _spelled(term: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Lower case, hyphens and spaces alike."""
+    """The text in lower case, with hyphens as spaces."""
     return re.sub(r"[\s-]+", " ", text.lower())

@@ -1,7 +1,7 @@
-"""Text to words, as the lexicon is written. Pure.
+"""Splits texts into words in the lexicon's spelling. Pure.
 
-A number is `#`, with or without a sign, a currency or a percentage: what it is worth, a lexicon
-cannot know. Hyphens part words, and `n't` is a word of its own: `not`.
+A number, with or without sign, currency or per cent, becomes `#`, because a lexicon cannot judge
+it. Hyphens separate words, and `n't` becomes the word `not`.
 """
 
 import re
@@ -24,26 +24,26 @@ _STOPS: Final = frozenset(",;:()\u2014\u2013")
 
 def tokens(text: str) -> list[str]:
     """Lower-case words, `#` for each number, and single marks of punctuation."""
-    found: list[str] = []
+    words: list[str] = []
     for match in _TOKEN.finditer(text):
-        told = match[0].lower().replace("\u2019", "'")
+        word = match[0].lower().replace("\u2019", "'")
         if match["number"]:
             # "3 percent" and "$3 billion" are one number.
-            found.append(NUMBER)
+            words.append(NUMBER)
         elif match["mark"]:
-            found.append(told[0])
-        elif told.endswith("n't"):
-            found += ["can" if told == "can't" else told[:-3], "not"]
-        elif told in _UNITS and found and found[-1] == NUMBER:
+            words.append(word[0])
+        elif word.endswith("n't"):
+            words += ["can" if word == "can't" else word[:-3], "not"]
+        elif word in _UNITS and words and words[-1] == NUMBER:
             continue
         else:
-            found.append(told.removesuffix("'s").replace(".", ""))
-    return found
+            words.append(word.removesuffix("'s").replace(".", ""))
+    return words
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences, roughly: an abbreviation ends one, which a score does not mind."""
-    return [one for one in (part.strip() for part in _SENTENCE.split(text)) if one]
+    """The sentences, roughly: an abbreviation ends one, which does not matter for scores."""
+    return [part for part in map(str.strip, _SENTENCE.split(text)) if part]
 
 
 def is_stop(token: str) -> bool:

@@ -1,5 +1,5 @@
-"""Feeds in, articles out, into CouchDB. What an article means is the ml service's.
+"""Reads RSS and Atom feeds and stores their articles in CouchDB. The ml service analyses them.
 
-Rule: an entry of a feed counts as seen only when its article is written, and a feed's ETag is kept
-only when all its entries are seen: otherwise the next answer is 304 and the rest is lost.
+Rule: an entry counts as seen only when its article is stored, and a feed's ETag is kept only when
+all its entries are seen. Otherwise the next answer would be 304 and the rest would be lost.
 """

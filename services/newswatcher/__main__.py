@@ -3,14 +3,14 @@
 import asyncio
 
 from runtime.web.application import main, serve
-from services.newswatcher.app import assembled
+from services.newswatcher.app import opened
 from services.newswatcher.settings import Settings
 
 
 async def _live(settings: Settings) -> None:
-    async with assembled(settings) as (app, watches), asyncio.TaskGroup() as group:
-        for watch in watches:
-            group.create_task(watch.run(), name=f"watch of {watch.feed.name}")
+    async with opened(settings) as (app, pollers), asyncio.TaskGroup() as group:
+        for poller in pollers:
+            group.create_task(poller.run(), name=f"poller of {poller.feed.name}")
         await serve(app, settings)
 
 

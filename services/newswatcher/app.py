@@ -1,4 +1,4 @@
-"""newswatcher's web side: health, metrics, and how each feed is."""
+"""Puts newswatcher together; serves health, metrics and the status of each feed."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,26 +9,26 @@ from pydantic import BaseModel, ConfigDict
 
 from runtime.web.application import application
 from runtime.web.outgoing import outgoing
-from services.newswatcher.edges.web import Web, opened
+from services.newswatcher.article_writer import ArticleWriter
+from services.newswatcher.edges.web import Web, web_client
+from services.newswatcher.feed_states import FeedStates
 from services.newswatcher.fetching import robots
 from services.newswatcher.fetching.pages import Pages
 from services.newswatcher.fetching.politeness import Turns
 from services.newswatcher.fetching.robots import Robots
-from services.newswatcher.filing import Filing
+from services.newswatcher.polling import FeedPoller, Limits, Shared
 from services.newswatcher.settings import Settings
-from services.newswatcher.states import States
 from services.newswatcher.threads import Threads
-from services.newswatcher.watching import Limits, Tools, Watch
 from services.stores.article import Moment
 from services.stores.couch import Couch
 from services.stores.news import News
 
 _STORE_SECONDS: Final = 10.0
-"""An index that is built anew takes its time."""
+"""Long, because the first query after a change of the views waits for their index."""
 
 
 class FeedStatus(BaseModel):
-    """One feed, for people and dashboards."""
+    """The status of one feed, as `GET /feeds` shows it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,17 +42,17 @@ class FeedStatus(BaseModel):
     failures: int
     reason: str
     remembered: int
-    """Entries whose articles are written."""
+    """Entries whose articles are stored."""
 
 
-def status(watch: Watch) -> FeedStatus:
-    """How a feed is, as it was after its last look."""
-    state = watch.state
+def status(poller: FeedPoller) -> FeedStatus:
+    """A feed's status after its last poll."""
+    state = poller.state
     return FeedStatus(
-        name=watch.feed.name,
-        url=watch.feed.url,
+        name=poller.feed.name,
+        url=poller.feed.url,
         moved_to=state.moved_to,
-        every_seconds=watch.feed.every_seconds,
+        every_seconds=poller.feed.every_seconds,
         last_look=state.last_look,
         last_success=state.last_success,
         next_look=state.next_look,
@@ -63,26 +63,26 @@ def status(watch: Watch) -> FeedStatus:
 
 
 def user_agent(contact: str) -> str:
-    """Who we say we are: our name, which robots.txt may use, and where to complain."""
+    """Our name, which robots.txt may mention, and a contact for publishers."""
     return f"{robots.NAME}/1" + (f" (+{contact})" if contact else "")
 
 
-def checked(watches: Sequence[Watch], threads: Threads) -> str | None:
-    """None while feeds are read, else a sentence."""
+def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
+    """None while feeds can be read, else a sentence."""
     if threads.lost:
-        return f"{threads.lost} pages are being read for too long"
-    failing = [one for one in watches if one.state.failures]
-    if watches and len(failing) == len(watches):
+        return f"{threads.lost} pages are taking too long to parse"
+    failing = [poller for poller in pollers if poller.state.failures]
+    if pollers and len(failing) == len(pollers):
         return "no feed can be read"
     return None
 
 
 @asynccontextmanager
-async def assembled(settings: Settings) -> AsyncIterator[tuple[web.Application, list[Watch]]]:
-    """The application, and a watch for each feed to run while it serves."""
+async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, list[FeedPoller]]]:
+    """The application, and a poller for each feed to run while it serves."""
     async with (
         outgoing(name="newswatcher", timeout_seconds=_STORE_SECONDS) as stores,
-        opened(
+        web_client(
             user_agent=user_agent(settings.contact),
             connections=settings.outgoing_connections,
             allow_private=settings.allow_private,
@@ -99,7 +99,7 @@ async def assembled(settings: Settings) -> AsyncIterator[tuple[web.Application, 
             allow_private=settings.allow_private,
             fetch_seconds=settings.fetch_seconds,
         )
-        tools = Tools(
+        shared = Shared(
             web=reader,
             pages=Pages(
                 reader,
@@ -109,28 +109,28 @@ async def assembled(settings: Settings) -> AsyncIterator[tuple[web.Application, 
                 parse_seconds=settings.parse_seconds,
             ),
             threads=threads,
-            filing=Filing(News(couch)),
-            states=States(couch),
+            writer=ArticleWriter(News(couch)),
+            states=FeedStates(couch),
         )
         limits = Limits(
             feed_bytes=settings.feed_bytes,
-            pages_per_look=settings.pages_per_look,
+            entries_per_poll=settings.pages_per_look,
             parse_seconds=settings.parse_seconds,
         )
-        watches = [Watch(feed, tools, limits) for feed in settings.feeds()]
+        pollers = [FeedPoller(feed, shared, limits) for feed in settings.feeds()]
 
-        async def look() -> str | None:
-            return checked(watches, threads)
+        async def check_feeds() -> str | None:
+            return check(pollers, threads)
 
         async def feeds(_request: web.Request) -> web.Response:
-            return web.json_response(_told(watches))
+            return web.json_response(_listing(pollers))
 
         app = application(
-            "newswatcher", settings=settings, checks={"couchdb": couch.check, "feeds": look}
+            "newswatcher", settings=settings, checks={"couchdb": couch.check, "feeds": check_feeds}
         )
         app.router.add_get("/feeds", feeds)
-        yield app, watches
+        yield app, pollers
 
 
-def _told(watches: Sequence[Watch]) -> dict[str, Any]:
-    return {"feeds": [status(one).model_dump(mode="json") for one in watches]}
+def _listing(pollers: Sequence[FeedPoller]) -> dict[str, Any]:
+    return {"feeds": [status(poller).model_dump(mode="json") for poller in pollers]}

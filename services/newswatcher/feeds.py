@@ -1,11 +1,11 @@
-"""The list of feeds: what an operator writes in TOML.
+"""The list of feeds, which an operator writes in TOML.
 
-every_seconds = 300            # for feeds that say nothing else
+every_seconds = 300            # for feeds without their own
 
 [[feeds]]
 name = "Federal Reserve"
 url = "https://www.federalreserve.gov/feeds/press_all.xml"
-pages = true                   # read the articles' pages, and not the feed alone
+pages = true                   # also read the articles' pages
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 def _web_address(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a feed's url begins with http:// or https:// and names a host")
+        raise ValueError("a feed's url must begin with http:// or https:// and name a host")
     return url
 
 
@@ -29,21 +29,21 @@ class Feed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, max_length=100)
-    """What its articles have as `source`."""
+    """The `source` of its articles."""
     url: Annotated[str, AfterValidator(_web_address)] = Field(max_length=2000)
     every_seconds: float = Field(default=300.0, gt=0)
     pages: bool = False
-    """Whether the articles' own pages are fetched for their text, where robots.txt lets us.
-    Off unless wanted: whose text may be kept is for the operator to know."""
+    """Whether to fetch the articles' pages for their text, where robots.txt allows it. Off by
+    default: the operator must know whose texts may be stored."""
 
     @property
     def id(self) -> str:
-        """Its document's: the same URL is the same feed, whatever it is called."""
+        """The id of the feed's document; depends on its URL alone, so a feed may be renamed."""
         return "feed-" + hashlib.sha256(self.url.encode()).hexdigest()[:32]
 
 
 class FeedList(BaseModel):
-    """The whole file."""
+    """The contents of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,29 +52,29 @@ class FeedList(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults(cls, given: Any) -> Any:
-        every = given.get("every_seconds") if isinstance(given, dict) else None
-        feeds = given.get("feeds") if isinstance(given, dict) else None
+    def _defaults(cls, values: Any) -> Any:
+        every = values.get("every_seconds") if isinstance(values, dict) else None
+        feeds = values.get("feeds") if isinstance(values, dict) else None
         if every is None or not isinstance(feeds, list):
-            return given
-        filled = [{"every_seconds": every, **one} for one in feeds if isinstance(one, dict)]
-        return {**given, "feeds": filled}
+            return values
+        filled = [{"every_seconds": every, **feed} for feed in feeds if isinstance(feed, dict)]
+        return {**values, "feeds": filled}
 
     @model_validator(mode="after")
-    def _each_once(self) -> "FeedList":
-        for of in ("name", "url"):
-            told = [getattr(feed, of) for feed in self.feeds]
-            twice = sorted({one for one in told if told.count(one) > 1})
-            if twice:
-                raise ValueError(f"two feeds have the same {of}: {twice[0]}")
+    def _unique(self) -> "FeedList":
+        for field in ("name", "url"):
+            values = [getattr(feed, field) for feed in self.feeds]
+            repeated = sorted({value for value in values if values.count(value) > 1})
+            if repeated:
+                raise ValueError(f"two feeds have the same {field}: {repeated[0]}")
         return self
 
 
 def parse(text: str) -> tuple[Feed, ...]:
-    """The feeds of a settings file.
+    """The feeds in a file's text.
 
     Raises:
-        ValueError: it is no such file; the sentence says where.
+        ValueError: the file is wrong; the sentence says where.
     """
     try:
         return FeedList.model_validate(tomllib.loads(text)).feeds

@@ -1,7 +1,7 @@
-"""When a feed is looked at next, and what is remembered of the last look. Pure.
+"""When a feed is polled next, and what is remembered about it. Pure.
 
-Rule: chance comes in as a number of 0…1 and time with the event. A feed that fails is asked ever
-more seldom, and never sooner than its server asked for.
+Rule: randomness is an argument from 0 to 1, and time is part of the outcome. A failing feed is
+polled less and less often, and never sooner than its server asked for.
 """
 
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from services.stores.article import Moment
 
 CEILING_SECONDS: Final = 6 * 3600.0
 """The longest pause after failures."""
-LONGEST_WISH_SECONDS: Final = 24 * 3600.0
-"""A server that asks for more than this is misconfigured."""
+LONGEST_WAIT_SECONDS: Final = 24 * 3600.0
+"""A server that asks for a longer pause is taken to be misconfigured."""
 GONE_SECONDS: Final = 24 * 3600.0
-"""After 410: somebody may put it back."""
-FIRST_LOOKS_SECONDS: Final = 10.0
-"""All feeds' first looks are spread over this."""
+"""The pause after 410, because the feed may come back."""
+FIRST_POLLS_SECONDS: Final = 10.0
+"""The first polls of all feeds are spread over this time."""
 MOVED_FAILURES: Final = 3
-"""A permanent redirect whose target failed so often is forgotten."""
+"""A permanent redirect is forgotten after this many failures of its target."""
 _JITTER: Final = 0.1
 _REMEMBERED: Final = 500
-"""Entries remembered besides those the feed has now: some feeds bring old ones back."""
+"""Entries remembered besides those in the feed now: some feeds bring old ones back."""
 
 
 class FeedState(BaseModel):
-    """What outlives a restart, of one feed."""
+    """What is remembered about one feed across restarts: a document in CouchDB."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -37,18 +37,18 @@ class FeedState(BaseModel):
     name: str
     url: str
     moved_to: str | None = None
-    """Where permanent redirects lead."""
+    """The target of permanent redirects."""
     etag: str | None = None
     modified: str | None = None
     last_look: Moment | None = None
     last_success: Moment | None = None
     failures: int = 0
-    """In a row."""
+    """Consecutive failures."""
     next_look: Moment | None = None
-    reason: str = "not looked at yet"
-    """Of the state it is in, for people."""
+    reason: str = "not read yet"
+    """Why the feed is in this state, in words."""
     seen: dict[str, str] = Field(default_factory=dict)
-    """Digest by key of each entry whose article is written, oldest first."""
+    """The digest of each entry whose article is stored, by key, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +57,21 @@ class Answered:
 
     at: datetime
     entries: int
-    filed: int
+    stored: int
     keys: tuple[str, ...]
-    """Of the entries it has now."""
+    """The keys of its current entries."""
     etag: str | None = None
     modified: str | None = None
     moved_to: str | None = None
     is_complete: bool = True
-    """Whether every entry is seen now."""
+    """Whether every entry is seen."""
     wait_seconds: float = 0.0
-    """What a server of its articles asked for."""
+    """How long a server of its articles asked us to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """304."""
+    """The feed has not changed (304)."""
 
     at: datetime
     moved_to: str | None = None
@@ -79,12 +79,12 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It was not read."""
+    """The feed could not be read."""
 
     at: datetime
     reason: str
     wait_seconds: float | None = None
-    """What the server asked for."""
+    """How long its server asked us to wait."""
     is_gone: bool = False
 
 
@@ -92,7 +92,7 @@ Outcome = Answered | Unchanged | Failed
 
 
 def after(state: FeedState, outcome: Outcome, *, every_seconds: float, draw: float) -> FeedState:
-    """What is known of the feed after a look."""
+    """The feed's state after a poll."""
     spread = 1 - _JITTER + 2 * _JITTER * draw
     match outcome:
         case Failed():
@@ -102,16 +102,16 @@ def after(state: FeedState, outcome: Outcome, *, every_seconds: float, draw: flo
                 update={"moved_to": moved_to, "reason": "nothing new"}
             )
         case Answered(at=at):
-            wished = min(outcome.wait_seconds, LONGEST_WISH_SECONDS)
-            whole = outcome.is_complete
-            more = "" if whole else ", more at the next look"
-            return _well(state, at, max(every_seconds * spread, wished)).model_copy(
+            requested_seconds = min(outcome.wait_seconds, LONGEST_WAIT_SECONDS)
+            is_complete = outcome.is_complete
+            more = "" if is_complete else ", more at the next poll"
+            return _well(state, at, max(every_seconds * spread, requested_seconds)).model_copy(
                 update={
                     "moved_to": outcome.moved_to,
-                    # An answer to a condition says nothing of entries that are not seen yet.
-                    "etag": outcome.etag if whole else None,
-                    "modified": outcome.modified if whole else None,
-                    "reason": f"{outcome.filed} of {outcome.entries} entries were new{more}",
+                    # With an ETag, the next answer would omit the entries that are not seen yet.
+                    "etag": outcome.etag if is_complete else None,
+                    "modified": outcome.modified if is_complete else None,
+                    "reason": f"{outcome.stored} of {outcome.entries} entries were new{more}",
                     "seen": remembered(state.seen, outcome.keys),
                 }
             )
@@ -132,14 +132,14 @@ def _after_failure(
     state: FeedState, outcome: Failed, *, every_seconds: float, draw: float
 ) -> FeedState:
     failures = state.failures + 1
-    # Capped before it is raised: a feed may fail for years.
+    # The exponent is capped: a feed may fail for years.
     pause = min(every_seconds * 2.0 ** min(failures, 30), max(CEILING_SECONDS, every_seconds))
     if outcome.is_gone:
         pause = max(GONE_SECONDS, every_seconds)
     pause *= 1 - 2 * _JITTER * draw
     if outcome.wait_seconds is not None:
-        wished = min(outcome.wait_seconds, LONGEST_WISH_SECONDS)
-        pause = max(pause, wished * (1 + _JITTER * draw))
+        requested_seconds = min(outcome.wait_seconds, LONGEST_WAIT_SECONDS)
+        pause = max(pause, requested_seconds * (1 + _JITTER * draw))
     return state.model_copy(
         update={
             "last_look": outcome.at,
@@ -152,21 +152,21 @@ def _after_failure(
 
 
 def pause_seconds(state: FeedState, *, now: datetime, every_seconds: float, draw: float) -> float:
-    """How long until the next look: also right after a restart, whose clock may be another."""
+    """Seconds until the next poll, sensible even after a restart with a wrong clock."""
     if state.next_look is None:
-        return min(FIRST_LOOKS_SECONDS, every_seconds) * draw
+        return min(FIRST_POLLS_SECONDS, every_seconds) * draw
     pause = (state.next_look - now).total_seconds()
     longest = every_seconds * (1 + _JITTER)
     if state.failures:
-        longest = max(longest, LONGEST_WISH_SECONDS * (1 + _JITTER))
+        longest = max(longest, LONGEST_WAIT_SECONDS * (1 + _JITTER))
     elif state.last_look is not None:
-        # A server of its articles may have asked for more than the feed's own pause.
+        # A server of its articles may have asked for a longer pause than the feed's.
         longest = max(longest, (state.next_look - state.last_look).total_seconds())
     return max(0.0, min(pause, longest))
 
 
 def remembered(seen: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
-    """Without the oldest of what the feed does not have any more."""
-    now = set(keys)
-    past = [key for key in seen if key not in now][-_REMEMBERED:]
+    """The seen entries, without the oldest of those that have left the feed."""
+    current = set(keys)
+    past = [key for key in seen if key not in current][-_REMEMBERED:]
     return {key: seen[key] for key in past} | {key: seen[key] for key in keys if key in seen}

@@ -1,4 +1,4 @@
-"""What newswatcher is told from outside: environment, or files of secrets."""
+"""newswatcher's settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,41 +13,41 @@ def _readable(file: Path) -> Path:
     try:
         feeds.parse(file.read_text())
     except OSError as exc:
-        raise ValueError("there is no file to read") from exc
+        raise ValueError("the file cannot be read") from exc
     return file
 
 
 class Settings(WebSettings):
-    """newswatcher's settings; those of every service are in `WebSettings`."""
+    """newswatcher's own settings; those of every service are in `WebSettings`."""
 
     feeds_file: Annotated[Path, AfterValidator(_readable)] = Path(__file__).with_name("feeds.toml")
-    """Which feeds to read; its form is in `services.newswatcher.feeds`."""
+    """The list of feeds; `services/newswatcher/feeds.py` describes its form."""
     couchdb_url: str = "http://couchdb:5984"
-    """Where the articles go."""
+    """The store of the articles."""
     couchdb_user: str = "spotswarm"
-    """Who writes them."""
+    """The user that writes the articles."""
     couchdb_password: SecretStr = SecretStr("")
-    """Its password; empty where the database asks for none."""
+    """Its password; empty if the database has none."""
     contact: str = Field(default="", max_length=200, pattern=r"^[\x20-\x7e]*$")
-    """An address or page for publishers to complain to; sent in the User-Agent."""
+    """An address or page for complaints from publishers; part of the User-Agent."""
     allow_private: bool = False
-    """Whether addresses that are not of the public internet may be asked. For labs and tests: a
-    feed could otherwise have us read what only this network may."""
+    """Whether private addresses may be fetched. For labs and tests only: otherwise a feed could
+    make us read what is reachable only from inside this network."""
     host_interval_seconds: float = Field(default=2.0, ge=0)
-    """From one request to a host to the next; its robots.txt may ask for more."""
+    """The pause between two requests to a host; its robots.txt may ask for more."""
     fetch_seconds: float = Field(default=20.0, gt=0)
-    """How long one request may take, the whole answer included."""
+    """How long one request may take, including the whole answer."""
     feed_bytes: int = Field(default=5_000_000, gt=0)
-    """A longer feed is refused; after decompression."""
+    """The longest feed that is accepted, after decompression."""
     page_bytes: int = Field(default=2_000_000, gt=0)
-    """The same of an article's page."""
+    """The longest page that is accepted, after decompression."""
     parse_seconds: float = Field(default=10.0, gt=0)
-    """How long reading a feed or finding the article in a page may take."""
+    """How long parsing a feed or a page may take."""
     pages_per_look: int = Field(default=20, gt=0)
-    """New entries that one look at a feed takes on; the rest waits for the next look."""
+    """The most new entries per poll of a feed; the rest waits for the next poll."""
     outgoing_connections: int = Field(default=20, gt=0)
-    """To all hosts together."""
+    """The most connections to all hosts together."""
 
     def feeds(self) -> tuple[feeds.Feed, ...]:
-        """The feeds of the file."""
+        """The feeds in the file."""
         return feeds.parse(self.feeds_file.read_text())

@@ -1,7 +1,7 @@
-"""Work that may not end, in threads that are given up on.
+"""Runs work that may hang in threads that can be abandoned.
 
-Rule: these threads are daemons. One that hangs in somebody's page neither keeps the process from
-stopping nor the others from working, up to a number of them.
+Rule: these are daemon threads. One that hangs while parsing a page blocks neither the end of the
+process nor, up to a limit, the other threads.
 """
 
 import asyncio
@@ -21,28 +21,28 @@ _MOST_LOST: Final = 8
 
 
 class OverdueError(UnavailableError):
-    """It took too long, or too much before it did."""
+    """The work took too long, or too much earlier work did."""
 
 
 class Threads:
     """A few threads at once."""
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._lost = 0
 
     @property
     def lost(self) -> int:
-        """How many still run that nobody waits for."""
+        """How many abandoned threads still run."""
         return self._lost
 
     async def run(self, work: Callable[[], T], *, limit_seconds: float) -> T:
-        """What the work returns or raises.
+        """The work's result or error.
 
         Raises:
-            OverdueError: it did not end in time.
+            OverdueError: the work did not end in time.
         """
-        async with self._places:
+        async with self._slots:
             if self._lost >= _MOST_LOST:
                 raise OverdueError("too much earlier work has not ended yet")
             loop = asyncio.get_running_loop()
@@ -59,7 +59,7 @@ class Threads:
                     else:
                         done.set_result(result)  # type: ignore[arg-type]
 
-            threading.Thread(target=_labour, args=(work, loop, finish), daemon=True).start()
+            threading.Thread(target=_work, args=(work, loop, finish), daemon=True).start()
             try:
                 async with asyncio.timeout(limit_seconds):
                     return await asyncio.shield(done)
@@ -72,7 +72,7 @@ class Threads:
                     _LOST.set(self._lost)
 
 
-def _labour(
+def _work(
     work: Callable[[], T],
     loop: asyncio.AbstractEventLoop,
     finish: Callable[[T | None, BaseException | None], None],
@@ -81,10 +81,10 @@ def _labour(
     error: BaseException | None = None
     try:
         result = work()
-    except BaseException as exc:  # noqa: BLE001  handed on to whoever waits
+    except BaseException as exc:  # noqa: BLE001  passed to the waiting task
         error = exc
     try:
         loop.call_soon_threadsafe(finish, result, error)
     except RuntimeError:
-        # The loop is closed: nobody waits any more.
+        # The loop is closed: nobody is waiting.
         return

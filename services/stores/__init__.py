@@ -1,1 +1,1 @@
-"""What the services keep in CouchDB and InfluxDB: shapes, queries, edges. No service's rules."""
+"""The services' data in CouchDB and InfluxDB: models, queries, clients. No service's rules."""

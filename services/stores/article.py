@@ -1,7 +1,11 @@
-"""An article of the news database: what each writer owns of it, and how it is told apart.
+"""The document of an article in the news database.
 
-Rule: newswatcher writes every field but `ml`, and keeps `ml` when it writes; ml writes `ml` alone.
-Times are UTC in whole seconds, because their texts are keys and have to sort as the times do.
+A new field of a feed's entry goes into `EntryFields` and is parsed in
+`newswatcher/reading/entries.py`; newswatcher then stores it. The API's models
+(`public_api/schema/answers.py`) and the site's templates choose which fields they show.
+
+Rule: newswatcher writes every field but `ml`, and keeps `ml` when it writes; ml writes `ml` only.
+Times are UTC in whole seconds, because their texts are keys and must sort like the times.
 """
 
 import hashlib
@@ -17,7 +21,7 @@ _BAND_DIGITS: Final = BAND_BITS // 4
 
 
 def timestamp(at: datetime) -> str:
-    """The text of a time in every key and document: `2026-11-24T03:00:00Z`."""
+    """A time as text, in every key and document: `2026-11-24T03:00:00Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -30,12 +34,12 @@ def article_id(canonical_url: str) -> str:
 
 
 def content_hash(title: str, text: str) -> str:
-    """What an analysis was made from: another hash means that it has to be made again."""
+    """The hash of what an analysis is made from; when it changes, so must the analysis."""
     return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()
 
 
 def bands(fingerprint: str) -> list[tuple[int, str]]:
-    """The four bands of a fingerprint: texts at most 3 bits apart share at least one."""
+    """The four bands of a fingerprint; texts that differ in at most 3 bits share at least one."""
     return [
         (at // _BAND_DIGITS, fingerprint[at : at + _BAND_DIGITS])
         for at in range(0, len(fingerprint), _BAND_DIGITS)
@@ -55,12 +59,12 @@ class Duplicate(_Frozen):
 
 
 class Analysis(_Frozen):
-    """What the ml service found in an article."""
+    """The ml service's analysis of an article."""
 
     version: str
-    """Of the model: another one makes the analysis anew."""
+    """The model's version; a newer one analyses the article again."""
     of: str
-    """The article's `content_hash` it was made from."""
+    """The article's `content_hash` at the time."""
     score: float = Field(ge=-1, le=1)
     label: Label
     symbols: tuple[str, ...] = ()
@@ -68,18 +72,27 @@ class Analysis(_Frozen):
     at: Moment
 
 
-class Listing(_Frozen):
-    """An article without its text, as pages of articles have it. It is never written back."""
+class EntryFields(_Frozen):
+    """The fields that come from a feed's entry and are stored unchanged."""
+
+    title: str
+    summary: str = ""
+    authors: tuple[str, ...] = ()
+
+    def entry_fields(self) -> dict[str, Any]:
+        """These fields by name, for the article of an entry or for its next version."""
+        return {name: getattr(self, name) for name in EntryFields.model_fields}
+
+
+class Listing(EntryFields):
+    """An article without its text, as in pages of articles. It is never written back."""
 
     id: str = Field(alias="_id", pattern=r"^news-[0-9a-f]{32}$")
     url: str
     canonical_url: str
-    title: str
-    summary: str = ""
     source: str
-    """Name of the feed."""
+    """The feed's name."""
     feed_url: str
-    authors: tuple[str, ...] = ()
     published: Moment
     fetched: Moment
     duplicates: tuple[Duplicate, ...] = ()
@@ -88,7 +101,7 @@ class Listing(_Frozen):
 
     @property
     def is_analysed(self) -> bool:
-        """Whether the analysis is of the article as it is now."""
+        """Whether the analysis belongs to the article's current text."""
         return self.ml is not None and self.ml.of == self.content_hash
 
 
@@ -96,7 +109,7 @@ class Article(Listing):
     """The whole document."""
 
     rev: str | None = Field(default=None, alias="_rev")
-    """As it was read; None for a new one."""
+    """The revision that was read; None for a new article."""
     type: Literal["news"] = "news"
     text: str
     fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
@@ -107,12 +120,12 @@ class Article(Listing):
         """The article of a CouchDB document.
 
         Raises:
-            pydantic.ValidationError: it is no article, or of a shape we do not know.
+            pydantic.ValidationError: the document is not an article.
         """
         return cls.model_validate(doc)
 
     def to_doc(self) -> dict[str, Any]:
-        """As CouchDB takes it."""
+        """The CouchDB document of the article."""
         doc = self.model_dump(by_alias=True, mode="json")
         if self.rev is None:
             del doc["_rev"]

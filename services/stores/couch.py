@@ -1,7 +1,7 @@
 """CouchDB over HTTP: documents, views, changes.
 
-Rule: this is the only module that knows CouchDB's paths and status codes. Sequence numbers are
-opaque (CouchDB's are texts, its stand-in's are numbers): keep them and give them back, no more.
+Rule: only this module knows CouchDB's paths and status codes. Sequence numbers are opaque: texts
+from CouchDB, numbers from its stand-in.
 """
 
 import json
@@ -17,20 +17,20 @@ from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableErr
 
 Document = dict[str, Any]
 Place = int | str
-"""In the order of changes."""
+"""A sequence number of changes."""
 _SLACK_SECONDS: Final = 2.0
-"""How much longer than it was asked to wait the database may take to answer."""
+"""How much longer than the requested wait the database may take to answer."""
 _NOTHING: Final = object()
 _JSON_PARAMETERS: Final = frozenset({"key", "keys", "startkey", "endkey"})
 
 
 class ConflictError(ClusterError):
-    """Somebody wrote the document since it was read: read it again, then decide again."""
+    """The document was written since it was read: read it and decide again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A document as it is now; `doc` is None unless it was asked for."""
+    """A changed document; `doc` is None unless it was requested."""
 
     seq: Place
     id: str
@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed, oldest first, and where to go on from."""
+    """Changes, oldest first, and the sequence number to continue from."""
 
     last_seq: Place
     rows: tuple[Change, ...]
@@ -48,7 +48,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One document's fate in `bulk`; it has a revision or an error."""
+    """The result for one document of `bulk`: a revision or an error."""
 
     id: str
     rev: str | None
@@ -56,7 +56,7 @@ class Written:
 
 
 class Couch:
-    """One CouchDB server; the session is the caller's, and bounded by it."""
+    """One CouchDB server. The caller owns the HTTP session, with its limits and time-outs."""
 
     def __init__(
         self,
@@ -73,53 +73,53 @@ class Couch:
             self._headers["Authorization"] = aiohttp.encode_basic_auth(user, secret, "utf-8")
 
     async def check(self) -> str | None:
-        """None when the server answers, else a sentence: for a service's readiness."""
+        """For a service's readiness: None when the server answers, else a sentence."""
         try:
-            await self._ask("GET", "", "looking for CouchDB")
+            await self._ask("GET", "", "checking CouchDB")
         except ClusterError as exc:
             return str(exc)
         return None
 
     async def ensure_database(self, name: str) -> None:
-        """Make the database unless it is there."""
+        """Create the database unless it exists."""
         try:
-            await self._ask("PUT", quote(name, safe=""), f"making database {name}")
+            await self._ask("PUT", quote(name, safe=""), f"creating database {name}")
         except _ExistsError:
             return
 
     async def get(self, db: str, doc_id: str) -> Document:
-        """The document as it is now.
+        """The current document.
 
         Raises:
-            GoneError: there is none, or no such database.
+            GoneError: there is no such document or database.
         """
         return _object(await self._ask("GET", _path(db, doc_id), f"reading {doc_id}"))
 
     async def put(self, db: str, doc: Mapping[str, Any]) -> str:
-        """Write one document over the revision it carries; returns the new revision.
+        """Write a document over the revision in it; returns the new revision.
 
         Raises:
-            ConflictError: the revision is not the newest.
+            ConflictError: the revision is not the latest.
         """
         doc_id = str(doc["_id"])
-        told = await self._ask("PUT", _path(db, doc_id), f"writing {doc_id}", body=doc)
-        return str(_object(told)["rev"])
+        answer = await self._ask("PUT", _path(db, doc_id), f"writing {doc_id}", body=doc)
+        return str(_object(answer)["rev"])
 
     async def bulk(self, db: str, docs: Sequence[Mapping[str, Any]]) -> list[Written]:
-        """Write many at once, each for itself: a conflict is told in its row, never raised."""
+        """Write several documents independently; conflicts are in the results, never raised."""
         if not docs:
             return []
-        told = await self._ask(
+        rows = await self._ask(
             "POST", f"{quote(db, safe='')}/_bulk_docs", "writing documents", body={"docs": docs}
         )
-        return [Written(row["id"], row.get("rev"), row.get("error")) for row in told]
+        return [Written(row["id"], row.get("rev"), row.get("error")) for row in rows]
 
     async def view(self, db: str, design: str, view: str, **params: Any) -> list[dict[str, Any]]:
-        """The rows of a view; keys are given as values, everything else as CouchDB names it."""
-        given = {name: _parameter(name, value) for name, value in params.items()}
+        """The rows of a view; `params` are CouchDB's, with keys as Python values."""
+        query = {name: _parameter(name, value) for name, value in params.items()}
         path = f"{quote(db, safe='')}/_design/{design}/_view/{view}"
-        told = await self._ask("GET", path, f"reading view {view}", params=given)
-        return list(_object(told)["rows"])
+        answer = await self._ask("GET", path, f"reading view {view}", params=query)
+        return list(_object(answer)["rows"])
 
     async def changes(
         self,
@@ -130,61 +130,61 @@ class Couch:
         wait_seconds: float = 0.0,
         include_docs: bool = False,
     ) -> Changes:
-        """What changed after `since`; waits so long for a first change when there is none.
+        """The changes after `since`, waiting up to `wait_seconds` for the first one.
 
-        Design documents are left out, but `last_seq` is past them.
+        Design documents are left out, but `last_seq` includes them.
         """
         params = {"since": str(since), "limit": str(limit), "style": "main_only"}
         if include_docs:
             params["include_docs"] = "true"
         if wait_seconds > 0:
             params |= {"feed": "longpoll", "timeout": str(int(wait_seconds * 1000))}
-        told = await self._ask(
+        answer = await self._ask(
             "GET",
             f"{quote(db, safe='')}/_changes",
             "reading changes",
             params=params,
             wait_seconds=wait_seconds,
         )
-        if told is _NOTHING:
+        if answer is _NOTHING:
             return Changes(since, ())
         rows = tuple(
             Change(row["seq"], row["id"], bool(row.get("deleted")), row.get("doc"))
-            for row in told["results"]
+            for row in answer["results"]
             if not row["id"].startswith("_design/")
         )
-        return Changes(told["last_seq"], rows)
+        return Changes(answer["last_seq"], rows)
 
     async def local(self, db: str, name: str) -> Document | None:
-        """A document that is neither replicated nor seen in changes: a reader's place."""
+        """A local document, which is not replicated and not among the changes."""
         try:
             return await self.get(db, f"_local/{name}")
         except GoneError:
             return None
 
     async def put_local(self, db: str, name: str, body: Mapping[str, Any]) -> None:
-        """Write a local document, whatever is there: it has one writer."""
-        before = await self.local(db, name)
-        rev = {"_rev": before["_rev"]} if before and "_rev" in before else {}
+        """Overwrite a local document; it must have only one writer."""
+        stored = await self.local(db, name)
+        rev = {"_rev": stored["_rev"]} if stored and "_rev" in stored else {}
         await self.put(db, {**body, "_id": f"_local/{name}", **rev})
 
     async def ensure_design(self, db: str, design: Mapping[str, Any]) -> None:
-        """Write a design document unless it is there as it should be.
+        """Write a design document unless it is up to date.
 
-        One with a higher `version` stays: during an update old and new programs run side by
-        side, and each change of a design makes the database index everything anew.
+        One with a higher `version` stays: during an update, old and new replicas run side by side,
+        and every change of a design makes the database rebuild its indexes.
         """
         try:
-            there = await self.get(db, design["_id"])
+            stored = await self.get(db, design["_id"])
         except GoneError:
-            there = {}
-        rev = there.pop("_rev", None)
-        if there == dict(design) or there.get("version", 0) > design.get("version", 0):
+            stored = {}
+        rev = stored.pop("_rev", None)
+        if stored == dict(design) or stored.get("version", 0) > design.get("version", 0):
             return
         try:
             await self.put(db, {**design, **({"_rev": rev} if rev else {})})
         except ConflictError:
-            # Another program of ours starts at the same moment, and writes the same.
+            # Another of our services starts at the same moment and writes the same document.
             return
 
     async def _ask(
@@ -218,7 +218,7 @@ class Couch:
                 try:
                     content = await answer.read()
                 except TimeoutError:
-                    # It answered and is silent: the stand-in waits longer than it is told to.
+                    # It answered without a body: the stand-in waits longer than requested.
                     if wait_seconds:
                         return _NOTHING
                     raise
@@ -233,23 +233,23 @@ class Couch:
 
 
 class _ExistsError(RefusedError):
-    """412: the database is there already."""
+    """412: the database exists."""
 
 
 def _error(status: int, attempt: str) -> ClusterError:
-    told = f"{attempt}: CouchDB answered {status}"
+    message = f"{attempt}: CouchDB answered {status}"
     match status:
         case 404:
-            return GoneError(told)
+            return GoneError(message)
         case 409:
-            return ConflictError(told)
+            return ConflictError(message)
         case 412:
-            return _ExistsError(told)
+            return _ExistsError(message)
         case 408 | 429:
-            return UnavailableError(told)
+            return UnavailableError(message)
         case _ if status >= 500:
-            return UnavailableError(told)
-    return RefusedError(told)
+            return UnavailableError(message)
+    return RefusedError(message)
 
 
 def _path(db: str, doc_id: str) -> str:
@@ -265,7 +265,7 @@ def _parameter(name: str, value: Any) -> str:
     return str(value)
 
 
-def _object(told: Any) -> dict[str, Any]:
-    if not isinstance(told, dict):
-        raise UnavailableError("CouchDB answered something else than it should")
-    return told
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UnavailableError("CouchDB's answer has an unexpected form")
+    return value

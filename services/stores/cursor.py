@@ -1,8 +1,8 @@
-"""The place in a list of articles where its next page begins.
+"""The place in a list of articles at which the next page begins.
 
-Rule: a place is a key, never a count, so that articles that arrive meanwhile neither repeat nor
-hide one. Its text is opaque to clients; the checksum is against accidents, not against intent:
-a place that somebody makes up shows nothing that they could not ask for.
+Rule: a place is a key, never a count, so that new articles neither repeat nor hide one. Its text is
+opaque to clients. The checksum protects against accidents only: a forged cursor shows nothing that
+its author could not query anyway.
 """
 
 import base64
@@ -17,7 +17,7 @@ from services.stores.article import timestamp
 
 
 class Cursor(BaseModel):
-    """After this article, in the order of the list."""
+    """The place after this article."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,32 +26,32 @@ class Cursor(BaseModel):
 
     @property
     def key(self) -> list[str]:
-        """The end of a view's key."""
+        """The last part of a view's key."""
         return [timestamp(self.published), self.id]
 
     def encode(self) -> str:
-        """For a client; URL-safe."""
+        """The cursor as a URL-safe text for clients."""
         key = self.key
         body = json.dumps([*key, _checksum(key)], separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Read what `encode` made.
+        """The cursor of a text that `encode` made.
 
         Raises:
-            ValueError: it did not, or somebody changed it.
+            ValueError: the text is not a cursor.
         """
         try:
             body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             published, article, checksum = json.loads(body)
-            found = cls.model_validate({"published": published, "id": article})
+            cursor = cls.model_validate({"published": published, "id": article})
         except (binascii.Error, ValueError, TypeError, ValidationError) as exc:
-            raise ValueError("not a cursor of ours") from exc
-        # Only one text is right for a place: lists of clients' caches stay short.
-        if checksum != _checksum(found.key) or found.encode() != text:
-            raise ValueError("not a cursor of ours")
-        return found
+            raise ValueError("is not a cursor of this API") from exc
+        # Each place has exactly one valid text, which keeps clients' caches small.
+        if checksum != _checksum(cursor.key) or cursor.encode() != text:
+            raise ValueError("is not a cursor of this API")
+        return cursor
 
 
 def _checksum(key: list[str]) -> int:

@@ -1,9 +1,9 @@
 """The views of the news database, as CouchDB's JavaScript.
 
-Rule: raise VERSION with every change. A program does not overwrite a newer design, so that old
-and new programs can run side by side during an update.
+Rule: raise VERSION with every change. No service overwrites a newer design, so that old and new
+replicas can run side by side during an update.
 
-Rows carry the article without its text: a page of the newest is then one read of an index.
+Rows contain the article without its text, so that a page of articles is one read of an index.
 """
 
 from typing import Any, Final

@@ -1,7 +1,7 @@
-"""The news database: pages of articles, single ones, sentiment by day.
+"""The news database: pages of articles, single articles, sentiment by day.
 
-Rule: every question here is answered from an index and in one or few bounded reads; no caller
-can make the database read all articles.
+Rule: every query uses an index and a few limited reads; no caller can make the database read all
+articles.
 """
 
 from collections.abc import Iterable
@@ -42,17 +42,17 @@ __all__ = [
 
 DATABASE: Final = "news"
 EVERYTHING: Final = "*"
-"""The symbol of the sentiment of all articles."""
+"""Stands for all articles in the view of sentiment."""
 _SCAN: Final = 200
 _SCANS: Final = 5
-"""Reads for one page at most, when articles are sifted by more than an index knows."""
-_TRIES: Final = 5
+"""The most reads for one page when several conditions have to be checked."""
+_ATTEMPTS: Final = 5
 _HIGHEST: Final[dict[str, str]] = {}
-"""Sorts after every text in CouchDB's order of keys."""
+"""Sorts after every text in CouchDB's collation."""
 
 
 class NewsQuery(BaseModel):
-    """Which articles, newest first; what is None does not matter."""
+    """Which articles, newest first; None means any."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,25 +61,25 @@ class NewsQuery(BaseModel):
     source: str | None = None
     label: Label | None = None
     since: AwareDatetime | None = None
-    """Published then or later."""
+    """Published at this time or later."""
     until: AwareDatetime | None = None
-    """Published before."""
+    """Published before this time."""
     limit: int = Field(default=20, ge=1, le=100)
     cursor: Cursor | None = None
 
-    def has(self, one: Listing) -> bool:
-        """Whether the article is asked for, as far as an index does not tell."""
-        ml = one.ml
+    def matches(self, article: Listing) -> bool:
+        """Whether the article meets the conditions on symbol, topic, source and label."""
+        ml = article.ml
         return (
             (self.symbol is None or (ml is not None and self.symbol in ml.symbols))
             and (self.topic is None or (ml is not None and self.topic in ml.topics))
-            and (self.source is None or one.source == self.source)
+            and (self.source is None or article.source == self.source)
             and (self.label is None or (ml is not None and ml.label == self.label))
         )
 
 
 class DaySentiment(BaseModel):
-    """The articles of one day."""
+    """The sentiment of one day's articles."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -91,34 +91,34 @@ class DaySentiment(BaseModel):
 
 
 class News:
-    """Articles, by way of one CouchDB."""
+    """The articles in one CouchDB."""
 
     def __init__(self, couch: Couch, *, database: str = DATABASE) -> None:
         self._couch = couch
         self._database = database
 
     async def prepare(self) -> None:
-        """Make the database and its views, unless they are there."""
+        """Create the database and its views, unless they exist."""
         await self._couch.ensure_database(self._database)
         await self._couch.ensure_design(self._database, design.DESIGN)
 
     async def page(self, query: NewsQuery) -> tuple[list[Listing], Cursor | None]:
-        """One page, and where the next one begins if there may be one.
+        """One page, and a cursor for the next one if there may be one.
 
-        A page can be shorter than its limit and still have a next one: several conditions at
-        once are sifted from the one that has the fewest articles, so far and no further.
+        A page may be shorter than its limit and still have a next one: with several conditions, a
+        limited number of articles that meet the rarest one is checked for the others.
         """
         view, prefix, conditions = _index(query)
         batch = query.limit if conditions < 2 else max(query.limit, _SCAN)
-        found: list[Listing] = []
+        articles: list[Listing] = []
         after = query.cursor
         for _ in range(1 if conditions < 2 else _SCANS):
             start = _from(query, after)
             end = [timestamp(query.since)] if query.since else []
             if end and isinstance(start[0], str) and start[0] < end[0]:
-                # CouchDB refuses a range that ends before it begins.
-                return found, None
-            # One more tells whether there is a next page; one more again is the cursor's own.
+                # CouchDB refuses a range whose end is before its beginning.
+                return articles, None
+            # One extra row shows whether there is a next page, and one is the cursor's own.
             rows = await self._rows(
                 view,
                 startkey=[*prefix, *start],
@@ -129,37 +129,37 @@ class News:
             )
             rows = [row for row in rows if after is None or row["key"][-2:] != after.key]
             for row in rows[:batch]:
-                one = Listing.model_validate(row["value"])
-                after = Cursor(published=one.published, id=one.id)
-                if conditions < 2 or query.has(one):
-                    found.append(one)
-                    if len(found) == query.limit:
+                listing = Listing.model_validate(row["value"])
+                after = Cursor(published=listing.published, id=listing.id)
+                if conditions < 2 or query.matches(listing):
+                    articles.append(listing)
+                    if len(articles) == query.limit:
                         is_last = row is rows[-1]
-                        return found, None if is_last else after
+                        return articles, None if is_last else after
             if len(rows) <= batch:
-                return found, None
-        return found, after
+                return articles, None
+        return articles, after
 
     async def article(self, article: str) -> Article:
         """One article with its text.
 
         Raises:
-            GoneError: there is none.
+            GoneError: there is no such article.
         """
         return Article.from_doc(await self._couch.get(self._database, article))
 
     async def save(self, article: Article) -> Article:
-        """Write an article over the revision it was read as; returns it with the new one.
+        """Write an article over the revision that was read; returns it with the new revision.
 
         Raises:
-            ConflictError: it was written meanwhile (by ml, say): read it and decide again.
+            ConflictError: it was written since, for example by ml: read it and decide again.
         """
         rev = await self._couch.put(self._database, article.to_doc())
         return article.model_copy(update={"rev": rev})
 
     async def analyse(self, article: Article, analysis: Analysis) -> bool:
-        """Add what ml found, unless the text became another meanwhile; whether it was added."""
-        for _ in range(_TRIES):
+        """Store an analysis unless the text has changed since; whether it was stored."""
+        for _ in range(_ATTEMPTS):
             if article.content_hash != analysis.of:
                 return False
             try:
@@ -168,25 +168,25 @@ class News:
                 article = await self.article(article.id)
             else:
                 return True
-        raise ConflictError(f"writing {article.id}: written by others {_TRIES} times in a row")
+        raise ConflictError(f"writing {article.id}: conflicts {_ATTEMPTS} times in a row")
 
     async def near(self, fingerprint: str) -> dict[str, str]:
-        """Articles that may say nearly the same: fingerprints by id. The caller counts bits."""
-        found = {}
+        """The fingerprints of possible near-duplicates, by article id. The caller compares them."""
+        fingerprints = {}
         for band in bands(fingerprint):
             for row in await self._rows("by_fingerprint", key=list(band), limit=_SCAN):
-                found[str(row["id"])] = str(row["value"])
-        return found
+                fingerprints[str(row["id"])] = str(row["value"])
+        return fingerprints
 
     async def sentiment(
         self, symbol: str | None, since_day: date, until_day: date
     ) -> list[DaySentiment]:
-        """Each day with articles, oldest first, both ends included; None is all articles."""
-        of = symbol or EVERYTHING
+        """Each day with articles, oldest first, both ends included; None means any symbol."""
+        key = symbol or EVERYTHING
         rows = await self._rows(
             "sentiment",
-            startkey=[of, since_day.isoformat()],
-            endkey=[of, until_day.isoformat()],
+            startkey=[key, since_day.isoformat()],
+            endkey=[key, until_day.isoformat()],
             group=True,
         )
         return [
@@ -201,46 +201,46 @@ class News:
         ]
 
     async def symbols(self, limit: int = 50) -> dict[str, int]:
-        """How many articles name each symbol, most first."""
+        """How many articles name each symbol, most frequent first."""
         return _most(await self._rows("by_symbol", group_level=1), limit)
 
     async def topics(self, limit: int = 50) -> dict[str, int]:
-        """How many articles are about each topic, most first."""
+        """How many articles each topic has, most frequent first."""
         return _most(await self._rows("by_topic", group_level=1), limit)
 
     async def sources(self, limit: int = 50) -> dict[str, int]:
-        """How many articles came from each feed, most first."""
+        """How many articles each feed has, most frequent first."""
         return _most(await self._rows("by_source", group_level=1), limit)
 
     async def _rows(self, view: str, **params: Any) -> list[dict[str, Any]]:
         try:
             return await self._couch.view(self._database, design.NAME, view, **params)
         except GoneError:
-            # Asked before any writer came up, or of a database that lost its data.
+            # No writer has started yet, or the database was deleted.
             await self.prepare()
             return await self._couch.view(self._database, design.NAME, view, **params)
 
 
 def _index(query: NewsQuery) -> tuple[str, list[str], int]:
-    """The view that has the fewest articles, the beginning of its keys, how many conditions."""
+    """The most selective view, the beginning of its keys, and the number of conditions."""
     conditions = [
         ("by_symbol", query.symbol),
         ("by_topic", query.topic),
         ("by_source", query.source),
         ("by_label", query.label),
     ]
-    given = [(view, value) for view, value in conditions if value is not None]
-    if not given:
+    used = [(view, value) for view, value in conditions if value is not None]
+    if not used:
         return "by_published", [], 0
-    view, value = given[0]
-    return view, [value], len(given)
+    view, value = used[0]
+    return view, [value], len(used)
 
 
 def _from(query: NewsQuery, after: Cursor | None) -> list[Any]:
-    """Where to begin, in descending order: the newest, the end of the time asked for, a place."""
+    """The key to start from, in descending order: the newest, `until`, or the cursor."""
     ends: list[datetime] = [query.until] if query.until else []
     if after is None:
-        # `[until]` sorts before `[until, id]`: what was published just then is left out.
+        # `[until]` sorts before `[until, id]`, so articles published at `until` are left out.
         return [timestamp(ends[0])] if ends else [_HIGHEST]
     if ends and timestamp(ends[0]) <= after.key[0]:
         return [timestamp(ends[0])]
@@ -249,4 +249,4 @@ def _from(query: NewsQuery, after: Cursor | None) -> list[Any]:
 
 def _most(rows: Iterable[dict[str, Any]], limit: int) -> dict[str, int]:
     counted = {str(row["key"][0]): int(row["value"]) for row in rows}
-    return dict(sorted(counted.items(), key=lambda one: (-one[1], one[0]))[:limit])
+    return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:limit])

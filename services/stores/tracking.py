@@ -1,7 +1,7 @@
-"""Calls on their way to InfluxDB: kept in memory, written in batches behind the answers.
+"""Queues calls in memory and writes them to InfluxDB in batches, in the background.
 
-Rule: `track` is called by every answer, so it neither waits nor fails, whatever InfluxDB does.
-What does not fit is lost from the oldest end and counted.
+Rule: every request calls `track`, so it neither waits nor fails, whatever InfluxDB does. When the
+queue is full, the oldest calls are dropped and counted.
 """
 
 import asyncio
@@ -22,21 +22,21 @@ from services.stores.usage import Call, RejectedError, Usage
 log = structlog.get_logger("usage")
 
 _WRITTEN: Final = Counter("usage_calls_written_total", "Calls written to InfluxDB.")
-_DROPPED: Final = Counter("usage_calls_dropped_total", "Calls that InfluxDB will never have.")
-_WAITING: Final = Gauge("usage_calls_waiting", "Calls on their way to InfluxDB.")
+_DROPPED: Final = Counter("usage_calls_dropped_total", "Calls that were dropped.")
+_WAITING: Final = Gauge("usage_calls_waiting", "Calls in the queue.")
 
 CAPACITY: Final = 10_000
 BATCH: Final = 1_000
 EVERY_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 5.0
-"""How long leaving may take for what is still to be written."""
+"""How long leaving the context may take for the remaining calls."""
 _PAUSE_SECONDS: Final = 10.0
-"""Between two tries at most, while InfluxDB is away."""
+"""The longest pause between two attempts while InfluxDB is unavailable."""
 _NANOSECONDS: Final = 1_000
 
 
 class UsageTracker:
-    """Writes calls while it is entered, and what is left when it is left."""
+    """Writes calls inside its context; leaving it writes the remaining ones."""
 
     def __init__(
         self,
@@ -52,16 +52,16 @@ class UsageTracker:
         self._every = every_seconds
         self._flush = flush_seconds
         self._writer: asyncio.Task[None] | None = None
-        # Of the replicas' calls in one microsecond: the clock has no more.
+        # Keeps replicas' calls of one microsecond apart, the clock's precision.
         self._offset = random.randrange(_NANOSECONDS)  # noqa: S311  keeps no secret
         self._last = 0
         self.dropped = 0
-        """Calls that were lost: there was no room, or InfluxDB would not have them."""
+        """Calls that were dropped: the queue was full, or InfluxDB rejected them."""
         self.written = 0
 
     @property
     def waiting(self) -> int:
-        """Calls that are not written yet."""
+        """Calls that are not yet written."""
         return len(self._waiting) + len(self._batch)
 
     def track(
@@ -75,11 +75,11 @@ class UsageTracker:
         status: int,
         latency_ms: float,
     ) -> None:
-        """Keep a call for writing; never blocks, never raises."""
+        """Queue a call; never blocks and never raises."""
         if len(self._waiting) == self._waiting.maxlen:
             self._drop(1)
-        told = int(at.timestamp() * 1e6) * _NANOSECONDS + self._offset
-        self._last = max(told, self._last + 1)
+        nanoseconds = int(at.timestamp() * 1e6) * _NANOSECONDS + self._offset
+        self._last = max(nanoseconds, self._last + 1)
         self._waiting.append(Call(self._last, token, account, route, method, status, latency_ms))
 
     async def __aenter__(self) -> Self:
@@ -101,7 +101,7 @@ class UsageTracker:
                 while self.waiting:
                     await self._write_some()
         except (ClusterError, TimeoutError):
-            log.warning("usage lost at the end", calls=self.waiting)
+            log.warning("usage lost at shutdown", calls=self.waiting)
 
     async def _write_for_ever(self) -> None:
         delays = backoff(ceiling=_PAUSE_SECONDS)
@@ -112,7 +112,7 @@ class UsageTracker:
             except ClusterError as exc:
                 _WAITING.set(self.waiting)
                 if not is_away:
-                    log.warning("usage is kept back", reason=str(exc))
+                    log.warning("usage cannot be written", reason=str(exc))
                 is_away = True
                 await asyncio.sleep(next(delays))
                 continue
@@ -124,7 +124,7 @@ class UsageTracker:
                 await asyncio.sleep(self._every)
 
     async def _write_some(self) -> bool:
-        """Write a batch; whether there is more. A batch that fails is the next one again."""
+        """Write a batch, which is retried if it fails; whether more is waiting."""
         while self._waiting and len(self._batch) < BATCH:
             self._batch.append(self._waiting.popleft())
         try:
@@ -132,7 +132,7 @@ class UsageTracker:
             self.written += len(self._batch)
             _WRITTEN.inc(len(self._batch))
         except RejectedError as exc:
-            # Trying again would hold up all others for ever.
+            # Retrying would block all other calls for ever.
             self._drop(len(self._batch))
             log.warning("usage rejected", calls=len(self._batch), reason=str(exc))
         self._batch = []

@@ -1,7 +1,7 @@
-"""Who called what and how it went, in InfluxDB 1.x: one point for each call.
+"""The usage of the API in InfluxDB 1.x: one point per call.
 
-Rule: a call's time makes its point unique, so `write` can be repeated and counts nothing twice.
-Nothing a client sends becomes a tag but what auth and the route table have vouched for.
+Rule: a call's time makes its point unique, so repeating `write` counts nothing twice. Tags contain
+only values from auth and the route table, nothing that a client sent.
 """
 
 import json
@@ -18,31 +18,31 @@ from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableErr
 DATABASE: Final = "usage"
 MEASUREMENT: Final = "call"
 KEPT_DAYS: Final = 90
-"""How long calls are kept; InfluxDB drops them by itself."""
+"""How long InfluxDB keeps calls before it deletes them."""
 _ESCAPED: Final = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\ ", "\\": "/"})
 
 
 class RejectedError(RefusedError):
-    """InfluxDB will never take these calls, whoever asks."""
+    """InfluxDB will never accept these calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an API by somebody known."""
+    """One call of the API with a valid token."""
 
     at_nanoseconds: int
-    """Since 1970; no two calls of one token to one route have the same."""
+    """Since 1970; unique among the calls of one token to one route."""
     token: str
     """The token's id, never the token."""
     account: str
     route: str
-    """As the route table has it, `/v1/news/{id}`: addresses that differ are one route."""
+    """The route's pattern, such as `/v1/news/{id}`."""
     method: str
     status: int
     latency_ms: float
 
     def line(self) -> str:
-        """In InfluxDB's line protocol."""
+        """The call in InfluxDB's line protocol."""
         tags = {
             "account": self.account,
             "method": self.method,
@@ -50,30 +50,30 @@ class Call:
             "status": str(self.status),
             "token": self.token,
         }
-        told = "".join(
+        tag_set = "".join(
             f",{name}={value.translate(_ESCAPED)}" for name, value in tags.items() if value
         )
         errors = int(self.status >= 400)
         fields = f"latency_ms={self.latency_ms:.3f},count=1i,errors={errors}i"
-        return f"{MEASUREMENT}{told} {fields} {self.at_nanoseconds}"
+        return f"{MEASUREMENT}{tag_set} {fields} {self.at_nanoseconds}"
 
 
 class UsageHour(BaseModel):
-    """An hour with calls in it."""
+    """The calls of one hour."""
 
     model_config = ConfigDict(frozen=True)
 
     at: AwareDatetime
-    """When the hour began."""
+    """When the hour begins."""
     calls: int
     errors: int
-    """Answers of 400 and up."""
+    """Calls that were answered with 400 or above."""
     p50_ms: float
     p95_ms: float
 
 
 class Usage:
-    """The usage database of one InfluxDB; made when it is first written to."""
+    """The usage database of one InfluxDB, created by the first write."""
 
     def __init__(
         self,
@@ -90,18 +90,18 @@ class Usage:
             self._headers["Authorization"] = aiohttp.encode_basic_auth(user, secret, "utf-8")
 
     async def check(self) -> str | None:
-        """None when the server answers, else a sentence: for a service's readiness."""
+        """For a service's readiness: None when the server answers, else a sentence."""
         try:
-            await self._ask("GET", "/ping", "looking for InfluxDB")
+            await self._ask("GET", "/ping", "checking InfluxDB")
         except ClusterError as exc:
             return str(exc)
         return None
 
     async def write(self, calls: Sequence[Call]) -> None:
-        """Keep these calls; writing some again changes nothing.
+        """Store these calls; storing a call again changes nothing.
 
         Raises:
-            RejectedError: they are not what InfluxDB takes, and never will be.
+            RejectedError: InfluxDB does not accept these calls and never will.
         """
         if not calls:
             return
@@ -118,21 +118,21 @@ class Usage:
     async def by_hour(
         self, account: str, token: str | None = None, *, since: datetime, until: datetime
     ) -> list[UsageHour]:
-        """The hours with calls of an account, or of one of its tokens; oldest first."""
+        """The hours with calls of an account or of one of its tokens, oldest first."""
         where = (
             f'"account" = $account AND time >= {_nanoseconds(since)} AND time < '
             f"{_nanoseconds(until)}"
         )
-        given = {"account": account}
+        bound = {"account": account}
         if token is not None:
             where += ' AND "token" = $of_token'
-            given["of_token"] = token
-        # No value of a caller's is in this text: they are bound.
+            bound["of_token"] = token
+        # The text contains no value from a caller: those are bound parameters.
         rows = await self._query(
             'SELECT SUM("count"), SUM("errors"),'  # noqa: S608
             ' PERCENTILE("latency_ms", 50), PERCENTILE("latency_ms", 95)'
             f' FROM "{MEASUREMENT}" WHERE {where} GROUP BY time(1h) fill(none)',
-            given,
+            bound,
         )
         return [
             UsageHour(
@@ -145,19 +145,21 @@ class Usage:
             for at, calls, errors, p50, p95 in rows
         ]
 
-    async def _query(self, query: str, given: Mapping[str, str] | None = None) -> list[Any]:
-        """The rows of one statement; one statement, because errors of several are mixed up."""
+    async def _query(self, query: str, bound: Mapping[str, str] | None = None) -> list[Any]:
+        """The rows of one statement; with several, their errors would be mixed up."""
         form = {"q": query, "db": DATABASE, "epoch": "s"}
-        if given:
-            form["params"] = json.dumps(given)
+        if bound:
+            form["params"] = json.dumps(bound)
         content = await self._ask("POST", "/query", "reading usage", data=form)
         try:
             (result,) = json.loads(content)["results"]
         except (ValueError, KeyError, TypeError) as exc:
-            raise UnavailableError("reading usage: InfluxDB's answer is not what it was") from exc
+            raise UnavailableError(
+                "reading usage: InfluxDB's answer has an unexpected form"
+            ) from exc
         error = result.get("error", "")
         if "database not found" in error:
-            # Nobody has called anything yet: no rows.
+            # There have been no calls yet.
             return []
         if error:
             raise RefusedError("reading usage: InfluxDB refused the query")
@@ -183,12 +185,12 @@ class Usage:
             raise UnavailableError(f"{attempt}: InfluxDB does not answer") from exc
         if status < 400:
             return content
-        told = f"{attempt}: InfluxDB answered {status}"
+        message = f"{attempt}: InfluxDB answered {status}"
         if status == 404:
-            raise GoneError(told)
+            raise GoneError(message)
         if status >= 500 or status in (408, 429):
-            raise UnavailableError(told)
-        raise (RejectedError if status in (400, 413) else RefusedError)(told)
+            raise UnavailableError(message)
+        raise (RejectedError if status in (400, 413) else RefusedError)(message)
 
 
 def _nanoseconds(at: datetime) -> int:

@@ -1,1 +1,1 @@
-"""The web as it is: names resolved, bytes fetched. What is asked and why is decided above."""
+"""Access to the web: resolves names and fetches bytes. Decides nothing."""

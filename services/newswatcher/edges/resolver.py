@@ -1,7 +1,7 @@
-"""Names to addresses, for a client that may ask the public internet alone.
+"""Resolves names for a client that may reach only the public internet.
 
-Rule: the check is on the addresses that are then connected to, so a name cannot mean one thing
-when it is checked and another when it is used.
+Rule: the check covers the very addresses that the client then connects to, so a name cannot change
+its meaning in between.
 """
 
 import socket
@@ -13,11 +13,11 @@ from services.newswatcher.fetching.addresses import is_public
 
 
 class PrivateAddressError(OSError):
-    """A name stands for addresses that we do not ask."""
+    """A name has no public address."""
 
 
 class PublicResolver(AbstractResolver):
-    """The system's resolver, less what is not public."""
+    """The system's resolver, without addresses that are not public."""
 
     def __init__(self) -> None:
         self._inner = ThreadedResolver()
@@ -28,14 +28,14 @@ class PublicResolver(AbstractResolver):
         """The public addresses of a name.
 
         Raises:
-            PrivateAddressError: it has none.
+            PrivateAddressError: the name has none.
         """
-        found = await self._inner.resolve(host, port, family)
-        kept = [one for one in found if is_public(one["host"])]
-        if not kept:
+        results = await self._inner.resolve(host, port, family)
+        public = [result for result in results if is_public(result["host"])]
+        if not public:
             raise PrivateAddressError(f"{host} is not an address of the public internet")
-        return kept
+        return public
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close the system's resolver."""
         await self._inner.close()

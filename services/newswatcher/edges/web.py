@@ -1,6 +1,6 @@
-"""Bytes of the web: redirects followed one by one, sizes and times limited, errors by what to do.
+"""Fetches from the web: follows redirects one by one, limits sizes and times, classifies errors.
 
-Rule: nothing here trusts a server: neither its addresses, nor its sizes, nor its patience.
+Rule: no server is trusted, neither its addresses nor its sizes nor its speed.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -20,9 +20,9 @@ from services.newswatcher.fetching.addresses import is_public
 from services.newswatcher.fetching.politeness import PacedError, Turns
 
 Admission = Callable[[str], Awaitable[None]]
-"""Asked before each request, of a redirect's target too; raises what get() then raises."""
+"""Called before each request, including redirects; its errors become those of `get`."""
 PACED_SECONDS: Final = 300.0
-"""How long a server that says "too many" and no more is left alone."""
+"""How long a server that answers 429 without Retry-After is left alone."""
 _MOST_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
 _PERMANENT: Final = (301, 308)
@@ -36,9 +36,9 @@ class Answer:
 
     status: int
     url: str
-    """Where redirects led."""
+    """The URL after all redirects."""
     moved_to: str | None
-    """Where permanent redirects alone led; None when there was none."""
+    """The URL after permanent redirects only; None without any."""
     content_type: str
     etag: str | None
     modified: str | None
@@ -52,7 +52,7 @@ class _Redirect:
 
 
 class Web:
-    """The web, for one polite reader."""
+    """An HTTP client that takes turns at each host."""
 
     def __init__(
         self,
@@ -78,15 +78,15 @@ class Web:
         admit: Admission | None = None,
         is_cut: bool = False,
     ) -> Answer:
-        """Fetch, after our turn at each host on the way.
+        """Fetch a URL, waiting for a turn at each host on the way.
 
-        A body that is too long is refused, or cut if `is_cut`.
+        Too long a body is refused, or cut if `is_cut`.
 
         Raises:
             PacedError: the server asked us to come later (429, or Retry-After).
-            UnavailableError: no answer, or one that may be another next time.
+            UnavailableError: no answer, or a temporary error.
             GoneError: 404 or 410.
-            RefusedError: anything else that is no answer to keep.
+            RefusedError: any other answer that is not usable.
         """
         moved_to: str | None = None
         is_moved = True
@@ -94,22 +94,22 @@ class Web:
             self._check(url)
             if admit is not None:
                 await admit(url)
-            host = place(url)
+            host = host_of(url)
             async with self._turns.turn(host):
-                came = await self._one(url, host, headers or {}, most_bytes, is_cut=is_cut)
-            if isinstance(came, _Redirect):
-                url = came.to
-                is_moved = is_moved and came.is_permanent
+                result = await self._request(url, host, headers or {}, most_bytes, is_cut=is_cut)
+            if isinstance(result, _Redirect):
+                url = result.to
+                is_moved = is_moved and result.is_permanent
                 moved_to = url if is_moved else moved_to
                 continue
-            status, body, told = came
+            status, body, answer_headers = result
             return Answer(
                 status=status,
                 url=url,
                 moved_to=moved_to,
-                content_type=told.get("Content-Type", ""),
-                etag=told.get("ETag"),
-                modified=told.get("Last-Modified"),
+                content_type=answer_headers.get("Content-Type", ""),
+                etag=answer_headers.get("ETag"),
+                modified=answer_headers.get("Last-Modified"),
                 body=body,
             )
         raise RefusedError(f"more than {_MOST_REDIRECTS} redirects")
@@ -117,18 +117,18 @@ class Web:
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RefusedError("a redirect leads out of the web")
+            raise RefusedError("a redirect leads to something other than http or https")
         if parts.username or parts.password:
-            raise RefusedError("an address with a user in it is not asked")
+            raise RefusedError("addresses with a user name are refused")
         if (
             not self._allow_private
             and _is_literal(parts.hostname)
             and not is_public(parts.hostname)
         ):
-            # Literal addresses are not resolved, so the resolver cannot judge them.
+            # Literal addresses do not go through the resolver.
             raise RefusedError(f"{parts.hostname} is not an address of the public internet")
 
-    async def _one(
+    async def _request(
         self, url: str, host: str, headers: Mapping[str, str], most_bytes: int, *, is_cut: bool
     ) -> _Redirect | tuple[int, bytes, Mapping[str, str]]:
         try:
@@ -146,56 +146,56 @@ class Web:
         except TimeoutError as exc:
             raise UnavailableError(f"{host} did not answer in time") from exc
         except aiohttp.InvalidURL as exc:
-            raise RefusedError("that is no address") from exc
+            raise RefusedError("this is not an address") from exc
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             if _is_private(exc):
                 raise RefusedError(f"{host} is not an address of the public internet") from exc
-            raise UnavailableError(f"{host} cannot be reached, or broke off") from exc
+            raise UnavailableError(f"{host} cannot be reached, or broke the connection") from exc
 
     def _refuse(self, answer: aiohttp.ClientResponse, host: str) -> None:
         status = answer.status
         if 200 <= status < 300 or status == 304:
             return
-        told = f"{host} answered {status}"
+        message = f"{host} answered {status}"
         wait_seconds = retry_after(answer.headers.get("Retry-After"), at=clock.now())
         if status == 429 or (status == 503 and wait_seconds is not None):
             wait_seconds = PACED_SECONDS if wait_seconds is None else wait_seconds
             self._turns.close(host, wait_seconds)
-            raise PacedError(told, wait_seconds=wait_seconds)
+            raise PacedError(message, wait_seconds=wait_seconds)
         if status in (404, 410):
-            raise GoneError(told)
+            raise GoneError(message)
         if status in _LATER:
-            raise UnavailableError(told)
-        raise RefusedError(told)
+            raise UnavailableError(message)
+        raise RefusedError(message)
 
 
-def place(url: str) -> str:
-    """Who takes turns: the host with its port."""
+def host_of(url: str) -> str:
+    """The host with its port, which takes turns."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
-def retry_after(told: str | None, *, at: datetime) -> float | None:
-    """Seconds, of a Retry-After with a number or a date; None when it says nothing."""
-    if told is None:
+def retry_after(header: str | None, *, at: datetime) -> float | None:
+    """The seconds of a Retry-After header, a number or a date; None when it is neither."""
+    if header is None:
         return None
-    told = told.strip()
-    if told.isascii() and told.isdigit():
-        return float(told[:9])
+    header = header.strip()
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
     try:
-        when = parsedate_to_datetime(told)
+        when = parsedate_to_datetime(header)
     except ValueError:
         return None
-    # A date without a zone is in UTC, by HTTP.
+    # In HTTP, a date without a zone is in UTC.
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max(0.0, (when - at).total_seconds())
 
 
 @asynccontextmanager
-async def opened(
+async def web_client(
     *, user_agent: str, connections: int, allow_private: bool
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client for the web: no cookies, no proxies, no addresses that are not public."""
+    """An HTTP session for the web, without cookies, proxies or private addresses."""
     connector = aiohttp.TCPConnector(
         limit=connections,
         limit_per_host=1,
@@ -211,21 +211,21 @@ async def opened(
 
 
 async def _body(answer: aiohttp.ClientResponse, most_bytes: int, *, is_cut: bool) -> bytes:
-    kept = bytearray()
+    body = bytearray()
     async for chunk in answer.content.iter_chunked(_CHUNK):
-        kept += chunk
-        if len(kept) > most_bytes:
+        body += chunk
+        if len(body) > most_bytes:
             if is_cut:
-                return bytes(kept[:most_bytes])
+                return bytes(body[:most_bytes])
             raise RefusedError(f"the answer is longer than {most_bytes} bytes")
-    return bytes(kept)
+    return bytes(body)
 
 
-def _target(url: str, told: str) -> str:
+def _target(url: str, location: str) -> str:
     try:
-        return urljoin(url, told).partition("#")[0]
+        return urljoin(url, location).partition("#")[0]
     except ValueError as exc:
-        raise RefusedError("a redirect leads nowhere") from exc
+        raise RefusedError("a redirect's target is not an address") from exc
 
 
 def _is_literal(host: str) -> bool:
@@ -241,5 +241,5 @@ def _is_private(error: BaseException | None) -> bool:
 
 
 def reason(error: ClusterError) -> str:
-    """For people: what an error said, and no more than fits in a table."""
+    """An error's message, shortened for tables."""
     return str(error)[:200]

@@ -1,1 +1,1 @@
-"""What may be fetched, and when: public addresses, robots.txt, pauses between requests."""
+"""What may be fetched and when: public addresses, robots.txt, pauses between requests."""

@@ -1,7 +1,7 @@
-"""Which addresses may be asked: those of the public internet. Pure.
+"""Which addresses may be fetched: those of the public internet. Pure.
 
-Rule: addresses that carry another inside (mapped, 6to4, NAT64, Teredo) are judged by that too, for
-the network translates them on the way.
+Rule: addresses with an embedded IPv4 address (mapped, 6to4, NAT64, Teredo) are judged by that
+address too, because networks translate them.
 """
 
 import ipaddress
@@ -12,19 +12,19 @@ _SHARED: Final = ipaddress.ip_network("100.64.0.0/10")
 
 
 def is_public(address: str) -> bool:
-    """Whether a literal address is one of the public internet; what is no address is not."""
+    """Whether a text is an address of the public internet."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
     if isinstance(parsed, ipaddress.IPv6Address):
-        inner = _inside(parsed)
+        inner = _embedded(parsed)
         if inner is not None:
             return _is_global(inner)
     return _is_global(parsed)
 
 
-def _inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:

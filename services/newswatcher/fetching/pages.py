@@ -1,7 +1,7 @@
-"""Articles' pages: fetched where we may, read in a thread, or else not needed.
+"""Fetches articles' pages where robots.txt allows it, and parses them in threads.
 
-Rule: only a server that asks for patience makes an article wait. Every other page that cannot be
-had leaves the article with what the feed said of it.
+Rule: an article waits only for a server that asks us to come later. When its page fails in any
+other way, the article keeps the feed's text.
 """
 
 from dataclasses import dataclass
@@ -15,29 +15,27 @@ from services.newswatcher.edges.web import Web, reason
 from services.newswatcher.fetching.politeness import PacedError
 from services.newswatcher.fetching.robots import Robots
 from services.newswatcher.reading import page
-from services.newswatcher.reading.canonical import canonical, chosen
+from services.newswatcher.reading.canonical import canonical, choose
 from services.newswatcher.threads import Threads
 
 log = structlog.get_logger("newswatcher")
 
-_PAGES: Final = Counter(
-    "newswatcher_pages_total", "Articles' pages, by what came of them", ["outcome"]
-)
+_PAGES: Final = Counter("newswatcher_pages_total", "Articles' pages, by outcome", ["outcome"])
 _ACCEPT: Final = {"Accept": "text/html, application/xhtml+xml;q=0.9"}
 _READABLE: Final = ("text/html", "application/xhtml+xml", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is known of an article's page."""
+    """The article on a page."""
 
     canonical_url: str
     text: str
-    """Empty when the page could not be had, or has no article in it."""
+    """Empty when the page could not be read or contains no article."""
 
 
 class Pages:
-    """The pages behind feeds' links."""
+    """The pages that feeds link to."""
 
     def __init__(
         self, web: Web, robots: Robots, threads: Threads, *, page_bytes: int, parse_seconds: float
@@ -49,13 +47,13 @@ class Pages:
         self._parse_seconds = parse_seconds
 
     async def read(self, link: str) -> Page:
-        """The page behind a canonical link.
+        """The page at a canonical link.
 
         Raises:
-            PacedError: its server asked us to come later.
+            PacedError: the server asked us to come later.
         """
         try:
-            found = await self._read(link)
+            article = await self._read(link)
         except PacedError:
             _PAGES.labels("later").inc()
             raise
@@ -63,24 +61,24 @@ class Pages:
             _PAGES.labels(_outcome(exc)).inc()
             log.info("page not read", url=link, reason=reason(exc))
             return Page(link, "")
-        _PAGES.labels("read" if found.text else "no article").inc()
-        return found
+        _PAGES.labels("read" if article.text else "no article").inc()
+        return article
 
     async def _read(self, link: str) -> Page:
         answer = await self._web.get(
             link, most_bytes=self._page_bytes, headers=_ACCEPT, admit=self._robots.admit
         )
         if answer.content_type.partition(";")[0].strip().lower() not in _READABLE:
-            raise RefusedError("the page is no HTML")
-        read = await self._threads.run(
-            lambda: page.read(answer.body, content_type=answer.content_type),
+            raise RefusedError("the page is not HTML")
+        parsed = await self._threads.run(
+            lambda: page.parse(answer.body, content_type=answer.content_type),
             limit_seconds=self._parse_seconds,
         )
         final = canonical(answer.url) or link
-        url = chosen(link, final, read.told)
+        url = choose(link, final, parsed.canonical_link)
         # A page that stands before the article has a text of its own.
-        is_wall = chosen(link, final, None) != final
-        return Page(url, "" if is_wall else read.text)
+        is_wall = choose(link, final, None) != final
+        return Page(url, "" if is_wall else parsed.text)
 
 
 def _outcome(error: ClusterError) -> str:

@@ -1,6 +1,6 @@
-"""One request at a time to a host, and a pause after it.
+"""Allows one request at a time to each host, with a pause after it.
 
-Rule: every request to the web takes its turn here, redirects and robots.txt as well.
+Rule: every request to the web waits for its turn here, redirects and robots.txt included.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ from runtime import clock
 from runtime.errors import UnavailableError
 
 LONGEST_INTERVAL_SECONDS: Final = 30.0
-"""A host that asks for a longer pause between requests gets this one: its pages are few."""
+"""The longest pause between requests that a host may ask for."""
 _HOLDING_OFF_SECONDS: Final = 60.0
-"""A host closed for longer is not waited for."""
+"""Nothing waits for a host that is closed for longer."""
 _FORGET_AT: Final = 2_000
 
 
 class PacedError(UnavailableError):
     """The host asked us to come back later."""
 
-    def __init__(self, told: str, *, wait_seconds: float) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, *, wait_seconds: float) -> None:
+        super().__init__(message)
         self.wait_seconds = wait_seconds
 
 
@@ -36,7 +36,7 @@ class _Host:
 
 
 class Turns:
-    """Who may ask which host when."""
+    """Whose turn it is at each host."""
 
     def __init__(
         self, interval_seconds: float, *, monotonic: Callable[[], float] = clock.monotonic
@@ -47,16 +47,16 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
-        """Wait for the host, and keep it to oneself until the block ends.
+        """Wait for a turn at the host and hold it until the block ends.
 
         Raises:
-            PacedError: it closed for longer than a moment.
+            PacedError: the host is closed for longer than a minute.
         """
-        one = self._of(host)
-        one.users += 1
+        state = self._of(host)
+        state.users += 1
         try:
-            async with one.lock:
-                pause = one.free_at - self._monotonic()
+            async with state.lock:
+                pause = state.free_at - self._monotonic()
                 if pause > _HOLDING_OFF_SECONDS:
                     raise PacedError(
                         f"{host} asked to be left alone for {pause:.0f} s", wait_seconds=pause
@@ -66,24 +66,28 @@ class Turns:
                 try:
                     yield
                 finally:
-                    next_at = self._monotonic() + max(self._interval_seconds, one.interval_seconds)
-                    one.free_at = max(one.free_at, next_at)
+                    next_at = self._monotonic() + max(
+                        self._interval_seconds, state.interval_seconds
+                    )
+                    state.free_at = max(state.free_at, next_at)
         finally:
-            one.users -= 1
+            state.users -= 1
 
     def close(self, host: str, wait_seconds: float) -> None:
-        """Leave the host alone for so long, whoever wants to ask it."""
-        one = self._of(host)
-        one.free_at = max(one.free_at, self._monotonic() + wait_seconds)
+        """Allow no request to the host for this long."""
+        state = self._of(host)
+        state.free_at = max(state.free_at, self._monotonic() + wait_seconds)
 
     def slow_down(self, host: str, interval_seconds: float) -> None:
-        """From now on pause at least so long between requests to this host."""
+        """Pause at least this long between requests to the host from now on."""
         self._of(host).interval_seconds = min(interval_seconds, LONGEST_INTERVAL_SECONDS)
 
     def _of(self, host: str) -> _Host:
         if host not in self._hosts and len(self._hosts) >= _FORGET_AT:
             now = self._monotonic()
             self._hosts = {
-                name: one for name, one in self._hosts.items() if one.users or one.free_at > now
+                name: state
+                for name, state in self._hosts.items()
+                if state.users or state.free_at > now
             }
         return self._hosts.setdefault(host, _Host())

@@ -1,6 +1,6 @@
-"""What robots.txt lets us read, host by host.
+"""What each host's robots.txt allows us to read.
 
-Rule: RFC 9309: no robots.txt lets everything be read; one that cannot be had lets nothing.
+Rule: by RFC 9309, a missing robots.txt allows everything; one that cannot be fetched, nothing.
 """
 
 import asyncio
@@ -13,20 +13,20 @@ from weakref import WeakValueDictionary
 
 from runtime import clock
 from runtime.errors import GoneError, RefusedError, UnavailableError
-from services.newswatcher.edges.web import Web, place
+from services.newswatcher.edges.web import Web, host_of
 from services.newswatcher.fetching.politeness import Turns
 
 NAME: Final = "Spotswarm-newswatcher"
-"""What robots.txt may call us."""
-_KEPT_SECONDS: Final = 24 * 3600.0
-_KEPT_UNREADABLE_SECONDS: Final = 1800.0
+"""The name by which a robots.txt may address us."""
+_VALID_SECONDS: Final = 24 * 3600.0
+_UNREADABLE_VALID_SECONDS: Final = 1800.0
 _MOST_BYTES: Final = 512 * 1024
 _MOST_HOSTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One host's; None lets nothing be read."""
+    """One host's rules; without a parser, nothing may be read."""
 
     parser: RobotFileParser | None
     until: float
@@ -37,14 +37,14 @@ class Rules:
 
 
 def parse(text: str) -> RobotFileParser:
-    """The rules of a robots.txt; lines that are none say nothing."""
+    """The rules in a robots.txt; invalid lines are ignored."""
     parser = RobotFileParser()
     parser.parse(text.splitlines())
     return parser
 
 
 class Robots:
-    """Every host's rules, remembered for a day."""
+    """Every host's rules, kept for a day."""
 
     def __init__(self, web: Web, turns: Turns) -> None:
         self._web = web
@@ -53,20 +53,20 @@ class Robots:
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def admit(self, url: str) -> None:
-        """Return when we may read this page.
+        """Return if we may read this page.
 
         Raises:
             RefusedError: we may not.
-            UnavailableError: it is not known now.
+            UnavailableError: the rules cannot be fetched now.
         """
         parts = urlsplit(url)
         origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
-        # Held by who waits for it, and gone with the last of them.
+        # The lock lives as long as somebody waits for it.
         lock = self._reading.setdefault(origin, asyncio.Lock())
         async with lock:
             rules = await self._of(origin)
         if not rules.allow(url):
-            raise RefusedError(f"the robots.txt of {parts.hostname} does not let us read that")
+            raise RefusedError(f"the robots.txt of {parts.hostname} does not allow us to read this")
 
     async def _of(self, origin: str) -> Rules:
         rules = self._rules.get(origin)
@@ -85,11 +85,11 @@ class Robots:
                 f"{origin}/robots.txt", most_bytes=_MOST_BYTES, is_cut=True
             )
         except (GoneError, RefusedError):
-            return Rules(parse(""), now + _KEPT_SECONDS)
+            return Rules(parse(""), now + _VALID_SECONDS)
         except UnavailableError:
-            return Rules(None, now + _KEPT_UNREADABLE_SECONDS)
+            return Rules(None, now + _UNREADABLE_VALID_SECONDS)
         parser = parse(answer.body.decode("utf-8", "replace"))
         delay = parser.crawl_delay(NAME)
         if delay is not None:
-            self._turns.slow_down(place(origin), float(delay))
-        return Rules(parser, now + _KEPT_SECONDS)
+            self._turns.slow_down(host_of(origin), float(delay))
+        return Rules(parser, now + _VALID_SECONDS)

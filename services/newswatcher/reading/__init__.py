@@ -1,1 +1,1 @@
-"""Bytes into articles: feeds, pages, text, URLs, fingerprints. No I/O; called in threads."""
+"""Parses feeds, pages, texts and URLs, and fingerprints texts. No I/O; called in threads."""

@@ -1,7 +1,7 @@
-"""Which URL an article is known by: one article, one URL, whoever links to it. Pure.
+"""The canonical URL of an article: one URL per article, whoever links to it. Pure.
 
-Rule: a page may name another URL only of its own site. Believing it further would let any page
-take the place of another publisher's article.
+Rule: a page may name only a URL of its own site. Otherwise any page could replace another
+publisher's article.
 """
 
 import re
@@ -20,7 +20,7 @@ _TRACKING: Final = frozenset(
         *("twclid", "wbraid", "yclid", "yptr"),
     }
 )
-"""Parameters that say where a reader came from, and never which article it is."""
+"""Parameters that say where a reader came from, not which article is meant."""
 _TRACKING_PREFIXES: Final = ("utm_", "at_campaign", "at_medium", "pk_", "mtm_")
 _SAME_SITE: Final = re.compile(r"^(?:www\d?|m|mobile|amp)\.")
 _WALLS: Final = re.compile(
@@ -31,7 +31,7 @@ _WALLS: Final = re.compile(
 
 
 def canonical(url: str) -> str | None:
-    """The URL without what does not matter; None when it is none of the web."""
+    """The URL without irrelevant parts; None when it is not a web address."""
     url = url.strip()
     if not url or len(url) > MOST_CHARACTERS:
         return None
@@ -46,20 +46,20 @@ def canonical(url: str) -> str | None:
     host = host.rstrip(".")
     if not host:
         return None
-    place = f"[{host}]" if ":" in host else host
+    netloc = f"[{host}]" if ":" in host else host
     if port is not None and port != _PORTS[scheme]:
-        place = f"{place}:{port}"
-    kept = [
+        netloc = f"{netloc}:{port}"
+    parameters = [
         (name, value)
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
         if not _is_tracking(name)
     ]
-    bare = urlunsplit((scheme, place, parts.path or "/", urlencode(kept), ""))
+    bare = urlunsplit((scheme, netloc, parts.path or "/", urlencode(parameters), ""))
     try:
-        made = canonicalize_url(bare)
+        result = canonicalize_url(bare)
     except ValueError:
         return None
-    return made if len(made) <= MOST_CHARACTERS else None
+    return result if len(result) <= MOST_CHARACTERS else None
 
 
 def _is_tracking(name: str) -> bool:
@@ -67,29 +67,29 @@ def _is_tracking(name: str) -> bool:
     return name in _TRACKING or name.startswith(_TRACKING_PREFIXES)
 
 
-def chosen(link: str, final: str, told: str | None) -> str:
-    """Of a feed's link, where it led and what the page says of itself: the one to go by.
+def choose(link: str, final: str, own_link: str | None) -> str:
+    """The article's URL, from the feed's link, its final redirect and the page's own claim.
 
-    All three are of the web; `link` and `final` are canonical.
+    `link` and `final` are canonical; `own_link` is as the page wrote it.
     """
     reached = link if _is_wall(link, final) else final
-    if told is None:
+    if own_link is None:
         return reached
     try:
-        own = canonical(urljoin(final, told))
+        own = canonical(urljoin(final, own_link))
     except ValueError:
         return reached
     if own is None or not is_same_site(own, reached):
         return reached
     if _is_front(own) and not _is_front(reached):
-        # Sites whose every page calls itself the front page are common.
+        # On many sites, every page claims to be the front page.
         return reached
     return own
 
 
-def is_same_site(one: str, other: str) -> bool:
-    """Whether one publisher answers at both: the same host, or one below the other."""
-    first, second = _site(one), _site(other)
+def is_same_site(url: str, other: str) -> bool:
+    """Whether both URLs belong to one publisher: the same host, or one a subdomain of the other."""
+    first, second = _site(url), _site(other)
     return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
 
 
@@ -103,7 +103,7 @@ def _is_front(url: str) -> bool:
 
 
 def _is_wall(link: str, final: str) -> bool:
-    """Whether a redirect led to something that stands before the article."""
+    """Whether a redirect led to a login, consent or similar page instead of the article."""
     if link == final:
         return False
     before, after = urlsplit(link), urlsplit(final)

@@ -1,4 +1,4 @@
-"""An article's page: its text, and the URL it gives itself. No I/O; called in a thread."""
+"""Parses an article's page: its text and its own canonical URL. No I/O; called in a thread."""
 
 import re
 from dataclasses import dataclass
@@ -10,43 +10,43 @@ from lxml import html  # type: ignore[import-untyped]
 from services.newswatcher.reading import text
 
 LEAST_CHARACTERS: Final = 200
-"""A shorter text is a notice, a caption or a wall, and not the article."""
+"""A shorter text is a notice, a caption or a paywall, not the article."""
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What a page gave."""
+class ParsedPage:
+    """The article in a page."""
 
     text: str
-    """Empty when there is no article in it."""
-    told: str | None
-    """Its rel=canonical, as written."""
+    """Empty when the page contains no article."""
+    canonical_link: str | None
+    """Its rel=canonical link, as written."""
 
 
-def read(body: bytes, *, content_type: str) -> Read:
-    """The article in a page; never raises for what a page contains."""
+def parse(body: bytes, *, content_type: str) -> ParsedPage:
+    """The article in a page; no page makes it raise."""
     try:
         tree = trafilatura.load_html(_decoded(body, content_type))
         if tree is None:
-            return Read("", None)
-        told = _canonical_link(tree)
-        found = trafilatura.extract(
+            return ParsedPage("", None)
+        canonical_link = _canonical_link(tree)
+        article = trafilatura.extract(
             tree, include_comments=False, include_tables=False, favor_precision=True
         )
-    except Exception:  # noqa: BLE001  any page may come, and none may end us
-        return Read("", None)
-    clean = text.plain(found or "")
-    return Read(clean if len(clean) >= LEAST_CHARACTERS else "", told)
+    except Exception:  # noqa: BLE001  a page may contain anything
+        return ParsedPage("", None)
+    clean = text.plain(article or "")
+    return ParsedPage(clean if len(clean) >= LEAST_CHARACTERS else "", canonical_link)
 
 
 def _decoded(body: bytes, content_type: str) -> bytes | str:
-    """As the server says; a page whose server is silent or wrong says it itself, or is guessed."""
-    told = _CHARSET.search(content_type)
-    if told is None:
+    """Decoded with the server's charset; undecoded, for the parser to guess, if there is none."""
+    charset = _CHARSET.search(content_type)
+    if charset is None:
         return body
     try:
-        return body.decode(told[1])
+        return body.decode(charset[1])
     except (LookupError, UnicodeDecodeError):
         return body
 

@@ -1,4 +1,4 @@
-"""Text as it is kept: plain, without mark-up and without characters that do things. Pure."""
+"""Turns texts and mark-up into plain text without control characters. Pure."""
 
 import re
 import unicodedata
@@ -23,20 +23,20 @@ _BLOCKS: Final = frozenset(
     }
 )
 _JOINERS: Final = "\u200c\u200d"
-"""Format characters that some scripts cannot be written without."""
+"""Format characters that some scripts need."""
 
 
 def plain(text: str, *, most: int = TEXT_CHARACTERS) -> str:
-    """Without control characters, changes of direction and half characters; spaces folded.
+    """The text without control characters, changes of direction and surrogates; spaces folded.
 
-    Lines stay apart. A text that is too long is cut at a space.
+    Lines stay separate. Too long a text is cut at a space.
     """
-    kept = "".join(
-        one
-        for one in text[: 4 * most].replace("\r\n", "\n").replace("\r", "\n")
-        if one in "\n\t" or one in _JOINERS or unicodedata.category(one)[0] != "C"
+    printable = "".join(
+        char
+        for char in text[: 4 * most].replace("\r\n", "\n").replace("\r", "\n")
+        if char in "\n\t" or char in _JOINERS or unicodedata.category(char)[0] != "C"
     )
-    folded = _LINES.sub("\n", _SPACES.sub(" ", kept)).strip()
+    folded = _LINES.sub("\n", _SPACES.sub(" ", printable)).strip()
     if len(folded) <= most:
         return folded
     head, space, _ = folded[: most - 1].rpartition(" ")
@@ -44,15 +44,15 @@ def plain(text: str, *, most: int = TEXT_CHARACTERS) -> str:
 
 
 def line(text: str, *, most: int) -> str:
-    """The same, in one line."""
+    """The plain text in one line."""
     return plain(text.replace("\n", " ").replace("\r", " "), most=most)
 
 
 def from_markup(marked_up: str, *, most: int = TEXT_CHARACTERS) -> str:
-    """The text of a fragment of HTML, or of what is plain text already."""
+    """The plain text of an HTML fragment or of a plain text."""
     if not _LOOKS_MARKED_UP.search(marked_up):
         return plain(marked_up, most=most)
-    # Null characters end a document for the parser, and half characters break it.
+    # The parser takes a null character for the end, and fails on surrogates.
     clean = marked_up[:_MARKUP_CHARACTERS].encode("utf-8", "ignore").replace(b"\0", b"")
     try:
         tree = html.document_fromstring(
@@ -61,10 +61,10 @@ def from_markup(marked_up: str, *, most: int = TEXT_CHARACTERS) -> str:
     except (etree.ParserError, etree.XMLSyntaxError):
         return ""
     etree.strip_elements(tree, *_SILENT, with_tail=False)
-    told: list[str] = []
-    # Read and joined, never written back: a tree may have characters that it does not take.
+    parts: list[str] = []
+    # Read but never written back: a tree may contain characters that it does not accept.
     for event, element in etree.iterwalk(tree, events=("start", "end")):
         if element.tag in _BLOCKS:
-            told.append("\n")
-        told.append((element.text if event == "start" else element.tail) or "")
-    return plain("".join(told), most=most)
+            parts.append("\n")
+        parts.append((element.text if event == "start" else element.tail) or "")
+    return plain("".join(parts), most=most)

@@ -9,17 +9,17 @@ import pytest
 from aiohttp import web
 from feeds import FeedServer, serving
 
-from services.newswatcher.app import assembled
+from services.newswatcher.app import opened
+from services.newswatcher.polling import FeedPoller
 from services.newswatcher.settings import Settings
-from services.newswatcher.watching import Watch
 from services.stores.article import Article
 from services.stores.news import News, NewsQuery
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[FeedServer]:
-    async with serving() as opened:
-        yield opened
+    async with serving() as feed_server:
+        yield feed_server
 
 
 class Stage:
@@ -32,22 +32,22 @@ class Stage:
     @asynccontextmanager
     async def watches(
         self, *urls: str, pages: bool = True, **settings: Any
-    ) -> AsyncIterator[tuple[list[Watch], web.Application]]:
+    ) -> AsyncIterator[tuple[list[FeedPoller], web.Application]]:
         """A watch for each URL, its state as the database has it."""
         told = settings_of(self._tmp_path, self._couch_url, urls, pages=pages, **settings)
-        async with assembled(Settings(**told)) as (app, made):
+        async with opened(Settings(**told)) as (app, made):
             for watch in made:
                 await restored(watch)
             yield made, app
 
     @asynccontextmanager
-    async def watch(self, url: str, **settings: Any) -> AsyncIterator[Watch]:
+    async def watch(self, url: str, **settings: Any) -> AsyncIterator[FeedPoller]:
         async with self.watches(url, **settings) as ((watch,), _):
             yield watch
 
 
-async def restored(watch: Watch) -> None:
-    watch.state = await watch._tools.states.load(watch.feed)
+async def restored(watch: FeedPoller) -> None:
+    watch.state = await watch._shared.states.load(watch.feed)
 
 
 def settings_of(

@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from cp_processes import Eventually, running
 
 from runtime.errors import ClusterError
-from services.ml import following
-from services.ml.app import assembled
-from services.ml.following import CHECKPOINT, Follower
+from services.ml import follower
+from services.ml.app import opened
+from services.ml.follower import CHECKPOINT, Follower
 from services.ml.settings import Settings
 from services.ml.version import VERSION
 from services.stores.article import Article, article_id, content_hash
@@ -54,7 +54,7 @@ async def save(couch: Couch, articles: Iterable[Article]) -> None:
     assert all(one.error is None for one in written)
 
 
-def follower(couch: Couch, batch: int = 10) -> Follower:
+def new_follower(couch: Couch, batch: int = 10) -> Follower:
     return Follower(couch, batch=batch, wait_seconds=0.1)
 
 
@@ -76,7 +76,7 @@ async def revisions(couch: Couch) -> dict[str, int]:
 
 async def test_an_article_gets_its_analysis_and_views_have_it(news: News, couch: Couch) -> None:
     await news.save(article(1))
-    assert await drained(follower(couch)) == 1
+    assert await drained(new_follower(couch)) == 1
     kept = await news.article(article(1).id)
     assert kept.ml is not None
     assert (kept.ml.version, kept.ml.of) == (VERSION, kept.content_hash)
@@ -90,25 +90,25 @@ async def test_each_article_is_analysed_once_however_often_it_starts(
     news: News, couch: Couch
 ) -> None:
     await save(couch, (article(number) for number in range(35)))
-    assert await drained(follower(couch)) == 35
-    assert await drained(follower(couch)) == 0
+    assert await drained(new_follower(couch)) == 35
+    assert await drained(new_follower(couch)) == 0
     assert set((await revisions(couch)).values()) == {2}
 
 
 async def test_it_goes_on_where_it_was_and_not_from_the_beginning(news: News, couch: Couch) -> None:
     await save(couch, (article(number) for number in range(25)))
-    await drained(follower(couch))
-    batch = await follower(couch).step()
+    await drained(new_follower(couch))
+    batch = await new_follower(couch).step()
     assert (batch.done, batch.writes) == (0, [])
     await news.save(article(100))
-    assert len((await follower(couch).step()).writes) == 1
+    assert len((await new_follower(couch).step()).writes) == 1
 
 
 async def test_a_crash_between_write_and_place_repeats_no_analysis(
     news: News, couch: Couch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await save(couch, (article(number) for number in range(5)))
-    crashing = follower(couch)
+    crashing = new_follower(couch)
 
     async def crash(*_: Any) -> None:
         raise ConnectionAbortedError
@@ -118,17 +118,17 @@ async def test_a_crash_between_write_and_place_repeats_no_analysis(
     with pytest.raises(ConnectionAbortedError):
         await crashing.step()
     assert await couch.local("news", CHECKPOINT) is None
-    assert await drained(follower(couch)) == 0
+    assert await drained(new_follower(couch)) == 0
     assert set((await revisions(couch)).values()) == {2}
 
 
 async def test_a_changed_text_is_analysed_again(news: News, couch: Couch) -> None:
     await news.save(article(1))
-    await drained(follower(couch))
+    await drained(new_follower(couch))
     there = await news.article(article(1).id)
     new = article(1, title="Apple profit falls")
     await news.save(there.model_copy(update={"title": new.title, "content_hash": new.content_hash}))
-    assert await drained(follower(couch)) == 1
+    assert await drained(new_follower(couch)) == 1
     after = await news.article(there.id)
     assert after.ml is not None
     assert after.ml.label == "negative"
@@ -137,24 +137,24 @@ async def test_a_changed_text_is_analysed_again(news: News, couch: Couch) -> Non
 
 async def test_a_change_of_other_fields_is_not_analysed_again(news: News, couch: Couch) -> None:
     await news.save(article(1))
-    await drained(follower(couch))
+    await drained(new_follower(couch))
     there = await news.article(article(1).id)
     await news.save(there.model_copy(update={"summary": "Another."}))
-    assert await drained(follower(couch)) == 0
+    assert await drained(new_follower(couch)) == 0
 
 
 async def test_a_new_version_does_all_again_and_an_old_one_beside_it_undoes_nothing(
     news: News, couch: Couch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await save(couch, (article(number) for number in range(15)))
-    await drained(follower(couch))
+    await drained(new_follower(couch))
     newer = str(int(VERSION) + 1)
     with monkeypatch.context() as patched:
-        for module in ("version", "analysis", "following"):
+        for module in ("version", "analysis", "follower"):
             patched.setattr(f"services.ml.{module}.VERSION", newer)
-        assert newer == following.VERSION
-        assert await drained(follower(couch)) == 15
-    assert await drained(follower(couch)) == 0
+        assert newer == follower.VERSION
+        assert await drained(new_follower(couch)) == 15
+    assert await drained(new_follower(couch)) == 0
     for number in range(15):
         kept = await news.article(article(number).id)
         assert kept.ml is not None
@@ -165,14 +165,14 @@ async def test_a_poisonous_document_is_skipped_and_counted(news: News, couch: Co
     await couch.put("news", {"_id": "news-" + "0" * 32, "type": "news", "title": 7})
     await couch.put("news", {"_id": "something-else"})
     await save(couch, (article(number) for number in range(3)))
-    one = follower(couch, batch=2)
+    one = new_follower(couch, batch=2)
     assert await drained(one) == 3
-    assert await drained(follower(couch)) == 0
+    assert await drained(new_follower(couch)) == 0
 
 
 async def test_a_field_it_does_not_know_is_kept(news: News, couch: Couch) -> None:
     await couch.put("news", {**article(1).to_doc(), "tomorrow": [1, 2]})
-    await drained(follower(couch))
+    await drained(new_follower(couch))
     doc = await couch.get("news", article(1).id)
     assert doc["tomorrow"] == [1, 2]
     assert doc["ml"]["version"] == VERSION
@@ -186,7 +186,7 @@ async def test_two_of_them_and_a_writer_lose_nothing_of_each_other(
     is_over = False
 
     async def follows() -> None:
-        one = follower(couch, batch=5)
+        one = new_follower(couch, batch=5)
         while not is_over:
             await one.step()
 
@@ -212,7 +212,7 @@ async def test_two_of_them_and_a_writer_lose_nothing_of_each_other(
     titles = {at: (await news.article(article(at).id)).title for at in range(0, count, 4)}
     is_over = True
     await asyncio.gather(*following_both)
-    await drained(follower(couch))
+    await drained(new_follower(couch))
     for number in range(count):
         kept = await news.article(article(number).id)
         assert kept.is_analysed
@@ -223,7 +223,7 @@ async def test_two_of_them_and_a_writer_lose_nothing_of_each_other(
 async def test_a_database_that_is_made_later_or_made_anew_is_followed(
     couch: Couch, couch_url: str, eventually: Eventually
 ) -> None:
-    one = follower(couch)
+    one = new_follower(couch)
     task = asyncio.create_task(one.run())
 
     async def says_there_is_none() -> bool:
@@ -254,7 +254,7 @@ async def test_a_database_that_is_away_degrades_it_and_it_goes_on_when_it_is_bac
     news: News, couch: Couch, couch_url: str, stores: Any, eventually: Eventually
 ) -> None:
     settings = Settings(couchdb_url=couch_url, couchdb_user="", wait_seconds=0.5)
-    async with assembled(settings) as (app, one), TestClient(TestServer(app)) as client:
+    async with opened(settings) as (app, one), TestClient(TestServer(app)) as client:
         task = asyncio.create_task(one.run())
 
         async def ready() -> dict[str, Any]:
@@ -314,7 +314,7 @@ async def test_killed_in_the_middle_it_loses_nothing_and_repeats_nothing(
         there = await news.article(article(3).id)
         await news.save(there.model_copy(update={"summary": "Later."}))
         assert await service.stop() == 0
-    assert await drained(follower(couch)) == 0
+    assert await drained(new_follower(couch)) == 0
     times = await revisions(couch)
     assert times.pop(article(3).id) == 3
     assert set(times.values()) == {2}

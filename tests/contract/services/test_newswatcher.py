@@ -13,7 +13,7 @@ async def test_a_feeds_articles_are_kept_with_the_text_of_their_pages(
 ) -> None:
     server.feed("/feed", items(server, 2))
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
     second, first = await articles(news)
     assert (first.title, first.source) == ("Headline number 1", "Feed 1")
     assert first.url == first.canonical_url == f"{server.url}/a/1"
@@ -28,7 +28,7 @@ async def test_without_pages_nothing_but_the_feed_is_fetched(
 ) -> None:
     server.feed("/feed", items(server, 2))
     async with stage.watch(f"{server.url}/feed", pages=False) as watch:
-        await watch.look()
+        await watch.poll()
     assert [one.path for one in server.asked] == ["/feed"]
     assert [one.text for one in await articles(news)] == ["What the feed says of it."] * 2
 
@@ -38,8 +38,8 @@ async def test_an_unchanged_feed_is_not_sent_again_nor_its_articles_asked_for(
 ) -> None:
     server.feed("/feed", items(server, 2))
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
-        await watch.look()
+        await watch.poll()
+        await watch.poll()
         assert watch.state.reason == "nothing new"
     assert server.asked[-1].headers["If-None-Match"] == '"1"'
     assert (server.times("/feed"), server.times("/a/1"), server.times("/a/2")) == (2, 1, 1)
@@ -48,9 +48,9 @@ async def test_an_unchanged_feed_is_not_sent_again_nor_its_articles_asked_for(
 async def test_a_restart_asks_for_nothing_it_has_read(stage: Stage, server: FeedServer) -> None:
     server.feed("/feed", items(server, 2))
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
         assert watch.state.reason == "nothing new"
     assert server.times("/a/1") == 1
 
@@ -59,8 +59,8 @@ async def test_last_modified_is_a_condition_too(stage: Stage, server: FeedServer
     when = "Mon, 23 Nov 2026 12:00:00 GMT"
     server.says("/feed", rss(items(server, 1)), content_type="text/xml", Last_Modified=when)
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
-        await watch.look()
+        await watch.poll()
+        await watch.poll()
     assert server.asked[-1].headers["If-Modified-Since"] == when
 
 
@@ -70,7 +70,7 @@ async def test_a_long_list_is_taken_in_parts_and_no_etag_hides_the_rest(
     server.feed("/feed", items(server, 7))
     async with stage.watch(f"{server.url}/feed", pages_per_look=3) as watch:
         for expected in (3, 6, 7, 7):
-            await watch.look()
+            await watch.poll()
             assert len(await articles(news)) == expected
         assert watch.state.reason == "nothing new"
     assert all(server.times(f"/a/{number}") == 1 for number in range(1, 8))
@@ -82,12 +82,12 @@ async def test_an_entry_that_changed_is_read_again_and_keeps_its_first_time(
     (item,) = items(server, 1)
     server.feed("/feed", [item])
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
         (before,) = await articles(news)
         server.article("/a/1", story(99))
         later = Item(item.link, "Corrected headline", published=START.replace(hour=20))
         server.feed("/feed", [later], etag='"2"')
-        await watch.look()
+        await watch.poll()
     (after,) = await articles(news)
     assert (after.id, after.published) == (before.id, before.published)
     assert after.title == "Corrected headline"
@@ -98,7 +98,7 @@ async def test_an_entry_that_changed_is_read_again_and_keeps_its_first_time(
 async def test_who_asks_says_who_it_is(stage: Stage, server: FeedServer) -> None:
     server.feed("/feed", items(server, 1))
     async with stage.watch(f"{server.url}/feed", contact="news@example.com") as watch:
-        await watch.look()
+        await watch.poll()
     assert {one.headers["User-Agent"] for one in server.asked} == {
         "Spotswarm-newswatcher/1 (+news@example.com)"
     }
@@ -114,7 +114,7 @@ async def test_old_charsets_are_read_in_feeds_and_pages(
     text = "Le bénéfice de l\u2019été dépasse les attentes à Genève. " * 12
     server.says("/a", page(text).encode("cp1252"), content_type="text/html; charset=windows-1252")
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
     (one,) = await articles(news)
     assert one.title == "Société Générale : bénéfice"
     assert "l\u2019été dépasse les attentes à Genève" in one.text
@@ -126,7 +126,7 @@ async def test_nothing_a_feed_sends_reaches_the_database_as_markup(
     bad = '<b onclick="x()">Sale</b><script>steal()</script>\u202e &amp; more'
     server.feed("/feed", [Item(f"{server.url}/none", f"A {bad}", f"<p>{bad}</p><p>Two</p>")])
     async with stage.watch(f"{server.url}/feed", pages=False) as watch:
-        await watch.look()
+        await watch.poll()
     (one,) = await articles(news)
     kept = one.title + one.summary + one.text
     assert not any(part in kept for part in ("<", "steal", "onclick", "\u202e"))
@@ -145,7 +145,7 @@ async def test_tracking_parameters_make_no_second_article(
         "/feed", [Item(f"{link}?utm_source=rss&utm_medium=x#top", "One"), Item(link, "One")]
     )
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
     (one,) = await articles(news)
     assert one.canonical_url == link
 
@@ -157,7 +157,7 @@ async def test_a_page_names_its_own_address_and_no_other_publishers(
     server.article("/b/2", story(2), canonical="https://publisher.example/story/2")
     server.feed("/feed", [Item(f"{server.url}/amp/1", "One"), Item(f"{server.url}/b/2", "Two")])
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
     assert {one.canonical_url for one in await articles(news)} == {
         f"{server.url}/story/1",
         f"{server.url}/b/2",
@@ -171,9 +171,9 @@ async def test_the_same_words_at_another_address_are_noted_with_the_first(
     server.article("/wire/1", story(1) + " It was first told elsewhere.")
     server.feed("/two", [Item(f"{server.other_url}/wire/1", "Another headline")])
     async with stage.watches(f"{server.url}/one", f"{server.url}/two") as ((one, two), _):
-        await one.look()
-        await two.look()
-        await two.look()
+        await one.poll()
+        await two.poll()
+        await two.poll()
     (kept,) = await articles(news)
     assert kept.title == "Headline number 1"
     (noted,) = kept.duplicates
@@ -189,7 +189,7 @@ async def test_two_feeds_that_bring_the_same_words_at_once_make_one_article(
         server.feed(f"/{number}", [Item(f"{server.url}/copy/{number}", f"Copy {number}")])
         urls.append(f"{server.url}/{number}")
     async with stage.watches(*urls) as (watches, _):
-        await asyncio.gather(*(watch.look() for watch in watches))
+        await asyncio.gather(*(watch.poll() for watch in watches))
     (kept,) = await articles(news)
     assert len(kept.duplicates) == 3
 
@@ -201,8 +201,8 @@ async def test_one_article_in_two_feeds_is_fetched_for_each_and_kept_once(
     server.feed("/one", told)
     server.feed("/two", told)
     async with stage.watches(f"{server.url}/one", f"{server.url}/two") as ((one, two), _):
-        await one.look()
-        await two.look()
+        await one.poll()
+        await two.poll()
     (kept,) = await articles(news)
     assert kept.source == "Feed 1"
     assert [noted.source for noted in kept.duplicates] == ["Feed 2"]

@@ -25,7 +25,7 @@ async def test_what_cannot_be_written_is_not_seen_and_is_written_when_the_databa
     server.feed("/feed", items(server, 5))
     async with stage.watch(f"{server.url}/feed") as watch:
         await stores.stop("couch")
-        look = asyncio.create_task(watch.look())
+        look = asyncio.create_task(watch.poll())
 
         async def is_waiting() -> bool:
             return server.times("/feed") == 1
@@ -46,14 +46,14 @@ async def test_what_ml_wrote_survives_an_update_and_an_update_survives_ml(
     (item,) = items(server, 1)
     server.feed("/feed", [item])
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
         (before,) = await articles(news)
         analysis = Analysis(
             version="1", of=before.content_hash, score=0.5, label="positive", at=START
         )
         assert await news.analyse(before, analysis)
         server.feed("/feed", [Item(item.link, item.title, "Another summary.")], etag='"2"')
-        await watch.look()
+        await watch.poll()
     (after,) = await articles(news)
     assert after.summary == "Another summary."
     assert after.ml == analysis
@@ -64,7 +64,7 @@ async def test_two_newswatchers_for_a_moment_write_each_article_once(
 ) -> None:
     server.feed("/feed", items(server, 6))
     async with stage.watch(f"{server.url}/feed") as one, stage.watch(f"{server.url}/feed") as two:
-        await asyncio.gather(one.look(), two.look())
+        await asyncio.gather(one.poll(), two.poll())
     found = await articles(news)
     assert len(found) == 6
     assert not any(article.duplicates for article in found)
@@ -79,7 +79,7 @@ async def test_writing_while_somebody_else_writes_loses_neithers_fields(
     told = items(server, 3)
     server.feed("/feed", told)
     async with stage.watch(f"{server.url}/feed") as watch:
-        await watch.look()
+        await watch.poll()
 
         async def analyses() -> None:
             for number in range(1, ROUNDS + 1):
@@ -97,7 +97,7 @@ async def test_writing_while_somebody_else_writes_loses_neithers_fields(
         for number in range(10):
             changed = [Item(one.link, one.title, f"Summary {number}.") for one in told]
             server.feed("/feed", changed, etag=f'"r{number}"')
-            await watch.look()
+            await watch.poll()
         await racing
     for article in await articles(news):
         assert article.summary == "Summary 9."

@@ -50,8 +50,8 @@ def ml(version: str = VERSION, of: str | None = None) -> dict[str, Any]:
     }
 
 
-def change(found: dict[str, Any] | None, *, is_deleted: bool = False) -> Change:
-    return Change(1, "news-1" if found is None else found["_id"], is_deleted, found)
+def change(document: dict[str, Any] | None, *, is_deleted: bool = False) -> Change:
+    return Change(1, "news-1" if document is None else document["_id"], is_deleted, document)
 
 
 def test_an_article_without_an_analysis_gets_one_and_nothing_else_changes() -> None:
@@ -67,25 +67,25 @@ def test_an_article_without_an_analysis_gets_one_and_nothing_else_changes() -> N
     assert after["ml"]["at"] == "2026-11-24T03:00:00Z"
 
 
-def test_what_is_done_is_done() -> None:
+def test_a_current_analysis_is_not_repeated() -> None:
     batch = prepare([change(doc(ml=ml()))], at=NOW)
     assert (batch.writes, batch.done) == ([], 1)
 
 
-def test_another_text_and_an_older_version_are_done_again() -> None:
-    for there in (ml(of="0" * 64), ml(OLDER), ml("?"), ml(NEWER, of="0" * 64)):
-        assert len(prepare([change(doc(ml=there))], at=NOW).writes) == 1
+def test_a_different_text_or_an_older_version_is_analysed_again() -> None:
+    for stored in (ml(of="0" * 64), ml(OLDER), ml("?"), ml(NEWER, of="0" * 64)):
+        assert len(prepare([change(doc(ml=stored))], at=NOW).writes) == 1
 
 
 def test_a_newer_versions_analysis_is_left_alone() -> None:
     assert prepare([change(doc(ml=ml(NEWER)))], at=NOW).writes == []
 
 
-def test_an_analysis_that_cannot_be_read_is_made_anew() -> None:
+def test_an_unreadable_analysis_is_repeated() -> None:
     assert len(prepare([change(doc(ml={"version": VERSION}))], at=NOW).writes) == 1
 
 
-def test_deleted_and_other_documents_are_passed_over() -> None:
+def test_deleted_and_other_documents_are_skipped() -> None:
     changes = [
         change(doc(), is_deleted=True),
         change(None),
@@ -96,7 +96,7 @@ def test_deleted_and_other_documents_are_passed_over() -> None:
     assert (batch.writes, batch.poison, batch.others) == ([], {}, 4)
 
 
-def test_a_poisonous_document_is_named_and_the_others_are_analysed() -> None:
+def test_a_broken_document_is_named_and_the_others_are_analysed() -> None:
     poison = doc(_id="news-" + "f" * 32, title=None)
     batch = prepare([change(poison), change(doc())], at=NOW)
     assert list(batch.poison) == [poison["_id"]]
@@ -104,9 +104,9 @@ def test_a_poisonous_document_is_named_and_the_others_are_analysed() -> None:
     assert len(batch.writes) == 1
 
 
-def test_a_rule_that_breaks_on_one_article_stops_no_other() -> None:
-    def breaks(**told: Any) -> Analysis:
+def test_a_rule_that_fails_on_one_article_stops_no_other() -> None:
+    def breaks(**fields: Any) -> Analysis:
         raise ZeroDivisionError
 
     batch = prepare([change(doc())], at=NOW, analysing=breaks)
-    assert list(batch.poison.values()) == ["analysing it raised ZeroDivisionError"]
+    assert list(batch.poison.values()) == ["the analysis raised ZeroDivisionError"]

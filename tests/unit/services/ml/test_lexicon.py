@@ -1,4 +1,4 @@
-"""The lexicon's file and its forms."""
+"""The lexicon's file, and the forms of its words."""
 
 import csv
 
@@ -21,12 +21,12 @@ HEAD = "term,kind,weight,forms\n"
         ("edge up", ["edges up", "edged up", "edging up"]),
     ],
 )
-def test_regular_verbs(verb: str, forms: list[str]) -> None:
+def test_a_regular_verb_has_its_forms(verb: str, forms: list[str]) -> None:
     assert verb_forms(verb) == forms
 
 
-def test_regular_nouns() -> None:
-    assert [plural(one) for one in ("loss", "risk", "penalty", "delay")] == [
+def test_a_regular_noun_has_its_plural() -> None:
+    assert [plural(noun) for noun in ("loss", "risk", "penalty", "delay")] == [
         "losses",
         "risks",
         "penalties",
@@ -34,7 +34,7 @@ def test_regular_nouns() -> None:
     ]
 
 
-def test_the_file_has_hundreds_of_rows_and_can_be_read() -> None:
+def test_the_file_has_hundreds_of_rows_and_can_be_parsed() -> None:
     with FILE.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) > 800
@@ -43,23 +43,23 @@ def test_the_file_has_hundreds_of_rows_and_can_be_read() -> None:
     assert all(row["term"] == row["term"].lower() for row in rows)
 
 
-def test_a_row_that_is_there_already_is_refused() -> None:
-    with pytest.raises(ValueError, match="said twice"):
+def test_a_repeated_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="repeated"):
         parse([HEAD, "gain,move,1,v\n", "gain,tone,1,\n"])
 
 
-def test_a_kind_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="no such kind"):
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown kind"):
         parse([HEAD, "gain,verb,1,v\n"])
 
 
 def test_forms_of_a_phrase_are_phrases() -> None:
-    found = {one.words for one in parse([HEAD, "bounce back,move,1,bounces back bounced back\n"])}
-    assert found == {("bounce", "back"), ("bounces", "back"), ("bounced", "back")}
+    forms = {term.words for term in parse([HEAD, "bounce back,move,1,bounces back bounced back\n"])}
+    assert forms == {("bounce", "back"), ("bounces", "back"), ("bounced", "back")}
 
 
 def test_the_longest_phrase_is_found() -> None:
     known = lexicon.Lexicon(parse([HEAD, "loss,tone,-1,\n", "loss of life,tone,-2,\n"]))
-    found = known.at(["loss", "of", "life"], 0, 0)
-    assert found is not None
-    assert found.weight == -2
+    term = known.at(["loss", "of", "life"], 0, 0)
+    assert term is not None
+    assert term.weight == -2

@@ -1,4 +1,4 @@
-"""What rises, what falls, and whether that is good."""
+"""Whether news is good, by what rises and what falls."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from services.ml.sentiment import POSITIVE_FROM, label, score
 
 
-def of(title: str, text: str = "") -> str:
+def label_of(title: str, text: str = "") -> str:
     return label(score(title, text))
 
 
@@ -27,8 +27,8 @@ def of(title: str, text: str = "") -> str:
         ("Acme avoids bankruptcy", "Acme files for bankruptcy"),
     ],
 )
-def test_movements_take_the_sign_of_what_moves(good: str, bad: str) -> None:
-    assert (of(good), of(bad)) == ("positive", "negative")
+def test_a_movement_takes_the_sign_of_what_moves(good: str, bad: str) -> None:
+    assert (label_of(good), label_of(bad)) == ("positive", "negative")
 
 
 @pytest.mark.parametrize(
@@ -38,41 +38,41 @@ def test_movements_take_the_sign_of_what_moves(good: str, bad: str) -> None:
         *("Board meets on Tuesday", "Acme raises questions", "Acme cuts ribbon at new site"),
     ],
 )
-def test_what_says_neither_is_neutral(title: str) -> None:
-    assert of(title) == "neutral"
+def test_a_headline_without_tone_is_neutral(title: str) -> None:
+    assert label_of(title) == "neutral"
 
 
-def test_what_did_not_help_counts_for_less() -> None:
-    assert of("Shares fall despite strong results") == "negative"
-    assert of("Shares rise despite weak results") == "positive"
+def test_a_concession_counts_less() -> None:
+    assert label_of("Shares fall despite strong results") == "negative"
+    assert label_of("Shares rise despite weak results") == "positive"
 
 
-def test_what_comes_after_but_counts_for_more() -> None:
+def test_what_follows_but_counts_more() -> None:
     assert score("Sales rise but profit falls", "") < 0 < score("Profit falls but sales rise", "")
 
 
-def test_words_that_strengthen_and_weaken() -> None:
+def test_some_words_strengthen_and_weaken() -> None:
     plain = score("Profit rises", "")
     assert score("Profit rises sharply", "") > plain > score("Profit rises slightly", "") > 0
 
 
-def test_a_question_is_no_answer() -> None:
+def test_a_question_counts_less_than_a_statement() -> None:
     assert 0 < score("Will profit rise?", "") < score("Profit will rise", "")
 
 
-def test_the_headline_weighs_more_than_the_text() -> None:
+def test_the_headline_counts_more_than_the_text() -> None:
     good, bad = "Profit soars", "Costs rose. Demand was weak. Shares fell."
     assert score(good, bad) > 0 > score(bad, good)
     assert score(good, bad) < score(good, "")
 
 
-def test_a_headline_that_says_nothing_leaves_it_to_the_text_in_part() -> None:
+def test_with_a_neutral_headline_the_text_counts_in_part() -> None:
     text = "Profit soared to a record. Shares jumped 9%. Demand is strong."
     assert 0 < score("Acme reports", text) < score(text, "")
 
 
 @given(st.text(max_size=200), st.text(max_size=400))
-def test_any_text_has_a_score_and_always_the_same(title: str, text: str) -> None:
+def test_any_text_always_has_the_same_score(title: str, text: str) -> None:
     value = score(title, text)
     assert -1 <= value <= 1
     assert score(title, text) == value
@@ -80,6 +80,6 @@ def test_any_text_has_a_score_and_always_the_same(title: str, text: str) -> None
 
 @given(st.floats(-1, 1))
 def test_labels_are_symmetric(value: float) -> None:
-    turned = {"positive": "negative", "negative": "positive", "neutral": "neutral"}
-    assert label(-value) == turned[label(value)]
+    opposite = {"positive": "negative", "negative": "positive", "neutral": "neutral"}
+    assert label(-value) == opposite[label(value)]
     assert label(POSITIVE_FROM) == "positive"

@@ -1,4 +1,4 @@
-"""Companies, and words that look like them."""
+"""Companies' names, and words that look like them."""
 
 import csv
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.ml.symbols import FILE, MOST, find
 
 
-def of(title: str, summary: str = "", text: str = "") -> list[str]:
+def symbols_of(title: str, summary: str = "", text: str = "") -> list[str]:
     return find(title, summary, text)
 
 
@@ -43,8 +43,8 @@ def of(title: str, summary: str = "", text: str = "") -> list[str]:
         ("Nothing of the kind", []),
     ],
 )
-def test_names(title: str, symbols: list[str]) -> None:
-    assert of(title) == symbols
+def test_a_headline_names_these_companies(title: str, symbols: list[str]) -> None:
+    assert symbols_of(title) == symbols
 
 
 @pytest.mark.parametrize(
@@ -56,35 +56,37 @@ def test_names(title: str, symbols: list[str]) -> None:
         ("Cost was $T2", []),
     ],
 )
-def test_tickers_that_are_marked_as_such(title: str, symbols: list[str]) -> None:
-    assert of(title) == symbols
+def test_marked_tickers_are_found(title: str, symbols: list[str]) -> None:
+    assert symbols_of(title) == symbols
 
 
-def test_a_company_named_once_far_down_is_not_what_it_is_about() -> None:
+def test_a_company_named_once_far_down_does_not_count() -> None:
     far = "Words. " * 200 + "Microsoft said nothing. "
-    assert of("Acme buys Beta", "", far) == []
-    assert of("Acme buys Beta", "", far + "Microsoft shares rose.") == ["MSFT"]
-    assert of("Acme buys Beta", "With Microsoft's help", far) == ["MSFT"]
+    assert symbols_of("Acme buys Beta", "", far) == []
+    assert symbols_of("Acme buys Beta", "", far + "Microsoft shares rose.") == ["MSFT"]
+    assert symbols_of("Acme buys Beta", "With Microsoft's help", far) == ["MSFT"]
 
 
 def test_the_headlines_company_comes_first() -> None:
     text = "Tesla and Tesla and Tesla. " + "Ford Motor spoke. "
-    assert of("Ford recalls trucks", "", text)[0] == "F"
+    assert symbols_of("Ford recalls trucks", "", text)[0] == "F"
 
 
-def test_a_sure_name_makes_doubtful_ones_sure() -> None:
-    assert of("Closing Stores, Target Looks Elsewhere Today") == []
-    assert of("Closing Stores, Target Looks Elsewhere Today", "Target Corp said so.") == ["TGT"]
+def test_a_certain_name_makes_doubtful_ones_count() -> None:
+    assert symbols_of("Closing Stores, Target Looks Elsewhere Today") == []
+    assert symbols_of("Closing Stores, Target Looks Elsewhere Today", "Target Corp said so.") == [
+        "TGT"
+    ]
 
 
-def test_no_article_is_about_everybody() -> None:
+def test_an_article_has_a_few_companies_at_most() -> None:
     with FILE.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) >= 150
     assert len({row["ticker"] for row in rows}) == len(rows)
-    assert len(of("; ".join(row["name"] for row in rows))) == MOST
+    assert len(symbols_of("; ".join(row["name"] for row in rows))) == MOST
 
 
 @given(st.text(max_size=300))
-def test_any_text_names_somebody_or_nobody(text: str) -> None:
+def test_any_text_has_a_few_companies_at_most(text: str) -> None:
     assert len(find(text, text, text)) <= MOST

@@ -1,4 +1,4 @@
-"""What an article is about."""
+"""An article's topics."""
 
 import csv
 
@@ -27,15 +27,15 @@ from services.ml.topics import FILE, MOST, find
         ("Acme to cut 300 jobs", "layoffs"),
     ],
 )
-def test_a_word_of_the_headline_is_enough(title: str, topic: str) -> None:
+def test_one_word_of_the_headline_is_enough(title: str, topic: str) -> None:
     assert topic in find(title, "")
 
 
-def test_parts_of_words_are_none() -> None:
+def test_parts_of_words_do_not_count() -> None:
     assert find("The aide said chipper things in secret", "") == []
 
 
-def test_one_word_of_a_text_is_not_enough_and_three_are() -> None:
+def test_one_word_of_the_text_is_not_enough_but_three_are() -> None:
     assert find("Acme", "There was oil.") == []
     assert find("Acme", "There was oil, and natural gas, and a pipeline.") == ["energy"]
 
@@ -47,5 +47,5 @@ def test_an_article_has_a_few_topics_at_most() -> None:
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_about_something_or_nothing(text: str) -> None:
+def test_any_text_has_a_few_topics_at_most(text: str) -> None:
     assert len(find(text, text)) <= MOST

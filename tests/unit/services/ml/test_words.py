@@ -1,4 +1,4 @@
-"""Words as the lexicon has them."""
+"""Words in the lexicon's spelling."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from services.ml.words import sentences, tokens
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("Profit rises 12.5%", ["profit", "rises", "#"]),
         ("up $3.2 billion, or 4 percent", ["up", "#", ",", "or", "#"]),
@@ -19,11 +19,11 @@ from services.ml.words import sentences, tokens
         ("", []),
     ],
 )
-def test_tokens(text: str, found: list[str]) -> None:
-    assert tokens(text) == found
+def test_a_text_has_these_tokens(text: str, expected: list[str]) -> None:
+    assert tokens(text) == expected
 
 
-def test_sentences_end_where_the_next_begins() -> None:
+def test_a_sentence_ends_where_the_next_begins() -> None:
     assert sentences('He left. "Why?" She asked!\nNobody knew') == [
         "He left.",
         '"Why?',
@@ -34,5 +34,5 @@ def test_sentences_end_where_the_next_begins() -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_has_words(text: str) -> None:
-    assert all(one == one.lower() and one for one in tokens(text) if one.isascii())
+    assert all(token == token.lower() and token for token in tokens(text) if token.isascii())
     assert all(sentences(text))

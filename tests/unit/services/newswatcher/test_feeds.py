@@ -1,4 +1,4 @@
-"""The list of feeds."""
+"""Parsing the list of feeds."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from services.newswatcher import feeds
 from services.newswatcher.settings import Settings
 
 
-def test_the_feeds_that_come_with_us_can_be_read() -> None:
-    found = Settings().feeds()
-    assert len(found) >= 5
-    assert all(one.url.startswith("https://") for one in found)
+def test_the_built_in_list_can_be_parsed() -> None:
+    built_in = Settings().feeds()
+    assert len(built_in) >= 5
+    assert all(feed.url.startswith("https://") for feed in built_in)
 
 
-def test_a_feed_has_the_files_pace_unless_it_has_its_own() -> None:
-    one, two = feeds.parse(
+def test_a_feed_has_the_files_interval_unless_it_has_its_own() -> None:
+    first, second = feeds.parse(
         """
         every_seconds = 60
         [[feeds]]
@@ -26,24 +26,24 @@ def test_a_feed_has_the_files_pace_unless_it_has_its_own() -> None:
         pages = true
         """
     )
-    assert (one.every_seconds, one.pages) == (60, False)
-    assert (two.every_seconds, two.pages) == (900, True)
-    assert one.id != two.id
+    assert (first.every_seconds, first.pages) == (60, False)
+    assert (second.every_seconds, second.pages) == (900, True)
+    assert first.id != second.id
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("feeds = 3", "feeds"),
         ("", "feeds"),
         ("feeds = []", "feeds"),
         ("[[feeds", "not TOML"),
         ('[[feeds]]\nname = "A"', "feeds.0.url"),
-        ('[[feeds]]\nname = "A"\nurl = "a.example"', "begins with http"),
+        ('[[feeds]]\nname = "A"\nurl = "a.example"', "must begin with http"),
         ('[[feeds]]\nname = "A"\nurl = "https://a.example/"\npage = true', "feeds.0.page"),
         ('[[feeds]]\nname = "A"\nurl = "https://a.example/"\n' * 2, "the same name"),
     ],
 )
-def test_a_list_that_is_wrong_is_refused_with_the_place(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_list_is_refused_with_the_place(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         feeds.parse(text)

@@ -1,11 +1,11 @@
-"""Retry-After, robots.txt and threads that do not end."""
+"""Retry-After, robots.txt, and threads that do not end."""
 
 import threading
 from datetime import UTC, datetime
 
 import pytest
 
-from services.newswatcher.edges.web import place, retry_after
+from services.newswatcher.edges.web import host_of, retry_after
 from services.newswatcher.fetching.robots import NAME, parse
 from services.newswatcher.threads import OverdueError, Threads
 
@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("header", "seconds"),
     [
         (None, None),
         ("120", 120),
@@ -25,17 +25,17 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
         ("", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(told: str | None, seconds: float | None) -> None:
-    assert retry_after(told, at=NOW) == seconds
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert retry_after(header, at=NOW) == seconds
 
 
-def test_a_number_beyond_reason_is_a_number() -> None:
+def test_a_huge_number_is_shortened() -> None:
     assert retry_after("9" * 400, at=NOW) == 999_999_999
 
 
-def test_a_host_is_told_apart_by_its_port() -> None:
-    assert place("https://a.example/x") == "a.example"
-    assert place("http://a.example:8080/x") == "a.example:8080"
+def test_a_hosts_port_is_part_of_it() -> None:
+    assert host_of("https://a.example/x") == "a.example"
+    assert host_of("http://a.example:8080/x") == "a.example:8080"
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_a_host_is_told_apart_by_its_port() -> None:
         ("<html>not robots</html>", True),
     ],
 )
-def test_robots_txt_is_read_for_our_name_and_for_everybody(text: str, is_allowed: bool) -> None:
+def test_robots_txt_rules_for_our_name_and_for_everybody_apply(text: str, is_allowed: bool) -> None:
     assert parse(text).can_fetch(NAME, "https://a.example/news/1") is is_allowed
 
 
-async def test_work_that_does_not_end_is_given_up_and_its_end_noticed() -> None:
+async def test_work_that_does_not_end_is_abandoned_and_its_end_noticed() -> None:
     threads = Threads()
     may_end, has_ended = threading.Event(), threading.Event()
 
@@ -70,7 +70,7 @@ async def test_work_that_does_not_end_is_given_up_and_its_end_noticed() -> None:
         await threads.run(lambda: None, limit_seconds=60)
 
 
-async def test_what_work_raises_is_raised() -> None:
+async def test_an_error_in_the_work_is_raised() -> None:
     def work() -> None:
         raise KeyError("x")
 
@@ -78,7 +78,7 @@ async def test_what_work_raises_is_raised() -> None:
         await Threads().run(work, limit_seconds=60)
 
 
-async def test_too_much_lost_work_stops_more_of_it() -> None:
+async def test_too_much_abandoned_work_blocks_more_of_it() -> None:
     threads = Threads()
     may_end = threading.Event()
     for _ in range(8):

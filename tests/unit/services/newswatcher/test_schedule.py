@@ -1,4 +1,4 @@
-"""When a feed is looked at next."""
+"""When a feed is polled next."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.newswatcher.schedule import (
     CEILING_SECONDS,
     GONE_SECONDS,
-    LONGEST_WISH_SECONDS,
+    LONGEST_WAIT_SECONDS,
     Answered,
     Failed,
     FeedState,
@@ -30,15 +30,15 @@ def pause(state: FeedState) -> float:
     return (state.next_look - NOW).total_seconds()
 
 
-def failed(state: FeedState, times: int = 1, **told: float | bool) -> FeedState:
+def failed(state: FeedState, times: int = 1, **fields: float | bool) -> FeedState:
     for _ in range(times):
-        outcome = Failed(NOW, "it answered 500", **told)  # type: ignore[arg-type]
+        outcome = Failed(NOW, "it answered 500", **fields)  # type: ignore[arg-type]
         state = after(state, outcome, every_seconds=EVERY, draw=0)
     return state
 
 
 @given(DRAWS)
-def test_a_feed_that_answers_is_looked_at_around_its_own_pace(draw: float) -> None:
+def test_a_feed_that_answers_is_polled_about_at_its_interval(draw: float) -> None:
     state = after(NEW, Unchanged(NOW), every_seconds=EVERY, draw=draw)
     assert 0.9 * EVERY <= pause(state) <= 1.1 * EVERY
     assert (state.failures, state.last_success) == (0, NOW)
@@ -51,47 +51,47 @@ def test_each_failure_doubles_the_pause_up_to_hours() -> None:
     assert pause(failed(NEW, 2000)) == CEILING_SECONDS
 
 
-def test_a_success_ends_the_backing_off() -> None:
+def test_a_success_ends_the_backoff() -> None:
     state = after(failed(NEW, 8), Unchanged(NOW), every_seconds=EVERY, draw=0.5)
     assert pause(state) == EVERY
     assert state.failures == 0
 
 
-@given(DRAWS, st.floats(0, 10 * LONGEST_WISH_SECONDS))
-def test_what_the_server_asks_for_is_kept_within_reason(draw: float, wish: float) -> None:
-    state = after(NEW, Failed(NOW, "429", wait_seconds=wish), every_seconds=EVERY, draw=draw)
-    assert pause(state) >= min(wish, LONGEST_WISH_SECONDS) - 0.001
-    assert pause(state) <= 1.1 * LONGEST_WISH_SECONDS
+@given(DRAWS, st.floats(0, 10 * LONGEST_WAIT_SECONDS))
+def test_a_servers_requested_pause_is_honoured_up_to_a_limit(draw: float, wait: float) -> None:
+    state = after(NEW, Failed(NOW, "429", wait_seconds=wait), every_seconds=EVERY, draw=draw)
+    assert pause(state) >= min(wait, LONGEST_WAIT_SECONDS) - 0.001
+    assert pause(state) <= 1.1 * LONGEST_WAIT_SECONDS
 
 
-def test_a_feed_that_is_gone_is_asked_once_a_day() -> None:
+def test_a_feed_that_is_gone_is_polled_once_a_day() -> None:
     assert pause(failed(NEW, is_gone=True)) == GONE_SECONDS
 
 
-def test_a_redirect_whose_target_fails_is_forgotten_after_some_looks() -> None:
+def test_a_redirect_whose_target_keeps_failing_is_forgotten() -> None:
     moved = NEW.model_copy(update={"moved_to": "https://b.example/feed"})
     assert failed(moved, 2).moved_to == "https://b.example/feed"
     assert failed(moved, 3).moved_to is None
 
 
 @pytest.mark.parametrize(("is_complete", "etag"), [(True, '"1"'), (False, None)])
-def test_a_condition_is_kept_only_when_all_entries_are_seen(
+def test_an_etag_is_kept_only_when_all_entries_are_seen(
     is_complete: bool, etag: str | None
 ) -> None:
     outcome = Answered(
-        NOW, entries=2, filed=1, keys=("a", "b"), etag='"1"', is_complete=is_complete
+        NOW, entries=2, stored=1, keys=("a", "b"), etag='"1"', is_complete=is_complete
     )
     assert after(NEW, outcome, every_seconds=EVERY, draw=0.5).etag == etag
 
 
-def test_a_failure_keeps_the_condition_and_what_was_seen() -> None:
+def test_a_failure_keeps_the_etag_and_the_seen_entries() -> None:
     state = NEW.model_copy(update={"etag": '"1"', "seen": {"a": "x"}, "last_success": NOW})
     kept = failed(state)
     assert (kept.etag, kept.seen, kept.last_success) == ('"1"', {"a": "x"}, NOW)
 
 
-def test_an_articles_server_may_put_off_the_next_look() -> None:
-    outcome = Answered(NOW, entries=1, filed=0, keys=(), is_complete=False, wait_seconds=900)
+def test_an_articles_server_may_delay_the_next_poll() -> None:
+    outcome = Answered(NOW, entries=1, stored=0, keys=(), is_complete=False, wait_seconds=900)
     assert pause(after(NEW, outcome, every_seconds=EVERY, draw=0.5)) == 900
 
 
@@ -103,12 +103,12 @@ def test_entries_that_left_the_feed_are_forgotten_oldest_first() -> None:
     assert list(kept)[-3:] == ["old599", "b", "a"]
 
 
-def test_new_feeds_begin_spread_over_some_seconds() -> None:
+def test_the_first_polls_are_spread_over_some_seconds() -> None:
     assert pause_seconds(NEW, now=NOW, every_seconds=EVERY, draw=0.5) == 5
     assert pause_seconds(NEW, now=NOW, every_seconds=2, draw=0.5) == 1
 
 
-def test_after_a_restart_a_feed_waits_for_its_own_time() -> None:
+def test_after_a_restart_a_feed_waits_for_its_scheduled_time() -> None:
     state = after(NEW, Unchanged(NOW), every_seconds=EVERY, draw=0.5)
     later = NOW + timedelta(seconds=100)
     assert pause_seconds(state, now=later, every_seconds=EVERY, draw=0) == 200
@@ -116,7 +116,7 @@ def test_after_a_restart_a_feed_waits_for_its_own_time() -> None:
     assert pause_seconds(state, now=much_later, every_seconds=EVERY, draw=0) == 0
 
 
-def test_a_clock_that_went_back_and_an_old_failure_stop_no_feed_for_ever() -> None:
+def test_neither_a_clock_that_went_back_nor_an_old_failure_stops_a_feed_for_ever() -> None:
     state = after(NEW, Unchanged(NOW), every_seconds=EVERY, draw=0.5)
     earlier = NOW - timedelta(days=30)
     assert pause_seconds(state, now=earlier, every_seconds=EVERY, draw=0) <= 1.1 * EVERY

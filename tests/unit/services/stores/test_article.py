@@ -1,4 +1,4 @@
-"""The article document: who wrote what, and texts that sort as times do."""
+"""The document of an article, and times whose texts sort like them."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -38,7 +38,7 @@ DOC: dict[str, Any] = {
 }
 
 
-def test_a_document_comes_back_as_it_was() -> None:
+def test_a_document_is_read_and_written_unchanged() -> None:
     assert Article.from_doc(DOC).to_doc() == DOC
 
 
@@ -47,7 +47,7 @@ def test_a_new_article_has_no_revision() -> None:
     assert Article.from_doc(doc).to_doc() == doc | {"ml": None}
 
 
-def test_an_analysis_of_another_text_is_none_of_this_one() -> None:
+def test_an_analysis_of_a_different_text_does_not_count() -> None:
     article = Article.from_doc(DOC)
     assert article.is_analysed
     assert not article.model_copy(update={"content_hash": "another"}).is_analysed
@@ -57,7 +57,7 @@ def test_an_analysis_of_another_text_is_none_of_this_one() -> None:
     ("name", "value"),
     [("_id", "other"), ("fingerprint", "xyz"), ("published", "2026-11-24T03:00:00")],
 )
-def test_what_is_no_article_is_refused(name: str, value: str) -> None:
+def test_anything_but_an_article_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError):
         Article.from_doc(DOC | {name: value})
 
@@ -72,5 +72,5 @@ def test_a_fingerprint_has_four_bands_of_sixteen_bits() -> None:
     assert bands("0123456789abcdef") == [(0, "0123"), (1, "4567"), (2, "89ab"), (3, "cdef")]
 
 
-def test_title_and_text_do_not_run_into_each_other() -> None:
+def test_title_and_text_are_hashed_separately() -> None:
     assert content_hash("ab", "c") != content_hash("a", "bc")

@@ -1,4 +1,4 @@
-"""Cursors: only what we made is one."""
+"""Only texts that we made are cursors."""
 
 from datetime import UTC, datetime
 
@@ -15,21 +15,23 @@ moments = st.datetimes(datetime(1970, 1, 1), datetime(2999, 1, 1), timezones=st.
 
 
 @given(moments, st.text())
-def test_a_cursor_comes_back_as_it_was(published: datetime, url: str) -> None:
+def test_a_cursor_is_decoded_unchanged(published: datetime, url: str) -> None:
     cursor = Cursor(published=published, id=article_id(url))
     assert Cursor.decode(cursor.encode()) == cursor
 
 
 @given(moments, st.data())
-def test_a_cursor_with_one_letter_changed_is_none(published: datetime, data: st.DataObject) -> None:
+def test_a_cursor_with_one_altered_letter_is_refused(
+    published: datetime, data: st.DataObject
+) -> None:
     text = Cursor(published=published, id=article_id("https://a.example")).encode()
     at = data.draw(st.integers(0, len(text) - 1))
-    letter = data.draw(st.sampled_from("Aa0_-").filter(lambda one: one != text[at]))
-    with pytest.raises(ValueError, match="not a cursor of ours"):
+    letter = data.draw(st.sampled_from("Aa0_-").filter(lambda char: char != text[at]))
+    with pytest.raises(ValueError, match="not a cursor of this API"):
         Cursor.decode(text[:at] + letter + text[at + 1 :])
 
 
 @given(st.text())
-def test_no_text_of_somebody_elses_breaks_it(text: str) -> None:
-    with pytest.raises(ValueError, match="not a cursor of ours"):
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a cursor of this API"):
         Cursor.decode(text)

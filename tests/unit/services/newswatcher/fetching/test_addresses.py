@@ -1,4 +1,4 @@
-"""Only the public internet is asked."""
+"""Which addresses belong to the public internet."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from services.newswatcher.fetching.addresses import is_public
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "2a00::1"])
-def test_public_addresses(address: str) -> None:
+def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
 
 
@@ -20,5 +20,5 @@ def test_public_addresses(address: str) -> None:
         *("64:ff9b::a00:1", "2002:7f00:1::", "2002:a9fe:a9fe::", "name.example", ""),
     ],
 )
-def test_addresses_of_networks_that_are_not_the_internet(address: str) -> None:
+def test_an_address_of_any_other_network_is_not_public(address: str) -> None:
     assert not is_public(address)

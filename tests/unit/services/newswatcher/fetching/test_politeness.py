@@ -1,4 +1,4 @@
-"""Turns at a host, by a clock of the test's."""
+"""Turns at a host, with the test's own clock."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ class Clock:
         return self.now
 
 
-async def test_only_one_at_a_time_has_a_host_and_others_are_free() -> None:
+async def test_each_host_has_one_request_at_a_time() -> None:
     turns = Turns(0)
     inside: list[str] = []
     most: dict[str, int] = {}
@@ -31,7 +31,7 @@ async def test_only_one_at_a_time_has_a_host_and_others_are_free() -> None:
     assert most == {"a": 1, "b": 1}
 
 
-async def test_a_host_that_closed_is_not_waited_for_and_opens_again() -> None:
+async def test_nothing_waits_for_a_closed_host_until_it_opens() -> None:
     clock = Clock()
     turns = Turns(0, monotonic=clock)
     turns.close("a", 3600)
@@ -63,7 +63,7 @@ async def test_the_pause_is_the_longer_of_ours_and_the_hosts() -> None:
     assert slow._of("a").free_at == clock.now + LONGEST_INTERVAL_SECONDS
 
 
-async def test_a_turn_that_fails_gives_the_host_back() -> None:
+async def test_a_failed_turn_releases_the_host() -> None:
     turns = Turns(0)
     with pytest.raises(RuntimeError):
         async with turns.turn("a"):
@@ -72,7 +72,7 @@ async def test_a_turn_that_fails_gives_the_host_back() -> None:
         pass
 
 
-async def test_hosts_are_forgotten_but_for_those_that_closed() -> None:
+async def test_hosts_are_forgotten_except_closed_ones() -> None:
     clock = Clock()
     turns = Turns(0, monotonic=clock)
     turns.close("closed", 3600)

@@ -1,14 +1,14 @@
-"""One article, one URL."""
+"""The one URL of each article."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.newswatcher.reading.canonical import canonical, chosen, is_same_site
+from services.newswatcher.reading.canonical import canonical, choose, is_same_site
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("written", "expected"),
     [
         ("https://A.Example/x#part", "https://a.example/x"),
         ("HTTPS://a.example:443/x", "https://a.example/x"),
@@ -24,8 +24,8 @@ from services.newswatcher.reading.canonical import canonical, chosen, is_same_si
         ("http://[2001:DB8::1]/x", "http://[2001:db8::1]/x"),
     ],
 )
-def test_what_does_not_matter_is_left_out(written: str, meant: str) -> None:
-    assert canonical(written) == meant
+def test_irrelevant_parts_are_left_out(written: str, expected: str) -> None:
+    assert canonical(written) == expected
 
 
 @pytest.mark.parametrize(
@@ -36,19 +36,19 @@ def test_what_does_not_matter_is_left_out(written: str, meant: str) -> None:
         "https://a.example/" + "x" * 3000,
     ],
 )
-def test_what_is_none_of_the_web_has_none(written: str) -> None:
+def test_anything_but_a_web_address_has_no_canonical_url(written: str) -> None:
     assert canonical(written) is None
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_judged_and_the_judgement_stands(text: str) -> None:
+def test_canonical_is_idempotent_for_any_text(text: str) -> None:
     for written in (text, f"https://a.example/{text}", f"https://a.example/?{text}"):
         once = canonical(written)
         assert once is None or canonical(once) == once
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "is_same"),
+    ("url", "other", "is_same"),
     [
         ("https://www.a.example/", "https://a.example/x", True),
         ("https://amp.a.example/", "https://www.a.example/", True),
@@ -57,15 +57,15 @@ def test_any_text_is_judged_and_the_judgement_stands(text: str) -> None:
         ("https://nota.example/", "https://a.example/", False),
     ],
 )
-def test_a_site_is_a_host_and_what_is_below_it(one: str, other: str, is_same: bool) -> None:
-    assert is_same_site(one, other) is is_same
+def test_a_site_is_a_host_with_its_subdomains(url: str, other: str, is_same: bool) -> None:
+    assert is_same_site(url, other) is is_same
 
 
 LINK = "https://a.example/news/1"
 
 
 @pytest.mark.parametrize(
-    ("final", "told", "by"),
+    ("final", "own_link", "expected"),
     [
         (LINK, None, LINK),
         (LINK, "/story/1", "https://a.example/story/1"),
@@ -81,7 +81,7 @@ LINK = "https://a.example/news/1"
         ("https://a.example/", None, LINK),
     ],
 )
-def test_a_page_speaks_for_its_own_site_and_a_wall_for_nothing(
-    final: str, told: str | None, by: str
+def test_a_page_may_choose_a_url_of_its_own_site_and_a_login_page_none(
+    final: str, own_link: str | None, expected: str
 ) -> None:
-    assert chosen(LINK, final, told) == by
+    assert choose(LINK, final, own_link) == expected

@@ -1,4 +1,4 @@
-"""Articles out of pages."""
+"""Parsing articles' pages."""
 
 import pytest
 
@@ -11,19 +11,19 @@ HTML = (
 )
 
 
-def test_the_article_is_found_and_what_is_around_it_is_not() -> None:
-    read = page.read(HTML.encode(), content_type="text/html")
-    assert "spoke of the harbour" in read.text
-    assert "Menu" not in read.text
-    assert read.told == "/story"
+def test_the_article_is_extracted_without_its_surroundings() -> None:
+    parsed = page.parse(HTML.encode(), content_type="text/html")
+    assert "spoke of the harbour" in parsed.text
+    assert "Menu" not in parsed.text
+    assert parsed.canonical_link == "/story"
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "no-such-charset", '"utf-8"'])
-def test_a_charset_is_believed_when_it_fits(charset: str) -> None:
+def test_a_fitting_charset_is_used(charset: str) -> None:
     html = HTML.replace("harbour", "harb\u00f6r")
     encoding = "iso-8859-1" if charset == "iso-8859-1" else "utf-8"
-    read = page.read(html.encode(encoding), content_type=f"text/html; charset={charset}")
-    assert "harb\u00f6r" in read.text
+    parsed = page.parse(html.encode(encoding), content_type=f"text/html; charset={charset}")
+    assert "harb\u00f6r" in parsed.text
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def test_a_charset_is_believed_when_it_fits(charset: str) -> None:
         *(b"<html><body><p>Too short.</p></body></html>", b"\xff\xfe<\x00p\x00>\x00"),
     ],
 )
-def test_what_is_no_article_gives_none_and_never_raises(body: bytes) -> None:
-    assert page.read(body, content_type="text/html; charset=utf-8").text == ""
+def test_a_page_without_an_article_has_no_text_and_raises_nothing(body: bytes) -> None:
+    assert page.parse(body, content_type="text/html; charset=utf-8").text == ""

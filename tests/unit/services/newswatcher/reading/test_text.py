@@ -1,4 +1,4 @@
-"""Text is plain, whatever came."""
+"""Any input becomes plain text."""
 
 import unicodedata
 
@@ -9,15 +9,15 @@ from services.newswatcher.reading import text
 
 
 def test_markup_becomes_its_text_and_blocks_become_lines() -> None:
-    told = "<p>One &amp; <b>two</b></p><p>Three<br>four</p><script>bad()</script><!-- no -->"
-    assert text.from_markup(told) == "One & two\nThree\nfour"
+    markup = "<p>One &amp; <b>two</b></p><p>Three<br>four</p><script>bad()</script><!-- no -->"
+    assert text.from_markup(markup) == "One & two\nThree\nfour"
 
 
-def test_plain_text_with_signs_stays_as_it_is() -> None:
+def test_plain_text_with_signs_is_unchanged() -> None:
     assert text.from_markup("AT&T: 3 < 4 and 5 > 2") == "AT&T: 3 < 4 and 5 > 2"
 
 
-def test_characters_that_do_things_go() -> None:
+def test_control_characters_are_removed() -> None:
     assert text.plain("a\u202eb\u200bc\x00d\ufeffe\x1b[31m") == "abcde[31m"
 
 
@@ -26,13 +26,15 @@ def test_too_long_a_text_is_cut_at_a_space() -> None:
     assert text.plain("onetwothree", most=5) == "onet\u2026"
 
 
-def test_a_line_has_no_lines() -> None:
+def test_a_line_has_no_line_breaks() -> None:
     assert text.line(" a\r\n b\n\nc ", most=100) == "a b c"
 
 
 @given(st.text(max_size=200))
-def test_nothing_else_than_text_comes_out_and_it_can_be_written(told: str) -> None:
-    for made in (text.from_markup(told), text.from_markup(f"<p>{told}</p>")):
-        made.encode()
-        assert all(one in "\n\u200c\u200d" or unicodedata.category(one)[0] != "C" for one in made)
-        assert text.plain(made) == made
+def test_the_result_is_always_plain_encodable_text(source: str) -> None:
+    for plain in (text.from_markup(source), text.from_markup(f"<p>{source}</p>")):
+        plain.encode()
+        assert all(
+            char in "\n\u200c\u200d" or unicodedata.category(char)[0] != "C" for char in plain
+        )
+        assert text.plain(plain) == plain

@@ -1,8 +1,8 @@
-"""The shell: read changes, analyse, write, remember the place, for ever.
+"""Follows the database's changes: reads a batch, analyses it, writes it, saves its place.
 
-Rule: the place is remembered after the writes, so a crash repeats reading and never an analysis:
-what was written is found done. An article that somebody wrote meanwhile conflicts, and needs no
-second try here: it comes again, for its change is behind our place.
+Rule: the place is saved after the writes. A crash then repeats reads but no analysis, because the
+written articles are current. A write that conflicts needs no retry: the article has changed, so it
+appears among the changes again.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from services.stores.news import DATABASE
 log = structlog.get_logger("ml")
 
 CHECKPOINT: Final = "ml"
-_ARTICLES: Final = Counter("ml_articles_total", "Articles seen in changes", ["outcome"])
-_LAST: Final = Gauge("ml_last_batch_timestamp_seconds", "When changes were last dealt with")
-_BEHIND: Final = Gauge("ml_is_behind", "1 while there are changes that were not looked at yet")
+_ARTICLES: Final = Counter("ml_articles_total", "Articles among the changes", ["outcome"])
+_LAST: Final = Gauge("ml_last_batch_timestamp_seconds", "When changes were last processed")
+_BEHIND: Final = Gauge("ml_is_behind", "1 while more changes are waiting")
 _CONFLICT: Final = "conflict"
 _FORBIDDEN: Final = "forbidden"
 
 
 class Follower:
-    """Follows one news database."""
+    """Follows one news database; `run` must be running."""
 
     def __init__(
         self, couch: Couch, *, batch: int, wait_seconds: float, database: str = DATABASE
@@ -40,14 +40,14 @@ class Follower:
         self._batch = batch
         self._wait_seconds = wait_seconds
         self._since: Place | None = None
-        self._reason: str | None = "no changes were read yet"
+        self._reason: str | None = "no changes have been read yet"
 
     async def check(self) -> str | None:
-        """None while changes are followed, else a sentence: for readiness."""
+        """For readiness: None while changes are followed, else a sentence."""
         return self._reason
 
     async def run(self) -> None:
-        """For ever; whatever is wrong with the database is waited out."""
+        """Run until cancelled; wait for a database that fails."""
         delays = backoff(ceiling=15.0)
         while True:
             try:
@@ -56,7 +56,7 @@ class Follower:
                 self._reason = None
                 continue
             except GoneError:
-                # Made by whoever comes first. Our place is of a database that is no more.
+                # The first service to write creates it. Our place was in the old database.
                 self._since = None
                 self._reason = "there is no news database yet"
             except ClusterError as exc:
@@ -68,7 +68,7 @@ class Follower:
             await asyncio.sleep(pause)
 
     async def step(self) -> Batch:
-        """Deal with the next changes, or wait for one for a while."""
+        """Process the next changes, waiting for one for a while."""
         since = await self._place()
         changes = await self._couch.changes(
             self._database,
@@ -77,20 +77,20 @@ class Follower:
             wait_seconds=self._wait_seconds,
             include_docs=True,
         )
-        # The analysis is quick, but fifty long articles would keep health checks waiting.
+        # In a thread: fifty long articles would delay health checks.
         batch = await asyncio.to_thread(prepare, changes.rows, at=clock.now())
         self._count(batch, await self._couch.bulk(self._database, batch.writes))
-        await self._remember(since, changes)
+        await self._save_place(since, changes)
         return batch
 
     async def _place(self) -> Place:
-        """Where to go on: read again every time, for the database may be another than it was."""
-        kept = await self._couch.local(self._database, CHECKPOINT)
-        if self._since is None or kept is None:
-            self._since = _start(kept)
+        """Where to continue; read every time, in case the database was replaced."""
+        stored = await self._couch.local(self._database, CHECKPOINT)
+        if self._since is None or stored is None:
+            self._since = _start(stored)
         return self._since
 
-    async def _remember(self, since: Place, changes: Changes) -> None:
+    async def _save_place(self, since: Place, changes: Changes) -> None:
         self._since = changes.last_seq
         _LAST.set(clock.now().timestamp())
         _BEHIND.set(1 if len(changes.rows) >= self._batch else 0)
@@ -99,36 +99,36 @@ class Follower:
             try:
                 await self._couch.put_local(self._database, CHECKPOINT, place)
             except ConflictError:
-                # Two of us run for a moment during an update: the other's place is as good, for
-                # wherever the next one begins, it finds done what is done.
-                log.info("place remembered by another")
+                # Two replicas run briefly during an update. The other's place is as good: from
+                # there on, articles that are done are skipped.
+                log.info("another replica saved its place")
 
     def _count(self, batch: Batch, written: list[Written]) -> None:
-        told = {"analysed": 0, "conflict": 0, "refused": 0}
-        for one in written:
-            if one.error is None:
-                told["analysed"] += 1
-            elif one.error == _CONFLICT:
-                told["conflict"] += 1
-            elif one.error == _FORBIDDEN:
-                told["refused"] += 1
-                log.error("analysis refused", article=one.id, reason=one.error)
+        counts = {"analysed": 0, "conflict": 0, "refused": 0}
+        for result in written:
+            if result.error is None:
+                counts["analysed"] += 1
+            elif result.error == _CONFLICT:
+                counts["conflict"] += 1
+            elif result.error == _FORBIDDEN:
+                counts["refused"] += 1
+                log.error("analysis refused", article=result.id, reason=result.error)
             else:
-                # The same batch again: what was written of it is found done.
-                raise UnavailableError(f"writing {one.id}: CouchDB said {one.error}")
+                # The batch is repeated; what was written of it will be skipped.
+                raise UnavailableError(f"writing {result.id}: CouchDB answered {result.error}")
         for article, reason in batch.poison.items():
             log.error("article skipped", article=article, reason=reason)
-        told |= {"done": batch.done, "poison": len(batch.poison)}
-        for outcome, times in told.items():
+        counts |= {"done": batch.done, "poison": len(batch.poison)}
+        for outcome, times in counts.items():
             if times:
                 _ARTICLES.labels(outcome).inc(times)
-        if told["analysed"] or told["conflict"]:
-            log.info("articles analysed", **told)
+        if counts["analysed"] or counts["conflict"]:
+            log.info("articles analysed", **counts)
 
 
-def _start(kept: Document | None) -> Place:
-    """A place that an older version left says nothing of what we would have found."""
-    if kept is None or is_older(str(kept.get("version", ""))):
+def _start(stored: Document | None) -> Place:
+    """The saved place; the beginning if an older version saved it."""
+    if stored is None or is_older(str(stored.get("version", ""))):
         return 0
-    since = kept.get("since", 0)
+    since = stored.get("since", 0)
     return since if isinstance(since, (int, str)) else 0

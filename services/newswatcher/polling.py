@@ -1,7 +1,7 @@
-"""One feed, watched for ever: look, file what is new, remember, wait.
+"""Polls one feed for ever: fetches it, stores new articles, remembers the state, waits.
 
-Rule: whatever a feed or its articles' servers do is an outcome of the look and reaches no other
-feed. Only the database's absence makes a watch stand still, with what it holds in its hands.
+Rule: whatever a feed or its articles' servers do is an outcome of the poll and affects no other
+feed. Only an unavailable database stops a poller, which then waits without losing anything.
 """
 
 import asyncio
@@ -16,11 +16,12 @@ from prometheus_client import Counter, Gauge
 from runtime import clock
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
-from services.newswatcher.edges.web import Answer, Web, place, reason
+from services.newswatcher.article_writer import ArticleWriter, fetched_article
+from services.newswatcher.edges.web import Answer, Web, host_of, reason
+from services.newswatcher.feed_states import FeedStates
 from services.newswatcher.feeds import Feed
 from services.newswatcher.fetching.pages import Page, Pages
 from services.newswatcher.fetching.politeness import PacedError
-from services.newswatcher.filing import Filing, found
 from services.newswatcher.reading import entries
 from services.newswatcher.reading.entries import Entry, NotAFeedError
 from services.newswatcher.schedule import (
@@ -32,15 +33,14 @@ from services.newswatcher.schedule import (
     after,
     pause_seconds,
 )
-from services.newswatcher.states import States
 from services.newswatcher.threads import OverdueError, Threads
 from services.stores.couch import ConflictError
 
 log = structlog.get_logger("newswatcher")
 T = TypeVar("T")
 
-_LOOKS: Final = Counter("newswatcher_looks_total", "Looks at feeds", ["feed", "outcome"])
-_FAILURES: Final = Gauge("newswatcher_feed_failures", "Failures in a row", ["feed"])
+_LOOKS: Final = Counter("newswatcher_looks_total", "Polls of feeds", ["feed", "outcome"])
+_FAILURES: Final = Gauge("newswatcher_feed_failures", "Consecutive failures", ["feed"])
 _SUCCESS: Final = Gauge(
     "newswatcher_feed_last_success_timestamp_seconds", "When the feed was last read", ["feed"]
 )
@@ -48,53 +48,53 @@ _ACCEPT: Final = (
     "application/rss+xml, application/atom+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
 )
 _SAVE_EVERY: Final = 10
-"""Articles after which the state is written: so many are asked for again after a crash."""
+"""Articles after which the state is saved; at most this many are fetched again after a crash."""
 _MOST_DELAYS: Final = 3
-"""Looks that a server may put an article off, before its summary has to do."""
+"""Polls for which a server may delay an article before only its summary is stored."""
 _LONGEST_DELAY_SECONDS: Final = 3600.0
-"""How long articles' servers keep the feed itself waiting; they are not asked sooner anyway."""
+"""The longest that servers of articles delay the feed itself."""
 _MOST_REFUSALS: Final = 3
-"""Times the database may refuse an article before it is left until the next start."""
+"""How often the database may refuse an article before it is skipped until the next start."""
 _ANY: Final = (ClusterError,)
-_PASSING: Final = (UnavailableError, ConflictError)
+_TEMPORARY: Final = (UnavailableError, ConflictError)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one look may take on."""
+    """The limits of one poll."""
 
     feed_bytes: int
-    pages_per_look: int
+    entries_per_poll: int
     parse_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """What all watches share."""
+class Shared:
+    """What all pollers share."""
 
     web: Web
     pages: Pages
     threads: Threads
-    filing: Filing
-    states: States
+    writer: ArticleWriter
+    states: FeedStates
 
 
-class Watch:
-    """One feed."""
+class FeedPoller:
+    """Polls one feed; `run` must be running."""
 
-    def __init__(self, feed: Feed, tools: Tools, limits: Limits) -> None:
+    def __init__(self, feed: Feed, shared: Shared, limits: Limits) -> None:
         self.feed = feed
         self.state = FeedState(id=feed.id, name=feed.name, url=feed.url)
-        self._tools = tools
+        self._shared = shared
         self._limits = limits
         self._random = random.Random()  # noqa: S311  spreads load, keeps no secret
-        self._tries: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
         self._closed: dict[str, float] = {}
 
     async def run(self) -> None:
-        """For ever."""
-        self.state = await self._stubbornly(lambda: self._tools.states.load(self.feed))
-        self._tell()
+        """Poll until cancelled."""
+        self.state = await self._with_retries(lambda: self._shared.states.load(self.feed))
+        self._update_metrics()
         while True:
             await asyncio.sleep(
                 pause_seconds(
@@ -104,10 +104,10 @@ class Watch:
                     draw=self._random.random(),
                 )
             )
-            await self.look()
+            await self.poll()
 
-    async def look(self) -> None:
-        """Look once and remember what came of it."""
+    async def poll(self) -> None:
+        """Poll once and save the resulting state."""
         outcome = await self._outcome()
         kind = type(outcome).__name__.lower()
         _LOOKS.labels(self.feed.name, kind).inc()
@@ -117,7 +117,7 @@ class Watch:
             every_seconds=self.feed.every_seconds,
             draw=self._random.random(),
         )
-        self._tell()
+        self._update_metrics()
         fields = {
             "feed": self.feed.name,
             "outcome": kind,
@@ -128,7 +128,7 @@ class Watch:
         if isinstance(outcome, Failed):
             log.warning("feed not read", **fields)
         else:
-            log.info("feed looked at", **fields)
+            log.info("feed read", **fields)
         await self._save()
 
     async def _outcome(self) -> Outcome:
@@ -136,7 +136,7 @@ class Watch:
             answer = await self._fetch()
             if answer.status == 304:
                 return Unchanged(clock.now(), self._moved(answer))
-            told = await self._tools.threads.run(
+            feed_entries = await self._shared.threads.run(
                 lambda: entries.parse(
                     answer.body, url=answer.url, content_type=answer.content_type
                 ),
@@ -147,12 +147,12 @@ class Watch:
         except GoneError as exc:
             return Failed(clock.now(), reason(exc), is_gone=exc.args[0].endswith(" 410"))
         except OverdueError as exc:
-            return Failed(clock.now(), f"reading the feed: {exc}")
+            return Failed(clock.now(), f"parsing the feed: {exc}")
         except ClusterError as exc:
             return Failed(clock.now(), reason(exc))
         except NotAFeedError as exc:
             return Failed(clock.now(), str(exc))
-        return await self._file(answer, told)
+        return await self._store_new(answer, feed_entries)
 
     async def _fetch(self) -> Answer:
         headers = {"Accept": _ACCEPT}
@@ -160,7 +160,7 @@ class Watch:
             headers["If-None-Match"] = self.state.etag
         if self.state.modified:
             headers["If-Modified-Since"] = self.state.modified
-        return await self._tools.web.get(
+        return await self._shared.web.get(
             self.state.moved_to or self.feed.url,
             most_bytes=self._limits.feed_bytes,
             headers=headers,
@@ -169,90 +169,92 @@ class Watch:
     def _moved(self, answer: Answer) -> str | None:
         return answer.moved_to or self.state.moved_to
 
-    async def _file(self, answer: Answer, told: tuple[Entry, ...]) -> Answered:
+    async def _store_new(self, answer: Answer, feed_entries: tuple[Entry, ...]) -> Answered:
         self._closed = {}
-        fresh = [one for one in told if self.state.seen.get(one.key) != one.digest]
-        filed = 0
-        for entry in fresh[: self._limits.pages_per_look]:
-            if not await self._is_filed(entry):
+        new = [entry for entry in feed_entries if self.state.seen.get(entry.key) != entry.digest]
+        stored = 0
+        for entry in new[: self._limits.entries_per_poll]:
+            if not await self._store(entry):
                 continue
-            self._tries.pop(f"delays {entry.key}", None)
+            self._counts.pop(f"delays {entry.key}", None)
             seen = {**self.state.seen, entry.key: entry.digest}
             self.state = self.state.model_copy(update={"seen": seen})
-            filed += 1
-            if filed % _SAVE_EVERY == 0:
+            stored += 1
+            if stored % _SAVE_EVERY == 0:
                 await self._save()
         return Answered(
             at=clock.now(),
-            entries=len(told),
-            filed=filed,
-            keys=tuple(one.key for one in told),
+            entries=len(feed_entries),
+            stored=stored,
+            keys=tuple(entry.key for entry in feed_entries),
             etag=answer.etag,
             modified=answer.modified,
             moved_to=self._moved(answer),
-            is_complete=filed == len(fresh),
+            is_complete=stored == len(new),
             wait_seconds=min(max(self._closed.values(), default=0.0), _LONGEST_DELAY_SECONDS),
         )
 
-    async def _is_filed(self, entry: Entry) -> bool:
-        """Whether the entry is dealt with; False leaves it for the next look."""
-        if self._tries.get(f"refusals {entry.key}", 0) >= _MOST_REFUSALS:
+    async def _store(self, entry: Entry) -> bool:
+        """Store an entry's article; False leaves the entry for the next poll."""
+        if self._counts.get(f"refusals {entry.key}", 0) >= _MOST_REFUSALS:
             return False
         try:
             return await self._write(entry)
         except RefusedError as exc:
-            # The others must not wait for it. It stays unseen, for the reason may be our password.
+            # Other entries go on. This one stays unseen, since the reason may be our password.
             self._count(entry)
             log.warning("article refused", url=entry.link, reason=reason(exc))
             return False
 
     async def _write(self, entry: Entry) -> bool:
-        filing = self._tools.filing
-        if await self._stubbornly(lambda: filing.is_known(self.feed, entry), _PASSING):
+        writer = self._shared.writer
+        if await self._with_retries(lambda: writer.is_known(self.feed, entry), _TEMPORARY):
             return True
         page = await self._page(entry)
         if page is None:
             return False
-        # A long text's fingerprint would keep every other feed, and health checks, waiting.
-        one = await asyncio.to_thread(found, self.feed, entry, page, at=clock.now())
-        await self._stubbornly(lambda: filing.file(one), _PASSING)
+        # In a thread: a long text's fingerprint would delay other feeds and health checks.
+        article = await asyncio.to_thread(fetched_article, self.feed, entry, page, at=clock.now())
+        await self._with_retries(lambda: writer.write(article), _TEMPORARY)
         return True
 
     async def _page(self, entry: Entry) -> Page | None:
-        """The entry's page; None when its server is to be left alone for now."""
-        nothing = Page(entry.link, "")
+        """The entry's page; None when its server has asked us to wait."""
+        no_page = Page(entry.link, "")
         if not self.feed.pages:
-            return nothing
+            return no_page
         try:
-            host = place(entry.link)
+            host = host_of(entry.link)
             if host not in self._closed:
-                return await self._tools.pages.read(entry.link)
+                return await self._shared.pages.read(entry.link)
         except PacedError as exc:
             self._closed[host] = exc.wait_seconds
-        return nothing if self._count(entry, of="delays") > _MOST_DELAYS else None
+        return no_page if self._count(entry, what="delays") > _MOST_DELAYS else None
 
-    def _count(self, entry: Entry, *, of: str = "refusals") -> int:
-        key = f"{of} {entry.key}"
-        self._tries[key] = self._tries.get(key, 0) + 1
-        return self._tries[key]
+    def _count(self, entry: Entry, *, what: str = "refusals") -> int:
+        key = f"{what} {entry.key}"
+        self._counts[key] = self._counts.get(key, 0) + 1
+        return self._counts[key]
 
     async def _save(self) -> None:
-        self.state = await self._stubbornly(lambda: self._tools.states.save(self.state))
+        self.state = await self._with_retries(lambda: self._shared.states.save(self.state))
 
-    async def _stubbornly(
-        self, call: Callable[[], Awaitable[T]], passing: tuple[type[ClusterError], ...] = _ANY
+    async def _with_retries(
+        self, call: Callable[[], Awaitable[T]], temporary: tuple[type[ClusterError], ...] = _ANY
     ) -> T:
-        """The call's result, however long the database is away."""
+        """The call's result, however long the database is unavailable."""
         delays = backoff(ceiling=15.0)
         while True:
             try:
                 return await call()
-            except passing as exc:
+            except temporary as exc:
                 pause = next(delays)
-                log.warning("database away", reason=str(exc), again_in_seconds=round(pause, 1))
+                log.warning(
+                    "database unavailable", reason=str(exc), again_in_seconds=round(pause, 1)
+                )
                 await asyncio.sleep(pause)
 
-    def _tell(self) -> None:
+    def _update_metrics(self) -> None:
         _FAILURES.labels(self.feed.name).set(self.state.failures)
         if self.state.last_success is not None:
             _SUCCESS.labels(self.feed.name).set(self.state.last_success.timestamp())

@@ -1,4 +1,4 @@
-"""The feeds' states in CouchDB, so that a restart asks nobody for what was read already."""
+"""The feeds' states in CouchDB, so that a restart fetches nothing again."""
 
 from typing import Any, Final
 
@@ -10,18 +10,18 @@ from services.newswatcher.schedule import FeedState
 from services.stores.couch import ConflictError, Couch
 
 DATABASE: Final = "feeds"
-_TRIES: Final = 5
+_ATTEMPTS: Final = 5
 
 
-class States:
-    """One document for each feed that was ever read."""
+class FeedStates:
+    """One document per feed that was ever read."""
 
     def __init__(self, couch: Couch, *, database: str = DATABASE) -> None:
         self._couch = couch
         self._database = database
 
     async def load(self, feed: Feed) -> FeedState:
-        """The feed as it was left, or a new one; a document that cannot be read is a new one."""
+        """The feed's stored state, or a new one if there is none that can be read."""
         fresh = FeedState(id=feed.id, name=feed.name, url=feed.url)
         try:
             doc = await self._couch.get(self._database, feed.id)
@@ -34,23 +34,23 @@ class States:
             return fresh.model_copy(update={"rev": doc.get("_rev")})
 
     async def save(self, state: FeedState) -> FeedState:
-        """Write it; returns it with its revision.
+        """Store a state and return it with its new revision.
 
-        A second newswatcher, which runs for a moment during an update, loses nothing: what either
-        has seen is seen.
+        Two replicas, which run briefly during an update, lose nothing: what either has seen counts
+        as seen.
         """
-        for _ in range(_TRIES):
+        for _ in range(_ATTEMPTS):
             try:
                 rev = await self._couch.put(self._database, _doc(state))
             except ConflictError:
                 state = await self._merged(state)
             except GoneError:
-                # The database was lost or never made.
+                # The database was deleted or never created.
                 await self._couch.ensure_database(self._database)
                 state = state.model_copy(update={"rev": None})
             else:
                 return state.model_copy(update={"rev": rev})
-        raise ConflictError(f"writing {state.id}: written by others {_TRIES} times in a row")
+        raise ConflictError(f"writing {state.id}: conflicts {_ATTEMPTS} times in a row")
 
     async def _merged(self, ours: FeedState) -> FeedState:
         try:
