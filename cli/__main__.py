@@ -1,30 +1,29 @@
-"""The `spotswarm` command: one function a command, each in the module of its kind."""
+"""The `spotswarm` command: one line for each subcommand."""
 
 import typer
 
-from cli.cluster import rebalancing as spreading
-from cli.cluster import showing, steering
-from cli.deploy import deploying
-from cli.founding import commands as founding
+from cli.cluster import drain, explain, joins, leaving, nodes, rebalance, return_node, status
+from cli.deploy import deploy
+from cli.founding import init, user_data
 
 app = typer.Typer(
     name="spotswarm",
-    help="Docker Swarm on EC2 Spot: see and steer the cluster.",
+    help="Docker Swarm on EC2 Spot: inspect and control the cluster.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(showing.status)
-app.command()(showing.nodes)
-app.command()(showing.leaving)
-app.command()(showing.joins)
-app.command()(showing.explain)
-app.command()(steering.drain)
-app.command("return")(steering.give_back)
-app.command()(spreading.rebalance)
-app.command()(founding.init)
-app.command("user-data")(founding.user_data)
-app.command()(deploying.deploy)
+app.command("status")(status.status)
+app.command("nodes")(nodes.nodes)
+app.command("leaving")(leaving.leaving)
+app.command("joins")(joins.joins)
+app.command("explain")(explain.explain)
+app.command("drain")(drain.drain)
+app.command("return")(return_node.return_node)
+app.command("rebalance")(rebalance.rebalance)
+app.command("init")(init.init)
+app.command("user-data")(user_data.user_data)
+app.command("deploy")(deploy.deploy)
 
 
 def main() -> None:

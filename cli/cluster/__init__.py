@@ -1,5 +1,5 @@
-"""Subcommands that ask the active leader: show the cluster, drain, return, rebalance.
+"""Subcommands that ask the active leader, one in each module, with the tables they print.
 
-A command here asks the admin API, prints a table or JSON, and follows what was started. It decides
-nothing about the swarm.
+Here belongs whatever sends a request to the leader's admin socket and shows the answer. What
+several subcommands share is in `cli.terminal`; nothing here decides anything about the swarm.
 """

@@ -1,4 +1,5 @@
-"""`spotswarm deploy`: a stack file read, checked, deployed with Docker, followed, rolled back.
+"""`spotswarm deploy`: read a stack file, check it, deploy it with Docker, follow it, roll it back.
 
-Reading and judging are pure modules; `preparing` and `rollout` call Docker through `cli.edges`.
+`deploy.py` is the subcommand and shows the order of the steps. A stack is a file of the stack
+directory; `stackfile/` turns it into the document that Docker deploys, without I/O.
 """

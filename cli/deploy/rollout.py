@@ -1,4 +1,4 @@
-"""One deployment in the swarm: what there was before, how it goes, and the way back."""
+"""One deployment in the swarm: what existed before, how far it is, and how to roll it back."""
 
 import time
 from collections.abc import Sequence
@@ -6,22 +6,29 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from cli.deploy.convergence import Failure, Progress, Watch, is_changed, progress
-from cli.deploy.stack import Stack
+from cli.deploy.stackfile.stack import Stack
 from cli.edges.docker_cli import Docker
+from cli.progress.services import (
+    Convergence,
+    Failure,
+    ServiceProgress,
+    Verdict,
+    is_changed,
+    service_progress,
+)
 from runtime import clock
 from runtime.errors import ClusterError
 
-_UNDOING_SECONDS: Final = 120.0
-_LOOK_SECONDS: Final = 0.5
-_SHOWN: Final = 3
+_ROLLBACK_SECONDS: Final = 120.0
+_POLL_SECONDS: Final = 0.5
+_FAILURES_SHOWN: Final = 3
 
 Row = dict[str, Any]
 
 
 @dataclass
-class Begun:
-    """What there was before a deployment, and what the deployment has made of it since."""
+class Rollout:
+    """What existed before a deployment, and what the deployment has changed since."""
 
     services: dict[str, Row]
     tasks: frozenset[str]
@@ -29,7 +36,7 @@ class Begun:
     updated: list[str] = field(default_factory=list)
 
     def change_of(self, name: str) -> Literal["created", "updated", "unchanged"]:
-        """What became of a service."""
+        """What the deployment did to a service."""
         if name in self.created:
             return "created"
         return "updated" if name in self.updated else "unchanged"
@@ -37,79 +44,75 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a deployment is at one moment."""
+    """The state of a deployment at one moment."""
 
-    services: list[Progress]
-    verdict: Literal["under way", "converged", "failed", "timeout"]
+    services: list[ServiceProgress]
+    verdict: Verdict
+
+    @property
+    def blamed(self) -> list[ServiceProgress]:
+        """The services that keep it from converging."""
+        failed = [service for service in self.services if service.state == "failed"]
+        return failed or [service for service in self.services if service.state != "steady"]
+
+    @property
+    def last_failures(self) -> list[Failure]:
+        """The last failure of each of the first few blamed services."""
+        failures = [service.failures[-1] for service in self.blamed if service.failures]
+        return failures[:_FAILURES_SHOWN]
 
 
-def begin(docker: Docker, stack: str) -> Begun:
-    """Remember what there is, to tell later what is new."""
-    services = {one["Spec"]["Name"]: one for one in docker.services(stack)}
+def begin(docker: Docker, stack: str) -> Rollout:
+    """Record what exists before the deployment."""
+    services = {_name(service): service for service in docker.services(stack)}
     tasks = docker.tasks(list(services))
-    return Begun(services, frozenset(task["ID"] for task in tasks))
+    return Rollout(services, frozenset(task["ID"] for task in tasks))
 
 
-def watch(timeout_seconds: float) -> Watch:
-    """Follows a deployment for so long."""
-    return Watch(timeout_seconds=timeout_seconds)
-
-
-def look(docker: Docker, stack: Stack, begun: Begun, watch: Watch) -> Look:
-    """Look once at the services that were deployed."""
-    mine = {f"{stack.name}_{name}" for name in stack.services}
-    services = [one for one in docker.services(stack.name) if one["Spec"]["Name"] in mine]
-    if not begun.created and not begun.updated:
-        for one in services:
-            name = one["Spec"]["Name"]
-            before = begun.services.get(name)
+def look(docker: Docker, stack: Stack, rollout: Rollout, convergence: Convergence) -> Look:
+    """Look once at the services of the deployed file."""
+    deployed = {f"{stack.name}_{name}" for name in stack.services}
+    services = [row for row in docker.services(stack.name) if _name(row) in deployed]
+    if not rollout.created and not rollout.updated:
+        for row in services:
+            before = rollout.services.get(_name(row))
             if before is None:
-                begun.created.append(name)
-            elif is_changed(before, one):
-                begun.updated.append(name)
-    found = _progress(docker, services, begun)
-    return Look(found, watch.saw(found, clock.monotonic()))
+                rollout.created.append(_name(row))
+            elif is_changed(before, row):
+                rollout.updated.append(_name(row))
+    progress = _progress(docker, services, rollout)
+    return Look(progress, convergence.update(progress, clock.monotonic()))
 
 
-def undo(docker: Docker, stack: Stack, begun: Begun) -> tuple[list[str], list[str]]:
-    """Give back the services that were updated what they were; which are that, and which not.
+def roll_back(docker: Docker, stack: Stack, rollout: Rollout) -> tuple[list[str], list[str]]:
+    """Restore the specs of all updated services; returns those restored and those not.
 
-    Swarm rolls back too, by a service's own setting, and others update services at any time: so
-    each is looked at until it is what it was, and is given its spec only as the one that was seen.
+    Swarm may roll back too, by a service's own setting, and others may update services at any
+    time. So each service is watched until it is what it was, and its spec is only replaced if it
+    is still the one that was seen.
     """
-    deadline = clock.monotonic() + _UNDOING_SECONDS
+    deadline = clock.monotonic() + _ROLLBACK_SECONDS
     while True:
-        services = [one for one in docker.services(stack.name) if _name(one) in begun.updated]
-        bad = [one for one in services if is_changed(begun.services[_name(one)], one)]
-        found = _progress(docker, services, begun)
-        is_whole = all(one.running >= one.wanted for one in found)
-        if (not bad and is_whole) or clock.monotonic() > deadline:
-            left = {_name(one) for one in bad}
-            return sorted({_name(one) for one in services} - left), sorted(left)
-        for one in bad:
-            # Changed by somebody meanwhile, Swarm perhaps: the next look tells.
+        services = [row for row in docker.services(stack.name) if _name(row) in rollout.updated]
+        changed = [row for row in services if is_changed(rollout.services[_name(row)], row)]
+        progress = _progress(docker, services, rollout)
+        is_complete = all(service.running >= service.wanted for service in progress)
+        if (not changed and is_complete) or clock.monotonic() > deadline:
+            not_restored = {_name(row) for row in changed}
+            return sorted({_name(row) for row in services} - not_restored), sorted(not_restored)
+        for row in changed:
+            # Refused if somebody else, perhaps Swarm, changed it meanwhile: look again.
             with suppress(ClusterError):
-                docker.restore(begun.services[_name(one)], one)
-        time.sleep(_LOOK_SECONDS)
+                docker.restore(rollout.services[_name(row)], row)
+        time.sleep(_POLL_SECONDS)
 
 
 def _name(service: Row) -> str:
     return str(service["Spec"]["Name"])
 
 
-def blamed(ended: Look) -> list[Progress]:
-    """The services that kept it from converging."""
-    failed = [one for one in ended.services if one.state == "failed"]
-    return failed or [one for one in ended.services if one.state != "steady"]
-
-
-def last_failures(blamed: Sequence[Progress]) -> list[Failure]:
-    """The last failure of each, of the first few."""
-    return [one.failures[-1] for one in blamed if one.failures][:_SHOWN]
-
-
-def _progress(docker: Docker, services: list[Row], begun: Begun) -> list[Progress]:
+def _progress(docker: Docker, services: Sequence[Row], rollout: Rollout) -> list[ServiceProgress]:
     nodes = docker.nodes()
-    tasks = docker.tasks([one["Spec"]["Name"] for one in services])
-    found = [progress(one, tasks, nodes, before=begun.tasks) for one in services]
-    return sorted(found, key=lambda one: one.name)
+    tasks = docker.tasks([_name(row) for row in services])
+    progress = [service_progress(row, tasks, nodes, before=rollout.tasks) for row in services]
+    return sorted(progress, key=lambda service: service.name)

@@ -1,1 +1,1 @@
-"""What the operator's command touches: the leader's admin socket, SSM, directories."""
+"""The only code of the command line that does I/O: the leader's socket, Docker, secrets."""

@@ -1,7 +1,6 @@
-"""The `docker` command: what a deployment asks of a swarm and does to it.
+"""The operator's own `docker` command, with its DOCKER_HOST, context and logins.
 
-Rule: this is the operator's own client, with his DOCKER_HOST, context and logins. Secrets go by
-standard input; an argument could be read by whoever lists processes.
+Rule: secrets go by standard input. An argument could be read by anyone who lists processes.
 """
 
 import json
@@ -12,9 +11,10 @@ from typing import Any, Final
 from cli.deploy.placement import Member, member
 from runtime.errors import ClusterError, RefusedError, UnavailableError
 
-_SECONDS: Final = 60.0
+_TIMEOUT_SECONDS: Final = 60.0
+_DEPLOY_SECONDS: Final = 300.0
 _LOG_SECONDS: Final = 10.0
-_AWAY: Final = (
+_UNREACHABLE: Final = (
     "cannot connect to the docker daemon",
     "connection refused",
     "no such host",
@@ -24,41 +24,44 @@ _AWAY: Final = (
     "the swarm does not have a leader",
 )
 _API: Final = "/v1.41"
-"""Of engine 20.10; later ones speak it too."""
+"""The API of engine 20.10, which later engines also support."""
 _OK: Final = "200"
 Row = dict[str, Any]
 
 
 class Docker:
-    """One swarm, by one of its managers."""
+    """One swarm, through one of its managers."""
 
     def ensure_manager(self) -> None:
-        """Make sure that a manager answers.
+        """Check that a manager answers.
 
         Raises:
-            UnavailableError: no engine does.
-            RefusedError: it is no manager.
+            UnavailableError: no engine answers.
+            RefusedError: it is not a manager.
         """
-        told = json.loads(self._run("info", "--format", "{{json .}}"))
-        # With no engine to be reached, `info` says so in its answer, and ends well.
-        if errors := told.get("ServerErrors"):
+        info = json.loads(self._run("info", "--format", "{{json .}}"))
+        # If no engine is reachable, `info` says so in its answer and exits with 0.
+        if errors := info.get("ServerErrors"):
             raise UnavailableError(errors[0])
-        if not (told.get("Swarm") or {}).get("ControlAvailable"):
-            raise RefusedError(f"the engine {told.get('Name', '')} is no manager of a swarm")
+        if not (info.get("Swarm") or {}).get("ControlAvailable"):
+            raise RefusedError(
+                f"the engine {info.get('Name', '')} is not a manager of a swarm: set DOCKER_HOST to"
+                " a manager's"
+            )
 
     def nodes(self) -> list[Member]:
         """All nodes."""
         ids = self._run("node", "ls", "--quiet").split()
-        return [member(one) for one in self._inspect("node", ids)]
+        return [member(row) for row in self._inspect("node", ids)]
 
     def services(self, stack: str) -> list[Row]:
-        """The services of a stack, as they are in the swarm."""
+        """The services of a stack, as the swarm has them."""
         label = f"label=com.docker.stack.namespace={stack}"
         ids = self._run("service", "ls", "--quiet", "--filter", label).split()
         return self._inspect("service", ids)
 
     def tasks(self, services: Sequence[str]) -> list[Row]:
-        """All tasks of these services, the old ones too."""
+        """All tasks of these services, including old ones."""
         if not services:
             return []
         ids = self._run("service", "ps", "--quiet", "--no-trunc", *services).split()
@@ -71,63 +74,63 @@ class Docker:
         )
 
     def secrets(self) -> set[str]:
-        """Names of its secrets."""
+        """Names of the secrets in the swarm."""
         return set(self._run("secret", "ls", "--format", "{{.Name}}").split())
 
     def create_secret(self, name: str, value: str) -> None:
-        """Keep a secret in the swarm, which does not give it away again."""
-        self._run("secret", "create", name, "-", given=value)
+        """Create a secret. The swarm does not show its value again."""
+        self._run("secret", "create", name, "-", stdin=value)
 
     def label(self, node: str, name: str, value: str) -> None:
         """Set one label of a node."""
         self._run("node", "update", "--label-add", f"{name}={value}", node)
 
     def deploy(self, stack: str, text: str, *, resolve: str) -> str:
-        """Deploy a stack; returns what Docker warned of.
+        """Deploy a stack; returns Docker's warnings.
 
         Raises:
-            RefusedError: what Docker said.
+            RefusedError: Docker refused.
         """
-        done = self._call(
+        process = self._call(
             "stack",
             "deploy",
             "--compose-file=-",
             "--with-registry-auth",
             f"--resolve-image={resolve}",
             stack,
-            given=text,
-            seconds=300.0,
+            stdin=text,
+            seconds=_DEPLOY_SECONDS,
         )
-        return done.stderr.strip()
+        return process.stderr.strip()
 
     def restore(self, before: Row, now: Row) -> None:
-        """Give a service the whole spec it had, in place of the one it has `now`.
+        """Give a service back the spec it had before, in place of the one it has `now`.
 
-        `service rollback` would swap with whatever Swarm keeps as the previous one, which a
-        rollback of Swarm's own or another's update has changed by then. The engine takes this
-        only while the service is still what `now` is (moby API, `POST /services/{id}/update`).
+        `service rollback` would restore whatever Swarm keeps as the previous spec, which Swarm's
+        own rollback or another update may have changed. The engine accepts this request only
+        while the service is still at version `now` (moby API, `POST /services/{id}/update`).
 
         Raises:
-            RefusedError: it is another by now, or the engine says no.
+            RefusedError: the service has changed since, or the engine refuses.
         """
         version = now["Version"]["Index"]
         path = f"/services/{now['ID']}/update?version={version}"
-        status, said = self._post(path, before["Spec"])
+        status, text = self._post(path, before["Spec"])
         if status != _OK:
-            raise _translated(("service", "update"), said)
+            raise _translated(("service", "update"), text)
 
     def logs(self, task: str, *, lines: int) -> list[str]:
-        """The last lines of a task's log, as far as its node gives them."""
+        """The last lines of a task's log; none if its node does not answer."""
         try:
-            done = self._call(
+            process = self._call(
                 "service", "logs", "--raw", f"--tail={lines}", task, seconds=_LOG_SECONDS
             )
         except ClusterError:
             return []
-        return (done.stdout + done.stderr).splitlines()[-lines:]
+        return (process.stdout + process.stderr).splitlines()[-lines:]
 
     def remove_unused_configs(self, stack: str, *, but: Iterable[str]) -> None:
-        """Remove the stack's configs of earlier deployments; one that is in use stays."""
+        """Remove the stack's configs of earlier deployments, except those still in use."""
         label = f"label=com.docker.stack.namespace={stack}"
         names = self._run("config", "ls", "--filter", label, "--format", "{{.Name}}").split()
         for name in set(names) - set(but):
@@ -139,47 +142,47 @@ class Docker:
     def _inspect(self, kind: str, ids: Sequence[str]) -> list[Row]:
         if not ids:
             return []
-        done = self._call("inspect", "--type", kind, *ids, strict=False)
-        # What went away in between is missing in the list, and is an error to Docker.
+        process = self._call("inspect", "--type", kind, *ids, strict=False)
+        # Docker leaves out what has disappeared meanwhile, and reports an error.
         try:
-            found: list[Row] = json.loads(done.stdout or "[]")
+            rows: list[Row] = json.loads(process.stdout or "[]")
         except ValueError:
-            raise _translated(("inspect", kind), done.stderr) from None
-        if not found and done.returncode and "no such" not in done.stderr.lower():
-            raise _translated(("inspect", kind), done.stderr)
-        return found
+            raise _translated(("inspect", kind), process.stderr) from None
+        if not rows and process.returncode and "no such" not in process.stderr.lower():
+            raise _translated(("inspect", kind), process.stderr)
+        return rows
 
     def _post(self, path: str, body: Row) -> tuple[str, str]:
-        """Ask the engine's API, by whatever way the client has to it: a context, ssh, TLS."""
+        """Call the engine's API the way the client reaches it: by a context, ssh or TLS."""
         content = json.dumps(body)
         request = (
             f"POST {_API}{path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n{content}"
         )
-        answer = self._call("system", "dial-stdio", given=request).stdout
-        # Read as text, its line ends are single characters.
-        head, _, said = answer.partition("\n\n")
+        answer = self._call("system", "dial-stdio", stdin=request).stdout
+        # Read as text, so line ends are single characters.
+        head, _, content = answer.partition("\n\n")
         if not head.startswith("HTTP/1.1 "):
             raise UnavailableError("the engine ended the connection without an answer")
-        return head.split()[1], said
+        return head.split()[1], content
 
-    def _run(self, *argv: str, given: str | None = None) -> str:
-        return self._call(*argv, given=given).stdout
+    def _run(self, *argv: str, stdin: str | None = None) -> str:
+        return self._call(*argv, stdin=stdin).stdout
 
     def _call(
         self,
         *argv: str,
-        given: str | None = None,
-        seconds: float = _SECONDS,
+        stdin: str | None = None,
+        seconds: float = _TIMEOUT_SECONDS,
         strict: bool = True,
     ) -> subprocess.CompletedProcess[str]:
-        about = " ".join(argv[:2])
-        # Nothing to read is not our own input: a command that asks something must not wait.
+        command = f"docker {' '.join(argv[:2])}"
+        # Without input it gets none of ours: a command that asks a question must not wait.
         source: Mapping[str, Any] = (
-            {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
+            {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         )
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 ["docker", *argv],
                 capture_output=True,
                 text=True,
@@ -188,16 +191,16 @@ class Docker:
                 **source,
             )
         except FileNotFoundError as exc:
-            raise UnavailableError("there is no docker command here") from exc
+            raise UnavailableError("the docker command is not installed here") from exc
         except subprocess.TimeoutExpired as exc:
-            raise UnavailableError(f"docker {about} did not end within {seconds:.0f} s") from exc
-        if strict and done.returncode:
-            raise _translated(argv, done.stderr or done.stdout)
-        return done
+            raise UnavailableError(f"{command} did not finish within {seconds:.0f} s") from exc
+        if strict and process.returncode:
+            raise _translated(argv, process.stderr or process.stdout)
+        return process
 
 
-def _translated(argv: Sequence[str], said: str) -> ClusterError:
-    text = said.strip() or "it said nothing"
+def _translated(argv: Sequence[str], output: str) -> ClusterError:
+    text = output.strip() or "no error message"
     sentence = f"docker {' '.join(argv[:2])}: {text}"
-    is_away = any(one in text.lower() for one in _AWAY)
-    return UnavailableError(sentence) if is_away else RefusedError(sentence)
+    is_unreachable = any(phrase in text.lower() for phrase in _UNREACHABLE)
+    return UnavailableError(sentence) if is_unreachable else RefusedError(sentence)

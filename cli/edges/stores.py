@@ -1,7 +1,7 @@
-"""Where a cluster's secrets are laid down: a 0600 directory, or SSM SecureStrings.
+"""Where a cluster's secrets are stored: files with mode 0600, or SSM SecureStrings.
 
-Rule: a store is filled once. Writing over a living cluster's secrets would lock every
-instance out, so there is no way to do it by accident.
+Rule: a store is written once. Overwriting the secrets of a running cluster would lock every
+instance out, so no method overwrites.
 """
 
 from pathlib import Path
@@ -14,20 +14,20 @@ from runtime.errors import RefusedError, UnavailableError
 
 
 class Store(Protocol):
-    """Files below folders, by either means."""
+    """Small files in folders."""
 
     place: str
-    """How the leader's settings name it, with the folder to be added."""
+    """How the leader's settings name the store; the folder is appended."""
 
     def read(self, folder: str) -> dict[str, str]:
-        """The folder's files; empty when there is none."""
+        """The files of a folder; empty if there are none."""
 
     def write(self, folder: str, files: dict[str, str]) -> None:
-        """Lay files down; RefusedError if one exists."""
+        """Write files; RefusedError if one of them exists."""
 
 
 class Directory:
-    """A directory only its owner can read."""
+    """A directory that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
@@ -48,12 +48,12 @@ class Directory:
             try:
                 path.touch(mode=0o600, exist_ok=False)
             except FileExistsError as exc:
-                raise RefusedError(f"{path} exists already") from exc
+                raise RefusedError(f"{path} already exists") from exc
             path.write_text(text)
 
 
 class Parameters:
-    """SSM SecureStrings below a prefix, under the account's default key."""
+    """SSM SecureStrings below a prefix, encrypted with the account's default key."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix.rstrip("/")
@@ -69,9 +69,9 @@ class Parameters:
                 Path=f"{self._prefix}/{folder}", WithDecryption=True
             )
             return {
-                found["Name"].rpartition("/")[2]: found["Value"]
+                parameter["Name"].rpartition("/")[2]: parameter["Value"]
                 for page in pages
-                for found in page["Parameters"]
+                for parameter in page["Parameters"]
             }
         except (ClientError, BotoCoreError) as exc:
             raise _translated("reading", exc) from exc

@@ -3,20 +3,20 @@
 import re
 from typing import Final
 
-_UNITS: Final = {"h": 3600, "m": 60, "s": 1}
-_WRITTEN: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_UNIT_SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
+_PATTERN: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 def seconds(text: str) -> float:
-    """How many seconds; ValueError says how to write it."""
-    found = _WRITTEN.fullmatch(text.strip())
-    total = 0
-    if found is not None:
-        total = sum(
-            int(count) * _UNITS[unit]
-            for unit, count in zip("hms", found.groups(), strict=True)
-            if count
-        )
+    """The duration in seconds; ValueError says how to write one."""
+    match = _PATTERN.fullmatch(text.strip())
+    if match is None or not any(match.groups()):
+        raise ValueError(f"{text!r} is not a duration: write 90s, 2m or 1m30s")
+    total = sum(
+        int(count) * _UNIT_SECONDS[unit]
+        for unit, count in zip("hms", match.groups(), strict=True)
+        if count
+    )
     if not total:
-        raise ValueError(f"{text!r} is no duration: write 90s, 2m or 1m30s")
+        raise ValueError(f"{text!r} is too short: write 90s, 2m or 1m30s")
     return float(total)

@@ -1,4 +1,4 @@
-"""Exit codes, and the one way a command ends badly: a sentence, and the next step."""
+"""Exit codes, and how a command reports an error: one sentence and the next step."""
 
 from enum import IntEnum
 from typing import NoReturn
@@ -11,31 +11,31 @@ _stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Exit(IntEnum):
-    """What a script can tell from the code."""
+    """What a script can tell from the exit code."""
 
     OK = 0
     UNHEALTHY = 1
-    """The answer came, and says something is wrong."""
+    """The leader answered, and reports a problem."""
     USAGE = 2
-    """The command was asked for something it cannot do."""
+    """The command line, or a file it names, is wrong."""
     STANDBY = 3
-    """This manager does not lead; the message says which one does."""
+    """This manager is not the active leader; the message names the one that is."""
     UNREACHABLE = 4
-    """No leader daemon, or AWS, answers from here."""
+    """The leader daemon, Docker or AWS cannot be reached from here."""
     UNKNOWN = 5
-    """There is no such node, instance or cluster."""
+    """There is no such node, instance, service or cluster."""
     INCOMPLETE = 6
-    """It was done, and not all of it in order: tasks were cut off, or did not come up elsewhere."""
+    """Done only in part: tasks were cut off, or did not come up elsewhere."""
     REFUSED = 7
-    """The leader will not do it, and says why; nothing was changed."""
+    """Refused, with the reason; nothing was changed."""
     ROLLED_BACK = 8
-    """The deployment failed: what it had updated is as it was, what it had made anew is left."""
+    """The deployment failed. Updated services were rolled back; new ones were left as they are."""
     INTERRUPTED = 130
-    """Ctrl-C: the command ended, what it asked for goes on."""
+    """Ctrl-C: the command ended; what it started goes on."""
 
 
 def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
-    """Say what is wrong and what to do, on stderr, and end."""
+    """Print the problem and the next step on stderr, and exit with this code."""
     _stderr.print(f"[bold red]error:[/] {escape(problem)}")
     if next_step:
         _stderr.print(f"[bold]next:[/]  {escape(next_step)}")
@@ -43,5 +43,5 @@ def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
 
 
 def say(text: str) -> None:
-    """A remark for the person, apart from what a script reads on stdout."""
+    """Print a remark on stderr; stdout is for what scripts read."""
     _stderr.print(escape(text))

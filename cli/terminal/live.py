@@ -1,9 +1,8 @@
-"""What commands that follow have in common: a live display, Ctrl-C, and JSON at the end."""
+"""For commands that follow what they started: a live display, and what Ctrl-C means."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Final
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -12,16 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.terminal.exits import Exit, say
 
-LOOK_SECONDS: Final = 0.5
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-IsDry = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="End as soon as the leader has agreed.")]
+POLL_SECONDS: Final = 0.5
 
 
 @contextmanager
-def leaving_it_going(sentence: str) -> Iterator[None]:
-    """On Ctrl-C say what goes on, and end with the code that says so."""
+def keeps_running(sentence: str) -> Iterator[None]:
+    """On Ctrl-C, say what keeps running without this command, and exit with INTERRUPTED."""
     try:
         yield
     except KeyboardInterrupt:
@@ -30,8 +25,8 @@ def leaving_it_going(sentence: str) -> Iterator[None]:
 
 
 @contextmanager
-def bar(console: Console, *, is_quiet: bool) -> Iterator[tuple[Progress, Live]]:
-    """A live display on a terminal; elsewhere only the lines printed above it."""
+def progress_bar(console: Console, *, is_quiet: bool) -> Iterator[tuple[Progress, Live]]:
+    """A live progress bar on a terminal; elsewhere only the lines printed above it appear."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -41,16 +36,9 @@ def bar(console: Console, *, is_quiet: bool) -> Iterator[tuple[Progress, Live]]:
         console=console,
         auto_refresh=False,
     )
-    is_shown = console.is_terminal and not is_quiet
     live = Live(progress, console=console, auto_refresh=False, transient=True)
-    if not is_shown:
+    if not console.is_terminal or is_quiet:
         yield progress, live
         return
     with live:
         yield progress, live
-
-
-def print_json(told: Mapping[str, Any], as_json: bool) -> None:
-    """For scripts: the one document a command prints."""
-    if as_json:
-        print(json.dumps(told, indent=2), flush=True)

@@ -20,6 +20,12 @@ def test_durations_are_read_as_people_write_them(text, expected):
 
 
 @pytest.mark.parametrize("text", ["", "0", "0s", "soon", "-5s", "1.5m", "5d", "s", "30s1m"])
-def test_what_is_no_duration_is_refused_with_the_way_to_write_it(text):
+def test_anything_else_is_refused_with_the_way_to_write_it(text):
     with pytest.raises(ValueError, match="write 90s, 2m or 1m30s"):
+        seconds(text)
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "0h0m"])
+def test_a_duration_of_zero_is_called_too_short(text):
+    with pytest.raises(ValueError, match="is too short"):
         seconds(text)

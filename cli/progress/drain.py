@@ -1,8 +1,8 @@
-"""What became of each task of a node, by looking at it again and again. Pure.
+"""What became of each task of a node that is being drained.
 
-Rule: it holds no more than was seen, so it goes on after another manager took over. A task that
-was seen no more while the node was being emptied has been moved: Swarm stops it last. What was
-still waiting when the time was up was not.
+Rule: only what was seen counts, so following a drain continues after another manager took over.
+A task that disappeared while the node was being emptied has been moved, because Swarm stops it
+last. A task that was still waiting for its replacement when time ran out has not been moved.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 Row = Mapping[str, Any]
 _PATIENCE: Final = 6
-"""Looks without a row before a node that is still there counts as taken back."""
+"""Looks without a row before a node that is still in the swarm counts as taken back."""
 _MANNERS: Final = {
     "moved": "start-first",
     "waits": "start-first",
@@ -22,28 +22,28 @@ _MANNERS: Final = {
 
 @dataclass
 class Outcome:
-    """How it ended; the lists have tasks by name."""
+    """How the drain ended. The lists name tasks, except the last one."""
 
     state: Literal["under way", "drained", "left", "returned"] = "under way"
     moved: list[str] = field(default_factory=list)
     stopped_first: list[str] = field(default_factory=list)
-    """Stopped by Swarm's drain, as their services are to be."""
+    """Stopped by Swarm's drain, as their services want it."""
     ended: list[str] = field(default_factory=list)
     not_moved: list[str] = field(default_factory=list)
-    """Were to be moved, and were stopped before another was up."""
+    """Should have been moved, but were stopped before the replacement was up."""
     cut_off: list[str] = field(default_factory=list)
-    """Still ran when the time was up."""
+    """Still ran when time was up."""
     without_health_check: list[str] = field(default_factory=list)
-    """Services whose moved tasks count as up when their process starts."""
+    """Services whose moved tasks count as up as soon as their process starts."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether the node was emptied, and nothing was lost on the way."""
+        """Whether the node was emptied without losing a task."""
         return self.state in {"drained", "left"} and not (self.not_moved or self.cut_off)
 
 
-class Following:
-    """One node on its way out."""
+class DrainProgress:
+    """The progress of one node's drain."""
 
     def __init__(self, plan: Row) -> None:
         self.node = str(plan["node"])
@@ -56,7 +56,7 @@ class Following:
                 }
             )
         )
-        # What goes before the first look was there when the plan was made.
+        # A task that leaves before the first look was there when the plan was made.
         self._last: dict[str, Row] = {
             task["name"]: {
                 "name": task["name"],
@@ -68,55 +68,58 @@ class Following:
             if task["fate"] in _MANNERS
         }
         self._gone: set[str] = set()
-        self._looks = 0
+        self._empty_looks = 0
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing more to follow."""
+        """Whether the drain has ended, one way or another."""
         return self.outcome.state != "under way"
 
     @property
     def total(self) -> int:
-        """How many tasks were seen on it."""
+        """How many tasks have been seen on the node."""
         return len(self._last)
 
     @property
     def gone(self) -> int:
-        """How many of them are off it, or told to stop."""
+        """How many of them have left it, or have been told to stop."""
         return len(self._gone)
 
-    def saw(self, row: Row | None, *, is_member: bool = True) -> list[str]:
-        """Take one look: its row of `leaving` and whether it is a node still; tells the news."""
+    def update(self, row: Row | None, *, is_member: bool = True) -> list[str]:
+        """Take one look: the node's row of `leaving`, and whether it is still in the swarm.
+
+        Returns a sentence for each change since the last look.
+        """
         if row is None:
-            return list(self._vanished(is_member))
-        self._looks = _PATIENCE
+            return list(self._without_row(is_member))
+        self._empty_looks = _PATIENCE
         if not row["tasks_known"]:
             return []
         if row["stage"] in {"returning", "hinted"}:
             self.outcome.state = "returned"
             return []
-        news = list(self._compared(row))
+        news = list(self._changes(row))
         if row["stage"] == "drained":
             self.outcome.state = "drained"
-            news += self._cut(row["tasks"])
+            news += self._cut_off(row["tasks"])
         return news
 
-    def told(self) -> dict[str, Any]:
-        """The outcome as JSON prints it."""
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as `--json` prints it."""
         return asdict(self.outcome)
 
-    def _vanished(self, is_member: bool) -> Iterator[str]:
+    def _without_row(self, is_member: bool) -> Iterator[str]:
         if not is_member:
             self.outcome.state = "left"
-            held = [task for name, task in self._last.items() if name not in self._gone]
-            yield from self._cut([task for task in held if not task["replaced"]])
-            self.outcome.moved += [task["name"] for task in held if task["replaced"]]
+            remaining = [task for name, task in self._last.items() if name not in self._gone]
+            yield from self._cut_off([task for task in remaining if not task["replaced"]])
+            self.outcome.moved += [task["name"] for task in remaining if task["replaced"]]
             return
-        self._looks += 1
-        if self._looks > _PATIENCE:
+        self._empty_looks += 1
+        if self._empty_looks > _PATIENCE:
             self.outcome.state = "returned"
 
-    def _compared(self, row: Row) -> Iterator[str]:
+    def _changes(self, row: Row) -> Iterator[str]:
         now: dict[str, Row] = {}
         for task in row["tasks"]:
             if task["name"] not in now or task["is_wanted"]:
@@ -125,13 +128,13 @@ class Following:
             task = now.get(name)
             if name not in self._gone and (task is None or not task["is_wanted"]):
                 self._gone.add(name)
-                yield self._went(name, before, row, is_replaced=(task or before)["replaced"])
+                yield self._left(name, before, row, is_replaced=(task or before)["replaced"])
         for name, task in now.items():
             if name not in self._last and not task["is_wanted"]:
                 self._gone.add(name)
             self._last[name] = task
 
-    def _went(self, name: str, before: Row, row: Row, *, is_replaced: bool) -> str:
+    def _left(self, name: str, before: Row, row: Row, *, is_replaced: bool) -> str:
         is_late = row["stage"] != "evacuating" and not row["drain_in"]
         match before["manner"]:
             case "start-first" if is_replaced or not is_late:
@@ -139,18 +142,18 @@ class Following:
                 return f"{name} moved"
             case "start-first":
                 self.outcome.not_moved.append(name)
-                return f"{name} stopped before another was up: the time was over"
+                return f"{name} stopped before its replacement was up: time ran out"
             case "never" if row["stage"] != "evacuating" and not row["leave_in"]:
                 self.outcome.cut_off.append(name)
-                return f"{name} cut off: the time was over"
+                return f"{name} cut off: time ran out"
             case "never":
                 self.outcome.ended.append(name)
                 return f"{name} ended"
         self.outcome.stopped_first.append(name)
         return f"{name} stopped by Swarm's drain"
 
-    def _cut(self, tasks: Sequence[Row]) -> Iterator[str]:
+    def _cut_off(self, tasks: Sequence[Row]) -> Iterator[str]:
         for task in tasks:
             if task["name"] not in self.outcome.cut_off:
                 self.outcome.cut_off.append(task["name"])
-                yield f"{task['name']} cut off: it still ran"
+                yield f"{task['name']} cut off: it was still running"

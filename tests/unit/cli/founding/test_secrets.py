@@ -4,14 +4,14 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from cli.founding.making import document, make
+from cli.founding.secrets import create, user_data_text
 from wire.cluster_secrets import ClusterSecrets
 from wire.messages import MalformedMessage
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 
 
-def made(**said):
+def new_cluster(**changes):
     fields = {
         "cluster": "demo",
         "names": ["leader.example.org"],
@@ -20,7 +20,7 @@ def made(**said):
         "days": 825,
         "at": NOW,
     }
-    return make(**(fields | said))
+    return create(**(fields | changes))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def made(**said):
     ],
 )
 def test_the_brokers_certificate_satisfies_a_strict_verifier(subject):
-    secrets = made().secrets
+    secrets = new_cluster().leader
     ca = x509.load_pem_x509_certificate(secrets.ca.encode())
     leaf = x509.load_pem_x509_certificate(secrets.certificate.encode())
 
@@ -41,7 +41,7 @@ def test_the_brokers_certificate_satisfies_a_strict_verifier(subject):
 
 
 def test_the_certificate_names_every_address_and_loopback():
-    leaf = x509.load_pem_x509_certificate(made().secrets.certificate.encode())
+    leaf = x509.load_pem_x509_certificate(new_cluster().leader.certificate.encode())
 
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
@@ -49,18 +49,18 @@ def test_the_certificate_names_every_address_and_loopback():
 
 
 def test_the_url_prefers_a_name_which_survives_a_change_of_address():
-    assert made().agent["broker"] == "rediss://leader.example.org:6380"
-    assert made(names=[]).agent["broker"] == "rediss://198.51.100.7:6380"
+    assert new_cluster().agent["broker"] == "rediss://leader.example.org:6380"
+    assert new_cluster(names=[]).agent["broker"] == "rediss://198.51.100.7:6380"
 
 
 def test_no_two_clusters_share_a_secret():
-    first, second = made().secrets.to_files(), made().secrets.to_files()
+    first, second = new_cluster().leader.to_files(), new_cluster().leader.to_files()
 
     assert not set(first.values()) & set(second.values())
 
 
 def test_secrets_survive_their_files_and_name_what_is_missing():
-    secrets = made().secrets
+    secrets = new_cluster().leader
     files = secrets.to_files()
 
     assert ClusterSecrets.from_files(files) == secrets
@@ -69,16 +69,16 @@ def test_secrets_survive_their_files_and_name_what_is_missing():
         ClusterSecrets.from_files(files)
 
 
-def test_an_agent_is_told_nothing_private():
-    built = made()
-    text = document(built.agent)
+def test_user_data_has_no_private_key():
+    cluster = new_cluster()
+    text = user_data_text(cluster.agent)
 
-    for name, value in built.secrets.to_files().items():
+    for name, value in cluster.leader.to_files().items():
         if name not in {"ca.crt", "agent.password"}:
             assert value.strip() not in text, name
-    assert built.ca_key not in text
+    assert cluster.ca_key not in text
 
 
-def test_a_cluster_name_nobody_could_use_is_refused_by_name():
+def test_an_invalid_cluster_name_is_refused():
     with pytest.raises(MalformedMessage, match="cluster"):
-        document(made().agent | {"cluster": "Bad Name"})
+        user_data_text(new_cluster().agent | {"cluster": "Bad Name"})

@@ -9,8 +9,8 @@ def test_a_managers_user_data_names_the_queue_and_a_workers_does_not(tmp_path):
     place = ("--directory", str(tmp_path / "secrets"))
     queue = ("--queue", "https://sqs.eu-central-1.amazonaws.com/1/demo")
 
-    made = spotswarm.invoke(app, ["init", "--cluster", "demo", "--address", "198.51.100.7", *place])
-    assert made.exit_code == 0, made.output
+    init = spotswarm.invoke(app, ["init", "--cluster", "demo", "--address", "198.51.100.7", *place])
+    assert init.exit_code == 0, init.output
     manager = spotswarm.invoke(app, ["user-data", "--role", "manager", *queue, *place])
     worker = spotswarm.invoke(app, ["user-data", "--role", "worker", *queue, *place])
 

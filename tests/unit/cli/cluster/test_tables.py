@@ -3,8 +3,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from cli.cluster import plans
-from cli.terminal import tables
+from cli.cluster import drain, explain, joins, leaving, nodes, rebalance, return_node, status
 
 NODE = {
     "hostname": "ip-10-198-100-132",
@@ -62,7 +61,7 @@ DRAIN = {
 MANY = {f"ip-10-198-100-{number}": 3 + number % 3 for number in range(200)}
 
 
-def spread_plan(stage, **said):
+def service_plan(stage, **fields):
     return {
         "name": "storefront-production_web",
         "stage": stage,
@@ -70,7 +69,7 @@ def spread_plan(stage, **said):
         "after": MANY,
         "moves": 7,
         "hindrance": "",
-    } | said
+    } | fields
 
 
 DECISION = {
@@ -114,38 +113,42 @@ def shown(renderable):
 @pytest.mark.parametrize(
     ("renderable", "words"),
     [
-        (tables.nodes([NODE]), ["ip-10-198-100-132 *", "i-0123456789abcdef0", "ap-southeast-3a"]),
+        (nodes.table([NODE]), ["ip-10-198-100-132 *", "i-0123456789abcdef0", "ap-southeast-3a"]),
         (
-            tables.nodes([NODE | {"availability": "drain", "phase": "returning"}]),
+            nodes.table([NODE | {"availability": "drain", "phase": "returning"}]),
             ["returning", "ip-10-198-100-132 *", "i-0123456789abcdef0", "ap-southeast-3a"],
         ),
         (
-            tables.nodes([NODE | {"hostname": LEAVING["hostname"]}]),
+            nodes.table([NODE | {"hostname": LEAVING["hostname"]}]),
             ["ip-10-198-100-132 *"],
         ),
         (
-            tables.leaving([LEAVING, LEAVING | {"seconds_left": None, "tasks_known": False}]),
+            leaving.table([LEAVING, LEAVING | {"seconds_left": None, "tasks_known": False}]),
             ["ip-10-198-100-132", "118 s", "120", "[not a style]", "?"],
         ),
-        (plans.drain(DRAIN), ["20:01:30 UTC", "runs on", "a worker first", "[x]", "warning"]),
-        (plans.drain(DRAIN | {"tasks": []}), ["No task runs on it."]),
+        (drain.plan_table(DRAIN), ["20:01:30 UTC", "runs on", "a worker first", "[x]", "warning"]),
+        (drain.plan_table(DRAIN | {"tasks": []}), ["No tasks run on it."]),
         (
-            plans.spread(
+            rebalance.plan_table(
                 [
-                    spread_plan("uneven"),
-                    spread_plan("even"),
-                    spread_plan("left alone", hindrance="it limits its [tasks] on a node", moves=0),
-                    spread_plan("moving", before={}, after={}, moves=0),
+                    service_plan("uneven"),
+                    service_plan("even"),
+                    service_plan(
+                        "left alone", hindrance="it limits its [tasks] on a node", moves=0
+                    ),
+                    service_plan("moving", before={}, after={}, moves=0),
                 ]
             ),
             ["66x5, 67x4", "it limits its [tasks]", "1 service is spread evenly", "7"],
         ),
         (
-            plans.spread([spread_plan("stuck", before={"a": 1, "b": 4}, after={"a": 3, "b": 2})]),
+            rebalance.plan_table(
+                [service_plan("stuck", before={"a": 1, "b": 4}, after={"a": 3, "b": 2})]
+            ),
             ["4/1", "3/2", "stuck"],
         ),
         (
-            plans.give_back(
+            return_node.plan_text(
                 {
                     "hostname": "a.b",
                     "phase": "drained",
@@ -154,10 +157,10 @@ def shown(renderable):
                     "warnings": [],
                 }
             ),
-            ["a (drained)", "manager again and what was borrowed of web"],
+            ["a (drained)", "becomes a manager again", "keeps web away from it"],
         ),
         (
-            plans.remaining(
+            drain.remaining_tasks(
                 {
                     "tasks": [
                         {
@@ -173,7 +176,7 @@ def shown(renderable):
             ["web.1", "stopping"],
         ),
         (
-            tables.status(
+            status.summary(
                 STATUS
                 | {
                     "leaving": 2,
@@ -183,10 +186,10 @@ def shown(renderable):
             ),
             ["interruption of i-0123456789abcdef0", "and 2 more", "t3.small in eu-central-1a"],
         ),
-        (tables.joins([JOIN]), ["managers-complete", "20:00:00", "[not a style]"]),
-        (tables.status(STATUS), ["leading", "AccessDenied", "2 workers ready"]),
+        (joins.table([JOIN]), ["managers-complete", "20:00:00", "[not a style]"]),
+        (status.summary(STATUS), ["leading", "AccessDenied", "2 workers ready"]),
         (
-            tables.explanation(
+            explain.explanation(
                 {
                     "nodes": [NODE],
                     "instances": [INSTANCE],
@@ -215,9 +218,9 @@ def test_tables_fit_100_columns_and_lose_nothing(renderable, words):
 
 
 def test_an_empty_cluster_still_shows_its_columns():
-    assert "HOSTNAME" in shown(tables.nodes([]))
+    assert "HOSTNAME" in shown(nodes.table([]))
 
 
-def test_where_nobody_leaves_that_is_said():
-    assert "no node is leaving" in shown(tables.leaving([]))
-    assert "0 services are spread evenly" in shown(plans.spread([]))
+def test_an_empty_list_is_a_sentence():
+    assert "no node is leaving" in shown(leaving.table([]))
+    assert "0 services are spread evenly" in shown(rebalance.plan_table([]))

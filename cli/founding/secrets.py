@@ -1,6 +1,6 @@
-"""Making a cluster's secrets: CA, the broker's certificate, keys, passwords, user data.
+"""Creates a cluster's secrets: CA, the broker's certificate, keys, passwords, user data.
 
-Rule: the chain must satisfy Python 3.13's strict verification: key usage on the CA, subject
+Rule: the certificates must pass Python 3.13's strict verification: key usage on the CA, subject
 and authority key identifiers, server authentication on the leaf.
 """
 
@@ -24,31 +24,34 @@ from wire.user_data import FIRST_LINE, parse
 
 _CA_LIFETIME: Final = timedelta(days=3650)
 _BACKDATED: Final = timedelta(hours=1)
-"""An instance whose clock is somewhat slow must still believe the certificate."""
+"""An instance whose clock is a little slow must still accept the certificate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A new cluster's secrets: the leader's, the CA's key, and what an agent is told."""
+class NewCluster:
+    """What is created for a new cluster."""
 
-    secrets: ClusterSecrets
+    leader: ClusterSecrets
+    """For the leader."""
     ca_key: str
+    """For the operator alone."""
     agent: dict[str, Any]
+    """User data of every agent."""
 
 
-def make(
+def create(
     *, cluster: str, names: list[str], addresses: list[str], port: int, days: int, at: datetime
-) -> Made:
-    """Make all secrets anew; the broker's URL uses the first name, or else the first address."""
+) -> NewCluster:
+    """Create all secrets. The broker's URL has the first name, or else the first address."""
     ca_key, ca = _authority(cluster, at)
-    # Loopback is the leader's own way to its broker.
+    # The leader itself reaches the broker over loopback.
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in [*names, "localhost"]]
     alternatives += [
         x509.IPAddress(ipaddress.ip_address(text)) for text in [*addresses, "127.0.0.1"]
     ]
     key, certificate = _leaf(cluster, alternatives, ca_key, ca, days=days, at=at)
     leader_key = PrivateKey.generate()
-    made = ClusterSecrets(
+    leader = ClusterSecrets(
         ca=_pem(ca),
         certificate=_pem(certificate),
         certificate_key=SecretStr(_key_pem(key)),
@@ -59,15 +62,15 @@ def make(
     agent = {
         "cluster": cluster,
         "broker": f"rediss://{(names or addresses)[0]}:{port}",
-        "password": made.agent_password.get_secret_value(),
+        "password": leader.agent_password.get_secret_value(),
         "leader_keys": [public_text(leader_key.public_key)],
-        "ca": made.ca,
+        "ca": leader.ca,
     }
-    return Made(made, _key_pem(ca_key), agent)
+    return NewCluster(leader, _key_pem(ca_key), agent)
 
 
-def document(table: dict[str, Any]) -> str:
-    """User data as text; raises MalformedMessage if an agent could not read it."""
+def user_data_text(table: dict[str, Any]) -> str:
+    """User data as text; MalformedMessage if an agent could not read it."""
     text = f"{FIRST_LINE}\n{tomli_w.dumps(table, multiline_strings=True)}"
     parse(text)
     return text

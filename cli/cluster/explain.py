@@ -1,0 +1,71 @@
+"""`spotswarm explain`: every decision about a node, instance or service, with its reason."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from cli.cluster import joins, nodes, status
+from cli.cluster.view import Watch, show
+from cli.terminal.options import AsJson
+from cli.terminal.tables import clock_time, coloured, new_table
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Host name, node id, instance id or address of a node; or a service."
+    ),
+]
+
+
+def explain(name: Name, as_json: AsJson = False, watch: Watch = False) -> None:
+    """Explain the state of a node or service: each decision, its reason and its cause."""
+    show(f"explain/{quote(name, safe='')}", explanation, as_json=as_json, watch=watch)
+
+
+def explanation(answer: Mapping[str, Any]) -> RenderableType:
+    """What is known about the name, then every decision, newest last."""
+    parts: list[RenderableType] = []
+    if answer["nodes"]:
+        parts.append(nodes.table(answer["nodes"]))
+    if answer["instances"]:
+        parts.append(_instances(answer["instances"]))
+    if answer.get("notices"):
+        parts.append(Text(f"AWS announced: {status.notices(answer['notices'])}"))
+    if answer["joins"]:
+        parts.append(joins.table(list(reversed(answer["joins"]))))
+    if answer["decisions"]:
+        parts.append(_decisions(answer["decisions"]))
+    return Group(*parts)
+
+
+def _instances(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    table = new_table("INSTANCE", "STATE", "LIFECYCLE", "TYPE", "ADDRESS", "ROLE TAG")
+    for row in rows:
+        table.add_row(
+            row["instance"],
+            row["state"],
+            row["lifecycle"],
+            row["type"],
+            row["address"],
+            row["role"] or "-",
+        )
+    return table
+
+
+def _decisions(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    table = new_table("TIME", "ACTION", "CAUSE", "OUTCOME")
+    table.add_column("REASON", overflow="fold")
+    for row in rows:
+        table.add_row(
+            clock_time(row["at"]),
+            row["action"],
+            row["cause"],
+            coloured(row["outcome"], escape(row["outcome"])),
+            escape(row["reason"]),
+        )
+    return table

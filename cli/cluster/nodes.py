@@ -1,0 +1,48 @@
+"""`spotswarm nodes`: the swarm's nodes and the instances they run on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import RenderableType
+
+from cli.cluster.view import Watch, show
+from cli.edges.admin import get
+from cli.terminal.options import AsJson
+from cli.terminal.tables import coloured, new_table, short_host
+
+_HOST_COLUMNS: Final = 21
+"""A longer host name folds, so that the table fits."""
+
+
+def nodes(as_json: AsJson = False, watch: Watch = False) -> None:
+    """List the swarm's nodes with their instances; * marks the leader."""
+    show("nodes", table, as_json=as_json, watch=watch)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """One line per node. AVAIL also says whether it is joining, leaving or drained."""
+    nodes_table = new_table(padding=1)
+    hosts = [f"{short_host(row['hostname'])}{' *' if row['leader'] else ''}" for row in rows]
+    is_long = any(len(host) > _HOST_COLUMNS for host in hosts)
+    nodes_table.add_column("HOSTNAME", overflow="fold", no_wrap=not is_long)
+    for column in ("ROLE", "STATUS", "AVAIL", "INSTANCE", "LIFECYCLE", "ZONE"):
+        nodes_table.add_column(column, overflow="fold", no_wrap=column != "AVAIL")
+    for host, row in zip(hosts, rows, strict=True):
+        availability = coloured(row["availability"])
+        if row.get("phase"):
+            availability.append(" ").append(coloured(row["phase"]))
+        nodes_table.add_row(
+            host,
+            row["role"],
+            coloured(row["status"]),
+            availability,
+            row["instance"] or "-",
+            row["lifecycle"] or "-",
+            row["zone"] or "-",
+        )
+    return nodes_table
+
+
+def is_member(node: str, *, on_error: str) -> bool:
+    """Whether the swarm still has a node of this id; `on_error` goes before the next step."""
+    return any(row["node"] == node for row in get("nodes", on_error=on_error))

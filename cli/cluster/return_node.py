@@ -1,0 +1,76 @@
+"""`spotswarm return`: let a node take tasks again, and follow it until it does.
+
+Rule: the leader does all the work. Ending the command undoes nothing, and it says so.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from cli.cluster import leaving, nodes
+from cli.edges.admin import post
+from cli.terminal.exits import Exit, fail
+from cli.terminal.live import POLL_SECONDS, keeps_running
+from cli.terminal.options import AsJson, IsDryRun, NodeName, NoWait, print_json
+from cli.terminal.tables import console, short_host, warnings
+
+
+def return_node(
+    node: NodeName, dry_run: IsDryRun = False, no_wait: NoWait = False, as_json: AsJson = False
+) -> None:
+    """Let a drained, leaving or hinted node take tasks again."""
+    answer = post(f"return/{quote(node, safe='')}", {"dry_run": dry_run})
+    plan = answer["plan"]
+    out, host = console(), short_host(plan["hostname"])
+    if not as_json:
+        out.print(plan_text(plan))
+    if not answer["accepted"] or no_wait:
+        print_json(answer, as_json)
+        return
+    goes_on = f"the return of {host} goes on; spotswarm leaving --watch shows its progress"
+    with keeps_running(goes_on):
+        stage = _follow(plan["node"], out, is_quiet=as_json, on_error=f"{goes_on}; ")
+    print_json(answer | {"outcome": {"state": stage}}, as_json)
+    if stage != "active":
+        fail(
+            Exit.INCOMPLETE,
+            f"{host} takes no tasks: it is {stage} again" if stage else f"{host} left the swarm",
+            next_step=f"spotswarm explain {host}",
+        )
+    if not as_json:
+        out.print(f"{host} takes tasks again")
+
+
+def plan_text(plan: Mapping[str, Any]) -> RenderableType:
+    """Which node takes tasks again, and what happens before that."""
+    steps = []
+    if plan["is_promoted"]:
+        steps.append("it becomes a manager again")
+    if plan["held_by"]:
+        services = ", ".join(plan["held_by"])
+        steps.append(f"the constraint that keeps {services} away from it is removed")
+    before = f". Before that, {', and '.join(steps)}." if steps else ""
+    return Group(
+        Text(f"{short_host(plan['hostname'])} ({plan['phase']}) will take tasks again{before}"),
+        *warnings(plan),
+    )
+
+
+def _follow(node: str, out: Console, *, is_quiet: bool, on_error: str) -> str:
+    """The phase the node ends in: `active`; empty if it has left the swarm."""
+    shown = ""
+    while True:
+        row = leaving.row_of(node, on_error=on_error)
+        if row is None:
+            return "active" if nodes.is_member(node, on_error=on_error) else ""
+        if row["stage"] != "returning":
+            return str(row["stage"])
+        if row["waits_for"] != shown and not is_quiet:
+            shown = row["waits_for"]
+            out.print(escape(f"waits for {shown}"))
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,69 @@
+"""`spotswarm status`: the health of the cluster, in a few lines."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import typer
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli.cluster.view import Watch, show
+from cli.terminal.exits import Exit
+from cli.terminal.options import AsJson
+from cli.terminal.tables import clock_time, coloured
+
+_NOTICES_SHOWN: Final = 3
+
+
+def status(as_json: AsJson = False, watch: Watch = False) -> None:
+    """Show the health of the cluster. Exit code 1 if it is unhealthy."""
+    answer = show("status", summary, as_json=as_json, watch=watch)
+    if answer.get("problem") or not answer.get("healthy", True):
+        raise typer.Exit(int(Exit.UNHEALTHY))
+
+
+def summary(answer: Mapping[str, Any]) -> RenderableType:
+    """One line for each fact. A standby knows little more than who leads."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    grid.add_row("cluster", str(answer["cluster"]))
+    grid.add_row("this daemon", f"{answer['stance']}: {answer['reason']}")
+    if answer.get("problem"):
+        grid.add_row("problem", Text(str(answer["problem"]), style="red"))
+    if "nodes" in answer:
+        _add_cluster(grid, answer)
+    grid.add_row("identity", str(answer["identity"]))
+    grid.add_row("version", str(answer["version"]))
+    return grid
+
+
+def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
+    states = ", ".join(
+        f"{count} {state.replace('_', ' ')}" for state, count in sorted(answer["by_status"].items())
+    )
+    grid.add_row("nodes", f"{answer['nodes']} ({states})")
+    grid.add_row("joining", str(answer["joining"]))
+    grid.add_row("leaving", str(answer.get("leaving", 0)))
+    if answer.get("notices"):
+        grid.add_row("notices", notices(answer["notices"]))
+    if answer.get("penalties"):
+        pools = (f"{pool['type']} in {pool['zone']}" for pool in answer["penalties"])
+        grid.add_row("avoided pools", ", ".join(pools))
+    grid.add_row("managers wanted", str(answer["managers_wanted"]))
+    grid.add_row("grants outstanding", ", ".join(answer["grants_outstanding"]) or "none")
+    grid.add_row("unbound nodes", ", ".join(answer["unbound"]) or "none")
+    state = "ready" if answer["healthy"] else "down"
+    grid.add_row("healthy", coloured(state, str(answer["healthy"])))
+
+
+def notices(rows: Sequence[Mapping[str, Any]]) -> str:
+    """AWS's notices in one line: the first few, and how many more there are."""
+    sentences = []
+    for notice in rows[:_NOTICES_SHOWN]:
+        when = f" at {clock_time(notice['deadline'])} UTC" if notice["deadline"] else ""
+        source = notice["source"]
+        sentences.append(f"{notice['kind']} of {notice['instance']}{when} (by {source})")
+    more = len(rows) - _NOTICES_SHOWN
+    return ", ".join(sentences) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,143 @@
+"""`spotswarm deploy STACK`: check a stack, deploy it, and follow it until it runs.
+
+Rule: every error that can be found beforehand is reported before anything is changed. Docker
+deploys; this command calls it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.deploy import follow, rollout
+from cli.deploy.checks import Preparation, check
+from cli.deploy.inputs import read_stack, read_variables, stack_names
+from cli.deploy.result import finish
+from cli.deploy.stackfile.stack import Stack
+from cli.edges.docker_cli import Docker
+from cli.terminal.exits import Exit, fail, say
+from cli.terminal.live import keeps_running
+from cli.terminal.options import AsJson, IsDryRun, print_json
+from cli.terminal.tables import console
+from runtime import clock
+from runtime.errors import ClusterError, UnavailableError
+
+_DIRECTORY = Path("compose")
+
+
+class ResolveImage(StrEnum):
+    """When Docker asks the registry which image a tag means."""
+
+    ALWAYS = "always"
+    CHANGED = "changed"
+    NEVER = "never"
+
+
+def _stacks_starting_with(incomplete: str) -> list[str]:
+    return [name for name in stack_names(_DIRECTORY) if name.startswith(incomplete)]
+
+
+def deploy(
+    stack_name: Annotated[
+        str,
+        typer.Argument(
+            metavar="STACK",
+            help="A stack file of the directory, without .yml: edge (ingress and registry),"
+            " services (the site), or one of your own.",
+            autocompletion=_stacks_starting_with,
+        ),
+    ],
+    env_file: Annotated[
+        Path,
+        typer.Option("--env-file", help="File with variables; those of the shell take precedence."),
+    ] = Path(".env"),
+    directory: Annotated[Path, typer.Option(help="Directory of the stack files.")] = _DIRECTORY,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="Wait until the stack runs; roll back if it fails."),
+    ] = True,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds the stack may take until it runs.")
+    ] = 300.0,
+    resolve: Annotated[
+        ResolveImage,
+        typer.Option(
+            "--resolve-image",
+            help="When to ask the registry which image a tag means; `always` also deploys tags"
+            " that were pushed again.",
+        ),
+    ] = ResolveImage.CHANGED,
+    dry_run: IsDryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Deploy a stack with `docker stack deploy`. Exit code 8 if it failed and was rolled back."""
+    values = read_variables(env_file)
+    stack = read_stack(stack_name, directory, values)
+    for remark in stack.remarks:
+        say(remark)
+    docker = Docker()
+    with _translated_errors():
+        docker.ensure_manager()
+        preparation = check(docker, stack, values)
+        if dry_run:
+            _show_plan(stack, preparation, as_json=as_json)
+            return
+        _prepare(docker, stack, preparation)
+        deadline = clock.monotonic() + timeout
+        follow.wait_for_leader(docker, stack, deadline)
+        begun = rollout.begin(docker, stack.name)
+        if docker_warning := docker.deploy(stack.name, stack.text(), resolve=resolve.value):
+            say(docker_warning)
+        if not wait:
+            print_json({"stack": stack.name, "outcome": "deployed"}, as_json)
+            return
+        out = console()
+        with keeps_running(
+            f"the deployment goes on; docker stack services {stack.name} shows its progress"
+        ):
+            look = follow.wait_for_convergence(
+                docker, stack, begun, deadline, out, is_quiet=as_json
+            )
+        finish(docker, stack, begun, look, out, as_json=as_json)
+
+
+def _show_plan(stack: Stack, preparation: Preparation, *, as_json: bool) -> None:
+    secrets = [wish.name for wish, _ in preparation.secrets]
+    node = preparation.node_to_label
+    if as_json:
+        plan = {"stack": stack.name, "outcome": "dry run", "document": stack.document}
+        label = node.hostname if node else None
+        print_json(plan | {"secrets": secrets, "label": label}, as_json)
+        return
+    if node is not None:
+        say(f"{node.hostname} would get the label {stack.label_a_manager}=true")
+    if secrets:
+        say(f"secrets that would be created: {', '.join(secrets)}")
+    print(stack.text(), end="", flush=True)
+
+
+def _prepare(docker: Docker, stack: Stack, preparation: Preparation) -> None:
+    node = preparation.node_to_label
+    if node is not None:
+        docker.label(node.id, stack.label_a_manager or "", "true")
+        say(
+            f"{node.hostname} keeps the volumes from now on ({stack.label_a_manager}=true);"
+            " stores start empty unless they are restored"
+        )
+    for wish, value in preparation.secrets:
+        docker.create_secret(wish.name, value)
+        say(f"secret {wish.name} created")
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """Turn Docker's error into a sentence and an exit code."""
+    try:
+        yield
+    except UnavailableError as exc:
+        fail(Exit.UNREACHABLE, str(exc), next_step="set DOCKER_HOST, or run this on a manager")
+    except ClusterError as exc:
+        fail(Exit.REFUSED, str(exc), next_step="change what Docker refuses, then deploy again")

@@ -1,0 +1,91 @@
+"""Waits for a deployment at the terminal: until the leader is done, then until the stack runs."""
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.markup import escape
+
+from cli.deploy import rollout as rollouts
+from cli.deploy.rollout import Look, Rollout
+from cli.deploy.stackfile.stack import Stack
+from cli.edges.docker_cli import Docker
+from cli.progress.services import Convergence, ServiceProgress
+from cli.terminal.exits import Exit, fail, say
+from cli.terminal.live import POLL_SECONDS
+from cli.terminal.tables import coloured, new_table
+from runtime import clock
+from runtime.errors import UnavailableError
+from wire.labels import LABEL_LOAN
+
+
+def wait_for_leader(docker: Docker, stack: Stack, deadline: float) -> None:
+    """Wait until the leader moves no tasks of these services.
+
+    While it does, it has changed their specs. A deployment would overwrite that in mid-move.
+    """
+    last = ""
+    while True:
+        moving = [
+            service["Spec"]["Name"]
+            for service in docker.services(stack.name)
+            if LABEL_LOAN in (service["Spec"].get("Labels") or {})
+        ]
+        if not moving:
+            return
+        sentence = f"waiting until the leader has moved tasks of {', '.join(sorted(moving))}"
+        if sentence != last:
+            say(last := sentence)
+        if clock.monotonic() > deadline:
+            fail(
+                Exit.REFUSED,
+                "the leader is still moving tasks; nothing was deployed",
+                next_step="spotswarm leaving shows what it waits for; then deploy again",
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def wait_for_convergence(
+    docker: Docker,
+    stack: Stack,
+    rollout: Rollout,
+    deadline: float,
+    out: Console,
+    *,
+    is_quiet: bool,
+) -> Look:
+    """Look until it is over: a live table on a terminal, one line per change elsewhere."""
+    convergence = Convergence(timeout_seconds=max(1.0, deadline - clock.monotonic()))
+    shown: dict[str, str] = {}
+    with Live(console=out, auto_refresh=False, transient=True) as live:
+        while True:
+            try:
+                look = rollouts.look(docker, stack, rollout, convergence)
+            except UnavailableError as exc:
+                # A change of the Raft leader takes seconds, and the deployment goes on meanwhile.
+                if clock.monotonic() > deadline:
+                    raise
+                say(str(exc))
+                time.sleep(POLL_SECONDS)
+                continue
+            for service in look.services:
+                if not is_quiet and shown.get(service.name) != service.sentence:
+                    shown[service.name] = service.sentence
+                    if not out.is_terminal:
+                        out.print(escape(f"{service.name}: {service.sentence}"))
+            if out.is_terminal and not is_quiet:
+                live.update(table(look.services), refresh=True)
+            if look.verdict != "under way":
+                return look
+            time.sleep(POLL_SECONDS)
+
+
+def table(services: Sequence[ServiceProgress]) -> RenderableType:
+    """One line per service of the stack."""
+    services_table = new_table("SERVICE", "IMAGE", "STATE")
+    for service in services:
+        services_table.add_row(
+            service.name, escape(service.image), coloured(service.state, service.sentence)
+        )
+    return services_table

@@ -1,0 +1,63 @@
+"""Which services of a stack file are deployed, by its `x-spotswarm` keys and SERVICES of .env.
+
+`when` offers a service only for some values of a variable, `provides` lets it stand in for
+another name, `needs` names what it cannot run without, `wants` what it can.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cli.deploy.stackfile.errors import StackError
+
+Wishes = Mapping[str, Mapping[str, Any]]
+"""The `x-spotswarm` table of each service."""
+
+
+def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[str], list[str]]:
+    """The services to deploy, and remarks on those that will work only in part.
+
+    Raises:
+        StackError: a chosen service does not exist, is not offered, or lacks what it needs.
+    """
+    offered = {
+        name
+        for name, wish in wishes.items()
+        if all(values.get(key) in wanted for key, wanted in wish.get("when", {}).items())
+    }
+    requested = {name for name in choice.replace(",", " ").split() if name}
+    provided = {name: {name, wishes[name].get("provides", name)} for name in wishes}
+    errors = [
+        error
+        for name in sorted(requested)
+        if (error := _not_offered(name, wishes, provided, offered))
+    ]
+    chosen = {name for name in offered if not requested or requested & provided[name]}
+    available = {alias for name in chosen for alias in provided[name]}
+    remarks = []
+    for name in sorted(chosen):
+        lacking = [need for need in wishes[name].get("needs", ()) if need not in available]
+        if lacking:
+            errors.append(f"{name} needs {', '.join(lacking)}: add it to SERVICES")
+        missed = [want for want in wishes[name].get("wants", ()) if want not in available]
+        if missed:
+            remarks.append(f"{name} works only in part without {', '.join(missed)}")
+    if errors:
+        raise StackError("\n".join(errors))
+    return chosen, remarks
+
+
+def _not_offered(
+    name: str, wishes: Wishes, provided: Mapping[str, set[str]], offered: set[str]
+) -> str:
+    """Why a requested service cannot be deployed; empty if it can."""
+    providers = {service for service in wishes if name in provided[service]}
+    if not providers:
+        return f"SERVICES names {name}, which is not a service: {', '.join(sorted(offered))}"
+    if providers & offered:
+        return ""
+    conditions = "; ".join(
+        f"{key}={'|'.join(wanted)}"
+        for service in sorted(providers)
+        for key, wanted in wishes[service].get("when", {}).items()
+    )
+    return f"SERVICES names {name}, which is deployed only if {conditions}"

@@ -1,0 +1,77 @@
+"""`spotswarm user-data`: print the user data of an instance."""
+
+import tomllib
+from typing import Annotated, Any
+
+import typer
+
+from cli.founding.location import (
+    AGENT_FILE,
+    InDirectory,
+    InSsm,
+    open_store,
+    print_user_data,
+    translated_errors,
+)
+from cli.founding.secrets import user_data_text
+from cli.terminal.exits import Exit, fail
+from cli.terminal.options import AsJson
+from wire.cluster_secrets import LEADER, OPERATOR
+from wire.messages import Role
+
+
+def user_data(
+    role: Annotated[Role, typer.Option(help="The role of the instances.")],
+    managers: Annotated[int, typer.Option(help="How many managers the cluster should have.")] = 3,
+    elastic_ip: Annotated[
+        str | None, typer.Option(help="Allocation id of the Elastic IP that the leader takes.")
+    ] = None,
+    queue: Annotated[
+        str | None, typer.Option(help="URL of the SQS queue with EC2's notices.")
+    ] = None,
+    broker: Annotated[
+        str, typer.Option(help="How Redis runs: as `container` or `process`.")
+    ] = "container",
+    identity: Annotated[
+        str, typer.Option(help="How instances prove their identity: `aws`; `password` elsewhere.")
+    ] = "aws",
+    aws_endpoint: Annotated[
+        str | None, typer.Option(help="One endpoint for all AWS services, as the lab has.")
+    ] = None,
+    directory: InDirectory = None,
+    ssm: InSsm = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the user data that instances of a role boot with."""
+    store = open_store(directory, ssm)
+    with translated_errors():
+        agent = store.read(OPERATOR).get(AGENT_FILE)
+    if agent is None:
+        fail(
+            Exit.UNKNOWN,
+            f"{store.place} has no secrets of a cluster",
+            next_step="create them with `spotswarm init`",
+        )
+    table: dict[str, Any] = tomllib.loads(agent) | {"role": role.value, "identity": identity}
+    if aws_endpoint:
+        table["sts_endpoint"] = f"{aws_endpoint.rstrip('/')}/"
+    if role is Role.MANAGER:
+        leader: dict[str, Any] = {
+            "secrets": f"{store.place}/{LEADER}",
+            "managers": managers,
+            "broker": broker,
+            "identity": identity,
+            "broker_port": int(table["broker"].rpartition(":")[2]),
+        }
+        if elastic_ip:
+            leader["elastic_ip"] = elastic_ip
+        if queue:
+            leader["queue"] = queue
+        if aws_endpoint:
+            leader["aws_endpoint"] = aws_endpoint.rstrip("/") + "/"
+        table["leader"] = leader
+    try:
+        text = user_data_text(table)
+    except ValueError as exc:
+        fail(Exit.USAGE, str(exc), next_step="correct the options: spotswarm user-data --help")
+    print_user_data(text, store, as_json=as_json)
