@@ -22,9 +22,9 @@ Name = Annotated[
 ]
 
 
-def explain(name: Name, as_json: AsJson = False, watch: Watch = False) -> None:
+def explain(node: Name, as_json: AsJson = False, watch: Watch = False) -> None:
     """Explain the state of a node or service: each decision, its reason and its cause."""
-    show(f"explain/{quote(name, safe='')}", explanation, as_json=as_json, watch=watch)
+    show(f"explain/{quote(node, safe='')}", explanation, as_json=as_json, watch=watch)
 
 
 def explanation(answer: Mapping[str, Any]) -> RenderableType:

@@ -41,7 +41,7 @@ def _stacks_starting_with(incomplete: str) -> list[str]:
 
 
 def deploy(
-    stack_name: Annotated[
+    which: Annotated[
         str,
         typer.Argument(
             metavar="STACK",
@@ -75,7 +75,7 @@ def deploy(
 ) -> None:
     """Deploy a stack with `docker stack deploy`. Exit code 8 if it failed and was rolled back."""
     values = read_variables(env_file)
-    stack = read_stack(stack_name, directory, values)
+    stack = read_stack(which, directory, values)
     for remark in stack.remarks:
         say(remark)
     docker = Docker()

@@ -7,14 +7,14 @@ from pydantic import SecretStr
 from agent.events import Denied, Granted, RequestFailed
 from agent.join_request import request_token
 from agent.signing import Credentials
-from cli.founding.making import document, make
+from cli.founding.secrets import create, user_data_text
 from runtime.errors import RefusedError, UnavailableError
 from wire import user_data
 from wire.instance import InstanceFacts
 from wire.messages import Availability, AwsProof, Denial, DenialCode, Grant, PasswordClaim, Role
 from wire.sealing import open_request, private_key, public_text, seal_reply
 
-MADE = make(
+MADE = create(
     cluster="demo",
     names=[],
     addresses=["10.99.0.10"],
@@ -22,7 +22,7 @@ MADE = make(
     days=10,
     at=datetime(2026, 11, 23, tzinfo=UTC),
 )
-LEADER = private_key(MADE.secrets.leader_key.get_secret_value())
+LEADER = private_key(MADE.leader.leader_key.get_secret_value())
 STRANGER = PrivateKey.generate()
 FACTS = InstanceFacts(
     instance="i-1", region="eu-central-1", zone="a", type="t3", lifecycle="spot", address="10.0.0.1"
@@ -31,7 +31,7 @@ FAR = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 def agent_data(**changed):
-    return user_data.parse(document(MADE.agent | changed))
+    return user_data.parse(user_data_text(MADE.agent | changed))
 
 
 async def credentials():

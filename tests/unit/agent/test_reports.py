@@ -5,7 +5,7 @@ from nacl.public import PrivateKey
 
 from agent.model import AwsNotice, StandingNotice
 from agent.reports import report_notice, sealed_farewell
-from cli.founding.making import document, make
+from cli.founding.secrets import create, user_data_text
 from runtime.errors import RefusedError
 from wire import user_data
 from wire.instance import InstanceFacts
@@ -14,9 +14,9 @@ from wire.sealing import open_request, private_key, seal_reply
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 AT = datetime(2026, 11, 23, 20, 2, tzinfo=UTC)
-MADE = make(cluster="demo", names=[], addresses=["10.99.0.10"], port=6380, days=10, at=NOW)
-USER_DATA = user_data.parse(document(MADE.agent))
-LEADER = private_key(MADE.secrets.leader_key.get_secret_value())
+MADE = create(cluster="demo", names=[], addresses=["10.99.0.10"], port=6380, days=10, at=NOW)
+USER_DATA = user_data.parse(user_data_text(MADE.agent))
+LEADER = private_key(MADE.leader.leader_key.get_secret_value())
 KEY = PrivateKey.generate()
 FACTS = InstanceFacts(
     instance="i-1", region="eu-central-1", zone="a", type="t3", lifecycle="spot", address="10.0.0.1"

@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 import pytest
 import tomli_w
 
-from cli.founding.making import document, make
+from cli.founding.secrets import create, user_data_text
 from wire import user_data
 from wire.messages import MalformedMessage, Role
 
-MADE = make(
+MADE = create(
     cluster="demo",
     names=[],
     addresses=["10.99.0.10"],
@@ -19,18 +19,18 @@ LEADER = {"secrets": "ssm:/spotswarm/demo/leader", "elastic_ip": "eipalloc-1"}
 
 
 def test_what_init_prints_is_what_an_agent_reads():
-    told = user_data.parse(document(MADE.agent))
+    told = user_data.parse(user_data_text(MADE.agent))
 
     assert told.cluster == "demo"
     assert told.broker == "rediss://10.99.0.10:6380"
     assert told.role is Role.WORKER
     assert told.identity == "aws"
     assert told.leader is None
-    assert told.ca == MADE.secrets.ca
+    assert told.ca == MADE.leader.ca
 
 
 def test_a_managers_part_reaches_its_leader():
-    told = user_data.parse(document(MADE.agent | {"role": "manager", "leader": LEADER}))
+    told = user_data.parse(user_data_text(MADE.agent | {"role": "manager", "leader": LEADER}))
 
     assert told.role is Role.MANAGER
     assert told.leader is not None
@@ -40,7 +40,7 @@ def test_a_managers_part_reaches_its_leader():
 
 
 def test_a_setting_of_a_later_build_is_ignored_and_named():
-    text = document(MADE.agent | {"colour": "blue", "leader": LEADER | {"shade": "dark"}})
+    text = user_data_text(MADE.agent | {"colour": "blue", "leader": LEADER | {"shade": "dark"}})
 
     assert user_data.parse(text).cluster == "demo"
     assert user_data.unknown(text) == ("colour", "leader.shade")
@@ -67,7 +67,7 @@ def test_a_wrong_setting_is_named_and_no_value_quoted(setting, value, named):
         user_data.parse(text)
 
     assert named in str(caught.value)
-    assert MADE.secrets.agent_password.get_secret_value() not in str(caught.value)
+    assert MADE.leader.agent_password.get_secret_value() not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "#!/bin/sh\n", "#cloud-config\n", "#spotswarm\n= ="])
