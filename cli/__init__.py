@@ -6,7 +6,7 @@ One module holds one subcommand: its options, the request it makes and the table
   rebalance
 - `deploy/` deploys a stack with Docker
 - `founding/` makes a new cluster's secrets and user data
-- `progress/` judges how far a drain or a deployment is, without I/O
+- `progress/` judges how far a drain or a deployment is, without I/O (pure)
 - `terminal/` is shared by all: tables, live displays, exit codes (`exits.py`)
 - `edges/` alone touches sockets, Docker and AWS
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli.deploy.placement import Member, fits
 from cli.deploy.stackfile.stack import SecretWish, Stack, constraints_of
 from cli.edges.docker_cli import Docker
+from cli.progress.nodes import Member, fits
 from cli.terminal.exits import Exit, fail
 
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from cli.deploy.placement import Member, member
+from cli.progress.nodes import Member, member
 from runtime.errors import ClusterError, RefusedError, UnavailableError
 
 _TIMEOUT_SECONDS: Final = 60.0

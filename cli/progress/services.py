@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from cli.deploy.placement import Member, fits
+from cli.progress.nodes import Member, fits
 
 State = Literal["waiting", "steady", "failed"]
 Verdict = Literal["under way", "converged", "failed", "timeout"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.deploy.placement import Member, fits
+from cli.progress.nodes import Member, fits
 from cli.progress.services import Convergence, ServiceProgress, is_changed, service_progress
 
 NODES = [
