@@ -29,7 +29,7 @@ lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 	$(PYTHON) tests/lint/vague_names.py tests/lint
-	.venv/bin/shellcheck .ci/run ami/*.sh lab/*.sh requirements/*.sh
+	.venv/bin/shellcheck -x .ci/run ami/*.sh lab/*.sh requirements/*.sh
 
 check: lint needs ## Lint, run the unit tests and the contract tests of what changed (before a commit; root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/unit $$(.venv/bin/python tests/running/changed.py)
@@ -49,14 +49,14 @@ lab: setup needs ## Run the scenarios on a cluster of real machines (minutes; ro
 test: setup needs ## Run every test, with all its set-up, and say where the time went (root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/lab tests/contract tests/unit
 
-demo: setup needs ## Boot three managers and three spot workers on this machine (root)
-	@$(PYTHON) -m lab up --managers 3 --workers 3 --wait 120
+demo: setup needs ## Boot three managers and three spot workers here, or continue with them (root)
+	@$(PYTHON) -m lab up --resume --managers 3 --workers 3 --wait 120
 	@$(PYTHON) -m lab show
 
 demo-nodes: ## Print the demo cluster's nodes as JSON
 	@$(PYTHON) -m lab nodes
 
-demo-watch: ## See live how a demo worker empties while AWS takes it
+demo-watch: demo ## Watch a demo worker being emptied while AWS takes it (root)
 	@$(PYTHON) -m lab watch --interrupt
 
 demo-services: demo ## Build the site's images, deploy edge and services on the demo cluster (root)

@@ -15,8 +15,8 @@ import typer
 from lab import sweep
 from lab.client import Lab, places_of
 from lab.commands import images as making
+from lab.commands import resume, troubling
 from lab.commands import site as sites
-from lab.commands import troubling
 from lab.commands import watch as watching
 from lab.commands.showing import (
     InstanceId,
@@ -29,6 +29,7 @@ from lab.commands.showing import (
     table_of,
     watch,
 )
+from lab.commands.steps import showing_steps
 from lab.engines import DEFAULT, ENGINES
 from lab.host import LabError
 from lab.places import DEFAULT_NAME, NAME_VARIABLE
@@ -67,19 +68,27 @@ def choose(
 def up(
     managers: Annotated[int, typer.Option(min=0, max=7)] = 3,
     workers: Annotated[int, typer.Option(min=0)] = 3,
+    *,
     wait: Annotated[int, typer.Option(help="Seconds the nodes may take; 0: do not wait.")] = 60,
     cluster: Annotated[str, typer.Option(help="Name of the cluster.")] = "demo",
     engine: EngineName = DEFAULT,
+    resuming: Annotated[
+        bool,
+        typer.Option("--resume", help="If the lab is up, keep it and launch missing workers."),
+    ] = False,
 ) -> None:
     """Start the lab: bake what changed, open the cloud, found a cluster, launch instances."""
     began = time.monotonic()
-    with out.status("checking the host") as status:
+    if resuming and (lab := resume.running_lab(places_of())):
+        resume.resume(lab, workers=workers, wait=wait)
+        return
+    with showing_steps("checking the host") as report:
         lab = Lab.up(
             managers=managers,
             workers=workers,
             cluster_name=cluster,
             engine=engine,
-            report=status.update,
+            report=report,
         )
     out.print(f"the cloud is open after {time.monotonic() - began:.1f} s: {lab.account.endpoint}")
     out.print(f"machines have Docker {lab.engine_package()}", highlight=False)
@@ -91,8 +100,12 @@ def up(
 @app.command()
 def down() -> None:
     """Take the lab down, whatever state it is in; the image cache is kept."""
-    if not (left := sweep.sweep(places_of())):
-        out.print("the lab is down")
+    places = places_of()
+    if not sweep.remains(places):
+        out.print(f"the lab {places.name} is not up; there is nothing to take down")
+        return
+    if not (left := sweep.sweep(places)):
+        out.print(f"the lab {places.name} is down; the cache of its images is kept")
         return
     fail("could not remove:\n  " + "\n  ".join(left))
 

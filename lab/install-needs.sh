@@ -1,6 +1,9 @@
 #!/bin/bash
-# Install what a Debian or Ubuntu host lacks for the lab and the tests; does nothing when all is there.
+# Install what a Debian or Ubuntu host lacks for the lab and the tests; does nothing if all is there.
 set -Eeuo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=requirements/steps.sh
+. requirements/steps.sh
 
 declare -A package_of=(
     [dockerd]=docker.io [iptables]=iptables [ip]=iproute2 [redis-server]=redis-server
@@ -18,13 +21,14 @@ done
 compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
 ((${#missing[@]})) || exit 0
 
-echo "this host lacks: ${missing[*]}" >&2
 if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
-    echo "install them as root: apt-get install ${missing[*]}" >&2
+    echo "error: this host lacks ${missing[*]}" >&2
+    echo "next:  install them as root: apt-get install ${missing[*]}" >&2
     exit 1
 fi
+echo "this host lacks ${#missing[@]} packages that the lab and the tests need" >&2
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
+step "reading the package lists" apt-get update -q
 wanted=() absent=()
 for package in "${missing[@]}"; do
     if [[ -n $(apt-cache policy "$package" | sed -n 's/^  Candidate: (none)//;s/^  Candidate: //p') ]]; then
@@ -37,10 +41,11 @@ if ((${#absent[@]})); then
     echo "this release has no package ${absent[*]}: tests that use it will fail" >&2
 fi
 ((${#wanted[@]})) || exit 0
-apt-get install -y -qq --no-install-recommends "${wanted[@]}"
-# The tests start servers of their own; one that came with the package would hold the port.
+step "installing ${wanted[*]} (once; minutes)" \
+    apt-get install -y -q --no-install-recommends "${wanted[@]}"
+# The tests start servers of their own; a server that came with the package would hold the port.
 for package in redis-server influxdb; do
-    if [[ " ${missing[*]} " == *" $package "* && -d /run/systemd/system ]]; then
+    if [[ " ${wanted[*]} " == *" $package "* && -d /run/systemd/system ]]; then
         systemctl disable --now --quiet "$package.service"
     fi
 done

@@ -85,7 +85,11 @@ def machines_of(lab: Lab, count: int) -> list[Machine]:
 
 
 def watch(lab: Lab, instances: list[str], within: int) -> None:
-    """Show every machine's way from launched to joined."""
+    """Show every machine's way from launched to joined.
+
+    Raises:
+        LabError: one did not join in time.
+    """
     deadline = time.monotonic() + within
     columns = (
         TextColumn("{task.description}"),
@@ -99,16 +103,20 @@ def watch(lab: Lab, instances: list[str], within: int) -> None:
         }
         nodes: list[dict[str, Any]] = []
         while not progress.finished and time.monotonic() < deadline:
+            stages = {machine.instance: machine.record.stage for machine in lab.machines()}
             # Before there is an engine nobody can answer.
-            if all(lab.machine(name).record.stage is Stage.ENGINE for name in instances):
+            if all(stages.get(name) is Stage.ENGINE for name in instances):
                 nodes = lab.nodes()
             serving = {node["instance"] for node in nodes if is_serving(node)}
             for name, bar in bars.items():
-                stage = lab.machine(name).record.stage
+                # The daemon may not have written it down yet.
+                stage = stages.get(name, Stage.LAUNCHED)
                 done = _JOINED if name in serving else _progress_of(stage)
                 step = "joined" if done == _JOINED else str(stage)
                 progress.update(bar, completed=done, step=step)
             time.sleep(0.5)
+        if progress.finished:
+            return
     lab.wait_nodes(len(instances), within=max(0.0, deadline - time.monotonic()))
 
 

@@ -7,6 +7,7 @@ import typer
 
 from lab.client import Lab
 from lab.commands.showing import command, fail, out
+from lab.commands.steps import showing_steps
 from lab.host import LabError
 from lab.load.ingress import ask, reachable_manager
 from lab.site import deployment as site
@@ -25,8 +26,8 @@ def deploy_site(
     lab = Lab.attach()
     began = time.monotonic()
     try:
-        with out.status("preparing") as status:
-            site.deploy(lab, tests=tests, report=status.update)
+        with showing_steps("preparing the images of the stores and of Traefik") as report:
+            site.deploy(lab, tests=tests, report=report)
             site.open_window(lab)
     except LabError as exc:
         fail(str(exc))
@@ -40,7 +41,7 @@ def show_site() -> None:
     found = site.attach(lab)
     status, _ = ask(found.addresses()[0], site.DOMAIN)
     if status == 0:
-        fail("the site does not answer: make demo-services")
+        fail("the site does not answer: deploy it with make demo-services")
     services = reachable_manager(lab).docker(
         "service", "ls", "--format", "table {{.Name}}\t{{.Replicas}}\t{{.Image}}"
     )

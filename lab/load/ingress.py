@@ -18,6 +18,10 @@ from lab.machines.machine import Machine
 from lab.machines.record import Stage
 
 REFRESH_SECONDS: Final = 1
+_TRAEFIK_SERVICE: Final = "traefik"
+_EDGE_TRAEFIK: Final = "edge_traefik"
+"""The Traefik of the stack `edge`, which holds the same ports and serves the same network."""
+_CONFIG: Final = "traefik-again"
 _AGAIN: Final = """\
 http:
   middlewares:
@@ -48,7 +52,8 @@ _TRAEFIK: Final = (
 def open_ingress(lab: Lab, *, within: float = 60) -> None:
     """Start the registry, the network and Traefik; return when every manager's port 80 answers.
 
-    Idempotent. Managers that come later get Traefik from the swarm.
+    Idempotent; uses the Traefik of the stack `edge` if it is deployed. Managers that come later
+    get Traefik from the swarm.
 
     Raises:
         LabError: names the manager that does not answer.
@@ -58,20 +63,21 @@ def open_ingress(lab: Lab, *, within: float = 60) -> None:
     names = manager.docker("network", "ls", "--format", "{{.Name}}").split()
     if NETWORK not in names:
         manager.docker("network", "create", "--driver=overlay", "--attachable", NETWORK)
-    if "traefik" not in _services(manager):
-        manager.run("docker", "config", "create", "traefik-again", "-", input=_AGAIN)
+    if not {_TRAEFIK_SERVICE, _EDGE_TRAEFIK} & set(_services(manager)):
+        if _CONFIG not in manager.docker("config", "ls", "--format", "{{.Name}}").split():
+            manager.run("docker", "config", "create", _CONFIG, "-", input=_AGAIN)
         manager.docker(
             "service",
             "create",
             "--detach",
-            "--name=traefik",
+            f"--name={_TRAEFIK_SERVICE}",
             "--mode=global",
             "--constraint=node.role==manager",
             f"--network={NETWORK}",
             "--endpoint-mode=dnsrr",
             "--publish=mode=host,published=80,target=80",
             "--mount=type=bind,source=/var/run/docker.sock,target=/var/run/docker.sock,readonly",
-            "--config=source=traefik-again,target=/again.yml",
+            f"--config=source={_CONFIG},target=/again.yml",
             images.traefik(lab.places),
             *_TRAEFIK,
         )
@@ -79,9 +85,14 @@ def open_ingress(lab: Lab, *, within: float = 60) -> None:
     for one in managers(lab):
         while ask(one.address, f"nobody.{DOMAIN}")[0] != http.HTTPStatus.NOT_FOUND:
             if time.monotonic() > deadline:
-                said = manager.docker("service", "ps", "--no-trunc", "traefik")
+                said = manager.docker("service", "ps", "--no-trunc", _TRAEFIK_SERVICE)
                 raise LabError(f"Traefik does not answer on {one.address}:\n{said}")
             time.sleep(0.1)
+
+
+def close_ingress(lab: Lab) -> None:
+    """Remove our Traefik, whose ports the stack `edge` needs; does nothing if it is not there."""
+    remove(lab, _TRAEFIK_SERVICE)
 
 
 def deploy(lab: Lab, *services: WebService) -> None:

@@ -93,6 +93,7 @@ def deploy(
     with ThreadPoolExecutor(1) as pool:
         building_images = pool.submit(building.build, lab, tests=tests, report=report)
         report("deploying the edge: Traefik and the registry")
+        ingress.close_ingress(lab)
         spotswarm_deploy(site, EDGE, wanted | {"VERSION": "none"})
         built = building_images.result()
     building.push(lab, built, user=OPERATOR, password=site.password, report=report)
