@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # Most tests wait more than they compute: twice as many processes as cores suit them.
 SIDE_BY_SIDE := 4
 
-.PHONY: help setup needs format lint check unit fuzz contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-spread bench-heartbeat bench-decide bench-api bench-sentiment clean
+.PHONY: help setup needs format lint check unit fuzz contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-decide bench-api bench-sentiment clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,8 +72,8 @@ bench-join: setup needs ## Compare the agent's join with raw Docker and Ansible 
 bench-leave: setup needs ## Compare how workers leave: ours, Swarm's drain, a power cut (root)
 	@$(PYTHON) -m bench.leave
 
-bench-spread: setup needs ## Compare spreading again with docker service update --force (root)
-	@$(PYTHON) -m bench.spread
+bench-rebalance: setup needs ## Compare rebalancing with docker service update --force (root)
+	@$(PYTHON) -m bench.rebalance
 
 bench-heartbeat: setup needs ## Measure what the swarm's heartbeat costs the managers (root)
 	@$(PYTHON) -m bench.heartbeat

@@ -1,5 +1,6 @@
-"""Measurements on the lab's machines, each beside a named baseline in the same run.
+"""Benchmarks of the product, each next to a named baseline in the same run.
 
-A bench sets itself up, prints a table and, last, one line of JSON. Rule: figures are shown,
-never asserted; and nothing here may change how the product works.
+`python -m bench.NAME` prepares what it needs, prints a table and, as the last line, one JSON
+object. `cluster.py` prepares a loaded cluster for several of them; `host.py` and `terminal.py` are
+shared. Rule: figures are shown, never asserted, and nothing here changes how the product works.
 """

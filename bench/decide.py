@@ -1,7 +1,7 @@
-"""How long one decision takes as the cluster grows: 100, 1,000, 5,000 nodes.
+"""How long one decision takes in clusters of 100, 1,000 and 5,000 nodes.
 
-The baseline, of the same run at each size, is one plain walk over every node and task: what no
-decision that looks at everything can do without. Needs no root: `make bench-decide`.
+The baseline, measured in the same run at each size, is one plain walk over every node and task,
+which any decision that looks at everything needs. Needs no root: `make bench-decide`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from bench import figures
+from bench.host import host
 from leader.decide import decide, first_view
 from leader.upkeep.reconcile import reconcile
 from leader.view.actions import PauseNode
@@ -52,7 +52,7 @@ _WIDTH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A swarm at work, as lists: some services uneven, one node of a hundred leaving or lost."""
+    """The lists of a busy swarm: some services are uneven, one node in fifty is leaving or lost."""
 
     nodes: tuple[Node, ...]
     instances: tuple[Instance, ...]
@@ -61,7 +61,7 @@ class Cluster:
 
 
 def cluster(size: int) -> Cluster:
-    """Make one of so many nodes."""
+    """A cluster of this many nodes."""
     nodes = tuple(_node(number) for number in range(size))
     count = size * _TASKS_PER_NODE // _TASKS_PER_SERVICE
     services = tuple(_service(number) for number in range(count))
@@ -138,10 +138,10 @@ def _service(number: int) -> Service:
     )
 
 
-def events(made: Cluster) -> Iterator[tuple[str, Event]]:
-    """One of each kind that a working leader meets."""
+def events(cluster: Cluster) -> Iterator[tuple[str, Event]]:
+    """One event of each kind that a leader handles all the time."""
     at = _AT + timedelta(seconds=5)
-    newcomer = replace(_instance(len(made.nodes)), id=InstanceId("i-new"))
+    newcomer = replace(_instance(len(cluster.nodes)), id=InstanceId("i-new"))
     identity = Identity("aws", newcomer)
     ask = Ask("a" * 32, "b" * 32, "key", Role.WORKER, 0, identity)
     notice = Notice(InstanceId("i-7"), "interruption", "queue", at, at + timedelta(minutes=2))
@@ -149,21 +149,21 @@ def events(made: Cluster) -> Iterator[tuple[str, Event]]:
         node=NodeId("n7"), instance=InstanceId("i-7"), labels={}, reason="", cause=""
     )
     yield "Ticked", Ticked("e", at)
-    yield "NodesListed", NodesListed("e", at, made.nodes, at)
-    yield "InstancesListed", InstancesListed("e", at, made.instances)
-    yield "WorkListed", WorkListed("e", at, made.services, made.tasks, at)
+    yield "NodesListed", NodesListed("e", at, cluster.nodes, at)
+    yield "InstancesListed", InstancesListed("e", at, cluster.instances)
+    yield "WorkListed", WorkListed("e", at, cluster.services, cluster.tasks, at)
     yield "Noticed", Noticed("e", at, notice, receipt="r")
     yield "JoinAsked", JoinAsked("e", at, ask)
     yield "Done", Done("e", at, paused)
 
 
-def settled(made: Cluster) -> View:
-    """The view of a leader that has led for a while."""
+def settled(cluster: Cluster) -> View:
+    """The view of a leader that has been active for a while."""
     view = replace(first_view(), tokens=Tokens(worker_rotated=_AT), heartbeat=timedelta(seconds=2))
     listed: tuple[Event, ...] = (
-        NodesListed("e", _AT, made.nodes, _AT),
-        InstancesListed("e", _AT, made.instances),
-        WorkListed("e", _AT, made.services, made.tasks, _AT),
+        NodesListed("e", _AT, cluster.nodes, _AT),
+        InstancesListed("e", _AT, cluster.instances),
+        WorkListed("e", _AT, cluster.services, cluster.tasks, _AT),
     )
     for event in listed:
         view, _ = decide(view, event, _POLICY)
@@ -171,7 +171,7 @@ def settled(made: Cluster) -> View:
 
 
 def _gone(view: View) -> View:
-    """The same view when every lost node's instance has been missing for long."""
+    """The same view after the instances of all lost nodes have been missing for long."""
     absences = {
         InstanceId(f"i-{name[1:]}"): Absence(99, _AT - timedelta(hours=1))
         for name in view.census.down
@@ -181,7 +181,7 @@ def _gone(view: View) -> View:
 
 
 def _walk(view: View) -> int:
-    """The baseline."""
+    """The baseline: look at every node and task once."""
     assert view.work is not None
     ready = sum(1 for node in view.nodes.values() if node.is_ready)
     return ready + sum(
@@ -190,12 +190,12 @@ def _walk(view: View) -> int:
 
 
 def measure(size: int, rounds: int) -> list[dict[str, Any]]:
-    """Milliseconds of each event kind, of `reconcile` alone and of the baseline, at one size."""
-    made = cluster(size)
-    view = settled(made)
+    """Milliseconds of each kind of event, of `reconcile` alone and of the baseline, at one size."""
+    busy = cluster(size)
+    view = settled(busy)
     gone = _gone(view)
     calls: dict[str, Callable[[], object]] = {_BASELINE: lambda: _walk(view)}
-    for name, event in events(made):
+    for name, event in events(busy):
         calls[name] = partial(decide, view, event, _POLICY)
     calls["reconcile"] = lambda: list(reconcile(gone, _POLICY, "e", _AT))
     samples: dict[str, list[float]] = {name: [] for name in calls}
@@ -209,47 +209,49 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
     return [
         {
             "nodes": size,
-            "tasks": len(made.tasks),
+            "tasks": len(busy.tasks),
             "event": name,
-            "median_ms": round(median(found), 4),
-            "worst_ms": round(max(found), 4),
-            "to_walk": round(median(found) / base, 2),
-            "us_per_node": round(median(found) * 1000 / size, 3),
+            "median_ms": round(median(times), 4),
+            "worst_ms": round(max(times), 4),
+            "to_walk": round(median(times) / base, 2),
+            "us_per_node": round(median(times) * 1000 / size, 3),
         }
-        for name, found in samples.items()
+        for name, times in samples.items()
     ]
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Medians by size, and how much dearer a node is in the largest than in the smallest."""
-    made = Table(title="One decision: milliseconds, medians", box=None, title_style="bold")
-    made.add_column("event")
+    """Medians by size, and how the time per node grows from the smallest to the largest."""
+    figures_table = Table(
+        title="Milliseconds of one decision (medians)", box=None, title_style="bold"
+    )
+    figures_table.add_column("event")
     for size in sizes:
-        made.add_column(f"{size:,} nodes", justify="right")
-        made.add_column("/ walk", justify="right")
-    made.add_column("worst", justify="right")
-    made.add_column("growth per node", justify="right")
-    for name in dict.fromkeys(one["event"] for one in entries):
-        own = {one["nodes"]: one for one in entries if one["event"] == name}
+        figures_table.add_column(f"{size:,} nodes", justify="right")
+        figures_table.add_column("/ walk", justify="right")
+    figures_table.add_column("worst", justify="right")
+    figures_table.add_column("growth per node", justify="right")
+    for name in dict.fromkeys(entry["event"] for entry in entries):
+        own = {entry["nodes"]: entry for entry in entries if entry["event"] == name}
         cells = [
             cell
             for size in sizes
             for cell in (f"{own[size]['median_ms']:.2f}", f"{own[size]['to_walk']:.1f}")
         ]
         growth = own[sizes[-1]]["us_per_node"] / own[sizes[0]]["us_per_node"]
-        made.add_row(name, *cells, f"{own[sizes[-1]]['worst_ms']:.1f}", f"{growth:.2f}")
-    return made
+        figures_table.add_row(name, *cells, f"{own[sizes[-1]]['worst_ms']:.1f}", f"{growth:.2f}")
+    return figures_table
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.decide", description=__doc__)
-    parser.add_argument("--nodes", type=int, nargs="+", default=[100, 1000, 5000])
-    parser.add_argument("--rounds", type=int, default=31)
-    asked = parser.parse_args()
-    before = figures.host()
-    entries = [one for size in asked.nodes for one in measure(size, asked.rounds)]
-    Console(width=_WIDTH).print(table(entries, asked.nodes))
+    parser.add_argument("--nodes", type=int, nargs="+", default=[100, 1000, 5000], help="sizes")
+    parser.add_argument("--rounds", type=int, default=31, help="calls of each; default 31")
+    options = parser.parse_args()
+    before = host()
+    entries = [entry for size in options.nodes for entry in measure(size, options.rounds)]
+    Console(width=_WIDTH).print(table(entries, options.nodes))
     begun = clock.now().isoformat(timespec="seconds")
     print(json.dumps({"bench": "decide", "at": begun, "host": before, "medians": entries}))
 

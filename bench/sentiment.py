@@ -1,10 +1,9 @@
-"""Score the sentiment and the symbols on headlines that nobody looked at while making them.
+"""Score sentiment and symbols on headlines that were not used to build them.
 
-The held-out set is `services/ml/evaluation/headlines.csv` with the columns label (positive,
-negative, neutral), headline and symbols (with spaces between, or none). It was written without
-regard to the lexicon, and is not tuned on: `tuning.csv` beside it is for that. Ours is compared
-with always saying what is most frequent, and with ten words that anybody would think of.
-The last line is one JSON object.
+The held-out set is `services/ml/evaluation/headlines.csv`, with the columns label (positive,
+negative, neutral), headline and symbols (separated by spaces; may be empty). It was written without
+regard to the lexicon, and nothing is tuned on it: `tuning.csv` beside it is for that. The baselines
+are the most frequent label, and ten obvious words. The last line is one JSON object.
 
     python -m bench.sentiment [FILE]
 """
@@ -44,66 +43,66 @@ class Headline:
 
 
 def read(file: Path) -> list[Headline]:
-    """The set of a file.
+    """The headlines of a file.
 
     Raises:
-        ValueError: a label is none.
+        ValueError: a label is unknown.
     """
-    found = []
+    headlines = []
     with file.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             if row["label"] not in LABELS:
                 raise ValueError(f"no such label: {row['label']}")
-            named = frozenset((row.get("symbols") or "").split())
-            found.append(Headline(row["label"], row["headline"], named))
-    return found
+            symbols_of_row = frozenset((row.get("symbols") or "").split())
+            headlines.append(Headline(row["label"], row["headline"], symbols_of_row))
+    return headlines
 
 
-def scored(truth: Sequence[Label], said: Sequence[Label]) -> dict[str, Any]:
-    """Accuracy, macro-F1, and how often each label was taken for each other."""
-    pairs = Counter(zip(truth, said, strict=True))
-    f1 = {one: _f1(pairs, one) for one in LABELS}
+def scored(truth: Sequence[Label], labels: Sequence[Label]) -> dict[str, Any]:
+    """Accuracy, macro-F1, and the confusion matrix."""
+    pairs = Counter(zip(truth, labels, strict=True))
+    f1 = {label: _f1(pairs, label) for label in LABELS}
     return {
-        "accuracy": round(sum(pairs[one, one] for one in LABELS) / len(truth), 4),
+        "accuracy": round(sum(pairs[label, label] for label in LABELS) / len(truth), 4),
         "macro_f1": round(sum(f1.values()) / len(LABELS), 4),
-        "f1": {one: round(value, 4) for one, value in f1.items()},
-        "confusion": {one: {other: pairs[one, other] for other in LABELS} for one in LABELS},
+        "f1": {label: round(value, 4) for label, value in f1.items()},
+        "confusion": {label: {other: pairs[label, other] for other in LABELS} for label in LABELS},
     }
 
 
-def _f1(pairs: Counter[tuple[Label, Label]], of: Label) -> float:
-    hit = pairs[of, of]
-    said = sum(pairs[one, of] for one in LABELS)
-    true = sum(pairs[of, one] for one in LABELS)
-    return 2 * hit / (said + true) if said + true else 0.0
+def _f1(pairs: Counter[tuple[Label, Label]], label_of: Label) -> float:
+    hit = pairs[label_of, label_of]
+    predicted = sum(pairs[label, label_of] for label in LABELS)
+    true = sum(pairs[label_of, label] for label in LABELS)
+    return 2 * hit / (predicted + true) if predicted + true else 0.0
 
 
 def ten_words(headline: str) -> Label:
-    """The naive baseline: five good words, five bad ones."""
-    told = words.tokens(headline)
+    """The naive baseline: five good words and five bad ones."""
+    tokens = words.tokens(headline)
 
     def count(stems: Sequence[str]) -> int:
-        return sum(one == stem + end for one in told for stem in stems for end in _ENDINGS)
+        return sum(token == stem + end for token in tokens for stem in stems for end in _ENDINGS)
 
     value = count(_GOOD) - count(_BAD)
     return "positive" if value > 0 else "negative" if value < 0 else "neutral"
 
 
 def ours(headline: str) -> Label:
-    """What ml says of a headline alone."""
+    """The label that the service ml gives to a headline without its article."""
     return sentiment.label(sentiment.score(headline, ""))
 
 
 def named(held_out: Sequence[Headline]) -> dict[str, float]:
-    """Precision and recall of the symbols found, over all headlines together."""
-    hit = found = true = exact = 0
-    for one in held_out:
-        told = frozenset(symbols.find(one.text, "", ""))
-        hit += len(told & one.symbols)
-        found += len(told)
-        true += len(one.symbols)
-        exact += told == one.symbols
-    precision, recall = hit / found if found else 0.0, hit / true if true else 0.0
+    """Precision and recall of the symbols, over all headlines together."""
+    hit = predicted = true = exact = 0
+    for headline in held_out:
+        ours_of = frozenset(symbols.find(headline.text, "", ""))
+        hit += len(ours_of & headline.symbols)
+        predicted += len(ours_of)
+        true += len(headline.symbols)
+        exact += ours_of == headline.symbols
+    precision, recall = hit / predicted if predicted else 0.0, hit / true if true else 0.0
     both = precision + recall
     return {
         "precision": round(precision, 4),
@@ -114,49 +113,52 @@ def named(held_out: Sequence[Headline]) -> dict[str, float]:
 
 
 def main(file: Path) -> int:
-    """Score, print tables and the JSON; not zero when there is nothing to score."""
+    """Score, and print the tables and the JSON; 1 if there is nothing to score."""
     if not file.exists():
-        print(f"{file} is not there: nothing to score", file=sys.stderr)
+        print(f"{file} does not exist: name another file", file=sys.stderr)
         return 1
     held_out = read(file)
-    truth = [one.label for one in held_out]
+    truth = [headline.label for headline in held_out]
     (most, _), *_ = Counter(truth).most_common(1)
     ways: dict[str, Callable[[str], Label]] = {
         "ours": ours,
         "ten words": ten_words,
         "majority": lambda _headline: most,
     }
-    # Loaded before the clock runs.
+    # Loaded before the measurement.
     lexicon.standard(), symbols.standard()
     began = time.perf_counter()
-    found = {name: scored(truth, [way(one.text) for one in held_out]) for name, way in ways.items()}
+    scores = {
+        name: scored(truth, [way(headline.text) for headline in held_out])
+        for name, way in ways.items()
+    }
     seconds = time.perf_counter() - began
     of_symbols = named(held_out)
-    _show(found, of_symbols, len(held_out))
-    told = {
+    _show(scores, of_symbols, len(held_out))
+    result = {
         "bench": "sentiment",
         "set": str(file),
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "headlines": len(held_out),
         "labels": dict(Counter(truth)),
         "version": VERSION,
-        "sentiment": found,
+        "sentiment": scores,
         "symbols": of_symbols,
         "milliseconds_per_headline": round(1000 * seconds / len(held_out), 3),
     }
-    print(json.dumps(told, separators=(",", ":")))
+    print(json.dumps(result, separators=(",", ":")))
     return 0
 
 
-def _show(found: dict[str, dict[str, Any]], of_symbols: dict[str, float], count: int) -> None:
+def _show(scores: dict[str, dict[str, Any]], of_symbols: dict[str, float], count: int) -> None:
     console = Console()
     table = Table("way", "accuracy", "macro-F1", title=f"{count} headlines")
-    for name, figures in found.items():
+    for name, figures in scores.items():
         table.add_row(name, f"{figures['accuracy']:.3f}", f"{figures['macro_f1']:.3f}")
     console.print(table)
-    confusion = Table("it is ↓, ours says →", *LABELS, title="Confusion")
-    for one, row in found["ours"]["confusion"].items():
-        confusion.add_row(one, *(str(row[other]) for other in LABELS))
+    confusion = Table("true label ↓, our label →", *LABELS, title="Confusion")
+    for label, row in scores["ours"]["confusion"].items():
+        confusion.add_row(label, *(str(row[other]) for other in LABELS))
     console.print(confusion)
     of = ", ".join(f"{name} {value:.3f}" for name, value in of_symbols.items())
     console.print(f"Symbols: {of}")

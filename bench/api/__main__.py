@@ -1,7 +1,7 @@
-"""What Traefik, tokens and tracking cost a call of public_api: the same page of news three ways.
+"""What Traefik, tokens and usage tracking cost a call of public_api, for one page of news.
 
-The bare handler is the baseline, of the same run: `bench.api.bare`. Real processes on this host,
-load by wrk over few connections, in turns. Needs no root: `make bench-api`.
+The baseline, measured in the same run, is the bare handler, `bench.api.bare`. Real processes on
+this host take turns under load by wrk, over a few connections. Needs no root: `make bench-api`.
 """
 
 import argparse
@@ -12,16 +12,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import figures, stage
-from bench.api.ground import Way, standing
-from lab.host import LabError, run
+from bench import terminal
+from bench.api.servers import Way, standing
+from bench.host import commit, host
+from lab.host import LabError
 from runtime import clock
 
 _BASELINE: Final = "bare"
@@ -40,7 +40,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One way under load, once."""
+    """One way under load for one interval."""
 
     way: str
     connections: int
@@ -53,112 +53,121 @@ class Sample:
 
 
 def main() -> None:
-    """Measure, print, and leave nothing behind."""
+    """Measure and print; every process is ended in any case."""
     parser = argparse.ArgumentParser(prog="python -m bench.api", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="of all ways, there and back")
-    parser.add_argument("--seconds", type=int, default=2, help="of load, each time")
     parser.add_argument(
-        "--connections", type=int, nargs="+", default=[1, 4], help="the worst is judged"
+        "--rounds",
+        type=int,
+        default=3,
+        help="rounds of all ways, forwards and backwards; default 3",
     )
-    asked = parser.parse_args()
+    parser.add_argument("--seconds", type=int, default=2, help="of load each time; default 2")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        nargs="+",
+        default=[1, 4],
+        help="open connections; the worst counts; default 1 4",
+    )
+    options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     samples: list[Sample] = []
-    total = asked.rounds * 6 * len(asked.connections)
+    total = options.rounds * 6 * len(options.connections)
     try:
-        with stage.progress(total) as (report, advance), standing() as ways:
+        with terminal.progress(total) as (report, advance), standing() as ways:
             for way in ways:
-                _load(way, connections=asked.connections[0], seconds=2, number=0)
-            for number in range(1, asked.rounds + 1):
-                for connections in asked.connections:
+                _load(way, connections=options.connections[0], seconds=2, number=0)
+            for number in range(1, options.rounds + 1):
+                for connections in options.connections:
                     for way in (*ways, *reversed(ways)):
                         report(f"{way.what}, {connections} connections")
                         samples.append(
                             _load(
-                                way, connections=connections, seconds=asked.seconds, number=number
+                                way, connections=connections, seconds=options.seconds, number=number
                             )
                         )
                         advance()
     except LabError as exc:
-        stage.fail(exc)
+        terminal.fail(exc)
     _show(samples, {way.name: way.what for way in ways})
 
 
 def _load(way: Way, *, connections: int, seconds: int, number: int) -> Sample:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        # In a file of ours alone: a command line is everybody's to read.
+        # In a private file: anyone can read a command line.
         for name, value in way.headers.items():
             script.write(f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n")
         script.write(_REPORT)
         script.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, way.url]
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 command, capture_output=True, text=True, check=True, timeout=seconds + 60
             )
         except FileNotFoundError as exc:
-            raise LabError("wrk is not installed: run `make needs`") from exc
+            raise LabError("wrk is not installed: install it with `make needs`") from exc
         except subprocess.CalledProcessError as exc:
             raise LabError(f"wrk failed on {way.what}: {exc.stderr}") from exc
-    told = json.loads(done.stdout.strip().splitlines()[-1])
-    if told["failed"] or not told["requests"]:
-        raise LabError(f"{way.what}: {told['failed']} of {told['requests']} requests failed")
-    return Sample(way=way.name, connections=connections, round=number, **told)
+    output = json.loads(process.stdout.strip().splitlines()[-1])
+    if output["failed"] or not output["requests"]:
+        raise LabError(f"{way.what}: {output['failed']} of {output['requests']} requests failed")
+    return Sample(way=way.name, connections=connections, round=number, **output)
 
 
 def summary(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """One entry for each number of connections and way: medians, and ratios to the bare one."""
-    found = []
-    for connections in dict.fromkeys(one.connections for one in samples):
-        here = [one for one in samples if one.connections == connections]
-        base = _medians([one for one in here if one.way == _BASELINE])
-        for way in dict.fromkeys(one.way for one in here):
-            own = _medians([one for one in here if one.way == way])
+    """One entry per number of connections and way: medians, and ratios to the bare handler."""
+    entries = []
+    for connections in dict.fromkeys(sample.connections for sample in samples):
+        same_load = [sample for sample in samples if sample.connections == connections]
+        base = _medians([sample for sample in same_load if sample.way == _BASELINE])
+        for way in dict.fromkeys(sample.way for sample in same_load):
+            own = _medians([sample for sample in same_load if sample.way == way])
             ratios = {f"{name}_to_bare": round(own[name] / base[name], 2) for name in own}
             over = {"p50_over_bare_ms": round(own["p50_ms"] - base["p50_ms"], 3)}
-            found.append({"connections": connections, "way": way, **own, **ratios, **over})
-    return found
+            entries.append({"connections": connections, "way": way, **own, **ratios, **over})
+    return entries
 
 
 def _medians(samples: Sequence[Sample]) -> dict[str, float]:
     return {
-        "p50_ms": round(median(one.p50_ms for one in samples), 3),
-        "p99_ms": round(median(one.p99_ms for one in samples), 3),
-        "requests_per_second": round(median(one.requests / one.seconds for one in samples), 1),
+        "p50_ms": round(median(sample.p50_ms for sample in samples), 3),
+        "p99_ms": round(median(sample.p99_ms for sample in samples), 3),
+        "requests_per_second": round(
+            median(sample.requests / sample.seconds for sample in samples), 1
+        ),
     }
 
 
-def _show(samples: Sequence[Sample], whats: dict[str, str]) -> None:
+def _show(samples: Sequence[Sample], titles: dict[str, str]) -> None:
     entries = summary(samples)
     out = Console(width=_WIDTH)
-    table = Table(title="A page of 20 articles, medians", box=None, title_style="bold")
+    table = Table(title="A page of 20 articles (medians)", box=None, title_style="bold")
     table.add_column("connections", justify="right")
     table.add_column("way")
     for head in ("p50 ms", "/ bare", "p99 ms", "/ bare", "requests/s", "/ bare"):
         table.add_column(head, justify="right")
-    for one in entries:
+    for entry in entries:
         table.add_row(
-            str(one["connections"]),
-            whats[one["way"]],
+            str(entry["connections"]),
+            titles[entry["way"]],
             *(
                 cell
                 for name in ("p50_ms", "p99_ms", "requests_per_second")
-                for cell in (f"{one[name]:.2f}", f"{one[f'{name}_to_bare']:.2f}")
+                for cell in (f"{entry[name]:.2f}", f"{entry[f'{name}_to_bare']:.2f}")
             ),
         )
     out.print(table)
-    repository = Path(__file__).parents[1]
-    commit = run("git", "-C", str(repository), "rev-parse", "--short", "HEAD", check=False)
-    judged = max(one["p50_ms_to_bare"] for one in entries if one["way"] == "traefik")
+    judged = max(entry["p50_ms_to_bare"] for entry in entries if entry["way"] == "traefik")
     print(
         json.dumps(
             {
                 "bench": "api",
                 "at": clock.now().isoformat(timespec="seconds"),
-                "commit": commit.stdout.strip(),
-                "host": figures.host(),
+                "commit": commit(),
+                "host": host(),
                 "p50_ratio": judged,
                 "medians": entries,
-                "samples": [asdict(one) for one in samples],
+                "samples": [asdict(sample) for sample in samples],
             }
         )
     )

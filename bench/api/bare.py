@@ -1,7 +1,7 @@
-"""The handler of `/v1/news` and nothing around it: what `bench.api` compares everything with.
+"""The bare handler of `/v1/news`: the baseline of `bench.api`.
 
 It reads the same articles from the same CouchDB, checks the same parameters and answers the same
-bytes with the same ETag. No Traefik, no token, no limit, no tracking, no log, no metrics.
+bytes with the same ETag, without Traefik, token, rate limit, tracking, log or metrics.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from services.stores.usage import Usage
 async def _live(port: int, couchdb: str) -> None:
     async with AsyncExitStack() as opened:
         session = await opened.enter_async_context(outgoing(name="bench"))
-        nowhere = "http://127.0.0.1:1"
+        unused_url = "http://127.0.0.1:1"
         sources = Sources(
-            News(Couch(session, couchdb)), Quotes(session, nowhere), Usage(session, nowhere)
+            News(Couch(session, couchdb)), Quotes(session, unused_url), Usage(session, unused_url)
         )
-        (route,) = (one for one in ROUTES if one.path == "/v1/news")
-        nobody: Any = None
+        (route,) = (route for route in ROUTES if route.path == "/v1/news")
+        no_caller: Any = None
 
         async def handle(request: web.Request) -> web.Response:
-            return await plain(route, request, sources, nobody, {})
+            return await plain(route, request, sources, no_caller, {})
 
         app = web.Application()
         app.router.add_get(route.path, handle)
@@ -42,13 +42,13 @@ async def _live(port: int, couchdb: str) -> None:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m bench.api.bare", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--couchdb", required=True, help="URL of the database server")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     logs.configure()
-    raise SystemExit(lifecycle.run(_live(asked.port, asked.couchdb), name="bare_api"))
+    raise SystemExit(lifecycle.run(_live(options.port, options.couchdb), name="bare_api"))
 
 
 if __name__ == "__main__":

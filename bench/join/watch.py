@@ -1,7 +1,7 @@
-"""The one detector for all ways: the manager engine's list of nodes, polled.
+"""Detects when nodes join, for all ways alike, by polling the manager engine's list of nodes.
 
-Rule: what starts the clock is the moment before a command is given, what stops it the answer
-that shows a node as Ready; both on this host, so that no way is timed by its own word.
+Rule: the clock starts just before the command and stops with the answer that shows the node as
+Ready. Both are on this host, so that no way reports its own time.
 """
 
 import asyncio
@@ -17,25 +17,25 @@ from lab.machines.machine import Machine
 from runtime import clock
 from wire.labels import LABEL_INSTANCE
 
-EVERY: Final = 0.01
-"""Seconds from an answer to the next look."""
-_SETTLE: Final = 2.0
-"""Seconds after a clean-up: engines end their overlay in the background, the leader takes note."""
+POLL_SECONDS: Final = 0.01
+"""From an answer to the next request."""
+_SETTLE_SECONDS: Final = 2.0
+"""After a clean-up, while engines remove their overlay network and the leader notices."""
 
 
 @dataclass(slots=True)
-class Seen:
-    """When each node was first seen so, in seconds of the monotonic clock, by host name."""
+class FirstSeen:
+    """When each host was first seen in a state, in seconds of the monotonic clock."""
 
     ready: dict[str, float] = field(default_factory=dict)
     active: dict[str, float] = field(default_factory=dict)
-    """Ready, bound to its instance by a label, and taking tasks."""
+    """Ready, labelled with its instance, and taking tasks."""
     coarsest: float = 0.0
-    """The longest time between two looks: what a figure may be late by at most."""
+    """The longest time between two answers: by so much a figure may be late."""
 
 
 class Watch:
-    """Looks at the manager's engine and brings the workers back to no swarm."""
+    """Polls the manager's engine, and takes the workers out of the swarm again."""
 
     def __init__(self, manager: Machine, workers: list[Machine]) -> None:
         self._manager = manager
@@ -43,7 +43,9 @@ class Watch:
 
     async def __aenter__(self) -> Self:
         self._engine = Docker(url=self._manager.docker_host)
-        self._engines = {one.hostname: Docker(url=one.docker_host) for one in self._workers}
+        self._engines = {
+            worker.hostname: Docker(url=worker.docker_host) for worker in self._workers
+        }
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -51,11 +53,11 @@ class Watch:
             await engine.close()
 
     async def token(self) -> str:
-        """The worker token as it is now; the leader rotates it."""
+        """The current worker token; the leader rotates it."""
         return str((await self._engine.swarm.inspect())["JoinTokens"]["Worker"])
 
     async def follow(
-        self, machines: Iterable[Machine], seen: Seen, *, until_active: bool, within: float
+        self, machines: Iterable[Machine], first: FirstSeen, *, until_active: bool, within: float
     ) -> None:
         """Fill `seen` until every machine's node is Ready, or also active.
 
@@ -63,36 +65,36 @@ class Watch:
             LabError: names who is missing.
         """
         names = {machine.hostname for machine in machines}
-        stage = seen.active if until_active else seen.ready
+        reached = first.active if until_active else first.ready
         before = clock.monotonic()
         deadline = before + within
-        while set(stage) != names:
+        while set(reached) != names:
             nodes = await self._engine.nodes.list()
             at = clock.monotonic()
-            before, seen.coarsest = at, max(seen.coarsest, at - before)
+            before, first.coarsest = at, max(first.coarsest, at - before)
             for node in nodes:
                 name = node["Description"].get("Hostname")
                 if name in names and node["Status"]["State"] == "ready":
-                    seen.ready.setdefault(name, at)
+                    first.ready.setdefault(name, at)
                     if is_active(node):
-                        seen.active.setdefault(name, at)
+                        first.active.setdefault(name, at)
             if at > deadline:
-                missing = ", ".join(sorted(names - set(stage)))
+                missing = ", ".join(sorted(names - set(reached)))
                 raise LabError(f"not in the swarm after {within:.0f} s: {missing}")
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def clean(self) -> None:
-        """Every worker out of the swarm, its agent stopped, its entry gone; the same each time."""
+        """Stop every agent and take every worker out of the swarm, to start each round alike."""
         await asyncio.gather(*(self._leave(machine) for machine in self._workers))
         own = (await self._engine.system.info())["Swarm"]["NodeID"]
         deadline = clock.monotonic() + 30
-        while others := [one for one in await self._engine.nodes.list() if one["ID"] != own]:
+        while others := [node for node in await self._engine.nodes.list() if node["ID"] != own]:
             for node in others:
                 await self._remove(node["ID"])
             if clock.monotonic() > deadline:
-                raise LabError(f"{len(others)} nodes cannot be removed from the swarm")
+                raise LabError(f"{len(others)} nodes could not be removed from the swarm")
             await asyncio.sleep(0.1)
-        await asyncio.sleep(_SETTLE)
+        await asyncio.sleep(_SETTLE_SECONDS)
 
     async def _leave(self, machine: Machine) -> None:
         stop = ("systemctl", "stop", "spotswarm-agent.service")
@@ -111,7 +113,7 @@ class Watch:
         try:
             await self._engine.nodes.remove(node_id=node, force=True)
         except DockerError as exc:
-            # 404: gone meanwhile; 500: the manager had a newer version of it, so once more.
+            # 404: already gone; 500: the manager had a newer version of the node, so try again.
             if exc.status not in {404, 500}:
                 raise LabError(f"node {node} cannot be removed: {exc.message}") from exc
 

@@ -1,7 +1,7 @@
-"""What must be there before the first round: Ansible, its layer for the machines, a lab.
+"""Prepares the first round: Ansible, its layer for the machines, and a lab of idle workers.
 
-Everything slow is kept in the lab's cache under the hash of what went in. Rule: the agent's
-machines and Ansible's are the same ones, so what Ansible needs is in all of them.
+Slow parts are kept in the lab's cache under a hash of their inputs. Rule: all ways use the same
+machines, so all machines have what Ansible needs.
 """
 
 import hashlib
@@ -9,22 +9,25 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import cluster, sweep
+from bench.cluster import taken_down
+from bench.host import commit
+from bench.terminal import Report
+from lab import cluster
 from lab.client import EXTRA_LAYER, Lab
 from lab.engines import DEFAULT, choose
-from lab.host import LabError, check_needs, run
+from lab.host import check_needs, run
 from lab.machines import image
 from lab.machines.machine import Machine
 from lab.places import Places
 
 ANSIBLE: Final = "12.3.0"
-"""The `ansible` package of PyPI; it holds community.docker."""
+"""Version of the `ansible` package on PyPI, which contains community.docker."""
 _PACKAGES: Final = ("openssh-server", "python3-docker", "python3-requests")
 _UNIT: Final = "spotswarm-agent.service"
 _INSTALL: Final = """\
@@ -45,12 +48,11 @@ chroot . env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-rec
 chroot . apt-get clean
 rm -rf var/lib/apt/lists/* usr/sbin/policy-rc.d
 """
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """The lab that is up, and what Ansible is run with."""
+class Setup:
+    """The lab that is up, and what Ansible needs."""
 
     lab: Lab
     manager: Machine
@@ -58,12 +60,12 @@ class Ground:
     ansible: Path
     """Directory of Ansible's programs."""
     key: Path
-    """Opens every worker's ssh."""
+    """The ssh key that every worker accepts."""
 
 
 @contextmanager
-def prepared(workers: int, *, report: Report) -> Iterator[Ground]:
-    """A lab of one manager and idle workers, taken down at the end, come what may.
+def prepared(workers: int, *, report: Report) -> Iterator[Setup]:
+    """A lab of one manager and idle workers, which is taken down at the end in any case.
 
     Raises:
         LabError: another lab is up, or something does not come up.
@@ -74,36 +76,22 @@ def prepared(workers: int, *, report: Report) -> Iterator[Ground]:
     layer, key = _bake_layer(places, report)
     os.environ[EXTRA_LAYER] = str(layer)
     name = f"bench-{os.getpid()}"
-    try:
+    with taken_down(places, name, report):
         lab = Lab.up(managers=1, workers=0, cluster_name=name, report=report)
         report("waiting for the manager")
         lab.wait_nodes(1, within=120)
         report(f"booting {workers} workers")
-        names = lab.launch(count=workers, agent_enabled=False)
-        machines = lab.wait_machines(*names, within=120)
+        ids = lab.launch(count=workers, agent_enabled=False)
+        machines = lab.wait_machines(*ids, within=120)
         for machine in machines:
-            _lay_unit(machine)
-        manager = next(one for one in lab.machines() if one.record.role == "manager")
-        yield Ground(lab, manager, machines, ansible, key)
-    finally:
-        if is_up(places, name):
-            report("taking the lab down")
-            if left := sweep.sweep(places):
-                raise LabError("could not remove: " + "; ".join(left))
+            _write_unit(machine)
+        manager = next(machine for machine in lab.machines() if machine.record.role == "manager")
+        yield Setup(lab, manager, machines, ansible, key)
 
 
-def is_up(places: Places, name: str) -> bool:
-    """Whether the lab that is up is the one of this cluster; another's is left alone."""
-    pid = sweep.daemon(places)
-    try:
-        return name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-
-
-def _lay_unit(machine: Machine) -> None:
-    # Not `systemctl unmask`: the mask lies over the unit in the same directory, and taking it
-    # away from an overlay takes the unit below along.
+def _write_unit(machine: Machine) -> None:
+    # Not `systemctl unmask`: the mask hides the unit in the same directory, and deleting it from
+    # the overlay would also hide the unit below.
     text = (cluster.REPOSITORY / "ami/units" / _UNIT).read_text(encoding="utf-8")
     machine.write(f"/etc/systemd/system/{_UNIT}", text, 0o644)
     machine.run("systemctl", "daemon-reload")
@@ -115,7 +103,7 @@ def _install_ansible(cache: Path, report: Report) -> Path:
     if not done.exists():
         report(f"installing ansible {ANSIBLE} from PyPI (once; a minute)")
         shutil.rmtree(venv, ignore_errors=True)
-        # Not moved into place: a venv's programs know where they are.
+        # Not moved into place afterwards: the programs of a venv contain its path.
         run(sys.executable, "-m", "venv", str(venv), timeout=120)
         uv = Path(sys.executable).with_name("uv")
         python = str(venv / "bin/python")
@@ -127,7 +115,7 @@ def _install_ansible(cache: Path, report: Report) -> Path:
 
 
 def _bake_layer(places: Places, report: Report) -> tuple[Path, Path]:
-    """An ssh server and the Docker SDK over the root file system; returns layer and ssh key."""
+    """A layer with an ssh server and the Docker SDK; returns the layer and the ssh key."""
     rootfs = image.bake(places, cluster.REPOSITORY, choose(DEFAULT), report=report)[-1]
     parts = "\0".join((rootfs.name, _INSTALL, *_PACKAGES))
     baked = places.cache / "bench" / f"layer-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
@@ -149,16 +137,18 @@ def _install_packages(rootfs: Path, work: Path) -> None:
     for name in ("layer", "scratch", "merged"):
         (work / name).mkdir()
     (work / "layer").chmod(0o755)
-    # A wish for no bytecode would make Ansible's modules slower than they are.
+    # PYTHONDONTWRITEBYTECODE would slow Ansible's modules down.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    # In a mount namespace of its own: nothing stays mounted, however it ends.
+    # In its own mount namespace, so that nothing stays mounted.
     spaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
     shell = ("sh", "-euc", _INSTALL, "sh", str(rootfs), str(work), *_PACKAGES)
     run(*spaces, *shell, timeout=600, env=env)
-    for left in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
-        # The places the host's were bound to; the lab's own layer has them.
-        if (work / "layer" / left).is_file() and not (work / "layer" / left).stat().st_size:
-            (work / "layer" / left).unlink()
+    for mount_point in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
+        # Empty mount points of the host's files; the lab's own layer has those files.
+        if (work / "layer" / mount_point).is_file() and not (
+            work / "layer" / mount_point
+        ).stat().st_size:
+            (work / "layer" / mount_point).unlink()
 
 
 def _authorize(work: Path) -> None:
@@ -170,13 +160,12 @@ def _authorize(work: Path) -> None:
     shutil.copyfile(key.with_suffix(".pub"), directory / "authorized_keys")
 
 
-def versions(ground: Ground) -> dict[str, str]:
-    """What ran against what."""
-    said = run(str(ground.ansible / "ansible"), "--version").stdout.splitlines()[0]
-    engine = ground.manager.docker("version", "--format", "{{.Server.Version}}").strip()
-    commit = run("git", "-C", str(cluster.REPOSITORY), "rev-parse", "--short", "HEAD", check=False)
+def versions(setup: Setup) -> dict[str, str]:
+    """Versions of what ran."""
+    banner = run(str(setup.ansible / "ansible"), "--version").stdout.splitlines()[0]
+    engine = setup.manager.docker("version", "--format", "{{.Server.Version}}").strip()
     return {
-        "ansible": f"{ANSIBLE} ({said})",
+        "ansible": f"{ANSIBLE} ({banner})",
         "engine": engine,
-        "commit": commit.stdout.strip() or "unknown",
+        "commit": commit(),
     }

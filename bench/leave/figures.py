@@ -1,7 +1,7 @@
-"""What one leaving cost, and the table of all. Pure.
+"""What one departure cost, and the table of all of them. Pure.
 
-Rule: the three ways are compared by what their users see: requests. Seconds to empty exist only for
-a node that lives to be empty, seconds to gone only where somebody lets it go.
+Rule: the three ways are compared by requests, which users see. Seconds to empty exist only for a
+node that lives until it is empty, seconds to gone only if the node is removed.
 """
 
 import math
@@ -19,28 +19,28 @@ BASELINE: Final = "drain"
 
 @dataclass(slots=True)
 class Departure:
-    """One worker's leaving; times in seconds after it began."""
+    """How one worker left; times are seconds since it began."""
 
     way: str
     number: int
     tasks: list[str]
-    """Services with a task on the worker, one entry a task."""
+    """The service of each task on the worker."""
     lone: list[str]
-    """Those with one replica, which runs there."""
+    """Those of them with a single replica."""
     replaced: float = math.nan
-    """All services had all their tasks up on other workers."""
+    """When all services had all their tasks up on other workers."""
     empty: float = math.nan
-    """No task was left on the worker."""
+    """When no task was left on the worker."""
     down: float = math.nan
     gone: float = math.nan
-    """Its entry was away and its machine off."""
+    """When its node was removed and its machine off."""
     cut_off: int = 0
-    """Tasks that still ran on it when it went."""
+    """Tasks that still ran on it when it stopped."""
     ended: float = math.nan
     figures: dict[str, Any] = field(default_factory=dict)
 
     def count(self, report: Report, at: float, rate: float) -> None:
-        """Take from the report what became of requests before and after `at`."""
+        """Count what became of the requests before and after `at`."""
         before = report.between(report.began + 1, at)
         after = report.between(at, report.ended + 1)
         by_service: dict[str, dict[str, Any]] = {
@@ -71,8 +71,10 @@ class Departure:
         }
 
     def json(self) -> dict[str, Any]:
-        """For the last line."""
-        times = {name: _kept(getattr(self, name)) for name in ("replaced", "empty", "down", "gone")}
+        """The departure as it is in the last line."""
+        times = {
+            name: _seconds(getattr(self, name)) for name in ("replaced", "empty", "down", "gone")
+        }
         return {
             "way": self.way,
             "number": self.number,
@@ -85,78 +87,78 @@ class Departure:
 
 
 def summary(departures: Sequence[Departure]) -> list[dict[str, Any]]:
-    """One entry a way, with ratios to the baseline."""
-    base = _entry([one for one in departures if one.way == BASELINE])
-    found = []
-    for way in dict.fromkeys(one.way for one in departures):
-        entry = _entry([one for one in departures if one.way == way])
+    """One entry per way, with ratios to the baseline."""
+    base = _entry([departure for departure in departures if departure.way == BASELINE])
+    entries = []
+    for way in dict.fromkeys(departure.way for departure in departures):
+        entry = _entry([departure for departure in departures if departure.way == way])
         for name in ("lost_each", "replaced", "p99_ms", "empty"):
             if base and base[name] and entry[name] is not None:
                 entry[f"{name}_to_{BASELINE}"] = round(entry[name] / base[name], 2)
-        found.append({"way": way, **entry})
-    return found
+        entries.append({"way": way, **entry})
+    return entries
 
 
 def _entry(own: Sequence[Departure]) -> dict[str, Any]:
     if not own:
         return {}
-    lost = [one.figures["lost"] for one in own]
-    outages = [ms for one in own for ms in one.figures["outage_ms"]]
+    lost = [departure.figures["lost"] for departure in own]
+    outages = [ms for departure in own for ms in departure.figures["outage_ms"]]
     return {
         "departures": len(own),
-        "tasks": sum(len(one.tasks) for one in own),
-        "sent": sum(one.figures["sent"] for one in own),
+        "tasks": sum(len(departure.tasks) for departure in own),
+        "sent": sum(departure.figures["sent"] for departure in own),
         "lost": sum(lost),
         "lost_each": round(sum(lost) / len(own), 1),
         "lost_worst": max(lost),
         "outage_ms": round(median(outages)) if outages else None,
         "outage_ms_worst": max(outages, default=None),
-        "p99_before_ms": _median([one.figures["p99_before_ms"] for one in own]),
-        "p99_ms": _median([one.figures["p99_ms"] for one in own]),
-        "replaced": _median([one.replaced for one in own]),
-        "replaced_worst": _worst([one.replaced for one in own]),
-        "empty": _median([one.empty for one in own]),
-        "empty_worst": _worst([one.empty for one in own]),
-        "down": _median([one.down for one in own]),
-        "gone": _median([one.gone for one in own]),
-        "gone_worst": _worst([one.gone for one in own]),
-        "cut_off": sum(one.cut_off for one in own),
-        "lag_p99_ms": max(one.figures["lag_p99_ms"] for one in own),
-        "lag_most_ms": max(one.figures["lag_most_ms"] for one in own),
+        "p99_before_ms": _median([departure.figures["p99_before_ms"] for departure in own]),
+        "p99_ms": _median([departure.figures["p99_ms"] for departure in own]),
+        "replaced": _median([departure.replaced for departure in own]),
+        "replaced_worst": _worst([departure.replaced for departure in own]),
+        "empty": _median([departure.empty for departure in own]),
+        "empty_worst": _worst([departure.empty for departure in own]),
+        "down": _median([departure.down for departure in own]),
+        "gone": _median([departure.gone for departure in own]),
+        "gone_worst": _worst([departure.gone for departure in own]),
+        "cut_off": sum(departure.cut_off for departure in own),
+        "lag_p99_ms": max(departure.figures["lag_p99_ms"] for departure in own),
+        "lag_most_ms": max(departure.figures["lag_most_ms"] for departure in own),
     }
 
 
 def table(entries: Sequence[dict[str, Any]], ways: dict[str, str]) -> Table:
-    """For a person; fits 100 columns."""
-    made = Table(
+    """The table, in 100 columns."""
+    figures_table = Table(
         title="Workers leaving under load (medians; worst after the slash)",
         box=None,
         title_style="bold",
     )
-    made.add_column("way", no_wrap=True)
+    figures_table.add_column("way", no_wrap=True)
     for head in (
         "n", "lost", "outage ms", "p99 ms", "replaced s", "empty s", "gone s", "cut",
         "lost to drain", "repl. to drain",
     ):  # fmt: skip
-        made.add_column(head, justify="right")
-    for one in entries:
-        made.add_row(
-            ways[one["way"]],
-            str(one["departures"]),
-            f"{one['lost']}/{one['lost_worst']}",
-            f"{_said(one['outage_ms'], 0)}/{_said(one['outage_ms_worst'], 0)}",
-            f"{_said(one['p99_before_ms'], 0)}→{_said(one['p99_ms'], 0)}",
-            f"{_said(one['replaced'])}/{_said(one['replaced_worst'])}",
-            f"{_said(one['empty'])}/{_said(one['empty_worst'])}" if one["empty"] else "-",
-            f"{_said(one['gone'])}/{_said(one['gone_worst'])}" if one["gone"] else "-",
-            str(one["cut_off"]),
-            _said(one.get(f"lost_each_to_{BASELINE}"), 2),
-            _said(one.get(f"replaced_to_{BASELINE}"), 2),
+        figures_table.add_column(head, justify="right")
+    for entry in entries:
+        figures_table.add_row(
+            ways[entry["way"]],
+            str(entry["departures"]),
+            f"{entry['lost']}/{entry['lost_worst']}",
+            f"{_number(entry['outage_ms'], 0)}/{_number(entry['outage_ms_worst'], 0)}",
+            f"{_number(entry['p99_before_ms'], 0)}→{_number(entry['p99_ms'], 0)}",
+            f"{_number(entry['replaced'])}/{_number(entry['replaced_worst'])}",
+            f"{_number(entry['empty'])}/{_number(entry['empty_worst'])}" if entry["empty"] else "-",
+            f"{_number(entry['gone'])}/{_number(entry['gone_worst'])}" if entry["gone"] else "-",
+            str(entry["cut_off"]),
+            _number(entry.get(f"lost_each_to_{BASELINE}"), 2),
+            _number(entry.get(f"replaced_to_{BASELINE}"), 2),
         )
-    return made
+    return figures_table
 
 
-def _said(value: float | None, digits: int = 1) -> str:
+def _number(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
@@ -164,15 +166,15 @@ def _ms(seconds: float) -> float:
     return 0.0 if math.isnan(seconds) else round(1000 * seconds, 1)
 
 
-def _kept(seconds: float) -> float | None:
+def _seconds(seconds: float) -> float | None:
     return None if math.isnan(seconds) else round(seconds, 2)
 
 
 def _median(values: Sequence[float]) -> float | None:
-    known = [one for one in values if not math.isnan(one)]
+    known = [value for value in values if not math.isnan(value)]
     return round(median(known), 2) if known else None
 
 
 def _worst(values: Sequence[float]) -> float | None:
-    known = [one for one in values if not math.isnan(one)]
+    known = [value for value in values if not math.isnan(value)]
     return round(max(known), 2) if known else None

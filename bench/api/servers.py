@@ -1,6 +1,6 @@
-"""public_api with everything it needs, as processes of this host, bare and behind Traefik too.
+"""Runs public_api and everything it needs as processes of this host, bare and behind Traefik.
 
-Rule: the programs run as they are shipped; only ports, secrets and the rate limit are the bench's.
+Rule: the programs run as shipped; only ports, secrets and the rate limit are set here.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ HOST: Final = "api.localhost"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How the same page of news is asked for."""
+    """One way to request the same page of news."""
 
     name: str
     what: str
@@ -51,10 +51,10 @@ class Way:
 
 @contextmanager
 def standing() -> Iterator[tuple[Way, Way, Way]]:
-    """Bare, direct and by way of Traefik, all answering; everything is gone after.
+    """The bare handler, public_api, and public_api through Traefik; all are ended afterwards.
 
     Raises:
-        LabError: a program is missing or did not come up.
+        LabError: a program is missing or did not start.
     """
     with ExitStack() as open_, tempfile.TemporaryDirectory(prefix="ssb-") as path:
         place = Path(path)
@@ -65,7 +65,7 @@ def standing() -> Iterator[tuple[Way, Way, Way]]:
             open_.callback(store.stop)
             store.start()
         auth, api, bare, edge = (_free_port() for _ in range(4))
-        for name, port, told in (
+        for name, port, settings in (
             ("auth", auth, {"REDIS_URL": redis.url, "REDIS_PASSWORD": redis.password}),
             (
                 "public_api",
@@ -77,25 +77,25 @@ def standing() -> Iterator[tuple[Way, Way, Way]]:
                     "INFLUXDB_USER": host_stores.USER,
                     "INFLUXDB_PASSWORD": influx.password,
                     "QUOTES_URL": "http://127.0.0.1:1",
-                    # The bench is one token; how fast it is refused is not asked.
+                    # One token makes all requests, and must not be limited.
                     "RATE_LIMIT": "1000000000",
                 },
             ),
         ):
-            _run(open_, place, f"services.{name}", (), {"PORT": str(port), **told})
+            _run(open_, place, f"services.{name}", (), {"PORT": str(port), **settings})
             _wait(place, f"services.{name}", f"http://127.0.0.1:{port}/health/live")
         token = asyncio.run(_furnish(couch.url, f"http://127.0.0.1:{auth}"))
         _run(open_, place, "bench.api.bare", ("--port", str(bare), "--couchdb", couch.url), {})
         _traefik(open_, place, edge, api)
         bearer = {"Authorization": f"Bearer {token}"}
-        path_asked = "/v1/news"
+        page = "/v1/news"
         ways = (
-            Way("bare", "bare handler", f"http://127.0.0.1:{bare}{path_asked}", {}),
-            Way("direct", "public_api", f"http://127.0.0.1:{api}{path_asked}", bearer),
+            Way("bare", "bare handler", f"http://127.0.0.1:{bare}{page}", {}),
+            Way("direct", "public_api", f"http://127.0.0.1:{api}{page}", bearer),
             Way(
                 "traefik",
                 "through Traefik",
-                f"http://127.0.0.1:{edge}{path_asked}",
+                f"http://127.0.0.1:{edge}{page}",
                 {"Host": HOST, **bearer},
             ),
         )
@@ -105,7 +105,7 @@ def standing() -> Iterator[tuple[Way, Way, Way]]:
 
 
 async def _furnish(couch_url: str, auth_url: str) -> str:
-    """Put articles in, and make an account's token."""
+    """Store articles and create a token."""
     async with aiohttp.ClientSession() as session:
         couch = Couch(session, couch_url)
         news = News(couch)
@@ -118,8 +118,8 @@ async def _furnish(couch_url: str, auth_url: str) -> str:
         email, password = "bench@example.com", secrets.token_urlsafe(16)
         await auth.sign_up(email, password)
         login = await auth.login(email, password)
-        made = await auth.make_token(login.access, name="bench", scopes=SCOPES)
-        return made.token
+        created = await auth.make_token(login.access, name="bench", scopes=SCOPES)
+        return created.token
 
 
 def _article(number: int, rng: random.Random) -> Article:
@@ -157,7 +157,7 @@ def _article(number: int, rng: random.Random) -> Article:
 def _traefik(open_: ExitStack, place: Path, port: int, api: int) -> None:
     program = Path(sys.executable).with_name("traefik")
     if not program.exists():
-        raise LabError(f"{program} is missing: run `make setup`")
+        raise LabError(f"{program} is missing: install it with `make setup`")
     routes = {
         "http": {
             "routers": {
@@ -190,13 +190,13 @@ def _traefik(open_: ExitStack, place: Path, port: int, api: int) -> None:
 
 
 def _run(
-    open_: ExitStack, place: Path, module: str, args: Sequence[str], told: Mapping[str, str]
+    open_: ExitStack, place: Path, module: str, args: Sequence[str], settings: Mapping[str, str]
 ) -> None:
-    _start(open_, place, module, [sys.executable, "-m", module, *args], told)
+    _start(open_, place, module, [sys.executable, "-m", module, *args], settings)
 
 
 def _start(
-    open_: ExitStack, place: Path, name: str, command: Sequence[str], told: Mapping[str, str]
+    open_: ExitStack, place: Path, name: str, command: Sequence[str], settings: Mapping[str, str]
 ) -> None:
     environment = {
         "PATH": os.environ["PATH"],
@@ -205,7 +205,7 @@ def _start(
         "PYTHONPATH": str(Path(__file__).parents[1]),
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
         "LINGER_SECONDS": "0",
-        **told,
+        **settings,
     }
     with (place / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
@@ -232,16 +232,16 @@ def _wait(place: Path, name: str, url: str, headers: Mapping[str, str] | None = 
                 return
         except (OSError, urllib.error.URLError) as exc:
             if clock.monotonic() > deadline:
-                said = "\n".join(
+                logs = "\n".join(
                     f"{log.name}: {log.read_text(errors='replace')[-1000:]}"
                     for log in place.glob("*.log")
                 )
-                raise LabError(f"{name} does not answer at {url}: {exc}\n{said}") from exc
+                raise LabError(f"{name} does not answer at {url}: {exc}\n{logs}") from exc
         time.sleep(0.05)
 
 
 def _free_port() -> int:
-    """Below the ports that outgoing connections are given."""
+    """A free port below those of outgoing connections."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as sock:

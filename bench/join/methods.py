@@ -1,7 +1,7 @@
-"""The three ways into a swarm: our agent, Docker's own command, Ansible.
+"""The three ways to join a swarm: our agent, Docker's own command, Ansible.
 
-Each gives one command to all machines at once and returns when it has ended. Rule: every way is
-run as its users run it, with its defaults; what is spared to one is spared to all.
+Each starts one command on all machines at once, and returns when it has ended. Rule: each is run
+as its users run it, with its defaults; a step that one is spared, all are spared.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from bench.ground import Ground
+from bench.join.setup import Setup
 from lab.host import LabError
 from lab.machines.machine import Machine
 
 _PLAYBOOK: Final = Path(__file__).with_name("playbook.yml")
 _UNIT: Final = "spotswarm-agent.service"
-_WORDS: Final = (
-    # Of the agent's journal, in their order; each ends the stage it is named after.
+_STAGE_ENDS: Final = (
+    # Words in the agent's journal, in order; each ends the stage it is named after.
     ("settled", "prepared"),
     ("asked", "asking to join"),
     ("granted", "joining the swarm"),
@@ -27,20 +27,20 @@ _WORDS: Final = (
 
 
 class Way(Protocol):
-    """One way into the swarm."""
+    """One way to join the swarm."""
 
     name: str
     what: str
     until_active: bool
-    """Whether a node is to be labelled and activated by somebody, which is timed as well."""
+    """Whether the leader then labels and activates the node, which is timed as well."""
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:
-        """Give the command and wait for its end."""
+        """Run the command and wait for its end."""
         ...
 
 
 class Agent:
-    """Ours: the machine joins by itself once its agent starts."""
+    """Ours: the machine joins by itself when its agent starts."""
 
     name = "spotswarm"
     what = "spotswarm-agent"
@@ -53,7 +53,7 @@ class Agent:
 
 
 class Raw:
-    """The baseline: Docker's own command on every machine, with the token in hand."""
+    """The baseline: Docker's own command on every machine, with the token known."""
 
     name = "raw"
     what = "docker swarm join"
@@ -69,14 +69,14 @@ class Raw:
 
 
 class Ansible:
-    """One playbook run from the host over ssh, facts off, eight forks, else the defaults."""
+    """One playbook, run from the host over ssh: no facts, eight forks, otherwise the defaults."""
 
     name = "ansible"
     what = "ansible-playbook"
     until_active = False
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:
         """Run the playbook for all machines."""
@@ -84,24 +84,24 @@ class Ansible:
             inventory = Path(home) / "hosts.json"
             inventory.write_text(json.dumps(self._inventory(machines)), encoding="ascii")
             argv = (
-                str(self._ground.ansible / "ansible-playbook"),
+                str(self._setup.ansible / "ansible-playbook"),
                 f"--inventory={inventory}",
                 "--forks=8",
                 f"--extra-vars={json.dumps({'token': token})}",
                 str(_PLAYBOOK),
             )
-            kept = {name: text for name, text in os.environ.items() if name[:6] != "PYTHON"}
-            # A home of its own: no connection of an earlier round is taken up again. A machine
-            # that is to join a swarm is one that nobody has connected to.
-            await _run(*argv, env={**kept, "ANSIBLE_HOME": home, "LC_ALL": "C.UTF-8"})
+            environment = {name: text for name, text in os.environ.items() if name[:6] != "PYTHON"}
+            # A new home for each round, so that no ssh connection is reused: nobody has connected
+            # before to a machine that is about to join.
+            await _run(*argv, env={**environment, "ANSIBLE_HOME": home, "LC_ALL": "C.UTF-8"})
 
     def _inventory(self, machines: Sequence[Machine]) -> dict[str, object]:
-        hosts = {one.hostname: {"ansible_host": one.address} for one in machines}
+        hosts = {machine.hostname: {"ansible_host": machine.address} for machine in machines}
         settings = {
-            "manager": self._ground.manager.address,
+            "manager": self._setup.manager.address,
             "ansible_user": "root",
             "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_ssh_private_key_file": str(self._ground.key),
+            "ansible_ssh_private_key_file": str(self._setup.key),
             "ansible_ssh_common_args": "-o StrictHostKeyChecking=no"
             " -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
         }
@@ -109,23 +109,22 @@ class Ansible:
 
 
 def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, float], int]:
-    """Seconds after the command at which the agent reached each of its stages, by its journal.
+    """When the agent reached each stage, in seconds since the command, and how often it retried.
 
-    And how often it had to try again: more than never explains a slow round. `began` and `wall`
-    are the command's time by two clocks; systemd dates the process by one, the journal its lines
-    by the other.
+    A retry explains a slow round. `began` and `wall` are the time of the command on the monotonic
+    and the wall clock: systemd dates the process by the first, the journal its lines by the second.
     """
     shown = machine.run("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", _UNIT)
-    found = {"process": int(shown.stdout.partition("=")[2]) / 1e6 - began}
+    reached = {"process": int(shown.stdout.partition("=")[2]) / 1e6 - began}
     read = ("journalctl", "--no-pager", "-o", "json", f"--unit={_UNIT}", f"--since=@{wall:.6f}")
-    words, retries = list(_WORDS), 0
+    stage_ends, retries = list(_STAGE_ENDS), 0
     for line in machine.run(*read).stdout.splitlines():
         entry = json.loads(line)
-        said = str(entry.get("MESSAGE"))
-        retries += "trying again" in said
-        if words and words[0][1] in said:
-            found[words.pop(0)[0]] = int(entry["__REALTIME_TIMESTAMP"]) / 1e6 - wall
-    return found, retries
+        message = str(entry.get("MESSAGE"))
+        retries += "trying again" in message
+        if stage_ends and stage_ends[0][1] in message:
+            reached[stage_ends.pop(0)[0]] = int(entry["__REALTIME_TIMESTAMP"]) / 1e6 - wall
+    return reached, retries
 
 
 async def _run(*argv: str, env: dict[str, str] | None = None) -> None:
@@ -137,9 +136,9 @@ async def _run(*argv: str, env: dict[str, str] | None = None) -> None:
         env=env,
     )
     try:
-        said, _ = await process.communicate()
+        output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
     if process.returncode:
-        raise LabError(f"`{argv[-1]}` failed ({process.returncode}): {said.decode()[-2000:]}")
+        raise LabError(f"`{argv[-1]}` failed ({process.returncode}): {output.decode()[-2000:]}")

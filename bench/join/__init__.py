@@ -1,0 +1,1 @@
+"""`python -m bench.join`: how long a booted machine takes to join the swarm, by three methods."""

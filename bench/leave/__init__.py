@@ -1,0 +1,1 @@
+"""`python -m bench.leave`: what users notice when a worker leaves, by three methods."""

@@ -1,0 +1,37 @@
+"""The progress bar of a benchmark, and its errors."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lab.host import LabError
+
+Report = Callable[[str], None]
+
+
+@contextmanager
+def progress(total: int) -> Iterator[tuple[Report, Callable[[], None]]]:
+    """A bar on stderr. Yields a function that names the current step, and one that counts it."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task("set-up", total=total)
+        yield (
+            lambda step: bar.update(task, description=step),
+            lambda: bar.advance(task),
+        )
+
+
+def fail(reason: LabError) -> NoReturn:
+    """Print the error and exit with 1."""
+    Console(stderr=True).print(str(reason), style="red", markup=False, highlight=False)
+    sys.exit(1)
