@@ -77,7 +77,7 @@ async def test_a_missing_directory_and_ssm_without_aws_are_refused(tmp_path: Pat
 async def test_a_store_is_never_written_over(cluster: Any, tmp_path: Path) -> None:
     store = Directory(tmp_path / "secrets")
     store.write(LEADER, cluster.secrets.to_files())
-    with pytest.raises(RefusedError, match="exists already"):
+    with pytest.raises(RefusedError, match="already exists"):
         store.write(LEADER, {"leader.key": "another"})
     assert is_same(await secrets.read(f"{store.place}/{LEADER}", None), cluster.secrets)
 
@@ -136,7 +136,7 @@ def test_init_a_second_time_is_refused_and_changes_nothing(tmp_path: Path) -> No
     before = texts(tmp_path)
     second = spotswarm(*command)
     assert second.returncode == 2
-    assert "holds a cluster's secrets already" in second.stderr
+    assert "already has the secrets of a cluster" in second.stderr
     assert second.stdout == ""
     assert texts(tmp_path) == before
 
