@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # Most tests wait more than they compute: twice as many processes as cores suit them.
 SIDE_BY_SIDE := 4
 
-.PHONY: help setup needs format lint check unit fuzz contract lab test demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-decide bench-api bench-sentiment clean
+.PHONY: help setup needs format lint check unit fuzz contract lab test test-engines demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-decide bench-api bench-sentiment clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,11 @@ lab: setup needs ## Run the scenarios on a cluster of real machines (minutes; ro
 
 test: setup needs ## Run every test, with all its set-up, and say where the time went (root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/lab tests/contract tests/unit
+
+test-engines: setup needs ## Run the short set of scenarios on the oldest and newest engine, and mixed engines (root)
+	.venv/bin/pytest tests/lab -m engines --engine 20.10
+	.venv/bin/pytest tests/lab -m engines --engine 28.5
+	.venv/bin/pytest tests/engines
 
 demo: setup needs ## Boot three managers and three spot workers here, or continue with them (root)
 	@$(PYTHON) -m lab up --resume --managers 3 --workers 3 --wait 120

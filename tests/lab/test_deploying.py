@@ -104,5 +104,5 @@ def test_a_stack_is_updated_under_load_and_a_bad_version_is_rolled_back(farm, de
         assert second.returncode == 0, second.stderr
         assert deployment.versions() == {"2"}
         third = deployment.deploy("3", is_bad=True)
-        assert third.returncode == ROLLED_BACK, third.stderr
+        assert third.returncode == ROLLED_BACK, third.stdout + third.stderr
         assert deployment.versions() == {"2"}

@@ -43,10 +43,12 @@ async def _live() -> None:
     await asyncio.sleep(_seconds("START_SECONDS"))
     app = web.Application()
     if os.environ.get("FAIL"):
+        # Nothing beside it: aiohttp prefers a route with a fixed path, whatever was added first.
         app.router.add_get("/{path:.*}", _sick)
-    app.router.add_get("/", _who)
-    app.router.add_get(r"/slow/{seconds:\d+(\.\d+)?}", _slow)
-    app.router.add_get("/health", serving.health)
+    else:
+        app.router.add_get("/", _who)
+        app.router.add_get(r"/slow/{seconds:\d+(\.\d+)?}", _slow)
+        app.router.add_get("/health", serving.health)
     app.on_cleanup.append(_dawdle)
     await serving.serve(
         app,
