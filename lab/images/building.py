@@ -3,13 +3,13 @@
 Rule: it is what an operator would type: `docker build --target`, `docker login`, `docker push`.
 All the lab adds is a head start: the stages that install packages are kept from one lab to the
 next as images, and given to the builder by `--cache-from`. The builder decides whether they fit.
+Who asks for `reuse` gets whole images from `lab.images.kept`.
 """
 
+import functools
 import hashlib
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,8 +19,10 @@ from typing import Final
 
 from lab.client import Lab
 from lab.cluster import REPOSITORY
-from lab.host import LabError, run
-from lab.images import bases, registry, stages
+from lab.host import LabError
+from lab.images import bases, kept, registry, stages
+from lab.images.engine import Engine
+from lab.images.kept import PARALLEL
 from lab.images.store import Store
 from lab.load.ingress import reachable_manager
 
@@ -41,7 +43,6 @@ _KEPT: Final = ("packages", "assets", "test-packages")
 _STAGE: Final = "stage-"
 """What a stage is called on the engine that built it, followed by its name."""
 _LAST: Final = "last"
-_PARALLEL: Final = 3
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
 
 Report = Callable[[str], None]
@@ -59,46 +60,6 @@ class Built:
     version: str
     images: Mapping[str, str]
     """By service, with `-test` for a test build: what a stack names."""
-
-
-class Engine:
-    """A machine's engine as `docker` on this host sees it; logs in for itself alone."""
-
-    def __init__(self, host: str, config: Path) -> None:
-        found = shutil.which("docker")
-        if found is None:
-            raise LabError("building images needs the docker command: apt-get install docker.io")
-        self._docker = found
-        config.mkdir(mode=0o700, exist_ok=True)
-        self._env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(config),
-            "DOCKER_CONFIG": str(config),
-            "DOCKER_HOST": host,
-            # The builder that every engine has; newer clients lack the other one's half.
-            "DOCKER_BUILDKIT": "0",
-        }
-
-    def run(self, *argv: str, timeout: float = 60, stdin: str | None = None) -> str:
-        """Output of one docker command.
-
-        Raises:
-            LabError: it failed, with what it said.
-        """
-        return run(self._docker, *argv, timeout=timeout, stdin=stdin, env=self._env).stdout
-
-    def build(self, context: Path, *options: str, dockerfile: Path | None = None) -> str:
-        """Build from a directory; returns the image's id."""
-        file = str(dockerfile or context / _DOCKERFILE)
-        argv = ("build", "--quiet", "--file", file, *options, str(context))
-        return self.run(*argv, timeout=900).strip()
-
-    def save(self, image: str, store: Store, name: str) -> None:
-        """Keep an image in the lab's store."""
-        argv = [self._docker, "save", image]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=self._env) as saving:
-            assert saving.stdout is not None
-            store.adopt(name, _LAST, saving.stdout)
 
 
 def engine(lab: Lab, instance: str) -> Engine:
@@ -139,11 +100,13 @@ def build(
     *,
     tests: bool = False,
     tag: str | None = None,
+    reuse: bool = False,
     report: Report = _quiet,
 ) -> Built:
     """Build images of services, of all by default, on the engine of a manager.
 
-    With `tests` the test builds too.
+    With `tests` the test builds too. With `reuse` images that an earlier lab has built of the same
+    files and the same bases are taken as they are.
 
     Raises:
         LabError: what the builder said.
@@ -164,6 +127,12 @@ def build(
         if stage.name in targets
     }
     on, store = engine(lab, instance), Store(lab.places)
+    key = kept.key(store, tag, Path(__file__), Path(stages.__file__))
+    shelf = kept.Kept(on, store, lab.places.registry, key)
+    if reuse and shelf.has(images):
+        report("getting the images that an earlier lab has built")
+        shelf.get(images)
+        return Built(instance, tag, images)
     known = _head_start(on, store, lab.places.registry)
     # With sources named, the builder looks at nothing else that it has: so every stage is named to
     # the next.
@@ -174,10 +143,14 @@ def build(
         if stage.name not in images:
             image = work.build(stage)
             if stage.name in _KEPT and image != known.get(stage.name):
-                on.save(image, store, f"stage-{stage.name}")
-    with ThreadPoolExecutor(_PARALLEL) as pool:
+                name = f"stage-{stage.name}"
+                on.save([image], functools.partial(store.adopt, name, _LAST))
+    with ThreadPoolExecutor(PARALLEL) as pool:
         for group in (names, sorted(targets - set(names))):
             list(pool.map(work.build, (stage for stage in required if stage.name in group)))
+    if reuse:
+        report("keeping the images for other labs")
+        shelf.put(images)
     return Built(instance, tag, images)
 
 
@@ -204,7 +177,7 @@ class _Work:
             options += ["--tag", self.images[stage.name], "--label", label]
         dockerfile = self.context.with_name(f"{self.context.name}-{stage.name}.Dockerfile")
         dockerfile.write_text(stages.pruned(self.required, stage.name), encoding="utf-8")
-        image = self.on.build(self.context, *options, dockerfile=dockerfile)
+        image = self.on.build(self.context, dockerfile, *options)
         self.sources.append(image)
         return image
 
@@ -225,21 +198,21 @@ def push(
     report(f"pushing {first} and what the others share with it")
     on.run("push", "--quiet", first, timeout=600)
     report(f"pushing {len(others)} more")
-    with ThreadPoolExecutor(_PARALLEL) as pool:
+    with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(lambda image: on.run("push", "--quiet", image, timeout=600), others))
 
 
 def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, str]:
     """Get what an earlier lab has kept of the long stages; their ids."""
-    kept = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _KEPT}
-    known = {stage: config for stage, config in kept.items() if config is not None}
+    configs = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _KEPT}
+    known = {stage: config for stage, config in configs.items() if config is not None}
 
     def get(stage: str) -> None:
         kept_image = f"{registry_address}/stage-{stage}:{_LAST}"
         on.run("pull", "--quiet", kept_image, timeout=300)
         on.run("tag", kept_image, f"{_STAGE}{stage}:{_LAST}")
 
-    with ThreadPoolExecutor(_PARALLEL) as pool:
+    with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(get, known))
     return known
 

@@ -18,6 +18,7 @@ from lab.machines import image
 from lab.places import Places
 
 BUNDLE: Final = "etc/ssl/certs/ca-certificates.crt"
+NAME: Final = "python:3.11-slim"
 PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SUITE: Final = "bookworm"
 """The Debian release whose Python is 3.11, whatever the host is."""
@@ -56,7 +57,8 @@ def tag(store: Store, layer: str) -> str:
         "PIP_ROOT_USER_ACTION=ignore",
     ]
     config = {"Env": environment, "Cmd": ["python3"]}
-    return store.tag("python", "3.11-slim", layers=[layer], config=config)
+    name, _, version = NAME.partition(":")
+    return store.tag(name, version, layers=[layer], config=config)
 
 
 def _bootstrap(places: Places, root: Path) -> None:

@@ -24,7 +24,7 @@ _LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar"
 """Not compressed: the wires are the host's memory, and its two cores have better things to do."""
 _SAFE: Final = re.compile(r"[a-z0-9][a-zA-Z0-9._-]*")
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-_KEPT_LAYERS: Final = 32
+_KEPT_LAYERS: Final = 96
 
 
 class Store:
@@ -75,18 +75,38 @@ class Store:
 
     def adopt(self, name: str, tag: str, saved: IO[bytes]) -> str:
         """Take over the image that `docker save` wrote, as it is; returns what a service names."""
+        ((_, config, layers),) = self._extract(saved)
+        return self._tag(name, tag, config=config, layers=layers)
+
+    def adopt_all(self, names: Mapping[str, str], tag: str, saved: IO[bytes]) -> None:
+        """Take over all images that `docker save` wrote; `names`: the name here of each."""
+        for saved_as, config, layers in self._extract(saved):
+            for reference in saved_as:
+                self._tag(names[reference], tag, config=config, layers=layers)
+
+    def _extract(self, saved: IO[bytes]) -> list[tuple[list[str], str, list[str]]]:
+        """The names that images were saved by, their config and their layers."""
         with tempfile.TemporaryDirectory(dir=self.root) as scratch:
             # Layers that lie below several images are links, which a stream cannot follow.
             with tarfile.open(fileobj=saved, mode="r|") as tar:
                 tar.extractall(scratch, filter="data")
             at = Path(scratch)
-            (one,) = json.loads((at / "manifest.json").read_bytes())
-            layers = [self._take((at / layer).resolve()) for layer in one["Layers"]]
-            config = self._take((at / one["Config"]).resolve())
-        for number, layer in enumerate(layers):
-            self._name(f"{name}-{tag}-{number}", layer)
+            images = json.loads((at / "manifest.json").read_bytes())
+            files = {file for image in images for file in (*image["Layers"], image["Config"])}
+            paths = {file: (at / file).resolve() for file in files}
+            taken = {path: self._take(path) for path in set(paths.values())}
+        digests = {file: taken[path] for file, path in paths.items()}
+        for layer in {digests[file] for image in images for file in image["Layers"]}:
+            self._name(f"adopted-{layer.removeprefix('sha256:')}", layer)
         self._prune()
-        return self._tag(name, tag, config=config, layers=layers)
+        return [
+            (
+                image["RepoTags"] or [],
+                digests[image["Config"]],
+                [digests[layer] for layer in image["Layers"]],
+            )
+            for image in images
+        ]
 
     def find(self, name: str, reference: str) -> str | None:
         """The digest of a manifest by tag or digest; None when there is no such whole image."""

@@ -91,7 +91,7 @@ def deploy(
     wanted = dict(variables or {})
     # The edge mostly waits for its tasks, the builder for nobody.
     with ThreadPoolExecutor(1) as pool:
-        building_images = pool.submit(building.build, lab, tests=tests, report=report)
+        building_images = pool.submit(building.build, lab, tests=tests, reuse=True, report=report)
         report("deploying the edge: Traefik and the registry")
         ingress.close_ingress(lab)
         spotswarm_deploy(site, EDGE, wanted | {"VERSION": "none"})

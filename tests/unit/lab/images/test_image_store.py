@@ -123,6 +123,6 @@ def test_a_saved_image_does_not_reach_outside_of_the_store(store, tmp_path):
 
 
 def test_old_layers_are_forgotten_and_new_ones_kept(store):
-    made = [store.layer(f"key-{number}", writes(b"%d" % number)) for number in range(40)]
-    assert store.layer_of("key-39") == made[39]
-    assert len(list((store.root / "blobs").iterdir())) <= 33
+    made = [store.layer(f"key-{number}", writes(b"%d" % number)) for number in range(110)]
+    assert store.layer_of("key-109") == made[109]
+    assert len(list((store.root / "blobs").iterdir())) <= 97
