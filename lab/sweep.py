@@ -26,19 +26,18 @@ NEWSWIRE: Final = "lab.site.newswire"
 """The module of the news wires, which is started like the daemon."""
 WINDOW: Final = "lab.site.window"
 """The module that leads browsers to the site, which is started like the daemon."""
-_PROCESSES: Final = (REGISTRY, NEWSWIRE, WINDOW)
+_PROCESSES: Final = (DAEMON, REGISTRY, NEWSWIRE, WINDOW)
 
 
 def sweep(places: Places) -> list[str]:
     """Remove everything of the lab but the image cache; returns what could not be removed."""
     if (owner := sharing.owner(places)) not in {None, places.name}:
         return [f"nothing of {places.name}: its number is that of the lab {owner}, which is up"]
-    for module in (DAEMON, *_PROCESSES):
-        _end(places, module)
+    _end(places)
     groups = cgroups.leftovers(places.cgroup)
     cgroups.kill(groups)
-    for mount in reversed(mounts(places)):
-        run("umount", mount, check=False)
+    if mounted := mounts(places):
+        run("umount", *reversed(mounted), check=False)
     firewall.down(places)
     net.down(places)
     cgroups.remove(groups)
@@ -59,10 +58,7 @@ def remains(places: Places) -> list[str]:
     """Everything of this lab that is on the host, in words; empty when the lab is down."""
     groups = cgroups.leftovers(places.cgroup)
     found = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
-    if (pid := daemon(places)) is not None:
-        found.append(f"daemon {pid}")
-    servers = {module: process(places, module) for module in _PROCESSES}
-    found += [f"{module} {pid}" for module, pid in servers.items() if pid is not None]
+    found += [f"{module} {pid}" for module, pid in processes(places).items()]
     found += [f"cgroup {group}" for group in groups]
     found += [f"mount {mount}" for mount in mounts(places)]
     found += [f"namespace {name}" for name in net.namespaces(places)]
@@ -81,19 +77,25 @@ def daemon(places: Places) -> int | None:
 
 
 def process(places: Places, module: str) -> int | None:
-    """Process id of this lab's daemon, registry, wires or window, if it runs.
+    """Process id of this lab's daemon, registry, wires or window, if it runs."""
+    return processes(places).get(module)
 
-    By its command, module and lab directory included: a number in a file could be anybody's.
+
+def processes(places: Places) -> dict[str, int]:
+    """Module → process id, of this lab's daemon, registry, wires and window, as far as they run.
+
+    By their commands, module and lab directory included: a number in a file could be anybody's.
     """
+    found = {}
     for at in Path("/proc").glob("[0-9]*"):
         try:
             argv = (at / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         # A zombie has no command any more.
-        if argv[1:4] == [b"-m", module.encode(), str(places.lab).encode()]:
-            return int(at.name)
-    return None
+        if argv[1:2] == [b"-m"] and argv[3:4] == [str(places.lab).encode()]:
+            found[argv[2].decode()] = int(at.name)
+    return {module: pid for module, pid in found.items() if module in _PROCESSES}
 
 
 def mounts(places: Places) -> list[str]:
@@ -104,14 +106,17 @@ def mounts(places: Places) -> list[str]:
     return [point for point in points if point.startswith(roots)]
 
 
-def _end(places: Places, module: str) -> None:
-    pid = process(places, module)
-    if pid is None:
-        return
-    os.kill(pid, signal.SIGTERM)
+def _end(places: Places) -> None:
+    for pid in processes(places).values():
+        _send(pid, signal.SIGTERM)
     deadline = time.monotonic() + 5
-    while process(places, module) is not None:
+    while running := processes(places):
         if time.monotonic() > deadline:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            for pid in running.values():
+                _send(pid, signal.SIGKILL)
         time.sleep(0.05)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -5,7 +5,6 @@ one; so clean-up is "delete the jumps and the chains" and cannot hit anybody els
 """
 
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Final
 
@@ -84,14 +83,19 @@ def point(places: Places, addresses: Mapping[str, str]) -> None:
 def down(places: Places) -> None:
     """Remove every rule and chain of ours, in whatever state they are; quiet when none is."""
     for table in ("nat", "filter"):
-        for rule in remains(places, table):
-            if rule.startswith("-A") and not rule.startswith(f"-A {places.chain_prefix}"):
-                run("iptables", "-w", "-t", table, "-D", *shlex.split(rule)[1:], check=False)
-        ours = [rule.split()[1] for rule in remains(places, table) if rule.startswith("-N")]
+        rules = remains(places, table)
+        chains = [rule.split()[1] for rule in rules if rule.startswith("-N")]
+        jumps = [
+            rule.removeprefix("-A ")
+            for rule in rules
+            if rule.startswith("-A") and not rule.startswith(f"-A {places.chain_prefix}")
+        ]
         # Flush all before deleting any: a chain another one jumps to cannot go.
-        for verb in ("-F", "-X"):
-            for chain in ours:
-                run("iptables", "-w", "-t", table, verb, chain, check=False)
+        lines = [f"-D {jump}" for jump in jumps]
+        lines += [f"{verb} {chain}" for verb in ("-F", "-X") for chain in chains]
+        if lines:
+            text = "\n".join([f"*{table}", *lines, "COMMIT", ""])
+            run("iptables-restore", "-w", "--noflush", check=False, stdin=text)
 
 
 def remains(places: Places, table: str) -> list[str]:

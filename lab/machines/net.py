@@ -30,27 +30,31 @@ def up(places: Places) -> None:
 
 def down(places: Places) -> None:
     """Take away every link, namespace and route of the lab."""
-    for name in links(places):
-        run("ip", "link", "delete", name, check=False)
-    for name in namespaces(places):
-        run("ip", "netns", "delete", name, check=False)
-    for route in routes(places):
-        run("ip", "route", "delete", *route.split(), check=False)
+    lines = [f"link delete {name}" for name in links(places)]
+    lines += [f"netns delete {name}" for name in namespaces(places)]
+    lines += [f"route delete {route}" for route in routes(places)]
+    # Forced: a route may have gone with its link.
+    run("ip", "-force", "-batch", "-", check=False, stdin="\n".join(lines) + "\n")
 
 
 def plug(places: Places, instance: str, address: str) -> str:
     """Give a machine its namespace and cable; returns the namespace's name."""
     namespace, link = names(places, instance, address)
-    inside = ("ip", "-n", namespace)
     run("ip", "netns", "add", namespace)
-    run("ip", "link", "add", link, "type", "veth", "peer", "name", "host0", "netns", namespace)
-    run("ip", "link", "set", link, "master", places.bridge, "up")
-    # With br_netfilter a packet to one's own Elastic IP is turned round inside the bridge.
-    run("ip", "link", "set", link, "type", "bridge_slave", "hairpin", "on")
-    run(*inside, "link", "set", "lo", "up")
-    run(*inside, "addr", "add", f"{address}/{places.network.prefixlen}", "dev", "host0")
-    run(*inside, "link", "set", "host0", "up")
-    run(*inside, "route", "add", "default", "via", str(places.gateway))
+    # With br_netfilter a packet to one's own Elastic IP is turned round inside the bridge: hairpin.
+    outside = f"""\
+link add {link} type veth peer name host0 netns {namespace}
+link set {link} master {places.bridge} up
+link set {link} type bridge_slave hairpin on
+"""
+    inside = f"""\
+link set lo up
+addr add {address}/{places.network.prefixlen} dev host0
+link set host0 up
+route add default via {places.gateway}
+"""
+    run("ip", "-batch", "-", stdin=outside)
+    run("ip", "-n", namespace, "-batch", "-", stdin=inside)
     return namespace
 
 
