@@ -16,6 +16,7 @@ from cloud import aws, cloud
 from clusters import another_cluster, broker, brokers, cluster, standing
 from engines import engines, host_engine, machines
 from groups import group_of, place_of
+from instances import files, imds
 from seat import ground
 from swarms import busybox, pair, swarm
 from waiting import eventually
@@ -30,8 +31,10 @@ __all__ = [
     "cluster",
     "engines",
     "eventually",
+    "files",
     "ground",
     "host_engine",
+    "imds",
     "machines",
     "pair",
     "standing",
