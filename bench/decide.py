@@ -35,6 +35,7 @@ from leader.view.events import (
 )
 from leader.view.ids import InstanceId, NodeId, ServiceId, TaskId
 from leader.view.model import Ask, Identity, Instance, Node, Policy, Tokens, View
+from leader.view.moment import Moment
 from leader.view.notices import Notice
 from leader.view.terms import Leaving, Then
 from leader.view.work import Service, Task
@@ -197,7 +198,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
     calls: dict[str, Callable[[], object]] = {_BASELINE: lambda: _walk(view)}
     for name, event in events(busy):
         calls[name] = partial(decide, view, event, _POLICY)
-    calls["reconcile"] = lambda: list(reconcile(gone, _POLICY, "e", _AT))
+    calls["reconcile"] = lambda: list(reconcile(Moment(gone, _POLICY, _AT)))
     samples: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
     for _ in range(rounds):

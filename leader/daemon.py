@@ -117,7 +117,7 @@ class Daemon:
             founder = await right.read()
         stance, reason = choose(engine, founder, instance=settings.facts.instance)
         self._become(stance, reason)
-        if stance is Stance.FOUND:
+        if stance is Stance.FOUND_SWARM:
             founder = await right.claim(settings.facts.instance)
             if founder.instance == settings.facts.instance and not founder.is_founded:
                 await swarm.init(address=settings.facts.address)

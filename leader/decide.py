@@ -1,8 +1,8 @@
-"""decide(view, event, policy) -> (view, actions): the leader's every answer.
+"""decide(view, event, policy) -> (view, actions): every decision of the leader.
 
-Rule: the shell does what it is told and tells what came of it; it never changes the view.
-An action is in flight from the moment it is decided until its `Done` or `Failed`; deciding twice on
-one view, the first time's actions being in flight, gives nothing new.
+Rule: the shell (`leader.term`) carries out the actions and reports each result as `Done` or
+`Failed`; it never changes the view. An action is in flight until its result arrives, and is not
+decided again until then.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from datetime import datetime
 from leader.joining.admission import admit
 from leader.joining.welcome import welcome
 from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
-from leader.leaving.heed import heed
+from leader.leaving.starting import start
 from leader.leaving.steps import depart
 from leader.moving.evacuate import evacuate
-from leader.moving.rebalance import spread
-from leader.upkeep.heartbeat import pace
+from leader.moving.rebalance import rebalance
+from leader.upkeep.heartbeat import adjust_heartbeat
 from leader.upkeep.reconcile import reconcile
-from leader.upkeep.tokens import rotation
+from leader.upkeep.tokens import rotate_tokens
 from leader.view.actions import Action, DeleteNotices, DenyJoin, GrantJoin, ListInstances
 from leader.view.events import (
     Done,
@@ -31,39 +31,40 @@ from leader.view.events import (
     LeftSwarm,
     NodesListed,
     Noticed,
+    RebalanceAsked,
     ReturnAsked,
-    SpreadAsked,
     Ticked,
     WorkListed,
 )
 from leader.view.model import Asker, Instance, Outstanding, Policy, Tokens, View, Wish
+from leader.view.moment import Moment
 from wire.labels import LEAVING
 from wire.messages import Role
 
 
 def first_view() -> View:
-    """What a leader starts from: it cannot know who was granted what before it."""
+    """The view of a new leader, which cannot know what earlier leaders granted."""
     return View(tokens=Tokens(is_manager_used=True))
 
 
 def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Answer one event: what the world looks like now, and what to do about it."""
-    view, answers = _heard(view, event, policy)
-    view = _expired(view, event.at)
-    is_news = isinstance(event, WorkListed)
-    actions = (*answers, *due(view, policy, cause=event.id, at=event.at, is_news=is_news))
-    taken = view.in_flight | {action.subject for action in actions}
-    return replace(view, in_flight=taken), actions
+    """Answer one event: the new view, and the actions to carry out, caused by this event."""
+    view, answers = _after(view, event, policy)
+    view = _without_expired(view, event.at)
+    moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
+    actions = tuple(replace(action, cause=event.id) for action in (*answers, *due(moment)))
+    in_flight = view.in_flight | {action.subject for action in actions}
+    return replace(view, in_flight=in_flight), actions
 
 
-def _heard(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """The view after the event, and what answers it directly."""
+def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
+    """The view after the event, and the actions that answer the event directly."""
     match event:
         case JoinAsked():
-            view, answer = _asked(view, event, policy)
+            view, answer = _join_answered(view, event, policy)
             return view, (answer,)
         case JoinUnproven(asker=asker, denied=denied):
-            return view, (DenyJoin(asker=asker, denied=denied, cause=event.id),)
+            return view, (DenyJoin(asker=asker, denied=denied),)
         case NodesListed():
             return nodes_listed(view, event), ()
         case InstancesListed():
@@ -73,9 +74,9 @@ def _heard(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
         case Noticed():
             return _noticed(view, event, policy)
         case LeftSwarm(instance=instance, at=at):
-            left = {**view.market.left, instance: at}
-            return replace(view, market=replace(view.market, left=left)), ()
-        case DrainAsked() | ReturnAsked() | SpreadAsked():
+            departed = {**view.notices.departed, instance: at}
+            return replace(view, notices=replace(view.notices, departed=departed)), ()
+        case DrainAsked() | ReturnAsked() | RebalanceAsked():
             return _wished(view, event), ()
         case Ticked():
             return view, ()
@@ -87,127 +88,120 @@ def _heard(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
             raise TypeError(f"no decision is made on {type(event).__name__}")
 
 
-def _wished(view: View, event: DrainAsked | ReturnAsked | SpreadAsked) -> View:
-    """The operator's word is kept until it is written on the node or service."""
+def _wished(view: View, event: DrainAsked | ReturnAsked | RebalanceAsked) -> View:
+    """Keep the operator's wish until a label of the node or service says it."""
     moves = view.moves
     match event:
         case DrainAsked(node=node, at=at, within=within):
             moves = replace(moves, wishes={**moves.wishes, node: Wish("drain", at, within)})
         case ReturnAsked(node=node, at=at):
             moves = replace(moves, wishes={**moves.wishes, node: Wish("return", at)})
-        case SpreadAsked(services=services):
-            moves = replace(moves, asked={**moves.asked, **dict.fromkeys(services, event.at)})
+        case RebalanceAsked(services=services):
+            wishes = {**moves.rebalance_wishes, **dict.fromkeys(services, event.at)}
+            moves = replace(moves, rebalance_wishes=wishes)
     return replace(view, moves=moves)
 
 
-def due(
-    view: View, policy: Policy, *, cause: str, at: datetime, is_news: bool = False
-) -> tuple[Action, ...]:
-    """What the view calls for, at most one action on a subject, none in flight or set back.
-
-    `is_news`: services and tasks were just listed, and may be planned with.
-    """
+def due(moment: Moment) -> tuple[Action, ...]:
+    """The actions that are due: at most one on a subject, none in flight or set back."""
+    view = moment.view
     if view.nodes_at is None:
         return ()
     actions: dict[str, Action] = {}
-    for action in _wanted(view, policy, cause, at, is_news=is_news):
+    for action in _proposed(moment):
         subject = action.subject
         setback = view.setbacks.get(subject)
-        if subject in view.in_flight or (setback is not None and at < setback.until):
+        if subject in view.in_flight or (setback is not None and moment.at < setback.until):
             continue
         actions.setdefault(subject, action)
     return tuple(actions.values())
 
 
-def _wanted(
-    view: View, policy: Policy, cause: str, at: datetime, *, is_news: bool
-) -> Iterator[Action]:
-    """Everything anybody wants done, the most urgent first."""
-    yield from heed(view, policy, cause, at)
-    yield from depart(view, policy, cause, at)
-    yield from evacuate(view, policy, cause, at)
-    yield from _handled(view, cause)
-    yield from welcome(view, policy, cause, at)
-    yield from spread(view, policy, cause, at, is_news=is_news)
-    yield from reconcile(view, policy, cause, at)
-    yield from rotation(view, policy, cause, at)
-    yield from pace(view, policy, cause)
+def _proposed(moment: Moment) -> Iterator[Action]:
+    """Every action that any part of the leader calls for, the most urgent first."""
+    yield from start(moment)
+    yield from depart(moment)
+    yield from evacuate(moment)
+    yield from _handled(moment.view)
+    yield from welcome(moment)
+    yield from rebalance(moment)
+    yield from reconcile(moment)
+    yield from rotate_tokens(moment)
+    yield from adjust_heartbeat(moment)
 
 
 def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Merge an announcement; one about nobody of ours is dropped."""
-    notice, market = event.notice, view.market
+    """Merge a notice; one about an instance of another cluster is deleted."""
+    notice, notices = event.notice, view.notices
     instance = notice.instance
     known = view.instances.get(instance)
-    # A new leader that has not seen both lists yet cannot know whom a message is about.
+    # Before a new leader has both lists, it cannot know which instances are ours.
     is_listed = view.nodes_at is not None and view.instances_at is not None
     if is_listed and known is None and not view.bound(instance):
-        return view, _deleted(event, f"{instance} is none of ours")
+        return view, _deleted(event, f"{instance} does not belong to this cluster")
     if notice.kind == "state":
-        looked = ListInstances(reason=f"{instance} is {notice.action}", cause=event.id)
-        is_free = looked.subject not in view.in_flight
+        listing = ListInstances(reason=f"{instance} is {notice.action}")
+        is_free = listing.subject not in view.in_flight
         return view, (
             *_deleted(event, f"{instance} is {notice.action}"),
-            *((looked,) if is_free else ()),
+            *((listing,) if is_free else ()),
         )
-    is_new = market.notice(instance, notice.kind) is None
-    market = market.hear(notice)
+    is_new = notices.of(instance, notice.kind) is None
+    notices = notices.merge(notice)
     if is_new and notice.kind != "maintenance" and known is not None:
-        market = market.penalise(known.pool, event.at + policy.pool_penalty)
+        pools = view.pools.avoid(known.pool, event.at + policy.pool_penalty)
+        view = replace(view, pools=pools)
     if event.listener is not None:
-        market = replace(market, listeners={**market.listeners, instance: event.listener})
+        notices = replace(notices, listeners={**notices.listeners, instance: event.listener})
     if event.receipt is not None:
-        held = market.receipts.get(instance, ())
-        receipts = {**market.receipts, instance: (*held, event.receipt)}
-        market = replace(market, receipts=receipts)
-    return replace(view, market=market), ()
+        earlier = notices.receipts.get(instance, ())
+        receipts = {**notices.receipts, instance: (*earlier, event.receipt)}
+        notices = replace(notices, receipts=receipts)
+    return replace(view, notices=notices), ()
 
 
 def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
     if event.receipt is None:
         return ()
-    return (DeleteNotices(receipts=(event.receipt,), reason=reason, cause=event.id),)
+    return (DeleteNotices(receipts=(event.receipt,), reason=reason),)
 
 
-def _handled(view: View, cause: str) -> Iterator[DeleteNotices]:
-    """A message is deleted when what it calls for is written on the node, or there is none."""
-    if not view.market.receipts or view.instances_at is None:
+def _handled(view: View) -> Iterator[DeleteNotices]:
+    """Delete a message once the node's labels say that it leaves, or if no node has to leave."""
+    if not view.notices.receipts or view.instances_at is None:
         return
     phases = {node.instance: node.phase for node in view.nodes.values() if node.instance}
-    for instance, receipts in view.market.receipts.items():
-        standing = view.market.notices.get(instance, ())
+    for instance, receipts in view.notices.receipts.items():
+        standing = view.notices.standing.get(instance, ())
         is_order = any(notice.kind == "interruption" for notice in standing)
         if not is_order or phases.get(instance, LEAVING) == LEAVING:
-            yield DeleteNotices(
-                receipts=receipts, reason=f"the leaving of {instance} is under way", cause=cause
-            )
+            reason = f"the notices about {instance} have been acted on"
+            yield DeleteNotices(receipts=receipts, reason=reason)
 
 
-def _asked(view: View, event: JoinAsked, policy: Policy) -> tuple[View, GrantJoin | DenyJoin]:
+def _join_answered(
+    view: View, event: JoinAsked, policy: Policy
+) -> tuple[View, GrantJoin | DenyJoin]:
     ask = event.ask
     instance = ask.identity.instance
     asker = Asker(ask.nonce, ask.reply, ask.key, ask.role, ask.opened_by, instance=instance.id)
     denied = admit(ask, view, policy, event.at)
     if denied is not None:
-        return view, DenyJoin(asker=asker, denied=denied, cause=event.id)
+        return view, DenyJoin(asker=asker, denied=denied)
     expires = event.at + policy.grant_lifetime
+    granted = Outstanding(instance, ask.role, ask.key, expires)
     view = replace(
         view,
         instances={**view.instances, instance.id: instance},
-        outstanding={
-            **view.outstanding,
-            instance.id: Outstanding(instance, ask.role, ask.key, expires),
-        },
+        outstanding={**view.outstanding, instance.id: granted},
         tokens=_granted(view.tokens, ask.role),
     )
-    reason = f"{instance.id} is {_describe(instance)} and joins as {ask.role}"
     return view, GrantJoin(
         asker=asker,
         instance=instance,
         managers=view.join_addresses(),
         expires=expires,
-        reason=reason,
-        cause=event.id,
+        reason=f"{instance.id} is {_describe(instance)} and joins as {ask.role}",
     )
 
 
@@ -225,10 +219,11 @@ def _landed(view: View, action: Action) -> View:
     return replace(view, in_flight=view.in_flight - {action.subject})
 
 
-def _expired(view: View, at: datetime) -> View:
-    market = view.market.at(at)
-    if market is not view.market:
-        view = replace(view, market=market)
+def _without_expired(view: View, at: datetime) -> View:
+    """The view without expired notices, grants and pools to avoid."""
+    notices, pools = view.notices.current(at), view.pools.current(at)
+    if notices is not view.notices or pools is not view.pools:
+        view = replace(view, notices=notices, pools=pools)
     if all(granted.expires > at for granted in view.outstanding.values()):
         return view
     return replace(

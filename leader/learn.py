@@ -1,6 +1,6 @@
-"""What a list, or an action that was done, changes in the view. No decision is made here.
+"""How lists and the results of actions change the view. No decision is made here.
 
-Rule: a list asked for before a change of ours was done does not show it, and is dropped.
+Rule: a list requested before one of our changes was made may not show it, and is dropped.
 """
 
 from dataclasses import replace
@@ -33,7 +33,7 @@ from leader.view.actions import (
 from leader.view.events import InstancesListed, NodesListed, WorkListed
 from leader.view.ids import NodeId
 from leader.view.model import Node, Policy, Setback, View
-from leader.view.notices import Market
+from leader.view.notices import Notices
 from leader.view.terms import Then, leaving_of
 from leader.view.work import Work
 from wire.labels import LEAVING, PHASE_LABELS
@@ -47,13 +47,13 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def nodes_listed(view: View, event: NodesListed) -> View:
-    """Take a list of nodes; a grant is used up when its instance's node is bound and Ready."""
-    if event.asked is not None and view.nodes_from is not None and event.asked < view.nodes_from:
+    """Take a list of nodes; a grant ends when its instance's node is bound and Ready."""
+    if _is_outdated(event.requested_at, view.nodes_from):
         return view
     nodes, at = event.nodes, event.at
     ready = {node.id for node in nodes if node.is_ready}
     arrived = {node.instance for node in nodes if node.is_ready}
-    grown = any(node.takes_tasks and not _took_tasks(view, node.id) for node in nodes)
+    has_grown = any(node.takes_tasks and not _took_tasks(view, node.id) for node in nodes)
     census = view.census.see_nodes(
         ready=ready, down=[node.id for node in nodes if node.status == "down"], at=at
     )
@@ -63,8 +63,8 @@ def nodes_listed(view: View, event: NodesListed) -> View:
         nodes_at=at,
         heartbeat=event.heartbeat or view.heartbeat,
         census=census,
-        market=_without_returned(view.market, nodes),
-        moves=replace(view.moves, grown=at) if grown else view.moves,
+        notices=_without_returned(view.notices, nodes),
+        moves=replace(view.moves, node_added_at=at) if has_grown else view.moves,
         outstanding={
             instance: granted
             for instance, granted in view.outstanding.items()
@@ -74,13 +74,21 @@ def nodes_listed(view: View, event: NodesListed) -> View:
     )
 
 
-def _without_returned(market: Market, nodes: tuple[Node, ...]) -> Market:
-    """A stopped instance keeps its name: one that left may be started, and be a member again."""
-    if not market.left:
-        return market
+def _is_outdated(requested_at: datetime | None, changed_at: datetime | None) -> bool:
+    return requested_at is not None and changed_at is not None and requested_at < changed_at
+
+
+def _without_returned(notices: Notices, nodes: tuple[Node, ...]) -> Notices:
+    """Forget departures of instances that were stopped, started again and have joined since."""
+    if not notices.departed:
+        return notices
     joined = {node.instance: node.created for node in nodes if node.is_ready and node.instance}
-    left = {name: when for name, when in market.left.items() if joined.get(name, when) <= when}
-    return market if len(left) == len(market.left) else replace(market, left=left)
+    departed = {
+        name: when for name, when in notices.departed.items() if joined.get(name, when) <= when
+    }
+    if len(departed) == len(notices.departed):
+        return notices
+    return replace(notices, departed=departed)
 
 
 def _took_tasks(view: View, node: NodeId) -> bool:
@@ -89,31 +97,31 @@ def _took_tasks(view: View, node: NodeId) -> bool:
 
 
 def instances_listed(view: View, event: InstancesListed) -> View:
-    """Take EC2's list: who is gone is counted, and what was announced of them forgotten."""
+    """Take EC2's list: count the missing instances, and forget notices about those that ended."""
     instances = {instance.id: instance for instance in event.instances}
     bound = {node.instance: node for node in view.nodes.values() if node.instance is not None}
     ready = {name for name, node in bound.items() if node.is_ready}
     census = view.census.see_instances(
         missing=[name for name in bound if name not in instances or not instances[name].runs],
-        apart=[name for name, one in instances.items() if one.runs and name not in ready],
+        apart=[name for name, each in instances.items() if each.runs and name not in ready],
         at=event.at,
     )
-    market = view.market
-    known = {*market.notices, *market.ending, *market.left, *market.ordered}
+    notices = view.notices
+    known = {*notices.standing, *notices.to_terminate, *notices.departed, *notices.ordered}
     for name in known - instances.keys() - bound.keys():
-        market = market.forget(name)
-    return replace(view, instances=instances, instances_at=event.at, census=census, market=market)
+        notices = notices.without(name)
+    return replace(view, instances=instances, instances_at=event.at, census=census, notices=notices)
 
 
 def work_listed(view: View, event: WorkListed) -> View:
     """Take lists of services and tasks."""
-    if event.asked is not None and view.work_from is not None and event.asked < view.work_from:
+    if _is_outdated(event.requested_at, view.work_from):
         return view
     return replace(view, work=Work.of(event.services, event.tasks))
 
 
 def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
-    """What is so now that an action was carried out."""
+    """The view after an action was carried out."""
     setbacks = {
         subject: setback for subject, setback in view.setbacks.items() if subject != action.subject
     }
@@ -132,10 +140,10 @@ def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
         case TerminateInstance():
             return _terminated(view, action, at, policy)
         case DeleteNotices(receipts=receipts):
-            return replace(view, market=view.market.handled(receipts))
+            return replace(view, notices=view.notices.deleted(receipts))
         case ReplaceInstance(instance=instance):
-            asked = {**view.market.replacements, instance: at}
-            return replace(view, market=replace(view.market, replacements=asked))
+            replacements = {**view.notices.replacements, instance: at}
+            return replace(view, notices=replace(view.notices, replacements=replacements))
         case Refuse(about=about):
             pause = Setback(1, at + timedelta(minutes=10))
             view = replace(view, setbacks={**view.setbacks, action.subject: pause})
@@ -143,9 +151,9 @@ def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
                 view = replace(view, census=replace(view.census, refused=at))
             return view
         case OrderLeave(instance=instance) if instance is not None:
-            first, _ = view.market.ordered.get(instance, (at, at))
-            ordered = {**view.market.ordered, instance: (first, at)}
-            return replace(view, market=replace(view.market, ordered=ordered))
+            first, _ = view.notices.ordered.get(instance, (at, at))
+            ordered = {**view.notices.ordered, instance: (first, at)}
+            return replace(view, notices=replace(view.notices, ordered=ordered))
         case (
             LabelNode()
             | ActivateNode()
@@ -163,17 +171,18 @@ def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
 def _service_changed(view: View, action: ChangeService, at: datetime) -> View:
     moves = view.moves
     if action.is_failure:
-        held = moves.stuck.get(action.service)
-        times = 1 if held is None else held.times + 1
+        before = moves.stuck.get(action.service)
+        times = 1 if before is None else before.times + 1
         moves = replace(moves, stuck={**moves.stuck, action.service: Setback(times, at + _HOUR)})
     if action.label is not None and view.work is not None:
-        before = view.work.services.get(action.service)
-        if before is not None and action.replicas > before.replicas:
-            spent = (at, action.replicas - before.replicas)
+        service = view.work.services.get(action.service)
+        if service is not None and action.replicas > service.replicas:
+            recent = (entry for entry in moves.rebalanced if at - entry[0] < _HOUR)
+            wishes = moves.rebalance_wishes.items()
             moves = replace(
                 moves,
-                spread=(*(one for one in moves.spread if at - one[0] < _HOUR), spent),
-                asked={key: at for key, at in moves.asked.items() if key != action.service},
+                rebalanced=(*recent, (at, action.replicas - service.replicas)),
+                rebalance_wishes={key: when for key, when in wishes if key != action.service},
             )
     return replace(view, moves=moves, work=None, work_from=at)
 
@@ -186,10 +195,11 @@ def _terminated(view: View, action: TerminateInstance, at: datetime, policy: Pol
     instances = dict(view.instances)
     if known is not None:
         instances[action.instance] = replace(known, state="shutting-down")
-    ending = {key: why for key, why in view.market.ending.items() if key != action.instance}
-    return replace(
-        view, census=census, instances=instances, market=replace(view.market, ending=ending)
-    )
+    remaining = {
+        key: why for key, why in view.notices.to_terminate.items() if key != action.instance
+    }
+    notices = replace(view.notices, to_terminate=remaining)
+    return replace(view, census=census, instances=instances, notices=notices)
 
 
 def _node_changed(view: View, action: NodeAction, at: datetime, policy: Policy) -> View:
@@ -200,10 +210,10 @@ def _node_changed(view: View, action: NodeAction, at: datetime, policy: Policy) 
         wishes = {node: wish for node, wish in moves.wishes.items() if node != action.node}
         moves = replace(moves, wishes=wishes)
     if isinstance(action, ActivateNode):
-        moves = replace(moves, grown=at)
+        moves = replace(moves, node_added_at=at)
     view = replace(view, moves=moves)
     if isinstance(action, PauseNode | DrainNode):
-        # What was listed before may miss tasks placed on it meanwhile.
+        # An earlier list may miss tasks that have been placed on it since.
         view = replace(view, work=None, work_from=at)
     if isinstance(action, RemoveNode):
         return _removed(view, action, at, policy)
@@ -217,8 +227,8 @@ def _changed(node: Node, action: NodeAction) -> Node:
         case LabelNode(labels=labels) | SettleNode(labels=labels):
             return replace(node, labels={**node.labels, **labels})
         case PauseNode(labels=labels, is_drained=is_drained):
-            kept = node.availability if is_drained else Availability.PAUSE
-            return replace(node, labels={**node.labels, **labels}, availability=kept)
+            availability = node.availability if is_drained else Availability.PAUSE
+            return replace(node, labels={**node.labels, **labels}, availability=availability)
         case ActivateNode():
             labels = {key: text for key, text in node.labels.items() if key not in PHASE_LABELS}
             return replace(node, labels=labels, availability=Availability.ACTIVE)
@@ -232,24 +242,28 @@ def _changed(node: Node, action: NodeAction) -> Node:
 
 
 def _removed(view: View, action: RemoveNode, at: datetime, policy: Policy) -> View:
-    """A node that left in order leaves its instance to be ended, if that was the plan."""
+    """Remove a node; if it left in order, note whether its instance is to be terminated."""
     known = view.nodes.get(action.node)
     nodes = {name: node for name, node in view.nodes.items() if name != action.node}
-    census, market = view.census, view.market
+    census, notices = view.census, view.notices
     if not action.is_departed:
         census = census.remove(at, policy.removal_round)
     instance = action.instance
     if instance is not None and known is not None and known.phase == LEAVING:
         leaving = leaving_of(known)
-        market = market.forget(instance)
+        notices = notices.without(instance)
         if leaving.then is Then.TERMINATE and view.instances.get(instance) is not None:
-            reason = f"{known.hostname} has left the swarm ({leaving.why}) and ends"
-            market = replace(market, ending={**market.ending, instance: reason})
-    return replace(view, nodes=nodes, census=census, market=market)
+            reason = f"{known.hostname} has left the swarm ({leaving.why}) and is terminated"
+            to_terminate = {**notices.to_terminate, instance: reason}
+            notices = replace(notices, to_terminate=to_terminate)
+    return replace(view, nodes=nodes, census=census, notices=notices)
 
 
 def failed(view: View, action: Action, at: datetime) -> View:
-    """A failed grant or denial is asked for again; anything else is tried again later."""
+    """The view after an action failed: it is tried again after a pause.
+
+    A failed grant or denial is not: the agent asks again.
+    """
     if isinstance(action, GrantJoin | DenyJoin):
         outstanding = {
             instance: granted
@@ -258,15 +272,15 @@ def failed(view: View, action: Action, at: datetime) -> View:
         }
         return replace(view, outstanding=outstanding)
     if isinstance(action, DeleteNotices):
-        # They come again by themselves, with other receipts.
-        return replace(view, market=view.market.handled(action.receipts))
+        # The queue delivers them again, with other receipts.
+        return replace(view, notices=view.notices.deleted(action.receipts))
     if isinstance(action, ChangeService):
         view = replace(view, work=None, work_from=at)
     before = view.setbacks.get(action.subject)
     times = 1 if before is None else before.times + 1
     longest = _LONGEST_SETBACK
     if isinstance(action, ChangeService) or _is_leaving(view, action):
-        # A two-minute notice leaves no time for patience.
+        # A two-minute notice leaves no time for long pauses.
         longest = _LONGEST_WHEN_LEAVING
     pause = min(_FIRST_SETBACK * 2 ** min(times - 1, 10), longest)
     if isinstance(action, ReplaceInstance):

@@ -48,9 +48,9 @@ class Settings:
             down_for=timedelta(seconds=part.down_seconds),
             orphan_after=timedelta(seconds=part.orphan_seconds),
             removals_at_once=part.removals_at_once,
-            is_spreading=part.rebalance,
-            spread_cooldown=timedelta(seconds=part.rebalance_cooldown_seconds),
-            spread_per_hour=part.rebalances_per_hour,
+            is_rebalancing=part.rebalance,
+            rebalance_cooldown=timedelta(seconds=part.rebalance_cooldown_seconds),
+            rebalances_per_hour=part.rebalances_per_hour,
             heartbeat=(
                 timedelta(seconds=part.heartbeat) if isinstance(part.heartbeat, int) else None
             ),

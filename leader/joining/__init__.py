@@ -1,4 +1,4 @@
 """From a join request to an active node: cheap checks, identity, the grant, labels, activation.
 
-Pure. What a node does after it was activated does not belong here.
+Without I/O. What happens to a node after its activation belongs in `leaving`, `moving` or `upkeep`.
 """

@@ -1,9 +1,9 @@
-"""Who gets a join token, and which: the one place that decides it.
+"""Who gets a join token, and which: the only place that decides it.
 
-A manager's token is the cluster's root password. Rule: it goes only to an instance that
-EC2 calls on-demand, that carries the role tag `manager`, while managers are wanted and no
-other manager change is under way. Spot gets a worker's token, always: losing two of three
-managers at AWS's whim would lose the cluster.
+Rule: a manager's token is the cluster's root password. It goes only to an on-demand instance with
+the role tag `manager`, while managers are missing and no other manager change is under way. Spot
+instances only ever get a worker's token: AWS could interrupt two of three managers at once, and the
+cluster would be lost.
 """
 
 from datetime import datetime
@@ -16,15 +16,15 @@ _JOINABLE_STATES = ("pending", "running")
 
 
 def admit(ask: Ask, view: View, policy: Policy, at: datetime) -> Denied | None:
-    """Decide one proven request: None admits it to the role it asks for.
+    """Decide one proven request: None admits it in the role that it asks for.
 
-    Denials that pass by themselves say a short `retry_after_seconds`.
+    A denial whose cause soon passes has a short `retry_after_seconds`.
     """
     denied = _belongs(ask.identity, policy)
     if denied is not None:
         return denied
     if view.nodes_at is None or at - view.nodes_at > policy.nodes_stale_after:
-        return Denied(DenialCode.NOT_READY, "the swarm's nodes have not been listed lately", 2)
+        return Denied(DenialCode.NOT_READY, "the swarm's nodes have not been listed recently", 2)
     denied = _is_absent(ask.identity.instance, view) or _is_going(ask.identity.instance, view)
     if denied is not None:
         return denied
@@ -37,7 +37,7 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
     if identity.mode != policy.identity:
         return Denied(
             DenialCode.IDENTITY_MODE,
-            f"identity is shown by {identity.mode}; this cluster is set to {policy.identity}",
+            f"the identity mode is {identity.mode}; this cluster uses {policy.identity}",
             60,
         )
     instance = identity.instance
@@ -53,33 +53,35 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
 
 
 def _is_absent(instance: Instance, view: View) -> Denied | None:
-    """A container may be using its host's credentials: a Ready node asks for nothing."""
+    """A Ready node never asks, so a container may be using its host's credentials."""
     for node in view.nodes.values():
         if node.is_ready and (node.instance == instance.id or node.address == instance.address):
             return Denied(
                 DenialCode.ALREADY_JOINED,
-                f"{instance.id} is node {node.hostname} already, and it is Ready",
+                f"{instance.id} is already node {node.hostname}, which is Ready",
                 3,
             )
     return None
 
 
 def _is_going(instance: Instance, view: View) -> Denied | None:
-    """One that AWS takes in two minutes, or that we are ending, is not to come back before."""
+    """An instance that AWS or we are about to terminate may not come back first."""
     name = instance.id
-    if name in view.market.ending or view.market.notice(name, "interruption") is not None:
-        return Denied(DenialCode.LEAVING, f"{name} is about to be taken or ended", 30)
+    if name in view.notices.to_terminate or view.notices.of(name, "interruption") is not None:
+        return Denied(DenialCode.LEAVING, f"{name} is about to be terminated", 30)
     return None
 
 
 def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) -> Denied | None:
     instance = identity.instance
     if identity.mode != "aws":
-        return Denied(DenialCode.NOT_A_MANAGER, "a password alone never makes a manager", 60)
+        return Denied(
+            DenialCode.NOT_A_MANAGER, "managers need an AWS identity; a password is not enough", 60
+        )
     if instance.lifecycle != "on-demand":
         return Denied(
             DenialCode.SPOT_MANAGER,
-            f"{instance.id} is a spot instance; managers are on-demand always",
+            f"{instance.id} is a Spot instance; managers must be on-demand",
             60,
         )
     if instance.role != Role.MANAGER:
@@ -95,7 +97,7 @@ def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) ->
     if len(managers) >= policy.managers:
         return Denied(
             DenialCode.MANAGERS_COMPLETE,
-            f"there are {len(managers)} managers and {policy.managers} are wanted;"
+            f"there are {len(managers)} of {policy.managers} managers;"
             " remove a lost one first: docker node demote, docker node rm",
             30,
         )
@@ -107,8 +109,8 @@ def _manager_change(
 ) -> str | None:
     for other in view.outstanding.values():
         if other.role is Role.MANAGER and other.instance.id != instance.id and other.expires > at:
-            return f"{other.instance.id} is joining as a manager; one at a time"
+            return f"{other.instance.id} is joining as a manager; only one may join at a time"
     for node in managers:
         if node.is_ready and node.reachability != "reachable":
-            return f"manager {node.hostname} is {node.reachability}; one change at a time"
+            return f"manager {node.hostname} is {node.reachability}; only one may change at a time"
     return None

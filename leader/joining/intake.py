@@ -1,7 +1,7 @@
-"""The cheap checks of a request, all before any network: form, freshness, replay, rate.
+"""Cheap checks of a request before any network call: form, freshness, replay, rate.
 
-Rule: nothing here may cost more than microseconds or remember without bound; the broker's
-password is all a flood needs. Time comes in; memory is forgotten after twice the skew.
+Rule: everybody with the broker's password can send a flood, so a check takes microseconds and its
+memory is bounded. Signatures are forgotten after twice the allowed clock skew.
 """
 
 from collections import OrderedDict, deque
@@ -18,18 +18,18 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class IntakePolicy:
-    """What a request must keep to."""
+    """What a request is checked against."""
 
     cluster: str
     identity: str
     regions: frozenset[str]
     skew: timedelta = timedelta(seconds=60)
     asks_per_minute: int = 20
-    """Per access key, or per name of a machine outside AWS."""
+    """For each access key, or each name of a machine outside AWS."""
 
 
 class Intake:
-    """Screens requests; holds the signatures and rates of the last minutes, bounded."""
+    """Screens requests by the signatures and rates of the last minutes."""
 
     def __init__(self, policy: IntakePolicy) -> None:
         self._policy = policy
@@ -37,7 +37,7 @@ class Intake:
         self._rates: OrderedDict[str, deque[datetime]] = OrderedDict()
 
     def screen(self, request: JoinRequest, at: datetime) -> Denied | None:
-        """None lets the request on to the identity check; call once for each request."""
+        """None passes the request on to the identity check; call this once for each request."""
         policy = self._policy
         if request.cluster != policy.cluster:
             return Denied(
@@ -48,8 +48,8 @@ class Intake:
         if request.identity.mode != policy.identity:
             return Denied(
                 DenialCode.IDENTITY_MODE,
-                f"identity is shown by {request.identity.mode};"
-                f" this cluster is set to {policy.identity}",
+                f"the identity mode is {request.identity.mode};"
+                f" this cluster uses {policy.identity}",
                 60,
             )
         if not is_fresh(request.issued, at, policy.skew):
@@ -63,7 +63,7 @@ class Intake:
         if parts is None:
             return Denied(
                 DenialCode.PROOF_FORM,
-                "the authorization is not that of our signed call, or misses a bound header",
+                "the authorization is not for our signed call, or does not sign a required header",
                 60,
             )
         if parts["region"] not in self._policy.regions:
@@ -78,37 +78,37 @@ class Intake:
             return self._stale(signed, at)
         return self._remember(parts["signature"], parts["access_key"], at)
 
-    def _stale(self, said: datetime, at: datetime) -> Denied:
-        off = round((said - at).total_seconds())
+    def _stale(self, signed: datetime, at: datetime) -> Denied:
+        off = round((signed - at).total_seconds())
         return Denied(
             DenialCode.STALE,
             f"signed {abs(off)} s {'after' if off > 0 else 'before'} the leader's time;"
-            f" at most {self._policy.skew.seconds} s are allowed: set the instance's clock",
+            f" at most {self._policy.skew.seconds} s are allowed: correct the instance's clock",
             1,
         )
 
     def _remember(self, signature: str, key: str, at: datetime) -> Denied | None:
         self._forget(at)
         if signature in self._seen:
-            return Denied(DenialCode.REPLAYED, "this very proof was used before", 30)
+            return Denied(DenialCode.REPLAYED, "this proof was used before", 30)
         self._seen[signature] = at
-        asked = self._rates.setdefault(key, deque(maxlen=self._policy.asks_per_minute + 1))
-        asked.append(at)
+        requests = self._rates.setdefault(key, deque(maxlen=self._policy.asks_per_minute + 1))
+        requests.append(at)
         self._rates.move_to_end(key)
-        recent = sum(1 for when in asked if at - when < timedelta(minutes=1))
+        recent = sum(1 for when in requests if at - when < timedelta(minutes=1))
         if recent > self._policy.asks_per_minute:
             return Denied(
                 DenialCode.RATE_LIMITED,
-                f"more than {self._policy.asks_per_minute} requests a minute by one identity",
+                f"more than {self._policy.asks_per_minute} requests in a minute from one identity",
                 30,
             )
         return None
 
     def _forget(self, at: datetime) -> None:
-        """A stale signature is refused for its date, so memory need not outlast the skew."""
-        kept = 2 * self._policy.skew
+        """Forget signatures that are refused anyway because of their age."""
+        lifetime = 2 * self._policy.skew
         while self._seen and (
-            len(self._seen) > _REMEMBERED or at - next(iter(self._seen.values())) > kept
+            len(self._seen) > _REMEMBERED or at - next(iter(self._seen.values())) > lifetime
         ):
             self._seen.popitem(last=False)
         while len(self._rates) > _REMEMBERED:

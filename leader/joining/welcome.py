@@ -1,11 +1,10 @@
-"""What becomes of new nodes: bound to their instances, labelled, probed, activated.
+"""New nodes are bound to their instances, labelled, probed and activated.
 
-Rules: a node is bound by the private address EC2 gave, never by what it says of itself;
-labels come from EC2's word.
+Rule: a node is bound by the private address that EC2 reports, never by what it says about itself,
+and its labels come from EC2.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from leader.view.actions import (
     Action,
@@ -16,7 +15,8 @@ from leader.view.actions import (
     RemoveNode,
 )
 from leader.view.ids import InstanceId
-from leader.view.model import Instance, Node, Policy, View
+from leader.view.model import Instance, Node, View
+from leader.view.moment import Moment
 from wire.labels import (
     JOINING,
     LABEL_INSTANCE,
@@ -29,8 +29,9 @@ from wire.labels import (
 from wire.messages import Availability, Role
 
 
-def welcome(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
-    """What new nodes need, and EC2's list where it is due."""
+def welcome(moment: Moment) -> Iterator[Action]:
+    """The next step of every new node, and EC2's list when it is due."""
+    view = moment.view
     by_address = {instance.address: instance for instance in view.instances.values()}
     ready = {node.instance for node in view.nodes.values() if node.is_ready}
     unknown: list[Node] = []
@@ -40,15 +41,15 @@ def welcome(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Ac
             if instance is None:
                 unknown.append(node)
             elif node.is_ready:
-                yield _label(node, instance, view, cause)
+                yield _label(node, instance, view)
         elif node.is_joining and node.is_ready:
-            yield _welcome(node, node.instance, view, cause)
+            yield _admit_tasks(node, node.instance, view)
         elif node.status == "down" and node.role is Role.WORKER and node.instance in ready:
-            yield _superseded(node, node.instance, cause)
-    yield from _listing(unknown, view, policy, cause, at)
+            yield _superseded(node, node.instance)
+    yield from _listing(unknown, moment)
 
 
-def _label(node: Node, instance: Instance, view: View, cause: str) -> LabelNode:
+def _label(node: Node, instance: Instance, view: View) -> LabelNode:
     labels = {
         LABEL_INSTANCE: instance.id,
         LABEL_LIFECYCLE: instance.lifecycle,
@@ -64,52 +65,48 @@ def _label(node: Node, instance: Instance, view: View, cause: str) -> LabelNode:
         node=node.id,
         instance=instance.id,
         labels=labels,
-        reason=f"EC2 gave {node.address} to {instance.id}",
-        cause=cause,
+        reason=f"{node.address} is the address of {instance.id} in EC2",
     )
 
 
-def _welcome(node: Node, instance: InstanceId, view: View, cause: str) -> Action:
+def _admit_tasks(node: Node, instance: InstanceId, view: View) -> Action:
     if node.id in view.probed:
         return ActivateNode(
             node=node.id,
             instance=instance,
             reason=f"{node.hostname} is labelled and its gossip port answers",
-            cause=cause,
         )
     return ProbeNode(
         node=node.id,
         instance=instance,
         address=node.address,
-        reason=f"{node.hostname} is bound to {instance}; before it takes tasks it must answer",
-        cause=cause,
+        reason=f"{node.hostname} is bound to {instance}; "
+        " its gossip port must answer before it takes tasks",
     )
 
 
-def _superseded(node: Node, instance: InstanceId, cause: str) -> RemoveNode:
-    """A worker that left and joined again has two entries; the Down one is history."""
+def _superseded(node: Node, instance: InstanceId) -> RemoveNode:
+    """A worker that left and joined again has two entries: the Down one is removed."""
     return RemoveNode(
         node=node.id,
         instance=instance,
         is_departed=True,
-        reason=f"{instance} joined anew and is Ready; this entry is Down",
-        cause=cause,
+        reason=f"{instance} has joined again and is Ready; this old entry is Down",
     )
 
 
-def _listing(
-    unknown: list[Node], view: View, policy: Policy, cause: str, at: datetime
-) -> Iterator[ListInstances]:
+def _listing(unknown: list[Node], moment: Moment) -> Iterator[ListInstances]:
+    view, policy = moment.view, moment.policy
     if policy.identity != "aws":
         return
-    age = None if view.instances_at is None else at - view.instances_at
+    age = None if view.instances_at is None else moment.at - view.instances_at
     if age is None:
-        yield ListInstances(reason="EC2's instances are not known yet", cause=cause)
+        yield ListInstances(reason="EC2's instances have not been listed yet")
     elif unknown and age >= policy.unknown_node_every:
         names = ", ".join(sorted(node.hostname for node in unknown)[:3])
-        yield ListInstances(reason=f"no instance is known at the address of {names}", cause=cause)
+        yield ListInstances(reason=f"no known instance has the address of {names}")
     elif view.census.missing and age >= policy.unknown_node_every:
         names = ", ".join(sorted(view.census.missing)[:3])
-        yield ListInstances(reason=f"EC2 did not call {names} running", cause=cause)
+        yield ListInstances(reason=f"EC2 did not show {names} as running")
     elif age >= policy.instances_every:
-        yield ListInstances(reason="EC2's list is due again", cause=cause)
+        yield ListInstances(reason="it is time to list EC2's instances again")

@@ -1,4 +1,5 @@
-"""From a notice to a removed node: what AWS and the operator announce, and each node's next step.
+"""From a notice to a removed node: which nodes leave or return, and each one's next step.
 
-Pure. How the tasks of a leaving node move is decided in `leader.moving`.
+Without I/O. `steps.next_step` is the state machine: decisions take the action of a step, reports
+take its stage and words. How the tasks of a leaving node move is decided in `leader.moving`.
 """

@@ -1,7 +1,7 @@
-"""What a message of the queue says: EventBridge's events as notices.
+"""Reads messages of the queue: EventBridge's events become notices.
 
-Rule: anything may be in a queue. No text raises, and no text of a message is quoted.
-The events' fields: https://docs.aws.amazon.com/ec2/latest/userguide/spot-instance-termination-notices.html
+Rule: a queue may contain anything. No text makes this raise, and no message is ever quoted.
+The fields of the events: https://docs.aws.amazon.com/ec2/latest/userguide/spot-instance-termination-notices.html
 https://docs.aws.amazon.com/ec2/latest/userguide/rebalance-recommendations.html
 https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html
@@ -21,14 +21,14 @@ from leader.view.notices import NOTICE, Notice, NoticeKind
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An event that calls for nothing of us; `what` is safe to count by."""
+    """An event that we do not handle; `what` is safe to count by."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """No event, or one without what its kind must have."""
+    """Not an event, or one without a field that its kind must have."""
 
     why: str
 
@@ -41,7 +41,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
 
 
 class _MalformedError(Exception):
-    """Something an event of this kind must have is not there; never leaves this module."""
+    """A field that an event of this kind must have is missing; never leaves this module."""
 
 
 def parse(body: str) -> Parsed:
@@ -49,7 +49,7 @@ def parse(body: str) -> Parsed:
     try:
         event = json.loads(body)
         if not isinstance(event, dict):
-            return Malformed("it is no JSON object")
+            return Malformed("it is not a JSON object")
         parser = _PARSERS.get((str(event.get("source")), str(event.get("detail-type"))))
         if parser is None:
             return Unknown("another event")
@@ -58,9 +58,9 @@ def parse(body: str) -> Parsed:
         return parser(event)
     except _MalformedError as exc:
         return Malformed(str(exc))
-    # A number of too many digits is a ValueError, a deep nesting a RecursionError.
+    # A number with too many digits raises ValueError, deep nesting RecursionError.
     except (ValueError, RecursionError):
-        return Malformed("it is no JSON")
+        return Malformed("it is not JSON")
 
 
 def _interruption(event: Event) -> Parsed:
@@ -79,14 +79,14 @@ def _state(event: Event) -> Parsed:
 
 
 def _lifecycle(event: Event) -> Parsed:
-    """The group gives until its hook's time-out; the event does not say how long that is."""
+    """The Auto Scaling group waits for its hook's time-out, which the event does not contain."""
     return (_notice(event, "interruption", "EC2InstanceId", action="terminate", is_urgent=True),)
 
 
 def _health(event: Event) -> Parsed:
     detail = event["detail"]
     if detail.get("service") != "EC2" or detail.get("eventTypeCategory") != "scheduledChange":
-        return Unknown("a health event of something else")
+        return Unknown("a health event about something else")
     if detail.get("statusCode") == "closed":
         return Unknown("a health event that is over")
     code = _word(detail.get("eventTypeCode"), "event type code")
@@ -97,10 +97,11 @@ def _health(event: Event) -> Parsed:
         if isinstance(entity, dict) and _is_instance(entity.get("entityValue"))
     ]
     if not affected:
-        return Unknown("a health event of no instance")
-    told, start = _time(event.get("time"), "time"), _time(detail.get("startTime"), "start time")
+        return Unknown("a health event about no instance")
+    announced_at = _time(event.get("time"), "time")
+    start = _time(detail.get("startTime"), "start time")
     return tuple(
-        Notice(instance, "maintenance", "queue", told, deadline=start, action=code)
+        Notice(instance, "maintenance", "queue", announced_at, deadline=start, action=code)
         for instance in dict.fromkeys(affected)
     )
 
@@ -120,12 +121,14 @@ def _notice(
     instance = event["detail"].get(key)
     if not _is_instance(instance):
         raise _MalformedError("it names no instance")
-    told = _time(event.get("time"), "time")
+    announced_at = _time(event.get("time"), "time")
     try:
-        deadline = told + NOTICE if is_urgent else None
+        deadline = announced_at + NOTICE if is_urgent else None
     except OverflowError:
-        raise _MalformedError("its time is none") from None
-    return Notice(InstanceId(instance), kind, "queue", told, deadline=deadline, action=action)
+        raise _MalformedError("its time is not valid") from None
+    return Notice(
+        InstanceId(instance), kind, "queue", announced_at, deadline=deadline, action=action
+    )
 
 
 def _is_instance(value: object) -> bool:
@@ -139,15 +142,15 @@ def _word(value: object, name: str) -> str:
 
 
 def _time(value: object, name: str) -> datetime:
-    """EventBridge writes ISO 8601, Health's details e-mail dates; both in UTC unless they say."""
+    """EventBridge writes ISO 8601, Health details e-mail dates; UTC if they name no zone."""
     if not isinstance(value, str):
         raise _MalformedError(f"it has no {name}")
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            found = read(value)
-            aware = found if found.tzinfo else found.replace(tzinfo=UTC)
+            time = read(value)
+            aware = time if time.tzinfo else time.replace(tzinfo=UTC)
             return aware.astimezone(UTC)
-        # The second is for years and zones at the ends of time.
+        # OverflowError: years and zones at the limits of datetime.
         except (ValueError, OverflowError):
             continue
-    raise _MalformedError(f"its {name} is none")
+    raise _MalformedError(f"its {name} is not valid")

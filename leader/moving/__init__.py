@@ -1,5 +1,5 @@
 """Moving tasks between nodes without stopping them first: evacuation and rebalancing.
 
-Pure. Everything that changes a service's spec, and changes it back, belongs here. Which nodes
-leave is decided in `leader.leaving`.
+Without I/O. Everything that changes a service's spec, or undoes such a change, belongs here. Which
+nodes leave is decided in `leader.leaving`.
 """

@@ -1,7 +1,7 @@
-"""What is borrowed of a service's spec, kept as a label of that very spec until it is given back.
+"""What we changed in a service's spec for a move, kept as a label of that spec until it is undone.
 
-Rule: the label holds all that is needed to give back, so the next leader can. Only what we lent is
-taken away: a constraint, an update setting or a scale that a person changed meanwhile stays his.
+Rule: the label holds everything that undoing needs, so that the next leader can do it. Only our
+changes are undone; a constraint, an update setting or a scale that a person changed since stays.
 """
 
 import json
@@ -18,96 +18,104 @@ from wire.labels import LABEL_LOAN
 
 _VERSION: Final = 1
 
-Purpose = Literal["evacuate", "spread"]
+Purpose = Literal["evacuate", "rebalance"]
+_REBALANCE: Final = "spread"
+"""How the label writes the purpose `rebalance`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """What we added to one service, and what was there before."""
+    """Our changes to one service, and what was there before."""
 
     purpose: Purpose
     since: datetime
     away_from: tuple[NodeId, ...] = ()
-    """The nodes its tasks are kept from, by a constraint of ours each."""
+    """The nodes that its tasks are kept from, each by one constraint."""
     constraints: tuple[str, ...] = ()
-    """Those constraints that were not the service's own."""
+    """Those of these constraints that the service did not have itself."""
     is_update_lent: bool = False
     own_update: Mapping[str, Any] | None = None
     lent_update: Mapping[str, Any] | None = None
     own_replicas: int | None = None
     lent_replicas: int | None = None
     template: str = ""
-    """What its tasks were made of when its constraints were lent."""
+    """The task template when we added the constraints."""
 
 
-def is_ours(service: Service, loan: Loan | None) -> bool:
-    """Whether an update of the service that is under way is the one we lent constraints for.
+def is_our_update(service: Service, loan: Loan | None) -> bool:
+    """Whether the service's current update, if there is one, comes from our constraints.
 
-    Not if its owner has changed what its tasks are made of since: then it is his, and the tasks
-    that are not up are not replacements of ours.
+    If its owner has changed the task template since then, the update is the owner's, and tasks that
+    are not up are not our replacements.
     """
     return loan is not None and bool(loan.away_from) and loan.template in {"", service.template}
 
 
+def is_changeable(service: Service, loan: Loan | None) -> bool:
+    """Whether we may change the service now: no update of its owner is under way."""
+    return service.is_settled or is_our_update(service, loan)
+
+
 def loan_of(service: Service) -> Loan | None:
-    """The loan written on a service; one that cannot be read counts as none."""
+    """The loan on a service's label; None if there is none or it cannot be read."""
     text = service.labels.get(LABEL_LOAN)
     return None if text is None else _read(text)
 
 
 @lru_cache(maxsize=1024)
 def _read(text: str) -> Loan | None:
-    """Kept in mind: every decision asks for each of them more than once."""
+    """Cached, because every decision reads every label several times."""
     try:
-        held = json.loads(text)
-        if held["v"] != _VERSION:
+        fields = json.loads(text)
+        if fields["v"] != _VERSION:
             return None
-        own, lent = held.get("replicas", (None, None))
+        own, lent = fields.get("replicas", (None, None))
         return Loan(
-            purpose="spread" if held["for"] == "spread" else "evacuate",
-            since=datetime.fromtimestamp(held["since"], UTC),
-            away_from=tuple(NodeId(one) for one in _texts(held.get("from", []))),
-            constraints=_texts(held.get("constraints", [])),
-            is_update_lent="lent" in held,
-            own_update=_settings(held.get("own")),
-            lent_update=_settings(held.get("lent")),
+            purpose="rebalance" if fields["for"] == _REBALANCE else "evacuate",
+            since=datetime.fromtimestamp(fields["since"], UTC),
+            away_from=tuple(NodeId(node) for node in _texts(fields.get("from", []))),
+            constraints=_texts(fields.get("constraints", [])),
+            is_update_lent="lent" in fields,
+            own_update=_settings(fields.get("own")),
+            lent_update=_settings(fields.get("lent")),
             own_replicas=_number(own),
             lent_replicas=_number(lent),
-            template=str(held.get("template", "")),
+            template=str(fields.get("template", "")),
         )
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         return None
 
 
-def _texts(held: object) -> tuple[str, ...]:
-    if not isinstance(held, list) or not all(isinstance(one, str) for one in held):
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise TypeError("not a list of texts")
-    return tuple(held)
+    return tuple(value)
 
 
-def _settings(held: object) -> Mapping[str, Any] | None:
-    if held is not None and not isinstance(held, dict):
+def _settings(value: object) -> Mapping[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
         raise TypeError("not settings")
-    return held
+    return value
 
 
-def _number(held: object) -> int | None:
-    if held is not None and not isinstance(held, int):
+def _number(value: object) -> int | None:
+    if value is not None and not isinstance(value, int):
         raise TypeError("not a number")
-    return held
+    return value
 
 
 def text_of(loan: Loan) -> str:
     """The label's value."""
-    held: dict[str, Any] = {"v": _VERSION, "for": loan.purpose, "since": loan.since.timestamp()}
+    purpose = _REBALANCE if loan.purpose == "rebalance" else loan.purpose
+    fields: dict[str, Any] = {"v": _VERSION, "for": purpose, "since": loan.since.timestamp()}
     if loan.away_from:
-        held |= {"from": loan.away_from, "constraints": loan.constraints}
-        held |= {"template": loan.template} if loan.template else {}
+        fields |= {"from": loan.away_from, "constraints": loan.constraints}
+        fields |= {"template": loan.template} if loan.template else {}
     if loan.is_update_lent:
-        held |= {"own": loan.own_update, "lent": loan.lent_update}
+        fields |= {"own": loan.own_update, "lent": loan.lent_update}
     if loan.own_replicas is not None:
-        held["replicas"] = [loan.own_replicas, loan.lent_replicas]
-    return json.dumps(held, separators=(",", ":"), sort_keys=True)
+        fields["replicas"] = [loan.own_replicas, loan.lent_replicas]
+    return json.dumps(fields, separators=(",", ":"), sort_keys=True)
 
 
 def keep_away(
@@ -117,18 +125,17 @@ def keep_away(
     *,
     order: Literal["start-first", "stop-first"],
     reason: str,
-    cause: str,
 ) -> ChangeService:
-    """Keep a service's tasks from exactly these nodes; what of it runs there moves, all at once.
+    """Keep a service's tasks from exactly these nodes; its tasks there move, all at once.
 
-    Placement constraints alone make no other task dirty (swarmkit, IsTaskDirty), and the update
-    settings are no part of a task: so nothing else of the spec may change in the same update.
-    An update that goes on after a failure ends with the old task stopped for one that never came
-    up, so it pauses instead; then the old one serves on.
+    Placement constraints alone make no other task dirty (swarmkit, IsTaskDirty), and update
+    settings are not part of a task. So nothing else of the spec may change in the same update.
+    The update pauses on failure, so that the old task keeps serving: if it went on, it would stop
+    the old task although the new one never came up.
     """
-    own = tuple(one for one in service.constraints if one not in loan.constraints)
-    ours = tuple(one for one in (f"node.id!={node}" for node in nodes) if one not in own)
-    lent = {
+    own = tuple(text for text in service.constraints if text not in loan.constraints)
+    ours = tuple(text for text in (f"node.id!={node}" for node in nodes) if text not in own)
+    update = {
         "Parallelism": 0,
         "Delay": 0,
         "FailureAction": "pause",
@@ -136,13 +143,14 @@ def keep_away(
         "MaxFailureRatio": 0,
         "Order": order,
     }
+    before = loan.away_from
     loan = replace(
         loan,
         away_from=nodes,
         constraints=ours,
         is_update_lent=True,
         own_update=_own_update(service, loan) if loan.is_update_lent else service.update,
-        lent_update=lent,
+        lent_update=update,
         template=service.template,
     )
     return ChangeService(
@@ -150,16 +158,16 @@ def keep_away(
         name=service.name,
         version=service.version,
         constraints=(*own, *ours),
-        update=lent,
+        update=update,
         replicas=service.replicas,
         label=text_of(loan),
+        nodes=tuple(dict.fromkeys((*before, *nodes))),
         reason=reason,
-        cause=cause,
     )
 
 
-def scale(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
-    """Set the scale the loan lends."""
+def scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
+    """Set the loan's number of replicas."""
     return ChangeService(
         service=service.id,
         name=service.name,
@@ -169,15 +177,14 @@ def scale(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeSer
         replicas=loan.lent_replicas if loan.lent_replicas is not None else service.replicas,
         label=text_of(loan),
         reason=reason,
-        cause=cause,
     )
 
 
-def hand_on(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
-    """Give back all but the scale, which spreading lent and takes back with its own care."""
+def restore_all_but_scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
+    """Undo our changes except for the scale, which the rebalancing undoes by its own rules."""
     rest = replace(
         loan,
-        purpose="spread",
+        purpose="rebalance",
         away_from=(),
         constraints=(),
         is_update_lent=False,
@@ -185,12 +192,12 @@ def hand_on(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeS
         lent_update=None,
         template="",
     )
-    change = give_back(service, replace(loan, own_replicas=None), reason=reason, cause=cause)
+    change = restore(service, replace(loan, own_replicas=None), reason=reason)
     return replace(change, label=text_of(rest))
 
 
-def give_back(service: Service, loan: Loan, *, reason: str, cause: str) -> ChangeService:
-    """Take all of ours away; what somebody else changed meanwhile stays as he made it."""
+def restore(service: Service, loan: Loan, *, reason: str) -> ChangeService:
+    """Undo all our changes; what somebody else changed meanwhile stays."""
     update = _own_update(service, loan) if loan.is_update_lent else service.update
     replicas = service.replicas
     if loan.own_replicas is not None and service.replicas == loan.lent_replicas:
@@ -199,23 +206,24 @@ def give_back(service: Service, loan: Loan, *, reason: str, cause: str) -> Chang
         service=service.id,
         name=service.name,
         version=service.version,
-        constraints=tuple(one for one in service.constraints if one not in loan.constraints),
+        constraints=tuple(text for text in service.constraints if text not in loan.constraints),
         update=update,
         replicas=replicas,
         label=None,
+        nodes=loan.away_from,
         reason=reason,
-        cause=cause,
     )
 
 
 def _own_update(service: Service, loan: Loan) -> Mapping[str, Any] | None:
-    """His settings, each: `docker service update --update-delay` leaves the others as we lent them.
+    """The owner's update settings, including those changed since we set ours.
 
-    The engine leaves zero values out.
+    `docker service update --update-delay` changes one setting and leaves ours in the others. The
+    engine leaves out settings that are zero.
     """
     now, lent, own = service.update or {}, loan.lent_update or {}, loan.own_update or {}
     changed = {key for key in {*now, *lent} if (now.get(key) or 0) != (lent.get(key) or 0)}
     if not changed:
         return loan.own_update
-    kept = {key: value for key, value in own.items() if key not in changed}
-    return kept | {key: now[key] for key in changed if key in now}
+    unchanged = {key: value for key, value in own.items() if key not in changed}
+    return unchanged | {key: now[key] for key in changed if key in now}

@@ -1,7 +1,7 @@
-"""Where Swarm may place a service's tasks, and where it does: its scheduler's rules, as values.
+"""Where Swarm may place a service's tasks, and where it does: the rules of its scheduler.
 
-Rule: what is not understood here (an unknown constraint, a preference) makes no guess: the answer
-is None, and the service is left alone.
+Rule: never guess. For a constraint that is not understood the answer is None, and the service is
+left alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,22 +9,22 @@ from heapq import heapify, heapreplace
 
 from leader.view.ids import NodeId
 from leader.view.model import Node
-from leader.view.work import Service
+from leader.view.work import Service, Work
 from wire.constraints import satisfies
 
 
 def eligible(nodes: Iterable[Node], constraints: Sequence[str]) -> tuple[NodeId, ...] | None:
     """The nodes that may take a task now; None if a constraint is not understood."""
-    found = []
+    able = []
     for node in nodes:
         if not node.takes_tasks:
             continue
-        may = satisfies(node, constraints)
-        if may is None:
+        is_allowed = satisfies(node, constraints)
+        if is_allowed is None:
             return None
-        if may:
-            found.append(node.id)
-    return tuple(found)
+        if is_allowed:
+            able.append(node.id)
+    return tuple(able)
 
 
 def imbalance(counts: Mapping[NodeId, int]) -> int:
@@ -40,7 +40,7 @@ def imbalance(counts: Mapping[NodeId, int]) -> int:
 
 
 def scaled_up(counts: Mapping[NodeId, int], more: int) -> dict[NodeId, int]:
-    """Counts after Swarm placed so many more: each on the node with the fewest of the service."""
+    """Counts after Swarm added so many tasks, each on the node with the fewest of the service."""
     heap = [(count, node) for node, count in counts.items()]
     heapify(heap)
     for _ in range(more):
@@ -50,7 +50,7 @@ def scaled_up(counts: Mapping[NodeId, int], more: int) -> dict[NodeId, int]:
 
 
 def scaled_down(counts: Mapping[NodeId, int], fewer: int) -> dict[NodeId, int]:
-    """Counts after Swarm removed so many: each from the node with the most of the service."""
+    """Counts after Swarm removed so many tasks, each from the node with the most of the service."""
     heap = [(-count, node) for node, count in counts.items()]
     heapify(heap)
     for _ in range(fewer):
@@ -59,9 +59,17 @@ def scaled_down(counts: Mapping[NodeId, int], fewer: int) -> dict[NodeId, int]:
     return {node: -count for count, node in heap}
 
 
-def has_room(node: Node, service: Service, reserved: tuple[int, int]) -> bool:
-    """Whether a node can take one task more of a service; `reserved` by what it runs."""
-    cpu, memory = reserved
-    return (not service.cpu or node.cpu - cpu >= service.cpu) and (
-        not service.memory or node.memory - memory >= service.memory
+def has_room(node: Node, service: Service, work: Work) -> bool:
+    """Whether a node has enough CPU and memory left for one more task of a service."""
+    if not service.cpu and not service.memory:
+        return True
+    running = [
+        work.services[task.service]
+        for task in work.on(node.id)
+        if task.is_wanted and task.service in work.services
+    ]
+    free_cpu = node.cpu - sum(other.cpu for other in running)
+    free_memory = node.memory - sum(other.memory for other in running)
+    return (not service.cpu or free_cpu >= service.cpu) and (
+        not service.memory or free_memory >= service.memory
     )

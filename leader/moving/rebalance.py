@@ -1,35 +1,38 @@
-"""Spreading a service out again with the fewest moves: up by k, wait until healthy, down by k.
+"""Evens out a service with the fewest moves: scale up by k, wait until all is healthy, scale down.
 
-Swarm places added tasks where fewest of the service are and removes from where most are, so k tasks
-move and no other is touched; `docker service update --force` restarts all (moby #24103, #26826).
-Rules: one service at a time; never during an update, a leaving or a cooldown; an added task that
-does not come up ends it, and only what we added goes.
+Swarm places added tasks where the service has fewest and removes them where it has most, so k tasks
+move and no other is touched. `docker service update --force` would restart all of them (moby
+#24103, #26826).
+
+Rules: one service at a time; never during an update, while a node leaves, or in the cooldown. If an
+added task does not come up, the rebalancing ends, and only the added tasks are removed.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from leader.moving.evacuate import Manner, is_emptying, manner
-from leader.moving.loan import Loan, give_back, is_ours, keep_away, loan_of, scale
+from leader.moving.fates import Manner, is_emptying, manner
+from leader.moving.loan import Loan, is_changeable, keep_away, loan_of, restore, scale
 from leader.moving.placement import eligible, has_room, imbalance, scaled_down, scaled_up
 from leader.view.actions import ChangeService
-from leader.view.ids import NodeId, ServiceId
-from leader.view.model import Policy, View
+from leader.view.ids import SERVICE_SUBJECT, NodeId, ServiceId
+from leader.view.model import Node, View
+from leader.view.moment import Moment
 from leader.view.work import Service, Task, Work
 from wire.labels import HINTED, LABEL_LOAN, LABEL_REBALANCE, is_off
 
-_SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
 _HOUR: Final = timedelta(hours=1)
-_ASKED_FOR: Final = timedelta(minutes=10)
-"""An operator's wish that could not be met by then is over."""
+_WISH_LIFETIME: Final = timedelta(minutes=10)
+"""An operator's request that could not be met by then is dropped."""
+_NOT_UP: Final = "they are not up in time"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What spreading one service would do; with a `hindrance`, why it is left alone."""
+    """What rebalancing one service would do, or the `hindrance` that prevents it."""
 
     service: ServiceId
     name: str
@@ -40,7 +43,7 @@ class Plan:
 
 
 class Planner:
-    """Plans for one view; nodes of the same constraints are looked for once."""
+    """Plans for one view; finds the nodes for each set of constraints only once."""
 
     def __init__(self, view: View, work: Work) -> None:
         self._view = view
@@ -53,81 +56,66 @@ class Planner:
         hindrance = _hindrance(service, tasks)
         if hindrance:
             return Plan(service.id, service.name, hindrance=hindrance)
-        may = self._may(service.constraints)
-        if may is None:
+        nodes = self._nodes(service.constraints)
+        if nodes is None:
             return Plan(service.id, service.name, hindrance="a constraint is not understood")
         placed: dict[NodeId, int] = {}
         for task in tasks:
             if task.node is not None:
                 placed[task.node] = placed.get(task.node, 0) + 1
-        least = min(placed.values()) if len(placed) == len(may) else 0
-        if may.issuperset(placed) and max(placed.values()) - least <= 1:
+        fewest = min(placed.values()) if len(placed) == len(nodes) else 0
+        if nodes.issuperset(placed) and max(placed.values()) - fewest <= 1:
             return Plan(service.id, service.name, placed, placed)
-        return self._weighed(service, placed, may)
+        return self._moves(service, placed, nodes)
 
-    def _may(self, constraints: tuple[str, ...]) -> frozenset[NodeId] | None:
+    def _nodes(self, constraints: tuple[str, ...]) -> frozenset[NodeId] | None:
         if constraints not in self._eligible:
-            found = eligible(self._view.nodes.values(), constraints)
-            self._eligible[constraints] = None if found is None else frozenset(found)
+            nodes = eligible(self._view.nodes.values(), constraints)
+            self._eligible[constraints] = None if nodes is None else frozenset(nodes)
         return self._eligible[constraints]
 
-    def _weighed(self, service: Service, placed: dict[NodeId, int], may: frozenset[NodeId]) -> Plan:
-        counts = dict.fromkeys(sorted(may), 0) | placed
-        if not may.issuperset(placed):
-            # A task on a node that takes no more: not ours to move, and no place to count with.
-            return Plan(
-                service.id,
-                service.name,
-                counts,
-                counts,
-                hindrance="it runs on a node that takes no tasks",
-            )
-        moves = imbalance(counts)
-        top = max(counts.values())
+    def _moves(self, service: Service, placed: dict[NodeId, int], nodes: frozenset[NodeId]) -> Plan:
+        counts = dict.fromkeys(sorted(nodes), 0) | placed
+
+        def not_now(hindrance: str) -> Plan:
+            return Plan(service.id, service.name, counts, counts, hindrance=hindrance)
+
+        if not nodes.issuperset(placed):
+            # We do not move such a task, and Swarm would not count its node.
+            return not_now("it runs on a node that takes no tasks")
+        most = max(counts.values())
         for node, count in counts.items():
-            if count < top - 1 and not self._has_room(node, service):
-                return Plan(service.id, service.name, counts, counts, hindrance="no room elsewhere")
+            if count < most - 1 and not has_room(self._view.nodes[node], service, self._work):
+                return not_now("no room elsewhere")
+        moves = imbalance(counts)
         after = scaled_down(scaled_up(counts, moves), moves)
         return Plan(service.id, service.name, counts, after, moves)
 
-    def _has_room(self, node: NodeId, service: Service) -> bool:
-        if not service.cpu and not service.memory:
-            return True
-        running = [
-            self._work.services[task.service]
-            for task in self._work.on(node)
-            if task.is_wanted and task.service in self._work.services
-        ]
-        reserved = (sum(one.cpu for one in running), sum(one.memory for one in running))
-        return has_room(self._view.nodes[node], service, reserved)
 
-
-def _hindrance(service: Service, tasks: list[Task]) -> str:
-    """Why a service is not to be spread at all, or not now."""
+def _hindrance(service: Service, tasks: Sequence[Task]) -> str:
+    """Why a service is not rebalanced, or not now; empty if it may be."""
     if manner(service) is not Manner.START_FIRST:
         return f"it is not moved start-first ({service.mode}, {manner(service).value})"
     if is_off(service.labels.get(LABEL_REBALANCE, "")):
         return f"its label {LABEL_REBALANCE} says no"
     if service.has_preferences:
-        return "Swarm places it by its preferences first, and those may be uneven by design"
+        return "it has placement preferences, which Swarm considers first"
     if service.most_per_node:
-        return "it limits its tasks on a node"
+        return "it limits its tasks per node"
     if LABEL_LOAN in service.labels:
         return "its tasks are being moved"
-    if service.update_state not in _SETTLED:
+    if not service.is_settled:
         return f"its own update is {service.update_state}"
     if service.replicas < 2:
-        return "one task cannot be spread"
+        return "it has fewer than two tasks"
     if len(tasks) != service.replicas or not all(task.is_up for task in tasks):
         return "not all of its tasks are up"
     return ""
 
 
-def spread(
-    view: View, policy: Policy, cause: str, at: datetime, *, is_news: bool
-) -> Iterator[ChangeService]:
-    """Carry a begun spreading on; begin one, on a new list, if one is due."""
-    work = view.work
+def rebalance(moment: Moment) -> Iterator[ChangeService]:
+    """Continue the rebalancing under way, or start one if it is due and services were listed."""
+    work = moment.view.work
     if work is None:
         return
     is_under_way = False
@@ -137,40 +125,47 @@ def spread(
         loan = loan_of(service)
         if loan is not None:
             is_under_way = True
-            if loan.purpose == "spread":
-                yield from _carried_on(service, loan, work, policy, cause=cause, at=at)
-    if is_news and not is_under_way and _is_quiet(view):
-        yield from _begun(view, work, policy, cause, at)
+            if loan.purpose == "rebalance":
+                yield from _continued(service, loan, work, moment)
+    if moment.is_work_new and not is_under_way and _is_quiet(moment.view):
+        yield from _started(work, moment)
+
+
+def busy_nodes(view: View) -> tuple[Node, ...]:
+    """The nodes that rebalancing waits for, because they are joining or may leave."""
+    return tuple(
+        node
+        for node in view.nodes.values()
+        if is_emptying(node) or node.phase == HINTED or node.is_joining
+    )
 
 
 def _is_quiet(view: View) -> bool:
-    return not any(
-        is_emptying(node) or node.phase == HINTED or node.is_joining for node in view.nodes.values()
-    ) and not any(subject.startswith("service ") for subject in view.in_flight)
-
-
-def _begun(
-    view: View, work: Work, policy: Policy, cause: str, at: datetime
-) -> Iterator[ChangeService]:
-    moves = view.moves
-    is_due = policy.is_spreading and (
-        moves.grown is None or at - moves.grown >= policy.spread_cooldown
+    return not busy_nodes(view) and not any(
+        subject.startswith(SERVICE_SUBJECT) for subject in view.in_flight
     )
-    spent = sum(moved for when, moved in moves.spread if at - when < _HOUR)
-    planner = Planner(view, work)
-    for service in sorted(work.services.values(), key=lambda one: one.name):
-        asked = moves.asked.get(service.id)
-        is_asked = asked is not None and at - asked < _ASKED_FOR
+
+
+def _started(work: Work, moment: Moment) -> Iterator[ChangeService]:
+    moves, policy, at = moment.view.moves, moment.policy, moment.at
+    is_due = policy.is_rebalancing and (
+        moves.node_added_at is None or at - moves.node_added_at >= policy.rebalance_cooldown
+    )
+    spent = sum(count for when, count in moves.rebalanced if at - when < _HOUR)
+    planner = Planner(moment.view, work)
+    for service in sorted(work.services.values(), key=lambda service: service.name):
+        requested_at = moves.rebalance_wishes.get(service.id)
+        is_requested = requested_at is not None and at - requested_at < _WISH_LIFETIME
         stuck = moves.stuck.get(service.id)
-        if not is_asked and (not is_due or (stuck is not None and at < stuck.until)):
+        if not is_requested and (not is_due or (stuck is not None and at < stuck.until)):
             continue
         plan = planner.plan(service)
         if not plan.moves:
             continue
-        if not is_asked and spent and spent + plan.moves > policy.spread_per_hour:
+        if not is_requested and spent and spent + plan.moves > policy.rebalances_per_hour:
             continue
         loan = Loan(
-            purpose="spread",
+            purpose="rebalance",
             since=at,
             own_replicas=service.replicas,
             lent_replicas=service.replicas + plan.moves,
@@ -179,73 +174,57 @@ def _begun(
             service,
             loan,
             reason=f"{plan.moves} of {service.replicas} tasks of {service.name} move:"
-            f" {told(plan.before)} becomes {told(plan.after)}",
-            cause=cause,
+            f" {distribution(plan.before)} becomes {distribution(plan.after)}",
         )
         return
 
 
-def told(counts: Mapping[NodeId, int]) -> str:
-    """Counts from the fullest to the emptiest; of many nodes only how many have how many."""
+def distribution(counts: Mapping[NodeId, int]) -> str:
+    """The counts from highest to lowest; for many nodes, how many nodes have each count."""
     if len(counts) > 6:
-        kinds = sorted(set(counts.values()), reverse=True)
-        return ", ".join(f"{list(counts.values()).count(kind)}x{kind}" for kind in kinds)
+        distinct = sorted(set(counts.values()), reverse=True)
+        return ", ".join(f"{list(counts.values()).count(count)}x{count}" for count in distinct)
     return "/".join(str(count) for count in sorted(counts.values(), reverse=True))
 
 
-def _carried_on(
-    service: Service, loan: Loan, work: Work, policy: Policy, *, cause: str, at: datetime
-) -> Iterator[ChangeService]:
+def _continued(service: Service, loan: Loan, work: Work, moment: Moment) -> Iterator[ChangeService]:
     tasks = work.of_service(service.id)
     wanted = [task for task in tasks if task.is_wanted]
-    if service.update_state not in _SETTLED and not is_ours(service, loan):
-        # A change would begin his update anew, and stop what serves for what does not yet.
+    if not is_changeable(service, loan):
+        # A change would restart the owner's update and stop what serves for what does not yet.
         return
     if loan.away_from:
-        slots = Counter(task.slot for task in wanted)
-        if all(
-            task.node not in loan.away_from or task.is_up or slots[task.slot] > 1 for task in wanted
-        ):
-            yield replace(
-                give_back(
-                    service,
-                    loan,
-                    reason=f"{service.name} stays as it was: added tasks did not come up",
-                    cause=cause,
-                ),
-                is_failure=True,
-            )
+        yield from _taken_back(service, loan, wanted)
         return
     waiting = [task for task in wanted if not task.is_up]
     if len(wanted) >= (loan.lent_replicas or 0) and not waiting:
-        yield give_back(
-            service, loan, reason=f"the added tasks of {service.name} serve", cause=cause
-        )
+        yield restore(service, loan, reason=f"the added tasks of {service.name} are up")
         return
     broken = [task for task in tasks if task.is_broken and task.created >= loan.since]
-    if not broken and at - loan.since < policy.spread_patience:
+    if not broken and moment.at - loan.since < moment.policy.rebalance_patience:
         return
-    old = {task.node for task in wanted if task.is_up and task.created < loan.since}
-    bad = tuple(
+    earlier = {task.node for task in wanted if task.is_up and task.created < loan.since}
+    failing = tuple(
         dict.fromkeys(
-            task.node for task in waiting if task.node is not None and task.node not in old
+            task.node for task in waiting if task.node is not None and task.node not in earlier
         )
     )
-    trouble = next((task.trouble for task in broken if task.trouble), "they are not up in time")
-    reason = f"added tasks of {service.name} do not come up ({trouble[:100]})"
-    if bad:
-        # Swarm takes tasks away by node, also good ones before bad ones on another; but before all
-        # of them slots with two tasks. So the bad ones get a second that need not come up either;
-        # an added one that serves beside them moves too, it goes with them or before its like.
-        yield keep_away(
-            service,
-            loan,
-            bad,
-            order="start-first",
-            reason=f"{reason}: taken back",
-            cause=cause,
-        )
+    trouble = next((task.trouble for task in broken if task.trouble), _NOT_UP)
+    reason = f"added tasks of {service.name} do not come up ({trouble[:100]}): they are removed"
+    if failing:
+        # Scaling down now could remove good tasks before the failing ones on another node, but
+        # Swarm first removes from slots with two tasks. So each failing task gets a second one,
+        # which need not come up. An added task that serves beside them moves too.
+        yield keep_away(service, loan, failing, order="start-first", reason=reason)
     else:
-        yield replace(
-            give_back(service, loan, reason=f"{reason}: taken back", cause=cause), is_failure=True
-        )
+        yield replace(restore(service, loan, reason=reason), is_failure=True)
+
+
+def _taken_back(service: Service, loan: Loan, wanted: Sequence[Task]) -> Iterator[ChangeService]:
+    """Scale down once every failing task has a second one in its slot."""
+    slots = Counter(task.slot for task in wanted)
+    if all(
+        task.node not in loan.away_from or task.is_up or slots[task.slot] > 1 for task in wanted
+    ):
+        reason = f"{service.name} is as before: the added tasks did not come up"
+        yield replace(restore(service, loan, reason=reason), is_failure=True)

@@ -1,7 +1,7 @@
-"""What draining, returning and spreading would do, or why not: said before anything is done. Pure.
+"""What draining, returning or rebalancing would do, or why it is refused, before it is done.
 
-Rule: a plan promises nothing. The leader decides anew with every event; what is refused here is
-what would do harm, or nothing at all. Every refusal names the next step.
+Rule: a plan is no promise; the leader decides again with every event. Refused is what would do harm
+or nothing at all, and every refusal names the next step.
 """
 
 from collections import Counter
@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from leader.leaving.steps import may_demote
-from leader.moving.evacuate import is_emptying
-from leader.moving.loan import loan_of
-from leader.moving.rebalance import Planner
+from leader.leaving.emptying import why_not_demoted
+from leader.leaving.returning import services_kept_from
+from leader.leaving.stages import is_former_manager
+from leader.moving.rebalance import Planner, busy_nodes
 from leader.report.fates import TaskFate, fates, stranded
-from leader.view.ids import InstanceId, NodeId, ServiceId
-from leader.view.model import Node, Policy, View
+from leader.view.ids import InstanceId, NodeId, ServiceId, service_subject
+from leader.view.model import Node, View
+from leader.view.moment import Moment
 from leader.view.refusal import Refusal
 from leader.view.terms import Leaving, Then, is_taken, leaving_of
 from leader.view.work import Service, Work
-from wire.labels import DRAINED, HINTED, LABEL_LOAN, LABEL_WAS, LEAVING, RETURNING
+from wire.labels import DRAINED, HINTED, LABEL_LOAN, LEAVING, RETURNING
 from wire.messages import Availability, Role
 
 _PREFIX: Final = 4
@@ -29,14 +30,14 @@ _NODES: Final = "spotswarm nodes shows them"
 
 @dataclass(frozen=True, slots=True)
 class DrainPlan:
-    """How a node would be emptied."""
+    """How a node would be drained."""
 
     node: NodeId
     hostname: str
     instance: InstanceId | None
     deadline: datetime
     is_demoted: bool
-    """It is a manager: a worker first."""
+    """It is a manager and is demoted first."""
     tasks: tuple[TaskFate, ...]
     warnings: tuple[str, ...] = ()
 
@@ -50,15 +51,15 @@ class ReturnPlan:
     instance: InstanceId | None
     phase: str
     is_promoted: bool
-    """It was a manager, and becomes one again."""
+    """It was a manager and becomes one again."""
     held_by: tuple[str, ...] = ()
-    """Services that are kept from it; what was borrowed of them is given back first."""
+    """Services that our constraints keep from it; the constraints are removed first."""
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class SpreadPlan:
-    """How a service would be spread, by host name."""
+class RebalancePlan:
+    """How a service would be rebalanced, by host name."""
 
     service: ServiceId
     name: str
@@ -70,34 +71,33 @@ class SpreadPlan:
 
 
 def is_called(node: Node, name: str) -> bool:
-    """Whether a node goes by this name: host name with or without domain, id, instance, address."""
+    """Whether this names a node: host name with or without domain, id, instance or address."""
     return bool(name) and name in {
         node.id, node.hostname, node.hostname.partition(".")[0], node.instance, node.address,
     }  # fmt: skip
 
 
 def is_start(name: str, node: NodeId) -> bool:
-    """Whether a name is long enough to be the start of a node's id, and is."""
+    """Whether a name is the start of a node's id and long enough to be taken for it."""
     return len(name) >= _PREFIX and node.startswith(name)
 
 
 def find_node(view: View, name: str) -> Node | Refusal:
-    """The one node of this name; of an entry that is Down and a living one, the living."""
-    found = [node for node in view.nodes.values() if is_called(node, name)]
-    found = found or [node for node in view.nodes.values() if is_start(name, node.id)]
-    if not found:
+    """The node of this name; if several have it, the only one that is not Down."""
+    nodes = [node for node in view.nodes.values() if is_called(node, name)]
+    nodes = nodes or [node for node in view.nodes.values() if is_start(name, node.id)]
+    if not nodes:
         return Refusal(f"no node is called {name!r}", _NODES, is_unknown=True)
-    living = [node for node in found if node.status != "down"]
-    if len(found) > 1 and len(living) != 1:
-        ids = ", ".join(sorted(node.id for node in found))
-        return Refusal(f"{len(found)} nodes are called {name!r}", f"say which by its id: {ids}")
-    return living[0] if living else found[0]
+    living = [node for node in nodes if node.status != "down"]
+    if len(nodes) > 1 and len(living) != 1:
+        ids = ", ".join(sorted(node.id for node in nodes))
+        return Refusal(f"{len(nodes)} nodes are called {name!r}", f"name one by its id: {ids}")
+    return living[0] if living else nodes[0]
 
 
-def drain_plan(
-    view: View, policy: Policy, name: str, within: timedelta, at: datetime
-) -> DrainPlan | Refusal:
+def drain_plan(moment: Moment, name: str, within: timedelta) -> DrainPlan | Refusal:
     """What draining this node within this time would do to each task on it."""
+    view, at = moment.view, moment.at
     node, work = find_node(view, name), view.work
     if isinstance(node, Refusal):
         return node
@@ -105,28 +105,28 @@ def drain_plan(
     if refusal is not None:
         return refusal
     if work is None:
-        return _UNSEEN
-    leaving = Leaving("operator", at, at + within, Then.STAY)
+        return _NOT_LISTED
+    terms = Leaving("operator", at, at + within, Then.STAY)
     return DrainPlan(
         node=node.id,
         hostname=node.hostname,
         instance=node.instance,
-        deadline=leaving.deadline,
+        deadline=terms.deadline,
         is_demoted=node.role is Role.MANAGER,
-        tasks=fates(node, work, leaving, policy),
-        warnings=(*_of_leader(node), *stranded(node, view, work)),
+        tasks=fates(node, work, terms, moment.policy),
+        warnings=(*_leader_warning(node), *stranded(node, view, work)),
     )
 
 
-_UNSEEN: Final = Refusal(
-    "the leader has not seen the services and tasks yet", "try again in some seconds"
+_NOT_LISTED: Final = Refusal(
+    "the leader has not listed the services and tasks yet", "try again in a few seconds"
 )
 
 
-def _of_leader(node: Node) -> Iterator[str]:
+def _leader_warning(node: Node) -> Iterator[str]:
     if node.is_leader:
         yield (
-            f"{node.hostname} leads the swarm: another manager takes over and goes on with it;"
+            f"{node.hostname} leads the swarm: another manager takes over and continues the drain;"
             " follow it there"
         )
 
@@ -134,41 +134,45 @@ def _of_leader(node: Node) -> Iterator[str]:
 def _undrainable(node: Node, view: View, at: datetime) -> Refusal | None:
     host = node.hostname
     if node.phase == LEAVING:
-        return _leaves_already(node, view, at)
+        return _already_leaving(node, view, at)
     if node.phase == DRAINED:
-        return Refusal(f"{host} is drained already", f"spotswarm return {host} takes it back")
+        return Refusal(
+            f"{host} is already drained", f"spotswarm return {host} lets it take tasks again"
+        )
     wish = view.moves.wishes.get(node.id)
     if wish is not None and wish.want == "drain":
         return Refusal(f"{host} is about to be drained", "spotswarm leaving --watch follows it")
     if node.is_joining:
-        return Refusal(f"{host} is joining and takes no tasks yet", f"spotswarm explain {host}")
+        return Refusal(
+            f"{host} is still joining and takes no tasks yet", f"spotswarm explain {host}"
+        )
     if node.status == "down":
         return Refusal(
-            f"{host} is Down: Swarm has its tasks run elsewhere already",
-            f"spotswarm explain {host} says what becomes of it",
+            f"{host} is Down: Swarm has already restarted its tasks elsewhere",
+            f"spotswarm explain {host} shows what happens to it",
         )
-    hindrance = may_demote(node, view) if node.role is Role.MANAGER else None
+    hindrance = why_not_demoted(node, view) if node.role is Role.MANAGER else None
     if hindrance is not None:
         return Refusal(
-            f"{host} is a manager and may not be demoted: {hindrance}",
-            "spotswarm nodes shows the managers; have another one ready first",
+            f"{host} is a manager and cannot be demoted: {hindrance}",
+            "spotswarm nodes shows the managers; launch another one first",
         )
     return None
 
 
-def _leaves_already(node: Node, view: View, at: datetime) -> Refusal:
-    leaving = leaving_of(node)
-    left = max(0, round((leaving.deadline - at).total_seconds()))
-    there = [task for task in (view.work or Work()).on(node.id) if task.is_there]
+def _already_leaving(node: Node, view: View, at: datetime) -> Refusal:
+    terms = leaving_of(node)
+    seconds = max(0, round((terms.deadline - at).total_seconds()))
+    remaining = (view.work or Work()).still_on(node.id)
     return Refusal(
-        f"{node.hostname} is leaving already ({leaving.why}): {len(there)} tasks are on it,"
-        f" {left} seconds are left",
+        f"{node.hostname} is already leaving ({terms.why}): {len(remaining)} tasks are still on it,"
+        f" {seconds} seconds are left",
         "spotswarm leaving --watch follows it",
     )
 
 
 def return_plan(view: View, name: str) -> ReturnPlan | Refusal:
-    """What it takes to have a leaving, drained or hinted node back."""
+    """How a leaving, drained or hinted node would return."""
     node = find_node(view, name)
     if isinstance(node, Refusal):
         return node
@@ -176,65 +180,60 @@ def return_plan(view: View, name: str) -> ReturnPlan | Refusal:
     if refusal is not None:
         return refusal
     warnings = []
-    if node.instance is not None and view.market.notice(node.instance, "rebalance"):
-        warnings.append("AWS still says that it may be taken: it may be paused again")
+    if node.instance is not None and view.notices.of(node.instance, "rebalance"):
+        warnings.append("AWS still recommends to rebalance it, so it may be paused again")
     if node.status == "down":
-        warnings.append("it is Down: it takes tasks when the swarm hears it")
+        warnings.append("it is Down: it takes tasks once it is Ready")
     return ReturnPlan(
         node=node.id,
         hostname=node.hostname,
         instance=node.instance,
         phase=node.phase,
-        is_promoted=node.labels.get(LABEL_WAS) == "manager" and node.role is Role.WORKER,
-        held_by=tuple(sorted(_held_by(node, view))),
+        is_promoted=is_former_manager(node),
+        held_by=tuple(sorted(services_kept_from(node, view.work or Work()))),
         warnings=tuple(warnings),
     )
 
 
 def _unreturnable(node: Node, view: View) -> Refusal | None:
-    host, leaving = node.hostname, leaving_of(node)
+    host, terms = node.hostname, leaving_of(node)
     if is_taken(node, view):
-        notice = view.market.notice(node.instance, "interruption") if node.instance else None
-        when = leaving.deadline if node.phase == LEAVING else notice and notice.deadline
+        notice = view.notices.of(node.instance, "interruption") if node.instance else None
+        when = terms.deadline if node.phase == LEAVING else notice and notice.deadline
         return Refusal(
-            f"AWS takes {host}" + (f" at {when:%H:%M:%S} UTC" if when else ""),
-            "nothing keeps it; spotswarm leaving --watch follows it",
+            f"AWS interrupts {host}" + (f" at {when:%H:%M:%S} UTC" if when else ""),
+            "this cannot be stopped; spotswarm leaving --watch follows it",
         )
     if node.instance is not None and (
-        node.instance in view.market.ordered or node.instance in view.market.left
+        node.instance in view.notices.ordered or node.instance in view.notices.departed
     ):
-        return Refusal(f"{host} was told to leave the swarm", "it is too late; launch another")
+        return Refusal(f"{host} has been told to leave the swarm", "it is too late; launch another")
     if node.phase == RETURNING:
-        return Refusal(f"{host} is on its way back", "spotswarm leaving --watch follows it")
+        return Refusal(f"{host} is already returning", "spotswarm leaving --watch follows it")
     if node.phase in {LEAVING, DRAINED, HINTED}:
         return None
     if node.is_joining:
-        return Refusal(f"{host} is joining", f"spotswarm explain {host} says what it waits for")
+        return Refusal(
+            f"{host} is still joining", f"spotswarm explain {host} shows what it waits for"
+        )
     if node.id in view.moves.wishes:
-        return Refusal(f"{host} is about to be drained", "try again in some seconds")
+        return Refusal(f"{host} is about to be drained", "try again in a few seconds")
     if node.availability is Availability.ACTIVE:
-        return Refusal(f"{host} takes tasks: there is nothing to return", _NODES)
+        return Refusal(f"{host} already takes tasks", _NODES)
     return Refusal(
         f"{host} was set to {node.availability.value} by hand, not by spotswarm",
         f"docker node update --availability active {host}",
     )
 
 
-def _held_by(node: Node, view: View) -> Iterator[str]:
-    for service in (view.work or Work()).services.values():
-        loan = loan_of(service)
-        if loan is not None and node.id in loan.away_from:
-            yield service.name
-
-
-def spread_plans(
+def rebalance_plans(
     view: View, names: Sequence[str], at: datetime
-) -> tuple[SpreadPlan, ...] | Refusal:
-    """What spreading these services would do, by name or id; all when none is named."""
+) -> tuple[RebalancePlan, ...] | Refusal:
+    """What rebalancing these services would do, by name or id; without names, all services."""
     work = view.work
     if work is None:
-        return _UNSEEN
-    known = {key: one for one in work.services.values() for key in (one.id, one.name)}
+        return _NOT_LISTED
+    known = {key: each for each in work.services.values() for key in (each.id, each.name)}
     missing = [name for name in names if name not in known]
     if missing:
         return Refusal(
@@ -245,28 +244,28 @@ def spread_plans(
     chosen = [known[name] for name in dict.fromkeys(names)] or list(work.services.values())
     planner, hosts = Planner(view, work), _hosts(view)
     return tuple(
-        _spread(service, planner, view, hosts, at)
-        for service in sorted(chosen, key=lambda one: one.name)
+        _rebalance_plan(service, planner, view, hosts, at)
+        for service in sorted(chosen, key=lambda service: service.name)
     )
 
 
-def _spread(
+def _rebalance_plan(
     service: Service, planner: Planner, view: View, hosts: Mapping[NodeId, str], at: datetime
-) -> SpreadPlan:
+) -> RebalancePlan:
     plan = planner.plan(service)
     stuck = view.moves.stuck.get(service.id)
     stage: Literal["even", "uneven", "asked", "moving", "stuck", "left alone"]
-    if LABEL_LOAN in service.labels or f"service {service.id}" in view.in_flight:
+    if LABEL_LOAN in service.labels or service_subject(service.id) in view.in_flight:
         stage = "moving"
     elif plan.hindrance:
         stage = "left alone"
     elif not plan.moves:
         stage = "even"
-    elif service.id in view.moves.asked:
+    elif service.id in view.moves.rebalance_wishes:
         stage = "asked"
     else:
         stage = "stuck" if stuck is not None and at < stuck.until else "uneven"
-    return SpreadPlan(
+    return RebalancePlan(
         service=service.id,
         name=service.name,
         stage=stage,
@@ -277,18 +276,14 @@ def _spread(
     )
 
 
-def unquiet(view: View) -> str:
-    """Which nodes spreading waits for, as a sentence; empty when it waits for none."""
-    busy = [
-        node.hostname
-        for node in view.nodes.values()
-        if is_emptying(node) or node.phase == HINTED or node.is_joining
-    ]
-    return f"it begins when {', '.join(sorted(busy))} left or joined" if busy else ""
+def rebalance_waits_for(view: View) -> str:
+    """Which nodes rebalancing waits for, as a sentence; empty if it waits for none."""
+    hosts = ", ".join(sorted(node.hostname for node in busy_nodes(view)))
+    return f"it starts once {hosts} left or joined" if hosts else ""
 
 
 def _hosts(view: View) -> dict[NodeId, str]:
-    """A name for each node that no other has."""
+    """A unique name for each node."""
     times = Counter(node.hostname for node in view.nodes.values())
     return {
         node.id: node.hostname + (f" ({node.id})" if times[node.hostname] > 1 else "")

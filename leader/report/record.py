@@ -1,26 +1,20 @@
-"""What was asked, decided and done, lately: what `spotswarm joins` and `explain` print.
+"""Recent requests, decisions and results: what `spotswarm joins` and `explain` print.
 
-Bounded and in memory only; the journal has everything for longer. Rule: it holds what the
-log holds, so no secret ever.
+Bounded and in memory only; the journal keeps them for longer. Rule: like the log, it never contains
+a secret.
 """
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from leader.view.actions import (
-    Action,
-    DenyJoin,
-    DrainNode,
-    GrantJoin,
-    OrderLeave,
-    SettleNode,
-    TerminateInstance,
-)
+from leader.view.actions import Action, ChangeService, DenyJoin, GrantJoin, tasks_left_behind
+from leader.view.ids import NodeId
 
-_JOINS_KEPT: Final = 500
-_DECISIONS_KEPT: Final = 2000
+_MOST_JOINS: Final = 500
+_MOST_DECISIONS: Final = 2000
 
 
 @dataclass(slots=True)
@@ -37,7 +31,7 @@ class Join:
 
 @dataclass(slots=True)
 class Decision:
-    """One action: why, by which event, and what came of it."""
+    """One action: why it was decided, by which event, and its outcome."""
 
     at: datetime
     action: str
@@ -47,19 +41,21 @@ class Decision:
     cause: str
     outcome: str = "under way"
     tasks: tuple[str, ...] = ()
-    """Tasks it leaves behind: not moved in time, or cut off."""
+    """Tasks that it leaves behind: not moved in time, or cut off."""
+    nodes: tuple[NodeId, ...] = ()
+    """For a change of a service: the nodes because of which it is made."""
 
 
 class Record:
-    """Two bounded lists, newest last, and the counts since this daemon took over."""
+    """The latest requests and decisions since this daemon began to lead, newest last."""
 
     def __init__(self) -> None:
-        self.joins: deque[Join] = deque(maxlen=_JOINS_KEPT)
-        self.decisions: deque[Decision] = deque(maxlen=_DECISIONS_KEPT)
+        self.joins: deque[Join] = deque(maxlen=_MOST_JOINS)
+        self.decisions: deque[Decision] = deque(maxlen=_MOST_DECISIONS)
         self._open: dict[tuple[str, str], Decision] = {}
 
     def decided(self, action: Action, at: datetime) -> None:
-        """Note an action the moment it is decided."""
+        """Note an action when it is decided."""
         instance: str | None = None
         match action:
             case GrantJoin(asker=asker, reason=reason):
@@ -82,35 +78,39 @@ class Record:
             case _:
                 instance = getattr(action, "instance", None)
         decision = Decision(
-            at, type(action).__name__, action.subject, instance or "", action.reason, action.cause
+            at,
+            type(action).__name__,
+            action.subject,
+            instance or "",
+            action.reason,
+            action.cause,
+            tasks=tasks_left_behind(action),
+            nodes=action.nodes if isinstance(action, ChangeService) else (),
         )
-        match action:
-            case DrainNode(left=tasks):
-                decision.tasks = tasks
-            case (
-                OrderLeave(cut_off=tasks)
-                | SettleNode(cut_off=tasks)
-                | TerminateInstance(cut_off=tasks)
-            ):
-                decision.tasks = tasks
         self.decisions.append(decision)
         self._open[(action.subject, action.cause)] = decision
 
     def unopened(self, at: datetime, reason: str) -> None:
-        """Note a request that could not be opened: there is nobody to answer."""
+        """Note a request that could not be opened and therefore not be answered."""
         self.joins.append(Join(at, "", "", "dropped", "unopenable", reason))
 
     def ended(self, action: Action, outcome: str) -> None:
-        """Note what came of a decided action."""
+        """Note the outcome of an action."""
         decision = self._open.pop((action.subject, action.cause), None)
         if decision is not None:
             decision.outcome = outcome
 
     def about(self, *names: str) -> list[Decision]:
-        """The decisions on any of these nodes or instances, oldest first."""
+        """The decisions on any of these nodes, instances or services, oldest first."""
         wanted = {name for name in names if name}
         return [
             decision
             for decision in self.decisions
             if decision.instance in wanted or decision.subject.partition(" ")[2] in wanted
+        ]
+
+    def because_of(self, nodes: Collection[str]) -> list[Decision]:
+        """The changes of services that were made because of these nodes, oldest first."""
+        return [
+            decision for decision in self.decisions if not set(nodes).isdisjoint(decision.nodes)
         ]

@@ -1,6 +1,6 @@
-"""What the admin API says, made of the view and the record. Pure.
+"""The admin API's answers about the cluster, made from the view and the record.
 
-These are the shapes `spotswarm --json` prints: fields are added, never renamed or removed.
+Rule: `spotswarm --json` prints them, so fields are added and never renamed or removed.
 """
 
 from dataclasses import asdict
@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from leader.report.plans import is_called, is_start
-from leader.report.record import Record
-from leader.view.ids import InstanceId
+from leader.report.record import Decision, Join, Record
+from leader.view.ids import NODE_SUBJECT, InstanceId
 from leader.view.model import Instance, Node, View
 from wire.labels import (
     LABEL_DEADLINE,
@@ -23,7 +23,7 @@ from wire.labels import (
 
 
 def nodes(view: View) -> list[dict[str, Any]]:
-    """One row a node, managers first, then by host name."""
+    """One row for each node, managers first, then by host name."""
     return [
         _node(node, view)
         for node in sorted(
@@ -61,54 +61,73 @@ def _instance(instance: Instance) -> dict[str, Any]:
 
 
 def joins(record: Record) -> list[dict[str, Any]]:
-    """One row a request, newest first."""
-    return [asdict(join) | {"at": join.at.isoformat()} for join in reversed(record.joins)]
+    """One row for each request, newest first."""
+    return [_join(join) for join in reversed(record.joins)]
 
 
 def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
-    """All that is known of a node or instance, by host name, node id (or its start) or instance.
+    """All that is known about a node or instance, by any of its names or the start of its id.
 
-    Of a service the decisions. None when nothing is known: no node, instance, decision or request.
+    For a service, its decisions. None if no node, instance, decision or request has this name.
     """
-    found = [
+    nodes = [
         node for node in view.nodes.values() if is_called(node, name) or is_start(name, node.id)
     ]
-    names = {name, *(node.id for node in found), *(node.instance or "" for node in found)}
-    if view.work is not None:
-        names |= {one.id for one in view.work.services.values() if one.name == name}
+    names = {name, *(node.id for node in nodes), *(node.instance or "" for node in nodes)}
+    services = view.work.services.values() if view.work is not None else ()
+    names |= {service.id for service in services if service.name == name}
     decisions = record.about(*names)
-    asked = [join for join in record.joins if join.instance and join.instance in names]
+    joins = [join for join in record.joins if join.instance and join.instance in names]
     instances = [_instance(known) for known in view.instances.values() if known.id in names]
-    if not (found or decisions or asked or instances):
+    if not (nodes or decisions or joins or instances):
         return None
+    node_ids = names | {
+        decision.subject.removeprefix(NODE_SUBJECT)
+        for decision in decisions
+        if decision.subject.startswith(NODE_SUBJECT)
+    }
     return {
         "name": name,
-        "nodes": [_node(node, view) for node in found],
+        "nodes": [_node(node, view) for node in nodes],
         "instances": instances,
         "notices": [
             notice
-            for instance in sorted(view.market.notices)
+            for instance in sorted(view.notices.standing)
             if instance in names
             for notice in _notices(view, instance)
         ],
-        "joins": [asdict(join) | {"at": join.at.isoformat()} for join in asked],
-        "decisions": [asdict(decision) | {"at": decision.at.isoformat()} for decision in decisions],
+        "joins": [_join(join) for join in joins],
+        "decisions": [_decision(decision) for decision in decisions],
+        "service_changes": [_decision(decision) for decision in record.because_of(node_ids)],
     }
+
+
+def _join(join: Join) -> dict[str, Any]:
+    return asdict(join) | {"at": join.at.isoformat()}
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    row = asdict(decision) | {"at": decision.at.isoformat()}
+    del row["nodes"]
+    return row
 
 
 def _notices(view: View, instance: InstanceId) -> list[dict[str, Any]]:
     return [
-        asdict(notice)
-        | {
-            "told": notice.told.isoformat(),
+        {
+            "instance": notice.instance,
+            "kind": notice.kind,
+            "source": notice.source,
+            "told": notice.announced_at.isoformat(),
             "deadline": notice.deadline.isoformat() if notice.deadline else None,
+            "action": notice.action,
         }
-        for notice in view.market.notices[instance]
+        for notice in view.notices.standing[instance]
     ]
 
 
 def summary(view: View, *, at: datetime, wanted_managers: int) -> dict[str, Any]:
-    """The cluster in a few figures."""
+    """The cluster in a few numbers."""
     by_status: dict[str, int] = {}
     for node in view.nodes.values():
         key = f"{node.role.value}s_{node.status}"
@@ -121,12 +140,12 @@ def summary(view: View, *, at: datetime, wanted_managers: int) -> dict[str, Any]
         "leaving": sum(1 for node in view.nodes.values() if node.phase == LEAVING),
         "notices": [
             notice
-            for instance in sorted(view.market.notices)
+            for instance in sorted(view.notices.standing)
             for notice in _notices(view, instance)
         ],
         "penalties": [
             {"type": pool[0], "zone": pool[1], "until": until.isoformat()}
-            for pool, until in sorted(view.market.penalties.items())
+            for pool, until in sorted(view.pools.avoided.items())
         ],
         "unbound": [node.hostname for node in view.nodes.values() if node.instance is None],
         "grants_outstanding": sorted(view.outstanding),

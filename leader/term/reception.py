@@ -123,7 +123,7 @@ class Reception:
             instance=InstanceId(message.instance),
             kind=message.notice,
             source="agent",
-            told=announced_at,
+            announced_at=announced_at,
             deadline=deadline,
             action=message.action or message.event or "",
         )

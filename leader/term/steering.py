@@ -16,12 +16,13 @@ from leader.report.plans import (
     DrainPlan,
     ReturnPlan,
     drain_plan,
+    rebalance_plans,
+    rebalance_waits_for,
     return_plan,
-    spread_plans,
-    unquiet,
 )
-from leader.view.events import DrainAsked, Event, ReturnAsked, SpreadAsked
+from leader.view.events import DrainAsked, Event, RebalanceAsked, ReturnAsked
 from leader.view.model import Policy, View
+from leader.view.moment import Moment
 from leader.view.refusal import Refusal
 from runtime import clock
 
@@ -51,7 +52,7 @@ class Steering:
     def leaving(self) -> list[dict[str, Any]] | None:
         """The nodes that are leaving, hinted, drained or returning."""
         view = self._view()
-        return None if view is None else departures.leaving(view, self._policy, clock.now())
+        return None if view is None else departures.leaving(Moment(view, self._policy, clock.now()))
 
     async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
         """Empty a node, or show what that would do."""
@@ -59,7 +60,7 @@ class Steering:
         view, at = await self._listed(), clock.now()
         if view is None:
             return None
-        plan = drain_plan(view, self._policy, name, within, at)
+        plan = drain_plan(Moment(view, self._policy, at), name, within)
         if isinstance(plan, DrainPlan) and not is_dry:
             await self._submit(DrainAsked(self._new_id("drain"), at, plan.node, within))
             await self._until(lambda now: now.nodes != view.nodes or plan.node in now.moves.wishes)
@@ -81,18 +82,20 @@ class Steering:
         view, at = await self._listed(), clock.now()
         if view is None:
             return None
-        plans = spread_plans(view, names, at)
+        plans = rebalance_plans(view, names, at)
         if isinstance(plans, Refusal):
             return plans
         wanted = tuple(plan.service for plan in plans if plan.moves)
         if wanted and not is_dry:
-            await self._submit(SpreadAsked(self._new_id("spread"), at, wanted))
-            await self._until(lambda now: now.moves.asked.keys() >= set(wanted) or now.work is None)
+            await self._submit(RebalanceAsked(self._new_id("spread"), at, wanted))
+            await self._until(
+                lambda now: now.moves.rebalance_wishes.keys() >= set(wanted) or now.work is None
+            )
             plans = tuple(replace(plan, stage="asked") if plan.moves else plan for plan in plans)
         return {
             "accepted": bool(wanted) and not is_dry,
             "plans": [asdict(plan) for plan in plans],
-            "waits_for": unquiet(view),
+            "waits_for": rebalance_waits_for(view),
         }
 
     async def _listed(self) -> View | None:

@@ -1,4 +1,4 @@
-"""What keeps the cluster in order without being asked: clean-up, token rotation, heartbeat.
+"""What keeps the cluster in order without anybody asking: clean-up, token rotation, heartbeat.
 
-Pure. Capacity will live here too.
+Without I/O. Capacity will live here too. Nodes that leave in order are `leader.leaving`.
 """

@@ -1,8 +1,9 @@
-"""EC2 against the swarm: nodes without an instance, instances without a node, the half dead.
+"""Compares EC2 with the swarm: nodes without an instance, and instances without a node.
 
-Rules: either list missing or stale, nothing is removed; gone means absent from several lists and
-for a while, doubly so for what this leader has not heard yet; managers are never touched; more
-removals at once than allowed are all refused, once and loudly.
+Rules: nothing is removed unless both lists are fresh. An instance is gone when several lists in a
+row and a minimum time have missed it, twice that if this leader has never seen its node Ready.
+Managers are never removed. If more removals are due at once than allowed, all are refused, and the
+refusal is logged as an error.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Final
 from leader.view.actions import Action, Refuse, RemoveNode, TerminateInstance
 from leader.view.ids import InstanceId
 from leader.view.model import Instance, Node, Policy, View
+from leader.view.moment import Moment
 from wire.labels import DRAINED, LEAVING
 from wire.messages import Role
 
@@ -19,33 +21,33 @@ Removal = RemoveNode | TerminateInstance
 _REFUSE_AGAIN: Final = timedelta(minutes=10)
 
 
-def reconcile(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Action]:
+def reconcile(moment: Moment) -> Iterator[Action]:
     """What is to be removed, or one refusal."""
-    if not _is_known(view, policy, at) or not (view.census.down or view.census.apart):
+    census, policy, at = moment.view.census, moment.policy, moment.at
+    if not _are_lists_fresh(moment) or not (census.down or census.apart):
         return
-    removals = [*_ghosts(view, policy, cause, at), *_orphans(view, policy, cause, at)]
+    removals = [*_lost_nodes(moment), *_orphans(moment)]
     if not removals:
         return
-    lately = sum(1 for when in view.census.removed if at - when < policy.removal_round)
-    under_way = sum(1 for removal in removals if removal.subject in view.in_flight)
-    if lately + len(removals) - under_way <= policy.removals_at_once:
+    recent = sum(1 for when in census.removed if at - when < policy.removal_round)
+    under_way = sum(1 for removal in removals if removal.subject in moment.view.in_flight)
+    if recent + len(removals) - under_way <= policy.removals_at_once:
         yield from removals
-    elif lately:
-        # A round is full; what is left waits for the next one, or is refused there.
+    elif recent:
+        # This round is full; the rest waits for the next round, or is refused then.
         return
-    elif view.census.refused is None or at - view.census.refused >= _REFUSE_AGAIN:
+    elif census.refused is None or at - census.refused >= _REFUSE_AGAIN:
         yield Refuse(
             about="removals",
-            reason=f"{len(removals)} nodes and instances seem to be gone at once, and at most"
+            reason=f"{len(removals)} nodes and instances seem to be gone at once, but at most"
             f" {policy.removals_at_once} are removed in {policy.removal_round.seconds} s:"
-            " nothing is removed. If it is true, remove them by hand: docker node rm, or raise"
-            f" removals_at_once. The first: {removals[0].reason}",
-            cause=cause,
+            " nothing is removed. If they really are gone, remove them by hand (docker node rm)"
+            f" or raise removals_at_once. The first: {removals[0].reason}",
         )
 
 
-def _is_known(view: View, policy: Policy, at: datetime) -> bool:
-    """Both lists are there, and fresh."""
+def _are_lists_fresh(moment: Moment) -> bool:
+    view, policy, at = moment.view, moment.policy, moment.at
     return (
         policy.identity == "aws"
         and view.nodes_at is not None
@@ -55,8 +57,9 @@ def _is_known(view: View, policy: Policy, at: datetime) -> bool:
     )
 
 
-def _ghosts(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Removal]:
-    """Workers that are Down, and their instances gone, or running and useless for too long."""
+def _lost_nodes(moment: Moment) -> Iterator[Removal]:
+    """Workers that are Down: their instances are gone, or run without being of use."""
+    view, policy, at = moment.view, moment.policy, moment.at
     for name, since in view.census.down.items():
         node = view.nodes.get(name)
         if (
@@ -66,17 +69,17 @@ def _ghosts(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Re
             or node.phase == LEAVING
         ):
             continue
-        patience = 1 if name in view.census.heard else 2
+        patience = 1 if name in view.census.seen_ready else 2
         absence = view.census.missing.get(node.instance)
         if absence is not None:
             if (
-                absence.looks >= policy.looks * patience
+                absence.lists >= policy.absent_lists * patience
                 and at - absence.since >= policy.absent_for * patience
                 and at - since >= policy.absent_for * patience
             ):
-                yield _removal(node, absence.looks, cause)
+                yield _removal(node, absence.lists)
         elif (
-            # A drained one is the operator's: he may have stopped its engine himself.
+            # The operator may have stopped the engine of a drained node.
             node.phase != DRAINED
             and at - since >= policy.down_for * patience
             and _runs(node.instance, view)
@@ -84,9 +87,8 @@ def _ghosts(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Re
             yield TerminateInstance(
                 instance=node.instance,
                 keeps_console=True,
-                reason=f"{node.hostname} has been Down for {_minutes(at - since)} while EC2 says"
-                " that it runs: it is given up",
-                cause=cause,
+                reason=f"{node.hostname} has been Down for {_minutes(at - since)} although EC2"
+                " says that it runs: it is terminated, and its console output is saved",
             )
 
 
@@ -95,18 +97,18 @@ def _runs(name: InstanceId, view: View) -> bool:
     return known is not None and known.runs
 
 
-def _removal(node: Node, looks: int, cause: str) -> RemoveNode:
+def _removal(node: Node, lists: int) -> RemoveNode:
     return RemoveNode(
         node=node.id,
         instance=node.instance,
-        reason=f"{node.hostname} is Down, and EC2 has not called {node.instance} running"
-        f" {looks} times in a row",
-        cause=cause,
+        reason=f"{node.hostname} is Down, and EC2 has not shown {node.instance} as running"
+        f" {lists} times in a row",
     )
 
 
-def _orphans(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[Removal]:
-    """Workers' instances that run and never became a node, or no longer are one."""
+def _orphans(moment: Moment) -> Iterator[Removal]:
+    """Workers' instances that run and are not nodes of the swarm."""
+    view, policy, at = moment.view, moment.policy, moment.at
     bound = {node.instance for node in view.nodes.values() if node.instance is not None}
     for name, since in view.census.apart.items():
         instance = view.instances.get(name)
@@ -119,9 +121,8 @@ def _orphans(view: View, policy: Policy, cause: str, at: datetime) -> Iterator[R
         yield TerminateInstance(
             instance=name,
             keeps_console=True,
-            reason=f"{name} has run for {_minutes(at - since)} and is no node of the swarm:"
-            " its console is kept",
-            cause=cause,
+            reason=f"{name} has run for {_minutes(at - since)} without being a node of the swarm:"
+            " it is terminated, and its console output is saved",
         )
 
 

@@ -1,5 +1,6 @@
-"""The values that the leader decides with: the view, events, actions, ids, labels.
+"""What the leader knows and decides with: the view, events, actions, ids and labels.
 
-Immutable and pure. Rules that only read one value (a notice's lifetime, a task's state) belong
-here; rules that weigh several to choose an action belong in the package of their question.
+Immutable values without I/O. A rule that reads one value (when a notice expires, whether a task is
+up) belongs here. A rule that weighs several values to choose an action belongs in the package that
+decides the question.
 """

@@ -1,7 +1,7 @@
-"""What to do, as imperative values: each with a `reason` a person understands and a `cause`.
+"""What to do, as imperative values, each with the `reason` that operators read.
 
-Rule: `subject` names what an action works on; no two actions on one subject are ever in
-flight together.
+Rule: `subject` names what an action works on; two actions on one subject are never in flight at the
+same time.
 """
 
 from collections.abc import Mapping
@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from leader.view.ids import InstanceId, NodeId, ServiceId
+from leader.view.ids import InstanceId, NodeId, ServiceId, node_subject, service_subject
 from leader.view.model import Asker, Denied, Instance
-from leader.view.notices import Listener, Pool
+from leader.view.notices import Listener
+from leader.view.pools import Pool
 from wire.messages import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decided:
     reason: str
-    cause: str
+    cause: str = ""
+    """The id of the event that it answers; `decide` sets it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +31,12 @@ class _OnNode(_Decided):
     @property
     def subject(self) -> str:
         """The node."""
-        return f"node {self.node}"
+        return node_subject(self.node)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantJoin(_Decided):
-    """Send a join token to an asker, boxed to its key."""
+    """Send a join token to an asker, sealed to its key."""
 
     asker: Asker
     instance: Instance
@@ -49,11 +51,11 @@ class GrantJoin(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenyJoin:
-    """Tell an asker no, with the code of its denial."""
+    """Refuse a join request, with the code of the denial."""
 
     asker: Asker
     denied: Denied
-    cause: str
+    cause: str = ""
 
     @property
     def reason(self) -> str:
@@ -68,37 +70,38 @@ class DenyJoin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelNode(_OnNode):
-    """Bind a node to its instance by our labels; the node's other labels stay."""
+    """Bind a node to its instance by our labels, and keep its other labels."""
 
     labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeNode(_OnNode):
-    """See whether the swarm's gossip port of a new node can be reached."""
+    """Check that a new node's gossip port can be reached."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateNode(_OnNode):
-    """Let a node take tasks, and end whatever phase it was in."""
+    """Let a node take tasks, and end its phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseNode(_OnNode):
-    """Give a node no more tasks, and write down why: the labels say how it is to leave."""
+    """Give a node no more tasks; the labels say why and how it leaves."""
 
     labels: Mapping[str, str]
     is_drained: bool = False
-    """It was drained already, and stays so."""
+    """It is drained already, and stays drained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainNode(_OnNode):
-    """Have the swarm stop what still runs on a node; `left` names the tasks that did not move."""
+    """Have the swarm stop what still runs on a node."""
 
-    left: tuple[str, ...] = ()
+    unmoved: tuple[str, ...] = ()
+    """The tasks that were not moved in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +111,12 @@ class DemoteNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromoteNode(_OnNode):
-    """Make a manager again of a node that was one when it was drained."""
+    """Make a node a manager again that was one before it was drained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleNode(_OnNode):
-    """Write down that a node is drained and empty, and stays."""
+    """Note on a node that it is drained and stays in the swarm."""
 
     labels: Mapping[str, str]
     cut_off: tuple[str, ...] = ()
@@ -121,7 +124,7 @@ class SettleNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLeave(_OnNode):
-    """Tell an agent that waits for it that it may leave the swarm now."""
+    """Tell a waiting agent that it may leave the swarm now."""
 
     listener: Listener
     cut_off: tuple[str, ...] = ()
@@ -129,19 +132,20 @@ class OrderLeave(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveNode(_OnNode):
-    """Remove a worker's entry; `by_force` also while the swarm still hears it."""
+    """Remove a worker's entry; `by_force` even while it is still Ready."""
 
     by_force: bool = False
     is_departed: bool = False
-    """It left in order: no removal to be careful about."""
+    """It left in order, so this does not count as one of the round's removals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateInstance(_Decided):
-    """End an instance we emptied, or one that is of no use; the console is kept if asked."""
+    """Terminate an instance that we emptied or that is of no use."""
 
     instance: InstanceId
     keeps_console: bool = False
+    """Save its console output first."""
     cut_off: tuple[str, ...] = ()
 
     @property
@@ -152,7 +156,7 @@ class TerminateInstance(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeService(_Decided):
-    """Change a service's spec in what we borrow, if it is still at this version."""
+    """Change our part of a service's spec, if the spec is still at this version."""
 
     service: ServiceId
     name: str
@@ -161,37 +165,39 @@ class ChangeService(_Decided):
     update: Mapping[str, Any] | None
     replicas: int
     label: str | None
-    """Our loan label's value; None takes it away."""
+    """The new value of our loan label; None removes the label."""
+    nodes: tuple[NodeId, ...] = ()
+    """The nodes because of which it is made: the service's tasks leave them, or may return."""
     is_failure: bool = False
-    """What was borrowed for did not work out."""
+    """This undoes a move that failed."""
 
     @property
     def subject(self) -> str:
         """The service."""
-        return f"service {self.service}"
+        return service_subject(self.service)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotateToken(_Decided):
-    """Make a role's join token worthless and have a new one; joined nodes are not affected."""
+    """Replace a role's join token; nodes that have joined are not affected."""
 
     role: Role
 
     @property
     def subject(self) -> str:
-        """One at a time: they change the one swarm spec."""
+        """The swarm spec, of which there is one."""
         return "swarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetHeartbeat(_Decided):
-    """Set how often nodes say that they live; three missed ones make a node Down."""
+    """Set how often nodes send a heartbeat; a node that misses three is Down."""
 
     period: timedelta
 
     @property
     def subject(self) -> str:
-        """One at a time: they change the one swarm spec."""
+        """The swarm spec, of which there is one."""
         return "swarm"
 
 
@@ -207,7 +213,7 @@ class ListInstances(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceInstance(_Decided):
-    """Ask the fleet for one instance more, in other pools than these if it can."""
+    """Ask the fleet for one more instance, if possible from other pools than these."""
 
     instance: InstanceId
     avoid: tuple[Pool, ...] = ()
@@ -220,19 +226,19 @@ class ReplaceInstance(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteNotices(_Decided):
-    """Take notices off the queue: what they called for is done."""
+    """Delete messages from the queue that have been acted on."""
 
     receipts: tuple[str, ...]
 
     @property
     def subject(self) -> str:
-        """The messages, by the end of the first one's receipt."""
+        """The messages, by the end of the first receipt."""
         return f"notices {self.receipts[0][-16:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse(_Decided):
-    """Do nothing, and say so loudly: a person must look."""
+    """Do nothing, and log an error: a person must look at it."""
 
     about: str
 
@@ -267,3 +273,15 @@ Action = (
     | DeleteNotices
     | Refuse
 )
+
+
+def tasks_left_behind(action: Action) -> tuple[str, ...]:
+    """The tasks that an action stops although they were to be moved or to end by themselves."""
+    match action:
+        case DrainNode(unmoved=tasks):
+            return tasks
+        case (
+            OrderLeave(cut_off=tasks) | SettleNode(cut_off=tasks) | TerminateInstance(cut_off=tasks)
+        ):
+            return tasks
+    return ()

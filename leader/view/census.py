@@ -1,7 +1,7 @@
-"""Who was heard, who is missing, since when: what removals are weighed by.
+"""Who has been Ready, who is missing and since when: the evidence for removing nodes.
 
-Rule: counting only; `reconcile` decides. All of it is lost with the leader, and so every
-leader starts with patience.
+Rule: this only counts; `leader.upkeep.reconcile` decides. The counts are lost when the leader
+changes, so every new leader waits again before it removes anything.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,9 +13,9 @@ from leader.view.ids import InstanceId, NodeId
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """For how many lists in a row, and since when, EC2 has not called an instance running."""
+    """In how many lists in a row, and since when, EC2 has not shown an instance as running."""
 
-    looks: int
+    lists: int
     since: datetime
 
 
@@ -24,43 +24,42 @@ class Census:
     """Counts since this leader began."""
 
     begun: datetime | None = None
-    heard: frozenset[NodeId] = frozenset()
+    seen_ready: frozenset[NodeId] = frozenset()
     """Nodes that were Ready at least once."""
     down: Mapping[NodeId, datetime] = field(default_factory=dict)
     missing: Mapping[InstanceId, Absence] = field(default_factory=dict)
     apart: Mapping[InstanceId, datetime] = field(default_factory=dict)
-    """Instances that run and are no Ready node, and since when."""
+    """Instances that run without being a Ready node, and since when."""
     removed: tuple[datetime, ...] = ()
-    """Removals lately."""
+    """The times of recent removals."""
     refused: datetime | None = None
-    """When a refusal was last said aloud."""
+    """When the last refusal was logged."""
 
     def see_nodes(
         self, *, ready: Collection[NodeId], down: Iterable[NodeId], at: datetime
     ) -> "Census":
-        """Note one list of nodes."""
+        """Count one list of nodes."""
         return replace(
             self,
             begun=self.begun or at,
-            heard=self.heard.union(ready),
+            seen_ready=self.seen_ready.union(ready),
             down={node: self.down.get(node, at) for node in down},
         )
 
     def see_instances(
         self, *, missing: Iterable[InstanceId], apart: Iterable[InstanceId], at: datetime
     ) -> "Census":
-        """Note one list of instances: which bound ones do not run, which running ones are apart."""
+        """Count one list of instances."""
         return replace(
             self,
-            missing={
-                instance: Absence(held.looks + 1, held.since)
-                if (held := self.missing.get(instance))
-                else Absence(1, at)
-                for instance in missing
-            },
+            missing={instance: self._absence(instance, at) for instance in missing},
             apart={instance: self.apart.get(instance, at) for instance in apart},
         )
 
+    def _absence(self, instance: InstanceId, at: datetime) -> Absence:
+        before = self.missing.get(instance)
+        return Absence(1, at) if before is None else Absence(before.lists + 1, before.since)
+
     def remove(self, at: datetime, within: timedelta) -> "Census":
-        """Count one removal; older ones than a round are forgotten."""
+        """Count one removal, and forget those before the current round."""
         return replace(self, removed=(*(when for when in self.removed if at - when < within), at))

@@ -1,4 +1,4 @@
-"""What happened, in the past tense; each with an id that actions name as their cause."""
+"""What happened, in the past tense, each with the id that its actions name as their cause."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ class JoinAsked:
 
 @dataclass(frozen=True, slots=True)
 class JoinUnproven:
-    """A request that opened, and was refused before or while its identity was checked."""
+    """A request that was refused before its identity was proven."""
 
     id: str
     at: datetime
@@ -31,29 +31,29 @@ class JoinUnproven:
 
 @dataclass(frozen=True, slots=True)
 class NodesListed:
-    """The swarm's nodes, all of them, as asked for at `asked`."""
+    """All nodes of the swarm, as requested at `requested_at`."""
 
     id: str
     at: datetime
     nodes: tuple[Node, ...]
-    asked: datetime | None = None
+    requested_at: datetime | None = None
     heartbeat: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkListed:
-    """The swarm's services and tasks, as asked for at `asked`."""
+    """All services and tasks of the swarm, as requested at `requested_at`."""
 
     id: str
     at: datetime
     services: tuple[Service, ...]
     tasks: tuple[Task, ...]
-    asked: datetime | None = None
+    requested_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """An announcement about an instance, of the queue (with a receipt) or of its agent."""
+    """A notice about an instance, from the queue (with a receipt) or from its agent."""
 
     id: str
     at: datetime
@@ -64,7 +64,7 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class LeftSwarm:
-    """An agent said farewell, with the key its node is bound to."""
+    """An agent reported that it left the swarm, with the key that its node is bound to."""
 
     id: str
     at: datetime
@@ -74,7 +74,7 @@ class LeftSwarm:
 
 @dataclass(frozen=True, slots=True)
 class DrainAsked:
-    """The operator wants a node emptied; it was checked that it may be."""
+    """The operator wants a node drained, and it was checked that this is possible."""
 
     id: str
     at: datetime
@@ -84,7 +84,7 @@ class DrainAsked:
 
 @dataclass(frozen=True, slots=True)
 class ReturnAsked:
-    """The operator wants a leaving or drained node back."""
+    """The operator wants a leaving, drained or hinted node to take tasks again."""
 
     id: str
     at: datetime
@@ -92,8 +92,8 @@ class ReturnAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class SpreadAsked:
-    """The operator wants services spread now, whatever cooldown and budget say."""
+class RebalanceAsked:
+    """The operator wants services rebalanced now, regardless of cooldown and budget."""
 
     id: str
     at: datetime
@@ -102,7 +102,7 @@ class SpreadAsked:
 
 @dataclass(frozen=True, slots=True)
 class InstancesListed:
-    """The cluster's instances that are not terminated, all of them."""
+    """All instances of the cluster that are not terminated."""
 
     id: str
     at: datetime
@@ -111,7 +111,7 @@ class InstancesListed:
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """Time went on."""
+    """Time has passed."""
 
     id: str
     at: datetime
@@ -128,7 +128,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An action could not be carried out; `reason` is a sentence without secrets."""
+    """An action failed; `reason` is a sentence without secrets."""
 
     id: str
     at: datetime
@@ -146,7 +146,7 @@ Event = (
     | LeftSwarm
     | DrainAsked
     | ReturnAsked
-    | SpreadAsked
+    | RebalanceAsked
     | Ticked
     | Done
     | Failed

@@ -1,7 +1,7 @@
 """What the leader knows, as immutable values.
 
-Rule: a `View` is changed only by `decide`, by making a new one. Lists from outside replace
-what was known whole; nothing is patched by hints.
+Rule: only `decide` changes the `View`, by making a new one. A list from outside replaces the
+previous list as a whole; events that hint at a change never patch it.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from leader.view.census import Census
-from leader.view.ids import InstanceId, Lifecycle, NodeId, ServiceId
-from leader.view.notices import Market
+from leader.view.ids import InstanceId, Lifecycle, NodeId, ServiceId, node_subject
+from leader.view.notices import Notices
+from leader.view.pools import Pool, Pools
 from leader.view.work import Work
 from wire.labels import JOINING, LABEL_INSTANCE, LABEL_PHASE
 from wire.messages import Availability, DenialCode, Role
@@ -19,7 +20,7 @@ from wire.messages import Availability, DenialCode, Role
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance, by EC2's word."""
+    """One instance, as EC2 describes it."""
 
     id: InstanceId
     state: str
@@ -32,19 +33,19 @@ class Instance:
     launched: datetime | None = None
 
     @property
-    def pool(self) -> tuple[str, str]:
-        """Type and zone."""
+    def pool(self) -> Pool:
+        """Its Spot capacity pool."""
         return self.type, self.zone
 
     @property
     def runs(self) -> bool:
-        """Whether EC2 says that it runs, or is about to."""
+        """Whether EC2 says that it runs or is about to run."""
         return self.state in {"pending", "running"}
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node, by the swarm's word."""
+    """One node, as the swarm describes it."""
 
     id: NodeId
     hostname: str
@@ -67,23 +68,23 @@ class Node:
 
     @property
     def instance(self) -> InstanceId | None:
-        """The instance the leader bound this node to, if it has."""
-        found = self.labels.get(LABEL_INSTANCE)
-        return InstanceId(found) if found else None
+        """The instance that the leader bound this node to, if it has."""
+        label = self.labels.get(LABEL_INSTANCE)
+        return InstanceId(label) if label else None
 
     @property
     def is_ready(self) -> bool:
-        """Whether the swarm hears it."""
+        """Whether the swarm receives its heartbeats."""
         return self.status == "ready"
 
     @property
     def is_joining(self) -> bool:
-        """Whether it is bound and not yet activated."""
+        """Whether it is bound to its instance and not activated yet."""
         return self.phase == JOINING
 
     @property
     def phase(self) -> str:
-        """Where it is between joining and leaving; empty for a member as any other."""
+        """Where it is between joining and leaving; empty for an ordinary member."""
         return self.labels.get(LABEL_PHASE, "")
 
     @property
@@ -94,7 +95,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, proven; `instance` is EC2's word, or what a password claim says."""
+    """A proven identity; `instance` is as EC2 describes it, or as a password claim does."""
 
     mode: Literal["aws", "password"]
     instance: Instance
@@ -102,7 +103,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request for a token, its identity proven; `key` is the asker's public key text."""
+    """One request for a token whose identity is proven; `key` is the asker's public key."""
 
     nonce: str
     reply: str
@@ -114,20 +115,20 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Where to send an answer to a request whose identity is not (yet) proven."""
+    """Where to send the answer to a request whose identity may not be proven."""
 
     nonce: str
     reply: str
     key: str
     role: Role
     opened_by: int = 0
-    """Which of the leader's keys opened the request, and must box the answer."""
+    """Which of the leader's keys opened the request and must seal the answer."""
     instance: InstanceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Why a join is denied: the code for the agent, the sentence for the operator."""
+    """Why a join is denied: a code for the agent and a sentence for the operator."""
 
     code: DenialCode
     reason: str
@@ -136,7 +137,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """A grant whose node has not been seen yet."""
+    """A grant whose node has not appeared yet."""
 
     instance: Instance
     role: Role
@@ -146,7 +147,7 @@ class Outstanding:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """How much the join tokens have been used since they were last rotated."""
+    """How often the join tokens were used since their last rotation."""
 
     worker_grants: int = 0
     worker_rotated: datetime | None = None
@@ -155,7 +156,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """An action on a subject failed; it is not tried again before `until`."""
+    """An action failed `times` times in a row; it is not tried again before `until`."""
 
     times: int
     until: datetime
@@ -163,7 +164,7 @@ class Setback:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the operator asked for and is not written on the node yet."""
+    """What the operator asked for, until the node's labels say it."""
 
     want: Literal["drain", "return"]
     at: datetime
@@ -172,27 +173,27 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Where moving tasks stands; all of it may be forgotten."""
+    """How far requested moves are; a new leader can do without any of it."""
 
     wishes: Mapping[NodeId, Wish] = field(default_factory=dict)
     stuck: Mapping[ServiceId, Setback] = field(default_factory=dict)
     """Services whose tasks did not come up elsewhere, and until when they are left alone."""
-    spread: tuple[tuple[datetime, int], ...] = ()
-    """When how many tasks were moved to spread a service, within the last hour."""
-    grown: datetime | None = None
+    rebalanced: tuple[tuple[datetime, int], ...] = ()
+    """When services were rebalanced in the last hour, and by how many tasks each time."""
+    node_added_at: datetime | None = None
     """When a node last began to take tasks."""
-    asked: Mapping[ServiceId, datetime] = field(default_factory=dict)
-    """Services the operator wants spread now, and since when."""
+    rebalance_wishes: Mapping[ServiceId, datetime] = field(default_factory=dict)
+    """Services that the operator wants rebalanced now, and since when."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All the active leader knows. Everything in it can be listed anew."""
+    """Everything that the active leader knows. All of it can be listed again."""
 
     nodes: Mapping[NodeId, Node] = field(default_factory=dict)
     nodes_at: datetime | None = None
     nodes_from: datetime | None = None
-    """A list asked for before this is older than a change we made, and is dropped."""
+    """A list requested before this may miss a change of ours, and is dropped."""
     instances: Mapping[InstanceId, Instance] = field(default_factory=dict)
     instances_at: datetime | None = None
     outstanding: Mapping[InstanceId, Outstanding] = field(default_factory=dict)
@@ -202,30 +203,35 @@ class View:
     setbacks: Mapping[str, Setback] = field(default_factory=dict)
     work: Work | None = None
     work_from: datetime | None = None
-    """As `nodes_from`; until a newer list is there, `work` is None."""
+    """Like `nodes_from`; `work` is None until a newer list arrives."""
     heartbeat: timedelta | None = None
     """The swarm's dispatcher heartbeat."""
-    market: Market = field(default_factory=Market)
+    notices: Notices = field(default_factory=Notices)
+    pools: Pools = field(default_factory=Pools)
     census: Census = field(default_factory=Census)
     moves: Moves = Moves()
 
     def bound(self, instance: InstanceId) -> tuple[Node, ...]:
-        """The nodes labelled as this instance's, old entries included."""
+        """The nodes labelled with this instance, old entries included."""
         return tuple(node for node in self.nodes.values() if node.instance == instance)
 
     def join_addresses(self) -> tuple[str, ...]:
-        """Private addresses of managers that can take a join, the Raft leader's first."""
+        """Private addresses of the managers that nodes can join, the Raft leader's first."""
         able = [node for node in self.managers() if node.is_ready and node.address]
         return tuple(node.address for node in sorted(able, key=lambda node: not node.is_leader))
 
     def managers(self) -> tuple[Node, ...]:
-        """The swarm's managers, lost ones included: they count for the majority."""
+        """The swarm's managers, including lost ones: they count for the majority."""
         return tuple(node for node in self.nodes.values() if node.role is Role.MANAGER)
+
+    def is_changing(self, node: NodeId) -> bool:
+        """Whether an action on this node is in flight."""
+        return node_subject(node) in self.in_flight
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator wants, and the times the leader keeps."""
+    """What the operator wants, and the leader's time limits."""
 
     cluster: str
     managers: int = 3
@@ -236,40 +242,41 @@ class Policy:
     nodes_stale_after: timedelta = timedelta(seconds=30)
     instances_every: timedelta = timedelta(seconds=60)
     unknown_node_every: timedelta = timedelta(seconds=5)
-    """How often EC2 is asked while a node's instance is unknown, or one seems gone."""
+    """How often EC2 is asked while a node's instance is unknown or one seems to be gone."""
 
     drain_within: timedelta = timedelta(seconds=90)
-    """The deadline of a leaving that has none of its own."""
+    """How long a node has to leave if AWS sets no deadline."""
     drain_reserve: timedelta = timedelta(seconds=30)
-    """Before the deadline: what did not move by then is left to Swarm's own drain."""
+    """Before the deadline: tasks that have not moved by then are left to Swarm's drain."""
     leave_margin: timedelta = timedelta(seconds=15)
-    """Before the deadline: then the node leaves with whatever still runs on it."""
+    """Before the deadline: the node then leaves, even if tasks still run on it."""
     moves_at_once: int = 50
-    """Tasks of all services together that may be moving off leaving nodes at a time."""
+    """How many tasks, of all services together, may be moving off leaving nodes at a time."""
     start_within: timedelta = timedelta(seconds=30)
-    """So long a replacement on its way is waited for before another node's tasks join the move."""
+    """How long to wait for a starting replacement before another node's tasks join the move."""
     hint_patience: timedelta = timedelta(minutes=30)
     maintenance_lead: timedelta = timedelta(minutes=15)
     pool_penalty: timedelta = timedelta(minutes=10)
 
-    looks: int = 3
-    """Lists in a row an instance must be missing from before its node is removed."""
+    absent_lists: int = 3
+    """How many lists in a row must miss an instance before its node is removed."""
     absent_for: timedelta = timedelta(seconds=30)
     down_for: timedelta = timedelta(minutes=10)
-    """Down while EC2 says it runs: after that the instance is given up."""
+    """An instance that runs while its node is Down for so long is terminated."""
     orphan_after: timedelta = timedelta(minutes=15)
-    """Runs and never joined: after that it is terminated."""
+    """An instance that runs so long without being a node is terminated."""
     removals_at_once: int = 3
-    """Removals of nodes and instances that did not leave in order, in one round."""
+    """How many nodes and instances that did not leave in order are removed in one round."""
     removal_round: timedelta = timedelta(seconds=60)
 
-    is_spreading: bool = True
-    spread_cooldown: timedelta = timedelta(seconds=60)
-    """After a node joined: so that it is not mugged by every service at once."""
-    spread_per_hour: int = 60
-    spread_patience: timedelta = timedelta(seconds=120)
-    """An added task not up by then is taken back."""
+    is_rebalancing: bool = True
+    rebalance_cooldown: timedelta = timedelta(seconds=60)
+    """The wait after a node joined, so that not every service moves tasks to it at once."""
+    rebalances_per_hour: int = 60
+    """How many tasks may move in an hour."""
+    rebalance_patience: timedelta = timedelta(seconds=120)
+    """An added task that is not up by then is removed."""
     heartbeat: timedelta | None = None
-    """None: by the size of the cluster."""
+    """None chooses it by the size of the cluster."""
     keeps_heartbeat: bool = False
-    """The operator sets it himself."""
+    """Leave the swarm's heartbeat as the operator set it."""

@@ -1,7 +1,7 @@
-"""What AWS announced about instances, and who waits to be told to leave. Values and merging.
+"""What AWS announced about instances, and which agents wait for permission to leave.
 
-Rule: both paths, the agent's and the queue's, end in one entry for each (instance, kind); what is
-told twice, late or out of order changes nothing but an earlier deadline.
+Rule: the same notice can come from the agent and from the queue. Both are merged into one entry
+for each instance and kind; a repeated, late or reordered notice can only bring a deadline forward.
 """
 
 from collections.abc import Mapping
@@ -11,41 +11,39 @@ from typing import Final, Literal, TypeVar
 
 from leader.view.ids import InstanceId
 
-Held = TypeVar("Held")
+_Value = TypeVar("_Value")
 
 NoticeKind = Literal["interruption", "rebalance", "maintenance", "state"]
 Source = Literal["agent", "queue"]
 NOTICE: Final = timedelta(minutes=2)
-"""What EC2 gives between an interruption notice and the interruption."""
-_BETWEEN_QUESTIONS: Final = timedelta(seconds=10)
-_KEPT: Final[Mapping[NoticeKind, timedelta]] = {
+"""The time between EC2's interruption notice and the interruption."""
+_BETWEEN_REQUESTS: Final = timedelta(seconds=10)
+"""How long an agent may take to ask again after its wait has ended."""
+_LIFETIMES: Final[Mapping[NoticeKind, timedelta]] = {
     "interruption": timedelta(minutes=2),
     "rebalance": timedelta(hours=24),
     "maintenance": timedelta(hours=24),
     "state": timedelta(),
 }
-"""How long after its deadline, or its telling, a notice stands."""
-
-Pool = tuple[str, str]
-"""Instance type and zone: what spot prices and interruptions go by."""
+"""How long a notice is kept after its deadline or, if it has none, its announcement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One announcement: `deadline` is when AWS acts, `told` when AWS or the agent said so."""
+    """One announcement; `deadline` is when AWS acts."""
 
     instance: InstanceId
     kind: NoticeKind
     source: Source
-    told: datetime
+    announced_at: datetime
     deadline: datetime | None = None
     action: str = ""
-    """terminate, stop or hibernate; of maintenance its code; of a state the state."""
+    """terminate, stop or hibernate; for maintenance its code; for a state change the new state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An agent that waits on its reply list for a while."""
+    """An agent that waits on its reply list until `until`."""
 
     reply: str
     key: str
@@ -54,105 +52,104 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """All that was announced and has not passed."""
+class Notices:
+    """The notices that are still valid, and how far the instances have left because of them."""
 
-    notices: Mapping[InstanceId, tuple[Notice, ...]] = field(default_factory=dict)
+    standing: Mapping[InstanceId, tuple[Notice, ...]] = field(default_factory=dict)
     listeners: Mapping[InstanceId, Listener] = field(default_factory=dict)
     receipts: Mapping[InstanceId, tuple[str, ...]] = field(default_factory=dict)
-    """Messages of the queue whose work is not done yet."""
-    left: Mapping[InstanceId, datetime] = field(default_factory=dict)
-    """Instances whose agents said farewell."""
+    """Messages to delete from the queue once they have been acted on."""
+    departed: Mapping[InstanceId, datetime] = field(default_factory=dict)
+    """Instances whose agents reported that they left the swarm."""
     ordered: Mapping[InstanceId, tuple[datetime, datetime]] = field(default_factory=dict)
-    """When an agent was first and last told that it may leave."""
-    ending: Mapping[InstanceId, str] = field(default_factory=dict)
-    """Instances whose nodes left in order and were removed, with why: now they end."""
-    penalties: Mapping[Pool, datetime] = field(default_factory=dict)
-    """Pools just interrupted, and until when they are avoided."""
+    """When each agent was first and last told to leave."""
+    to_terminate: Mapping[InstanceId, str] = field(default_factory=dict)
+    """Instances to terminate because their nodes have been removed, with the reason."""
     replacements: Mapping[InstanceId, datetime] = field(default_factory=dict)
-    """For whom the fleet was asked for another, and when."""
+    """Instances for which the fleet was asked for a replacement, and when."""
 
-    def notice(self, instance: InstanceId, kind: NoticeKind) -> Notice | None:
-        """The standing notice of a kind."""
-        return next((one for one in self.notices.get(instance, ()) if one.kind == kind), None)
-
-    def hear(self, notice: Notice) -> "Market":
-        """Merge one notice; of two deadlines the earlier counts."""
-        held = self.notice(notice.instance, notice.kind)
-        if held is not None:
-            deadlines = [one.deadline for one in (held, notice) if one.deadline is not None]
-            earliest = min(deadlines, default=None)
-            if earliest == held.deadline:
-                return self
-            notice = replace(held, deadline=earliest, action=notice.action or held.action)
-        others = tuple(
-            one for one in self.notices.get(notice.instance, ()) if one.kind != notice.kind
+    def of(self, instance: InstanceId, kind: NoticeKind) -> Notice | None:
+        """The instance's notice of this kind."""
+        return next(
+            (notice for notice in self.standing.get(instance, ()) if notice.kind == kind), None
         )
-        return replace(self, notices={**self.notices, notice.instance: (*others, notice)})
 
-    def penalise(self, pool: Pool, until: datetime) -> "Market":
-        """Avoid a pool for a while."""
-        return replace(self, penalties={**self.penalties, pool: until})
+    def merge(self, notice: Notice) -> "Notices":
+        """Add a notice; of two deadlines for the same event the earlier one counts."""
+        known = self.of(notice.instance, notice.kind)
+        if known is not None:
+            deadlines = [each.deadline for each in (known, notice) if each.deadline is not None]
+            earliest = min(deadlines, default=None)
+            if earliest == known.deadline:
+                return self
+            notice = replace(known, deadline=earliest, action=notice.action or known.action)
+        others = tuple(
+            other for other in self.standing.get(notice.instance, ()) if other.kind != notice.kind
+        )
+        return replace(self, standing={**self.standing, notice.instance: (*others, notice)})
 
-    def handled(self, receipts: tuple[str, ...]) -> "Market":
-        """These messages are off the queue."""
-        left = {
-            instance: tuple(one for one in held if one not in receipts)
-            for instance, held in self.receipts.items()
+    def deleted(self, deleted: tuple[str, ...]) -> "Notices":
+        """These messages are no longer to be deleted from the queue."""
+        remaining = {
+            instance: tuple(receipt for receipt in receipts if receipt not in deleted)
+            for instance, receipts in self.receipts.items()
         }
-        return replace(self, receipts={key: held for key, held in left.items() if held})
+        return replace(
+            self, receipts={key: receipts for key, receipts in remaining.items() if receipts}
+        )
 
-    def forget(self, instance: InstanceId) -> "Market":
-        """An instance is no more, or is a member as any other again."""
+    def without(self, instance: InstanceId) -> "Notices":
+        """Everything but this instance, which is gone or is an ordinary member again."""
         if not (
-            instance in self.notices
+            instance in self.standing
             or instance in self.listeners
             or instance in self.receipts
-            or instance in self.left
+            or instance in self.departed
             or instance in self.ordered
-            or instance in self.ending
+            or instance in self.to_terminate
             or instance in self.replacements
         ):
             return self
-
-        return Market(
-            notices=_without(self.notices, instance),
+        return Notices(
+            standing=_without(self.standing, instance),
             listeners=_without(self.listeners, instance),
             receipts=_without(self.receipts, instance),
-            left=_without(self.left, instance),
+            departed=_without(self.departed, instance),
             ordered=_without(self.ordered, instance),
-            ending=_without(self.ending, instance),
-            penalties=self.penalties,
+            to_terminate=_without(self.to_terminate, instance),
             replacements=_without(self.replacements, instance),
         )
 
-    def at(self, now: datetime) -> "Market":
-        """Without what is over: penalties, listeners, announcements AWS did not act on."""
-        if (
-            all(until > now for until in self.penalties.values())
-            and all(now - one.until < _BETWEEN_QUESTIONS for one in self.listeners.values())
-            and not any(_is_over(one, now) for held in self.notices.values() for one in held)
+    def current(self, now: datetime) -> "Notices":
+        """These notices without the expired ones and without agents that stopped asking."""
+        if all(_is_waiting(listener, now) for listener in self.listeners.values()) and not any(
+            _is_expired(notice, now) for notices in self.standing.values() for notice in notices
         ):
             return self
-        standing = {
-            instance: tuple(one for one in held if not _is_over(one, now))
-            for instance, held in self.notices.items()
+        valid = {
+            instance: tuple(notice for notice in notices if not _is_expired(notice, now))
+            for instance, notices in self.standing.items()
         }
         return replace(
             self,
-            notices={instance: held for instance, held in standing.items() if held},
-            penalties={pool: until for pool, until in self.penalties.items() if until > now},
+            standing={instance: notices for instance, notices in valid.items() if notices},
             listeners={
-                instance: one
-                for instance, one in self.listeners.items()
-                if now - one.until < _BETWEEN_QUESTIONS
+                instance: listener
+                for instance, listener in self.listeners.items()
+                if _is_waiting(listener, now)
             },
         )
 
 
-def _is_over(notice: Notice, now: datetime) -> bool:
-    return now - (notice.deadline or notice.told) > _KEPT[notice.kind]
+def _is_expired(notice: Notice, now: datetime) -> bool:
+    return now - (notice.deadline or notice.announced_at) > _LIFETIMES[notice.kind]
 
 
-def _without(held: Mapping[InstanceId, Held], instance: InstanceId) -> dict[InstanceId, Held]:
-    return {key: value for key, value in held.items() if key != instance}
+def _is_waiting(listener: Listener, now: datetime) -> bool:
+    return now - listener.until < _BETWEEN_REQUESTS
+
+
+def _without(
+    mapping: Mapping[InstanceId, _Value], instance: InstanceId
+) -> dict[InstanceId, _Value]:
+    return {key: value for key, value in mapping.items() if key != instance}

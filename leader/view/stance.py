@@ -1,7 +1,7 @@
-"""What this manager's daemon is to be right now: leading, standing by, or founding.
+"""What this manager's daemon does now: lead, stand by, found the swarm or wait.
 
-Rule: Raft elects the leader, not we. The one thing Raft cannot answer is who makes the
-swarm when there is none; that is settled once for ever by a claim only one can win.
+Rule: Raft elects the leader. Raft cannot decide who creates the swarm, because there is none yet;
+a claim that only one instance can win decides that once.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from enum import StrEnum
 
 
 class Stance(StrEnum):
-    """What to do until the engine says otherwise."""
+    """What the daemon does until the engine's state changes."""
 
     LEAD = "leading"
     STAND_BY = "standby"
-    FOUND = "founding"
+    FOUND_SWARM = "founding"
     WAIT = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """This machine's engine, as its Swarm section says."""
+    """The Swarm state of this machine's engine."""
 
     state: str
     node: str = ""
@@ -31,17 +31,17 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Founder:
-    """Who holds the right to found the swarm, if anybody has claimed it."""
+    """Which instance has claimed the right to found the swarm, if any."""
 
     instance: str | None
     is_founded: bool = False
 
 
 def choose(engine: Engine, founder: Founder | None, *, instance: str) -> tuple[Stance, str]:
-    """The stance, and the sentence that says why.
+    """The stance and a sentence that says why.
 
-    `founder` is None when nobody may found from here (the claim's store is away, or the
-    operator founds by hand).
+    `founder` is None when it is unknown: the claim cannot be read, or the operator creates the
+    swarm by hand.
     """
     if engine.state == "active" and engine.is_leader:
         return Stance.LEAD, "this engine is the Raft leader"
@@ -50,13 +50,16 @@ def choose(engine: Engine, founder: Founder | None, *, instance: str) -> tuple[S
             return Stance.STAND_BY, "the swarm has no leader right now"
         return Stance.STAND_BY, f"{engine.leader} leads"
     if engine.state == "active":
-        return Stance.WAIT, "this engine is a worker: promote it, or take the leader part out"
+        return (
+            Stance.WAIT,
+            "this engine is a worker: promote it, or remove the [leader] part from its user data",
+        )
     if engine.state != "inactive":
-        return Stance.WAIT, f"the engine is {engine.state}; the agent sees to it"
+        return Stance.WAIT, f"the engine is {engine.state}; the agent handles that"
     if founder is None:
-        return Stance.WAIT, "the engine is in no swarm, and who founds it is not known"
+        return Stance.WAIT, "the engine is in no swarm, and it is not known who founds it"
     if founder.is_founded:
-        return Stance.WAIT, "the swarm was founded; the agent asks for a manager token"
+        return Stance.WAIT, "the swarm has been founded; the agent asks for a manager token"
     if founder.instance is None or founder.instance == instance:
-        return Stance.FOUND, "no swarm was ever founded"
+        return Stance.FOUND_SWARM, "no swarm has been founded yet"
     return Stance.WAIT, f"{founder.instance} is founding the swarm"

@@ -1,6 +1,6 @@
-"""On what terms a node leaves: why, since and until when, and what becomes of it then. Values.
+"""On what terms a node leaves: why, since and until when, and what follows.
 
-Rule: they are read from the node's labels and written to them, so the next leader keeps them.
+Rule: the terms are kept in the node's labels, so that the next leader knows them.
 """
 
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from wire.labels import (
 
 
 class Then(StrEnum):
-    """What becomes of an emptied node."""
+    """What follows once a node is empty."""
 
     TERMINATE = "terminate"
     STAY = "stay"
-    """It is the operator's: drained, and a node still."""
+    """The operator drained it: it stays in the swarm, without tasks."""
     AWS = "aws"
-    """AWS stops or hibernates the instance itself; it may come back."""
+    """AWS stops or hibernates the instance, which may come back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What a node's labels say of its leaving; times as written by whichever leader began it."""
+    """The terms as a node's labels say them, with the times of the leader that wrote them."""
 
     why: str
     since: datetime
@@ -40,7 +40,7 @@ class Leaving:
     then: Then
 
     def labels(self) -> dict[str, str]:
-        """As they are written on the node."""
+        """The node's labels that say this."""
         return {
             LABEL_PHASE: LEAVING,
             LABEL_WHY: self.why,
@@ -51,7 +51,7 @@ class Leaving:
 
 
 def leaving_of(node: Node) -> Leaving:
-    """Read a leaving node's labels; what somebody has spoilt reads as over now, and to stay."""
+    """Read a leaving node's labels; damaged ones mean that its time is over and that it stays."""
     then = node.labels.get(LABEL_THEN, "")
     return Leaving(
         why=node.labels.get(LABEL_WHY, "unknown"),
@@ -62,23 +62,23 @@ def leaving_of(node: Node) -> Leaving:
 
 
 def drain_by(leaving: Leaving, policy: Policy) -> datetime:
-    """When what has not moved is left to Swarm's drain; a short notice is shared out."""
+    """When tasks that have not moved are left to Swarm's drain; sooner if the notice is short."""
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.drain_reserve, whole * 0.4)
 
 
 def leave_by(leaving: Leaving, policy: Policy) -> datetime:
-    """When the node goes with whatever still runs on it."""
+    """When the node leaves even if tasks still run on it; sooner if the notice is short."""
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.leave_margin, whole * 0.2)
 
 
 def is_taken(node: Node, view: View) -> bool:
-    """Whether AWS takes it, by a notice or by its labels: then nothing brings it back.
+    """Whether AWS is taking the node, by a notice or by its labels; it cannot be returned then.
 
-    The labels count too: a leader that has just begun has heard of no notice yet.
+    The labels count too, because a new leader may not know the notice yet.
     """
-    if node.instance is not None and view.market.notice(node.instance, "interruption"):
+    if node.instance is not None and view.notices.of(node.instance, "interruption"):
         return True
     leaving = leaving_of(node)
     return node.phase == LEAVING and leaving.then is not Then.STAY and leaving.why != "rebalance"

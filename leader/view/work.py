@@ -1,7 +1,7 @@
-"""What runs on the swarm: services and tasks, by the swarm's word, indexed once a list.
+"""What runs on the swarm: services and tasks as the swarm describes them, indexed once per list.
 
-Rule: a task is *wanted* by its desired state and *up* by its state; one that was told to stop is
-up and not wanted until its process has gone. Nothing here decides.
+Rule: a task is *wanted* by its desired state and *up* by its state. A task that is being stopped is
+up but not wanted until its process has ended. Nothing here decides.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,11 +16,12 @@ Mode = Literal["replicated", "global", "replicated-job", "global-job"]
 _OVER = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 _BROKEN = frozenset({"failed", "rejected"})
 _WANTED = frozenset({"ready", "running"})
+_SETTLED = frozenset({"", "completed", "rollback_completed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service as its spec says; `update` is its UpdateConfig, raw, None if it has none."""
+    """One service, as its spec describes it; `update` is its raw UpdateConfig."""
 
     id: ServiceId
     name: str
@@ -30,12 +31,12 @@ class Service:
     constraints: tuple[str, ...] = ()
     has_preferences: bool = False
     most_per_node: int = 0
-    """MaxReplicas; 0: no limit."""
+    """MaxReplicas; 0 means no limit."""
     update: Mapping[str, Any] | None = None
     update_state: str = ""
     """UpdateStatus.State: empty before the first update and right after a change."""
     template: str = ""
-    """What its tasks are made of, placement aside: equal texts, equal tasks."""
+    """The task spec without the placement, as text: equal texts make equal tasks."""
     has_health_check: bool = False
     has_host_ports: bool = False
     has_local_volumes: bool = False
@@ -46,10 +47,15 @@ class Service:
     stop_grace: timedelta = timedelta(seconds=10)
     labels: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no update of it is under way or stuck."""
+        return self.update_state in _SETTLED
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task; `node` is None until the scheduler has found one."""
+    """One task; `node` is None until the scheduler has placed it."""
 
     id: TaskId
     service: ServiceId
@@ -59,21 +65,21 @@ class Task:
     desired: str
     created: datetime
     trouble: str = ""
-    """Why it is not up, in the engine's words."""
+    """Why it is not up, as the engine puts it."""
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the swarm wants it to run, and it has not ended."""
+        """Whether the swarm wants it to run and it has not ended."""
         return self.desired in _WANTED and self.state not in _OVER
 
     @property
     def is_up(self) -> bool:
-        """Whether it serves, as far as the swarm can know: healthy, or started."""
+        """Whether it serves as far as the swarm knows: healthy, or started if it has no check."""
         return self.state == "running"
 
     @property
     def is_there(self) -> bool:
-        """Whether its node may still have something of it running."""
+        """Whether its process may still be running on its node."""
         return self.node is not None and self.state not in _OVER and self.state != "new"
 
     @property
@@ -84,7 +90,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Services and their tasks; those that ended long ago are left out by the edge."""
+    """Services and their tasks, without tasks that ended long ago."""
 
     services: Mapping[ServiceId, Service] = field(default_factory=dict)
     by_node: Mapping[NodeId, tuple[Task, ...]] = field(default_factory=dict)
@@ -101,20 +107,24 @@ class Work:
                 by_node.setdefault(task.node, []).append(task)
         return cls(
             services={service.id: service for service in services},
-            by_node={node: tuple(found) for node, found in by_node.items()},
-            by_service={service: tuple(found) for service, found in by_service.items()},
+            by_node={node: tuple(placed) for node, placed in by_node.items()},
+            by_service={service: tuple(replicas) for service, replicas in by_service.items()},
         )
 
     def on(self, node: NodeId) -> tuple[Task, ...]:
-        """Every task the node has or had lately."""
+        """Every task that the node has or recently had."""
         return self.by_node.get(node, ())
 
     def of_service(self, service: ServiceId) -> tuple[Task, ...]:
-        """Every task of a service, those of no node included."""
+        """Every task of a service, including those without a node."""
         return self.by_service.get(service, ())
 
+    def still_on(self, node: NodeId) -> tuple[Task, ...]:
+        """The tasks whose processes may still be running on the node."""
+        return tuple(task for task in self.on(node) if task.is_there)
+
     def name(self, task: Task) -> str:
-        """A task as Docker shows it: `web.3`, or the service alone for a global one."""
+        """A task as Docker shows it: `web.3`, or the service's name for a global one."""
         service = self.services.get(task.service)
         name = service.name if service else task.service[:12]
         return f"{name}.{task.slot}" if task.slot else name

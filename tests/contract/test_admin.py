@@ -22,8 +22,17 @@ from leader.term.broker_service import BrokerService
 from leader.term.mailbox import Mailbox
 from leader.term.perform import Performer
 from leader.view.actions import ActivateNode, DenyJoin
-from leader.view.model import Asker, Denied, Instance, InstanceId, Node, NodeId, View
-from leader.view.notices import Market, Notice
+from leader.view.model import (
+    Asker,
+    Denied,
+    Instance,
+    InstanceId,
+    Node,
+    NodeId,
+    View,
+)
+from leader.view.notices import Notice, Notices
+from leader.view.pools import Pools
 from leader.view.stance import Engine, Stance
 from runtime import clock
 from wire.instance import InstanceFacts
@@ -126,9 +135,8 @@ def leading(*, has_broker: bool = True) -> Daemon:
         nodes_at=at,
         instances={WORKER: instance},
         instances_at=at - timedelta(seconds=5),
-        market=Market(penalties={("t3.small", "eu-central-1a"): at + timedelta(minutes=10)}).hear(
-            Notice(WORKER, "rebalance", "queue", at)
-        ),
+        notices=Notices().merge(Notice(WORKER, "rebalance", "queue", at)),
+        pools=Pools({("t3.small", "eu-central-1a"): at + timedelta(minutes=10)}),
     )
     asker = Asker("0" * 32, "1" * 32, "key", Role.WORKER, instance=STRANGER)
     denied = Denied(DenialCode.NOT_IN_CLUSTER, f"{STRANGER} has no tag spotswarm:cluster=contract")

@@ -205,7 +205,7 @@ async def test_a_dry_run_tells_the_fates_and_does_nothing(tmp_path: Path, port: 
     async with leading(three_workers(WEB, pinned), tmp_path, port) as ways:
         code, out, err = await ways.spotswarm("drain", "n-1", "--dry-run")
         assert (code, err) == (0, "")
-        assert "pinned has nowhere to go" in out
+        assert "no other node can take pinned" in out
         status, told = await ways.ask("/drain/i-1", {"dry_run": True, "within": 7.5})
         assert (status, told["accepted"]) == (200, False)
         assert {task["fate"] for task in told["plan"]["tasks"]} == {"moved"}
@@ -241,7 +241,7 @@ async def test_services_are_spread_again_onto_a_node_that_came_back(
     tmp_path: Path, port: int
 ) -> None:
     swarm = three_workers(WEB)
-    still = replace(BRISK, is_spreading=False)
+    still = replace(BRISK, is_rebalancing=False)
     async with leading(swarm, tmp_path, port, policy=still) as ways:
         await ways.spotswarm("drain", "n-1", "--deadline", "20s")
         await ways.spotswarm("return", "n-1")
@@ -261,7 +261,7 @@ async def test_services_are_spread_again_onto_a_node_that_came_back(
 
 async def test_a_spreading_that_comes_to_nothing_is_told(tmp_path: Path, port: int) -> None:
     swarm = three_workers(WEB)
-    still = replace(BRISK, is_spreading=False, spread_patience=timedelta(seconds=1))
+    still = replace(BRISK, is_rebalancing=False, rebalance_patience=timedelta(seconds=1))
     async with leading(swarm, tmp_path, port, policy=still) as ways:
         await ways.spotswarm("drain", "n-1", "--deadline", "20s")
         await ways.spotswarm("return", "n-1")
@@ -294,8 +294,8 @@ async def test_a_drained_manager_is_a_worker_first_and_a_manager_again(
     ("arguments", "expected", "said"),
     [
         (("drain", "nobody"), 5, "spotswarm nodes shows them"),
-        (("drain", "n-9"), 7, "may not be demoted"),
-        (("return", "n-1"), 7, "nothing to return"),
+        (("drain", "n-9"), 7, "cannot be demoted"),
+        (("return", "n-1"), 7, "already takes tasks"),
         (("rebalance", "nothing"), 5, "docker service ls"),
         (("drain", "n-1", "--deadline", "soon"), 2, "write 90s, 2m or 1m30s"),
         (("drain", "n-1", "--deadline", "48h"), 2, "within"),
@@ -333,10 +333,10 @@ async def test_a_node_that_aws_takes_is_not_returned(tmp_path: Path, port: int) 
         await ways.leaving()
         status, told = await ways.ask("/return/n-1", {})
         assert status == 422
-        assert "AWS takes ip-10-0-0-1" in told["error"]
+        assert "AWS interrupts ip-10-0-0-1" in told["error"]
         status, told = await ways.ask("/drain/n-1", {})
         assert status == 422
-        assert "leaving already (interruption)" in told["error"]
+        assert "already leaving (interruption)" in told["error"]
 
 
 async def test_a_standby_steers_nothing(tmp_path: Path, port: int) -> None:

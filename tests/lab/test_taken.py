@@ -29,7 +29,7 @@ def test_an_interrupted_worker_with_the_only_replica_is_emptied_before_it_ends(f
     assert "AWS will terminate it" in decided["PauseNode"]
     assert "what could be moved has been" in decided["DrainNode"]
     assert "may leave now: it is empty" in decided["OrderLeave"]
-    assert "said farewell" in decided["RemoveNode"]
+    assert "reported that it left" in decided["RemoveNode"]
     assert "has left the swarm (interruption)" in decided["TerminateInstance"]
     assert any(
         "starts elsewhere" in why or "start elsewhere" in why for _, why in farm.decided("single")
@@ -54,8 +54,8 @@ def test_two_at_once_each_told_by_one_path_alone(farm):
         farm.lab.launch(count=2)
         farm.goes(first, second)
 
-    assert "told by the agent" in dict(farm.decided(first))["PauseNode"]
-    assert "told by the queue" in dict(farm.decided(second))["PauseNode"]
+    assert "reported by the agent" in dict(farm.decided(first))["PauseNode"]
+    assert "reported by the queue" in dict(farm.decided(second))["PauseNode"]
     assert "does not wait for our word" in dict(farm.decided(second))["TerminateInstance"]
 
 
@@ -131,7 +131,7 @@ def test_an_agent_killed_in_the_middle_of_leaving_leaves_all_the_same(farm):
 
     decided = dict(farm.decided(taken))
     assert "may leave now: it is empty" in decided["OrderLeave"]
-    assert "said farewell" in decided["RemoveNode"]
+    assert "reported that it left" in decided["RemoveNode"]
 
 
 def test_a_queue_that_repeats_reorders_and_babbles_does_no_harm(farm):

@@ -86,7 +86,7 @@ def test_a_worker_whose_entry_was_removed_while_it_was_cut_off_is_ended(farm):
             farm.goes(cut, within=90)
 
         # Before the leader starts again: it remembers no decisions then.
-        assert "is no node of the swarm" in dict(farm.decided(cut))["TerminateInstance"]
+        assert "without being a node" in dict(farm.decided(cut))["TerminateInstance"]
         assert farm.leader_said("cat", f"{CONSOLES}/{cut}.txt")
 
 
@@ -106,7 +106,7 @@ def test_an_instance_that_never_joins_is_ended_and_its_console_kept(farm):
         orphan = farm.launch_idle().instance
         eventually(lambda: farm.state(orphan) == "terminated", within=45, every=0.5, what="an end")
 
-        assert "is no node of the swarm" in dict(farm.decided(orphan))["TerminateInstance"]
+        assert "without being a node" in dict(farm.decided(orphan))["TerminateInstance"]
         assert "systemd" in (farm.leader_said("cat", f"{CONSOLES}/{orphan}.txt") or "")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from leader.view.ids import InstanceId
-from leader.view.notices import Pool
+from leader.view.pools import Pool
 from runtime.errors import RefusedError
 
 

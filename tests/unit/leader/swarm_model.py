@@ -50,8 +50,8 @@ OVER = {"complete", "shutdown", "failed", "rejected", "remove", "orphaned"}
 QUIET = Tokens(worker_rotated=NOW)
 BRISK = replace(
     POLICY,
-    spread_cooldown=5 * SECOND,
-    spread_patience=20 * SECOND,
+    rebalance_cooldown=5 * SECOND,
+    rebalance_patience=20 * SECOND,
     hint_patience=60 * SECOND,
 )
 """Patience for a play of a few minutes."""
@@ -663,8 +663,8 @@ class Play:
         )
         while self.lists and self.lists[0][0] <= self.swarm.now:
             _, nodes, work, asked = self.lists.pop(0)
-            self.tell(NodesListed, nodes, asked=asked)
-            self.tell(WorkListed, *work, asked=asked)
+            self.tell(NodesListed, nodes, requested_at=asked)
+            self.tell(WorkListed, *work, requested_at=asked)
         for name, when in list(self.left.items()):
             if self.swarm.now >= when:
                 del self.left[name]

@@ -89,7 +89,7 @@ def test_a_denial_is_an_action_with_its_reason():
     assert isinstance(denial, DenyJoin)
     assert denial.denied.code is DenialCode.SPOT_MANAGER
     assert denial.asker.instance == "i-1"
-    assert "on-demand always" in denial.reason
+    assert "must be on-demand" in denial.reason
 
 
 def test_an_unproven_request_is_denied_and_changes_nothing():
@@ -188,6 +188,18 @@ def test_workers_count_towards_the_batch_that_rotates_their_token():
         story.tell(JoinAsked, ask(instance(f"i-1{number:02}", **said), nonce=f"{number:032x}"))
 
     assert story.view.tokens.worker_grants == POLICY.worker_batch
+
+
+def test_every_action_names_the_event_that_caused_it():
+    story = Story(first_view())
+
+    actions = [
+        *story.tell(JoinAsked, ask()),
+        *story.tell(NodesListed, (LEADER, node("n-1", availability=Availability.DRAIN))),
+    ]
+
+    assert len(actions) >= 3
+    assert all(action.cause for action in actions)
 
 
 def test_an_event_nobody_decides_on_is_a_bug():

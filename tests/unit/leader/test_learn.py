@@ -18,7 +18,7 @@ from leader.view.actions import (
     TerminateInstance,
 )
 from leader.view.events import Done, Failed, NodesListed
-from leader.view.notices import Listener, Market
+from leader.view.notices import Listener, Notices
 from leader.view.work import Work
 from wire.messages import Availability, Role
 
@@ -55,17 +55,17 @@ def test_a_demoted_manager_no_longer_counts_for_the_majority():
 
 
 def test_an_instance_that_left_and_joined_again_has_not_left():
-    left = Market(left={"i-1": NOW})
+    left = Notices(departed={"i-1": NOW})
     old, anew = worker(1, created=NOW - SECOND), worker(1, created=NOW + SECOND)
 
-    for nodes, market in (
+    for nodes, notices in (
         ((old,), left),
         ((replace(anew, status="down"),), left),
-        ((anew,), Market()),
+        ((anew,), Notices()),
         ((), left),
     ):
         listed = NodesListed("e-1", NOW + 2 * SECOND, nodes)
-        assert nodes_listed(view(worker(1), market=left), listed).market == market
+        assert nodes_listed(view(worker(1), notices=left), listed).notices == notices
 
 
 def test_of_orders_to_leave_the_first_and_the_last_are_remembered():
@@ -75,7 +75,7 @@ def test_of_orders_to_leave_the_first_and_the_last_are_remembered():
     held = after(order, worker(1))
     again = done(held, order, NOW + timedelta(seconds=5), POLICY)
 
-    assert again.market.ordered == {"i-1": (NOW, NOW + timedelta(seconds=5))}
+    assert again.notices.ordered == {"i-1": (NOW, NOW + timedelta(seconds=5))}
 
 
 @pytest.mark.parametrize("action", [PauseNode(labels={}, **N1), RemoveNode(**N1)])
@@ -103,7 +103,7 @@ def test_a_fleet_that_refuses_is_not_asked_again_for_minutes():
     held = failed(known, action, NOW)
 
     assert held.setbacks[action.subject].until == NOW + timedelta(minutes=5)
-    assert "i-1" not in held.market.replacements
+    assert "i-1" not in held.notices.replacements
 
 
 def test_what_fails_on_a_member_waits_up_to_a_minute():

@@ -16,6 +16,7 @@ from leader.view.actions import (
 from leader.view.events import Ticked
 from leader.view.ids import NodeId
 from leader.view.model import Outstanding, Setback, Tokens, View
+from leader.view.moment import Moment
 from wire.messages import Availability, Role
 
 DRAINED = Availability.DRAIN
@@ -32,7 +33,7 @@ def known(*instances):
 
 
 def answers(seen, policy=POLICY, at=NOW):
-    return due(seen, policy, cause="test-1", at=at)
+    return due(Moment(seen, policy, at))
 
 
 def test_nothing_is_done_before_nodes_were_listed():
@@ -52,7 +53,6 @@ def test_a_new_node_is_bound_to_the_instance_ec2_gave_its_address():
         "spotswarm.phase": "joining",
     }
     assert "10.0.0.1" in action.reason
-    assert action.cause == "test-1"
 
 
 def test_the_key_an_instance_joined_with_is_bound_too():

@@ -10,7 +10,7 @@ from randomness import at_most
 from swarm_model import BRISK, Play, Swarm, service, worker
 
 from leader.view.actions import ChangeService, DrainNode, PauseNode, RemoveNode, TerminateInstance
-from leader.view.events import DrainAsked, ReturnAsked, SpreadAsked
+from leader.view.events import DrainAsked, RebalanceAsked, ReturnAsked
 from leader.view.ids import InstanceId, NodeId, ServiceId
 from wire.labels import DRAINED, HINTED, LABEL_LOAN, LEAVING, RETURNING
 from wire.messages import Availability
@@ -47,7 +47,7 @@ class Watched:
         play.watch.append(self._look)
 
     def _look(self, play):
-        if any(isinstance(action, DrainNode) and action.left for action in play.decided):
+        if any(isinstance(action, DrainNode) and action.unmoved for action in play.decided):
             return
         for name in self.least:
             self.least[name] = min(self.least[name], play.swarm.serving(name))
@@ -167,7 +167,7 @@ def test_tasks_that_do_not_come_up_keep_the_old_ones_until_time_is_short(fate):
 
     play.run(60)
     (drain,) = (one for one in play.decided if isinstance(one, DrainNode))
-    assert len(drain.left) == 2
+    assert len(drain.unmoved) == 2
     assert "no time left to move" in drain.reason
 
     play.swarm.fate, play.swarm.has_room = "up", True
@@ -294,7 +294,7 @@ def test_a_service_that_could_not_be_spread_is_left_alone_for_an_hour():
     assert len(changes(play)) == done
 
     play.swarm.fate = "up"
-    play.tell(SpreadAsked, (WEB,))
+    play.tell(RebalanceAsked, (WEB,))
     play.run_until_quiet()
     assert play.swarm.spread_of(WEB) == [2, 2, 1, 1]
 
@@ -316,7 +316,7 @@ def test_one_service_is_spread_at_a_time():
 
 
 def test_only_as_many_tasks_as_a_budget_allows_are_moved_in_an_hour():
-    policy = replace(BRISK, spread_per_hour=3)
+    policy = replace(BRISK, rebalances_per_hour=3)
     play = Play(swarm(nodes=2, more=(service("api", replicas=6),)), policy=policy)
     play.run(8)
 

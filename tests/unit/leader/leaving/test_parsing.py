@@ -174,10 +174,10 @@ def test_no_event_raises_and_nothing_of_it_is_quoted(
     match found:
         case Malformed(why=said) | Unknown(what=said):
             known = {"it has no action", "it has no state", "it has no event type code"}
-            known |= {"it has no time", "it has no start time", "its time is none"}
-            known |= {"its start time is none", "it names no instance", "it has no detail"}
-            known |= {"a health event of something else", "a health event that is over"}
-            assert said in known | {"a health event of no instance"}
+            known |= {"it has no time", "it has no start time", "its time is not valid"}
+            known |= {"its start time is not valid", "it names no instance", "it has no detail"}
+            known |= {"a health event about something else", "a health event that is over"}
+            assert said in known | {"a health event about no instance"}
         case notices:
             assert notices
             assert all(notice.told.tzinfo is UTC for notice in notices)

@@ -9,7 +9,9 @@ from randomness import at_most
 from swarm_model import Play, Swarm, service, task, worker
 
 from leader.decide import decide, due
-from leader.leaving.steps import depart, may_demote, pause
+from leader.leaving.emptying import why_not_demoted
+from leader.leaving.stages import start_leaving
+from leader.leaving.steps import depart
 from leader.moving.loan import Loan, text_of
 from leader.view.actions import (
     ActivateNode,
@@ -25,7 +27,8 @@ from leader.view.actions import (
 )
 from leader.view.events import Done, Failed, InstancesListed, NodesListed, Ticked
 from leader.view.model import Outstanding, Tokens
-from leader.view.notices import Listener, Market
+from leader.view.moment import Moment
+from leader.view.notices import Listener, Notices
 from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of
 from leader.view.work import Work
 from wire.messages import Availability, Role
@@ -57,7 +60,7 @@ def seen(*nodes, services=(), tasks=(), **fields):
 
 
 def steps(known, at=NOW):
-    return list(depart(known, POLICY, "test-1", at))
+    return list(depart(Moment(known, POLICY, at)))
 
 
 def step(known, at=NOW):
@@ -116,14 +119,14 @@ def test_a_paused_node_is_drained_as_soon_as_nothing_has_to_move():
     action = step(seen(leaver()))
 
     assert isinstance(action, DrainNode)
-    assert action.left == ()
+    assert action.unmoved == ()
 
 
 def test_a_node_whose_tasks_are_not_known_is_not_drained_before_its_time():
     assert steps(seen(leaver(), work=None)) == []
     action = step(seen(leaver(), work=None), DRAIN_BY)
     assert isinstance(action, DrainNode)
-    assert "no time left to see" in action.reason
+    assert "no time left to list" in action.reason
 
 
 def test_a_node_waits_for_replacements_and_names_who_did_not_move_in_time():
@@ -131,7 +134,7 @@ def test_a_node_waits_for_replacements_and_names_who_did_not_move_in_time():
 
     assert steps(known, DRAIN_BY - SECOND) == []
     action = step(known, DRAIN_BY)
-    assert action.left == ("web.3",)
+    assert action.unmoved == ("web.3",)
     assert "20:02:00 UTC" in action.reason
     assert "web.3" in action.reason
 
@@ -195,7 +198,7 @@ def test_what_still_runs_at_the_end_is_told():
         drained(),
         services=[service()],
         tasks=[task("t-1", desired="shutdown"), task("t-2", state="shutdown", slot=2)],
-        market=Market(listeners={"i-1": LISTENER}),
+        notices=Notices(listeners={"i-1": LISTENER}),
     )
 
     action = step(known, LEAVE_BY)
@@ -217,11 +220,11 @@ def test_a_drained_and_empty_node_of_the_operators_is_settled_once():
 
 
 def test_a_listening_agent_is_told_to_leave_and_told_again():
-    market = Market(listeners={"i-1": LISTENER})
-    known = seen(drained(), market=market)
+    notices = Notices(listeners={"i-1": LISTENER})
+    known = seen(drained(), notices=notices)
     assert isinstance(step(known), OrderLeave)
 
-    told = replace(known, market=replace(market, ordered={"i-1": (NOW, NOW)}))
+    told = replace(known, notices=replace(notices, ordered={"i-1": (NOW, NOW)}))
     assert steps(told, NOW + 4 * SECOND) == []
     assert isinstance(step(told, NOW + 5 * SECOND), OrderLeave)
 
@@ -238,15 +241,15 @@ def test_it_is_told_again_every_five_seconds_and_not_at_every_look():
 
 
 def test_an_agent_that_does_not_leave_is_ended():
-    market = Market(listeners={"i-1": LISTENER}, ordered={"i-1": (NOW, NOW + 15 * SECOND)})
+    notices = Notices(listeners={"i-1": LISTENER}, ordered={"i-1": (NOW, NOW + 15 * SECOND)})
 
-    assert isinstance(step(seen(drained(), market=market), NOW + 20 * SECOND), TerminateInstance)
+    assert isinstance(step(seen(drained(), notices=notices), NOW + 20 * SECOND), TerminateInstance)
 
 
 def test_an_agent_between_two_of_its_questions_is_waited_for():
-    market = Market(listeners={"i-1": replace(LISTENER, until=NOW - SECOND)})
+    notices = Notices(listeners={"i-1": replace(LISTENER, until=NOW - SECOND)})
 
-    assert steps(seen(drained(), market=market)) == []
+    assert steps(seen(drained(), notices=notices)) == []
 
 
 def test_an_instance_nobody_listens_on_is_ended_once():
@@ -274,7 +277,7 @@ def test_a_node_without_an_instance_cannot_be_let_go():
 
 
 def test_who_said_farewell_is_removed_by_force_and_ended():
-    known = seen(drained(), market=Market(left={"i-1": NOW}))
+    known = seen(drained(), notices=Notices(departed={"i-1": NOW}))
     action = step(known)
     assert isinstance(action, RemoveNode)
     assert action.by_force
@@ -285,11 +288,11 @@ def test_who_said_farewell_is_removed_by_force_and_ended():
     (end,) = more
     assert isinstance(end, TerminateInstance)
     assert "has left the swarm (interruption)" in end.reason
-    assert after.market.left == {}
+    assert after.notices.departed == {}
     assert after.census.removed == ()
     done, more = decide(after, Done("e-2", NOW, end), POLICY)
     assert more == ()
-    assert done.market.ending == {}
+    assert done.notices.to_terminate == {}
 
 
 def test_a_leaving_node_that_is_down_is_removed():
@@ -309,7 +312,7 @@ def test_only_what_was_to_end_is_ended_when_its_node_is_removed(then):
 
     after, _ = decide(known, Done("e-1", NOW, removal), POLICY)
 
-    assert after.market.ending == {}
+    assert after.notices.to_terminate == {}
 
 
 def test_a_leaving_node_that_somebody_made_active_takes_tasks_again():
@@ -376,7 +379,7 @@ def test_a_demotion_never_loses_the_majority(others, why):
     leaving = leaving_manager()
     known = seen(leaving, *others)
 
-    hindrance = may_demote(leaving, known)
+    hindrance = why_not_demoted(leaving, known)
 
     assert (hindrance is None) if why is None else (why in hindrance)
     action = step(known)
@@ -412,7 +415,7 @@ def test_one_manager_changes_at_a_time():
     action = step(known)
 
     assert isinstance(action, Refuse)
-    assert "one change at a time" in action.reason
+    assert "only one may change at a time" in action.reason
 
 
 def test_of_two_managers_that_leave_only_one_is_demoted_at_a_time():
@@ -448,9 +451,7 @@ def test_a_refusal_to_demote_is_said_once_in_ten_minutes():
 
     def refusals(at):
         fresh = replace(known, nodes_at=at, instances_at=at)
-        return [
-            action for action in due(fresh, POLICY, cause="x", at=at) if isinstance(action, Refuse)
-        ]
+        return [action for action in due(Moment(fresh, POLICY, at)) if isinstance(action, Refuse)]
 
     assert refusals(NOW + timedelta(minutes=9)) == []
     assert len(refusals(NOW + timedelta(minutes=10))) == 1
@@ -460,16 +461,16 @@ def test_a_refusal_to_demote_is_said_once_in_ten_minutes():
 
 
 def test_only_a_manager_that_stays_is_remembered_as_one():
-    said = {"reason": "x", "cause": "y"}
+    said = {"reason": "x"}
 
-    assert pause(LEADER, TO_STAY, **said).labels["spotswarm.was"] == "manager"
-    assert "spotswarm.was" not in pause(LEADER, TO_END, **said).labels
-    assert "spotswarm.was" not in pause(worker(1), TO_STAY, **said).labels
+    assert start_leaving(LEADER, TO_STAY, **said).labels["spotswarm.was"] == "manager"
+    assert "spotswarm.was" not in start_leaving(LEADER, TO_END, **said).labels
+    assert "spotswarm.was" not in start_leaving(worker(1), TO_STAY, **said).labels
 
 
 def test_a_node_that_was_drained_stays_drained_when_it_begins_to_leave():
-    assert pause(drained(), TO_END, reason="x", cause="y").is_drained
-    action = pause(drained(), TO_END, reason="x", cause="y")
+    assert start_leaving(drained(), TO_END, reason="x").is_drained
+    action = start_leaving(drained(), TO_END, reason="x")
     after, _ = decide(seen(drained()), Done("e-1", NOW, action), POLICY)
     assert after.nodes["n-1"].availability is Availability.DRAIN
 
@@ -486,7 +487,7 @@ def test_what_fails_while_a_node_leaves_is_tried_again_within_seconds():
 
 
 def test_a_pause_that_fails_is_tried_again_within_seconds():
-    action = pause(worker(1), TO_END, reason="x", cause="y")
+    action = start_leaving(worker(1), TO_END, reason="x")
     known = seen(worker(1))
     for _ in range(12):
         known, _ = decide(known, Failed("e-1", NOW, action, "no"), POLICY)
@@ -496,23 +497,23 @@ def test_a_pause_that_fails_is_tried_again_within_seconds():
 
 def test_an_old_list_of_nodes_does_not_undo_what_was_done():
     known = seen(worker(1))
-    action = pause(worker(1), TO_END, reason="x", cause="y")
+    action = start_leaving(worker(1), TO_END, reason="x")
     known, _ = decide(known, Done("e-1", NOW + SECOND, action), POLICY)
 
-    old = NodesListed("e-2", NOW + 2 * SECOND, (worker(1),), asked=NOW)
+    old = NodesListed("e-2", NOW + 2 * SECOND, (worker(1),), requested_at=NOW)
     known, _ = decide(known, old, POLICY)
     assert known.nodes["n-1"].phase == "leaving"
 
-    new = replace(old, asked=NOW + 2 * SECOND)
+    new = replace(old, requested_at=NOW + 2 * SECOND)
     known, _ = decide(known, new, POLICY)
     assert known.nodes["n-1"].phase == ""
 
 
 def test_what_is_known_of_an_instance_that_is_gone_is_forgotten():
-    market = Market(left={"i-7": NOW}, ordered={"i-7": (NOW, NOW)}, ending={"i-7": "x"})
-    known, _ = decide(seen(worker(1), market=market), InstancesListed("e-1", NOW, ()), POLICY)
+    notices = Notices(departed={"i-7": NOW}, ordered={"i-7": (NOW, NOW)}, to_terminate={"i-7": "x"})
+    known, _ = decide(seen(worker(1), notices=notices), InstancesListed("e-1", NOW, ()), POLICY)
 
-    assert known.market == Market()
+    assert known.notices == Notices()
 
 
 def test_deciding_again_on_a_leaving_node_gives_nothing_new():
@@ -523,7 +524,7 @@ def test_deciding_again_on_a_leaving_node_gives_nothing_new():
 
 
 def test_a_paused_nodes_labels_are_written_as_they_are_read():
-    action = pause(worker(1), TO_END, reason="x", cause="y")
+    action = start_leaving(worker(1), TO_END, reason="x")
     assert isinstance(action, PauseNode)
     after, _ = decide(seen(worker(1)), Done("e-1", NOW, action), POLICY)
     assert leaving_of(after.nodes["n-1"]) == TO_END

@@ -5,10 +5,12 @@ from builders import NOW, POLICY, SECOND, view
 from swarm_model import QUIET, service, task, worker
 
 from leader.decide import decide
-from leader.moving.evacuate import Manner, evacuate, manner, to_move
+from leader.moving.evacuate import evacuate
+from leader.moving.fates import Manner, manner, to_move
 from leader.moving.loan import Loan, loan_of, text_of
 from leader.view.events import Done, Failed, WorkListed
 from leader.view.model import Moves, Setback
+from leader.view.moment import Moment
 from leader.view.work import Work
 from wire.labels import LABEL_LOAN
 from wire.messages import Availability
@@ -41,7 +43,7 @@ def seen(services, tasks, *nodes, **fields):
 
 
 def changes(known, at=NOW, policy=POLICY):
-    return list(evacuate(known, policy, "test-1", at))
+    return list(evacuate(Moment(known, policy, at)))
 
 
 @pytest.mark.parametrize(
@@ -278,7 +280,7 @@ def test_a_task_on_a_drained_node_does_not_count_as_serving():
 
 
 def test_a_spreading_loan_becomes_one_of_leaving_and_is_handed_on():
-    spread = Loan("spread", NOW, own_replicas=2, lent_replicas=3)
+    spread = Loan("rebalance", NOW, own_replicas=2, lent_replicas=3)
     one = lent(spread, replicas=3)
 
     (change,) = changes(seen([one], [task("t-1")]))
@@ -293,7 +295,7 @@ def test_a_spreading_loan_becomes_one_of_leaving_and_is_handed_on():
 
 @pytest.mark.parametrize("state", ["updating", "paused", "rollback_started"])
 def test_a_service_in_an_update_of_its_own_is_not_touched_while_it_is_spread(state):
-    spread = Loan("spread", NOW, own_replicas=2, lent_replicas=3)
+    spread = Loan("rebalance", NOW, own_replicas=2, lent_replicas=3)
 
     assert changes(seen([lent(spread, replicas=3, update_state=state)], [task("t-1")])) == []
 
@@ -319,10 +321,10 @@ def test_after_a_change_the_tasks_are_not_known_until_a_newer_list():
     ):
         after, _ = decide(known, ended, POLICY)
         assert after.work is None
-        old = WorkListed("e-2", NOW + 2 * SECOND, (service(),), (task("t-1"),), asked=NOW)
+        old = WorkListed("e-2", NOW + 2 * SECOND, (service(),), (task("t-1"),), requested_at=NOW)
         after, _ = decide(after, old, POLICY)
         assert after.work is None
-        new = replace(old, asked=NOW + SECOND)
+        new = replace(old, requested_at=NOW + SECOND)
         after, _ = decide(after, new, POLICY)
         assert after.work is not None
 

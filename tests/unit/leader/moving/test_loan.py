@@ -8,10 +8,19 @@ from hypothesis import strategies as st
 from randomness import at_most
 from swarm_model import service
 
-from leader.moving.loan import Loan, give_back, hand_on, is_ours, keep_away, loan_of, scale, text_of
+from leader.moving.loan import (
+    Loan,
+    is_our_update,
+    keep_away,
+    loan_of,
+    restore,
+    restore_all_but_scale,
+    scale,
+    text_of,
+)
 from wire.labels import LABEL_LOAN
 
-SAID = {"reason": "because", "cause": "test-1"}
+SAID = {"reason": "x"}
 
 names = st.lists(st.sampled_from(["n-1", "n-2", "n-3"]), unique=True, max_size=3).map(tuple)
 updates = st.one_of(
@@ -56,18 +65,18 @@ def test_an_update_is_ours_until_its_owner_changes_what_its_tasks_are_made_of():
     held = borrowed(one)
     loan = loan_of(held)
 
-    assert is_ours(held, loan)
-    assert is_ours(replace(held, constraints=(), update=None, replicas=9), loan)
-    assert not is_ours(replace(held, template="b"), loan)
-    assert not is_ours(one, None)
-    assert not is_ours(one, Loan("spread", NOW, own_replicas=2, lent_replicas=3))
+    assert is_our_update(held, loan)
+    assert is_our_update(replace(held, constraints=(), update=None, replicas=9), loan)
+    assert not is_our_update(replace(held, template="b"), loan)
+    assert not is_our_update(one, None)
+    assert not is_our_update(one, Loan("rebalance", NOW, own_replicas=2, lent_replicas=3))
 
 
-def test_a_loan_of_a_leader_that_noted_no_template_is_ours():
+def test_a_loan_of_a_leader_that_noted_no_template_is_our_update():
     held = borrowed(service(template=""))
 
     assert "template" not in held.labels[LABEL_LOAN]
-    assert is_ours(replace(held, template="b"), loan_of(held))
+    assert is_our_update(replace(held, template="b"), loan_of(held))
 
 
 def borrowed(one, nodes=("n-1",)):
@@ -76,7 +85,7 @@ def borrowed(one, nodes=("n-1",)):
 
 
 def returned(one):
-    return lent(one, give_back(one, loan_of(one), **SAID))
+    return lent(one, restore(one, loan_of(one), **SAID))
 
 
 def zeroless(update):
@@ -87,7 +96,7 @@ def zeroless(update):
 @given(
     st.builds(
         Loan,
-        purpose=st.sampled_from(["evacuate", "spread"]),
+        purpose=st.sampled_from(["evacuate", "rebalance"]),
         since=st.just(NOW),
         own_replicas=st.none(),
     ),
@@ -108,7 +117,7 @@ def test_a_loan_is_read_back_from_its_label(loan, one, nodes):
 @given(services, st.lists(names, min_size=1, max_size=3), st.integers(1, 4))
 def test_what_was_lent_in_any_order_is_given_back_as_it_was(one, moves, more):
     loan = Loan(
-        purpose="spread",
+        purpose="rebalance",
         since=NOW,
         own_replicas=one.replicas,
         lent_replicas=one.replicas + more,
@@ -170,7 +179,7 @@ def test_a_service_without_update_settings_has_none_again():
 
 def test_a_scale_a_person_changed_is_not_taken_back():
     one = service(replicas=6)
-    loan = Loan(purpose="spread", since=NOW, own_replicas=6, lent_replicas=8)
+    loan = Loan(purpose="rebalance", since=NOW, own_replicas=6, lent_replicas=8)
     held = lent(one, scale(one, loan, **SAID))
 
     assert held.replicas == 8
@@ -181,7 +190,7 @@ def test_a_scale_a_person_changed_is_not_taken_back():
 def test_a_loan_without_a_scale_sets_none():
     one = service(replicas=6)
 
-    assert scale(one, Loan(purpose="spread", since=NOW), **SAID).replicas == 6
+    assert scale(one, Loan(purpose="rebalance", since=NOW), **SAID).replicas == 6
 
 
 def test_what_spreading_lent_is_handed_on_with_its_scale():
@@ -192,11 +201,11 @@ def test_what_spreading_lent_is_handed_on_with_its_scale():
         keep_away(replace(one, replicas=5), loan, ("n-1",), order="start-first", **SAID),
     )
 
-    after = lent(held, hand_on(held, loan_of(held), **SAID))
+    after = lent(held, restore_all_but_scale(held, loan_of(held), **SAID))
 
     assert (after.constraints, after.update) == (one.constraints, one.update)
     assert after.replicas == 5
-    assert loan_of(after) == replace(loan, purpose="spread")
+    assert loan_of(after) == replace(loan, purpose="rebalance")
     assert returned(after).replicas == 3
 
 
@@ -230,7 +239,7 @@ def test_a_label_with_one_spoilt_field_can_be_given_back_or_is_no_loan(field, sp
 
     loan = loan_of(held)
 
-    assert loan is None or give_back(held, loan, **SAID).label is None
+    assert loan is None or restore(held, loan, **SAID).label is None
 
 
 def test_a_service_without_the_label_has_no_loan():

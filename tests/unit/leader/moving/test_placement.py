@@ -3,9 +3,10 @@ from builders import node
 from hypothesis import given
 from hypothesis import strategies as st
 from randomness import at_most
-from swarm_model import service
+from swarm_model import service, task
 
 from leader.moving.placement import eligible, has_room, imbalance, scaled_down, scaled_up
+from leader.view.work import Work
 from wire.messages import Availability
 
 counts = st.dictionaries(st.sampled_from([f"n-{n}" for n in range(9)]), st.integers(0, 9))
@@ -47,7 +48,10 @@ def test_scaling_up_and_down_by_the_imbalance_leaves_no_two_nodes_apart_by_more_
 def test_room_is_what_is_not_reserved():
     small = node("n-1", cpu=2_000, memory=100)
 
-    assert has_room(small, service(), (2_000, 100))
-    assert has_room(small, service(cpu=500, memory=50), (1_500, 50))
-    assert not has_room(small, service(cpu=501), (1_500, 0))
-    assert not has_room(small, service(memory=51), (0, 50))
+    def full(cpu, memory):
+        return Work.of([service("other", cpu=cpu, memory=memory)], [task("t-1", of="other")])
+
+    assert has_room(small, service(), full(2_000, 100))
+    assert has_room(small, service(cpu=500, memory=50), full(1_500, 50))
+    assert not has_room(small, service(cpu=501), full(1_500, 0))
+    assert not has_room(small, service(memory=51), full(0, 50))

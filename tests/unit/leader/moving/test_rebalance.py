@@ -9,9 +9,10 @@ from swarm_model import QUIET, service, task, worker
 
 from leader.decide import decide
 from leader.moving.loan import Loan, loan_of, text_of
-from leader.moving.rebalance import Planner, spread, told
-from leader.view.events import Done, SpreadAsked, Ticked, WorkListed
+from leader.moving.rebalance import Planner, distribution, rebalance
+from leader.view.events import Done, RebalanceAsked, Ticked, WorkListed
 from leader.view.model import Moves, Setback
+from leader.view.moment import Moment
 from leader.view.work import Work
 from wire.labels import LABEL_LOAN
 from wire.messages import Availability
@@ -37,7 +38,7 @@ def plan(one, tasks, **fields):
 
 
 def begun(known, at=NOW, policy=POLICY, *, is_news=True):
-    return list(spread(known, policy, "test-1", at, is_news=is_news))
+    return list(rebalance(Moment(known, policy, at, is_work_new=is_news)))
 
 
 # Planning
@@ -82,8 +83,8 @@ UNEVEN = placed(4, 2, 0)
         ({"update_state": "updating"}, UNEVEN, "own update is updating"),
         ({"update_state": "paused"}, UNEVEN, "own update is paused"),
         ({"update_state": "rollback_started"}, UNEVEN, "rollback_started"),
-        ({"replicas": 1}, placed(1), "one task"),
-        ({"replicas": 0}, [], "one task"),
+        ({"replicas": 1}, placed(1), "fewer than two tasks"),
+        ({"replicas": 0}, [], "fewer than two tasks"),
         ({"replicas": 7}, UNEVEN, "not all of its tasks are up"),
         ({}, [*UNEVEN[:5], replace(UNEVEN[5], state="starting")], "not all of its tasks are up"),
         ({"constraints": ("node.ip=10.0.0.1",)}, UNEVEN, "not understood"),
@@ -125,8 +126,8 @@ def test_a_node_that_takes_no_tasks_is_not_counted_with():
 
 
 def test_counts_are_told_short():
-    assert told({"a": 1, "b": 3}) == "3/1"
-    assert told({str(number): number % 2 for number in range(8)}) == "4x1, 4x0"
+    assert distribution({"a": 1, "b": 3}) == "3/1"
+    assert distribution({str(number): number % 2 for number in range(8)}) == "4x1, 4x0"
 
 
 # Beginning
@@ -164,34 +165,34 @@ def test_nothing_is_spread_while_a_service_is_being_changed():
 
 
 def test_nothing_is_spread_right_after_a_node_came_unless_it_is_asked_for():
-    known = seen([WEB], UNEVEN, moves=Moves(grown=NOW))
+    known = seen([WEB], UNEVEN, moves=Moves(node_added_at=NOW))
 
     assert begun(known, NOW + 59 * SECOND) == []
     assert len(begun(known, NOW + 60 * SECOND)) == 1
-    asked = replace(known, moves=Moves(grown=NOW, asked={"web": NOW}))
+    asked = replace(known, moves=Moves(node_added_at=NOW, rebalance_wishes={"web": NOW}))
     assert len(begun(asked)) == 1
 
 
 def test_spreading_can_be_turned_off_and_asked_for_all_the_same():
-    off = replace(POLICY, is_spreading=False)
+    off = replace(POLICY, is_rebalancing=False)
     known = seen([WEB], UNEVEN)
 
     assert begun(known, policy=off) == []
-    asked, actions = decide(known, SpreadAsked("e-1", NOW, ("web",)), off)
+    asked, actions = decide(known, RebalanceAsked("e-1", NOW, ("web",)), off)
     assert not [one for one in actions if one.subject == "service web"]
     listed = WorkListed("e-2", NOW, (WEB,), tuple(UNEVEN))
     asked, actions = decide(asked, listed, off)
     (change,) = (one for one in actions if one.subject == "service web")
     done, _ = decide(asked, Done("e-3", NOW, change), off)
-    assert done.moves.asked == {}
+    assert done.moves.rebalance_wishes == {}
 
 
 def test_the_budget_counts_an_hour_and_one_large_service_is_not_shut_out_by_it():
-    policy = replace(POLICY, spread_per_hour=1)
+    policy = replace(POLICY, rebalances_per_hour=1)
     fresh = seen([WEB], UNEVEN)
     assert len(begun(fresh, policy=policy)) == 1
 
-    spent = replace(fresh, moves=Moves(spread=((NOW, 1),)))
+    spent = replace(fresh, moves=Moves(rebalanced=((NOW, 1),)))
     assert begun(spent, policy=policy) == []
     assert len(begun(spent, NOW + 3600 * SECOND, policy)) == 1
 
@@ -202,7 +203,7 @@ def test_what_was_moved_is_counted_when_it_is_done():
 
     after, _ = decide(known, Done("e-1", NOW, change), POLICY)
 
-    assert after.moves.spread == ((NOW, 2),)
+    assert after.moves.rebalanced == ((NOW, 2),)
     assert after.work is None
 
 
@@ -218,7 +219,7 @@ def test_a_service_that_is_stuck_waits_and_others_do_not():
 
 # Carrying on
 
-LOAN = Loan("spread", NOW, own_replicas=6, lent_replicas=8)
+LOAN = Loan("rebalance", NOW, own_replicas=6, lent_replicas=8)
 LENT = service(replicas=8, labels={LABEL_LOAN: text_of(LOAN)})
 
 
@@ -245,10 +246,10 @@ def test_nothing_else_is_begun_while_a_loan_is_out():
 
 def test_added_tasks_that_are_not_up_in_time_are_gathered_first():
     known = seen([LENT], on_the_way("running", "starting", on="n-4"))
-    assert begun(known, NOW + POLICY.spread_patience - SECOND) == []
+    assert begun(known, NOW + POLICY.rebalance_patience - SECOND) == []
 
     known = seen([LENT], on_the_way("starting", "starting", on="n-3"))
-    (change,) = begun(known, NOW + POLICY.spread_patience)
+    (change,) = begun(known, NOW + POLICY.rebalance_patience)
 
     assert change.constraints == ("node.id!=n-3",)
     assert change.update["Order"] == "start-first"
@@ -274,7 +275,7 @@ def test_a_task_that_broke_before_is_nothing_of_ours():
 def test_added_tasks_without_a_node_are_taken_back_at_once():
     known = seen([LENT], on_the_way("pending", "pending", on=None))
 
-    (change,) = begun(known, NOW + POLICY.spread_patience)
+    (change,) = begun(known, NOW + POLICY.rebalance_patience)
 
     assert (change.replicas, change.label, change.is_failure) == (6, None, True)
 
@@ -282,7 +283,7 @@ def test_added_tasks_without_a_node_are_taken_back_at_once():
 def test_added_tasks_beside_good_ones_do_not_cost_these_their_place():
     known = seen([LENT], on_the_way("starting", "starting", on="n-1"))
 
-    (change,) = begun(known, NOW + POLICY.spread_patience)
+    (change,) = begun(known, NOW + POLICY.rebalance_patience)
 
     assert change.constraints == ()
     assert change.is_failure
@@ -291,7 +292,7 @@ def test_added_tasks_beside_good_ones_do_not_cost_these_their_place():
 def test_an_added_task_that_serves_beside_bad_ones_does_not_keep_them():
     known = seen([LENT], on_the_way("running", "starting"))
 
-    (change,) = begun(known, NOW + POLICY.spread_patience)
+    (change,) = begun(known, NOW + POLICY.rebalance_patience)
 
     assert change.constraints == ("node.id!=n-3",)
     assert not change.is_failure
@@ -302,7 +303,7 @@ def test_an_added_task_that_serves_beside_bad_ones_does_not_keep_them():
 def test_an_update_of_its_own_that_begins_meanwhile_is_left_alone(state, states):
     known = seen([replace(LENT, update_state=state)], on_the_way(*states))
 
-    assert begun(known, NOW + POLICY.spread_patience) == []
+    assert begun(known, NOW + POLICY.rebalance_patience) == []
 
 
 def test_gathered_tasks_are_taken_back_when_each_has_a_second():

@@ -7,20 +7,21 @@ from hypothesis import strategies as st
 from randomness import at_most
 from swarm_model import BRISK, Play, Swarm, service, task, worker
 
+from leader.moving.fates import Fate
 from leader.moving.loan import Loan, text_of
-from leader.report.fates import Fate
 from leader.report.plans import (
     DrainPlan,
     ReturnPlan,
     drain_plan,
     find_node,
+    rebalance_plans,
+    rebalance_waits_for,
     return_plan,
-    spread_plans,
-    unquiet,
 )
 from leader.view.events import DrainAsked
 from leader.view.model import Moves, Setback, Wish
-from leader.view.notices import Market, Notice
+from leader.view.moment import Moment
+from leader.view.notices import Notice, Notices
 from leader.view.refusal import Refusal
 from leader.view.terms import Leaving, Then
 from leader.view.work import Work
@@ -41,7 +42,7 @@ def leaving(number, *, why="operator", then=Then.STAY, phase=None, **said):
 
 def plan(*nodes, services=(), tasks=(), name="n-1", **said):
     seen = view(*nodes, work=Work.of(services, tasks), **said)
-    return drain_plan(seen, POLICY, name, WITHIN, NOW)
+    return drain_plan(Moment(seen, POLICY, NOW), name, WITHIN)
 
 
 def test_a_node_is_found_by_each_of_its_names():
@@ -82,8 +83,8 @@ def test_of_an_old_entry_that_is_down_and_the_node_of_today_the_living_is_meant(
         ({"labels": {"spotswarm.evacuate": "never"}}, Fate.RUNS_ON, "cut off at 20:01:15 UTC"),
         ({"has_host_ports": True}, Fate.DRAINED, "a port of the host"),
         ({"has_local_volumes": True}, Fate.DRAINED, "its data is on this machine"),
-        ({"mode": "global"}, Fate.DRAINED, "each other node has its own"),
-        ({"mode": "replicated-job"}, Fate.DRAINED, "begins again elsewhere"),
+        ({"mode": "global"}, Fate.DRAINED, "every other node has its own"),
+        ({"mode": "replicated-job"}, Fate.DRAINED, "starts again elsewhere"),
     ],
 )
 def test_each_task_is_told_its_fate(said, fate, words):
@@ -105,7 +106,7 @@ def test_an_update_of_ours_is_waited_for_by_nobody():
 
 
 def test_an_update_of_its_own_is_waited_for_also_while_it_is_spread():
-    spread = text_of(Loan("spread", NOW, own_replicas=2, lent_replicas=3))
+    spread = text_of(Loan("rebalance", NOW, own_replicas=2, lent_replicas=3))
     lent = service(update_state="updating", labels={"spotswarm.loan": spread})
 
     told = plan(worker(1), worker(2), services=[lent], tasks=[task("a")])
@@ -142,7 +143,7 @@ def test_a_service_that_has_nowhere_to_go_is_warned_of(nodes, said, words):
     told = plan(worker(1), *nodes, services=[service(**said)], tasks=tasks)
 
     (warning,) = told.warnings
-    assert warning.startswith("web has nowhere to go")
+    assert warning.startswith("no other node can take web")
     assert words in warning
 
 
@@ -162,8 +163,8 @@ def test_nobody_is_warned_without_need_or_without_knowing(nodes, said):
 @pytest.mark.parametrize(
     ("node_", "reason", "next_step"),
     [
-        (leaving(1, why="interruption"), "leaving already (interruption): 1 tasks", "--watch"),
-        (leaving(1, phase=DRAINED), "drained already", "spotswarm return"),
+        (leaving(1, why="interruption"), "already leaving (interruption): 1 tasks", "--watch"),
+        (leaving(1, phase=DRAINED), "already drained", "spotswarm return"),
         (worker(1, labels={"spotswarm.phase": "joining"}), "joining", "explain"),
         (worker(1, status="down"), "is Down", "explain"),
     ],
@@ -188,8 +189,8 @@ def test_a_drain_that_was_asked_for_is_not_asked_for_again():
 
 
 def test_no_plan_is_made_without_the_tasks():
-    assert "try again" in drain_plan(view(worker(1)), POLICY, "n-1", WITHIN, NOW).next_step
-    assert isinstance(spread_plans(view(worker(1)), (), NOW), Refusal)
+    assert "try again" in drain_plan(Moment(view(worker(1)), POLICY, NOW), "n-1", WITHIN).next_step
+    assert isinstance(rebalance_plans(view(worker(1)), (), NOW), Refusal)
 
 
 def test_a_manager_is_demoted_unless_the_majority_would_go():
@@ -200,20 +201,23 @@ def test_a_manager_is_demoted_unless_the_majority_would_go():
     assert "another manager takes over" in told.warnings[0]
     assert not plan(*three, name="n-2").warnings
     lost = manager_node("n-4", status="down", reachability="unreachable")
-    assert "majority would be lost" in plan(*three[:2], lost).reason
+    assert "no majority" in plan(*three[:2], lost).reason
     assert "the only manager" in plan(three[0]).reason
 
 
 @pytest.mark.parametrize(
     ("node_", "reason"),
     [
-        (worker(1), "nothing to return"),
+        (worker(1), "already takes tasks"),
         (worker(1, availability=Availability.DRAIN), "by hand"),
         (worker(1, labels={"spotswarm.phase": "joining"}), "joining"),
-        (leaving(1, phase=RETURNING), "on its way back"),
-        (leaving(1, why="interruption", then=Then.TERMINATE), "AWS takes ip-10-0-0-1 at 20:01:30"),
-        (leaving(1, why="interruption", then=Then.AWS), "AWS takes"),
-        (leaving(1, why="maintenance", then=Then.TERMINATE), "AWS takes"),
+        (leaving(1, phase=RETURNING), "already returning"),
+        (
+            leaving(1, why="interruption", then=Then.TERMINATE),
+            "AWS interrupts ip-10-0-0-1 at 20:01:30",
+        ),
+        (leaving(1, why="interruption", then=Then.AWS), "AWS interrupts"),
+        (leaving(1, why="maintenance", then=Then.TERMINATE), "AWS interrupts"),
     ],
 )
 def test_only_what_can_come_back_is_returned(node_, reason):
@@ -239,22 +243,22 @@ def test_what_the_operator_or_a_hint_put_away_comes_back(node_):
 
 def test_a_return_tells_what_comes_first_and_what_may_happen_after():
     lent = service(labels={"spotswarm.loan": text_of(Loan("evacuate", NOW, away_from=("n-1",)))})
-    market = Market().hear(Notice("i-1", "rebalance", "queue", NOW))
+    notices = Notices().merge(Notice("i-1", "rebalance", "queue", NOW))
     drained = leaving(1, phase=DRAINED, status="down", labels={LABEL_WAS: "manager"})
 
-    told = return_plan(view(drained, market=market, work=Work.of([lent], [])), "n-1")
+    told = return_plan(view(drained, notices=notices, work=Work.of([lent], [])), "n-1")
 
     assert (told.is_promoted, told.held_by) == (True, ("web",))
     assert len(told.warnings) == 2
 
 
 def test_an_instance_that_was_told_to_go_or_is_to_be_taken_does_not_come_back():
-    for market in (
-        Market(ordered={"i-1": (NOW, NOW)}),
-        Market(left={"i-1": NOW}),
-        Market().hear(Notice("i-1", "interruption", "queue", NOW, NOW + WITHIN)),
+    for notices in (
+        Notices(ordered={"i-1": (NOW, NOW)}),
+        Notices(departed={"i-1": NOW}),
+        Notices().merge(Notice("i-1", "interruption", "queue", NOW, NOW + WITHIN)),
     ):
-        assert isinstance(return_plan(view(leaving(1), market=market), "n-1"), Refusal)
+        assert isinstance(return_plan(view(leaving(1), notices=notices), "n-1"), Refusal)
 
 
 UNEVEN = [task(f"t{slot}", on="n-1", slot=slot) for slot in (1, 2, 3)] + [
@@ -268,19 +272,19 @@ def spreading(*, said=None, **seen):
 
 
 def test_spreading_is_told_by_host_name_and_by_the_fewest_moves():
-    api, web = spread_plans(spreading(), (), NOW)
+    api, web = rebalance_plans(spreading(), (), NOW)
 
     assert (web.stage, web.moves) == ("uneven", 1)
     assert web.before == {"ip-10-0-0-1": 3, "ip-10-0-0-2": 1, "ip-10-0-0-3": 0}
     assert web.after == {"ip-10-0-0-1": 2, "ip-10-0-0-2": 1, "ip-10-0-0-3": 1}
-    assert (api.stage, api.hindrance) == ("left alone", "one task cannot be spread")
+    assert (api.stage, api.hindrance) == ("left alone", "it has fewer than two tasks")
 
 
 def test_nodes_of_one_host_name_are_told_apart():
     seen = spreading()
     seen = view(*[node(name, hostname="a") for name in seen.nodes], work=seen.work)
 
-    (web,) = spread_plans(seen, ["web", "web"], NOW)
+    (web,) = rebalance_plans(seen, ["web", "web"], NOW)
 
     assert web.before == {"a (n-1)": 3, "a (n-2)": 1, "a (n-3)": 0}
 
@@ -288,29 +292,29 @@ def test_nodes_of_one_host_name_are_told_apart():
 @pytest.mark.parametrize(
     ("seen", "stage"),
     [
-        (spreading(moves=Moves(asked={"web": NOW})), "asked"),
+        (spreading(moves=Moves(rebalance_wishes={"web": NOW})), "asked"),
         (spreading(in_flight=frozenset({"service web"})), "moving"),
-        (spreading(said={"labels": {"spotswarm.loan": text_of(Loan("spread", NOW))}}), "moving"),
+        (spreading(said={"labels": {"spotswarm.loan": text_of(Loan("rebalance", NOW))}}), "moving"),
         (spreading(moves=Moves(stuck={"web": Setback(1, NOW + SECOND)})), "stuck"),
         (spreading(moves=Moves(stuck={"web": Setback(1, NOW)})), "uneven"),
     ],
 )
 def test_it_is_told_how_far_a_spreading_is(seen, stage):
-    (web,) = spread_plans(seen, ["web"], NOW)
+    (web,) = rebalance_plans(seen, ["web"], NOW)
 
     assert web.stage == stage
 
 
 def test_a_service_nobody_knows_is_refused():
-    told = spread_plans(spreading(), ["web", "wbe"], NOW)
+    told = rebalance_plans(spreading(), ["web", "wbe"], NOW)
 
     assert "'wbe'" in told.reason
     assert told.is_unknown
 
 
 def test_spreading_waits_for_nodes_that_come_or_go():
-    assert "ip-10-0-0-1" in unquiet(view(leaving(1), worker(2)))
-    assert not unquiet(view(leaving(1, phase=DRAINED, availability=Availability.DRAIN)))
+    assert "ip-10-0-0-1" in rebalance_waits_for(view(leaving(1), worker(2)))
+    assert not rebalance_waits_for(view(leaving(1, phase=DRAINED, availability=Availability.DRAIN)))
 
 
 @at_most(40)
@@ -337,7 +341,7 @@ def test_what_is_told_is_what_happens(kinds):
     ]
     play = Play(Swarm([worker(number) for number in (1, 2, 3)], services), policy=BRISK)
     play.run(3)
-    told = drain_plan(play.view, BRISK, "n-1", WITHIN, play.swarm.at)
+    told = drain_plan(Moment(play.view, BRISK, play.swarm.at), "n-1", WITHIN)
     here = {one.id: one for one in play.view.work.on("n-1") if one.is_wanted}
     assert len(here) == len(told.tasks)
 

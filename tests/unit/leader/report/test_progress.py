@@ -2,16 +2,18 @@ import json
 from dataclasses import replace
 
 import pytest
-from builders import NOW, POLICY, SECOND, manager_node, view
+from builders import NOW, POLICY, SECOND, instance, manager_node, view
 from swarm_model import service, task, worker
 
+from leader.leaving.stages import named
 from leader.moving.loan import Loan, text_of
-from leader.report.progress import leaving, named
+from leader.report.progress import leaving
 from leader.view.model import Moves, Setback, Wish
-from leader.view.notices import Listener, Market
+from leader.view.moment import Moment
+from leader.view.notices import Listener, Notices
 from leader.view.terms import Leaving, Then
 from leader.view.work import Work
-from wire.labels import DRAINED, HINTED, LABEL_WAS, RETURNING
+from wire.labels import DRAINED, HINTED, LABEL_INSTANCE, LABEL_WAS, RETURNING
 from wire.messages import Availability, Role
 
 LABELS = Leaving("operator", NOW - 10 * SECOND, NOW + 90 * SECOND, Then.STAY).labels()
@@ -20,6 +22,10 @@ EMPTIED = replace(GOING, availability=Availability.DRAIN)
 FOR_GOOD = replace(
     EMPTIED, labels=EMPTIED.labels | {"spotswarm.then": "terminate", "spotswarm.why": "x"}
 )
+FOR_AWS = replace(FOR_GOOD, labels=FOR_GOOD.labels | {"spotswarm.then": "aws"})
+RUNNING = {"instances": {"i-1": instance("i-1")}}
+LATE = NOW + 80 * SECOND
+"""Past `drain_by` and `leave_by` of the labels above."""
 LENT = service(labels={"spotswarm.loan": text_of(Loan("evacuate", NOW, away_from=("n-1",)))})
 
 
@@ -27,18 +33,18 @@ def phased(phase, **labels):
     return replace(EMPTIED, labels=EMPTIED.labels | {"spotswarm.phase": phase} | labels)
 
 
-def rows(*nodes, services=(), tasks=(), at=NOW, **said):
-    seen = view(*nodes, **({"work": Work.of(services, tasks)} | said))
-    found = leaving(seen, POLICY, at)
-    json.dumps(found)
-    return found
+def rows(*nodes, services=(), tasks=(), at=NOW, **fields):
+    seen = view(*nodes, **({"work": Work.of(services, tasks)} | fields))
+    answer = leaving(Moment(seen, POLICY, at))
+    json.dumps(answer)
+    return answer
 
 
-def test_members_and_joining_nodes_have_no_row():
+def test_ordinary_and_joining_nodes_have_no_row():
     assert not rows(worker(1), worker(2, labels={"spotswarm.phase": "joining"}))
 
 
-def test_a_row_tells_which_node_why_and_how_much_time_is_left():
+def test_a_row_says_which_node_leaves_why_and_how_much_time_is_left():
     (row,) = rows(GOING, at=NOW + 50 * SECOND)
 
     assert (row["hostname"], row["instance"], row["why"], row["then"]) == (
@@ -52,35 +58,53 @@ def test_a_row_tells_which_node_why_and_how_much_time_is_left():
 
 
 @pytest.mark.parametrize(
-    ("node", "said", "stage", "words"),
+    ("node", "fields", "stage", "words"),
     [
         (phased(HINTED), {}, "hinted", "another worker in its place, or 20:01:30 UTC"),
         (GOING, {}, "evacuating", "Swarm's drain"),
         (GOING, {"work": None}, "evacuating", "a list of its tasks"),
         (EMPTIED, {"work": None}, "draining", "a list of its tasks"),
-        (EMPTIED, {}, "draining", "to note that it is empty"),
-        (FOR_GOOD, {}, "leaving", "its agent to ask"),
+        (EMPTIED, {}, "draining", "to note that it is drained"),
+        (FOR_GOOD, {}, "leaving", "Swarm to notice that its instance is gone"),
+        (FOR_GOOD, RUNNING, "leaving", "its instance to be terminated"),
+        (FOR_AWS, RUNNING, "leaving", "AWS to stop or hibernate it"),
         (replace(FOR_GOOD, status="down"), {}, "leaving", "its entry to be removed"),
-        (FOR_GOOD, {"market": Market(left={"i-1": NOW})}, "leaving", "its entry"),
+        (FOR_GOOD, {"notices": Notices(departed={"i-1": NOW})}, "leaving", "its entry"),
         (
             FOR_GOOD,
-            {"market": Market(ordered={"i-1": (NOW, NOW)})},
+            {"notices": Notices(ordered={"i-1": (NOW, NOW)})},
             "leaving",
             "its agent to leave",
         ),
         (
             FOR_GOOD,
-            {"market": Market(listeners={"i-1": Listener("", "", 0, NOW)})},
+            {"notices": Notices(listeners={"i-1": Listener("", "", 0, NOW + SECOND)})},
             "leaving",
-            "the leader to tell it",
+            "the leader to tell its agent to leave",
+        ),
+        (
+            FOR_GOOD,
+            {"notices": Notices(listeners={"i-1": Listener("", "", 0, NOW)})},
+            "leaving",
+            "its agent to ask again",
         ),
         (phased(DRAINED), {}, "drained", "spotswarm return ip-10-0-0-1"),
-        (phased(RETURNING), {}, "returning", "to activate it"),
+        (phased(RETURNING), {}, "returning", "its activation"),
         (phased(RETURNING), {"work": None}, "returning", "a list of services"),
-        (phased(RETURNING), {"work": Work.of([LENT], [])}, "returning", "web to be let back"),
+        (
+            phased(RETURNING),
+            {"work": Work.of([LENT], [])},
+            "returning",
+            "the constraints of web to be removed",
+        ),
         (phased(RETURNING, **{LABEL_WAS: "manager"}), {}, "returning", "its promotion"),
-        (replace(GOING, availability=Availability.ACTIVE), {}, "returning", "to activate it"),
-        (replace(GOING, role=Role.MANAGER), {}, "evacuating", "which may not be: ip-10-0-0-1 is"),
+        (replace(GOING, availability=Availability.ACTIVE), {}, "returning", "its activation"),
+        (
+            replace(GOING, role=Role.MANAGER),
+            {},
+            "evacuating",
+            "now: ip-10-0-0-1 is the only",
+        ),
         (
             phased(DRAINED),
             {"moves": Moves(wishes={"n-1": Wish("return", NOW)})},
@@ -95,14 +119,83 @@ def test_a_row_tells_which_node_why_and_how_much_time_is_left():
         ),
     ],
 )
-def test_every_stage_says_what_it_waits_for(node, said, stage, words):
-    (row,) = rows(node, **said)
+def test_every_stage_says_what_it_waits_for(node, fields, stage, words):
+    (row,) = rows(node, **fields)
 
     assert row["stage"] == stage
     assert words in row["waits_for"]
 
 
-def test_a_manager_that_may_be_demoted_waits_for_just_that():
+def test_a_node_that_is_down_is_removed_even_if_somebody_set_it_to_active():
+    gone = replace(FOR_GOOD, status="down", availability=Availability.ACTIVE)
+
+    (row,) = rows(gone)
+
+    assert (row["stage"], row["waits_for"]) == ("leaving", "its entry to be removed")
+
+
+def test_a_former_manager_waits_until_it_is_ready_before_its_promotion():
+    (row,) = rows(replace(phased(RETURNING, **{LABEL_WAS: "manager"}), status="down"))
+
+    assert row["stage"] == "returning"
+    assert "it to be Ready" in row["waits_for"]
+
+
+def test_a_node_that_aws_interrupts_does_not_return_although_the_operator_wants_it():
+    wishes = Moves(wishes={"n-1": Wish("return", NOW)})
+
+    (row,) = rows(FOR_GOOD, moves=wishes, **RUNNING)
+
+    assert row["stage"] == "leaving"
+
+
+def test_a_hinted_node_that_is_down_waits_until_it_is_ready():
+    (row,) = rows(replace(phased(HINTED), status="down"))
+
+    assert (row["stage"], row["waits_for"]) == ("hinted", "it to be Ready again")
+
+
+def test_after_its_time_for_moves_a_node_waits_for_swarms_drain():
+    tasks = [task("a", slot=1)]
+
+    (early,) = rows(GOING, services=[service()], tasks=tasks)
+    (late,) = rows(GOING, services=[service()], tasks=tasks, at=LATE)
+
+    assert early["waits_for"] == "web.1 to be up elsewhere"
+    assert late["waits_for"] == "Swarm's drain"
+
+
+def test_a_drained_node_leaves_on_time_although_tasks_still_run():
+    tasks = [task("a", slot=1, desired="shutdown")]
+
+    (early,) = rows(FOR_GOOD, services=[service()], tasks=tasks, **RUNNING)
+    (late,) = rows(FOR_GOOD, services=[service()], tasks=tasks, at=LATE, **RUNNING)
+
+    assert (early["stage"], early["waits_for"]) == ("draining", "web.1 to stop")
+    assert (late["stage"], late["waits_for"]) == ("draining", "its instance to be terminated")
+
+
+def test_a_node_without_an_instance_is_left_to_the_operator():
+    labels = {key: value for key, value in FOR_GOOD.labels.items() if key != LABEL_INSTANCE}
+
+    (row,) = rows(replace(FOR_GOOD, labels=labels))
+
+    assert "remove it by hand" in row["waits_for"]
+
+
+def test_an_earlier_task_does_not_count_as_a_replacement():
+    tasks = [
+        task("a", slot=1, state="starting", created=NOW + SECOND),
+        task("b", on="n-2", slot=1),
+    ]
+
+    (row,) = rows(GOING, worker(2), services=[service()], tasks=tasks)
+
+    assert [shown["replaced"] for shown in row["tasks"]] == [False]
+    assert row["waits_for"] == "web.1 to be up elsewhere"
+
+
+def test_a_manager_that_can_be_demoted_waits_only_for_that():
     others = [manager_node(f"n-{number}") for number in (7, 8)]
 
     (row,) = rows(replace(GOING, role=Role.MANAGER), *others)
@@ -110,7 +203,7 @@ def test_a_manager_that_may_be_demoted_waits_for_just_that():
     assert row["waits_for"] == "its demotion"
 
 
-def test_tasks_are_told_with_how_they_go_and_whether_another_serves():
+def test_each_task_shows_how_it_leaves_and_whether_a_replacement_serves():
     kinds = [
         service(),
         service("db", has_local_volumes=True),
@@ -127,7 +220,7 @@ def test_tasks_are_told_with_how_they_go_and_whether_another_serves():
 
     (row,) = rows(GOING, worker(2), services=kinds, tasks=tasks)
 
-    assert [(one["name"], one["manner"], one["replaced"]) for one in row["tasks"]] == [
+    assert [(shown["name"], shown["manner"], shown["replaced"]) for shown in row["tasks"]] == [
         ("batch.1", "never", False),
         ("db.1", "stop-first", False),
         ("web.1", "start-first", True),
@@ -136,7 +229,7 @@ def test_tasks_are_told_with_how_they_go_and_whether_another_serves():
     assert row["waits_for"] == "web.2 to be up elsewhere"
 
 
-def test_what_runs_to_its_end_is_waited_for_last():
+def test_a_node_waits_last_for_tasks_that_end_by_themselves():
     batch = service("batch", labels={"spotswarm.evacuate": "never"})
 
     (row,) = rows(GOING, services=[batch], tasks=[task("e", of="batch")])
@@ -144,7 +237,7 @@ def test_what_runs_to_its_end_is_waited_for_last():
     assert row["waits_for"] == "batch.1 to end"
 
 
-def test_a_step_that_fails_is_told():
+def test_a_row_says_that_the_last_step_failed():
     (row,) = rows(GOING, setbacks={"node n-1": Setback(3, NOW)})
 
     assert "failed 3x: spotswarm explain ip-10-0-0-1" in row["waits_for"]
@@ -156,16 +249,16 @@ def test_the_node_with_the_least_time_comes_first_and_the_drained_last():
         GOING, id="n-3", hostname="soon", labels=LABELS | {"spotswarm.deadline": NOW.isoformat()}
     )
 
-    found = rows(phased(DRAINED), late, soon)
+    ordered = rows(phased(DRAINED), late, soon)
 
-    assert [row["hostname"] for row in found] == ["soon", "late", "ip-10-0-0-1"]
+    assert [row["hostname"] for row in ordered] == ["soon", "late", "ip-10-0-0-1"]
 
 
-def test_labels_somebody_spoilt_are_told_as_unknown():
+def test_damaged_labels_are_shown_as_unknown():
     (row,) = rows(worker(1, labels={"spotswarm.phase": "leaving"}, availability=Availability.PAUSE))
 
     assert (row["why"], row["deadline"], row["seconds_left"]) == ("unknown", None, 0)
 
 
-def test_of_many_names_some_are_told():
+def test_only_the_first_names_are_shown():
     assert named(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

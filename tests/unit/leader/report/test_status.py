@@ -9,7 +9,8 @@ from leader.report.record import Record
 from leader.view.actions import ChangeService
 from leader.view.events import JoinAsked
 from leader.view.ids import ServiceId
-from leader.view.notices import Market, Notice
+from leader.view.notices import Notice, Notices
+from leader.view.pools import Pools
 from leader.view.work import Service, Work
 from wire.messages import Role
 
@@ -61,7 +62,7 @@ def test_joins_are_told_newest_first_with_their_reasons():
 
     assert (granted["instance"], granted["answer"]) == ("i-2", "granted")
     assert (denied["instance"], denied["code"]) == ("i-3", "spot-manager")
-    assert "on-demand always" in denied["reason"]
+    assert "must be on-demand" in denied["reason"]
 
 
 def test_a_node_is_explained_by_any_of_its_names():
@@ -102,9 +103,10 @@ def test_nodes_say_why_they_leave_and_by_when():
 
 ANNOUNCED = replace(
     SEEN,
-    market=Market(penalties={("t3.small", "eu-central-1a"): NOW})
-    .hear(Notice("i-1", "interruption", "queue", NOW, NOW, "terminate"))
-    .hear(Notice("i-2", "rebalance", "agent", NOW)),
+    pools=Pools({("t3.small", "eu-central-1a"): NOW}),
+    notices=Notices()
+    .merge(Notice("i-1", "interruption", "queue", NOW, NOW, "terminate"))
+    .merge(Notice("i-2", "rebalance", "agent", NOW)),
 )
 
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from randomness import at_most
 
 from leader.decide import decide
-from leader.upkeep.heartbeat import pace
+from leader.upkeep.heartbeat import adjust_heartbeat
 from leader.upkeep.tokens import Tokens
 from leader.view.actions import SetHeartbeat
 from leader.view.events import Done, NodesListed
+from leader.view.moment import Moment
 
 
 def sized(nodes, seconds=5):
@@ -18,7 +19,7 @@ def sized(nodes, seconds=5):
 
 
 def wanted(known, policy=POLICY):
-    return [action.period // SECOND for action in pace(known, policy, "test-1")]
+    return [action.period // SECOND for action in adjust_heartbeat(Moment(known, policy, NOW))]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from leader.upkeep.reconcile import reconcile
 from leader.view.actions import ListInstances, Refuse, RemoveNode, TerminateInstance
 from leader.view.events import Done, Failed, InstancesListed, NodesListed, Ticked
 from leader.view.model import Outstanding
+from leader.view.moment import Moment
 from wire.messages import Availability, Role
 
 MINUTE = timedelta(minutes=1)
@@ -87,7 +88,7 @@ def test_a_dead_node_is_removed_after_several_looks_and_a_minimum_age():
     watch.look()
     (removal,) = watch.of(RemoveNode)
     assert removal.node == "n-1"
-    assert "has not called i-1 running 3 times in a row" in removal.reason
+    assert "has not shown i-1 as running 3 times in a row" in removal.reason
 
 
 def test_looks_in_quick_succession_are_not_enough():
@@ -155,7 +156,7 @@ def test_ec2_is_asked_often_while_an_instance_is_missing():
 
     watch.hear(Ticked("tick", watch.at))
 
-    assert "did not call i-1 running" in watch.of(ListInstances)[-1].reason
+    assert "did not show i-1 as running" in watch.of(ListInstances)[-1].reason
 
 
 def test_outside_aws_nothing_is_removed():
@@ -200,7 +201,7 @@ def test_a_removal_needs_both_lists_fresh_and_is_of_a_worker_that_is_down(
         instances_at=None if instances_age is None else at - instances_age * SECOND,
     )
 
-    actions = list(reconcile(known, POLICY, "test-1", at))
+    actions = list(reconcile(Moment(known, POLICY, at)))
 
     is_fresh = nodes_age is not None and nodes_age <= 30
     is_fresh = is_fresh and instances_age is not None and instances_age <= 120
@@ -329,7 +330,7 @@ def test_an_instance_that_runs_and_never_joined_is_given_up_with_its_console_kep
     (ended,) = watch.of(TerminateInstance)
     assert ended.instance == "i-7"
     assert ended.keeps_console
-    assert "is no node of the swarm" in ended.reason
+    assert "without being a node of the swarm" in ended.reason
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_any_other_managers_daemon_stands_by(engine):
 
 @pytest.mark.parametrize("founder", [Founder(None), Founder(ME)])
 def test_who_may_found_founds_when_there_is_no_swarm(founder):
-    assert stance(Engine(state="inactive"), founder) is Stance.FOUND
+    assert stance(Engine(state="inactive"), founder) is Stance.FOUND_SWARM
 
 
 @pytest.mark.parametrize(

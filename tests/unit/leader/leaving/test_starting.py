@@ -9,9 +9,10 @@ from randomness import at_most
 from swarm_model import QUIET, worker
 
 from leader.decide import decide, first_view
-from leader.leaving.heed import heed
+from leader.leaving.starting import start
 from leader.view.actions import ActivateNode, DeleteNotices, PauseNode, Refuse, ReplaceInstance
 from leader.view.events import Done, DrainAsked, Noticed, ReturnAsked, Ticked
+from leader.view.moment import Moment
 from leader.view.notices import Listener, Notice
 from leader.view.terms import Then, leaving_of
 from wire.messages import Availability
@@ -21,7 +22,7 @@ DEADLINE = NOW + 2 * MINUTE
 
 
 def notice(kind="interruption", who="i-1", **said):
-    fields = {"instance": who, "kind": kind, "source": "queue", "told": NOW}
+    fields = {"instance": who, "kind": kind, "source": "queue", "announced_at": NOW}
     if kind == "interruption":
         fields |= {"deadline": DEADLINE, "action": "terminate"}
     return Notice(**(fields | said))
@@ -77,7 +78,7 @@ def test_an_interruption_pauses_its_node_at_once_with_all_the_next_leader_needs(
     held = leaving_of(term.view.nodes["n-1"])
     assert (held.why, held.since, held.deadline) == ("interruption", NOW, DEADLINE)
     assert held.then is Then.TERMINATE
-    assert "20:02:00 UTC (told by the queue)" in pause.reason
+    assert "20:02:00 UTC (reported by the queue)" in pause.reason
 
 
 def test_a_notice_without_a_time_has_the_two_minutes_aws_gives():
@@ -95,7 +96,7 @@ def test_what_aws_stops_is_not_ours_to_end(action):
 
 @pytest.mark.parametrize("apart", [0, 1, 60])
 def test_the_second_path_tells_nothing_new(apart):
-    again = notice(source="agent", told=NOW + apart * SECOND)
+    again = notice(source="agent", announced_at=NOW + apart * SECOND)
     term = Term().notice(notice()).notice(again, at=NOW + apart * SECOND)
 
     assert len(term.of(PauseNode)) == 1
@@ -123,7 +124,7 @@ def test_a_notice_aws_never_acted_on_is_forgotten():
     term = Term(is_busy=True).notice(notice())
     term.tick(DEADLINE + 3 * MINUTE)
 
-    assert term.view.market.notices == {}
+    assert term.view.notices.standing == {}
 
 
 def test_an_interruption_of_a_drained_node_ends_it_without_making_it_active():
@@ -147,7 +148,7 @@ def test_an_interruption_hastens_an_operators_drain_and_ends_the_instance():
 def test_an_interruption_of_what_an_operators_drain_left_long_ago_begins_anew():
     term = Term().hear(DrainAsked("e-1", NOW, "n-1", MINUTE))
     later = NOW + 5 * MINUTE
-    term.notice(notice(told=later, deadline=later + 2 * MINUTE), at=later)
+    term.notice(notice(announced_at=later, deadline=later + 2 * MINUTE), at=later)
 
     held = leaving_of(term.view.nodes["n-1"])
     assert (held.since, held.deadline) == (later, later + 2 * MINUTE)
@@ -185,7 +186,7 @@ def test_a_leader_without_both_lists_deletes_no_message(missing):
     known, actions = decide(blind, Noticed("e-1", NOW, notice(), "r-1"), POLICY)
 
     assert not [one for one in actions if isinstance(one, DeleteNotices)]
-    assert known.market.receipts == {"i-1": ("r-1",)}
+    assert known.notices.receipts == {"i-1": ("r-1",)}
 
 
 def test_a_message_is_deleted_when_the_leaving_is_written_on_the_node():
@@ -198,7 +199,7 @@ def test_a_message_is_deleted_when_the_leaving_is_written_on_the_node():
     (deleted,) = term.of(DeleteNotices)
     assert deleted.receipts == ("r-1",)
     term.hear(Done("e-3", NOW, deleted))
-    assert term.view.market.receipts == {}
+    assert term.view.notices.receipts == {}
 
 
 def test_a_message_delivered_again_is_deleted_too():
@@ -226,9 +227,9 @@ def test_a_change_of_state_makes_ec2_be_asked_and_is_done_with():
 def test_a_new_interruption_makes_its_pool_avoided_for_a_while():
     term = Term().notice(notice()).notice(notice(), at=NOW + MINUTE)
 
-    assert term.view.market.penalties == {("t3.small", "eu-central-1a"): NOW + POLICY.pool_penalty}
+    assert term.view.pools.avoided == {("t3.small", "eu-central-1a"): NOW + POLICY.pool_penalty}
     term.tick(NOW + POLICY.pool_penalty)
-    assert term.view.market.penalties == {}
+    assert term.view.pools.avoided == {}
 
 
 def test_a_waiting_agent_is_remembered_until_it_is_gone_for_long():
@@ -236,9 +237,9 @@ def test_a_waiting_agent_is_remembered_until_it_is_gone_for_long():
     term = Term().notice(notice(source="agent"), listener=listener)
 
     term.tick(NOW + 14 * SECOND)
-    assert term.view.market.listeners == {"i-1": listener}
+    assert term.view.notices.listeners == {"i-1": listener}
     term.tick(NOW + 15 * SECOND)
-    assert term.view.market.listeners == {}
+    assert term.view.notices.listeners == {}
 
 
 # Hints
@@ -330,9 +331,9 @@ def test_a_hinted_node_whose_labels_were_spoilt_waits_for_its_patience():
     paused = worker(1, availability=Availability.PAUSE, labels=labels)
     known = cluster(paused, worker(2))
 
-    (asked,) = heed(known, POLICY, "x", NOW)
+    (asked,) = start(Moment(known, POLICY, NOW))
     assert isinstance(asked, ReplaceInstance)
-    (back,) = heed(known, POLICY, "x", NOW + MINUTE)
+    (back,) = start(Moment(known, POLICY, NOW + MINUTE))
     assert isinstance(back, ActivateNode)
 
 
@@ -343,9 +344,9 @@ def test_a_replacement_for_an_instance_that_is_not_known_avoids_what_is_penalise
         labels={"spotswarm.phase": "hinted", "spotswarm.deadline": (NOW + MINUTE).isoformat()},
     )
     known = replace(cluster(paused, worker(2)), instances={})
-    known = replace(known, market=known.market.penalise(("m5.large", "a"), DEADLINE))
+    known = replace(known, pools=known.pools.avoid(("m5.large", "a"), DEADLINE))
 
-    (asked,) = heed(known, POLICY, "x", NOW)
+    (asked,) = start(Moment(known, POLICY, NOW))
 
     assert asked.avoid == (("m5.large", "a"),)
 
@@ -423,4 +424,4 @@ def test_an_interruption_is_stronger_than_the_wish_to_have_a_node_back():
 
 
 def test_a_node_nobody_knows_an_instance_of_is_left_alone():
-    assert list(heed(cluster(node("n-1"), worker(2)), POLICY, "x", NOW)) == []
+    assert list(start(Moment(cluster(node("n-1"), worker(2)), POLICY, NOW))) == []

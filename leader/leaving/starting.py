@@ -1,0 +1,215 @@
+"""Decides which nodes start to leave, are paused or return, by notices and the operator's wishes.
+
+Rules: a node with an interruption notice always leaves. A rebalance recommendation is only a
+hint (in one published record, no interruption followed 21 of 30): the node is paused, and leaves
+only once a replacement takes tasks. Hints never pause more than half of the workers.
+"""
+
+from collections.abc import Iterator
+
+from leader.leaving.stages import Step, start_leaving
+from leader.view.actions import Action, ActivateNode, PauseNode, Refuse, ReplaceInstance
+from leader.view.ids import InstanceId
+from leader.view.model import Node, View, Wish
+from leader.view.moment import Moment
+from leader.view.notices import NOTICE, Notice
+from leader.view.terms import Leaving, Then, is_taken, leaving_of
+from wire.labels import (
+    DRAINED,
+    HINTED,
+    LABEL_DEADLINE,
+    LABEL_OTHERS,
+    LABEL_PHASE,
+    LABEL_SINCE,
+    LABEL_WHY,
+    LEAVING,
+    RETURNING,
+    time_text,
+)
+from wire.messages import Role
+
+
+def start(moment: Moment) -> Iterator[Action]:
+    """What wishes, notices and hints call for."""
+    view = moment.view
+    for name in view.moves.wishes:
+        step = wish_step(view.nodes[name], moment) if name in view.nodes else None
+        if step is not None and step.action is not None:
+            yield step.action
+    hinted = [node for node in view.nodes.values() if node.phase == HINTED]
+    if not view.notices.standing and not hinted:
+        return
+    serving = serving_workers(view)
+    room = _room_for_hints(view, serving)
+    for node in view.nodes.values():
+        notices = view.notices.standing.get(node.instance, ()) if node.instance else ()
+        by_kind: dict[str, Notice] = {notice.kind: notice for notice in notices}
+        if node.status == "down" or (not notices and node.phase != HINTED):
+            continue
+        if "interruption" in by_kind:
+            yield from _interrupted(node, by_kind["interruption"], moment)
+        elif "maintenance" in by_kind and _is_near(by_kind["maintenance"], moment):
+            yield from _maintained(node, by_kind["maintenance"], moment)
+        elif node.phase == HINTED:
+            step = hinted_step(node, moment, serving)
+            if step.action is not None:
+                yield step.action
+        elif room and "rebalance" in by_kind and _may_be_hinted(node, view):
+            for action in _hinted(node, by_kind["rebalance"], serving, moment):
+                room -= 1
+                yield action
+
+
+def wish_step(node: Node, moment: Moment) -> Step | None:
+    """What the operator's wish calls for, until the node's labels say it; None if nothing."""
+    wish = moment.view.moves.wishes.get(node.id)
+    if wish is None:
+        return None
+    if wish.want == "drain" and node.phase != LEAVING:
+        pause = start_leaving(node, wished_terms(wish), reason="the operator drains it")
+        return Step("evacuating", "the leader to pause it", pause)
+    if (
+        wish.want == "return"
+        and node.phase in {LEAVING, DRAINED, HINTED}
+        and not is_taken(node, moment.view)
+    ):
+        pause = PauseNode(
+            node=node.id,
+            instance=node.instance,
+            labels={LABEL_PHASE: RETURNING},
+            reason="the operator wants it back: the constraints that keep tasks from it are"
+            " removed first",
+        )
+        return Step("returning", "the leader to begin", pause)
+    return None
+
+
+def wished_terms(wish: Wish) -> Leaving:
+    """The terms of a drain that the operator asked for."""
+    return Leaving("operator", wish.at, wish.at + wish.within, Then.STAY)
+
+
+def _interrupted(node: Node, notice: Notice, moment: Moment) -> Iterator[PauseNode]:
+    deadline = notice.deadline or notice.announced_at + NOTICE
+    then = Then.AWS if notice.action in {"stop", "hibernate"} else Then.TERMINATE
+    since = moment.at
+    if node.phase == LEAVING:
+        terms = leaving_of(node)
+        if terms.then is then and terms.deadline <= deadline:
+            return
+        if terms.then is not Then.STAY or terms.deadline >= moment.at:
+            since, deadline = terms.since, min(terms.deadline, deadline)
+    yield start_leaving(
+        node,
+        Leaving("interruption", since, deadline, then),
+        reason=f"AWS will {notice.action or 'terminate'} it at {deadline:%H:%M:%S} UTC"
+        f" (reported by the {notice.source})",
+    )
+
+
+def _is_near(notice: Notice, moment: Moment) -> bool:
+    return (
+        notice.deadline is not None
+        and notice.deadline - moment.at <= moment.policy.maintenance_lead
+    )
+
+
+def _maintained(node: Node, notice: Notice, moment: Moment) -> Iterator[Action]:
+    assert notice.deadline is not None
+    if node.role is Role.MANAGER:
+        yield Refuse(
+            about=f"maintenance of {node.hostname}",
+            reason=f"AWS plans {notice.action} for manager {node.hostname} at"
+            f" {notice.deadline:%Y-%m-%d %H:%M} UTC: launch another manager, then run"
+            f" spotswarm drain {node.hostname}",
+        )
+        return
+    if node.phase == LEAVING:
+        return
+    yield start_leaving(
+        node,
+        Leaving("maintenance", moment.at, max(notice.deadline, moment.at + NOTICE), Then.TERMINATE),
+        reason=f"AWS plans {notice.action} at {notice.deadline:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def serving_workers(view: View) -> int:
+    """How many workers take tasks."""
+    return sum(1 for node in view.nodes.values() if node.role is Role.WORKER and node.takes_tasks)
+
+
+def _room_for_hints(view: View, serving: int) -> int:
+    """How many more nodes hints may pause; a node that is just being paused counts as paused."""
+    paused = sum(1 for node in view.nodes.values() if node.phase == HINTED)
+    under_way = sum(
+        1
+        for node in view.nodes.values()
+        if node.instance is not None
+        and node.takes_tasks
+        and view.is_changing(node.id)
+        and view.notices.of(node.instance, "rebalance") is not None
+    )
+    return max(0, (serving + paused) // 2 - paused - under_way)
+
+
+def _may_be_hinted(node: Node, view: View) -> bool:
+    return (
+        node.role is Role.WORKER
+        and node.phase == ""
+        and node.takes_tasks
+        and not view.is_changing(node.id)
+    )
+
+
+def _hinted(node: Node, notice: Notice, serving: int, moment: Moment) -> Iterator[PauseNode]:
+    at, patience = moment.at, moment.policy.hint_patience
+    if at - notice.announced_at >= patience:
+        return
+    yield PauseNode(
+        node=node.id,
+        instance=node.instance,
+        labels={
+            LABEL_PHASE: HINTED,
+            LABEL_WHY: "rebalance",
+            LABEL_SINCE: time_text(at),
+            LABEL_DEADLINE: time_text(at + patience),
+            LABEL_OTHERS: str(serving - 1),
+        },
+        reason="AWS recommends to rebalance it: it gets no new tasks until it has a replacement or"
+        f" {patience} have passed without a notice",
+    )
+
+
+def hinted_step(node: Node, moment: Moment, serving: int) -> Step:
+    """The next step of a hinted node: it leaves once another worker serves in its place."""
+    view, at = moment.view, moment.at
+    deadline = leaving_of(node).deadline
+    waits_for = f"another worker in its place, or {deadline:%H:%M:%S} UTC"
+    if node.status == "down":
+        return Step("hinted", "it to be Ready again")
+    others = node.labels.get(LABEL_OTHERS, "")
+    if others.isdecimal() and serving > int(others):
+        terms = Leaving("rebalance", at, at + moment.policy.drain_within, Then.TERMINATE)
+        pause = start_leaving(node, terms, reason="its replacement takes tasks")
+        return Step("hinted", "the leader to empty it: its replacement takes tasks", pause)
+    if at >= deadline:
+        activation = ActivateNode(
+            node=node.id,
+            instance=node.instance,
+            reason="no interruption notice followed the recommendation within"
+            f" {moment.policy.hint_patience}",
+        )
+        return Step("hinted", "its activation", activation)
+    if node.instance is not None and node.instance not in view.notices.replacements:
+        return Step("hinted", waits_for, _replacement(node, node.instance, view))
+    return Step("hinted", waits_for)
+
+
+def _replacement(node: Node, instance: InstanceId, view: View) -> ReplaceInstance:
+    known = view.instances.get(instance)
+    avoid = {*view.pools.avoided, *([known.pool] if known else [])}
+    return ReplaceInstance(
+        instance=instance,
+        avoid=tuple(sorted(avoid)),
+        reason=f"AWS may interrupt {node.hostname}: a replacement starts before it leaves",
+    )
