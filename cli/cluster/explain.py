@@ -40,6 +40,9 @@ def explanation(answer: Mapping[str, Any]) -> RenderableType:
         parts.append(joins.table(list(reversed(answer["joins"]))))
     if answer["decisions"]:
         parts.append(_decisions(answer["decisions"]))
+    if answer.get("service_changes"):
+        parts.append(Text("Services changed because of it:"))
+        parts.append(_decisions(answer["service_changes"]))
     return Group(*parts)
 
 

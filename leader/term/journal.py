@@ -70,7 +70,7 @@ class Journal:
     def _count_tasks(self, action: Action) -> None:
         """Count the tasks that were not moved in time, and those that were cut off."""
         match action:
-            case DrainNode(left=left) if left:
+            case DrainNode(unmoved=left) if left:
                 self._metrics.tasks_unmoved.inc(len(left))
                 log.warning("tasks not moved", node=action.node, tasks=left)
             case (

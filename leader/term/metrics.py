@@ -92,5 +92,5 @@ class Metrics:
             if node.phase:
                 self.leaving.labels(node.phase).inc()
         self.penalties.clear()
-        for kind, zone in view.market.penalties:
+        for kind, zone in view.pools.avoided:
             self.penalties.labels(kind, zone).set(1)

@@ -196,9 +196,12 @@ def shown(renderable):
                     "notices": [NOTICE],
                     "joins": [JOIN],
                     "decisions": [DECISION],
+                    "service_changes": [DECISION | {"action": "ChangeService"}],
                 }
             ),
             [
+                "Services changed because of it",
+                "ChangeService",
                 "AWS announced",
                 "at 20:02:00 UTC (by queue)",
                 "ActivateNode",

@@ -244,3 +244,13 @@ def test_a_label_with_one_spoilt_field_can_be_given_back_or_is_no_loan(field, sp
 
 def test_a_service_without_the_label_has_no_loan():
     assert loan_of(service()) is None
+
+
+def test_a_change_names_the_nodes_because_of_which_it_is_made():
+    one = service()
+    loan = Loan("evacuate", NOW, away_from=("n-1",))
+
+    assert keep_away(one, loan, ("n-2",), order="start-first", **SAID).nodes == ("n-1", "n-2")
+    assert restore(one, loan, **SAID).nodes == ("n-1",)
+    assert restore_all_but_scale(one, loan, **SAID).nodes == ("n-1",)
+    assert scale(one, Loan("rebalance", NOW), **SAID).nodes == ()

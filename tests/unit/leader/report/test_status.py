@@ -6,7 +6,7 @@ from builders import NOW, POLICY, ask, instance, manager_node, node, view
 from leader.decide import decide
 from leader.report import status as report
 from leader.report.record import Record
-from leader.view.actions import ChangeService
+from leader.view.actions import ChangeService, RemoveNode
 from leader.view.events import JoinAsked
 from leader.view.ids import ServiceId
 from leader.view.notices import Notice, Notices
@@ -125,23 +125,46 @@ def test_an_instance_is_explained_with_what_stands_announced_of_it():
     assert [one["action"] for one in told["notices"]] == ["terminate"]
 
 
-def test_a_service_is_explained_by_what_was_decided_on_it():
+def change(**fields):
+    spec = {"name": "web", "version": 1, "constraints": (), "update": None, "replicas": 1}
+    said = {"label": None, "reason": "it is uneven", "cause": "work-1"}
+    return ChangeService(service=ServiceId("s1"), **(spec | said | fields))
+
+
+def test_a_service_is_explained_by_the_decisions_on_it():
     record = Record()
     work = Work.of([Service(ServiceId("s1"), "web", 1)], [])
-    change = ChangeService(
-        service=ServiceId("s1"),
-        name="web",
-        version=1,
-        constraints=(),
-        update=None,
-        replicas=1,
-        label=None,
-        reason="it is uneven",
-        cause="work-1",
-    )
-    record.decided(change, NOW)
+    record.decided(change(), NOW)
 
-    told = report.explain(replace(SEEN, work=work), record, "web")
+    answer = report.explain(replace(SEEN, work=work), record, "web")
 
-    assert told["decisions"][0]["reason"] == "it is uneven"
+    assert answer["decisions"][0]["reason"] == "it is uneven"
+    assert answer["service_changes"] == []
     assert report.explain(replace(SEEN, work=work), Record(), "web") is None
+
+
+def test_a_node_is_explained_with_the_service_changes_made_because_of_it():
+    record = Record()
+    record.decided(change(reason="about n-1", nodes=("n-1", "n-2")), NOW)
+    record.decided(change(reason="about n-2", nodes=("n-2",)), NOW)
+    seen = view(node("n-1"), node("n-2"))
+
+    answer = report.explain(seen, record, "n-1")
+
+    assert list(answer)[-1] == "service_changes"
+    (row,) = answer["service_changes"]
+    assert (row["reason"], row["subject"]) == ("about n-1", "service s1")
+    assert set(row) == {
+        "at", "action", "subject", "instance", "reason", "cause", "outcome", "tasks",
+    }  # fmt: skip
+    json.dumps(answer)
+
+
+def test_a_removed_node_is_still_explained_with_the_service_changes():
+    record = Record()
+    record.decided(RemoveNode(node="n-1", instance="i-1", reason="x", cause="e-1"), NOW)
+    record.decided(change(nodes=("n-1",)), NOW)
+
+    answer = report.explain(view(), record, "i-1")
+
+    assert [row["action"] for row in answer["service_changes"]] == ["ChangeService"]
