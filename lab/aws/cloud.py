@@ -6,6 +6,7 @@ nowhere else. And it checks no signature unless told to: `enforce` proves that i
 
 import base64
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -209,4 +210,10 @@ def _role(profile: Mapping[str, str] | None) -> str | None:
 def _user_data(held: Any) -> bytes | None:
     if not held:
         return None
-    return base64.b64decode(held if isinstance(held, str) else held.as_bytes())
+    return _decoded(held if isinstance(held, str) else held.as_bytes())
+
+
+@functools.lru_cache(maxsize=256)
+def _decoded(text: str | bytes) -> bytes:
+    """Instances are looked at many times a second, and their user data never changes."""
+    return base64.b64decode(text)

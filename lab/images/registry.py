@@ -53,7 +53,7 @@ def application(store: Store) -> web.Application:
     return app
 
 
-def start(places: Places, *, within: float = 10) -> None:
+def start(places: Places, *, within: float = 30) -> None:
     """Make sure that the registry of the lab that is up serves.
 
     Raises:

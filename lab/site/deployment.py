@@ -157,7 +157,7 @@ def wait_answers(site: Site, *, within: float = 120) -> None:
                 time.sleep(0.2)
 
 
-def start_newswire(places: Places, *, within: float = 20) -> None:
+def start_newswire(places: Places, *, within: float = 30) -> None:
     """Make sure that the news wires serve.
 
     Raises:

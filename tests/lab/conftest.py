@@ -20,8 +20,15 @@ from lab.client import Lab
 from lab.engines import DEFAULT, ENGINES
 from lab.load import ingress
 
-SECOND = ("test_clean_up", "test_images", "test_website")
-"""The files of the group `lab-2`: half of the time."""
+SECOND = {
+    "test_clean_up",
+    "test_images",
+    "test_interrupted_joins",
+    "test_joining",
+    "test_refusals",
+    "test_website",
+}
+"""The files of the group `lab-2`, half of the time; `lab-1` has those that hold traffic."""
 CLUSTER = pytest.StashKey[Lab]()
 NEWEST_FIELDS = {
     "20.10": (),
