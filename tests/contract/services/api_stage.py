@@ -1,4 +1,4 @@
-"""public_api as a process with everything behind it, and an account to call it with."""
+"""public_api as a process with everything behind it, and an account to call it."""
 
 import itertools
 import sys
@@ -27,7 +27,7 @@ _NUMBERS: Final = itertools.count(1)
 
 @dataclass(frozen=True)
 class Token:
-    """An API token, as its owner has it once."""
+    """An API token, as its owner sees it once."""
 
     id: str
     text: str
@@ -39,7 +39,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, read to its end."""
+    """One answer, read completely."""
 
     status: int
     headers: Mapping[str, str]
@@ -48,7 +48,7 @@ class Answer:
 
 
 class Account:
-    """One person at auth, by its API."""
+    """One person's account at auth."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
@@ -84,7 +84,7 @@ class Account:
 
 
 class Stage:
-    """auth, public_api and the quotes, as processes over running stores."""
+    """auth, public_api and the quote services, as processes over running stores."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Stage:
     ) -> None:
         self.directory = directory
         self.access = ""
-        """A login of the account that the tests share, once there is one."""
+        """The login of the account that the tests share, once it exists."""
         self.auth = Process(
             "auth",
             directory,
@@ -122,7 +122,7 @@ class Stage:
         self.api = Process("public_api", directory, self._told)
 
     def another_api(self, name: str, **told: str) -> Process:
-        """One more, told something else; the caller starts and stops it."""
+        """Another public_api with other settings; the caller starts and stops it."""
         return Process("public_api", self.directory / name, self._told | told)
 
     def start(self) -> None:
@@ -168,7 +168,7 @@ class Client:
 
 
 async def publish(couch: Couch, count: int, *, first: int = 0) -> list[Article]:
-    """Articles a minute apart, every second one analysed, over whatever is there."""
+    """Store articles a minute apart, every second one analysed."""
     news = News(couch)
     await news.prepare()
     made = [article(number) for number in range(first, first + count)]
@@ -213,7 +213,7 @@ PATHS = {
     "/v1/quotes/{symbol}": "/v1/quotes/AAPL",
     "/v1/usage": "/v1/usage",
 }
-"""Of each route, an address that is there."""
+"""An existing address for each route."""
 
 
 async def until(eventually: Eventually, api: Client, path: str, status: int) -> Answer:

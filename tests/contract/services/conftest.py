@@ -87,7 +87,7 @@ def influx_store(stores_ground: Path) -> Iterator[host_stores.Influx]:
 
 
 class Stores:
-    """All three, for tests that stop one: whatever is stopped is started again after the test."""
+    """All three stores, for tests that stop one; it is started again after the test."""
 
     def __init__(
         self, redis: host_stores.Redis, couch: host_stores.Couch, influx: host_stores.Influx
@@ -104,7 +104,7 @@ class Stores:
         await asyncio.to_thread(self._named(name).stop)
 
     async def start(self, name: str) -> None:
-        """Start it again where it was."""
+        """Start it again at its address."""
         await asyncio.to_thread(self._named(name).start)
 
 
@@ -121,7 +121,7 @@ def stores(
 
 @pytest.fixture
 def redis_url(redis_store: host_stores.Redis) -> str:
-    """An empty Redis, without the password: that is `redis_password`."""
+    """The URL of an empty Redis, without its password, which is `redis_password`."""
     redis_store.empty()
     return redis_store.url
 
@@ -152,7 +152,7 @@ def influx_password(influx_store: host_stores.Influx) -> SecretStr:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """An HTTP client of the test's own."""
+    """The test's own HTTP client."""
     limit = aiohttp.ClientTimeout(total=_SESSION_SECONDS)
     async with aiohttp.ClientSession(timeout=limit) as opened:
         yield opened
@@ -196,7 +196,7 @@ def api_stage(
 
 @pytest.fixture
 async def account(api_stage: Stage, session: aiohttp.ClientSession) -> Account:
-    """One for all tests of a stage: auth counts the sign-ups of an address."""
+    """One account for all tests of a stage, because auth limits sign-ups per address."""
     found = Account(session, api_stage.auth.url)
     if not api_stage.access:
         await found.sign_up()
@@ -207,13 +207,13 @@ async def account(api_stage: Stage, session: aiohttp.ClientSession) -> Account:
 
 @pytest.fixture
 async def api(api_stage: Stage, session: aiohttp.ClientSession, account: Account) -> Client:
-    """A client of public_api with a token that may everything."""
+    """A client of public_api with a token that has every scope."""
     return Client(session, api_stage.api.url, await account.token())
 
 
 @pytest.fixture
 async def restarted(api_stage: Stage) -> AsyncIterator[Callable[[Process], Any]]:
-    """Stops a process; it is started again after the test, or when that asks for it."""
+    """Stops a process; it is started again after the test, or earlier on request."""
     stopped: list[Process] = []
 
     async def stop(process: Process) -> Callable[[], Awaitable[None]]:

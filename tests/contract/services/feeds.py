@@ -59,11 +59,11 @@ class FeedServer:
 
     @property
     def other_url(self) -> str:
-        """The same server under another host."""
+        """The same server under another host name."""
         return f"http://localhost:{self.port}"
 
     def times(self, path: str) -> int:
-        """How often a path was asked for."""
+        """How often a path was requested."""
         return sum(one.path == path for one in self.asked)
 
     def answer(self, path: str, answering: Answering) -> None:
@@ -78,7 +78,7 @@ class FeedServer:
         content_type: str = "text/html; charset=utf-8",
         **headers: str,
     ) -> None:
-        """Answer the same to everybody; underscores in headers' names stand for hyphens."""
+        """Always give this answer; underscores in header names stand for hyphens."""
         raw = body.encode() if isinstance(body, str) else body
         told = {name.replace("_", "-"): value for name, value in headers.items()}
 
@@ -90,7 +90,7 @@ class FeedServer:
         self.answer(path, answering)
 
     def feed(self, path: str, items: Sequence[Item], *, etag: str = '"1"') -> None:
-        """A well-made RSS feed with an ETag; 304 to who has it already."""
+        """A valid RSS feed with an ETag, which is answered with 304."""
         body = gzip.compress(rss(items).encode())
 
         async def answering(request: web.Request) -> web.Response:
@@ -114,7 +114,7 @@ class FeedServer:
         self.says(path, "", status=status, Location=to)
 
     def hangs(self, path: str) -> None:
-        """Takes the request and never answers."""
+        """Accepts the request and never answers."""
 
         async def answering(_request: web.Request) -> web.Response:
             await self._leaving.wait()
@@ -148,7 +148,7 @@ class FeedServer:
         self.answer(path, answering)
 
     def breaks_off(self, path: str) -> None:
-        """Promises more than comes."""
+        """Announces more bytes than it sends."""
 
         async def answering(request: web.Request) -> web.StreamResponse:
             response = web.StreamResponse(
@@ -187,7 +187,7 @@ class FeedServer:
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[FeedServer]:
-    """A server without any path but what the test sets."""
+    """A server with only the paths that the test sets."""
     server = FeedServer(free_port())
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.handle)
@@ -231,7 +231,7 @@ _SYLLABLES: Final = (
 
 
 def story(number: int, sentences: int = 24) -> str:
-    """A text of invented words that no other number has, long enough to be an article."""
+    """A text of invented words, unique to its number and long enough for an article."""
     rng = random.Random(number)
     told = []
     for _ in range(sentences):
@@ -241,7 +241,7 @@ def story(number: int, sentences: int = 24) -> str:
 
 
 def items(server: FeedServer, count: int, *, first: int = 1, prefix: str = "a") -> list[Item]:
-    """Entries with their articles on the server."""
+    """Entries whose articles are on the server."""
     made = []
     for number in range(first, first + count):
         server.article(f"/{prefix}/{number}", story(number))

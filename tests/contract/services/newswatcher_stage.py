@@ -1,4 +1,4 @@
-"""newswatcher against a feed server of the test's own, and a real database."""
+"""newswatcher with the test's own feed server and a real database."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ async def server() -> AsyncIterator[FeedServer]:
 
 
 class Stage:
-    """newswatcher without its waiting: each look is asked for."""
+    """newswatcher without pauses: the test starts each poll."""
 
     def __init__(self, tmp_path: Path, couch_url: str) -> None:
         self._tmp_path = tmp_path
@@ -33,12 +33,12 @@ class Stage:
     async def watches(
         self, *urls: str, pages: bool = True, **settings: Any
     ) -> AsyncIterator[tuple[list[FeedPoller], web.Application]]:
-        """A watch for each URL, its state as the database has it."""
-        told = settings_of(self._tmp_path, self._couch_url, urls, pages=pages, **settings)
-        async with opened(Settings(**told)) as (app, made):
-            for watch in made:
-                await restored(watch)
-            yield made, app
+        """A poller for each URL, with its state from the database."""
+        environment = settings_of(self._tmp_path, self._couch_url, urls, pages=pages, **settings)
+        async with opened(Settings(**environment)) as (app, pollers):
+            for poller in pollers:
+                await restored(poller)
+            yield pollers, app
 
     @asynccontextmanager
     async def watch(self, url: str, **settings: Any) -> AsyncIterator[FeedPoller]:
@@ -46,19 +46,19 @@ class Stage:
             yield watch
 
 
-async def restored(watch: FeedPoller) -> None:
-    watch.state = await watch._shared.states.load(watch.feed)
+async def restored(poller: FeedPoller) -> None:
+    poller.state = await poller._shared.states.load(poller.feed)
 
 
 def settings_of(
     tmp_path: Path, couch_url: str, urls: Sequence[str], *, pages: bool, **settings: Any
 ) -> dict[str, Any]:
-    told = [
+    sections = [
         f'[[feeds]]\nname = "Feed {number}"\nurl = "{url}"\npages = {str(pages).lower()}\n'
         for number, url in enumerate(urls, 1)
     ]
     file = tmp_path / "feeds.toml"
-    file.write_text("\n".join(told))
+    file.write_text("\n".join(sections))
     return {
         "feeds_file": file,
         "couchdb_url": couch_url,
@@ -78,8 +78,8 @@ def stage(tmp_path: Path, couch_url: str) -> Stage:
 
 async def articles(news: News) -> list[Article]:
     listed, _ = await news.page(NewsQuery(limit=100))
-    return [await news.article(one.id) for one in listed]
+    return [await news.article(listing.id) for listing in listed]
 
 
 async def titles(news: News) -> list[str]:
-    return [one.title for one in await articles(news)]
+    return [article.title for article in await articles(news)]

@@ -1,4 +1,4 @@
-"""A dozen articles for the site's tests and pictures, written for them; no such thing happened.
+"""A dozen invented articles for the site's tests and pictures.
 
 They are put into the store as newswatcher and ml would have: each in its own write.
 """
@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from services.stores.news import Analysis, Article, Duplicate, News, article_id, content_hash
 
 
-class Told(NamedTuple):
-    """One story; `score` None is one that ml has not come to."""
+class Story(NamedTuple):
+    """One story; without a `score`, ml has not analysed it."""
 
     hours: float
     source: str
@@ -23,7 +23,7 @@ class Told(NamedTuple):
 
 
 STORIES: Final = (
-    Told(
+    Story(
         0.3,
         "Harbour Wire",
         "Nvidia's new chips are sold out until summer",
@@ -35,7 +35,7 @@ STORIES: Final = (
         ("earnings", "technology"),
         "The Daily Ledger",
     ),
-    Told(
+    Story(
         1.6,
         "Quay Street Journal",
         "A port strike enters its second week and retailers warn of empty shelves",
@@ -46,7 +46,7 @@ STORIES: Final = (
         ("WMT", "TGT"),
         ("labour", "trade"),
     ),
-    Told(
+    Story(
         3.2,
         "The Daily Ledger",
         "The central bank leaves its rate alone and waits for data",
@@ -57,7 +57,7 @@ STORIES: Final = (
         (),
         ("rates",),
     ),
-    Told(
+    Story(
         5.5,
         "Harbour Wire",
         "Apple raises its outlook as services reach a record",
@@ -69,7 +69,7 @@ STORIES: Final = (
         ("earnings", "guidance"),
         "Quay Street Journal",
     ),
-    Told(
+    Story(
         9,
         "Quay Street Journal",
         "Regulators open an investigation into Tesla's driver assistance",
@@ -79,7 +79,7 @@ STORIES: Final = (
         ("TSLA",),
         ("regulation",),
     ),
-    Told(
+    Story(
         14,
         "The Daily Ledger",
         "Microsoft signs a ten-year contract for nuclear power",
@@ -89,7 +89,7 @@ STORIES: Final = (
         ("MSFT",),
         ("energy", "contracts"),
     ),
-    Told(
+    Story(
         20,
         "Harbour Wire",
         "Intel warns of a loss and cuts its workforce again",
@@ -99,7 +99,7 @@ STORIES: Final = (
         ("INTC",),
         ("earnings", "labour"),
     ),
-    Told(
+    Story(
         31,
         "The Daily Ledger",
         "Inflation slows to its lowest rate in three years",
@@ -109,7 +109,7 @@ STORIES: Final = (
         (),
         ("inflation", "rates"),
     ),
-    Told(
+    Story(
         47,
         "Quay Street Journal",
         "Amazon and Apple are told to open their stores in two countries",
@@ -119,7 +119,7 @@ STORIES: Final = (
         ("AMZN", "AAPL"),
         ("regulation",),
     ),
-    Told(
+    Story(
         70,
         "Harbour Wire",
         "Boeing wins its largest order in a decade",
@@ -129,7 +129,7 @@ STORIES: Final = (
         ("BA",),
         ("contracts",),
     ),
-    Told(
+    Story(
         96,
         "The Daily Ledger",
         "Nvidia and Microsoft extend their agreement on data centres",
@@ -138,7 +138,7 @@ STORIES: Final = (
         ("NVDA", "MSFT"),
         ("contracts", "technology"),
     ),
-    Told(
+    Story(
         121,
         "Quay Street Journal",
         "Oil falls for a fifth day as stocks grow",
@@ -147,7 +147,7 @@ STORIES: Final = (
         (),
         ("energy",),
     ),
-    Told(
+    Story(
         150,
         "Harbour Wire",
         "Tesla delivers more cars than expected in its third quarter",
@@ -156,7 +156,7 @@ STORIES: Final = (
         ("TSLA",),
         ("earnings",),
     ),
-    Told(
+    Story(
         2.4,
         "Harbour Wire",
         "Copper climbs as a mine in the Andes stays closed",
@@ -167,41 +167,41 @@ STORIES: Final = (
 
 
 def label(score: float) -> str:
-    """As ml tells scores apart."""
+    """The label that ml gives a score."""
     return "positive" if score > 0.1 else "negative" if score < -0.1 else "neutral"
 
 
-def article(told: Told, *, now: datetime) -> Article:
-    """A story as newswatcher writes it."""
-    words = "-".join("".join(c if c.isalnum() else " " for c in told.title.lower()).split())
-    url = f"https://{told.source.lower().replace(' ', '')}.example/{words}"
-    at = now - timedelta(hours=told.hours)
+def article(story: Story, *, now: datetime) -> Article:
+    """A story as newswatcher stores it."""
+    words = "-".join("".join(c if c.isalnum() else " " for c in story.title.lower()).split())
+    url = f"https://{story.source.lower().replace(' ', '')}.example/{words}"
+    at = now - timedelta(hours=story.hours)
     also = [
-        Duplicate(url=f"https://other.example/{words}", source=told.also, seen=at)
-        for _ in range(1 if told.also else 0)
+        Duplicate(url=f"https://other.example/{words}", source=story.also, seen=at)
+        for _ in range(1 if story.also else 0)
     ]
     return Article.model_validate(
         {
             "_id": article_id(url),
             "url": url,
             "canonical_url": url,
-            "title": told.title,
-            "summary": told.text.split("\n\n")[0],
-            "text": told.text,
-            "source": told.source,
-            "feed_url": f"https://{told.source.lower().replace(' ', '')}.example/feed.xml",
+            "title": story.title,
+            "summary": story.text.split("\n\n")[0],
+            "text": story.text,
+            "source": story.source,
+            "feed_url": f"https://{story.source.lower().replace(' ', '')}.example/feed.xml",
             "authors": ["A. Reporter"],
             "published": at.replace(microsecond=0),
             "fetched": now.replace(microsecond=0),
-            "fingerprint": content_hash(told.title, told.text)[:16],
+            "fingerprint": content_hash(story.title, story.text)[:16],
             "duplicates": also,
-            "content_hash": content_hash(told.title, told.text),
+            "content_hash": content_hash(story.title, story.text),
         }
     )
 
 
 async def publish(news: News, *, now: datetime) -> list[Article]:
-    """Write all of them, and what ml found; returns them as they are, the newest first."""
+    """Store all of them with their analyses; returns the articles, newest first."""
     written = []
     for told in STORIES:
         saved = await news.save(article(told, now=now))

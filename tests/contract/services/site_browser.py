@@ -1,4 +1,4 @@
-"""A visitor of the site: real Chromium, as Debian packages it, with what it complained about."""
+"""A visitor of the site: real Chromium, as packaged by Debian, with its complaints."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ PASSWORD: Final = "correct horse battery staple"
 
 @asynccontextmanager
 async def chromium(*arguments: str) -> AsyncIterator[Browser]:
-    """A browser without a window, and without a profile."""
+    """A browser without a window or a profile."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=[*_ARGUMENTS, *arguments]
@@ -39,7 +39,7 @@ async def chromium(*arguments: str) -> AsyncIterator[Browser]:
 
 @dataclass
 class Visitor:
-    """One person's browser: cookies of its own, one tab to begin with."""
+    """One person's browser, with its own cookies and one tab."""
 
     context: BrowserContext
     page: Page
@@ -61,7 +61,7 @@ class Visitor:
         await self.page.wait_for_url("**/dashboard")
 
     async def sign_in(self, *, password: str = PASSWORD, path: str = "/login") -> None:
-        """Fill in the form and send it; where it leads is the caller's to look at."""
+        """Fill in the form and send it; the caller checks where it leads."""
         await self.go(path)
         await self.page.get_by_label("E-mail").fill(self.email)
         await self.page.get_by_label("Password").fill(password)
@@ -73,7 +73,7 @@ class Visitor:
         await self.page.wait_for_load_state("load")
 
     async def make_token(self, name: str, *, scopes: Sequence[str] = ()) -> str:
-        """Make an API token on its page; returns its text."""
+        """Create an API token on its page; returns its text."""
         await self.go("/tokens")
         await self.page.get_by_label("Name").fill(name)
         for scope in scopes:
@@ -84,7 +84,7 @@ class Visitor:
         return await shown.input_value()
 
     async def revoke_token(self, name: str) -> None:
-        """Revoke the newest API token of this name."""
+        """Revoke the newest API token with this name."""
         await self.go("/tokens")
         await self.page.get_by_text(f"Revoke {name}").first.click()
         await self.page.get_by_role("button", name=f"Revoke {name}").click()
@@ -96,11 +96,11 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visitor(browser: Browser, url: str, email: str, **told: Any) -> AsyncIterator[Visitor]:
-    """A visitor with an empty browser; `told` are Playwright's options of a context."""
-    width, height = told.pop("size", WIDE)
-    told = {"viewport": {"width": width, "height": height}} | told
-    context = await browser.new_context(base_url=url, **told)
+async def visitor(browser: Browser, url: str, email: str, **options: Any) -> AsyncIterator[Visitor]:
+    """A visitor with an empty browser; `options` are those of Playwright's contexts."""
+    width, height = options.pop("size", WIDE)
+    options = {"viewport": {"width": width, "height": height}} | options
+    context = await browser.new_context(base_url=url, **options)
     context.set_default_timeout(WITHIN_MILLISECONDS)
     context.set_default_navigation_timeout(WITHIN_MILLISECONDS)
     expect.set_options(timeout=WITHIN_MILLISECONDS)

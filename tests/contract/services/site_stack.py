@@ -1,4 +1,4 @@
-"""The site with everything behind it, as processes of this host: `python -m services.NAME`.
+"""The site with everything behind it, as processes on this host: `python -m services.NAME`.
 
 Rule: nothing is shared with another run: free ports, secrets drawn anew, and each process is
 ended by its own pid. A process that does not come up fails with the end of what it logged.
@@ -25,12 +25,12 @@ from runtime import clock
 
 ROOT: Final = Path(__file__).parents[3]
 WITHIN_SECONDS: Final = 90.0
-"""For a process to come up, on a host that may do much else."""
+"""How long a process may take to start on a busy host."""
 
 
 @dataclass
 class Process:
-    """One service; its port stays the same over stops and starts."""
+    """One service, which keeps its port across restarts."""
 
     name: str
     directory: Path
@@ -48,7 +48,7 @@ class Process:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self) -> None:
-        """Start it; `wait` says when it answers."""
+        """Start it; `wait` waits until it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
         environment = {
             "PATH": os.environ["PATH"],
@@ -72,7 +72,7 @@ class Process:
             )
 
     def wait(self) -> None:
-        """Until it answers."""
+        """Wait until it answers."""
         deadline = clock.monotonic() + WITHIN_SECONDS
         while not self._answers():
             assert self._process is not None
@@ -81,7 +81,7 @@ class Process:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it as a container engine would."""
+        """Stop it as a container engine would."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGTERM)
@@ -101,7 +101,7 @@ class Process:
 
 
 class Stack:
-    """auth, webservice, public_api, and the quotes' services, over running stores."""
+    """auth, webservice, public_api and the quote services, over running stores."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class Stack:
         return [self.auth, self.simulator, self.quotes, self.api, self.site]
 
     def start(self) -> None:
-        """All at once: they come up whoever else is away."""
+        """Start all at once: none needs another to start."""
         for process in self.processes:
             process.start()
         for process in self.processes:

@@ -1,4 +1,4 @@
-"""ml against a real database: once each, whatever is killed, away or written meanwhile."""
+"""ml against a real database: each article once, despite crashes, outages and other writers."""
 
 import asyncio
 import signal
@@ -59,7 +59,7 @@ def new_follower(couch: Couch, batch: int = 10) -> Follower:
 
 
 async def drained(one: Follower) -> int:
-    """Until there are no changes; how many articles were analysed."""
+    """Process changes until there are none; returns how many articles were analysed."""
     total = 0
     while True:
         batch = await one.step()
@@ -74,7 +74,9 @@ async def revisions(couch: Couch) -> dict[str, int]:
     return {row.id: int(row.doc["_rev"].partition("-")[0]) for row in told.rows if row.doc}
 
 
-async def test_an_article_gets_its_analysis_and_views_have_it(news: News, couch: Couch) -> None:
+async def test_an_article_gets_an_analysis_which_the_views_contain(
+    news: News, couch: Couch
+) -> None:
     await news.save(article(1))
     assert await drained(new_follower(couch)) == 1
     kept = await news.article(article(1).id)
@@ -86,16 +88,14 @@ async def test_an_article_gets_its_analysis_and_views_have_it(news: News, couch:
     assert [one.count for one in await news.sentiment("AAPL", day, day)] == [1]
 
 
-async def test_each_article_is_analysed_once_however_often_it_starts(
-    news: News, couch: Couch
-) -> None:
+async def test_each_article_is_analysed_once_despite_restarts(news: News, couch: Couch) -> None:
     await save(couch, (article(number) for number in range(35)))
     assert await drained(new_follower(couch)) == 35
     assert await drained(new_follower(couch)) == 0
     assert set((await revisions(couch)).values()) == {2}
 
 
-async def test_it_goes_on_where_it_was_and_not_from_the_beginning(news: News, couch: Couch) -> None:
+async def test_it_continues_where_it_was(news: News, couch: Couch) -> None:
     await save(couch, (article(number) for number in range(25)))
     await drained(new_follower(couch))
     batch = await new_follower(couch).step()
@@ -104,7 +104,7 @@ async def test_it_goes_on_where_it_was_and_not_from_the_beginning(news: News, co
     assert len((await new_follower(couch).step()).writes) == 1
 
 
-async def test_a_crash_between_write_and_place_repeats_no_analysis(
+async def test_a_crash_before_saving_the_place_repeats_no_analysis(
     news: News, couch: Couch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await save(couch, (article(number) for number in range(5)))
@@ -113,7 +113,7 @@ async def test_a_crash_between_write_and_place_repeats_no_analysis(
     async def crash(*_: Any) -> None:
         raise ConnectionAbortedError
 
-    # Nothing outside can be stopped between these two calls: the process's end is played here.
+    # Nothing outside can stop it between these two calls, so the test simulates the crash.
     monkeypatch.setattr(crashing, "_remember", crash)
     with pytest.raises(ConnectionAbortedError):
         await crashing.step()
@@ -135,7 +135,7 @@ async def test_a_changed_text_is_analysed_again(news: News, couch: Couch) -> Non
     assert after.is_analysed
 
 
-async def test_a_change_of_other_fields_is_not_analysed_again(news: News, couch: Couch) -> None:
+async def test_a_change_of_other_fields_causes_no_analysis(news: News, couch: Couch) -> None:
     await news.save(article(1))
     await drained(new_follower(couch))
     there = await news.article(article(1).id)
@@ -143,7 +143,7 @@ async def test_a_change_of_other_fields_is_not_analysed_again(news: News, couch:
     assert await drained(new_follower(couch)) == 0
 
 
-async def test_a_new_version_does_all_again_and_an_old_one_beside_it_undoes_nothing(
+async def test_a_new_version_repeats_every_analysis_and_an_old_replica_undoes_none(
     news: News, couch: Couch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await save(couch, (article(number) for number in range(15)))
@@ -161,7 +161,7 @@ async def test_a_new_version_does_all_again_and_an_old_one_beside_it_undoes_noth
         assert kept.ml.version == newer
 
 
-async def test_a_poisonous_document_is_skipped_and_counted(news: News, couch: Couch) -> None:
+async def test_a_broken_document_is_skipped_and_counted(news: News, couch: Couch) -> None:
     await couch.put("news", {"_id": "news-" + "0" * 32, "type": "news", "title": 7})
     await couch.put("news", {"_id": "something-else"})
     await save(couch, (article(number) for number in range(3)))
@@ -170,7 +170,7 @@ async def test_a_poisonous_document_is_skipped_and_counted(news: News, couch: Co
     assert await drained(new_follower(couch)) == 0
 
 
-async def test_a_field_it_does_not_know_is_kept(news: News, couch: Couch) -> None:
+async def test_an_unknown_field_is_kept(news: News, couch: Couch) -> None:
     await couch.put("news", {**article(1).to_doc(), "tomorrow": [1, 2]})
     await drained(new_follower(couch))
     doc = await couch.get("news", article(1).id)
@@ -178,7 +178,7 @@ async def test_a_field_it_does_not_know_is_kept(news: News, couch: Couch) -> Non
     assert doc["ml"]["version"] == VERSION
 
 
-async def test_two_of_them_and_a_writer_lose_nothing_of_each_other(
+async def test_two_replicas_and_a_writer_lose_none_of_each_others_changes(
     news: News, couch: Couch
 ) -> None:
     count, rounds = 20, 15
@@ -198,7 +198,7 @@ async def test_two_of_them_and_a_writer_lose_nothing_of_each_other(
                 changed = there.model_copy(
                     update={"title": title, "content_hash": content_hash(title, there.text)}
                 )
-                # Whoever writes first wins, and the other one reads again.
+                # The first writer wins, and the other one reads again.
                 written = await couch.bulk("news", [changed.to_doc()])
                 if written[0].error:
                     there = await news.article(there.id)
@@ -220,7 +220,7 @@ async def test_two_of_them_and_a_writer_lose_nothing_of_each_other(
             assert kept.title == titles[number]
 
 
-async def test_a_database_that_is_made_later_or_made_anew_is_followed(
+async def test_a_database_that_is_created_later_or_again_is_followed(
     couch: Couch, couch_url: str, eventually: Eventually
 ) -> None:
     one = new_follower(couch)
@@ -241,7 +241,7 @@ async def test_a_database_that_is_made_later_or_made_anew_is_followed(
             await News(couch).prepare()
             await News(couch).save(article(1))
             await eventually(is_analysed, 120)
-            # Written after the analysis: if it came late, it would be a place in the next database.
+            # The place is saved after the analysis; later, it would belong to the next database.
             await eventually(lambda: couch.local("news", CHECKPOINT))
             async with aiohttp.request("DELETE", f"{couch_url}/news") as answer:
                 assert answer.status == 200
@@ -250,7 +250,7 @@ async def test_a_database_that_is_made_later_or_made_anew_is_followed(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_database_that_is_away_degrades_it_and_it_goes_on_when_it_is_back(
+async def test_an_unavailable_database_degrades_it_until_it_returns(
     news: News, couch: Couch, couch_url: str, stores: Any, eventually: Eventually
 ) -> None:
     settings = Settings(couchdb_url=couch_url, couchdb_user="", wait_seconds=0.5)
@@ -289,7 +289,7 @@ async def test_a_database_that_is_away_degrades_it_and_it_goes_on_when_it_is_bac
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_killed_in_the_middle_it_loses_nothing_and_repeats_nothing(
+async def test_killed_while_working_it_loses_and_repeats_nothing(
     tmp_path: Path, couch_url: str, news: News, couch: Couch, eventually: Eventually
 ) -> None:
     count = 400
@@ -310,7 +310,7 @@ async def test_killed_in_the_middle_it_loses_nothing_and_repeats_nothing(
         await service.stop(signal.SIGKILL)
         await service.start(eventually)
         await eventually(is_done, 120)
-        # Newswatcher writes while it runs.
+        # newswatcher writes at the same time.
         there = await news.article(article(3).id)
         await news.save(there.model_copy(update={"summary": "Later."}))
         assert await service.stop() == 0

@@ -1,4 +1,4 @@
-"""What newswatcher reads of good feeds, and which of it is one article."""
+"""What newswatcher stores from good feeds, and which entries are one article."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from newswatcher_stage import Stage, articles
 from services.stores.news import News
 
 
-async def test_a_feeds_articles_are_kept_with_the_text_of_their_pages(
+async def test_a_feeds_articles_are_stored_with_the_text_of_their_pages(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.feed("/feed", items(server, 2))
@@ -23,7 +23,7 @@ async def test_a_feeds_articles_are_kept_with_the_text_of_their_pages(
     assert second.published > first.published > START
 
 
-async def test_without_pages_nothing_but_the_feed_is_fetched(
+async def test_without_pages_only_the_feed_is_fetched(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.feed("/feed", items(server, 2))
@@ -33,7 +33,7 @@ async def test_without_pages_nothing_but_the_feed_is_fetched(
     assert [one.text for one in await articles(news)] == ["What the feed says of it."] * 2
 
 
-async def test_an_unchanged_feed_is_not_sent_again_nor_its_articles_asked_for(
+async def test_an_unchanged_feed_and_its_articles_are_not_fetched_again(
     stage: Stage, server: FeedServer
 ) -> None:
     server.feed("/feed", items(server, 2))
@@ -45,7 +45,7 @@ async def test_an_unchanged_feed_is_not_sent_again_nor_its_articles_asked_for(
     assert (server.times("/feed"), server.times("/a/1"), server.times("/a/2")) == (2, 1, 1)
 
 
-async def test_a_restart_asks_for_nothing_it_has_read(stage: Stage, server: FeedServer) -> None:
+async def test_a_restart_fetches_nothing_again(stage: Stage, server: FeedServer) -> None:
     server.feed("/feed", items(server, 2))
     async with stage.watch(f"{server.url}/feed") as watch:
         await watch.poll()
@@ -55,7 +55,7 @@ async def test_a_restart_asks_for_nothing_it_has_read(stage: Stage, server: Feed
     assert server.times("/a/1") == 1
 
 
-async def test_last_modified_is_a_condition_too(stage: Stage, server: FeedServer) -> None:
+async def test_last_modified_is_used_as_a_condition_too(stage: Stage, server: FeedServer) -> None:
     when = "Mon, 23 Nov 2026 12:00:00 GMT"
     server.says("/feed", rss(items(server, 1)), content_type="text/xml", Last_Modified=when)
     async with stage.watch(f"{server.url}/feed") as watch:
@@ -64,7 +64,7 @@ async def test_last_modified_is_a_condition_too(stage: Stage, server: FeedServer
     assert server.asked[-1].headers["If-Modified-Since"] == when
 
 
-async def test_a_long_list_is_taken_in_parts_and_no_etag_hides_the_rest(
+async def test_a_long_feed_is_read_in_parts_and_its_etag_hides_no_entry(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.feed("/feed", items(server, 7))
@@ -76,7 +76,7 @@ async def test_a_long_list_is_taken_in_parts_and_no_etag_hides_the_rest(
     assert all(server.times(f"/a/{number}") == 1 for number in range(1, 8))
 
 
-async def test_an_entry_that_changed_is_read_again_and_keeps_its_first_time(
+async def test_a_changed_entry_is_read_again_and_keeps_its_first_time(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     (item,) = items(server, 1)
@@ -95,7 +95,7 @@ async def test_an_entry_that_changed_is_read_again_and_keeps_its_first_time(
     assert after.content_hash != before.content_hash
 
 
-async def test_who_asks_says_who_it_is(stage: Stage, server: FeedServer) -> None:
+async def test_requests_name_newswatcher_and_a_contact(stage: Stage, server: FeedServer) -> None:
     server.feed("/feed", items(server, 1))
     async with stage.watch(f"{server.url}/feed", contact="news@example.com") as watch:
         await watch.poll()
@@ -120,7 +120,7 @@ async def test_old_charsets_are_read_in_feeds_and_pages(
     assert "l\u2019été dépasse les attentes à Genève" in one.text
 
 
-async def test_nothing_a_feed_sends_reaches_the_database_as_markup(
+async def test_no_markup_of_a_feed_reaches_the_database(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     bad = '<b onclick="x()">Sale</b><script>steal()</script>\u202e &amp; more'
@@ -136,7 +136,7 @@ async def test_nothing_a_feed_sends_reaches_the_database_as_markup(
 # One article, one document.
 
 
-async def test_tracking_parameters_make_no_second_article(
+async def test_tracking_parameters_create_no_second_article(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     items(server, 1)
@@ -150,7 +150,7 @@ async def test_tracking_parameters_make_no_second_article(
     assert one.canonical_url == link
 
 
-async def test_a_page_names_its_own_address_and_no_other_publishers(
+async def test_a_page_may_name_its_own_url_but_no_other_publishers(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.article("/amp/1", story(1), canonical="/story/1")
@@ -164,7 +164,7 @@ async def test_a_page_names_its_own_address_and_no_other_publishers(
     }
 
 
-async def test_the_same_words_at_another_address_are_noted_with_the_first(
+async def test_the_same_words_at_another_url_are_noted_with_the_first_article(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.feed("/one", items(server, 1))
@@ -180,7 +180,7 @@ async def test_the_same_words_at_another_address_are_noted_with_the_first(
     assert (noted.url, noted.source) == (f"{server.other_url}/wire/1", "Feed 2")
 
 
-async def test_two_feeds_that_bring_the_same_words_at_once_make_one_article(
+async def test_two_feeds_with_the_same_words_at_once_create_one_article(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     urls = []
@@ -194,7 +194,7 @@ async def test_two_feeds_that_bring_the_same_words_at_once_make_one_article(
     assert len(kept.duplicates) == 3
 
 
-async def test_one_article_in_two_feeds_is_fetched_for_each_and_kept_once(
+async def test_one_article_in_two_feeds_is_fetched_for_each_and_stored_once(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     told = items(server, 1)

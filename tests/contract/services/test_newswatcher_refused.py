@@ -1,4 +1,4 @@
-"""Redirects, refusals and bad feeds: what newswatcher makes of them."""
+"""How newswatcher handles redirects, refusals and bad feeds."""
 
 import asyncio
 import gzip
@@ -26,14 +26,14 @@ async def test_a_permanent_redirect_is_remembered_and_a_temporary_one_is_not(
     assert (server.times("/old"), server.times("/away"), server.times("/new")) == (1, 2, 4)
 
 
-async def test_a_redirect_in_a_circle_ends(stage: Stage, server: FeedServer) -> None:
+async def test_a_circular_redirect_ends(stage: Stage, server: FeedServer) -> None:
     server.moves("/feed", "/feed")
     async with stage.watch(f"{server.url}/feed") as watch:
         await watch.poll()
         assert (watch.state.failures, watch.state.reason) == (1, "more than 5 redirects")
 
 
-async def test_an_article_behind_a_redirect_is_known_by_where_it_leads(
+async def test_a_redirected_article_has_the_url_of_its_target(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     items(server, 1)
@@ -45,7 +45,7 @@ async def test_an_article_behind_a_redirect_is_known_by_where_it_leads(
     assert (one.url, one.canonical_url) == (f"{server.url}/go/1", f"{server.url}/a/1")
 
 
-async def test_a_wall_before_articles_does_not_make_them_one(
+async def test_articles_behind_one_consent_page_stay_separate(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.article("/consent", "We and our 700 partners value your privacy very much. " * 10)
@@ -60,7 +60,7 @@ async def test_a_wall_before_articles_does_not_make_them_one(
     assert {one.text for one in found} == {"What the feed says of it."}
 
 
-async def test_a_server_that_says_too_many_is_left_alone_for_as_long_as_it_asks(
+async def test_a_server_that_answers_429_is_left_alone_as_long_as_it_asks(
     stage: Stage, server: FeedServer
 ) -> None:
     server.says("/feed", "", status=429, Retry_After="7200")
@@ -75,7 +75,7 @@ async def test_a_server_that_says_too_many_is_left_alone_for_as_long_as_it_asks(
     assert [asked.path for asked in server.asked] == ["/feed"]
 
 
-async def test_an_article_whose_server_asks_for_patience_waits_for_another_look(
+async def test_an_article_whose_server_asks_for_a_pause_waits_for_a_later_poll(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.feed("/feed", [Item(f"{server.other_url}/later", "Later"), *items(server, 1)])
@@ -92,7 +92,7 @@ async def test_an_article_whose_server_asks_for_patience_waits_for_another_look(
     assert server.times("/later") == 1
 
 
-async def test_robots_txt_is_heeded_and_the_article_kept_with_its_summary(
+async def test_robots_txt_is_obeyed_and_the_article_stored_with_its_summary(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.says(
@@ -114,7 +114,7 @@ async def test_robots_txt_is_heeded_and_the_article_kept_with_its_summary(
     assert len(texts["Headline number 1"]) > 500
 
 
-async def test_robots_txt_that_cannot_be_had_lets_nothing_be_read(
+async def test_without_a_readable_robots_txt_nothing_is_read(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.says("/robots.txt", "", status=500)
@@ -125,7 +125,7 @@ async def test_robots_txt_that_cannot_be_had_lets_nothing_be_read(
     assert await titles(news) == ["Headline number 1"]
 
 
-async def test_one_request_at_a_time_to_a_host(stage: Stage, server: FeedServer) -> None:
+async def test_each_host_gets_one_request_at_a_time(stage: Stage, server: FeedServer) -> None:
     urls = []
     for number in range(5):
         server.feed(f"/{number}", items(server, 3, first=number * 10, prefix=f"p{number}"))
@@ -136,7 +136,7 @@ async def test_one_request_at_a_time_to_a_host(stage: Stage, server: FeedServer)
     assert server.most_at_once == 1
 
 
-async def test_private_addresses_are_not_asked_however_they_are_written(
+async def test_private_addresses_are_not_fetched_however_they_are_written(
     stage: Stage, server: FeedServer
 ) -> None:
     port = server.port
@@ -149,12 +149,14 @@ async def test_private_addresses_are_not_asked_however_they_are_written(
         for watch in watches:
             await watch.poll()
             assert watch.state.failures == 1
-            # What the system's resolver does not take for an address cannot be reached either.
+            # What the system's resolver does not accept as an address cannot be reached either.
             assert "public internet" in watch.state.reason or "cannot be" in watch.state.reason
     assert server.asked == []
 
 
-async def test_a_redirect_out_of_the_web_is_not_followed(stage: Stage, server: FeedServer) -> None:
+async def test_a_redirect_to_another_scheme_is_not_followed(
+    stage: Stage, server: FeedServer
+) -> None:
     server.moves("/feed", "file:///etc/passwd")
     async with stage.watch(f"{server.url}/feed") as watch:
         await watch.poll()
@@ -164,7 +166,7 @@ async def test_a_redirect_out_of_the_web_is_not_followed(stage: Stage, server: F
 # Bad feeds.
 
 
-async def test_bad_feeds_of_every_kind_fail_alone_and_say_why(
+async def test_every_kind_of_bad_feed_fails_alone_and_says_why(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.feed("/good", items(server, 2))
@@ -212,7 +214,7 @@ async def test_bad_feeds_of_every_kind_fail_alone_and_say_why(
     assert 'newswatcher_feed_failures{feed="Feed 1"} 1.0' in metrics
 
 
-async def test_feeds_that_hang_or_never_end_cost_their_time_out_and_no_more(
+async def test_feeds_that_hang_or_never_end_cost_only_their_time_out(
     stage: Stage, server: FeedServer
 ) -> None:
     server.hangs("/hangs")
@@ -234,7 +236,7 @@ async def test_a_broken_feed_gives_what_it_has_before_it_breaks(
     assert "Headline number 1" in await titles(news)
 
 
-async def test_a_page_that_cannot_be_had_leaves_the_summary(
+async def test_without_its_page_an_article_keeps_the_summary(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     server.says("/pdf", b"%PDF-1.7", content_type="application/pdf")
@@ -251,7 +253,7 @@ async def test_a_page_that_cannot_be_had_leaves_the_summary(
     assert {one.text for one in await articles(news)} == {f"Summary {path}" for path in paths}
 
 
-async def test_a_page_that_fails_later_does_not_take_the_text_away(
+async def test_a_page_that_fails_later_does_not_remove_the_text(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     (item,) = items(server, 1)

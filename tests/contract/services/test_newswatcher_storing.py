@@ -19,7 +19,7 @@ from services.stores.news import News
 ROUNDS = 20
 
 
-async def test_what_cannot_be_written_is_not_seen_and_is_written_when_the_database_is_back(
+async def test_entries_that_cannot_be_stored_are_not_seen_and_stored_later(
     stage: Stage, server: FeedServer, news: News, stores: Any, eventually: Eventually
 ) -> None:
     server.feed("/feed", items(server, 5))
@@ -40,7 +40,7 @@ async def test_what_cannot_be_written_is_not_seen_and_is_written_when_the_databa
     assert all(server.times(f"/a/{number}") == 1 for number in range(1, 6))
 
 
-async def test_what_ml_wrote_survives_an_update_and_an_update_survives_ml(
+async def test_an_analysis_and_an_update_of_an_article_do_not_overwrite_each_other(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     (item,) = items(server, 1)
@@ -59,7 +59,7 @@ async def test_what_ml_wrote_survives_an_update_and_an_update_survives_ml(
     assert after.ml == analysis
 
 
-async def test_two_newswatchers_for_a_moment_write_each_article_once(
+async def test_two_replicas_store_each_article_once(
     stage: Stage, server: FeedServer, news: News, tmp_path: Path, couch: Couch
 ) -> None:
     server.feed("/feed", items(server, 6))
@@ -73,7 +73,7 @@ async def test_two_newswatchers_for_a_moment_write_each_article_once(
     assert len(state.doc["seen"]) == 6
 
 
-async def test_writing_while_somebody_else_writes_loses_neithers_fields(
+async def test_simultaneous_writers_lose_none_of_each_others_fields(
     stage: Stage, server: FeedServer, news: News
 ) -> None:
     told = items(server, 3)
@@ -108,7 +108,7 @@ async def test_writing_while_somebody_else_writes_loses_neithers_fields(
 # The process.
 
 
-async def test_killed_in_the_middle_it_starts_again_with_every_article_once(
+async def test_killed_while_working_it_restarts_and_stores_every_article_once(
     tmp_path: Path, couch_url: str, server: FeedServer, news: News, eventually: Eventually
 ) -> None:
     server.feed("/feed", items(server, 30))
@@ -135,7 +135,7 @@ async def test_killed_in_the_middle_it_starts_again_with_every_article_once(
         await eventually(lambda: has(30), 60)
         assert len(await articles(news)) == 30
         fetched = [server.times(f"/a/{number}") for number in range(1, 31)]
-        # What was in hand when it was killed is fetched again, and nothing else.
+        # Only the article that was in progress when it was killed is fetched again.
         assert sum(fetched) <= 31
 
         async def is_saved() -> bool:
@@ -150,7 +150,7 @@ async def test_killed_in_the_middle_it_starts_again_with_every_article_once(
     )
 
 
-async def test_a_list_of_feeds_that_cannot_be_read_ends_it_with_a_sentence(
+async def test_a_wrong_list_of_feeds_ends_it_with_a_sentence(
     tmp_path: Path, eventually: Eventually
 ) -> None:
     file = tmp_path / "feeds.toml"

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the API it describes: schemathesis makes up calls from it."""
+"""The OpenAPI document describes the API: schemathesis generates calls from it."""
 
 import asyncio
 import itertools
@@ -75,7 +75,7 @@ def caller() -> Iterator[requests.Session]:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_calls_made_from_the_document_are_answered_as_it_says(
+def test_generated_calls_are_answered_as_documented(
     case: Any, api_stage: Stage, token: Token, caller: requests.Session
 ) -> None:
     case.call_and_validate(
@@ -83,7 +83,7 @@ def test_calls_made_from_the_document_are_answered_as_it_says(
     )
 
 
-def test_the_document_served_is_the_one_tested_here(api_stage: Stage) -> None:
+def test_the_served_document_is_the_tested_one(api_stage: Stage) -> None:
     assert requests.get(f"{api_stage.api.url}/openapi.json", timeout=30).json() == DOCUMENT
 
 
@@ -91,7 +91,7 @@ def test_the_document_is_openapi_3_1() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_every_route_and_each_of_its_parameters_is_described() -> None:
+def test_every_route_and_parameter_is_described() -> None:
     assert set(DOCUMENT["paths"]) == {route.path for route in ROUTES}
     for route in ROUTES:
         operation = DOCUMENT["paths"][route.path]["get"]
@@ -100,7 +100,7 @@ def test_every_route_and_each_of_its_parameters_is_described() -> None:
         assert all(one["description"] for one in operation["parameters"])
 
 
-def test_names_of_operations_are_used_once() -> None:
+def test_names_of_operations_are_unique() -> None:
     names = [route.name for route in ROUTES]
     assert len(set(names)) == len(names)
     assert not any(a == b for a, b in itertools.pairwise(sorted(names)))

@@ -1,4 +1,4 @@
-"""public_api as programs meet it: a real process, real auth, real stores."""
+"""public_api as programs use it: a real process, real auth, real stores."""
 
 import asyncio
 import itertools
@@ -34,20 +34,20 @@ from services.stores.news import News
 
 @pytest.fixture
 async def couch(session: aiohttp.ClientSession, couch_url: str) -> Couch:
-    """Six articles and no more."""
+    """Exactly six articles."""
     opened = Couch(session, couch_url)
     await publish(opened, 6)
     return opened
 
 
-# Whose call it is.
+# Tokens.
 
 
 @pytest.mark.parametrize("path", PATHS.values())
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Basic YTpi", "Bearer no-token", "bearer é"]
 )
-async def test_nothing_is_answered_without_a_good_token(
+async def test_nothing_is_answered_without_a_valid_token(
     api: Client, path: str, header: str | None
 ) -> None:
     headers = {} if header is None else {"Authorization": header}
@@ -56,7 +56,7 @@ async def test_nothing_is_answered_without_a_good_token(
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-async def test_a_token_with_one_letter_changed_is_nobodys(api: Client) -> None:
+async def test_a_token_with_one_altered_letter_is_invalid(api: Client) -> None:
     assert api.token is not None
     text = api.token.text
     for at in (0, len(text) // 2, len(text) - 1):
@@ -67,19 +67,19 @@ async def test_a_token_with_one_letter_changed_is_nobodys(api: Client) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-async def test_each_route_wants_its_own_scope(api: Client, account: Account, route: Any) -> None:
+async def test_each_route_requires_its_scope(api: Client, account: Account, route: Any) -> None:
     others = await account.token([scope for scope in EVERY_SCOPE if scope != route.scope])
     answer = await api.with_token(others).get(PATHS[route.path])
     assert_problem(answer, 403)
     assert f'scope="{route.scope}"' in answer.headers["WWW-Authenticate"]
 
 
-async def test_a_logins_token_may_everything(api: Client, account: Account, couch: Couch) -> None:
+async def test_a_logins_token_has_every_scope(api: Client, account: Account, couch: Couch) -> None:
     for path in PATHS.values():
         assert (await api.with_token(Token("", account.access)).get(path)).status == 200
 
 
-async def test_a_revoked_token_is_out_within_the_time_it_is_believed(
+async def test_a_revoked_token_is_refused_within_the_cache_time(
     api: Client, account: Account, eventually: Eventually
 ) -> None:
     assert api.token is not None
@@ -88,7 +88,7 @@ async def test_a_revoked_token_is_out_within_the_time_it_is_believed(
     assert_problem(await until(eventually, api, "/v1/news", 401), 401)
 
 
-# What is answered.
+# Answers.
 
 
 async def test_the_news_are_listed_newest_first_without_their_text(
@@ -112,7 +112,7 @@ async def test_the_news_are_listed_newest_first_without_their_text(
     assert (second["symbols"], second["topics"]) == (["ACME"], ["earnings"])
 
 
-async def test_pages_go_on_by_next_and_by_link_while_articles_arrive(
+async def test_pages_continue_by_next_and_by_link_while_articles_arrive(
     api: Client, couch: Couch
 ) -> None:
     by_next, path = [], "/v1/news?limit=2&source=Example"
@@ -130,7 +130,7 @@ async def test_pages_go_on_by_next_and_by_link_while_articles_arrive(
     assert by_next == [f"Headline {number}" for number in range(5, -1, -1)]
 
 
-async def test_conditions_are_met_together(api: Client, couch: Couch) -> None:
+async def test_articles_meet_all_conditions(api: Client, couch: Couch) -> None:
     async def found(query: str) -> list[str]:
         answer = await api.get(f"/v1/news?{query}")
         return [one["title"].removeprefix("Headline ") for one in answer.json["items"]]
@@ -141,12 +141,12 @@ async def test_conditions_are_met_together(api: Client, couch: Couch) -> None:
     assert await found("source=Nobody") == []
 
 
-async def test_one_article_has_its_text(api: Client, couch: Couch) -> None:
+async def test_a_single_article_has_its_text(api: Client, couch: Couch) -> None:
     answer = await api.get(f"/v1/news/{article(2).id}")
     assert answer.json["text"] == "Text of 2, which is long."
 
 
-async def test_an_article_or_symbol_that_is_not_there_is_a_404(api: Client, couch: Couch) -> None:
+async def test_a_missing_article_or_symbol_is_a_404(api: Client, couch: Couch) -> None:
     assert_problem(await api.get(f"/v1/news/{article(999).id}"), 404)
     assert_problem(await api.get("/v1/quotes/NOSUCH9999"), 404)
     assert_problem(await api.get("/v1/nothing"), 404)
@@ -166,7 +166,7 @@ async def test_a_wrong_parameter_is_named(api: Client, query: str, name: str) ->
     assert [one["parameter"] for one in problem["errors"]] == [name]
 
 
-async def test_sentiment_by_day_of_one_symbol_and_of_all(
+async def test_sentiment_by_day_for_one_symbol_and_for_all(
     api: Client, session: aiohttp.ClientSession, couch_url: str
 ) -> None:
     news = News(Couch(session, couch_url))
@@ -187,18 +187,16 @@ async def test_sentiment_by_day_of_one_symbol_and_of_all(
     assert (await api.get("/v1/sentiment?symbol=NONE")).json["days"] == []
 
 
-async def test_a_simulated_quote_says_so(api: Client, eventually: Eventually) -> None:
+async def test_a_simulated_quote_is_marked(api: Client, eventually: Eventually) -> None:
     answer = await until(eventually, api, "/v1/quotes/AAPL", 200)
     assert answer.json["symbol"] == "AAPL"
     assert answer.json["simulated"] is True
 
 
-# Caching, and what HTTP promises.
+# Caching and other rules of HTTP.
 
 
-async def test_what_a_client_has_already_is_not_sent_again_until_it_changes(
-    api: Client, couch: Couch
-) -> None:
+async def test_an_unchanged_answer_is_not_sent_again(api: Client, couch: Couch) -> None:
     first = await api.get("/v1/news")
     known = {"If-None-Match": first.headers["ETag"]}
     assert first.headers["Cache-Control"].startswith("private")
@@ -219,13 +217,13 @@ async def test_head_is_get_without_a_body(api: Client, couch: Couch) -> None:
             assert head.headers[name] == whole.headers[name]
 
 
-async def test_other_methods_are_told_which_there_are(api: Client) -> None:
+async def test_other_methods_get_a_405_with_the_allowed_ones(api: Client) -> None:
     answer = await api.get("/v1/news", method="DELETE")
     assert_problem(answer, 405)
     assert set(answer.headers["Allow"].replace(" ", "").split(",")) >= {"GET", "HEAD"}
 
 
-async def test_no_parameter_reaches_a_header_as_it_is(api: Client, couch: Couch) -> None:
+async def test_no_parameter_reaches_a_header_unescaped(api: Client, couch: Couch) -> None:
     for query in ("symbol=A%0d%0aSet-Cookie:x=1", "source=%0d%0aSet-Cookie:x=1", "a%0d%0ab=1"):
         answer = await api.get(f"/v1/news?{query}")
         assert_problem(answer, 400)
@@ -235,7 +233,7 @@ async def test_no_parameter_reaches_a_header_as_it_is(api: Client, couch: Couch)
     assert "Link" not in odd.headers
 
 
-async def test_a_request_id_comes_back(api: Client) -> None:
+async def test_a_request_id_is_returned(api: Client) -> None:
     answer = await api.get("/v1/news", headers={"X-Request-Id": "abc-123"})
     assert answer.headers["X-Request-Id"] == "abc-123"
 
@@ -243,7 +241,7 @@ async def test_a_request_id_comes_back(api: Client) -> None:
 # Limits.
 
 
-async def test_a_token_has_its_calls_and_others_have_theirs(
+async def test_each_token_has_its_own_calls(
     api_stage: Stage, session: aiohttp.ClientSession, account: Account, couch: Couch
 ) -> None:
     process = api_stage.another_api("limited", RATE_LIMIT="3", RATE_WINDOW_SECONDS="3000")
@@ -280,7 +278,7 @@ async def test_calls_are_counted_with_their_errors(
     assert await eventually(counted, within=60)
 
 
-async def test_nobody_sees_the_usage_of_another_account(
+async def test_an_account_does_not_see_another_accounts_usage(
     api_stage: Stage, api: Client, session: aiohttp.ClientSession, eventually: Eventually
 ) -> None:
     assert api.token is not None
@@ -292,10 +290,10 @@ async def test_nobody_sees_the_usage_of_another_account(
     assert (told.json["calls"], told.json["hours"]) == (0, [])
 
 
-# Its document and its log.
+# The document and the log.
 
 
-async def test_the_page_of_the_document_loads_nothing_from_elsewhere(api: Client) -> None:
+async def test_the_docs_page_loads_nothing_from_other_hosts(api: Client) -> None:
     visitor = api.with_token(None)
     home = await visitor.get("/")
     assert (home.status, home.headers["Location"]) == (302, "/docs")
@@ -308,12 +306,12 @@ async def test_the_page_of_the_document_loads_nothing_from_elsewhere(api: Client
         assert (await visitor.get(f"/docs/{name}")).status == 404
 
 
-async def test_every_route_is_in_the_document_and_no_other(api: Client) -> None:
+async def test_the_document_has_every_route_and_no_other(api: Client) -> None:
     told = (await api.with_token(None).get("/openapi.json")).json
     assert set(told["paths"]) == {route.path for route in ROUTES} == set(PATHS)
 
 
-async def test_no_token_is_in_the_log(api_stage: Stage, api: Client, couch: Couch) -> None:
+async def test_the_log_contains_no_token(api_stage: Stage, api: Client, couch: Couch) -> None:
     assert api.token is not None
     await api.get("/v1/news?cursor=x")
     await api.with_token(Token("", "ssw_abc_secretly")).get("/v1/news")

@@ -1,4 +1,4 @@
-"""public_api while one of the others is away, and when it is back: what goes on, what says so."""
+"""public_api while a service or store is unavailable, and after its return."""
 
 import signal
 import sys
@@ -17,13 +17,13 @@ from services.stores.couch import Couch
 
 @pytest.fixture
 async def couch(session: aiohttp.ClientSession, couch_url: str) -> Couch:
-    """Six articles and no more."""
+    """Exactly six articles."""
     opened = Couch(session, couch_url)
     await publish(opened, 6)
     return opened
 
 
-async def test_without_auth_known_tokens_go_on_and_say_so_and_unknown_ones_wait(
+async def test_without_auth_verified_tokens_work_degraded_and_others_get_503(
     api_stage: Stage,
     api: Client,
     account: Account,
@@ -55,7 +55,7 @@ async def test_without_auth_known_tokens_go_on_and_say_so_and_unknown_ones_wait(
     assert await eventually(as_before)
 
 
-async def test_an_auth_that_hangs_holds_up_nobody_it_vouched_for(
+async def test_a_hanging_auth_does_not_delay_verified_tokens(
     api_stage: Stage, api: Client, couch: Couch, eventually: Eventually
 ) -> None:
     assert (await api.get("/v1/news")).status == 200
@@ -78,7 +78,7 @@ async def test_an_auth_that_hangs_holds_up_nobody_it_vouched_for(
     assert await eventually(as_before)
 
 
-async def test_without_couchdb_the_news_wait_and_the_rest_goes_on(
+async def test_without_couchdb_only_the_news_is_unavailable(
     api: Client, couch: Couch, stores: Any, eventually: Eventually
 ) -> None:
     await until(eventually, api, "/v1/quotes/AAPL", 200)
@@ -112,7 +112,7 @@ async def test_without_influxdb_calls_are_answered_and_counted_later(
     assert "usage_calls_dropped_total 0.0" in metrics
 
 
-async def test_without_quotes_the_news_go_on(
+async def test_without_quotes_the_news_works(
     api_stage: Stage, api: Client, couch: Couch, restarted: Any
 ) -> None:
     await restarted(api_stage.quotes)

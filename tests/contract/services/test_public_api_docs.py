@@ -1,4 +1,4 @@
-"""The document as people browse it: in real Chromium, under the page's own policy."""
+"""The docs page in real Chromium, under the page's own policy."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ from services.public_api.routes import ROUTES
 from services.stores.couch import Couch
 
 
-async def test_a_call_can_be_tried_on_the_page_with_nothing_from_elsewhere(
+async def test_a_call_can_be_tried_without_loading_from_other_hosts(
     api_stage: Stage,
     session: aiohttp.ClientSession,
     couch_store: host_stores.Couch,

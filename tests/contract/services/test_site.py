@@ -1,4 +1,4 @@
-"""The site as people meet it: real processes, real stores, real Chromium."""
+"""The site as people use it: real processes, real stores, real Chromium."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ async def call(client: aiohttp.ClientSession, stack: Stack, token: str) -> int:
         return answer.status
 
 
-async def test_a_reader_signs_up_reads_makes_a_token_uses_it_and_revokes_it(
+async def test_a_reader_signs_up_reads_creates_a_token_uses_it_and_revokes_it(
     reader: Visitor, stack: Stack, client: aiohttp.ClientSession, eventually: Eventually
 ):
     page = reader.page
@@ -81,7 +81,7 @@ async def test_a_reader_signs_up_reads_makes_a_token_uses_it_and_revokes_it(
     assert urlsplit(page.url).path == "/login"
 
 
-async def test_more_news_are_added_to_the_list_without_leaving_the_page(reader: Visitor):
+async def test_more_news_is_added_to_the_list_on_the_same_page(reader: Visitor):
     await reader.sign_up()
     stories = reader.page.locator("#news .story")
     before = await stories.count()
@@ -94,7 +94,7 @@ async def test_more_news_are_added_to_the_list_without_leaving_the_page(reader: 
     assert len(set(titles)) == len(STORIES)
 
 
-async def test_somebody_chooses_what_is_quoted(reader: Visitor):
+async def test_a_reader_chooses_a_watch_list(reader: Visitor):
     await reader.sign_up()
     page = reader.page
     await page.get_by_text("Change the watch list").click()
@@ -104,7 +104,7 @@ async def test_somebody_chooses_what_is_quoted(reader: Visitor):
     await expect(page.locator(".tile b")).to_have_text(["MSFT", "AAPL"])
 
 
-async def test_all_of_it_works_without_javascript(browser: Browser, stack: Stack, email: str):
+async def test_everything_works_without_javascript(browser: Browser, stack: Stack, email: str):
     async with visitor(browser, stack.site.url, email, java_script_enabled=False) as reader:
         page = reader.page
         await reader.sign_up()
@@ -119,7 +119,7 @@ async def test_all_of_it_works_without_javascript(browser: Browser, stack: Stack
         assert urlsplit(page.url).path == "/"
 
 
-async def test_somebody_signs_in_by_keyboard_alone(reader: Visitor):
+async def test_a_reader_signs_in_with_the_keyboard_only(reader: Visitor):
     await reader.sign_up()
     await reader.sign_out()
     page = reader.page
@@ -158,7 +158,7 @@ async def test_on_a_phone_no_page_is_wider_than_the_screen(
 PAGES = ("/", "/dashboard", "/tokens", "/usage", "/account")
 
 
-async def test_every_page_has_a_name_its_landmarks_and_labels(
+async def test_every_page_has_a_title_landmarks_and_labels(
     reader: Visitor, articles: list[Article]
 ):
     looks = """() => ({
@@ -208,7 +208,7 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(reade
         assert "%40" not in reader.page.url
         reader.email = name
     assert told[0] == told[1]
-    # Chromium itself notes each answer of 401.
+    # Chromium itself logs each 401.
     reader.complaints.clear()
 
 

@@ -1,4 +1,4 @@
-"""What other sites, stolen cookies, guesses and hostile news can do to the site's readers."""
+"""The site under attack by other sites, stolen cookies, guesses and hostile news."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ pytestmark = IN_THE_BROWSERS_LOOP
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def evil(stack: Stack) -> AsyncIterator[Callable[[str], str]]:
-    """Another site: pages that send forms to ours. Told a host name, it gives its address."""
+    """Another site whose pages send forms to ours; yields its address for a host name."""
 
     async def attack(request: web.Request) -> web.Response:
         fields = "".join(
@@ -52,7 +52,7 @@ async def evil(stack: Stack) -> AsyncIterator[Callable[[str], str]]:
 async def test_a_form_on_another_site_does_nothing(
     browser: Browser, stack: Stack, email: str, evil: Callable[[str], str], host: str, path: str
 ):
-    """From localhost it is the same site for cookies, which the browser sends along."""
+    """From localhost, cookies count it as the same site, and the browser sends them."""
     async with visitor(browser, stack.site.url, email) as reader:
         await reader.sign_up()
         async with reader.page.expect_response(lambda one: one.request.method == "POST") as sent:
@@ -65,7 +65,7 @@ async def test_a_form_on_another_site_does_nothing(
         await expect(reader.page.get_by_text("No tokens yet")).to_be_visible()
 
 
-async def test_a_form_without_a_good_token_does_nothing(
+async def test_a_form_without_a_valid_token_does_nothing(
     reader: Visitor, client: aiohttp.ClientSession, stack: Stack
 ):
     await reader.sign_up()
@@ -79,7 +79,7 @@ async def test_a_form_without_a_good_token_does_nothing(
         assert "out of date" in await answer.text()
 
 
-async def test_what_was_planted_before_signing_in_is_worth_nothing_after_it(
+async def test_a_cookie_planted_before_signing_in_is_worthless_afterwards(
     reader: Visitor, client: aiohttp.ClientSession, stack: Stack
 ):
     await reader.go("/login")
@@ -99,7 +99,7 @@ async def test_what_was_planted_before_signing_in_is_worth_nothing_after_it(
     assert answer.status == 403
 
 
-async def test_no_script_can_read_a_cookie_and_none_is_sent_by_other_sites_forms(reader: Visitor):
+async def test_no_script_can_read_a_cookie_and_no_other_sites_form_sends_one(reader: Visitor):
     await reader.sign_up()
     cookies = await reader.cookies()
 
@@ -108,7 +108,7 @@ async def test_no_script_can_read_a_cookie_and_none_is_sent_by_other_sites_forms
     assert await reader.page.evaluate("document.cookie") == ""
 
 
-async def test_signed_out_cookies_are_of_no_use(
+async def test_cookies_are_worthless_after_signing_out(
     reader: Visitor, client: aiohttp.ClientSession, stack: Stack, eventually: Eventually
 ):
     await reader.sign_up()
@@ -139,7 +139,7 @@ async def test_an_api_token_opens_no_page(
     assert answer.headers["Location"] == "/login?next=/account"
 
 
-async def test_who_guesses_passwords_is_told_to_wait(reader: Visitor):
+async def test_guessing_passwords_is_answered_with_a_pause(reader: Visitor):
     await reader.sign_up()
     await reader.sign_out()
     for _ in range(20):
@@ -154,7 +154,7 @@ async def test_who_guesses_passwords_is_told_to_wait(reader: Visitor):
     reader.complaints.clear()
 
 
-async def test_quotes_come_anew_and_leave_alone_what_somebody_is_typing(reader: Visitor):
+async def test_quotes_reload_without_disturbing_what_is_being_typed(reader: Visitor):
     await reader.sign_up()
     page = reader.page
     await page.get_by_text("Change the watch list").click()
@@ -179,7 +179,7 @@ async def test_quotes_come_anew_and_leave_alone_what_somebody_is_typing(reader: 
         ("/%09/evil.example", "/dashboard"),
     ],
 )
-async def test_signing_in_leads_to_a_page_of_the_site_only(
+async def test_signing_in_leads_only_to_a_page_of_the_site(
     reader: Visitor, wanted: str, reached: str
 ):
     await reader.sign_up()
@@ -189,7 +189,7 @@ async def test_signing_in_leads_to_a_page_of_the_site_only(
     assert urlsplit(reader.page.url)[1:3] == (urlsplit(reader.url).netloc, reached)
 
 
-async def test_who_has_to_sign_in_first_comes_to_the_page_that_was_wanted(reader: Visitor):
+async def test_signing_in_leads_to_the_page_that_required_it(reader: Visitor):
     await reader.sign_up()
     await reader.sign_out()
     await reader.sign_in(path="/dashboard?symbol=AAPL&label=positive&days=30")
@@ -198,7 +198,7 @@ async def test_who_has_to_sign_in_first_comes_to_the_page_that_was_wanted(reader
     await expect(reader.page.locator("#news .story")).to_have_count(1)
 
 
-async def test_news_by_a_stranger_run_nothing_in_a_readers_browser(
+async def test_hostile_news_runs_no_script_in_a_readers_browser(
     reader: Visitor, site_stores: dict[str, Any], articles: list[Article]
 ):
     evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -224,7 +224,7 @@ async def test_news_by_a_stranger_run_nothing_in_a_readers_browser(
             await news._couch.put("news", {"_id": saved.id, "_rev": saved.rev, "_deleted": True})
 
 
-async def test_eight_tabs_come_back_with_one_refresh_token_and_all_stay_signed_in(
+async def test_eight_tabs_with_one_refresh_token_all_stay_signed_in(
     reader: Visitor, client: aiohttp.ClientSession, stack: Stack
 ):
     await reader.sign_up()
@@ -271,7 +271,7 @@ async def test_over_https_cookies_are_secure_and_bound_to_the_host(
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/static/site.css", "/nowhere", "/health/live"])
-async def test_every_answer_tells_browsers_to_run_nothing_from_elsewhere(
+async def test_every_answer_forbids_browsers_to_load_from_other_hosts(
     client: aiohttp.ClientSession, stack: Stack, path: str
 ):
     answer = await client.get(stack.site.url + path)
@@ -283,7 +283,7 @@ async def test_every_answer_tells_browsers_to_run_nothing_from_elsewhere(
     assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
-async def test_no_log_has_an_address_a_password_or_a_token(reader: Visitor, stack: Stack):
+async def test_no_log_contains_an_address_a_password_or_a_token(reader: Visitor, stack: Stack):
     await reader.sign_up()
     token = await reader.make_token("Logged")
     await reader.sign_out()

@@ -1,4 +1,4 @@
-"""The site while a part of it is away, and pages that do not exist."""
+"""The site while a part of it is unavailable, and pages that do not exist."""
 
 import asyncio
 from typing import Any
@@ -18,7 +18,7 @@ pytestmark = IN_THE_BROWSERS_LOOP
 @pytest.mark.parametrize(
     "path", ["/nowhere", "/news/news-" + "0" * 32, "/news/..%2f..", "/tokens/x"]
 )
-async def test_what_does_not_exist_is_a_page_that_leads_on(
+async def test_a_missing_page_has_links_to_others(
     browser: Browser, stack: Stack, email: str, path: str
 ):
     async with visitor(browser, stack.site.url, email) as reader:
@@ -32,7 +32,7 @@ async def test_what_does_not_exist_is_a_page_that_leads_on(
 
 
 async def says(reader: Visitor, path: str, text: str, eventually: Eventually) -> None:
-    """The page comes to say so: pools and caches may take a moment to notice."""
+    """Wait until the page contains a text: pools and caches may take a moment to notice."""
 
     async def seen() -> bool:
         await reader.go(path)
@@ -41,7 +41,7 @@ async def says(reader: Visitor, path: str, text: str, eventually: Eventually) ->
     await eventually(seen, within=60, every=0.3)
 
 
-async def test_without_influxdb_usage_says_so_and_the_rest_goes_on(
+async def test_without_influxdb_only_usage_is_missing_and_says_so(
     reader: Visitor, site_stores: dict[str, Any], eventually: Eventually
 ):
     await reader.sign_up()
@@ -55,7 +55,7 @@ async def test_without_influxdb_usage_says_so_and_the_rest_goes_on(
     await says(reader, "/usage", "Calls per hour", eventually)
 
 
-async def test_without_couchdb_quotes_go_on_and_news_come_back(
+async def test_without_couchdb_quotes_work_and_news_returns(
     reader: Visitor, site_stores: dict[str, Any], eventually: Eventually, articles: list[Article]
 ):
     await reader.sign_up()
@@ -71,12 +71,12 @@ async def test_without_couchdb_quotes_go_on_and_news_come_back(
         await expect(reader.page.get_by_text("A part of the site is unavailable")).to_be_visible()
     finally:
         await asyncio.to_thread(site_stores["couch"].start)
-        # What is in memory alone is written anew, as the real database would have kept it.
+        # The stand-in lost its memory; the real database would have kept the articles.
     await says(reader, "/dashboard", "Watch list", eventually)
     reader.complaints.clear()
 
 
-async def test_without_the_quotes_service_the_news_go_on(
+async def test_without_the_quote_service_the_news_works(
     reader: Visitor, stack: Stack, eventually: Eventually
 ):
     await reader.sign_up()
@@ -90,7 +90,7 @@ async def test_without_the_quotes_service_the_news_go_on(
     await says(reader, "/dashboard", "Simulated prices", eventually)
 
 
-async def test_without_auth_a_reader_reads_on_and_comes_back_signed_in(
+async def test_without_auth_a_reader_keeps_reading_and_stays_signed_in(
     reader: Visitor, stack: Stack, eventually: Eventually
 ):
     await reader.sign_up()
@@ -106,7 +106,7 @@ async def test_without_auth_a_reader_reads_on_and_comes_back_signed_in(
     reader.complaints.clear()
 
 
-async def test_without_auths_redis_nobody_is_signed_out_and_signing_in_says_what_to_do(
+async def test_without_auths_redis_nobody_is_signed_out_and_the_login_page_says_what_to_do(
     browser: Browser,
     reader: Visitor,
     stack: Stack,

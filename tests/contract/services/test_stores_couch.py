@@ -1,4 +1,4 @@
-"""The edge to CouchDB: documents, changes, designs, and what it says when CouchDB is away."""
+"""The client of CouchDB: documents, changes, designs, and outages."""
 
 import asyncio
 from typing import Any
@@ -17,13 +17,13 @@ async def things(couch: Couch) -> Couch:
     return couch
 
 
-async def test_making_a_database_that_is_there_does_nothing(things: Couch) -> None:
+async def test_creating_an_existing_database_does_nothing(things: Couch) -> None:
     await things.put(DB, {"_id": "a", "kept": True})
     await things.ensure_database(DB)
     assert (await things.get(DB, "a"))["kept"] is True
 
 
-async def test_what_is_not_there_is_gone(things: Couch) -> None:
+async def test_a_missing_document_is_gone(things: Couch) -> None:
     with pytest.raises(GoneError):
         await things.get(DB, "nothing")
     with pytest.raises(GoneError):
@@ -31,7 +31,7 @@ async def test_what_is_not_there_is_gone(things: Couch) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/b", "a?b#c", "ä ö", "%2F", "a+b"])
-async def test_any_text_is_an_id(things: Couch, name: str) -> None:
+async def test_any_text_can_be_an_id(things: Couch, name: str) -> None:
     await things.put(DB, {"_id": name, "value": name})
     assert (await things.get(DB, name))["value"] == name
 
@@ -43,14 +43,14 @@ async def test_an_old_revision_conflicts(things: Couch) -> None:
         await things.put(DB, {"_id": "a", "_rev": first, "n": 3})
 
 
-async def test_many_are_written_each_for_itself(things: Couch) -> None:
+async def test_bulk_writes_are_independent(things: Couch) -> None:
     await things.put(DB, {"_id": "a"})
     told = await things.bulk(DB, [{"_id": "a"}, {"_id": "b"}])
     assert [(one.id, one.error) for one in told] == [("a", "conflict"), ("b", None)]
     assert await things.bulk(DB, []) == []
 
 
-async def test_changes_go_on_where_they_ended(things: Couch) -> None:
+async def test_changes_continue_where_they_ended(things: Couch) -> None:
     for name in "abc":
         await things.put(DB, {"_id": name})
     first = await things.changes(DB, limit=2)
@@ -60,7 +60,9 @@ async def test_changes_go_on_where_they_ended(things: Couch) -> None:
     assert (await things.changes(DB, rest.last_seq)).rows == ()
 
 
-async def test_waiting_for_changes_ends_with_the_first_or_with_the_time(things: Couch) -> None:
+async def test_waiting_for_changes_ends_with_the_first_one_or_with_the_time_out(
+    things: Couch,
+) -> None:
     start = (await things.changes(DB)).last_seq
     assert (await things.changes(DB, start, wait_seconds=0.2)).rows == ()
     waiting = asyncio.create_task(things.changes(DB, start, wait_seconds=30))
@@ -69,14 +71,14 @@ async def test_waiting_for_changes_ends_with_the_first_or_with_the_time(things: 
         assert [row.id for row in (await waiting).rows] == ["late"]
 
 
-async def test_a_deleted_document_is_a_change_and_a_design_is_none(things: Couch) -> None:
+async def test_a_deleted_document_is_a_change_but_a_design_is_not(things: Couch) -> None:
     rev = await things.put(DB, {"_id": "a"})
     await things.put(DB, {"_id": "a", "_rev": rev, "_deleted": True})
     await things.put(DB, {"_id": "_design/some", "views": {}})
     assert [(row.id, row.is_deleted) for row in (await things.changes(DB)).rows] == [("a", True)]
 
 
-async def test_a_readers_place_is_kept_and_is_no_change(things: Couch) -> None:
+async def test_a_local_document_is_stored_and_is_not_a_change(things: Couch) -> None:
     assert await things.local(DB, "reader") is None
     for seq in (1, "2-abc"):
         await things.put_local(DB, "reader", {"seq": seq})
@@ -107,7 +109,7 @@ async def test_a_design_is_written_when_it_differs_and_never_over_a_newer_one(
     assert await rev() != first
 
 
-async def test_a_database_that_is_away_is_unavailable_and_comes_back(
+async def test_a_stopped_database_is_unavailable_until_it_starts(
     things: Couch, stores: Any
 ) -> None:
     await things.put(DB, {"_id": "a"})

@@ -1,4 +1,4 @@
-"""Articles in a real database: pages that stay as they were, sentiment by day, who writes what."""
+"""Articles in a real database: stable pages, sentiment by day, concurrent writers."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -89,7 +89,7 @@ async def test_there_is_a_next_page_only_when_it_has_articles(
     assert (cursor is not None) == is_there_more
 
 
-async def test_articles_that_arrive_between_pages_repeat_and_hide_none(news: News) -> None:
+async def test_articles_that_arrive_between_pages_neither_repeat_nor_hide_any(news: News) -> None:
     for number in range(6):
         await news.save(article(number))
     first, cursor = await news.page(NewsQuery(limit=3))
@@ -99,13 +99,13 @@ async def test_articles_that_arrive_between_pages_repeat_and_hide_none(news: New
     assert titles(first + second) == ["5", "4", "3", "2", "1", "0"]
 
 
-async def test_articles_of_one_moment_are_told_apart_by_their_ids(news: News) -> None:
+async def test_articles_of_the_same_time_are_ordered_by_id(news: News) -> None:
     for number in range(5):
         await news.save(article(number, published=START))
     assert sorted(titles(await everything(news, NewsQuery(limit=2)))) == ["0", "1", "2", "3", "4"]
 
 
-async def test_a_page_goes_on_after_the_article_of_its_cursor_is_deleted(
+async def test_a_page_continues_after_the_article_of_its_cursor_is_deleted(
     news: News, couch: Couch
 ) -> None:
     for number in range(4):
@@ -117,7 +117,7 @@ async def test_a_page_goes_on_after_the_article_of_its_cursor_is_deleted(
     assert titles(second) == ["1", "0"]
 
 
-async def test_since_has_its_own_moment_and_until_has_not(news: News) -> None:
+async def test_since_is_inclusive_and_until_exclusive(news: News) -> None:
     for number in range(5):
         await news.save(article(number))
     query = NewsQuery(
@@ -126,7 +126,7 @@ async def test_since_has_its_own_moment_and_until_has_not(news: News) -> None:
     assert titles(await everything(news, query)) == ["2", "1"]
 
 
-async def test_a_time_that_ends_before_it_begins_has_no_articles(news: News) -> None:
+async def test_a_range_that_ends_before_it_begins_has_no_articles(news: News) -> None:
     for number in range(3):
         await news.save(article(number))
     _, cursor = await news.page(NewsQuery(limit=1))
@@ -135,7 +135,7 @@ async def test_a_time_that_ends_before_it_begins_has_no_articles(news: News) -> 
     assert await news.page(NewsQuery(since=later, cursor=cursor)) == ([], None)
 
 
-async def test_each_condition_and_all_of_them_together(news: News) -> None:
+async def test_conditions_work_alone_and_together(news: News) -> None:
     await news.save(analysed(article(1), symbols=["ACME"], topics=["earnings"]))
     await news.save(analysed(article(2), -0.5, symbols=["ACME", "INIT"], topics=["merger"]))
     await news.save(analysed(article(3, source="Other"), symbols=["INIT"], topics=["earnings"]))
@@ -154,7 +154,9 @@ async def test_each_condition_and_all_of_them_together(news: News) -> None:
     assert await found(symbol="ACME", since=START + timedelta(minutes=2)) == ["2"]
 
 
-async def test_sifting_gives_every_match_once_over_many_reads(news: News, couch: Couch) -> None:
+async def test_several_conditions_give_every_match_once_over_many_reads(
+    news: News, couch: Couch
+) -> None:
     docs = [
         analysed(article(number), -1 if number % 400 == 7 else 1, symbols=["ACME"]).to_doc()
         for number in range(1300)
@@ -167,23 +169,23 @@ async def test_sifting_gives_every_match_once_over_many_reads(news: News, couch:
     assert titles(await everything(news, query)) == ["1207", "807", "407", "7"]
 
 
-async def test_listings_have_no_text_and_articles_have(news: News) -> None:
+async def test_listings_have_no_text_but_articles_do(news: News) -> None:
     await news.save(article(1))
     (listed,), _ = await news.page(NewsQuery())
     assert "text" not in listed.model_dump()
     assert (await news.article(listed.id)).text == "Text of 1."
 
 
-async def test_an_article_that_is_not_there_is_gone(news: News) -> None:
+async def test_a_missing_article_is_gone(news: News) -> None:
     with pytest.raises(GoneError):
         await news.article(article_id("https://nowhere.example"))
 
 
-async def test_the_database_is_made_by_whoever_asks_first(couch: Couch) -> None:
+async def test_the_first_query_creates_the_database(couch: Couch) -> None:
     assert await News(couch).page(NewsQuery()) == ([], None)
 
 
-async def test_an_analysis_is_added_over_what_newswatcher_wrote_meanwhile(news: News) -> None:
+async def test_an_analysis_is_added_to_what_newswatcher_wrote_meanwhile(news: News) -> None:
     old = await news.save(article(1))
     await news.save(old.model_copy(update={"summary": "found later"}))
     ml = analysed(old).ml
@@ -202,14 +204,14 @@ async def test_an_analysis_of_a_text_that_changed_is_not_added(news: News) -> No
     assert (await news.article(old.id)).ml is None
 
 
-async def test_writing_over_what_somebody_else_wrote_conflicts(news: News) -> None:
+async def test_overwriting_another_writers_revision_conflicts(news: News) -> None:
     old = await news.save(article(1))
     await news.save(old)
     with pytest.raises(ConflictError):
         await news.save(old)
 
 
-async def test_near_has_what_shares_a_band_of_the_fingerprint(news: News) -> None:
+async def test_near_gives_articles_that_share_a_band_of_the_fingerprint(news: News) -> None:
     await news.save(article(1, fingerprint="0123456789abcdef"))
     await news.save(article(2, fingerprint="ffff456700000000"))
     await news.save(article(3, fingerprint="4567012300000001"))
@@ -217,7 +219,7 @@ async def test_near_has_what_shares_a_band_of_the_fingerprint(news: News) -> Non
     assert sorted(near.values()) == ["0123456789abcdef", "ffff456700000000"]
 
 
-async def test_sentiment_by_day_of_a_symbol_and_of_everything(news: News) -> None:
+async def test_sentiment_by_day_for_a_symbol_and_for_all_articles(news: News) -> None:
     await news.save(analysed(article(1), 0.5, symbols=["ACME"]))
     await news.save(analysed(article(2), -0.25, symbols=["ACME", "INIT"]))
     await news.save(analysed(article(24 * 60), 1.0, symbols=["INIT"]))
@@ -230,7 +232,7 @@ async def test_sentiment_by_day_of_a_symbol_and_of_everything(news: News) -> Non
     assert await news.sentiment("NONE", day, next_day) == []
 
 
-async def test_symbols_topics_and_sources_by_how_many_articles_have_them(news: News) -> None:
+async def test_symbols_topics_and_sources_are_ordered_by_number_of_articles(news: News) -> None:
     await news.save(analysed(article(1), symbols=["B", "A"], topics=["t"]))
     await news.save(analysed(article(2), symbols=["A"]))
     await news.save(article(3, source="Other"))

@@ -1,4 +1,4 @@
-"""Usage in a real InfluxDB: nothing counted twice, nothing lost while it is away."""
+"""Usage in a real InfluxDB: nothing is counted twice or lost during an outage."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -52,7 +52,7 @@ async def calls(usage: Usage) -> int:
     return sum(hour.calls for hour in await usage.by_hour("a1", **WHOLE))
 
 
-async def test_calls_come_back_by_hour_with_errors_and_percentiles(usage: Usage) -> None:
+async def test_calls_are_read_by_hour_with_errors_and_percentiles(usage: Usage) -> None:
     later = int((HOUR + timedelta(hours=2)).timestamp()) * 10**9
     await usage.write(
         [call(number) for number in range(100)]
@@ -89,13 +89,11 @@ async def test_any_text_can_be_a_tag(usage: Usage) -> None:
     assert len(await usage.by_hour(odd.replace("\\", "/"), **WHOLE)) == 1
 
 
-async def test_usage_of_which_there_is_none_is_empty(usage: Usage) -> None:
+async def test_without_calls_the_usage_is_empty(usage: Usage) -> None:
     assert await usage.by_hour("a1", **WHOLE) == []
 
 
-async def test_a_wrong_password_is_a_refusal(
-    session: aiohttp.ClientSession, influx_url: str
-) -> None:
+async def test_a_wrong_password_is_refused(session: aiohttp.ClientSession, influx_url: str) -> None:
     usage = Usage(session, influx_url, "spotswarm", SecretStr("wrong"))
     with pytest.raises(RefusedError) as told:
         await usage.write([call()])
@@ -103,7 +101,7 @@ async def test_a_wrong_password_is_a_refusal(
     assert "wrong" not in str(told.value)
 
 
-async def test_a_point_it_cannot_read_is_rejected_and_holds_up_no_other(usage: Usage) -> None:
+async def test_an_invalid_point_is_rejected_without_blocking_others(usage: Usage) -> None:
     with pytest.raises(RejectedError):
         await usage.write([call(at_nanoseconds=2**70)])
     tracker = UsageTracker(usage)
@@ -113,7 +111,7 @@ async def test_a_point_it_cannot_read_is_rejected_and_holds_up_no_other(usage: U
     assert (tracker.dropped, tracker.waiting) == (1, 0)
 
 
-async def test_what_is_tracked_is_written_behind_and_the_rest_at_the_end(
+async def test_calls_are_written_in_the_background_and_the_rest_at_the_end(
     usage: Usage, eventually: Eventually
 ) -> None:
     tracker = UsageTracker(usage, every_seconds=0.01)
@@ -130,7 +128,7 @@ async def test_what_is_tracked_is_written_behind_and_the_rest_at_the_end(
     assert (tracker.written, tracker.waiting, tracker.dropped) == (2501, 0, 0)
 
 
-async def test_calls_made_while_influxdb_is_away_are_written_when_it_is_back(
+async def test_calls_during_an_outage_are_written_afterwards(
     usage: Usage, stores: Any, eventually: Eventually
 ) -> None:
     async with UsageTracker(usage, every_seconds=0.01) as tracker:
@@ -153,7 +151,9 @@ async def test_calls_made_while_influxdb_is_away_are_written_when_it_is_back(
     assert tracker.dropped == 0
 
 
-async def test_what_does_not_fit_is_dropped_from_the_oldest_end_and_counted(usage: Usage) -> None:
+async def test_when_the_queue_is_full_the_oldest_calls_are_dropped_and_counted(
+    usage: Usage,
+) -> None:
     tracker = UsageTracker(usage, capacity=10)
     for minute in range(15):
         track(tracker, at=HOUR + timedelta(hours=minute))
@@ -164,7 +164,7 @@ async def test_what_does_not_fit_is_dropped_from_the_oldest_end_and_counted(usag
     assert kept[0].at == HOUR + timedelta(hours=5)
 
 
-async def test_leaving_while_influxdb_is_away_takes_no_longer_than_it_may(
+async def test_leaving_during_an_outage_takes_no_longer_than_allowed(
     usage: Usage, stores: Any
 ) -> None:
     await stores.stop("influx")
