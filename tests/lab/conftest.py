@@ -19,6 +19,7 @@ from scenario import Scenario
 from lab.client import Lab
 from lab.engines import DEFAULT, ENGINES
 from lab.load import ingress
+from lab.places import NAME_VARIABLE
 
 SECOND = {
     "test_clean_up",
@@ -72,7 +73,9 @@ def is_ours(item):
 @pytest.fixture(scope="session")
 def cluster(pytestconfig):
     """Three managers and three spot workers that joined by themselves."""
-    name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}"
+    # With another name in the environment two checkouts can be tested at the same time.
+    name = os.environ.get(NAME_VARIABLE, "tests")
+    name += f"-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}"
     engine = pytestconfig.getoption("engine")
     lab = Lab.up(name=name, managers=3, workers=3, engine=engine, leader=HASTY)
     pytestconfig.stash[CLUSTER] = lab

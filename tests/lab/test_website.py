@@ -179,8 +179,8 @@ def test_a_test_build_runs_its_own_tests_behind_the_operators_password(website, 
             get(website, site.DOMAIN, f"/test/{name}")
         assert refused.value.code == http.HTTPStatus.UNAUTHORIZED
         refused.value.close()
-    # Each on a worker of its own, mostly.
-    with ThreadPoolExecutor(3) as pool:
+    # Two processors, and a time limit in each build.
+    with ThreadPoolExecutor(2) as pool:
         answers = pool.map(
             lambda name: get(website, site.DOMAIN, f"/test/{name}", within=300, **operator), OURS
         )
