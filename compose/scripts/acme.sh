@@ -22,14 +22,14 @@ once() {
     if [ -n "${ACME_SERVER:-}" ]; then set -- "$@" --server "$ACME_SERVER"; fi
     if [ -n "${ACME_RESOLVERS:-}" ]; then set -- "$@" --dns.resolvers "$ACME_RESOLVERS"; fi
     if [ -n "${ACME_DNS_DISABLE_CP:-}" ]; then set -- "$@" --dns.disable-cp; fi
-    made="$home/certificates/$DOMAIN"
-    if [ -f "$made.crt" ]; then
+    certificate="$home/certificates/$DOMAIN"
+    if [ -f "$certificate.crt" ]; then
         lego "$@" renew --days "${ACME_DAYS:-30}" --no-random-sleep || return 1
     else
         lego "$@" run || return 1
     fi
     # One file, renamed into place: nobody reads the key without its certificate.
-    cat "$made.crt" "$made.key" >"$STORE/site.pem.new" &&
+    cat "$certificate.crt" "$certificate.key" >"$STORE/site.pem.new" &&
         mv "$STORE/site.pem.new" "$STORE/site.pem"
 }
 

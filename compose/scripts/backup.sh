@@ -11,7 +11,7 @@ set -eu
 umask 077
 PASSWORD_FILE=${PASSWORD_FILE:-/run/secrets/redis_password}
 
-packed() { # NAME, the copy's path
+pack() { # NAME PATH: copy a volume to an archive
     tries=0
     while :; do
         status=0
@@ -25,14 +25,14 @@ packed() { # NAME, the copy's path
     done
 }
 
-pruned() { # NAME
+prune() { # NAME: remove the oldest copies
     # The names contain times, so they sort by age.
     find "$BACKUPS/$1" -name "$1-*" ! -name "*.new" | sort -r | tail -n "+$((KEEP + 1))" |
         while read -r old; do rm -f "$old"; done
     rm -f "$BACKUPS/$1"/*.new
 }
 
-all() {
+back_up() {
     failed=""
     at=$(date -u +%Y%m%dT%H%M%SZ)
     for name in $STORES; do
@@ -43,16 +43,16 @@ all() {
                 -p "${REDIS_PORT:-6379}" --rdb "$target.rdb.new" >/dev/null &&
                 mv "$target.rdb.new" "$target.rdb" || failed="$failed $name"
         else
-            packed "$name" "$target.tar.gz" || failed="$failed $name"
+            pack "$name" "$target.tar.gz" || failed="$failed $name"
         fi
-        case "$failed" in *"$name"*) ;; *) pruned "$name" && echo "saved $name-$at" ;; esac
+        case "$failed" in *"$name"*) ;; *) prune "$name" && echo "saved $name-$at" ;; esac
     done
     if [ -n "$failed" ]; then echo "not saved:$failed" >&2; return 1; fi
 }
 
 trap 'exit 0' TERM INT
 while :; do
-    if (all); then wait_for=$EVERY_SECONDS; else wait_for=300; fi
+    if (back_up); then wait_for=$EVERY_SECONDS; else wait_for=300; fi
     if [ "${BACKUP_ONCE:-}" = 1 ]; then [ "$wait_for" != 300 ]; exit; fi
     sleep "$wait_for" &
     wait $! || true
