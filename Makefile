@@ -10,12 +10,12 @@ SIDE_BY_SIDE := 4
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/ready ## Make .venv with every locked package
+setup: .venv/ready ## Create .venv with all locked packages
 
 .venv/ready: requirements/dev.txt requirements/bootstrap.txt setup.cfg | needs
 	@requirements/setup.sh
 
-needs: ## Install what the host lacks for lab and tests (Debian, Ubuntu; root)
+needs: ## Install what the host lacks for the lab and the tests (Debian, Ubuntu; root)
 	@lab/install-needs.sh
 	@if [ -x lab/install-npm.sh ]; then lab/install-npm.sh; fi
 
@@ -34,19 +34,19 @@ lint: setup ## Check style, types, imports and shell scripts
 check: lint needs ## Lint, run the unit tests and the contract tests of what changed (before a commit; root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/unit $$(.venv/bin/python tests/running/changed.py)
 
-unit: setup ## Run the pure tests (seconds)
+unit: setup ## Run the unit tests in parallel (seconds)
 	.venv/bin/pytest -n auto tests/unit
 
 fuzz: setup ## Try the properties with many random examples (minutes)
 	.venv/bin/pytest -n auto tests/unit -m hypothesis --hypothesis-profile=fuzz
 
-contract: setup needs ## Run the edges against real Redis, Docker, AWS stand-in (minutes; root)
+contract: setup needs ## Test the edges against real Redis, real Docker and the AWS stand-in (minutes; root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/contract
 
-lab: setup needs ## Run the scenarios on a cluster of real machines (minutes; root)
+lab: setup needs ## Run the scenarios on a cluster of booted machines (minutes; root)
 	.venv/bin/pytest -n 2 tests/lab
 
-test: setup needs ## Run every test, with all its set-up, and say where the time went (root)
+test: setup needs ## Run every test and report where the time went (root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/lab tests/contract tests/unit
 
 test-engines: setup needs ## Run the short set of scenarios on the oldest and newest engine, and mixed engines (root)
@@ -54,7 +54,7 @@ test-engines: setup needs ## Run the short set of scenarios on the oldest and ne
 	.venv/bin/pytest tests/lab -m engines --engine 28.5
 	.venv/bin/pytest tests/engines
 
-demo: setup needs ## Boot three managers and three spot workers here, or continue with them (root)
+demo: setup needs ## Boot three managers and three spot workers here, or continue with those that run (root)
 	@$(PYTHON) -m lab up --resume --managers 3 --workers 3 --wait 120
 	@$(PYTHON) -m lab show
 
@@ -64,14 +64,14 @@ demo-nodes: ## Print the demo cluster's nodes as JSON
 demo-watch: demo ## Watch a demo worker being emptied while AWS takes it (root)
 	@$(PYTHON) -m lab watch --interrupt
 
-demo-services: demo ## Build the site's images, deploy edge and services on the demo cluster (root)
+demo-services: demo ## Build the site and deploy it on the demo cluster (root)
 	@$(PYTHON) -m lab site
 	@$(PYTHON) -m lab show-site
 
-demo-down: ## Take the demo cluster down, leaving nothing behind
+demo-down: ## Take the demo cluster down and leave nothing behind (root)
 	@$(PYTHON) -m lab down
 
-bench-join: setup needs ## Compare the agent's join with raw Docker and Ansible (root)
+bench-join: setup needs ## Compare how machines join: our agent, raw Docker, Ansible (root)
 	@$(PYTHON) -m bench.join
 
 bench-leave: setup needs ## Compare how workers leave: ours, Swarm's drain, a power cut (root)
@@ -86,7 +86,7 @@ bench-heartbeat: setup needs ## Measure what the swarm's heartbeat costs the man
 bench-api: setup needs ## Compare public_api behind Traefik with its bare handler
 	@$(PYTHON) -m bench.api
 
-bench-sentiment: setup ## Score the sentiment on held-out headlines against trivial baselines
+bench-sentiment: setup ## Score the sentiment on held-out headlines next to trivial baselines
 	@$(PYTHON) -m bench.sentiment
 
 bench-decide: setup ## Time one decision at 100, 1,000 and 5,000 nodes
