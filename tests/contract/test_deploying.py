@@ -31,8 +31,8 @@ def service(script: str = RUNS, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-class Stage:
-    """A directory with a stack file of the test's own, and the command over it."""
+class Deployment:
+    """A directory with a stack file of the test, and the command that deploys it."""
 
     def __init__(self, directory: Path, pair: Any) -> None:
         self.directory, self.pair = directory, pair
@@ -44,11 +44,11 @@ class Stage:
         (self.directory / "services.yml").write_text(yaml.safe_dump(document | parts))
 
     async def deploy(
-        self, *options: str, which: str = "services", directory: Path | None = None
+        self, *options: str, name: str = "services", directory: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         lines = "".join(f"{name}={value}\n" for name, value in self.env.items())
         (self.directory / "env").write_text(lines)
-        command = [sys.executable, "-m", "cli", "deploy", which, f"--env-file={self.directory}/env"]
+        command = [sys.executable, "-m", "cli", "deploy", name, f"--env-file={self.directory}/env"]
         command += [
             f"--directory={directory or self.directory}",
             "--resolve-image=never",
@@ -74,29 +74,31 @@ class Stage:
         return str(self.pair.manager.docker(*command))
 
     def inspect(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.docker("service", "inspect", name))[0]
-        return found
+        services: dict[str, Any] = json.loads(self.docker("service", "inspect", name))[0]
+        return services
 
     def tasks(self, name: str) -> set[str]:
         return set(self.docker("service", "ps", "--quiet", name).split())
 
 
 @pytest.fixture
-async def stage(pair: Any, tmp_path: Path) -> Any:
+async def deployment(pair: Any, tmp_path: Path) -> Any:
     there = pair.manager.docker("network", "ls", "--format", "{{.Name}}").split()
     for name in NETWORKS:
         if name not in there:
             pair.manager.docker("network", "create", "--driver=overlay", name)
-    yield Stage(tmp_path, pair)
+    yield Deployment(tmp_path, pair)
     await asyncio.to_thread(pair.manager.remove_services)
     for kind in ("secret", "config"):
         if names := pair.manager.docker(kind, "ls", "--quiet").split():
             pair.manager.docker(kind, "rm", *names)
 
 
-async def test_a_stack_gets_what_it_needs_and_a_second_deployment_changes_nothing(stage: Stage):
-    (stage.directory / "settings.txt").write_text("one")
-    stage.write(
+async def test_a_stack_gets_what_it_needs_and_deploying_it_again_changes_nothing(
+    deployment: Deployment,
+):
+    (deployment.directory / "settings.txt").write_text("one")
+    deployment.write(
         {
             "web": service(deploy={"replicas": 2}, secrets=["key", "hook"], configs=["settings"]),
             "store": service(
@@ -112,44 +114,52 @@ async def test_a_stack_gets_what_it_needs_and_a_second_deployment_changes_nothin
         **{"x-spotswarm": {"label_a_manager": "spotswarm.data"}},
     )
 
-    first = await stage.deploy("--json")
+    first = await deployment.deploy("--json")
     assert first.returncode == 0, first.stderr
-    told = json.loads(first.stdout)
-    assert told["outcome"] == "converged"
-    assert {one["name"]: (one["running"], one["change"]) for one in told["services"]} == {
+    report = json.loads(first.stdout)
+    assert report["outcome"] == "converged"
+    assert {
+        service_row["name"]: (service_row["running"], service_row["change"])
+        for service_row in report["services"]
+    } == {
         "services_web": (2, "created"),
         "services_store": (1, "created"),
         "services_every": (2, "created"),
     }
-    assert stage.docker("secret", "ls", "--format", "{{.Name}}").split() == ["key"]
-    labelled = stage.docker("node", "ls", "--filter", "node.label=spotswarm.data=true", "-q")
-    assert labelled.split() == [stage.pair.at_manager]
+    assert deployment.docker("secret", "ls", "--format", "{{.Name}}").split() == ["key"]
+    labelled = deployment.docker("node", "ls", "--filter", "node.label=spotswarm.data=true", "-q")
+    assert labelled.split() == [deployment.pair.at_manager]
 
-    tasks = stage.tasks("services_web")
-    second = await stage.deploy("--json")
+    tasks = deployment.tasks("services_web")
+    second = await deployment.deploy("--json")
     assert second.returncode == 0, second.stderr
-    assert {one["change"] for one in json.loads(second.stdout)["services"]} == {"unchanged"}
-    assert stage.tasks("services_web") == tasks
+    assert {service_row["change"] for service_row in json.loads(second.stdout)["services"]} == {
+        "unchanged"
+    }
+    assert deployment.tasks("services_web") == tasks
 
-    (stage.directory / "settings.txt").write_text("two")
-    third = await stage.deploy("--json")
+    (deployment.directory / "settings.txt").write_text("two")
+    third = await deployment.deploy("--json")
     assert third.returncode == 0, third.stderr
-    changes = {one["name"]: one["change"] for one in json.loads(third.stdout)["services"]}
+    changes = {
+        service_row["name"]: service_row["change"]
+        for service_row in json.loads(third.stdout)["services"]
+    }
     assert changes["services_web"] == "updated"
     assert changes["services_store"] == "unchanged"
-    assert len(stage.docker("config", "ls", "--quiet").split()) == 1
+    assert len(deployment.docker("config", "ls", "--quiet").split()) == 1
 
 
-async def test_a_bad_update_is_told_with_its_log_and_rolled_back_and_what_was_new_is_left(
-    stage: Stage,
+async def test_a_failed_update_shows_its_log_and_is_rolled_back_while_new_services_are_left(
+    deployment: Deployment,
 ):
-    stage.write({"web": service(), "other": service()})
-    assert (await stage.deploy()).returncode == 0
-    good = stage.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
+    deployment.write({"web": service(), "other": service()})
+    assert (await deployment.deploy()).returncode == 0
+    good = deployment.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
 
     bad = service("echo no such luck >&2; exit 3", deploy={"restart_policy": {"delay": "100ms"}})
-    stage.write({"web": bad, "other": service(), "new": service()})
-    ended = await stage.deploy()
+    deployment.write({"web": bad, "other": service(), "new": service()})
+    ended = await deployment.deploy()
 
     assert ended.returncode == 8, ended.stderr
     assert "services_web" in ended.stderr
@@ -157,28 +167,30 @@ async def test_a_bad_update_is_told_with_its_log_and_rolled_back_and_what_was_ne
     assert "non-zero exit (3)" in ended.stderr
     assert "rolled back: services_web" in ended.stderr
     assert "left as they are: services_new" in ended.stderr
-    assert stage.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"] == good
-    assert stage.inspect("services_new")
+    assert deployment.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"] == good
+    assert deployment.inspect("services_new")
 
 
-async def test_swarms_own_rollback_counts_as_failed_and_is_not_rolled_back_again(stage: Stage):
+async def test_swarms_own_rollback_counts_as_failed_and_is_not_rolled_back_again(
+    deployment: Deployment,
+):
     careful = {
         "update_config": {"order": "start-first", "failure_action": "rollback", "monitor": "5s"}
     }
-    stage.write({"web": service(deploy=careful)})
-    assert (await stage.deploy()).returncode == 0
-    good = stage.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
+    deployment.write({"web": service(deploy=careful)})
+    assert (await deployment.deploy()).returncode == 0
+    good = deployment.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
 
-    stage.write({"web": service("exit 4", deploy=careful)})
-    ended = await stage.deploy("--json")
+    deployment.write({"web": service("exit 4", deploy=careful)})
+    ended = await deployment.deploy("--json")
 
     assert ended.returncode == 8, ended.stderr
     assert json.loads(ended.stdout)["rolled_back"] == ["services_web"]
-    assert stage.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"] == good
+    assert deployment.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"] == good
 
 
-async def test_what_is_not_up_in_time_ends_the_command_with_its_own_code(stage: Stage):
-    stage.write(
+async def test_a_service_that_is_not_up_in_time_fails_the_deployment(deployment: Deployment):
+    deployment.write(
         {
             "web": service(
                 healthcheck={
@@ -190,84 +202,86 @@ async def test_what_is_not_up_in_time_ends_the_command_with_its_own_code(stage: 
         }
     )
 
-    ended = await stage.deploy("--timeout=3")
+    ended = await deployment.deploy("--timeout=3")
 
     assert ended.returncode == 8
     assert "services_web: time ran out" in ended.stderr
 
 
-async def test_all_that_lacks_is_said_before_anything_is_changed(stage: Stage):
-    del stage.env["VERSION"], stage.env["DOMAIN"]
-    missing = await stage.deploy(directory=REPOSITORY / "compose")
+async def test_everything_missing_is_reported_before_anything_is_changed(deployment: Deployment):
+    del deployment.env["VERSION"], deployment.env["DOMAIN"]
+    missing = await deployment.deploy(directory=REPOSITORY / "compose")
     assert missing.returncode == 2
     assert "VERSION is not set" in missing.stderr
     assert "DOMAIN is not set" in missing.stderr
 
-    stage.env |= {"VERSION": "1", "DOMAIN": "localhost", "SERVICES": "public_api,couchdb"}
-    lacking = await stage.deploy(directory=REPOSITORY / "compose")
+    deployment.env |= {"VERSION": "1", "DOMAIN": "localhost", "SERVICES": "public_api,couchdb"}
+    lacking = await deployment.deploy(directory=REPOSITORY / "compose")
     assert lacking.returncode == 2
     assert "public_api needs auth: add it to SERVICES" in lacking.stderr
 
-    del stage.env["SERVICES"]
-    stage.write({"web": service(deploy={"placement": {"constraints": ["node.role == none"]}})})
-    nowhere = await stage.deploy()
+    del deployment.env["SERVICES"]
+    deployment.write({"web": service(deploy={"placement": {"constraints": ["node.role == none"]}})})
+    nowhere = await deployment.deploy()
     assert nowhere.returncode == 7
     assert "no node can run web" in nowhere.stderr
 
-    stage.write({"web": service(networks=["absent"])}, networks={"absent": {"external": True}})
-    networks = await stage.deploy()
+    deployment.write({"web": service(networks=["absent"])}, networks={"absent": {"external": True}})
+    networks = await deployment.deploy()
     assert networks.returncode == 7
     assert "the swarm has no network absent" in networks.stderr
-    assert stage.docker("service", "ls", "--quiet") == ""
-    assert stage.docker("secret", "ls", "--quiet") == ""
+    assert deployment.docker("service", "ls", "--quiet") == ""
+    assert deployment.docker("secret", "ls", "--quiet") == ""
 
 
-async def test_a_worker_cannot_be_asked_to_deploy(stage: Stage):
-    stage.write({"web": service()})
-    stage.pair.manager, manager = stage.pair.worker, stage.pair.manager
+async def test_deploying_on_a_worker_is_refused(deployment: Deployment):
+    deployment.write({"web": service()})
+    deployment.pair.manager, manager = deployment.pair.worker, deployment.pair.manager
     try:
-        ended = await stage.deploy()
+        ended = await deployment.deploy()
     finally:
-        stage.pair.manager = manager
+        deployment.pair.manager = manager
     assert ended.returncode == 7
     assert "is not a manager of a swarm" in ended.stderr
 
 
-async def test_a_deployment_waits_until_the_leader_has_given_back_what_it_borrowed(
-    stage: Stage, eventually: Eventually
+async def test_a_deployment_waits_until_the_leader_has_finished_moving_tasks(
+    deployment: Deployment, eventually: Eventually
 ):
-    stage.write({"web": service()})
-    assert (await stage.deploy()).returncode == 0
-    stage.docker("service", "update", "-d", "--label-add", "spotswarm.loan={}", "services_web")
+    deployment.write({"web": service()})
+    assert (await deployment.deploy()).returncode == 0
+    deployment.docker("service", "update", "-d", "--label-add", "spotswarm.loan={}", "services_web")
 
-    refused = await stage.deploy("--timeout=1")
+    refused = await deployment.deploy("--timeout=1")
     assert refused.returncode == 7
     assert "nothing was deployed" in refused.stderr
 
-    under_way = asyncio.create_task(stage.deploy())
+    under_way = asyncio.create_task(deployment.deploy())
     await asyncio.sleep(0)
-    stage.docker("service", "update", "-d", "--label-rm", "spotswarm.loan", "services_web")
+    deployment.docker("service", "update", "-d", "--label-rm", "spotswarm.loan", "services_web")
     assert (await under_way).returncode == 0
 
 
-async def test_a_given_secret_is_taken_from_its_file_and_printed_nowhere(stage: Stage):
-    (stage.directory / "key").write_text("hush-hush\n")
-    stage.env["KEY_FILE"] = str(stage.directory / "key")
-    stage.write(
+async def test_a_secret_of_the_operator_is_read_from_its_file_and_printed_nowhere(
+    deployment: Deployment,
+):
+    (deployment.directory / "key").write_text("hush-hush\n")
+    deployment.env["KEY_FILE"] = str(deployment.directory / "key")
+    deployment.write(
         {"web": service(secrets=["key"])},
         secrets={"key": {"external": True, "x-spotswarm": {"generate": 16}}},
     )
-    dry = await stage.deploy("--dry-run")
+    dry = await deployment.deploy("--dry-run")
     assert dry.returncode == 0
-    assert stage.docker("service", "ls", "--quiet") == ""
+    assert deployment.docker("service", "ls", "--quiet") == ""
     assert "secrets that would be created: key" in dry.stderr
 
-    ended = await stage.deploy()
+    ended = await deployment.deploy()
 
     assert ended.returncode == 0, ended.stderr
     assert "hush" not in ended.stdout + ended.stderr + dry.stdout + dry.stderr
     name = "name=services_web"
-    for machine in (stage.pair.manager, stage.pair.worker):
+    for machine in (deployment.pair.manager, deployment.pair.worker):
         if container := machine.docker("ps", "--quiet", "--filter", name):
             assert machine.docker("exec", container, "/bin/busybox", "cat", "/run/secrets/key") == (
                 "hush-hush"
@@ -276,57 +290,61 @@ async def test_a_given_secret_is_taken_from_its_file_and_printed_nowhere(stage: 
     pytest.fail("no container runs")
 
 
-async def test_a_bad_version_is_gone_also_when_swarm_remembers_nothing_else(
-    stage: Stage, eventually: Eventually
+async def test_a_failed_version_is_rolled_back_even_if_swarm_remembers_only_that_one(
+    deployment: Deployment, eventually: Eventually
 ):
-    """What another's update does: then `docker service rollback` leads to the bad one again."""
-    stage.write({"web": service()})
-    assert (await stage.deploy()).returncode == 0
-    good = stage.inspect("services_web")["Spec"]
+    """After another update, `docker service rollback` would lead to the failed version again."""
+    deployment.write({"web": service()})
+    assert (await deployment.deploy()).returncode == 0
+    good = deployment.inspect("services_web")["Spec"]
 
-    stage.write({"web": service("exit 5", deploy={"restart_policy": {"delay": "1s"}})})
-    under_way = asyncio.create_task(stage.deploy("--json"))
+    deployment.write({"web": service("exit 5", deploy={"restart_policy": {"delay": "1s"}})})
+    under_way = asyncio.create_task(deployment.deploy("--json"))
 
     async def is_bad() -> bool:
-        spec = await asyncio.to_thread(stage.inspect, "services_web")
+        spec = await asyncio.to_thread(deployment.inspect, "services_web")
         return bool(spec["Spec"]["TaskTemplate"]["ContainerSpec"]["Command"][-1] == "exit 5")
 
     await eventually(is_bad)
     for turn in ("one", "two"):
         label = ("--label-add", f"turn={turn}")
-        await asyncio.to_thread(stage.docker, "service", "update", "-d", *label, "services_web")
+        await asyncio.to_thread(
+            deployment.docker, "service", "update", "-d", *label, "services_web"
+        )
     ended = await under_way
 
     assert ended.returncode == 8, ended.stderr
     assert json.loads(ended.stdout)["rolled_back"] == ["services_web"]
     assert json.loads(ended.stdout)["not_rolled_back"] == []
-    assert stage.inspect("services_web")["Spec"]["TaskTemplate"] == good["TaskTemplate"]
+    assert deployment.inspect("services_web")["Spec"]["TaskTemplate"] == good["TaskTemplate"]
 
 
-async def test_docker_takes_our_own_stacks_and_only_the_edge_publishes_ports(stage: Stage):
-    for which in ("edge", "services"):
-        ended = await stage.deploy("--no-wait", which=which, directory=REPOSITORY / "compose")
+async def test_docker_accepts_our_stacks_and_only_the_edge_publishes_ports(deployment: Deployment):
+    for name in ("edge", "services"):
+        ended = await deployment.deploy("--no-wait", name=name, directory=REPOSITORY / "compose")
         assert ended.returncode == 0, ended.stderr
 
-    found = {
-        name: stage.inspect(name)
-        for name in stage.docker("service", "ls", "--format", "{{.Name}}").split()
+    services = {
+        name: deployment.inspect(name)
+        for name in deployment.docker("service", "ls", "--format", "{{.Name}}").split()
     }
     ports = {
-        name: [port["PublishedPort"] for port in one["Spec"]["EndpointSpec"]["Ports"]]
-        for name, one in found.items()
-        if one["Spec"]["EndpointSpec"].get("Ports")
+        name: [port["PublishedPort"] for port in service_row["Spec"]["EndpointSpec"]["Ports"]]
+        for name, service_row in services.items()
+        if service_row["Spec"]["EndpointSpec"].get("Ports")
     }
     assert ports == {"edge_traefik": [80, 443, 8080], "edge_registry": [5000]}
-    assert {one["Spec"]["EndpointSpec"]["Mode"] for one in found.values()} == {"dnsrr"}
-    assert {name for name in found if name.startswith("services_")} == {
+    assert {service_row["Spec"]["EndpointSpec"]["Mode"] for service_row in services.values()} == {
+        "dnsrr"
+    }
+    assert {name for name in services if name.startswith("services_")} == {
         f"services_{name}"
         for name in (
             *("webservice", "public_api", "auth", "newswatcher", "ml", "cp_api"),
             *("cp_api_tickle", "cp_simulator", "redis", "couchdb", "influxdb", "backup"),
         )
     }
-    for name, one in found.items():
-        assert one["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"], name
-        for variable in one["Spec"]["TaskTemplate"]["ContainerSpec"].get("Env", ()):
+    for name, service_row in services.items():
+        assert service_row["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"], name
+        for variable in service_row["Spec"]["TaskTemplate"]["ContainerSpec"].get("Env", ()):
             assert not variable.endswith("="), (name, variable)

@@ -34,14 +34,14 @@ def texts(directory: Path) -> dict[str, str]:
     return {str(file): file.read_text() for file in directory.rglob("*") if file.is_file()}
 
 
-def is_same(found: ClusterSecrets, made: ClusterSecrets) -> bool:
+def is_same(first: ClusterSecrets, second: ClusterSecrets) -> bool:
     """Every secret byte by byte, but for the line end of a file."""
-    return {name: text.strip() for name, text in found.to_files().items()} == {
-        name: text.strip() for name, text in made.to_files().items()
+    return {name: text.strip() for name, text in first.to_files().items()} == {
+        name: text.strip() for name, text in second.to_files().items()
     }
 
 
-async def test_a_directory_is_laid_down_and_read_back(cluster: Any, tmp_path: Path) -> None:
+async def test_a_directory_is_written_and_read_back(cluster: Any, tmp_path: Path) -> None:
     store = Directory(tmp_path / "secrets")
     store.write(LEADER, cluster.secrets.to_files())
     assert is_same(await secrets.read(f"{store.place}/{LEADER}", None), cluster.secrets)
@@ -57,14 +57,16 @@ async def test_a_directory_open_to_others_is_refused(cluster: Any, tmp_path: Pat
         await secrets.read(f"{store.place}/{LEADER}", None)
 
 
-async def test_a_missing_secret_is_named_and_none_is_quoted(cluster: Any, tmp_path: Path) -> None:
+async def test_a_missing_secret_is_named_and_no_value_is_quoted(
+    cluster: Any, tmp_path: Path
+) -> None:
     store = Directory(tmp_path / "secrets")
     files = cluster.secrets.to_files()
     store.write(LEADER, {name: text for name, text in files.items() if name != "leader.key"})
     with pytest.raises(RefusedError, match=r"lack leader\.key .*spotswarm init") as refused:
         await secrets.read(f"{store.place}/{LEADER}", None)
-    said = f"{refused.value!r} {refused.value.__cause__!r}"
-    assert not any(text in said for text in files.values())
+    text_of_error = f"{refused.value!r} {refused.value.__cause__!r}"
+    assert not any(text in text_of_error for text in files.values())
 
 
 async def test_a_missing_directory_and_ssm_without_aws_are_refused(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ async def test_a_missing_directory_and_ssm_without_aws_are_refused(tmp_path: Pat
         await secrets.read("ssm:/spotswarm/x/leader", None)
 
 
-async def test_a_store_is_never_written_over(cluster: Any, tmp_path: Path) -> None:
+async def test_a_store_is_never_overwritten(cluster: Any, tmp_path: Path) -> None:
     store = Directory(tmp_path / "secrets")
     store.write(LEADER, cluster.secrets.to_files())
     with pytest.raises(RefusedError, match="already exists"):
@@ -82,7 +84,7 @@ async def test_a_store_is_never_written_over(cluster: Any, tmp_path: Path) -> No
     assert is_same(await secrets.read(f"{store.place}/{LEADER}", None), cluster.secrets)
 
 
-async def test_ssm_is_laid_down_and_read_back(
+async def test_ssm_is_written_and_read_back(
     cluster: Any, cloud: Any, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.url)
@@ -103,18 +105,18 @@ async def test_ssm_is_laid_down_and_read_back(
             ]
         )
     )
-    ours = [found for page in pages for found in page["Parameters"]]
+    ours = [parameter for page in pages for parameter in page["Parameters"]]
     assert len(ours) == len(files)
-    assert {found["Type"] for found in ours} == {"SecureString"}
+    assert {parameter["Type"] for parameter in ours} == {"SecureString"}
 
 
 def test_init_makes_user_data_that_an_agent_and_a_leader_can_read(tmp_path: Path) -> None:
     place = tmp_path / "secrets"
-    made = spotswarm(
+    init = spotswarm(
         *("init", "--cluster", "blue", "--address", "10.0.0.1", "--directory", str(place))
     )
-    assert made.returncode == 0, made.stderr
-    worker = user_data.parse(made.stdout)
+    assert init.returncode == 0, init.stderr
+    worker = user_data.parse(init.stdout)
     assert (worker.cluster, worker.role, worker.leader) == ("blue", Role.WORKER, None)
     assert worker.broker == "rediss://10.0.0.1:6380"
     again = spotswarm("user-data", "--role", "worker", "--directory", str(place), "--json")
@@ -124,7 +126,7 @@ def test_init_makes_user_data_that_an_agent_and_a_leader_can_read(tmp_path: Path
     )
     assert manager.leader is not None
     assert manager.leader.secrets == f"file:{place}/{LEADER}"
-    assert user_data.unknown(made.stdout) == ()
+    assert user_data.unknown(init.stdout) == ()
 
 
 def test_init_a_second_time_is_refused_and_changes_nothing(tmp_path: Path) -> None:
@@ -149,7 +151,11 @@ def test_init_into_ssm_a_second_time_is_refused_and_changes_nothing(cloud: Any) 
         pages = ssm.get_paginator("get_parameters_by_path").paginate(
             Path="/spotswarm/blue", Recursive=True, WithDecryption=True
         )
-        return {found["Name"]: found["Value"] for page in pages for found in page["Parameters"]}
+        return {
+            parameter["Name"]: parameter["Value"]
+            for page in pages
+            for parameter in page["Parameters"]
+        }
 
     first = spotswarm(*command, AWS_ENDPOINT_URL=cloud.url)
     assert first.returncode == 0, first.stderr
@@ -160,7 +166,7 @@ def test_init_into_ssm_a_second_time_is_refused_and_changes_nothing(cloud: Any) 
     assert values() == before
 
 
-def test_init_with_a_name_no_cluster_may_have_is_refused_and_leaves_nothing(
+def test_init_with_an_invalid_cluster_name_is_refused_and_leaves_nothing(
     tmp_path: Path,
 ) -> None:
     done = spotswarm(

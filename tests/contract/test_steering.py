@@ -1,7 +1,7 @@
-"""The operator's say, over a real socket: commands against a leader that empties a swarm in memory.
+"""The operator's commands over a real socket, against a leader that empties a swarm in memory.
 
-`decide` and the commands are the real ones; the swarm is the unit tests' model of swarmkit, ten of
-whose seconds pass in one of ours.
+`decide` and the commands are the real ones; the swarm is the unit tests' model of swarmkit, in
+which ten seconds pass in one of ours.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ STEP_SECONDS = 0.1
 
 
 class LiveSwarm(Swarm):
-    """Its seconds are short, and its time of day is ours."""
+    """Its seconds are shorter, its time of day is the real one."""
 
     @property
     def at(self) -> Any:
@@ -72,7 +72,7 @@ class LivePlay(Play):
         return self.view if self.is_active else None
 
 
-class Ways:
+class Operator:
     def __init__(self, socket: Path, play: LivePlay) -> None:
         self.socket = socket
         self.play = play
@@ -83,14 +83,14 @@ class Ways:
         connector = aiohttp.UnixConnector(str(self.socket))
         async with aiohttp.ClientSession(connector=connector) as session:
             if body is None and raw is None:
-                asked = session.get(f"http://leader{path}")
+                request = session.get(f"http://leader{path}")
             else:
-                asked = session.post(f"http://leader{path}", json=body, data=raw)
-            async with asked as answer:
+                request = session.post(f"http://leader{path}", json=body, data=raw)
+            async with request as answer:
                 return answer.status, await answer.json()
 
     async def leaving(self) -> list[dict[str, Any]]:
-        """The rows, as soon as there is one and its tasks are known."""
+        """The rows of `leaving`, once there is one and its tasks are known."""
         async with asyncio.timeout(10):
             while True:
                 _, rows = await self.ask("/leaving")
@@ -120,16 +120,18 @@ class Ways:
 
 
 def three_workers(*services: Any, nodes: tuple[Any, ...] = ()) -> LiveSwarm:
-    made = nodes or tuple(worker(number, created=LONG_AGO) for number in (1, 2, 3))
-    return LiveSwarm(made, services)
+    members = nodes or tuple(worker(number, created=LONG_AGO) for number in (1, 2, 3))
+    return LiveSwarm(members, services)
 
 
 WEB = service("web", replicas=6, has_health_check=True)
 
 
 @asynccontextmanager
-async def leading(swarm: LiveSwarm, tmp_path: Path, port: int, **said: Any) -> AsyncIterator[Ways]:
-    play = LivePlay(swarm, **said)
+async def leading(
+    swarm: LiveSwarm, tmp_path: Path, port: int, **options: Any
+) -> AsyncIterator[Operator]:
+    play = LivePlay(swarm, **options)
     steering = Steering(
         view=play.seen,
         policy=play.policy,
@@ -142,7 +144,7 @@ async def leading(swarm: LiveSwarm, tmp_path: Path, port: int, **said: Any) -> A
             play.step()
         playing = asyncio.create_task(_play(play), name="play")
         try:
-            yield Ways(socket, play)
+            yield Operator(socket, play)
         finally:
             playing.cancel()
             with suppress(asyncio.CancelledError):
@@ -160,119 +162,119 @@ def port(cluster: Any) -> int:
     return int(cluster.port)
 
 
-async def test_a_node_is_drained_and_returned_and_every_task_serves_meanwhile(
+async def test_a_node_is_drained_and_returned_without_a_gap_in_service(
     tmp_path: Path, port: int
 ) -> None:
-    async with leading(three_workers(WEB, service("api")), tmp_path, port) as ways:
+    async with leading(three_workers(WEB, service("api")), tmp_path, port) as operator:
         fewest = [6]
-        ways.play.watch.append(lambda play: fewest.append(play.swarm.serving("web")))
-        code, out, err = await ways.spotswarm("drain", "ip-10-0-0-1", "--deadline", "20s")
+        operator.play.watch.append(lambda play: fewest.append(play.swarm.serving("web")))
+        code, out, err = await operator.spotswarm("drain", "ip-10-0-0-1", "--deadline", "20s")
         assert (code, err) == (0, ""), out
         for words in ("i-1", "web.", "moved", "is drained", "no health check: api"):
             assert words in out
         assert min(fewest) == 6
-        status, rows = await ways.ask("/leaving")
+        status, rows = await operator.ask("/leaving")
         assert (status, [(row["hostname"], row["stage"]) for row in rows]) == (
             200,
             [("ip-10-0-0-1", "drained")],
         )
-        code, out, err = await ways.spotswarm("nodes")
+        code, out, err = await operator.spotswarm("nodes")
         assert "drain drained" in out
-        code, out, err = await ways.spotswarm("leaving")
+        code, out, err = await operator.spotswarm("leaving")
         assert "spotswarm return ip-10-0-0-1" in " ".join(out.split())
 
-        code, out, err = await ways.spotswarm("return", "i-1")
+        code, out, err = await operator.spotswarm("return", "i-1")
         assert (code, err) == (0, ""), out
         assert "takes tasks again" in out
-        assert await ways.ask("/leaving") == (200, [])
+        assert await operator.ask("/leaving") == (200, [])
 
 
-async def test_tasks_that_cannot_move_in_time_are_named_and_have_a_code_of_their_own(
+async def test_tasks_that_cannot_move_in_time_are_named_and_end_the_command_with_6(
     tmp_path: Path, port: int
 ) -> None:
     swarm = three_workers(WEB)
-    async with leading(swarm, tmp_path, port) as ways:
+    async with leading(swarm, tmp_path, port) as operator:
         swarm.fate = "hang"
-        code, out, _ = await ways.spotswarm("drain", "n-1", "--deadline", "2s", "--json")
-        told = json.loads(out)
+        code, out, _ = await operator.spotswarm("drain", "n-1", "--deadline", "2s", "--json")
+        answer = json.loads(out)
         assert code == 6
-        assert told["outcome"]["state"] == "drained"
-        assert len(told["outcome"]["not_moved"]) == 2
+        assert answer["outcome"]["state"] == "drained"
+        assert len(answer["outcome"]["not_moved"]) == 2
 
 
-async def test_a_dry_run_tells_the_fates_and_does_nothing(tmp_path: Path, port: int) -> None:
+async def test_a_dry_run_shows_the_plan_and_changes_nothing(tmp_path: Path, port: int) -> None:
     pinned = service("pinned", replicas=1, constraints=("node.id==n-1",))
-    async with leading(three_workers(WEB, pinned), tmp_path, port) as ways:
-        code, out, err = await ways.spotswarm("drain", "n-1", "--dry-run")
+    async with leading(three_workers(WEB, pinned), tmp_path, port) as operator:
+        code, out, err = await operator.spotswarm("drain", "n-1", "--dry-run")
         assert (code, err) == (0, "")
         assert "no other node can take pinned" in out
-        status, told = await ways.ask("/drain/i-1", {"dry_run": True, "within": 7.5})
-        assert (status, told["accepted"]) == (200, False)
-        assert {task["fate"] for task in told["plan"]["tasks"]} == {"moved"}
-        assert await ways.ask("/leaving") == (200, [])
+        status, answer = await operator.ask("/drain/i-1", {"dry_run": True, "within": 7.5})
+        assert (status, answer["accepted"]) == (200, False)
+        assert {task["fate"] for task in answer["plan"]["tasks"]} == {"moved"}
+        assert await operator.ask("/leaving") == (200, [])
 
 
-async def test_ctrl_c_leaves_the_drain_going_and_says_how_to_undo_it(
+async def test_after_ctrl_c_the_drain_goes_on_and_the_command_says_how_to_undo_it(
     tmp_path: Path, port: int
 ) -> None:
     swarm = three_workers(WEB)
-    async with leading(swarm, tmp_path, port) as ways:
+    async with leading(swarm, tmp_path, port) as operator:
         swarm.fate = "hang"
-        process = await ways.begun("drain", "n-1", "--deadline", "60s")
+        process = await operator.begun("drain", "n-1", "--deadline", "60s")
         async with asyncio.timeout(20):
             assert process.stdout is not None
             while b"web." not in await process.stdout.readline():
                 pass
-            await ways.leaving()
+            await operator.leaving()
             process.send_signal(signal.SIGINT)
             _, err = await process.communicate()
         assert process.returncode == 130
         assert "goes on" in err.decode()
         assert "spotswarm return ip-10-0-0-1 undoes it" in err.decode()
-        rows = await ways.leaving()
+        rows = await operator.leaving()
         assert rows[0]["stage"] == "evacuating"
         assert "to be up elsewhere" in rows[0]["waits_for"]
         swarm.fate = "up"
-        code, out, err_text = await ways.spotswarm("return", "n-1")
+        code, out, err_text = await operator.spotswarm("return", "n-1")
         assert (code, err_text) == (0, ""), out
 
 
-async def test_services_are_spread_again_onto_a_node_that_came_back(
+async def test_services_are_rebalanced_onto_a_node_that_came_back(
     tmp_path: Path, port: int
 ) -> None:
     swarm = three_workers(WEB)
     still = replace(BRISK, is_rebalancing=False)
-    async with leading(swarm, tmp_path, port, policy=still) as ways:
-        await ways.spotswarm("drain", "n-1", "--deadline", "20s")
-        await ways.spotswarm("return", "n-1")
+    async with leading(swarm, tmp_path, port, policy=still) as operator:
+        await operator.spotswarm("drain", "n-1", "--deadline", "20s")
+        await operator.spotswarm("return", "n-1")
         assert swarm.spread_of("web") == [3, 3, 0]
 
-        code, out, err = await ways.spotswarm("rebalance", "--dry-run")
+        code, out, err = await operator.spotswarm("rebalance", "--dry-run")
         assert (code, err) == (0, "")
         assert "3/3/0" in out
         assert "2/2/2" in out
         assert swarm.spread_of("web") == [3, 3, 0]
 
-        code, out, err = await ways.spotswarm("rebalance", "web")
+        code, out, err = await operator.spotswarm("rebalance", "web")
         assert (code, err) == (0, ""), out
         assert "web is spread evenly: 2/2/2" in out
         assert swarm.spread_of("web") == [2, 2, 2]
 
 
-async def test_a_spreading_that_comes_to_nothing_is_told(tmp_path: Path, port: int) -> None:
+async def test_a_rebalance_that_fails_is_reported(tmp_path: Path, port: int) -> None:
     swarm = three_workers(WEB)
     still = replace(BRISK, is_rebalancing=False, rebalance_patience=timedelta(seconds=1))
-    async with leading(swarm, tmp_path, port, policy=still) as ways:
-        await ways.spotswarm("drain", "n-1", "--deadline", "20s")
-        await ways.spotswarm("return", "n-1")
+    async with leading(swarm, tmp_path, port, policy=still) as operator:
+        await operator.spotswarm("drain", "n-1", "--deadline", "20s")
+        await operator.spotswarm("return", "n-1")
         swarm.fate = "hang"
-        code, out, err = await ways.spotswarm("rebalance")
+        code, out, err = await operator.spotswarm("rebalance")
         assert code == 6, out
         assert "web is stuck" in err
         assert "spotswarm explain web" in err
 
 
-async def test_a_drained_manager_is_a_worker_first_and_a_manager_again(
+async def test_a_manager_is_demoted_before_its_drain_and_promoted_again_afterwards(
     tmp_path: Path, port: int
 ) -> None:
     managers = [
@@ -280,18 +282,18 @@ async def test_a_drained_manager_is_a_worker_first_and_a_manager_again(
         for number in (1, 2, 3, 4)
     ]
     swarm = three_workers(WEB, nodes=(*managers, worker(5, created=LONG_AGO)))
-    async with leading(swarm, tmp_path, port) as ways:
-        code, out, err = await ways.spotswarm("drain", "n-2", "--deadline", "20s")
+    async with leading(swarm, tmp_path, port) as operator:
+        code, out, err = await operator.spotswarm("drain", "n-2", "--deadline", "20s")
         assert (code, err) == (0, ""), out
         assert "made a worker first" in " ".join(out.split())
-        code, out, err = await ways.spotswarm("return", "n-2")
+        code, out, err = await operator.spotswarm("return", "n-2")
         assert (code, err) == (0, ""), out
         assert "becomes a manager again" in out
         assert swarm.nodes["n-2"].role is Role.MANAGER
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected", "said"),
+    ("arguments", "expected", "error"),
     [
         (("drain", "nobody"), 5, "spotswarm nodes shows them"),
         (("drain", "n-9"), 7, "cannot be demoted"),
@@ -301,50 +303,50 @@ async def test_a_drained_manager_is_a_worker_first_and_a_manager_again(
         (("drain", "n-1", "--deadline", "48h"), 2, "within"),
     ],
 )
-async def test_what_is_refused_says_why_and_what_to_do(
-    arguments: tuple[str, ...], expected: int, said: str, tmp_path: Path, port: int
+async def test_a_refusal_gives_the_reason_and_the_next_step(
+    arguments: tuple[str, ...], expected: int, error: str, tmp_path: Path, port: int
 ) -> None:
     lone = worker(9, created=LONG_AGO, role=Role.MANAGER, reachability="reachable")
     nodes = (lone, worker(1, created=LONG_AGO), worker(2, created=LONG_AGO))
-    async with leading(three_workers(WEB, nodes=nodes), tmp_path, port) as ways:
-        code, _, err = await ways.spotswarm(*arguments)
+    async with leading(three_workers(WEB, nodes=nodes), tmp_path, port) as operator:
+        code, _, err = await operator.spotswarm(*arguments)
     assert code == expected, err
-    assert said in err
+    assert error in err
 
 
-async def test_what_is_asked_in_another_form_is_not_guessed_at(tmp_path: Path, port: int) -> None:
-    async with leading(three_workers(WEB), tmp_path, port) as ways:
+async def test_a_malformed_request_is_refused(tmp_path: Path, port: int) -> None:
+    async with leading(three_workers(WEB), tmp_path, port) as operator:
         for path, body in (
             ("/drain/n-1", {"within": -1}),
             ("/drain/n-1", {"dryrun": True}),
             ("/return/n-1", {"within": 5}),
             ("/rebalance", {"services": "web"}),
         ):
-            status, told = await ways.ask(path, body)
-            assert (status, set(told)) == (400, {"error", "next"}), path
-        assert (await ways.ask("/drain/n-1", raw=b"{"))[0] == 400
-        assert await ways.ask("/leaving") == (200, [])
+            status, answer = await operator.ask(path, body)
+            assert (status, set(answer)) == (400, {"error", "next"}), path
+        assert (await operator.ask("/drain/n-1", raw=b"{"))[0] == 400
+        assert await operator.ask("/leaving") == (200, [])
 
 
-async def test_a_node_that_aws_takes_is_not_returned(tmp_path: Path, port: int) -> None:
+async def test_a_node_that_aws_is_taking_cannot_be_returned(tmp_path: Path, port: int) -> None:
     swarm = three_workers(WEB)
-    async with leading(swarm, tmp_path, port) as ways:
-        ways.play.interrupt("i-1", within=600)
-        await ways.leaving()
-        status, told = await ways.ask("/return/n-1", {})
+    async with leading(swarm, tmp_path, port) as operator:
+        operator.play.interrupt("i-1", within=600)
+        await operator.leaving()
+        status, answer = await operator.ask("/return/n-1", {})
         assert status == 422
-        assert "AWS interrupts ip-10-0-0-1" in told["error"]
-        status, told = await ways.ask("/drain/n-1", {})
+        assert "AWS interrupts ip-10-0-0-1" in answer["error"]
+        status, answer = await operator.ask("/drain/n-1", {})
         assert status == 422
-        assert "already leaving (interruption)" in told["error"]
+        assert "already leaving (interruption)" in answer["error"]
 
 
-async def test_a_standby_steers_nothing(tmp_path: Path, port: int) -> None:
-    async with leading(three_workers(WEB), tmp_path, port) as ways:
-        ways.play.is_active = False
+async def test_a_standby_refuses_every_command(tmp_path: Path, port: int) -> None:
+    async with leading(three_workers(WEB), tmp_path, port) as operator:
+        operator.play.is_active = False
         for path in ("/drain/n-1", "/return/n-1", "/rebalance"):
-            status, told = await ways.ask(path, {})
-            assert (status, told["leader"]) == (409, "manager-2")
-        assert (await ways.ask("/leaving"))[0] == 409
-        code, _, err = await ways.spotswarm("drain", "n-1")
+            status, answer = await operator.ask(path, {})
+            assert (status, answer["leader"]) == (409, "manager-2")
+        assert (await operator.ask("/leaving"))[0] == 409
+        code, _, err = await operator.spotswarm("drain", "n-1")
         assert (code, "run this on manager-2" in err) == (3, True)
