@@ -17,7 +17,7 @@ from nacl.public import PrivateKey
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from agent import asking
+from agent import join_request
 from agent.events import Denied as AgentDenied
 from agent.signing import Credentials, sign
 from leader.edges.aws.clients import Aws
@@ -356,7 +356,7 @@ async def test_all_the_way_from_the_agents_question_to_its_event(
         found: Credentials = cloud.credentials(instance)
         return found
 
-    event = await asking.ask(
+    event = await join_request.request_token(
         cluster.told(sts_endpoint=f"{cloud.url}/"),
         InstanceFacts(
             instance=instance,
