@@ -403,7 +403,9 @@ def _offer(places: Places, engine: str, layers: list[Path]) -> None:
 def _start_daemon(places: Places, cluster_name: str) -> None:
     # By way of a shell that ends at once, so that it is nobody's child: whoever called `up` may
     # go on for long, or end, and never has to know of it.
-    script = 'exec </dev/null >>"$1" 2>&1; shift; "$@" & exit 0'
+    # What it does at its start goes before other work too; see `host.prefer_this_process`.
+    prefer = "echo -10 2>/dev/null >/proc/self/autogroup || true"
+    script = f'{prefer}; exec </dev/null >>"$1" 2>&1; shift; "$@" & exit 0'
     argv = [sys.executable, "-m", sweep.DAEMON, str(places.lab), cluster_name]
     subprocess.run(
         ["sh", "-c", script, "sh", str(places.log), *argv],

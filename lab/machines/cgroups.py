@@ -20,8 +20,8 @@ _ENTER: Final = (
     'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125;'
     ' shift; n=$((n - 1)); done; exec "$@"'
 )
-_CPU_SHARES: Final = {"cpu.shares": "10240", "cpu.weight": "1000"}
-"""On version 1 and 2: ten times the default."""
+_CPU_SHARES: Final = {"cpu.shares": "4096", "cpu.weight": "400"}
+"""On version 1 and 2: four times the default."""
 _CPUSET_FILES: Final = ("cpuset.cpus", "cpuset.mems")
 
 
