@@ -27,7 +27,7 @@ def test_an_interrupted_worker_with_the_only_replica_is_emptied_before_it_ends(f
 
     decided = dict(farm.decided(taken))
     assert "AWS will terminate it" in decided["PauseNode"]
-    assert "what could be moved has been" in decided["DrainNode"]
+    assert "everything that could be moved has been moved" in decided["DrainNode"]
     assert "may leave now: it is empty" in decided["OrderLeave"]
     assert "reported that it left" in decided["RemoveNode"]
     assert "has left the swarm (interruption)" in decided["TerminateInstance"]
