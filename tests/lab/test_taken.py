@@ -56,7 +56,7 @@ def test_two_at_once_each_told_by_one_path_alone(farm):
 
     assert "reported by the agent" in dict(farm.decided(first))["PauseNode"]
     assert "reported by the queue" in dict(farm.decided(second))["PauseNode"]
-    assert "does not wait for our word" in dict(farm.decided(second))["TerminateInstance"]
+    assert "its agent does not wait for" in dict(farm.decided(second))["TerminateInstance"]
 
 
 def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_drain(farm):
@@ -203,4 +203,7 @@ def test_a_hint_that_nothing_follows_is_forgotten_and_moves_nothing(farm):
         farm.shows(hinted, phase=None, availability="active")
 
     assert {name: set(farm.tasks(name)) for name in NAMES} == before
-    assert "no notice followed the hint" in dict(farm.decided(hinted))["ActivateNode"]
+    assert (
+        "no interruption notice followed the recommendation"
+        in dict(farm.decided(hinted))["ActivateNode"]
+    )
