@@ -20,6 +20,7 @@ from rich.table import Table
 
 from bench.host import host
 from leader.decide import decide, first_view
+from leader.settings import LeaderTable
 from leader.upkeep.reconcile import reconcile
 from leader.view.actions import PauseNode
 from leader.view.census import Absence
@@ -34,7 +35,7 @@ from leader.view.events import (
     WorkListed,
 )
 from leader.view.ids import InstanceId, NodeId, ServiceId, TaskId
-from leader.view.model import Ask, Identity, Instance, Node, Policy, Tokens, View
+from leader.view.model import Ask, Identity, Instance, Node, Tokens, View
 from leader.view.moment import Moment
 from leader.view.notices import Notice
 from leader.view.terms import Leaving, Then
@@ -44,7 +45,7 @@ from wire.labels import LABEL_INSTANCE, LABEL_KEY, LABEL_LIFECYCLE, LABEL_TYPE, 
 from wire.messages import Availability, Role
 
 _AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
-_POLICY: Final = Policy(cluster="bench")
+_POLICY: Final = LeaderTable(secrets="file:/example").policy("bench")
 _TASKS_PER_NODE: Final = 4
 _TASKS_PER_SERVICE: Final = 20
 _BASELINE: Final = "walk"

@@ -62,26 +62,28 @@ class Daemon:
     async def run(self) -> None:
         """Keep the stance for ever."""
         settings = self._settings
-        if settings.part.identity == "password":
+        if settings.policy.identity == "password":
             log.warning(
                 "identity is a password",
                 consequence="anyone who knows the broker's password gets a worker token",
                 remedy='set identity = "aws" unless machines outside AWS must join',
             )
+        for name in settings.unknown:
+            log.warning("setting not known to this version", setting=f"leader.{name}")
         async with AsyncExitStack() as stack:
             admin = Admin(
                 self,
                 self._metrics.registry,
                 socket=ADMIN_SOCKET,
-                port=settings.part.metrics_port,
+                port=settings.table.metrics_port,
                 commands=self._steering(),
             )
             await stack.enter_async_context(admin)
             swarm = await stack.enter_async_context(Swarm())
             aws = None
-            if settings.part.identity == "aws":
+            if settings.policy.identity == "aws":
                 aws = await stack.enter_async_context(
-                    Aws(region=settings.facts.region, endpoint=settings.part.aws_endpoint)
+                    Aws(region=settings.facts.region, endpoint=settings.table.aws_endpoint)
                 )
             systemd.notify(READY="1")
             await together(
@@ -151,7 +153,7 @@ class Daemon:
 
     async def _lead(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
         settings = self._settings
-        cluster_secrets = await secrets.read(settings.part.secrets, aws)
+        cluster_secrets = await secrets.read(settings.table.secrets, aws)
         async with AsyncExitStack() as stack:
             instances = Instances(aws, cluster=settings.cluster) if aws else None
             prover: AwsIdentity | PasswordIdentity = PasswordIdentity(cluster=settings.cluster)
@@ -161,8 +163,8 @@ class Daemon:
                         aws,
                         instances,
                         region=settings.facts.region,
-                        endpoint=settings.part.aws_endpoint,
-                        roles=settings.part.roles,
+                        endpoint=settings.table.aws_endpoint,
+                        roles=settings.table.roles,
                     )
                 )
             mailbox = Mailbox(_leader_keys(cluster_secrets))
@@ -198,12 +200,12 @@ class Daemon:
                 log.info("deposed", reason=str(exc))
 
     def _queue(self, aws: Aws | None) -> NoticeQueue | None:
-        url = self._settings.part.queue
+        url = self._settings.table.queue
         return None if aws is None or url is None else NoticeQueue(aws, url)
 
     def _broker(self, cluster_secrets: ClusterSecrets) -> BrokerService:
-        cluster, port = self._settings.cluster, self._settings.part.broker_port
-        kind = ProcessRedis if self._settings.part.broker == "process" else ContainerRedis
+        cluster, port = self._settings.cluster, self._settings.table.broker_port
+        kind = ProcessRedis if self._settings.table.broker == "process" else ContainerRedis
         return BrokerService(
             cluster=cluster,
             leader=self._settings.facts.instance,
@@ -217,7 +219,7 @@ class Daemon:
 
     async def _keep_address(self, aws: Aws | None) -> None:
         """Keep the Elastic IP; failing to is logged, since this manager may still be reachable."""
-        allocation = self._settings.part.elastic_ip
+        allocation = self._settings.table.elastic_ip
         while True:
             if aws is not None and allocation is not None:
                 try:
@@ -235,7 +237,7 @@ class Daemon:
         delays = backoff(ceiling=30)
         while True:
             try:
-                for name in self._settings.part.networks:
+                for name in self._settings.table.networks:
                     if await swarm.ensure_network(name):
                         log.info("network created", network=name)
                 founder = await right.read()
@@ -261,11 +263,11 @@ class Daemon:
             "problem": self._problem,
             "leader": self._engine.leader,
             "up_seconds": round((at - self._started).total_seconds()),
-            "identity": self._settings.part.identity,
+            "identity": self._settings.policy.identity,
         }
         if self._active is None:
             return own
-        wanted = self._settings.part.managers
+        wanted = self._settings.policy.managers
         return own | {
             "healthy": self.is_healthy(),
             "broker_starts": self._active.broker_starts,

@@ -1,7 +1,7 @@
 """`spotswarm user-data`: print the user data of an instance."""
 
 import tomllib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,7 +22,9 @@ from wire.messages import Role
 
 def user_data(
     role: Annotated[Role, typer.Option(help="The role of the instances.")],
-    managers: Annotated[int, typer.Option(help="How many managers the cluster should have.")] = 3,
+    managers: Annotated[
+        int, typer.Option(min=1, max=7, help="How many managers the cluster should have.")
+    ] = 3,
     elastic_ip: Annotated[
         str | None, typer.Option(help="Allocation id of the Elastic IP that the leader takes.")
     ] = None,
@@ -30,10 +32,11 @@ def user_data(
         str | None, typer.Option(help="URL of the SQS queue with EC2's notices.")
     ] = None,
     broker: Annotated[
-        str, typer.Option(help="How Redis runs: as `container` or `process`.")
+        Literal["container", "process"], typer.Option(help="How Redis runs.")
     ] = "container",
     identity: Annotated[
-        str, typer.Option(help="How instances prove their identity: `aws`; `password` elsewhere.")
+        Literal["aws", "password"],
+        typer.Option(help="How instances prove their identity: `aws`; `password` elsewhere."),
     ] = "aws",
     aws_endpoint: Annotated[
         str | None, typer.Option(help="One endpoint for all AWS services, as the lab has.")

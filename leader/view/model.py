@@ -14,6 +14,7 @@ from leader.view.ids import InstanceId, Lifecycle, NodeId, ServiceId, node_subje
 from leader.view.notices import Notices
 from leader.view.pools import Pool, Pools
 from leader.view.work import Work
+from wire.keys import GRANT_LIFETIME
 from wire.labels import JOINING, LABEL_INSTANCE, LABEL_PHASE
 from wire.messages import Availability, DenialCode, Role
 
@@ -229,22 +230,25 @@ class View:
         return node_subject(node) in self.in_flight
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the operator wants, and the leader's time limits."""
+    """What the operator wants, and the leader's time limits.
+
+    A field without a default comes from a setting, whose default is in `leader.settings`.
+    """
 
     cluster: str
-    managers: int = 3
-    identity: Literal["aws", "password"] = "aws"
-    grant_lifetime: timedelta = timedelta(seconds=60)
-    worker_batch: int = 50
-    worker_token_age: timedelta = timedelta(hours=1)
+    managers: int
+    identity: Literal["aws", "password"]
+    grant_lifetime: timedelta = GRANT_LIFETIME
+    worker_batch: int
+    worker_token_age: timedelta
     nodes_stale_after: timedelta = timedelta(seconds=30)
     instances_every: timedelta = timedelta(seconds=60)
     unknown_node_every: timedelta = timedelta(seconds=5)
     """How often EC2 is asked while a node's instance is unknown or one seems to be gone."""
 
-    drain_within: timedelta = timedelta(seconds=90)
+    drain_within: timedelta
     """How long a node has to leave if AWS sets no deadline."""
     drain_reserve: timedelta = timedelta(seconds=30)
     """Before the deadline: tasks that have not moved by then are left to Swarm's drain."""
@@ -254,29 +258,29 @@ class Policy:
     """How many tasks, of all services together, may be moving off leaving nodes at a time."""
     start_within: timedelta = timedelta(seconds=30)
     """How long to wait for a starting replacement before another node's tasks join the move."""
-    hint_patience: timedelta = timedelta(minutes=30)
+    hint_patience: timedelta
     maintenance_lead: timedelta = timedelta(minutes=15)
     pool_penalty: timedelta = timedelta(minutes=10)
 
     absent_lists: int = 3
     """How many lists in a row must miss an instance before its node is removed."""
-    absent_for: timedelta = timedelta(seconds=30)
-    down_for: timedelta = timedelta(minutes=10)
+    absent_for: timedelta
+    down_for: timedelta
     """An instance that runs while its node is Down for so long is terminated."""
-    orphan_after: timedelta = timedelta(minutes=15)
+    orphan_after: timedelta
     """An instance that runs so long without being a node is terminated."""
-    removals_at_once: int = 3
+    removals_at_once: int
     """How many nodes and instances that did not leave in order are removed in one round."""
     removal_round: timedelta = timedelta(seconds=60)
 
-    is_rebalancing: bool = True
-    rebalance_cooldown: timedelta = timedelta(seconds=60)
+    is_rebalancing: bool
+    rebalance_cooldown: timedelta
     """The wait after a node joined, so that not every service moves tasks to it at once."""
-    rebalances_per_hour: int = 60
+    rebalances_per_hour: int
     """How many tasks may move in an hour."""
     rebalance_patience: timedelta = timedelta(seconds=120)
     """An added task that is not up by then is removed."""
-    heartbeat: timedelta | None = None
+    heartbeat: timedelta | None
     """None chooses it by the size of the cluster."""
-    keeps_heartbeat: bool = False
+    keeps_heartbeat: bool
     """Leave the swarm's heartbeat as the operator set it."""

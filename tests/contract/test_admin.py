@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from leader.daemon import Daemon
 from leader.edges.admin import Admin
-from leader.settings import Settings
+from leader.settings import LeaderTable, Settings
 from leader.term.active import Active
 from leader.term.broker_service import BrokerService
 from leader.term.mailbox import Mailbox
@@ -38,7 +38,6 @@ from runtime import clock
 from wire.instance import InstanceFacts
 from wire.labels import LABEL_INSTANCE, LABEL_LIFECYCLE, LABEL_ZONE
 from wire.messages import Availability, DenialCode, Role
-from wire.user_data import LeaderPart
 
 WORKER = InstanceId("i-0123456789abcdef0")
 STRANGER = InstanceId("i-0fedcba9876543210")
@@ -54,8 +53,8 @@ def daemon() -> Daemon:
         lifecycle="on-demand",
         address="10.0.0.1",
     )
-    part = LeaderPart(secrets="file:/etc/spotswarm/secrets", broker="process")
-    return Daemon(Settings(cluster="contract", facts=facts, part=part))
+    table = LeaderTable(secrets="file:/etc/spotswarm/secrets", broker="process")
+    return Daemon(Settings(cluster="contract", facts=facts, table=table))
 
 
 def standby() -> Daemon:

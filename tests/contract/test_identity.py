@@ -25,7 +25,8 @@ from leader.edges.aws.identity import AwsIdentity
 from leader.edges.aws.instances import Instances
 from leader.joining.admission import admit
 from leader.joining.intake import Intake, IntakePolicy
-from leader.view.model import Ask, Denied, Identity, Policy, View
+from leader.settings import LeaderTable
+from leader.view.model import Ask, Denied, Identity, View
 from runtime import clock
 from wire.instance import InstanceFacts
 from wire.messages import AwsProof, Denial, DenialCode, JoinRequest, Role
@@ -59,7 +60,10 @@ class Desk:
             identity=found,
         )
         at = clock.now()
-        return admit(ask, View(nodes_at=at), Policy(cluster=CLUSTER), at) or found
+        return (
+            admit(ask, View(nodes_at=at), LeaderTable(secrets="file:/example").policy(CLUSTER), at)
+            or found
+        )
 
 
 @pytest.fixture

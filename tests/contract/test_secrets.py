@@ -125,7 +125,7 @@ def test_init_makes_user_data_that_an_agent_and_a_leader_can_read(tmp_path: Path
         spotswarm("user-data", "--role", "manager", "--directory", str(place)).stdout
     )
     assert manager.leader is not None
-    assert manager.leader.secrets == f"file:{place}/{LEADER}"
+    assert manager.leader["secrets"] == f"file:{place}/{LEADER}"
     assert user_data.unknown(init.stdout) == ()
 
 

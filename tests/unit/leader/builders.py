@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+from leader.settings import LeaderTable
 from leader.view.ids import InstanceId, NodeId
-from leader.view.model import Ask, Identity, Instance, Node, Policy, View
+from leader.view.model import Ask, Identity, Instance, Node, View
 from wire.messages import Availability, Role
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
-POLICY = Policy(cluster="demo", managers=3)
+POLICY = LeaderTable(secrets="file:/example").policy("demo")
 SECOND = timedelta(seconds=1)
 
 

@@ -18,11 +18,12 @@ from cli.__main__ import app
 from cli.terminal.exits import Exit
 from leader.edges.aws.founder import SsmFoundingRight
 from leader.edges.broker.configuration import users_acl
+from leader.settings import LeaderTable
 from leader.term.metrics import Metrics
 from wire import cluster_secrets, keys
 from wire.cluster_secrets import ClusterSecrets
 from wire.messages import DenialCode
-from wire.user_data import LeaderPart, UserData
+from wire.user_data import UserData
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -80,7 +81,7 @@ def of_user_data() -> dict[str, Any]:
 
     return {
         "instance": {name: plain(value) for name, value in defaults(UserData).items()},
-        "leader": {name: plain(value) for name, value in defaults(LeaderPart).items()},
+        "leader": {name: plain(value) for name, value in defaults(LeaderTable).items()},
     }
 
 
