@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 from cli.terminal.exits import Exit
+from leader.settings import LeaderTable
 from leader.term.metrics import Metrics
 from wire.messages import DenialCode
+from wire.user_data import UserData
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -31,3 +33,8 @@ def test_every_denial_code_is_in_the_wire():
 def test_every_exit_code_is_in_operations_or_deploying():
     documented = first_cells("operations.md") | first_cells("deploying.md")
     assert {str(int(code)) for code in Exit} - documented == set()
+
+
+def test_every_setting_of_user_data_is_in_operations():
+    names = {*UserData.model_fields, *LeaderTable.model_fields} - {"leader"}
+    assert names - first_cells("operations.md") == set()
