@@ -1,26 +1,22 @@
-"""A swarm in memory, as far as our decisions meet it, and a leader's term played against it.
+"""A swarm in memory, as far as our decisions meet it.
 
-Swarm here does what swarmkit does (manager/orchestrator: replicated/services.go, update/updater.go,
+It does what swarmkit does (manager/orchestrator: replicated/services.go, update/updater.go,
 restart/restart.go; manager/scheduler): new tasks go where fewest of the service are; a constraint
 makes only tasks on nodes it forbids dirty; scaling down goes by a task's number on its node; a
 drain stops a task before it starts another. One second is one step; nothing reads a clock.
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from itertools import count
 
-from builders import NOW, POLICY, SECOND, instance, node
+from builders import NOW, SECOND, instance, node
 
-from leader.decide import decide, first_view
 from leader.view.actions import (
     ActivateNode,
     ChangeService,
-    DeleteNotices,
     DemoteNode,
     DrainNode,
     LabelNode,
-    ListInstances,
     OrderLeave,
     PauseNode,
     PromoteNode,
@@ -28,33 +24,15 @@ from leader.view.actions import (
     SettleNode,
     TerminateInstance,
 )
-from leader.view.events import (
-    Done,
-    Failed,
-    InstancesListed,
-    LeftSwarm,
-    NodesListed,
-    Noticed,
-    Ticked,
-    WorkListed,
-)
 from leader.view.ids import InstanceId, NodeId, ServiceId, TaskId
 from leader.view.model import Tokens
-from leader.view.notices import Listener, Notice
 from leader.view.work import Service, Task
 from wire.constraints import satisfies
-from wire.labels import HINTED, LEAVING, PHASE_LABELS
+from wire.labels import PHASE_LABELS
 from wire.messages import Availability, Role
 
 OVER = {"complete", "shutdown", "failed", "rejected", "remove", "orphaned"}
 QUIET = Tokens(worker_rotated=NOW)
-BRISK = replace(
-    POLICY,
-    rebalance_cooldown=5 * SECOND,
-    rebalance_patience=20 * SECOND,
-    hint_patience=60 * SECOND,
-)
-"""Patience for a play of a few minutes."""
 
 
 def worker(number, **said):
@@ -512,160 +490,3 @@ def _changed(known, action):
         case DemoteNode():
             return {"role": Role.WORKER, "is_leader": False, "reachability": None}
     return {"role": Role.MANAGER, "reachability": "reachable"}
-
-
-class Play:
-    """Leaders in a row against one swarm.
-
-    `delays`: seconds until an action is carried out and until its end is told, in turn; `lag`: how
-    old a list is when it arrives; `crashes`: seconds at which a leader is lost with all it knew.
-    """
-
-    def __init__(self, swarm, *, policy=BRISK, delays=(0,), lag=0, crashes=()):
-        self.swarm = swarm
-        self.policy = policy
-        self.delays = delays
-        self.lag = lag
-        self.begun = swarm.now
-        self.crashes = set(crashes)
-        self.turns = count()
-        self.ids = count(1)
-        self.under_way, self.ended, self.lists = [], [], []
-        self.queue, self.agents, self.taken, self.left = {}, {}, {}, {}
-        self.decided, self.said = [], []
-        self.watch = []
-        self.lead()
-
-    @property
-    def second(self):
-        return self.swarm.now - self.begun
-
-    def interrupt(self, name, *, within=120, is_heard=True):
-        """AWS warns of a taking, on both paths; `is_heard`: the agent waits for our word."""
-        deadline = self.swarm.at + timedelta(seconds=within)
-        notice = Notice(InstanceId(name), "interruption", "queue", self.swarm.at, deadline)
-        self.queue[f"r-{next(self.ids)}"] = notice
-        self.taken[name] = self.swarm.now + within
-        if is_heard:
-            self.agents[name] = replace(notice, source="agent")
-
-    def tell(self, kind, *values, **named):
-        event = kind(f"e-{next(self.ids)}", self.swarm.at, *values, **named)
-        before = self.view
-        self.view, actions = decide(before, event, self.policy)
-        ended = {event.action.subject} if kind in {Done, Failed} else set()
-        subjects = [action.subject for action in actions]
-        assert len(subjects) == len(set(subjects))
-        assert not (before.in_flight - ended) & set(subjects)
-        self.decided += actions
-        for action in actions:
-            self.under_way.append((self.swarm.now + self._delay(), action))
-
-    def run(self, seconds):
-        for _ in range(seconds):
-            self.step()
-
-    def run_until_quiet(self, most=600):
-        """Until nothing was decided and nothing changed for longer than any patience."""
-        quiet, seen = 0, None
-        for _ in range(most):
-            self.step()
-            nodes = tuple(self.swarm.nodes.values())
-            decided = sum(1 for one in self.decided if not isinstance(one, ListInstances))
-            now = (decided, nodes, self.swarm.listed()[0])
-            is_busy = self.taken or any(one.phase in {LEAVING, HINTED} for one in nodes)
-            quiet = quiet + 1 if now == seen and not is_busy else 0
-            seen = now
-            if quiet > 25:
-                return
-        raise AssertionError(f"not quiet after {most} s: {self.decided[-5:]}")
-
-    def step(self):
-        self.swarm.tick()
-        for name, when in list(self.taken.items()):
-            if self.swarm.now >= when or name not in self.swarm.instances:
-                del self.taken[name]
-                self.agents.pop(name, None)
-                self.swarm.take(name)
-        if self.second in self.crashes:
-            self.lead()
-        self._carry_out()
-        self._show()
-        if self.second % 5 == 0:
-            self._announce()
-        self.tell(Ticked)
-        self._carry_out()
-        for look in self.watch:
-            look(self)
-
-    def kinds(self):
-        return [type(action).__name__ for action in self.decided]
-
-    def _delay(self):
-        return self.delays[next(self.turns) % len(self.delays)]
-
-    def lead(self):
-        """A new leader: what was on its way to the swarm may land still, nobody hears of it."""
-        self.view = replace(first_view(), tokens=QUIET)
-        self.under_way = [
-            (when, action)
-            for number, (when, action) in enumerate(self.under_way)
-            if isinstance(action, ChangeService | PauseNode | DrainNode) and number % 2
-        ]
-        self.ended, self.lists = [], []
-        self._announce()
-
-    def _announce(self):
-        """The queue delivers what was not deleted; agents ask again and again."""
-        for message, notice in list(self.queue.items()):
-            self.tell(Noticed, notice, f"{message} {next(self.ids)}")
-        for name, notice in self.agents.items():
-            until = self.swarm.at + 10 * SECOND
-            self.tell(Noticed, notice, None, Listener("reply", "key", 0, until))
-            assert name in self.swarm.instances
-
-    def _carry_out(self):
-        for _ in range(20):
-            ready = [one for one in self.under_way if one[0] <= self.swarm.now]
-            told = [one for one in self.ended if one[0] <= self.swarm.now]
-            if not ready and not told:
-                return
-            self.under_way = [one for one in self.under_way if one not in ready]
-            self.ended = [one for one in self.ended if one not in told]
-            for _, action in ready:
-                is_done = self.swarm.apply(action)
-                self._follow(action)
-                self.ended.append((self.swarm.now + self._delay(), action, is_done))
-            for _, action, is_done in told:
-                if isinstance(action, ListInstances):
-                    self.tell(InstancesListed, tuple(self.swarm.instances.values()))
-                if is_done:
-                    self.tell(Done, action)
-                else:
-                    self.tell(Failed, action, "the engine says no")
-        raise AssertionError(f"a storm of actions: {self.decided[-3:]}")
-
-    def _follow(self, action):
-        match action:
-            case DeleteNotices(receipts=receipts):
-                for receipt in receipts:
-                    self.queue.pop(receipt.partition(" ")[0], None)
-            case OrderLeave(instance=name) if not self.swarm.is_deaf:
-                self.agents.pop(name, None)
-                self.left[name] = self.swarm.now + 1
-            case TerminateInstance(instance=name):
-                self.agents.pop(name, None)
-
-    def _show(self):
-        at = self.swarm.at
-        self.lists.append(
-            (self.swarm.now + self.lag, tuple(self.swarm.nodes.values()), self.swarm.listed(), at)
-        )
-        while self.lists and self.lists[0][0] <= self.swarm.now:
-            _, nodes, work, asked = self.lists.pop(0)
-            self.tell(NodesListed, nodes, requested_at=asked)
-            self.tell(WorkListed, *work, requested_at=asked)
-        for name, when in list(self.left.items()):
-            if self.swarm.now >= when:
-                del self.left[name]
-                self.tell(LeftSwarm, InstanceId(name), "told")

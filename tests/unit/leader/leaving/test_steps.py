@@ -1,72 +1,42 @@
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from builders import NOW, POLICY, SECOND, instance, manager_node, node, view
+from builders import NOW, POLICY, SECOND, node
 from hypothesis import given
 from hypothesis import strategies as st
+from leader_play import Play
+from leaving_nodes import (
+    DEADLINE,
+    DRAIN_BY,
+    LEAVE_BY,
+    LISTENER,
+    TO_END,
+    TO_STAY,
+    drained,
+    leaver,
+    returner,
+    seen,
+    step,
+    steps,
+)
 from randomness import at_most
-from swarm_model import Play, Swarm, service, task, worker
+from swarm_model import Swarm, service, task, worker
 
-from leader.decide import decide, due
-from leader.leaving.emptying import why_not_demoted
-from leader.leaving.stages import start_leaving
-from leader.leaving.steps import depart
+from leader.decide import decide
 from leader.moving.loan import Loan, text_of
 from leader.view.actions import (
     ActivateNode,
-    DemoteNode,
     DrainNode,
     OrderLeave,
-    PauseNode,
     PromoteNode,
-    Refuse,
     RemoveNode,
     SettleNode,
     TerminateInstance,
 )
-from leader.view.events import Done, Failed, InstancesListed, NodesListed, Ticked
-from leader.view.model import Outstanding, Tokens
-from leader.view.moment import Moment
-from leader.view.notices import Listener, Notices
-from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of
-from leader.view.work import Work
+from leader.view.events import Done
+from leader.view.notices import Notices
+from leader.view.terms import Then, drain_by, leave_by, leaving_of
 from wire.messages import Availability, Role
-
-DEADLINE = NOW + 120 * SECOND
-TO_END = Leaving("interruption", NOW, DEADLINE, Then.TERMINATE)
-TO_STAY = Leaving("operator", NOW, DEADLINE, Then.STAY)
-LISTENER = Listener("reply", "key", 0, NOW + timedelta(hours=1))
-DRAIN_BY, LEAVE_BY = DEADLINE - 30 * SECOND, DEADLINE - 15 * SECOND
-
-
-def leaver(leaving=TO_END, *, availability=Availability.PAUSE, **fields):
-    labels = {"spotswarm.instance": "i-1"} | leaving.labels() | fields.pop("labels", {})
-    return node("n-1", availability=availability, labels=labels, **fields)
-
-
-def drained(leaving=TO_END, **fields):
-    return leaver(leaving, availability=Availability.DRAIN, **fields)
-
-
-def seen(*nodes, services=(), tasks=(), **fields):
-    kept = {
-        "instances": {"i-1": instance("i-1")},
-        "instances_at": NOW,
-        "tokens": Tokens(worker_rotated=NOW),
-        "work": Work.of(services, tasks),
-    }
-    return view(*nodes, worker(2), **(kept | fields))
-
-
-def steps(known, at=NOW):
-    return list(depart(Moment(known, POLICY, at)))
-
-
-def step(known, at=NOW):
-    (action,) = steps(known, at)
-    return action
-
 
 # Times
 
@@ -322,15 +292,6 @@ def test_a_leaving_node_that_somebody_made_active_takes_tasks_again():
 # Returning
 
 
-def returner(**fields):
-    return node(
-        "n-1",
-        availability=Availability.PAUSE,
-        labels={"spotswarm.phase": "returning", **fields.pop("labels", {})},
-        **fields,
-    )
-
-
 def test_a_node_returns_when_no_loan_names_it():
     loan = text_of(Loan("evacuate", NOW, away_from=("n-1",), constraints=("node.id!=n-1",)))
     lent = service(labels={"spotswarm.loan": loan})
@@ -346,185 +307,3 @@ def test_a_manager_that_was_demoted_is_promoted_before_it_returns():
     assert isinstance(step(seen(returner(labels=was, role=Role.MANAGER))), ActivateNode)
     # Activated, it would be a worker for good.
     assert steps(seen(returner(labels=was, status="down"))) == []
-
-
-# Managers
-
-LEADER = manager_node("n-8", is_leader=True)
-
-
-def leaving_manager(**fields):
-    return replace(
-        manager_node("n-1", availability=Availability.PAUSE, labels=TO_STAY.labels()), **fields
-    )
-
-
-def test_a_manager_is_demoted_before_anything_else():
-    known = seen(leaving_manager(), LEADER, manager_node("n-7"))
-
-    assert isinstance(step(known), DemoteNode)
-
-
-@pytest.mark.parametrize(
-    ("others", "why"),
-    [
-        ([], "the only manager"),
-        ([manager_node("n-7", status="down")], "only 0 of 1"),
-        ([LEADER, manager_node("n-7", reachability="unreachable")], "only 1 of 2"),
-        ([LEADER, manager_node("n-7", reachability="unreachable"), manager_node("n-6")], None),
-        ([LEADER, manager_node("n-7", status="down"), manager_node("n-6", status="down")], "of 3"),
-    ],
-)
-def test_a_demotion_never_loses_the_majority(others, why):
-    leaving = leaving_manager()
-    known = seen(leaving, *others)
-
-    hindrance = why_not_demoted(leaving, known)
-
-    assert (hindrance is None) if why is None else (why in hindrance)
-    action = step(known)
-    assert isinstance(action, DemoteNode if why is None else Refuse)
-
-
-@at_most(60)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["ready", "down"]), st.sampled_from(["reachable", "unreachable"])
-        ),
-        max_size=6,
-    )
-)
-def test_after_any_demotion_more_than_half_of_the_managers_answer(states):
-    others = [
-        manager_node(f"n-{number}", status=status, reachability=reachability)
-        for number, (status, reachability) in enumerate(states, 20)
-    ]
-    leaving = leaving_manager()
-
-    for action in steps(seen(leaving, *others)):
-        answer = [one for one in states if one == ("ready", "reachable")]
-        if isinstance(action, DemoteNode):
-            assert 2 * len(answer) > len(states)
-
-
-def test_one_manager_changes_at_a_time():
-    joining = Outstanding(instance("i-5"), Role.MANAGER, "key", DEADLINE)
-    known = seen(leaving_manager(), LEADER, manager_node("n-7"), outstanding={"i-5": joining})
-
-    action = step(known)
-
-    assert isinstance(action, Refuse)
-    assert "only one may change at a time" in action.reason
-
-
-def test_of_two_managers_that_leave_only_one_is_demoted_at_a_time():
-    second = replace(leaving_manager(), id="n-3", hostname="second")
-    lost = manager_node("n-6", status="down", reachability="unreachable")
-    known = seen(leaving_manager(), second, LEADER, lost)
-
-    known, actions = decide(known, Ticked("e-1", NOW), POLICY)
-    (first,) = (one for one in actions if isinstance(one, DemoteNode))
-    assert not [one for one in steps(known) if isinstance(one, DemoteNode)]
-
-    known, _ = decide(known, Done("e-2", NOW, first), POLICY)
-    assert not [one for one in steps(known) if isinstance(one, DemoteNode)]
-    assert "majority" in next(one for one in steps(known) if isinstance(one, Refuse)).reason
-
-
-def test_no_manager_is_demoted_while_another_becomes_one_again():
-    was = {"spotswarm.was": "manager", "spotswarm.phase": "returning"}
-    back = node("n-3", availability=Availability.PAUSE, labels=was)
-    known = seen(leaving_manager(), back, LEADER, manager_node("n-7"))
-
-    (only,) = steps(known)
-    assert isinstance(only, DemoteNode | PromoteNode)
-    known = replace(known, in_flight=frozenset({"node n-3"}))
-    assert not [one for one in steps(known) if isinstance(one, DemoteNode)]
-
-
-def test_a_refusal_to_demote_is_said_once_in_ten_minutes():
-    known = seen(leaving_manager())
-    known, actions = decide(known, Ticked("e-1", NOW), POLICY)
-    (refusal,) = (one for one in actions if isinstance(one, Refuse))
-    known, _ = decide(known, Done("e-2", NOW, refusal), POLICY)
-
-    def refusals(at):
-        fresh = replace(known, nodes_at=at, instances_at=at)
-        return [action for action in due(Moment(fresh, POLICY, at)) if isinstance(action, Refuse)]
-
-    assert refusals(NOW + timedelta(minutes=9)) == []
-    assert len(refusals(NOW + timedelta(minutes=10))) == 1
-
-
-# Pausing, and failures
-
-
-def test_only_a_manager_that_stays_is_remembered_as_one():
-    said = {"reason": "x"}
-
-    assert start_leaving(LEADER, TO_STAY, **said).labels["spotswarm.was"] == "manager"
-    assert "spotswarm.was" not in start_leaving(LEADER, TO_END, **said).labels
-    assert "spotswarm.was" not in start_leaving(worker(1), TO_STAY, **said).labels
-
-
-def test_a_node_that_was_drained_stays_drained_when_it_begins_to_leave():
-    assert start_leaving(drained(), TO_END, reason="x").is_drained
-    action = start_leaving(drained(), TO_END, reason="x")
-    after, _ = decide(seen(drained()), Done("e-1", NOW, action), POLICY)
-    assert after.nodes["n-1"].availability is Availability.DRAIN
-
-
-def test_what_fails_while_a_node_leaves_is_tried_again_within_seconds():
-    known = seen(leaver())
-    at = NOW
-    for _ in range(12):
-        known, actions = decide(known, Ticked("e-1", at), POLICY)
-        (drain,) = (one for one in actions if isinstance(one, DrainNode))
-        known, _ = decide(known, Failed("e-2", at, drain, "no"), POLICY)
-        at += 4 * SECOND
-        known = replace(known, nodes_at=at, instances_at=at)
-
-
-def test_a_pause_that_fails_is_tried_again_within_seconds():
-    action = start_leaving(worker(1), TO_END, reason="x")
-    known = seen(worker(1))
-    for _ in range(12):
-        known, _ = decide(known, Failed("e-1", NOW, action, "no"), POLICY)
-
-    assert known.setbacks[action.subject].until <= NOW + 4 * SECOND
-
-
-def test_an_old_list_of_nodes_does_not_undo_what_was_done():
-    known = seen(worker(1))
-    action = start_leaving(worker(1), TO_END, reason="x")
-    known, _ = decide(known, Done("e-1", NOW + SECOND, action), POLICY)
-
-    old = NodesListed("e-2", NOW + 2 * SECOND, (worker(1),), requested_at=NOW)
-    known, _ = decide(known, old, POLICY)
-    assert known.nodes["n-1"].phase == "leaving"
-
-    new = replace(old, requested_at=NOW + 2 * SECOND)
-    known, _ = decide(known, new, POLICY)
-    assert known.nodes["n-1"].phase == ""
-
-
-def test_what_is_known_of_an_instance_that_is_gone_is_forgotten():
-    notices = Notices(departed={"i-7": NOW}, ordered={"i-7": (NOW, NOW)}, to_terminate={"i-7": "x"})
-    known, _ = decide(seen(worker(1), notices=notices), InstancesListed("e-1", NOW, ()), POLICY)
-
-    assert known.notices == Notices()
-
-
-def test_deciding_again_on_a_leaving_node_gives_nothing_new():
-    for known in (seen(leaver()), seen(drained()), seen(drained(TO_STAY)), seen(returner())):
-        after, actions = decide(known, Ticked("e-1", NOW), POLICY)
-        assert len(actions) == 1
-        assert decide(after, Ticked("e-2", NOW), POLICY) == (after, ())
-
-
-def test_a_paused_nodes_labels_are_written_as_they_are_read():
-    action = start_leaving(worker(1), TO_END, reason="x")
-    assert isinstance(action, PauseNode)
-    after, _ = decide(seen(worker(1)), Done("e-1", NOW, action), POLICY)
-    assert leaving_of(after.nodes["n-1"]) == TO_END

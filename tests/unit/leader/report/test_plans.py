@@ -4,8 +4,9 @@ import pytest
 from builders import NOW, POLICY, SECOND, manager_node, node, view
 from hypothesis import given
 from hypothesis import strategies as st
+from leader_play import BRISK, Play
 from randomness import at_most
-from swarm_model import BRISK, Play, Swarm, service, task, worker
+from swarm_model import Swarm, service, task, worker
 
 from leader.moving.fates import Fate
 from leader.moving.loan import Loan, text_of
