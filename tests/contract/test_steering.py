@@ -30,7 +30,8 @@ from runtime import clock
 from wire.messages import Role
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "leader"))
-from swarm_model import BRISK, Play, Swarm, service, worker
+from leader_play import BRISK, Play
+from swarm_model import Swarm, service, worker
 
 ROOT = Path(__file__).parents[2]
 LONG_AGO = clock.now() - timedelta(hours=1)
