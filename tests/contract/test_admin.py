@@ -314,8 +314,8 @@ Makes = Callable[[], Daemon]
         (standby, ("drain", "x"), 3, "run this on manager-2"),
         (leading, ("drain", "nobody"), 5, "no node is called"),
         (standby, ("explain", "x"), 3, "run this on manager-2"),
-        (leading, ("explain", "nobody"), 5, "no such node"),
-        (leading, ("explain", "a/b c"), 5, "no such node"),
+        (leading, ("explain", "nobody"), 5, "knows no node"),
+        (leading, ("explain", "a/b c"), 5, "knows no node"),
         (leading, ("dance",), 2, "No such command"),
     ],
 )

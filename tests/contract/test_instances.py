@@ -92,15 +92,15 @@ def test_of_more_than_fifty_consoles_the_oldest_go(tmp_path: Path) -> None:
     assert kept[-1] == "i-0000000000000ffff"
 
 
-def test_what_is_no_instance_gets_no_file(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="no instance's name"):
+def test_a_name_that_is_not_an_instance_id_gets_no_file(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="not an instance id"):
         consoles.save(InstanceId("../../etc/passwd"), "x", directory=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RefusedError, match="keeping the console of i-0123456789abcdef0"):
+    with pytest.raises(RefusedError, match="saving the console output of i-0123456789abcdef0"):
         consoles.save(InstanceId("i-0123456789abcdef0"), "x", directory=tmp_path / "file")
 
 

@@ -72,7 +72,7 @@ PARENT = """
     import asyncio, sys
     from runtime import logs
     from pathlib import Path
-    from leader.edges import broker
+    from leader.edges.broker import connection
     from leader.edges.broker.redis_server import ProcessRedis
     from wire.cluster_secrets import ClusterSecrets
 
@@ -81,7 +81,7 @@ PARENT = """
         secrets = ClusterSecrets.from_files(files)
         port = int(sys.argv[3])
         server = ProcessRedis(Path(sys.argv[1]), cluster="contract", secrets=secrets, port=port)
-        async with server, broker.connected(secrets, cluster="contract", port=port):
+        async with server, connection.connected(secrets, cluster="contract", port=port):
             print(server._process.pid, flush=True)
             await asyncio.Event().wait()
 
@@ -102,7 +102,7 @@ async def test_a_leader_killed_hard_leaves_no_redis_behind(
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(Path(broker.__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(Path(broker.__file__).parents[3])},
     )
     assert leader.stdout is not None
     try:

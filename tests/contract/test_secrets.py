@@ -53,7 +53,7 @@ async def test_a_directory_open_to_others_is_refused(cluster: Any, tmp_path: Pat
     store = Directory(tmp_path / "secrets")
     store.write(LEADER, cluster.secrets.to_files())
     (tmp_path / "secrets" / LEADER).chmod(0o750)
-    with pytest.raises(RefusedError, match="open to others: chmod"):
+    with pytest.raises(RefusedError, match="accessible to others: chmod"):
         await secrets.read(f"{store.place}/{LEADER}", None)
 
 
