@@ -158,5 +158,5 @@ async def test_a_wrong_list_of_feeds_ends_it_with_a_sentence(
     with pytest.raises(AssertionError, match="FEEDS_FILE") as caught:
         async with running("newswatcher", tmp_path, eventually, FEEDS_FILE=str(file)):
             pass
-    assert "begins with http:// or https://" in str(caught.value)
+    assert "must begin with http:// or https://" in str(caught.value)
     assert "hidden" not in str(caught.value)

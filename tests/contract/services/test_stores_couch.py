@@ -117,6 +117,6 @@ async def test_a_stopped_database_is_unavailable_until_it_starts(
     await stores.stop("couch")
     with pytest.raises(UnavailableError, match="CouchDB does not answer"):
         await things.get(DB, "a")
-    assert await things.check() == "looking for CouchDB: CouchDB does not answer"
+    assert await things.check() == "checking CouchDB: CouchDB does not answer"
     await stores.start("couch")
     assert (await things.get(DB, "a"))["_id"] == "a"
