@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 _EVERY: Final = 0.2
 _AT_ONCE: Final = 3
 """Machines booting at the same time; more make each other late."""
-_BOOT_SECONDS: Final = 30
+_BOOT_SECONDS: Final = 120
 _QUARANTINE: Final = 32
 """Addresses of destroyed machines that rest before they are used again."""
 

@@ -82,7 +82,7 @@ async def change(swarm: Swarm, service: Service, **new: Any) -> None:
 
 async def settled(pair: Any, eventually: Eventually, up: int, name: str = "web") -> dict[str, str]:
     """The nodes of its tasks by id, once so many are up, no other is there, and no update runs."""
-    service = (await service_of(pair.swarm, name)).service
+    service = (await service_of(pair.swarm, name)).id
 
     async def found() -> tuple[Task, ...] | None:
         tasks = (await work_of(pair.swarm)).of_service(service)

@@ -159,7 +159,7 @@ def test_down_twice_and_down_of_nothing_are_fine(places: Places) -> None:
     for _ in range(2):
         done = command("down")
         assert done.returncode == 0
-        assert "the lab is down" in done.stdout
+        assert "there is nothing to take down" in done.stdout
 
 
 def test_up_on_top_of_a_crashed_lab_says_how_to_take_it_down(places: Places) -> None:

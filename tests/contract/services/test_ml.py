@@ -114,7 +114,7 @@ async def test_a_crash_before_saving_the_place_repeats_no_analysis(
         raise ConnectionAbortedError
 
     # Nothing outside can stop it between these two calls, so the test simulates the crash.
-    monkeypatch.setattr(crashing, "_remember", crash)
+    monkeypatch.setattr(crashing, "_save_place", crash)
     with pytest.raises(ConnectionAbortedError):
         await crashing.step()
     assert await couch.local("news", CHECKPOINT) is None
