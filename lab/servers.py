@@ -1,7 +1,7 @@
-"""Processes of the lab beside its daemon: the registry, the news wires, the window to the site.
+"""Starts the lab's other processes: the registry, the news wires, the window to the site.
 
-Rule: one is started with the lab's directory as its first argument, by which `lab.sweep` finds and
-ends it; and as nobody's child, for whoever starts it may end long before.
+Rule: the first argument of each process is the lab's directory, by which `lab.sweep` finds and ends
+it. A process is not a child of the command that starts it, because it outlives that command.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ _DETACHED: Final = 'exec </dev/null >>"$1" 2>&1; shift; "$@" & exit 0'
 
 
 def start(places: Places, module: str, *arguments: str) -> None:
-    """Start `python -m module` for the lab that is up, unless it runs; its log is beside."""
+    """Start `python -m module` for the lab that is up, unless it runs already."""
     if sweep.process(places, module) is not None:
         return
     log = places.lab / f"{module.rpartition('.')[2]}.log"

@@ -19,12 +19,13 @@ from bench.cluster import taken_down
 from bench.host import commit
 from bench.terminal import Report
 from lab import cluster
-from lab.client import EXTRA_LAYER, Lab
+from lab.client import Lab
 from lab.engines import DEFAULT, choose
 from lab.host import check_needs, run
 from lab.machines import image
 from lab.machines.machine import Machine
 from lab.places import Places
+from lab.starting import EXTRA_LAYER
 
 ANSIBLE: Final = "12.3.0"
 """Version of the `ansible` package on PyPI, which contains community.docker."""
