@@ -1,7 +1,7 @@
-"""A machine as its administrator sees it: commands, files, journal, engine.
+"""A machine from its administrator's view: commands, files, journal, engine.
 
-Rule: a command run in a machine enters its cgroups first; without that its limits would not
-hold, and `down` would not find it.
+Rule: a command in a machine enters the machine's cgroups first. Otherwise the machine's limits
+would not apply to it, and `down` would not find it.
 """
 
 import http
@@ -26,7 +26,7 @@ _ENV: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine of the lab that is up; always says what is so now."""
+    """One machine of the lab that is up; every property reads the current state."""
 
     instance: str
     address: str
@@ -35,22 +35,22 @@ class Machine:
 
     @property
     def record(self) -> Record:
-        """What the daemon wrote down last.
+        """The daemon's latest record.
 
         Raises:
-            LabError: there is no such machine any more.
+            LabError: the machine does not exist.
         """
-        found = read(self.machines, self.instance)
-        if found is None:
+        record = read(self.machines, self.instance)
+        if record is None:
             raise LabError(f"{self.instance} is gone; `python -m lab status` lists the machines")
-        return found
+        return record
 
     @property
     def init(self) -> int:
         """Process id of its init on the host.
 
         Raises:
-            LabError: it does not run.
+            LabError: the machine does not run.
         """
         record = self.record
         if record.init is None or record.stage not in RUNNING:
@@ -64,14 +64,14 @@ class Machine:
 
     @property
     def docker_host(self) -> str:
-        """For `docker -H` on the host."""
+        """The address for `docker -H` on the host."""
         return f"unix://{self.root}/run/docker.sock"
 
     def command(self, *argv: str) -> list[str]:
-        """The command that runs `argv` inside, as root, with a machine's environment."""
+        """The command for the host that runs `argv` in the machine, as root."""
         groups = [Path(group) for group in self.record.cgroups]
         if cgroups.is_unified():
-            # Only a leaf takes processes, and init's own is one.
+            # Only leaf cgroups accept processes; init's own is a leaf.
             own = Path(f"/proc/{self.init}/cgroup").read_text(encoding="ascii").split("::")[1]
             groups = [cgroups.ROOT / own.strip().lstrip("/")]
         enter = ("nsenter", f"--target={self.init}")
@@ -83,33 +83,33 @@ class Machine:
         *argv: str,
         timeout: float = 30,
         check: bool = True,
-        input: str | None = None,  # noqa: A002 - as subprocess calls it
+        input: str | None = None,  # noqa: A002 - the name in subprocess
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command inside, to its end.
+        """Run a command in the machine to its end.
 
         Raises:
-            LabError: it failed and `check` is set, or it took too long.
+            LabError: the command failed and `check` is set, or it took too long.
         """
         return run(*self.command(*argv), check=check, timeout=timeout, stdin=input)
 
     def journal(self, *units: str, lines: int = 200) -> str:
-        """The last lines of some units' journal, or of all."""
+        """The last lines of the journal, of all units or of some."""
         chosen = [part for unit in units for part in ("-u", unit)]
         options = ("--no-pager", "-o", "short-precise", "-n", str(lines))
         return self.run("journalctl", *options, *chosen, check=False).stdout
 
     def write(self, path: str, text: str, mode: int = 0o600) -> None:
-        """Put a file into it, whole or not at all."""
+        """Write a file in the machine, whole or not at all."""
         script = 'umask 077; cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1"'
         self.run("sh", "-c", script, "sh", path, f"{mode:o}", input=text)
 
     def console(self) -> str:
-        """What it said on its console since it was launched."""
+        """The console output since the launch."""
         path = console.path(self.machines, self.instance)
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def docker(self, *argv: str, timeout: float = 30) -> str:
-        """Output of a docker command inside."""
+        """The output of a docker command in the machine."""
         return self.run("docker", *argv, timeout=timeout).stdout
 
     def ask_engine(self, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
