@@ -1,7 +1,7 @@
 """A lab for tests and benches: launch, kill, look inside, wait.
 
-Rule: whatever AWS can do, the client does by an AWS call with the lab's key. On the host it does only
-what AWS cannot do: cut the power, look into a machine.
+Rule: whatever AWS can do, the client does by an AWS call with the lab's key. On the host it does
+only what AWS cannot do: cut the power, look into a machine.
 """
 
 import http
