@@ -12,14 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import cluster, sharing, starting, sweep, waiting
+from lab import cluster, servers, sharing, sweep
 from lab.aws.account import Account
 from lab.aws.clients import AGENT_TAG, MANAGER, WORKER
 from lab.aws.orders import Orders
 from lab.engines import DEFAULT, choose, package_version
 from lab.host import LabError, check_needs
-from lab.machines import image, net, power
-from lab.machines.machine import Machine
+from lab.machines import image, layer, net, power
+from lab.machines.machine import (
+    Machine,
+    find,
+    find_all,
+    last_words,
+    running_managers,
+    wait_reboot,
+    wait_stage,
+)
 from lab.machines.record import RUNNING, Stage, read_all
 from lab.places import ZONES, Places
 from wire.labels import TAG_CLUSTER, TAG_ROLE
@@ -76,11 +84,11 @@ class Lab:
                 f"take it down with `{places.command} down`"
             )
         layers = image.bake(places, cluster.REPOSITORY, machine_engine, report=report)
-        starting.make_directories(places)
-        starting.offer_layers(places, engine, layers)
+        _make_directories(places)
+        layer.offer(places, engine, layers)
         places.engine.write_text(engine, encoding="ascii")
         report("starting AWS")
-        starting.start_daemon(places, cluster_name)
+        servers.start_daemon(places, cluster_name)
         lab = cls(places, Account.read(places.account))
         report("creating the cluster")
         cluster.create(places, lab.account)
@@ -182,7 +190,7 @@ class Lab:
         engine = engine or self.places.engine.read_text(encoding="ascii")
         if not self.places.layers(engine).exists():
             layers = image.bake(self.places, cluster.REPOSITORY, choose(engine), report=_quiet)
-            starting.offer_layers(self.places, engine, layers)
+            layer.offer(self.places, engine, layers)
         return self.account.images[engine]
 
     def terminate(self, *instances: str) -> None:
@@ -193,20 +201,20 @@ class Lab:
         """Cut a machine's power; EC2 still reports the instance as running."""
         record = self.machine(instance).record
         power.send(record, signal.SIGKILL)
-        waiting.wait_stage(self.places, instance, {Stage.DEAD}, within=10)
+        wait_stage(self.places, instance, {Stage.DEAD}, within=10)
 
     def reboot(self, instance: str) -> None:
         """Boot a machine again on its disk: in order if it runs, also after its power was cut."""
         record = self.machine(instance).record
         if record.stage in RUNNING:
             power.send(record, power.REBOOT)
-            waiting.wait_reboot(self.places, instance, record.init, within=60)
+            wait_reboot(self.places, instance, record.init, within=60)
             return
         ec2 = self.aws("ec2")
         ec2.stop_instances(InstanceIds=[instance])
-        waiting.wait_stage(self.places, instance, {Stage.STOPPED}, within=10)
+        wait_stage(self.places, instance, {Stage.STOPPED}, within=10)
         ec2.start_instances(InstanceIds=[instance])
-        waiting.wait_stage(self.places, instance, RUNNING, within=30)
+        wait_stage(self.places, instance, RUNNING, within=30)
 
     def partition(self, instance: str) -> None:
         """Pull a machine's cable: it reaches nothing, not even the metadata service."""
@@ -226,11 +234,11 @@ class Lab:
         Raises:
             LabError: the instance has no machine, or not yet; see `wait_machines`.
         """
-        return waiting.machine(self.places, instance)
+        return find(self.places, instance)
 
     def machines(self) -> list[Machine]:
         """All machines, in whatever stage."""
-        return waiting.machines(self.places)
+        return find_all(self.places)
 
     def wait_machines(
         self, *instances: str, stage: Stage = Stage.ENGINE, within: float = 60
@@ -243,7 +251,7 @@ class Lab:
         stages = {stage, Stage.ENGINE} if stage is Stage.BOOTED else {stage}
         for instance in instances:
             began = time.monotonic()
-            waiting.wait_stage(self.places, instance, stages, within=within)
+            wait_stage(self.places, instance, stages, within=within)
             within = max(0.0, within - (time.monotonic() - began))
         return [self.machine(instance) for instance in instances]
 
@@ -268,7 +276,7 @@ class Lab:
 
         Only the active leader answers, so the manager that answered last is asked first.
         """
-        managers = waiting.running_managers(self.places)
+        managers = running_managers(self.places)
         for machine in sorted(managers, key=lambda each: each.instance != self._answered_last):
             try:
                 status, nodes = machine.ask_leader("/nodes")
@@ -305,7 +313,7 @@ class Lab:
 
     def last_words(self, machine: Machine, lines: int = 25) -> str:
         """The stage of a machine and the end of its journal, for a person."""
-        return waiting.last_words(machine, lines)
+        return last_words(machine, lines)
 
 
 def places_of(name: str | None = None) -> Places:
@@ -334,3 +342,10 @@ def _zone(name: str) -> str:
         if name in (zone, zone[-1]):
             return zone
     raise LabError(f"no zone {name!r}; the lab has {', '.join(ZONES)}")
+
+
+def _make_directories(places: Places) -> None:
+    places.lab.mkdir(mode=0o700, parents=True)
+    places.machines.mkdir()
+    places.efs.mkdir(mode=0o755)
+    layer.write(places.lab / "layer", places)

@@ -23,9 +23,9 @@ from lab.client import Lab
 from lab.engines import DEFAULT, choose
 from lab.host import check_needs, run
 from lab.machines import image
+from lab.machines.layer import EXTRA_LAYER
 from lab.machines.machine import Machine
 from lab.places import Places
-from lab.starting import EXTRA_LAYER
 
 ANSIBLE: Final = "12.3.0"
 """Version of the `ansible` package on PyPI, which contains community.docker."""

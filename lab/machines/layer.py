@@ -4,11 +4,13 @@ Rule: the product must work without it. Whatever a machine needs to join a swarm
 this layer only makes up for what a container lacks compared with a virtual machine.
 """
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final
 
 from lab.dns import DOMAIN
+from lab.host import LabError
 from lab.machines import cgroups
 from lab.places import Places
 
@@ -38,6 +40,8 @@ ExecStart=/bin/sh -c 'for c in /sys/fs/cgroup/*; do \
 mountpoint -q $c && mount -o remount,bind,rw $c; done; true'
 """
 _CERTIFICATES: Final = "etc/ssl/certs/ca-certificates.crt"
+EXTRA_LAYER: Final = "SPOTSWARM_LAB_EXTRA_LAYER"
+"""Environment variable: a directory to add as the topmost layer of the image."""
 AGENT_UNITS: Final = ("spotswarm-agent.service", "spotswarm-leader.path")
 
 
@@ -78,3 +82,21 @@ def mask(layer: Path, units: tuple[str, ...]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for unit in units:
         (directory / unit).symlink_to("/dev/null")
+
+
+def offer(places: Places, engine: str, layers: list[Path]) -> None:
+    """List the layers that machines with this engine boot from; the daemon reads the list.
+
+    Raises:
+        LabError: the extra layer is not a directory.
+    """
+    stack = [places.lab / "layer", *layers]
+    if extra := os.environ.get(EXTRA_LAYER):
+        if not Path(extra).is_dir():
+            raise LabError(f"{EXTRA_LAYER}={extra} is not a directory")
+        stack.insert(0, Path(extra).resolve())
+    listed = places.layers(engine)
+    listed.parent.mkdir(exist_ok=True)
+    draft = listed.with_name(f"{engine}.new")
+    draft.write_text("\n".join(map(str, stack)), encoding="utf-8")
+    draft.rename(listed)

@@ -1,4 +1,4 @@
-"""A machine from its administrator's view: commands, files, journal, engine.
+"""A machine from its administrator's view: commands, files, journal, engine; how to wait for it.
 
 Rule: a command in a machine enters the machine's cgroups first. Otherwise the machine's limits
 would not apply to it, and `down` would not find it.
@@ -6,13 +6,16 @@ would not apply to it, and `down` would not find it.
 
 import http
 import subprocess
+import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from lab.host import LabError, run
 from lab.machines import cgroups, console, sockets
-from lab.machines.record import RUNNING, Record, read
+from lab.machines.record import RUNNING, Record, Stage, read, read_all
+from lab.places import Places
 
 _ENGINE: Final = "run/docker.sock"
 _LEADER: Final = "run/spotswarm-leader/admin.sock"
@@ -139,3 +142,75 @@ class Machine:
             return False
         swarm = info["Swarm"] if status == http.HTTPStatus.OK else {}
         return bool(swarm.get("ControlAvailable")) and not swarm.get("Error")
+
+
+def find(places: Places, instance: str) -> Machine:
+    """The machine of an instance.
+
+    Raises:
+        LabError: the instance has no machine, or not yet.
+    """
+    record = read(places.machines, instance)
+    if record is None:
+        raise LabError(f"no machine {instance}; `python -m lab status` lists them")
+    return Machine(record.instance, record.address, record.hostname, places.machines)
+
+
+def find_all(places: Places) -> list[Machine]:
+    """All machines, in whatever stage."""
+    return [find(places, record.instance) for record in read_all(places.machines)]
+
+
+def running_managers(places: Places) -> list[Machine]:
+    """The managers whose engines answer."""
+    return [
+        find(places, record.instance)
+        for record in read_all(places.machines)
+        if record.role == "manager" and record.stage is Stage.ENGINE
+    ]
+
+
+def last_words(machine: Machine, lines: int = 25) -> str:
+    """The stage of a machine and the end of its journal, for a person."""
+    record = machine.record
+    if record.stage in RUNNING:
+        units = ("spotswarm-agent", "spotswarm-leader", "docker")
+        output = machine.journal(*units, lines=lines)
+    else:
+        output = machine.console()[-2000:]
+    return f"{machine.instance} ({machine.hostname}) is {record.stage}:\n{output}"
+
+
+def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, within: float) -> None:
+    """Wait until an instance's machine is in one of these stages.
+
+    Raises:
+        LabError: it is not after `within` seconds; quotes the end of its journal.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        record = read(places.machines, instance)
+        if record is not None and record.stage in stages:
+            return
+        if time.monotonic() > deadline:
+            wanted = " or ".join(sorted(stages))
+            problem = f"{instance} is not {wanted} after {within:.0f} s"
+            if record is None:
+                raise LabError(f"{problem}; no machine was built, see {places.log}")
+            raise LabError(f"{problem}; {last_words(find(places, instance))}")
+        time.sleep(0.05)
+
+
+def wait_reboot(places: Places, instance: str, init: int | None, *, within: float) -> None:
+    """Wait until a machine runs with another init than this one.
+
+    Raises:
+        LabError: it does not after `within` seconds; quotes the end of its journal.
+    """
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        record = read(places.machines, instance)
+        if record and record.stage in RUNNING and record.init != init:
+            return
+        time.sleep(0.05)
+    raise LabError(f"{instance} did not boot again; {last_words(find(places, instance))}")
