@@ -28,7 +28,7 @@ lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
-	$(PYTHON) tests/lint/vague_names.py tests/lint
+	$(PYTHON) tests/lint/vague_names.py lab tests/lint
 	.venv/bin/shellcheck -x .ci/run ami/*.sh lab/*.sh requirements/*.sh
 
 check: lint needs ## Lint, run the unit tests and the contract tests of what changed (before a commit; root)

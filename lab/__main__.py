@@ -1,6 +1,6 @@
 """`python -m lab …`: the lab's commands for a person.
 
-Rule: nothing happens here that `lab.client` cannot do for a test; this module only shows it.
+Rule: this module does nothing that `lab.client` cannot do for a test; it only shows it.
 """
 
 import json
@@ -55,12 +55,12 @@ def choose(
         typer.Option(
             "--name",
             envvar=NAME_VARIABLE,
-            help="Which lab: several, each with a name, fit on a host.",
+            help="Name of the lab; a host can run several.",
         ),
     ] = DEFAULT_NAME,
 ) -> None:
     """A cloud on one machine: real engines in booted systemd machines, an AWS stand-in."""
-    # Read again by this process's `Places.here` and by the processes that it starts.
+    # `Places.here` reads it in this process and in the processes that it starts.
     os.environ[NAME_VARIABLE] = places_of(name).name
 
 
@@ -69,7 +69,7 @@ def up(
     managers: Annotated[int, typer.Option(min=0, max=7)] = 3,
     workers: Annotated[int, typer.Option(min=0)] = 3,
     *,
-    wait: Annotated[int, typer.Option(help="Seconds the nodes may take; 0: do not wait.")] = 60,
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the nodes; 0: do not wait.")] = 60,
     cluster: Annotated[str, typer.Option(help="Name of the cluster.")] = "demo",
     engine: EngineName = DEFAULT,
     resuming: Annotated[
@@ -77,7 +77,7 @@ def up(
         typer.Option("--resume", help="If the lab is up, keep it and launch missing workers."),
     ] = False,
 ) -> None:
-    """Start the lab: bake what changed, open the cloud, found a cluster, launch instances."""
+    """Start the lab: bake what changed, start AWS, create a cluster, launch instances."""
     began = time.monotonic()
     if resuming and (lab := resume.running_lab(places_of())):
         resume.resume(lab, workers=workers, wait=wait)
@@ -90,22 +90,22 @@ def up(
             engine=engine,
             report=report,
         )
-    out.print(f"the cloud is open after {time.monotonic() - began:.1f} s: {lab.account.endpoint}")
+    out.print(f"AWS answers after {time.monotonic() - began:.1f} s: {lab.account.endpoint}")
     out.print(f"machines have Docker {lab.engine_package()}", highlight=False)
     if wait and managers + workers:
-        watch(lab, [one.instance for one in machines_of(lab, managers + workers)], wait)
+        watch(lab, [machine.instance for machine in machines_of(lab, managers + workers)], wait)
         out.print(f"{managers + workers} nodes serve after {time.monotonic() - began:.1f} s")
 
 
 @app.command()
 def down() -> None:
-    """Take the lab down, whatever state it is in; the image cache is kept."""
+    """Take the lab down, whatever its state; the image cache stays."""
     places = places_of()
     if not sweep.remains(places):
         out.print(f"the lab {places.name} is not up; there is nothing to take down")
         return
     if not (left := sweep.sweep(places)):
-        out.print(f"the lab {places.name} is down; the cache of its images is kept")
+        out.print(f"the lab {places.name} is down; the image cache stays")
         return
     fail("could not remove:\n  " + "\n  ".join(left))
 
@@ -114,13 +114,13 @@ def down() -> None:
 def status(
     *, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
 ) -> None:
-    """Show the machines, what EC2 says of them, and where the addresses lead."""
+    """Show the machines, their EC2 state and their nodes."""
     lab = Lab.attach()
-    found = rows(lab)
+    machines = rows(lab)
     if as_json:
-        print(json.dumps({"cluster": lab.account.cluster, "machines": found}, indent=2))
+        print(json.dumps({"cluster": lab.account.cluster, "machines": machines}, indent=2))
         return
-    out.print(table_of(found))
+    out.print(table_of(machines))
 
 
 @app.command()
@@ -131,26 +131,26 @@ def nodes() -> None:
 
 @app.command()
 def show() -> None:
-    """Show the cluster by our own command, and how to look further."""
+    """Show the cluster by our own command, and what to try next."""
     lab = Lab.attach()
-    leader = next((one for one in lab.nodes() if one.get("leader")), None)
+    leader = next((node for node in lab.nodes() if node.get("leader")), None)
     if leader is None:
         out.print("no leader answers yet; see `python -m lab console ID`")
         return
     machine = lab.machine(leader["instance"])
     for words in ("nodes", "status"):
-        said = machine.run("spotswarm", words, check=False).stdout.rstrip()
-        out.print(f"\n{said}", markup=False, highlight=False)
+        output = machine.run("spotswarm", words, check=False).stdout.rstrip()
+        out.print(f"\n{output}", markup=False, highlight=False)
     out.print(
         "\nwhat to try next\n"
-        f"  who asked:    {command()} shell {leader['instance']} -- spotswarm joins\n"
-        f"  and why:      {command()} shell {leader['instance']} -- spotswarm explain ID\n"
-        f"  in Docker:    docker -H {machine.docker_host} node ls\n"
-        f"  one more:     {command()} launch; {command()} status\n"
-        f"  take one:     {command()} watch --interrupt shows a worker leave under load\n"
-        f"  more trouble: {command()} interrupt ID; see {command()} --help\n"
-        f"  cut a power:  {command()} kill ID\n"
-        f"  the end:      {command()} down",
+        f"  join requests: {command()} shell {leader['instance']} -- spotswarm joins\n"
+        f"  decisions:     {command()} shell {leader['instance']} -- spotswarm explain ID\n"
+        f"  in Docker:     docker -H {machine.docker_host} node ls\n"
+        f"  add a worker:  {command()} launch; {command()} status\n"
+        f"  interrupt one: {command()} watch --interrupt shows a worker leave under load\n"
+        f"  more trouble:  {command()} interrupt ID; see {command()} --help\n"
+        f"  cut the power: {command()} kill ID\n"
+        f"  take it down:  {command()} down",
         markup=False,
         highlight=False,
     )
@@ -162,7 +162,7 @@ def launch(
     role: Annotated[str, typer.Option(help="worker or manager")] = "worker",
     lifecycle: Annotated[str | None, typer.Option(help="spot or on-demand")] = None,
     count: Annotated[int, typer.Option(min=1)] = 1,
-    zone: Annotated[str | None, typer.Option(help="a, b or c; else they go round")] = None,
+    zone: Annotated[str | None, typer.Option(help="a, b or c; default: all in turn")] = None,
     instance_type: Annotated[str, typer.Option("--type")] = "t3.small",
     user_data: Annotated[Path | None, typer.Option(exists=True, dir_okay=False)] = None,
     profile: Annotated[str | None, typer.Option(help="instance profile")] = None,
@@ -187,12 +187,12 @@ def launch(
 def terminate(instances: Annotated[list[str], typer.Argument(metavar="ID...")]) -> None:
     """Terminate instances, as EC2 does."""
     lab = Lab.attach()
-    lab.terminate(*(find(lab, one).instance for one in instances))
+    lab.terminate(*(find(lab, name).instance for name in instances))
 
 
 @app.command()
 def console(instance: InstanceId, *, lines: Annotated[int, typer.Option(min=1)] = 60) -> None:
-    """Show what a machine says: its console, and its journal while it runs."""
+    """Show a machine's console, and its journal while it runs."""
     lab = Lab.attach()
     machine = find(lab, instance)
     out.print(machine.console(), markup=False, highlight=False)
@@ -202,15 +202,17 @@ def console(instance: InstanceId, *, lines: Annotated[int, typer.Option(min=1)] 
 @app.command(context_settings={"ignore_unknown_options": True})
 def shell(
     instance: InstanceId,
-    command: Annotated[list[str] | None, typer.Argument(help="Else an interactive shell.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="Default: an interactive shell.")
+    ] = None,
 ) -> None:
     """Run a command, or a shell, in a machine as root."""
     argv = find(Lab.attach(), instance).command(*(command or ["bash", "-l"]))
-    os.execvp(argv[0], argv)  # noqa: S606 - the terminal is handed over
+    os.execvp(argv[0], argv)  # noqa: S606 - the command takes over the terminal
 
 
 def main(run: Callable[[], None] = app) -> None:
-    """Run a command; errors a person can act on are shown without a traceback."""
+    """Run a command; show errors that a person can act on without a traceback."""
     try:
         run()
     except LabError as exc:

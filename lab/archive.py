@@ -1,7 +1,7 @@
-"""Debian's archive: where this host reaches it, and what it answered when it could not deliver.
+"""Debian's archive: its address for this host, and its answer when it did not deliver.
 
-Rule: no address is written down in the project. A Debian host's own archive is used; on another
-host the one that SPOTSWARM_LAB_MIRROR names, or else debootstrap's default.
+Rule: the project contains no address. SPOTSWARM_LAB_MIRROR names the archive. Without it a Debian
+host uses its own archive, and another host debootstrap's default.
 """
 
 import os
@@ -34,7 +34,7 @@ def mirror() -> str:
 
 
 def mirror_in(targets: str, suite: str) -> str:
-    """The Debian archive in what `apt-get indextargets` prints; empty when there is none."""
+    """The Debian archive in the output of `apt-get indextargets`; empty when there is none."""
     for line in targets.splitlines():
         address, release, component = line.split("|")
         # Other vendors reuse the suite's name; the distribution's archive has this component.
@@ -44,7 +44,7 @@ def mirror_in(targets: str, suite: str) -> str:
 
 
 def apt_settings() -> list[Path]:
-    """How this host's apt has to be set up to accept the archive."""
+    """The settings with which this host's apt accepts the archive."""
     return sorted(Path("/etc/apt/apt.conf.d").glob("99*"))
 
 
@@ -53,7 +53,7 @@ def delivering(what: str, suite: str) -> Iterator[None]:
     """Turn a failure of debootstrap or apt into one that names the archive's answer.
 
     Raises:
-        ArchiveError: what was asked for, and the errors that the archive's client printed.
+        ArchiveError: names the missing part, and quotes the errors of apt or debootstrap.
     """
     try:
         yield

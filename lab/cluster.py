@@ -1,8 +1,8 @@
-"""Founding the lab's cluster as an operator would: by our own commands, and nothing else.
+"""Creates the lab's cluster as an operator would: by our own commands alone.
 
-Rule: the lab never makes a secret of the cluster's itself. It runs `spotswarm init`, which puts
-them into SSM, and `spotswarm user-data`, whose output is given to instances with nothing changed
-but the settings a scenario asks for, kept by `keep` for whatever is launched later.
+Rule: the lab makes none of the cluster's secrets itself. It runs `spotswarm init`, which puts them
+into SSM, and `spotswarm user-data`. Instances get its output, changed only by the settings of a
+scenario; `keep` stores these for instances launched later.
 """
 
 import json
@@ -22,8 +22,8 @@ from lab.places import REGION, Places
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 
 
-def found(places: Places, account: Account) -> None:
-    """Make the cluster's secrets; once in a lab."""
+def create(places: Places, account: Account) -> None:
+    """Make the cluster's secrets; call it once for a lab."""
     places.cluster.mkdir(exist_ok=True)
     _spotswarm(
         places,
@@ -37,33 +37,35 @@ def found(places: Places, account: Account) -> None:
 
 
 def keep(places: Places, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> None:
-    """Write down settings of a scenario's: of the leader's table, and of everybody's."""
+    """Store a scenario's settings: `leader` for the leader's table, `agent` for all instances."""
     places.cluster.mkdir(exist_ok=True)
-    kept = json.dumps({"leader": dict(leader), "agent": dict(agent)})
-    _kept(places).write_text(kept, encoding="utf-8")
+    settings = json.dumps({"leader": dict(leader), "agent": dict(agent)})
+    _settings_file(places).write_text(settings, encoding="utf-8")
 
 
 def user_data(places: Places, account: Account, role: str, *, managers: int = 3) -> str:
-    """What instances of a role boot with."""
+    """The user data of instances of a role."""
     options = ["--role", role]
     if role == "manager":
         options += ["--managers", str(managers), "--elastic-ip", account.allocation]
         options += ["--broker", "process"]
-    said = _spotswarm(places, account, "user-data", *options, "--aws-endpoint", places.aws_endpoint)
-    kept = json.loads(_kept(places).read_text(encoding="utf-8"))
-    return merged(said, leader={"queue": account.queue, **kept["leader"]}, agent=kept["agent"])
+    text = _spotswarm(places, account, "user-data", *options, "--aws-endpoint", places.aws_endpoint)
+    settings = json.loads(_settings_file(places).read_text(encoding="utf-8"))
+    return merged(
+        text, leader={"queue": account.queue, **settings["leader"]}, agent=settings["agent"]
+    )
 
 
-def merged(said: str, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
-    """User data with settings laid over it; the leader's only where there is a leader's table."""
-    first, _, _ = said.partition("\n")
-    table = {**tomllib.loads(said), **agent}
+def merged(text: str, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
+    """User data with settings changed; the leader's only where the text has a leader's table."""
+    first, _, _ = text.partition("\n")
+    table = {**tomllib.loads(text), **agent}
     if "leader" in table:
         table["leader"] = {**table["leader"], **leader}
     return f"{first}\n{tomli_w.dumps(table, multiline_strings=True)}"
 
 
-def _kept(places: Places) -> Path:
+def _settings_file(places: Places) -> Path:
     return places.cluster / "settings.json"
 
 

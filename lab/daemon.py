@@ -1,7 +1,7 @@
 """The process that is a lab while it is up: AWS, metadata, hypervisor, Elastic IPs.
 
-Rule: it leaves everything where it is when it ends, by order or by accident. Taking down is
-`lab.sweep`'s alone, which therefore works after any crash.
+Rule: when the daemon ends, by order or by accident, it removes nothing. Only `lab.sweep` takes a
+lab down, and therefore it works after any crash.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ log: Final = structlog.get_logger("lab.daemon")
 
 
 async def serve(places: Places, cluster: str) -> None:
-    """Open the lab and keep it until cancelled; ready once the account file is there."""
+    """Run the lab until cancelled; it is ready once the account file exists."""
     sharing.claim(places)
     net.up(places)
     firewall.up(places)
@@ -78,7 +78,7 @@ async def _serving(app: web.Application, bridge: str) -> AsyncIterator[None]:
     await runner.setup()
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Every lab serves this address; the bridge says whose machine asks.
+        # Every lab serves this address; the bridge tells which lab the machine belongs to.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, bridge.encode())
         listener.bind((str(METADATA), 80))
         try:
@@ -97,15 +97,15 @@ async def _serve_or_say_why(places: Places, cluster: str) -> None:
 
 
 def main() -> int:
-    """Run for the cluster given as argument, in the lab directory of the environment."""
+    """Run for the cluster that the second argument names, in the environment's lab directory."""
     logs.configure()
-    # It is the machines' AWS, network and power switch: they are slow when it is.
+    # The machines get AWS, network and power from this process: they are slow when it is.
     prefer_this_process()
-    # moto's threads hold the interpreter for 5 ms at a time, and metadata has to wait for each.
+    # By default moto's threads hold the interpreter for 5 ms each, and the metadata service waits.
     sys.setswitchinterval(0.0005)
     # moto's server would log every call.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    # A key of the person's own must never be used by mistake.
+    # The lab must never use a person's own key by mistake.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     return lifecycle.run(_serve_or_say_why(Places.here(), sys.argv[2]), name="lab.daemon")

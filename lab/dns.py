@@ -1,8 +1,8 @@
-"""The name server of the lab's network: instances by name, and whatever the host can resolve.
+"""The name server of the lab's network: it resolves instances and whatever the host can resolve.
 
-Rule: it answers at once. A name that the host does not know does not exist, and while the host's
-own resolver is silent every other name is refused: an engine that looks for an image on Docker
-Hub would otherwise wait ten seconds before it uses the one it has.
+Rule: it answers at once. A name that the host does not know does not exist. While the host's own
+resolver does not answer, this server refuses every other name: an engine that looks for an image
+on Docker Hub would otherwise wait ten seconds before it uses its local image.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ DOMAIN: Final = f"{REGION}.compute.internal"
 PATIENCE_SECONDS: Final = 1.0
 """How long the host's own resolver may take for one name."""
 _SILENT_SECONDS: Final = 30.0
-"""How long it is left alone after it took longer."""
+"""How long the server does not ask it after it took longer."""
 _TTL_SECONDS: Final = 60
 _INTERNET: Final = 1
 _NAME_OF_QUESTION: Final = b"\xc0\x0c"
@@ -32,7 +32,7 @@ _NO_ADDRESS: Final = frozenset({socket.EAI_NODATA, socket.EAI_ADDRFAMILY})
 
 
 class Rcode(IntEnum):
-    """How a question ended."""
+    """The result of a question."""
 
     NO_ERROR = 0
     NO_SUCH_NAME = 3
@@ -40,7 +40,7 @@ class Rcode(IntEnum):
 
 
 class Kind(IntEnum):
-    """The kinds of records this server has."""
+    """The record types this server answers."""
 
     A = 1
     AAAA = 28
@@ -51,18 +51,18 @@ _FAMILIES: Final = {Kind.A: socket.AF_INET, Kind.AAAA: socket.AF_INET6}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a datagram asks."""
+    """The question in a datagram."""
 
     number: int
     name: str
     kind: int
     raw: bytes
-    """The question's section, which the answer repeats."""
+    """The question section, which the answer repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is known of a name."""
+    """The result for a name, and its addresses."""
 
     rcode: Rcode
     addresses: tuple[str, ...] = ()
@@ -129,11 +129,11 @@ class Resolver(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the socket."""
-        # asyncio's own is one, though its class does not say so.
+        # asyncio passes a DatagramTransport, although the annotation is wider.
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer a question; what is no question gets no answer."""
+        """Answer a question; ignore anything else."""
         if (question := parse(data)) is not None:
             task = asyncio.create_task(self._answer(question, addr), name="a name")
             self._tasks.add(task)
@@ -144,7 +144,7 @@ class Resolver(asyncio.DatagramProtocol):
         self._transport.sendto(reply(question, answer), address)
 
     async def look_up(self, question: Question) -> Answer:
-        """What is known of the name in a question."""
+        """The answer to a question."""
         if question.kind not in _FAMILIES:
             return Answer(Rcode.REFUSED)
         if (address := instance_address(question.name, self._network)) is not None:
@@ -164,13 +164,13 @@ class Resolver(asyncio.DatagramProtocol):
             return Answer(Rcode.REFUSED)
 
     def close(self) -> None:
-        """Answer no more; a thread that waits for the host's resolver is left behind."""
+        """Stop answering; a thread that waits for the host's resolver may outlive this."""
         self._transport.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def ask_host(name: str, kind: Kind) -> Answer:
-    """What this host's resolver, with its /etc/hosts, says of a name."""
+    """The answer of this host's resolver, /etc/hosts included."""
     try:
         entries = socket.getaddrinfo(name, None, _FAMILIES[kind], socket.SOCK_STREAM)
     except socket.gaierror as exc:
@@ -191,12 +191,12 @@ async def serving(
     ask: Ask = ask_host,
     patience: float = PATIENCE_SECONDS,
 ) -> AsyncIterator[int]:
-    """Answer at an address for the time of a `with`; yields the port, which 0 leaves open.
+    """Answer at an address for the time of a `with`; yields the port. Port 0 takes a free one.
 
-    `network` is the one whose instances have names.
+    Instances of `network` have names.
 
     Raises:
-        LabError: another server of this host has the port.
+        LabError: another server of this host uses the port.
     """
     loop = asyncio.get_running_loop()
     try:

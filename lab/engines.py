@@ -1,7 +1,7 @@
 """The Docker engines a machine can have, and the Debian release each one comes with.
 
 Rule: a machine's distribution never depends on the host's. As on EC2, the image id of an instance
-decides which of them it boots; see `lab.account`.
+selects the engine; see `lab.aws.account`.
 """
 
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ class Engine:
     python: str
     """That release's Python: the wheels in the image are for it."""
     packages: tuple[str, ...] = ()
-    """What the image needs beside `ami/provision.sh list-packages`."""
+    """Packages of the image beyond `ami/provision.sh list-packages`."""
     newer_suite: str = ""
-    """The release that the engine is taken from when the root file system's own is older."""
+    """The release that provides the engine when the root file system's own is older."""
 
 
 FROM_NEWER: Final = ("docker.io", "docker-cli", "containerd", "runc")
-"""What comes from the newer release; everything else stays the root file system's own."""
+"""Packages from the newer release; all others come from the root file system's own."""
 # Since Debian 13 the docker command is a package of its own.
 _TRIXIE: Final = ("docker-cli",)
 _CHOICES: Final = (
     Engine("20.10", suite="bookworm", python="3.11"),
     Engine("26.1", suite="trixie", python="3.13", packages=_TRIXIE),
-    # Testing moves: the engine is whatever the archive has on the day of the bake.
+    # Testing changes: the bake takes the version that the archive has on that day.
     Engine("28.5", suite="trixie", python="3.13", packages=_TRIXIE, newer_suite="testing"),
 )
 ENGINES: Final = {engine.name: engine for engine in _CHOICES}

@@ -1,7 +1,7 @@
-"""The host under the lab: running its programs, and what it must have.
+"""The host under the lab: how the lab runs programs, and what the host must have.
 
-Rule: every program the lab starts goes through `run`, so that a failure always shows the
-command and what the program said.
+Rule: the lab runs programs through `run`, so that a failure always shows the command and its
+output.
 """
 
 import contextlib
@@ -29,13 +29,13 @@ _PROGRAMS: Final = {
     "mount": "mount",
 }
 KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-"""Without the keys of Debian's archive debootstrap would accept any archive's packages."""
+"""Debian's archive keys. Without them debootstrap would accept packages of any archive."""
 _SCRIPTS: Final = Path("/usr/share/debootstrap/scripts")
 _MODULES: Final = ("aiohttp", "boto3", "moto", "packaging", "rich", "setuptools", "typer")
 
 
 class LabError(Exception):
-    """What stopped the lab, with what the person at the keyboard can do about it."""
+    """The reason why the lab cannot go on, and what a person can do about it."""
 
 
 def run(
@@ -64,15 +64,15 @@ def run(
     except subprocess.TimeoutExpired:
         raise LabError(f"`{shlex.join(argv)}` did not end within {timeout} s") from None
     if check and done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-2000:]
-        raise LabError(f"`{shlex.join(argv)}` failed ({done.returncode}): {said}")
+        output = (done.stderr or done.stdout).strip()[-2000:]
+        raise LabError(f"`{shlex.join(argv)}` failed ({done.returncode}): {output}")
     return done
 
 
 def remove_trees(*roots: Path) -> None:
-    """Remove directories with all below, several at a time; never what is mounted in them.
+    """Remove directory trees, several at a time, except file systems mounted in them.
 
-    By `rm`, for an engine's disk has tens of thousands of files.
+    Uses `rm`, because an engine's disk has tens of thousands of files.
     """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         argv = ("rm", "--recursive", "--force", "--one-file-system", "--")
@@ -80,10 +80,10 @@ def remove_trees(*roots: Path) -> None:
 
 
 def prefer_this_process() -> None:
-    """Let this process, the leader of its session, go before what else the host does."""
+    """Give this process, the leader of its session, priority over other work of the host."""
     with contextlib.suppress(OSError):
         os.nice(-10)
-    # With autogroups the above counts within a session alone.
+    # With autogroups a nice value counts only within a session.
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text("-10", encoding="ascii")
 
@@ -91,14 +91,14 @@ def prefer_this_process() -> None:
 def check_needs(suite: str = "") -> None:
     """Raise a LabError that lists everything this host lacks and how to get it.
 
-    `suite` is the Debian release that machines are baked from, if one has to be.
+    `suite` is the Debian release that machines are baked from.
     """
     if lines := needs.missing(look(), suite):
         raise LabError("this host lacks what the lab needs\n  " + "\n  ".join(lines))
 
 
 def look() -> needs.Host:
-    """What this host has."""
+    """Collect the facts about this host."""
     packages = {package for name, package in _PROGRAMS.items() if not shutil.which(name)}
     unified = (Path("/sys/fs/cgroup") / "cgroup.controllers").exists()
     return needs.Host(

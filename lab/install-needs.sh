@@ -1,5 +1,5 @@
 #!/bin/bash
-# Install what a Debian or Ubuntu host lacks for the lab and the tests; does nothing if all is there.
+# Install what a Debian or Ubuntu host lacks for the lab and the tests; does nothing if all is installed.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=requirements/steps.sh
@@ -43,7 +43,7 @@ fi
 ((${#wanted[@]})) || exit 0
 step "installing ${wanted[*]} (once; minutes)" \
     apt-get install -y -q --no-install-recommends "${wanted[@]}"
-# The tests start servers of their own; a server that came with the package would hold the port.
+# The tests start their own servers; the package's server would use their port.
 for package in redis-server influxdb; do
     if [[ " ${wanted[*]} " == *" $package "* && -d /run/systemd/system ]]; then
         systemctl disable --now --quiet "$package.service"

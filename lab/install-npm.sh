@@ -1,6 +1,6 @@
 #!/bin/bash
-# Install the locked npm packages: what pages load (services/assets), and the lab's stand-in for
-# CouchDB (lab/couchdb). Each is fetched once per lock file, into the lab's cache, which outlives
+# Install the locked npm packages: the assets of pages (services/assets), and the lab's substitute
+# for CouchDB (lab/couchdb). It fetches each once per lock file into the lab's cache, which outlives
 # clones.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
@@ -8,12 +8,12 @@ cd "$(dirname "$0")/.."
 . requirements/steps.sh
 cache=${SPOTSWARM_LAB_CACHE:-/var/cache/spotswarm-lab}
 
-tree_of() { # DIRECTORY: prints where the cached tree of its packages is
+tree_of() { # DIRECTORY: prints the path of the cached tree of its packages
     echo "$cache/npm-$(cat "$1/package.json" "$1/package-lock.json" | sha256sum | cut -c1-16)"
 }
 
 install_locked() { # DIRECTORY: fills the copy of package.json and its lock there
-    # Without install scripts: prebuilt parts are in the packages, and the rest needs none.
+    # No install scripts: the packages contain prebuilt parts, and no others need scripts.
     cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --no-progress --loglevel=error
 }
 
@@ -34,7 +34,7 @@ provide() { # DIRECTORY: makes sure that the tree of its packages is in the cach
         return 1
     fi
     chmod 755 "$partial"
-    # Another run may have been quicker; its tree is the same.
+    # Another run may have finished first; its tree is the same.
     mv -T "$partial" "$tree" 2>/dev/null || rm -rf "$partial"
 }
 

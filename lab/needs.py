@@ -1,7 +1,7 @@
 """What a host must have before a lab can start on it. Pure; `lab.host` collects the facts.
 
-Rule: everything that is missing is reported at once, each with what to do about it, before
-anything is baked.
+Rule: the lab reports everything that is missing at once, each with a remedy, before it bakes
+anything.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Cgroups(StrEnum):
-    """Which hierarchies of cgroups a host has mounted."""
+    """The cgroup hierarchies that a host has mounted."""
 
     V1 = "v1"
     """Controllers in hierarchies of their own, with or without an empty v2 beside them."""
@@ -27,10 +27,10 @@ NSPAWN_WITHOUT_V1: Final = 258
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What was found on a host."""
+    """The facts about a host."""
 
     system: str
-    """As `uname` says it: Linux."""
+    """As `uname` prints it: Linux."""
     is_root: bool
     packages: Sequence[str] = ()
     """Packages of programs that are missing."""
@@ -38,15 +38,15 @@ class Host:
     """Python modules that are missing."""
     cgroups: Cgroups = Cgroups.V1
     nspawn: int = 0
-    """The version of systemd-nspawn; 0 when it is missing or does not say."""
+    """The version of systemd-nspawn; 0 when it is missing or unknown."""
     suites: Sequence[str] = ()
     """The releases debootstrap has a script for."""
     has_keyring: bool = True
-    """Whether the keys of Debian's archive are there."""
+    """Whether the keys of Debian's archive are installed."""
 
 
 def missing(host: Host, suite: str) -> list[str]:
-    """What to do before a lab with machines of this Debian release can start; empty: nothing."""
+    """What the host lacks for machines of this Debian release, each with a remedy."""
     if host.system != "Linux":
         return [f"Linux: this is {host.system}. Use a Linux machine."]
     lines = []

@@ -1,8 +1,8 @@
-"""Where everything of a lab is: directories, addresses, names.
+"""The directories, addresses and names of a lab.
 
-Several labs fit on a host. Each has a name, and everything it makes on the host carries that name
-or the number that follows from it. So `lab.sweep` finds it after any crash without a record, and
-never touches what another lab made.
+A host can run several labs. Each has a name, and everything it makes on the host carries that name
+or the number computed from it. So `lab.sweep` finds everything after any crash without a record,
+and never touches another lab.
 """
 
 import os
@@ -19,15 +19,15 @@ ACCOUNT: Final = "123456789012"
 ZONES: Final = tuple(f"{REGION}{letter}" for letter in "abc")
 
 METADATA: Final = IPv4Address("169.254.169.254")
-"""The same in every lab, as on EC2; each lab serves it on its own bridge."""
+"""The same in every lab, as on EC2; each lab serves this address on its own bridge."""
 AWS_PORT: Final = 4566
 EFS: Final = "/mnt/efs"
-"""Where every machine has the file system that they share, as on AWS."""
+"""The mount point of the file system that all machines share, as on AWS."""
 
 BUILDING: Final = "building-"
-"""What the names of all directories in which labs bake begin with."""
+"""Prefix of the directories in which labs bake."""
 CGROUP: Final = "spotswarm-lab"
-"""What the name of every lab's cgroup begins with."""
+"""Prefix of every lab's cgroup."""
 DEFAULT_NAME: Final = "demo"
 NAME_VARIABLE: Final = "SPOTSWARM_LAB_NAME"
 _DIRECTORY_VARIABLE: Final = "SPOTSWARM_LAB_DIR"
@@ -41,17 +41,17 @@ class Places:
     """The directories, addresses and names of one lab."""
 
     lab: Path
-    """State of the lab while it is up; gone when it is down."""
+    """State of the lab while it is up; `down` removes it."""
     cache: Path
-    """Baked images, which all labs share; outlives them."""
+    """Baked images, which all labs share and which outlive them."""
     name: str = DEFAULT_NAME
 
     @classmethod
     def here(cls, name: str | None = None) -> "Places":
         """The lab with this name, or the one that SPOTSWARM_LAB_NAME names.
 
-        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE move the directories. A lab that is not called
-        `demo` has its name at the end of the first.
+        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE move the directories. The first one ends with the
+        lab's name, unless that is `demo`.
 
         Raises:
             ValueError: no lab can have this name.
@@ -69,7 +69,7 @@ class Places:
 
     @property
     def command(self) -> str:
-        """What a person types to mean this lab."""
+        """The command for this lab, as a person types it."""
         option = "" if self.name == DEFAULT_NAME else f" --name {self.name}"
         return f"python -m lab{option}"
 
@@ -96,7 +96,7 @@ class Places:
 
     @property
     def elastic(self) -> IPv4Network:
-        """Stands for the Internet's side: Elastic IPs. The host never routes it anywhere."""
+        """Elastic IPs, in place of public addresses. The host routes none of them outwards."""
         return IPv4Network(f"10.99.{self.number}.0/24")
 
     @property
@@ -106,12 +106,12 @@ class Places:
 
     @property
     def aws_endpoint(self) -> str:
-        """Where the lab's AWS answers."""
+        """The URL of the lab's AWS."""
         return f"http://{self.gateway}:{AWS_PORT}"
 
     @property
     def registry(self) -> str:
-        """The lab's own registry, which is its engines' mirror too; they take it without TLS."""
+        """The lab's own registry, which is its engines' mirror too; they use it without TLS."""
         return f"{self.gateway}:5000"
 
     @property
@@ -126,27 +126,27 @@ class Places:
 
     @property
     def link_prefix(self) -> str:
-        """Host ends of the machines' cables, followed by the last octet of the address."""
+        """Prefix of the cables' host ends; the last octet of the machine's address follows."""
         return f"sswv{self._tag}-"
 
     @property
     def namespace_prefix(self) -> str:
-        """Network namespaces and nspawn machines, followed by the instance id."""
+        """Prefix of network namespaces and nspawn machines; the instance id follows."""
         return f"ssw{self._tag}-"
 
     @property
     def chain_prefix(self) -> str:
-        """Chains of iptables."""
+        """Prefix of the iptables chains."""
         return f"SPOTSWARM{self._tag}-"
 
     @property
     def cgroup(self) -> str:
-        """The cgroup, in each hierarchy, that holds those of the machines."""
+        """The parent, in each hierarchy, of the machines' cgroups."""
         return CGROUP if self.name == DEFAULT_NAME else f"{CGROUP}-{self.name}"
 
     @property
     def building_prefix(self) -> str:
-        """Directories in the cache in which this lab bakes."""
+        """Prefix of the directories in the cache in which this lab bakes."""
         return f"{BUILDING}{self.name}."
 
     @property
@@ -155,7 +155,7 @@ class Places:
 
     @property
     def log(self) -> Path:
-        """What the daemon said."""
+        """The daemon's log."""
         return self.lab / "daemon.log"
 
     @property
@@ -165,21 +165,21 @@ class Places:
 
     @property
     def account(self) -> Path:
-        """The lab's own AWS key and what was furnished; there once the daemon is ready."""
+        """The lab's own AWS key and resources; the file exists once the daemon is ready."""
         return self.lab / "account.json"
 
     @property
     def control(self) -> Path:
-        """The daemon's socket: what is asked of the market."""
+        """The daemon's socket for orders to the market."""
         return self.lab / "control.sock"
 
     @property
     def engine(self) -> Path:
-        """The name of the engine that machines get when a launch names none."""
+        """A file with the name of the engine for launches that name none."""
         return self.lab / "engine"
 
     def layers(self, engine: str) -> Path:
-        """The overlay layers of machines with this engine, one path a line, topmost first."""
+        """A file with the overlay layers for this engine, one path a line, topmost first."""
         return self.lab / "layers" / engine
 
     @property
@@ -189,10 +189,10 @@ class Places:
 
     @property
     def efs(self) -> Path:
-        """The file system that machines share; it goes with the lab."""
+        """The file system that machines share; `down` removes it."""
         return self.lab / "efs"
 
     @property
     def cluster(self) -> Path:
-        """What the operator's commands left: settings, one user data for each role."""
+        """The cluster's settings, and the user data of each role."""
         return self.lab / "cluster"

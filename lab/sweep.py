@@ -1,8 +1,8 @@
-"""Taking a lab down, completely and after any crash.
+"""Takes a lab down, completely and after any crash.
 
-Rule: it trusts nothing but what is there. It finds processes by our cgroups, the daemon by its
-command, everything else by this lab's names, and ends no process that it cannot tell to be the
-lab's. Other labs are left alone.
+Rule: it relies only on the state of the host. It finds processes by our cgroups, the daemon by its
+command, and everything else by this lab's names. It ends only processes that it can identify as
+this lab's, and never touches other labs.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ from lab.machines.power import PROPAGATE
 from lab.places import Places
 
 DAEMON: Final = "lab.daemon"
-"""The module of the daemon, which is started with the lab directory as its first argument."""
+"""The module of the daemon; its first argument is the lab directory."""
 REGISTRY: Final = "lab.images.registry"
-"""The module of the registry, which is started like the daemon."""
+"""The module of the registry; same first argument."""
 NEWSWIRE: Final = "lab.site.newswire"
-"""The module of the news wires, which is started like the daemon."""
+"""The module of the news wires; same first argument."""
 WINDOW: Final = "lab.site.window"
-"""The module that leads browsers to the site, which is started like the daemon."""
+"""The module that forwards browsers to the site; same first argument."""
 _PROCESSES: Final = (DAEMON, REGISTRY, NEWSWIRE, WINDOW)
 
 
 def sweep(places: Places) -> list[str]:
     """Remove everything of the lab but the image cache; returns what could not be removed."""
     if (owner := sharing.owner(places)) not in {None, places.name}:
-        return [f"nothing of {places.name}: its number is that of the lab {owner}, which is up"]
+        return [f"nothing of {places.name}: the lab {owner}, which is up, uses its number"]
     _end(places)
     groups = cgroups.leftovers(places.cgroup)
     cgroups.kill(groups)
@@ -48,27 +48,27 @@ def sweep(places: Places) -> list[str]:
     if not mounts(places):
         disks = places.machines.glob("*") if places.machines.is_dir() else ()
         remove_trees(*disks, *places.cache.glob(f"{places.building_prefix}*"))
-        # Last: it holds what a second attempt needs to know.
+        # Last: a second attempt needs the files in it.
         remove_trees(places.lab)
     sharing.release(places)
     return remains(places)
 
 
 def remains(places: Places) -> list[str]:
-    """Everything of this lab that is on the host, in words; empty when the lab is down."""
+    """A line for everything of this lab on the host; empty when the lab is down."""
     groups = cgroups.leftovers(places.cgroup)
-    found = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
-    found += [f"{module} {pid}" for module, pid in processes(places).items()]
-    found += [f"cgroup {group}" for group in groups]
-    found += [f"mount {mount}" for mount in mounts(places)]
-    found += [f"namespace {name}" for name in net.namespaces(places)]
-    found += [f"link {name}" for name in net.links(places)]
-    found += [f"route {route}" for route in net.routes(places)]
+    leftovers = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
+    leftovers += [f"{module} {pid}" for module, pid in processes(places).items()]
+    leftovers += [f"cgroup {group}" for group in groups]
+    leftovers += [f"mount {mount}" for mount in mounts(places)]
+    leftovers += [f"namespace {name}" for name in net.namespaces(places)]
+    leftovers += [f"link {name}" for name in net.links(places)]
+    leftovers += [f"route {route}" for route in net.routes(places)]
     for table in ("nat", "filter"):
-        found += [f"iptables -t {table} {rule}" for rule in firewall.remains(places, table)]
+        leftovers += [f"iptables -t {table} {rule}" for rule in firewall.remains(places, table)]
     if places.lab.exists():
-        found.append(f"directory {places.lab}")
-    return found
+        leftovers.append(f"directory {places.lab}")
+    return leftovers
 
 
 def daemon(places: Places) -> int | None:
@@ -82,24 +82,25 @@ def process(places: Places, module: str) -> int | None:
 
 
 def processes(places: Places) -> dict[str, int]:
-    """Module → process id, of this lab's daemon, registry, wires and window, as far as they run.
+    """Module → process id, of this lab's daemon, registry, wires and window while they run.
 
-    By their commands, module and lab directory included: a number in a file could be anybody's.
+    Identifies them by module and lab directory in their commands: a process id in a file could
+    belong to another process by now.
     """
-    found = {}
+    running = {}
     for at in Path("/proc").glob("[0-9]*"):
         try:
             argv = (at / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        # A zombie has no command any more.
+        # A zombie has no command.
         if argv[1:2] == [b"-m"] and argv[3:4] == [str(places.lab).encode()]:
-            found[argv[2].decode()] = int(at.name)
-    return {module: pid for module, pid in found.items() if module in _PROCESSES}
+            running[argv[2].decode()] = int(at.name)
+    return {module: pid for module, pid in running.items() if module in _PROCESSES}
 
 
 def mounts(places: Places) -> list[str]:
-    """Mounts below the lab's directories, in the order they were made."""
+    """Mounts below the lab's directories, oldest first."""
     table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     points = [line.split()[4].encode().decode("unicode_escape") for line in table.splitlines()]
     roots = (f"{places.lab}/", f"{places.cache}/{places.building_prefix}")

@@ -19,10 +19,11 @@ from bench.cluster import taken_down
 from bench.host import commit
 from bench.terminal import Report
 from lab import cluster
-from lab.client import EXTRA_LAYER, Lab
+from lab.client import Lab
 from lab.engines import DEFAULT, choose
 from lab.host import check_needs, run
 from lab.machines import image
+from lab.machines.layer import EXTRA_LAYER
 from lab.machines.machine import Machine
 from lab.places import Places
 

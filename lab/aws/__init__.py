@@ -1,4 +1,4 @@
 """The lab's AWS: moto with signatures enforced, the metadata service, Elastic IPs, the spot market.
 
-What EC2, IAM, SQS or the metadata service do belongs here; machines are in `lab.machines`.
+This package does what EC2, IAM, SQS and the metadata service do; `lab.machines` has the machines.
 """

@@ -1,7 +1,7 @@
-"""What is in the lab's AWS account from the start: people, roles, network, an address.
+"""The initial contents of the lab's AWS account: users, roles, network, an address.
 
-Rule: the roles have what `infra/` gives them on AWS and nothing more; a call that is denied in
-the lab is denied there. Worker instances are allowed nothing: proving who one is needs no right.
+Rule: the roles have the rights that `infra/` gives them on AWS and no others; AWS denies a call
+that the lab denies. Worker instances have no rights: an instance proves its identity without any.
 """
 
 import json
@@ -17,21 +17,21 @@ from lab.places import ACCOUNT, REGION, ZONES, Places
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The lab's own key and what was furnished with it."""
+    """The lab's own key and the resources of its account."""
 
     endpoint: str
     key: str
     secret: str = field(repr=False)
     allocation: str
-    """Of the leader's Elastic IP."""
+    """The allocation id of the leader's Elastic IP."""
     subnets: Mapping[str, str]
     """Zone → subnet."""
     images: Mapping[str, str]
     """Engine → the image id that boots a machine with it."""
     image: str
-    """An image that is none of the lab's: machines get the lab's usual engine."""
+    """An image from AWS: machines that boot it get the lab's default engine."""
     queue: str
-    """URL of the queue of EventBridge's events, as the machines reach it too."""
+    """URL of the queue of EventBridge's events; machines reach it by the same URL."""
     cluster: str
 
     def client(self, service: str) -> Any:
@@ -39,7 +39,7 @@ class Account:
         return client(self.endpoint, service, self.key, self.secret)
 
     def write(self, path: Path) -> None:
-        """Keep it for those who come to the lab later; only root may read it."""
+        """Write the account for later clients of the lab; only root may read it."""
         draft = path.with_suffix(".new")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(self)), encoding="ascii")
@@ -52,10 +52,10 @@ class Account:
 
 
 def furnish(endpoint: str, cluster: str, places: Places, engines: Iterable[str] = ()) -> Account:
-    """Fill an empty account, with an image for each engine; call it before `Cloud.enforce`."""
+    """Fill an empty account, with an image for each engine; call this before `Cloud.enforce`."""
 
     def open_client(service: str) -> Any:
-        return client(endpoint, service, "nobody", "nobody")
+        return client(endpoint, service, "unchecked", "unchecked")
 
     iam = open_client("iam")
     key, secret = _admin(iam)
@@ -91,7 +91,7 @@ def _image(ec2: Any, engine: str) -> str:
 
 
 def queue_name(cluster: str) -> str:
-    """What the cluster's queue is called."""
+    """The name of the cluster's queue."""
     return f"spotswarm-{cluster}"
 
 
@@ -126,7 +126,7 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
             "Action": [
                 "sqs:ReceiveMessage",
                 "sqs:DeleteMessage",
-                # moto's name for what AWS allows by the one above.
+                # AWS includes this in sqs:DeleteMessage; moto checks it by its own name.
                 "sqs:DeleteMessageBatch",
                 "sqs:ChangeMessageVisibility",
             ],
@@ -143,12 +143,12 @@ def _admin(iam: Any) -> tuple[str, str]:
     }
     iam.create_user(UserName="lab")
     iam.put_user_policy(UserName="lab", PolicyName="anything", PolicyDocument=json.dumps(anything))
-    made = iam.create_access_key(UserName="lab")["AccessKey"]
-    return made["AccessKeyId"], made["SecretAccessKey"]
+    access_key = iam.create_access_key(UserName="lab")["AccessKey"]
+    return access_key["AccessKeyId"], access_key["SecretAccessKey"]
 
 
 def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> None:
-    # Only EC2 may assume it: otherwise anybody could take a session named like an instance.
+    # Only EC2 may assume it: otherwise any user could open a session with an instance's name.
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -168,12 +168,12 @@ def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> None:
 
 
 def _network(ec2: Any, network: IPv4Network) -> dict[str, str]:
-    """Make the lab's network the default one, so that a launch that names none lands in it."""
+    """Make the lab's network the default, so that a launch without a subnet uses it."""
     vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
     for old in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=old["SubnetId"])
     ec2.associate_vpc_cidr_block(VpcId=vpc["VpcId"], CidrBlock=str(network))
-    made = {}
+    subnets = {}
     for zone, block in zip(ZONES, blocks(network), strict=False):
         subnet = ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock=str(block), AvailabilityZone=zone)[
             "Subnet"
@@ -181,10 +181,10 @@ def _network(ec2: Any, network: IPv4Network) -> dict[str, str]:
         ec2.modify_subnet_attribute(
             SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": False}
         )
-        made[zone] = subnet["SubnetId"]
-    return made
+        subnets[zone] = subnet["SubnetId"]
+    return subnets
 
 
 def blocks(network: IPv4Network) -> list[IPv4Network]:
-    """The zones' parts of the network."""
+    """The subnets of the zones."""
     return list(network.subnets(new_prefix=network.prefixlen + 2))

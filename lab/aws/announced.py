@@ -1,6 +1,6 @@
-"""What hangs over one instance, and how its metadata service words it. Pure values.
+"""The announcements for one instance, and their text in its metadata service. Pure values.
 
-Rule: an announcement keeps whom it is for; being silent and doing nothing are not the same.
+Rule: an announcement keeps its audience; AWS may take an instance without any announcement.
 """
 
 import json
@@ -18,7 +18,7 @@ _WINDOW: Final = timedelta(hours=2)
 
 
 class By(StrEnum):
-    """Who hears of it: the machine by its metadata, the leader by the queue."""
+    """The audience: the machine (by its metadata), the leader (by the queue)."""
 
     BOTH = "both"
     IMDS = "imds"
@@ -27,17 +27,17 @@ class By(StrEnum):
 
     @property
     def is_in_metadata(self) -> bool:
-        """Whether the metadata service tells."""
+        """Whether the metadata service has the announcement."""
         return self in (By.BOTH, By.IMDS)
 
     @property
     def is_in_queue(self) -> bool:
-        """Whether EventBridge tells."""
+        """Whether EventBridge sends the announcement."""
         return self in (By.BOTH, By.SQS)
 
 
 class Taking(StrEnum):
-    """What AWS does to an instance when the time has come."""
+    """What AWS does to an instance at the announced time."""
 
     TERMINATE = "terminate"
     STOP = "stop"
@@ -46,7 +46,7 @@ class Taking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """A spot instance is going to be taken."""
+    """AWS is going to take a spot instance."""
 
     action: Action
     at: datetime
@@ -54,7 +54,7 @@ class Interruption:
 
     @property
     def taking(self) -> Taking:
-        """What it comes to; a machine of the lab cannot sleep, so it stops."""
+        """What AWS does; a machine of the lab cannot hibernate, so it stops."""
         return Taking.TERMINATE if self.action is Action.TERMINATE else Taking.STOP
 
 
@@ -69,11 +69,11 @@ class Maintenance:
 
     @property
     def ends(self) -> datetime:
-        """When it is over."""
+        """The end of the event."""
         return self.at + _WINDOW
 
     def taking(self, instance: Instance) -> Taking | None:
-        """What it comes to; a one-time spot instance cannot be stopped, so it ends."""
+        """What AWS does; a one-time spot instance cannot be stopped, so AWS terminates it."""
         match self.code:
             case Code.RETIREMENT | Code.STOP:
                 return Taking.TERMINATE if instance.is_spot else Taking.STOP
@@ -85,16 +85,16 @@ class Maintenance:
 
 @dataclass(slots=True)
 class Announced:
-    """All that hangs over one instance."""
+    """All announcements for one instance."""
 
     interruption: Interruption | None = None
     hinted: datetime | None = None
     maintenance: Maintenance | None = None
     is_taken: bool = False
-    """Its interruption has taken place; it is on its way out."""
+    """Whether the interruption has taken place."""
 
     def text(self, leaf: str) -> str | None:
-        """What the metadata service tells at a path below `meta-data/`; None: nothing."""
+        """The metadata service's text at a path below `meta-data/`, if any."""
         coming = self.interruption
         if coming is not None and not coming.by.is_in_metadata:
             coming = None

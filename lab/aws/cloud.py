@@ -1,7 +1,7 @@
 """The AWS of the lab: moto's server in this process, with signatures and policies enforced.
 
-Rule: moto leaves out some of what EC2 does; what the product relies on is added in `lab.aws.gaps`,
-nowhere else. And it checks no signature unless told to: `enforce` proves that it does.
+Rule: moto omits some of what EC2 does; only `lab.aws.gaps` adds what the product relies on. By
+default moto checks no signature; `enforce` makes it check them and proves that it does.
 """
 
 import base64
@@ -29,7 +29,7 @@ _SESSION: Final = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance as EC2 has it."""
+    """One instance, from EC2's view."""
 
     id: str
     address: str
@@ -48,7 +48,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the metadata service hands to an instance with a role."""
+    """What the metadata service gives an instance with a role."""
 
     key: str
     secret: str = field(repr=False)
@@ -57,7 +57,7 @@ class Credentials:
 
 
 class Cloud:
-    """moto in this process. One at a time: moto's state belongs to the process."""
+    """moto in this process. Open one at a time: moto's state belongs to the process."""
 
     def __init__(self) -> None:
         self._server: ThreadedMotoServer | None = None
@@ -66,9 +66,9 @@ class Cloud:
     def open(
         self, address: str, port: int, *, console: Callable[[str], bytes] = lambda _: b""
     ) -> None:
-        """Serve at an address; port 0 takes any. Nothing is checked until `enforce`.
+        """Serve at an address; port 0 takes a free one. moto checks nothing until `enforce`.
 
-        `console` is what an instance's machine said, by instance id.
+        `console` returns the console output of an instance's machine, by instance id.
         """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
         gaps.close(_ec2(), console)
@@ -85,10 +85,10 @@ class Cloud:
         moto_api_backend.reset()
 
     def enforce(self) -> None:
-        """From now on check signatures and policies.
+        """Check signatures and policies from now on.
 
         Raises:
-            LabError: a wrong signature still passes; every test of identity would be worth nothing.
+            LabError: a wrong signature still passes; no test of identity would prove anything.
         """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
         ActionAuthenticatorMixin.request_count = 0
@@ -104,43 +104,44 @@ class Cloud:
 
     def instances(self) -> dict[str, Instance]:
         """All instances, terminated ones included, by id."""
-        found: dict[str, Instance] = {}
+        instances: dict[str, Instance] = {}
         for reservation in list(_ec2().reservations.values()):
-            for one in list(reservation.instances):
-                found[one.id] = self._instance(one)
-        return found
+            for moto_instance in list(reservation.instances):
+                instances[moto_instance.id] = self._instance(moto_instance)
+        return instances
 
-    def _instance(self, one: Any) -> Instance:
+    def _instance(self, moto_instance: Any) -> Instance:
         return Instance(
-            id=one.id,
-            address=one.private_ip,
-            state=one.state,
-            zone=one.placement.zone,
-            type=one.instance_type,
-            is_spot=one.lifecycle == "spot",
-            role=_role(one.iam_instance_profile),
-            image=one.image_id,
-            user_data=_user_data(one.user_data),
-            hop_limit=one.metadata_options.http_put_response_hop_limit,
-            shows_tags=one.metadata_options.instance_metadata_tags == "enabled",
-            # A one-time spot instance cannot be stopped: it ends.
-            ends_on_shutdown=one.lifecycle == "spot"
-            or one.instance_initiated_shutdown_behavior == "terminate",
-            tags=dict(_ec2().tags.get(one.id, {})),
+            id=moto_instance.id,
+            address=moto_instance.private_ip,
+            state=moto_instance.state,
+            zone=moto_instance.placement.zone,
+            type=moto_instance.instance_type,
+            is_spot=moto_instance.lifecycle == "spot",
+            role=_role(moto_instance.iam_instance_profile),
+            image=moto_instance.image_id,
+            user_data=_user_data(moto_instance.user_data),
+            hop_limit=moto_instance.metadata_options.http_put_response_hop_limit,
+            shows_tags=moto_instance.metadata_options.instance_metadata_tags == "enabled",
+            # A one-time spot instance cannot be stopped: EC2 terminates it.
+            ends_on_shutdown=moto_instance.lifecycle == "spot"
+            or moto_instance.instance_initiated_shutdown_behavior == "terminate",
+            tags=dict(_ec2().tags.get(moto_instance.id, {})),
         )
 
     def addresses(self) -> dict[str, str]:
-        """Elastic IPs that lead somewhere, and the private address of the running instance."""
-        found = {}
-        for one in list(_ec2().addresses):
-            if one.instance is not None and one.instance.state == "running":
-                found[one.public_ip] = one.instance.private_ip
-        return found
+        """Elastic IP → private address, of all that are associated with a running instance."""
+        private_addresses = {}
+        for elastic_ip in list(_ec2().addresses):
+            if elastic_ip.instance is not None and elastic_ip.instance.state == "running":
+                private_addresses[elastic_ip.public_ip] = elastic_ip.instance.private_ip
+        return private_addresses
 
     def credentials(self, role: str, instance: str) -> Credentials:
         """New credentials of a role for an instance, as EC2 gets them.
 
-        Not by AssumeRole: the roles trust EC2 alone, so nobody can name himself an instance.
+        Bypasses the AssumeRole API: the roles trust only EC2, so that no user can pose as an
+        instance.
         """
         sts: Any = get_backend("sts")[ACCOUNT]["aws"]
         session = sts.assume_role(
@@ -164,11 +165,11 @@ class Cloud:
         act([instance.id])
 
     def terminate(self, instance: str) -> None:
-        """EC2 ends an instance of its own accord."""
+        """Terminate an instance, as EC2 does by itself."""
         _ec2().terminate_instances([instance])
 
     def stop(self, instance: str) -> None:
-        """EC2 stops an instance of its own accord."""
+        """Stop an instance, as EC2 does by itself."""
         _ec2().stop_instances([instance])
 
     def send(self, queue: str, body: str) -> None:
@@ -177,14 +178,14 @@ class Cloud:
         sqs.send_message(queue, body)
 
     def free(self, address: str) -> None:
-        """Let a destroyed machine's private address be used again; moto keeps it for ever."""
+        """Free a destroyed machine's private address, which moto would keep for ever."""
         for subnet in _ec2().describe_subnets():
             subnet.del_subnet_ip(address)
 
 
 @contextlib.contextmanager
 def serving(address: str, port: int = 0) -> Iterator[Cloud]:
-    """A cloud for the time of a `with`."""
+    """Serve a cloud for the time of a `with`."""
     cloud = Cloud()
     cloud.open(address, port)
     try:
@@ -201,19 +202,19 @@ def _role(profile: Mapping[str, str] | None) -> str | None:
     if not profile:
         return None
     iam: Any = get_backend("iam")[ACCOUNT]["aws"]
-    for one in list(iam.instance_profiles.values()):
-        if one.arn == profile.get("Arn") and one.roles:
-            return str(one.roles[0].name)
+    for instance_profile in list(iam.instance_profiles.values()):
+        if instance_profile.arn == profile.get("Arn") and instance_profile.roles:
+            return str(instance_profile.roles[0].name)
     return None
 
 
-def _user_data(held: Any) -> bytes | None:
-    if not held:
+def _user_data(user_data: Any) -> bytes | None:
+    if not user_data:
         return None
-    return _decoded(held if isinstance(held, str) else held.as_bytes())
+    return _decoded(user_data if isinstance(user_data, str) else user_data.as_bytes())
 
 
 @functools.lru_cache(maxsize=256)
 def _decoded(text: str | bytes) -> bytes:
-    """Instances are looked at many times a second, and their user data never changes."""
+    """Cached: the daemon reads instances many times a second, and user data never changes."""
     return base64.b64decode(text)

@@ -1,7 +1,7 @@
-"""The daemon's ear: what is asked of the market, over a socket that only root can reach.
+"""Takes orders to the market, over a socket that only root can reach.
 
-Rule: an order names an instance and says when in seconds from now; the daemon's clock alone
-makes a time of it. `lab.aws.orders` is who asks.
+Rule: an order names an instance and a delay in seconds; only the daemon's clock turns the delay
+into a time. `lab.aws.orders` is the client.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ async def serving(
     """Take orders for the time of a `with`."""
 
     async def take(request: web.Request) -> web.Response:
-        asked = await request.json()
-        instance = instances().get(asked["instance"])
+        body = await request.json()
+        instance = instances().get(body["instance"])
         if instance is None:
-            raise web.HTTPNotFound(text=f"EC2 knows no instance {asked['instance']}")
+            raise web.HTTPNotFound(text=f"EC2 knows no instance {body['instance']}")
         try:
-            at = _obey(market, instance, request.match_info["order"], asked)
+            at = _obey(market, instance, request.match_info["order"], body)
         except (LabError, ValueError) as exc:
             raise web.HTTPConflict(text=str(exc)) from exc
         return web.json_response({"at": stamp(at)})
@@ -48,20 +48,20 @@ async def serving(
         await runner.cleanup()
 
 
-def _obey(market: Market, instance: Instance, order: str, asked: Mapping[str, Any]) -> datetime:
-    """Carry an order out; returns the time it speaks of."""
+def _obey(market: Market, instance: Instance, order: str, body: Mapping[str, Any]) -> datetime:
+    """Carry an order out; returns the time at which it takes effect."""
     now = clock.now()
-    at = now + timedelta(seconds=asked.get("seconds", 0))
-    by = By(asked.get("by", By.BOTH))
+    at = now + timedelta(seconds=body.get("seconds", 0))
+    by = By(body.get("by", By.BOTH))
     match order:
         case "interrupt":
-            market.interrupt(instance, action=Action(asked["action"]), by=by, now=now, at=at)
+            market.interrupt(instance, action=Action(body["action"]), by=by, now=now, at=at)
         case "hint":
             market.hint(instance, by=by, now=now)
         case "maintain":
-            market.maintain(instance, code=Code(asked["code"]), by=by, now=now, at=at)
+            market.maintain(instance, code=Code(body["code"]), by=by, now=now, at=at)
         case "withdraw":
             market.withdraw(instance, now=now)
         case _:
-            raise LabError(f"the market knows no {order}")
+            raise LabError(f"the market has no order {order!r}")
     return at

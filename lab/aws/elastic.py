@@ -1,4 +1,4 @@
-"""The loop that lets Elastic IPs lead where EC2 says they do."""
+"""The loop that routes Elastic IPs to their instances, as EC2 associates them."""
 
 import asyncio
 from typing import Final
@@ -14,7 +14,7 @@ _EVERY: Final = 0.2
 
 
 async def follow(cloud: Cloud, places: Places) -> None:
-    """Point addresses until cancelled; an association is in force a moment after it is made."""
+    """Route addresses until cancelled; a new association takes effect a moment later."""
     pointed: dict[str, str] = {}
     while True:
         wanted = cloud.addresses()

@@ -1,7 +1,7 @@
-"""The events AWS puts into a cluster's queue, as EventBridge words them. Pure.
+"""The events AWS puts into a cluster's queue, in EventBridge's format. Pure.
 
-Rule: each is shaped as its documentation shows it, oddities included; a test that wants to lie
-alters the text. EventBridge gives each event its own id; a duplicate is the same text twice.
+Rule: each has the shape that its documentation shows, oddities included; a test that needs a false
+event changes the text. EventBridge gives each event its own id; a duplicate is the same text twice.
 """
 
 import json
@@ -24,7 +24,7 @@ class Action(StrEnum):
 
 
 class Code(StrEnum):
-    """What a scheduled event does to an instance, as the metadata service calls it."""
+    """What a scheduled event does to an instance, in the metadata service's words."""
 
     RETIREMENT = "instance-retirement"
     STOP = "instance-stop"
@@ -43,8 +43,8 @@ _HEALTH_CODES: Final[Mapping[Code, str]] = {
 
 
 def interruption(instance: Instance, action: Action, at: datetime) -> str:
-    """The warning that a spot instance is about to be taken."""
-    # AWS names the zone in the place of region and account here, and nowhere else:
+    """The warning that AWS is about to take a spot instance."""
+    # Only in this event AWS puts the zone in the place of region and account:
     # docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
     arn = f"arn:aws:ec2:{instance.zone}:instance/{instance.id}"
     detail = {"instance-id": instance.id, "instance-action": str(action)}
@@ -52,13 +52,13 @@ def interruption(instance: Instance, action: Action, at: datetime) -> str:
 
 
 def rebalance(instance: Instance, at: datetime) -> str:
-    """The hint that a spot instance is more likely to be taken than others."""
+    """The hint that AWS is more likely to take this spot instance than others."""
     detail = {"instance-id": instance.id}
     return _event("EC2 Instance Rebalance Recommendation", detail, at, [_arn(instance)])
 
 
 def state_change(instance: Instance, state: str, at: datetime) -> str:
-    """The news that an instance has come to a state."""
+    """The notification that an instance has reached a state."""
     detail = {"instance-id": instance.id, "state": state}
     return _event("EC2 Instance State-change Notification", detail, at, [_arn(instance)])
 
@@ -102,7 +102,7 @@ def scheduled_change(
 
 
 def description(code: Code) -> str:
-    """What a scheduled event is called in words."""
+    """A scheduled event in words."""
     return {
         Code.RETIREMENT: "The instance is running on degraded hardware",
         Code.STOP: "The instance is scheduled for stop",

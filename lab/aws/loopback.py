@@ -1,8 +1,8 @@
-"""The lab's AWS and metadata service without machines, on the loopback, in a process of its own.
+"""The lab's AWS and metadata service on the loopback, without machines, in a separate process.
 
-For tests of what the two answer. Instances are launched as ever; the one with the private address
-10.98.0.N is whoever asks the metadata service from 127.0.0.N. Rule: moto's state belongs to its
-process, so this is never run inside the test's.
+For tests of the answers of both. The metadata service takes a client at 127.0.0.N for the instance
+with the private address 10.98.0.N. Rule: moto's state belongs to its process, so this never runs
+inside the test's.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _HOST: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Loopback:
-    """A cloud that listens on the loopback alone."""
+    """A cloud that listens on the loopback."""
 
     account: Account
     metadata: str
@@ -40,8 +40,8 @@ class Loopback:
     market: Orders
 
     def launch(self, profile: str | None, *, user_data: str = "", spot: bool = True) -> Instance:
-        """Launch an instance; no machine comes of it."""
-        asked = {
+        """Launch an instance without a machine."""
+        request = {
             "ImageId": self.account.image,
             "InstanceType": "t3.small",
             "MinCount": 1,
@@ -50,12 +50,12 @@ class Loopback:
             **({"IamInstanceProfile": {"Name": profile}} if profile else {}),
             **({"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}),
         }
-        made = self.account.client("ec2").run_instances(**asked)["Instances"][0]
+        instance = self.account.client("ec2").run_instances(**request)["Instances"][0]
         return Instance(
-            id=made["InstanceId"],
-            address=made["PrivateIpAddress"],
+            id=instance["InstanceId"],
+            address=instance["PrivateIpAddress"],
             state="running",
-            zone=made["Placement"]["AvailabilityZone"],
+            zone=instance["Placement"]["AvailabilityZone"],
             type="t3.small",
             is_spot=spot,
             role=profile,
@@ -68,17 +68,17 @@ class Loopback:
 
 
 def seat(address: str) -> str:
-    """The loopback address from which an instance's machine would ask."""
+    """The loopback address that stands for an instance's machine."""
     return f"127.0.0.{address.rsplit('.', 1)[1]}"
 
 
 @contextlib.contextmanager
 def loopback(cluster: str = "demo") -> Iterator[Loopback]:
-    """A furnished cloud for the time of a `with`."""
+    """Serve a cloud with a filled account for the time of a `with`."""
     with TemporaryDirectory(prefix="spotswarm-loopback-") as directory:
-        kept = Path(directory) / "account.json"
+        account_file = Path(directory) / "account.json"
         process = subprocess.Popen(
-            [sys.executable, "-m", "lab.aws.loopback", str(kept), cluster],
+            [sys.executable, "-m", "lab.aws.loopback", str(account_file), cluster],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
@@ -89,30 +89,34 @@ def loopback(cluster: str = "demo") -> Iterator[Loopback]:
             url = process.stdout.readline().strip()
             if not url:
                 raise LabError("the loopback cloud did not start; its error is above")
-            yield Loopback(Account.read(kept), url, Orders(_socket_beside(kept)))
+            yield Loopback(Account.read(account_file), url, Orders(_socket_beside(account_file)))
         finally:
             process.kill()
             process.communicate()
 
 
-def _socket_beside(kept: Path) -> Path:
-    return kept.with_name("control.sock")
+def _socket_beside(account_file: Path) -> Path:
+    return account_file.with_name("control.sock")
 
 
-async def _serve(kept: Path, cluster: str) -> None:
+async def _serve(account_file: Path, cluster: str) -> None:
     cloud = Cloud()
     cloud.open(_HOST, 0)
     furnished = account.furnish(cloud.endpoint, cluster, Places.here(DEFAULT_NAME))
     cloud.enforce()
-    furnished.write(kept)
+    furnished.write(account_file)
 
     def find(asker: str) -> Instance | None:
-        running = (one for one in cloud.instances().values() if one.state == "running")
-        return next((one for one in running if seat(one.address) == asker), None)
+        running = (
+            instance for instance in cloud.instances().values() if instance.state == "running"
+        )
+        return next((instance for instance in running if seat(instance.address) == asker), None)
 
     def stages() -> dict[str, Stage]:
-        running = (one for one in cloud.instances().values() if one.state == "running")
-        return {one.id: Stage.BOOTED for one in running}
+        running = (
+            instance for instance in cloud.instances().values() if instance.state == "running"
+        )
+        return {instance.id: Stage.BOOTED for instance in running}
 
     market = Market(lambda body: cloud.send(account.queue_name(cluster), body))
     metadata = Metadata(find, cloud.credentials, market.text)
@@ -121,13 +125,13 @@ async def _serve(kept: Path, cluster: str) -> None:
     site = web.TCPSite(runner, "0.0.0.0", 0)
     await site.start()
     port = runner.addresses[0][1]
-    async with control.serving(_socket_beside(kept), market, cloud.instances):
+    async with control.serving(_socket_beside(account_file), market, cloud.instances):
         print(f"http://{_HOST}:{port}", flush=True)
         await taking.follow(market, cloud, stages=stages, reboot=_leave)
 
 
 def _leave(_instance: str) -> None:
-    """There is no machine to boot again."""
+    """Do nothing: there is no machine to reboot."""
 
 
 if __name__ == "__main__":

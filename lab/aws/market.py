@@ -1,8 +1,11 @@
-"""The spot market: what AWS announces of an instance, and what it then does.
+"""The spot market: what AWS announces about an instance, and what AWS then does.
 
-Rule: announcements are best effort, the taking is not. `By` chooses who is told; whoever was
-told nothing loses the instance all the same. Nothing here acts: `due` says what to do, and
-`lab.aws.taking` does it. Times come in as values.
+Rule: announcements are best effort; AWS takes the instance in any case. `By` selects the audience
+of an announcement. Nothing here acts: `due` returns what to do, and `lab.aws.taking` does it.
+Callers pass the time.
+
+moto has an instance running, stopped or terminated at once, where EC2 passes through the states
+between. `passed` returns them, timed by what the machine really does.
 """
 
 import uuid
@@ -15,29 +18,38 @@ from lab.aws import eventbridge
 from lab.aws.announced import Announced, By, Interruption, Maintenance, Taking
 from lab.aws.cloud import Instance
 from lab.aws.eventbridge import Action, Code
-from lab.aws.states import passed
 from lab.host import LabError
 from lab.machines.record import Stage
 
 GRACE_SECONDS: Final = 20.0
-"""How long a machine may take to shut down before its power is cut."""
+"""How long a machine may take to shut down before the lab cuts its power."""
 TAKEN_GRACE_SECONDS: Final = 5.0
-"""The same once its two minutes are over."""
+"""The same after the two minutes of an interruption notice."""
 _NOTHING: Final = Announced()
+_PATHS: Final = {
+    "pending": ("pending",),
+    "running": ("pending", "running"),
+    "stopping": ("stopping",),
+    "stopped": ("stopping", "stopped"),
+    "shutting-down": ("shutting-down",),
+    "terminated": ("shutting-down", "terminated"),
+}
+"""State → the states through which EC2 reaches it."""
 
 
 @dataclass(slots=True)
 class Market:
-    """All that is announced in this lab; `send` puts a text into the cluster's queue."""
+    """All announcements in this lab; `send` puts a text into the cluster's queue."""
 
     send: Callable[[str], None]
     _announced: dict[str, Announced] = field(default_factory=dict)
-    _told: dict[str, str] = field(default_factory=dict)
+    _sent_states: dict[str, str] = field(default_factory=dict)
+    """Instance id → the last state sent to the queue."""
 
     def interrupt(
         self, instance: Instance, *, action: Action, by: By, now: datetime, at: datetime
     ) -> None:
-        """Announce that a spot instance is taken at a time; again replaces the announcement.
+        """Announce that AWS takes a spot instance at a time; replaces an earlier announcement.
 
         Raises:
             LabError: it is no spot instance, or does not run.
@@ -49,7 +61,7 @@ class Market:
             self.send(eventbridge.interruption(instance, action, now))
 
     def hint(self, instance: Instance, *, by: By, now: datetime) -> None:
-        """Recommend to leave a spot instance; nothing follows from it.
+        """Recommend to leave a spot instance; AWS does nothing else.
 
         Raises:
             LabError: it is no spot instance, or does not run.
@@ -64,7 +76,7 @@ class Market:
     def maintain(
         self, instance: Instance, *, code: Code, by: By, now: datetime, at: datetime
     ) -> None:
-        """Schedule maintenance of an instance; again replaces what was scheduled.
+        """Schedule maintenance of an instance; replaces earlier maintenance.
 
         Raises:
             LabError: it does not run.
@@ -76,47 +88,47 @@ class Market:
             self.send(_health(instance, planned, now))
 
     def withdraw(self, instance: Instance, *, now: datetime) -> None:
-        """Take everything back. Only AWS Health says so; EC2 just falls silent."""
-        held = self._announced.pop(instance.id, _NOTHING)
-        planned = held.maintenance
+        """Withdraw all announcements for an instance. Only AWS Health sends an event about it."""
+        announced = self._announced.pop(instance.id, _NOTHING)
+        planned = announced.maintenance
         if planned and planned.by.is_in_queue:
             self.send(_health(instance, planned, now, status="closed"))
 
     def text(self, instance: Instance, leaf: str) -> str | None:
-        """What the metadata service tells at a path below `meta-data/`; None: nothing."""
+        """The metadata service's text at a path below `meta-data/`, if any."""
         return self._announced.get(instance.id, _NOTHING).text(leaf)
 
     def observe(
         self, instances: Mapping[str, Instance], stages: Mapping[str, Stage], *, now: datetime
     ) -> None:
-        """Tell of every change of state since the last look, whoever caused it."""
+        """Send an event for every state change since the last call, whatever caused it."""
         for name, instance in instances.items():
-            for state in passed(self._told.get(name), instance.state, stages.get(name)):
+            for state in passed(self._sent_states.get(name), instance.state, stages.get(name)):
                 self.send(eventbridge.state_change(instance, state, now))
-                self._told[name] = state
+                self._sent_states[name] = state
                 if state in ("stopped", "terminated"):
                     self._announced.pop(name, None)
 
     def due(self, instances: Mapping[str, Instance], *, now: datetime) -> dict[str, Taking]:
-        """What AWS does now, instance by instance; each is said once."""
-        found: dict[str, Taking] = {}
-        for name, held in self._announced.items():
+        """Instance id → what AWS does to it now; returns each taking once."""
+        takings: dict[str, Taking] = {}
+        for name, announced in self._announced.items():
             if name not in instances or instances[name].state != "running":
                 continue
-            coming, planned = held.interruption, held.maintenance
-            if coming and coming.at <= now and not held.is_taken:
-                held.is_taken = True
-                found[name] = coming.taking
+            coming, planned = announced.interruption, announced.maintenance
+            if coming and coming.at <= now and not announced.is_taken:
+                announced.is_taken = True
+                takings[name] = coming.taking
             elif planned and planned.at <= now:
-                held.maintenance = None
+                announced.maintenance = None
                 if taking := planned.taking(instances[name]):
-                    found[name] = taking
-        return found
+                    takings[name] = taking
+        return takings
 
     def grace(self, name: str) -> float:
-        """Seconds an instance's machine has to shut down, once it is told to."""
-        held = self._announced.get(name)
-        return TAKEN_GRACE_SECONDS if held and held.is_taken else GRACE_SECONDS
+        """Seconds that an instance's machine has to shut down."""
+        announced = self._announced.get(name)
+        return TAKEN_GRACE_SECONDS if announced and announced.is_taken else GRACE_SECONDS
 
     def _of(self, instance: Instance) -> Announced:
         return self._announced.setdefault(instance.id, Announced())
@@ -138,9 +150,34 @@ def _health(
 
 def _require_spot(instance: Instance) -> None:
     if not instance.is_spot:
-        raise LabError(f"{instance.id} is on demand; AWS takes back spot instances alone")
+        raise LabError(f"{instance.id} is on demand; AWS takes back only spot instances")
 
 
 def _require_running(instance: Instance) -> None:
     if instance.state != "running":
-        raise LabError(f"{instance.id} does not run: EC2 says it is {instance.state}")
+        raise LabError(f"{instance.id} does not run: EC2 reports it as {instance.state}")
+
+
+def passed(previous: str | None, state: str, stage: Stage | None) -> tuple[str, ...]:
+    """The states an instance went through after `previous`, the current state included."""
+    now = _now(previous, state, stage)
+    path = _PATHS[now]
+    if previous == now:
+        return ()
+    if previous == "stopping" and now in ("pending", "running"):
+        # It started again between two calls.
+        return ("stopped", *path)
+    return path[path.index(previous) + 1 :] if previous in path else path
+
+
+def _now(previous: str | None, state: str, stage: Stage | None) -> str:
+    """The state that EC2 would report, from moto's state and the machine's stage."""
+    is_on = stage not in (None, Stage.LAUNCHED, Stage.STOPPED)
+    match state:
+        case "pending" | "running":
+            # A reboot is not a state change.
+            return "running" if is_on or previous == "running" else "pending"
+        case "stopping" | "stopped":
+            return "stopping" if is_on else "stopped"
+        case _:
+            return "terminated" if stage is None else "shutting-down"

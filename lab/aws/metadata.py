@@ -1,8 +1,8 @@
-"""The instance metadata service, version 2 alone, on a real socket.
+"""The instance metadata service, only version 2, on a real socket.
 
-It knows who asks by the address the packet comes from, as EC2's does. Rule: nothing here may be
-kinder than EC2: no token, no answer; a token of another machine is none; the answer to the token
-request travels no further than the instance's hop limit, so a container on a bridge gets none.
+Like EC2's, it identifies a machine by the packet's source address. Rule: it must be as strict as
+EC2: it answers only with a token, and only with the same machine's token. Its answer to a token
+request travels no further than the instance's hop limit, so a container on a bridge gets no token.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ Find = Callable[[str], Instance | None]
 Issue = Callable[[str, str], Credentials]
 """New credentials of a role for an instance."""
 Tell = Callable[[Instance, str], str | None]
-"""What AWS is about to do with an instance: `spot/…`, `events/…`; None: nothing stands there."""
+"""The announcement at a path of an instance, `spot/…` or `events/…`; None when there is none."""
 
 
 @dataclass(slots=True)
 class Metadata:
-    """The service; `application` is what to serve."""
+    """The service; serve its `application`."""
 
     find: Find
     issue: Issue
@@ -56,22 +56,22 @@ class Metadata:
     async def _refuse_proxies(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """A forwarded request is one an open proxy was talked into."""
+        """Refuse forwarded requests: an attacker may send them through an open proxy."""
         if "X-Forwarded-For" in request.headers:
             raise web.HTTPForbidden
         return await handler(request)
 
     async def _token(self, request: web.Request) -> web.Response:
         instance = self._asker(request)
-        asked = request.headers.get(TTL_HEADER, "")
-        if not asked.isdecimal() or not 1 <= int(asked) <= _LONGEST:
+        ttl = request.headers.get(TTL_HEADER, "")
+        if not ttl.isdecimal() or not 1 <= int(ttl) <= _LONGEST:
             raise web.HTTPBadRequest
         now = clock.monotonic()
-        self._tokens = {key: held for key, held in self._tokens.items() if held[1] > now}
+        self._tokens = {key: issued for key, issued in self._tokens.items() if issued[1] > now}
         token = secrets.token_urlsafe(40)
-        self._tokens[token] = (request.remote or "", now + int(asked))
+        self._tokens[token] = (request.remote or "", now + int(ttl))
         _limit_hops(request, instance.hop_limit)
-        return web.Response(text=token, headers={TTL_HEADER: asked})
+        return web.Response(text=token, headers={TTL_HEADER: ttl})
 
     async def _get(self, request: web.Request) -> web.Response:
         owner, expires = self._tokens.get(request.headers.get(TOKEN_HEADER, ""), ("", 0.0))
@@ -101,20 +101,20 @@ class Metadata:
             return instance.role
         if role != instance.role:
             raise web.HTTPNotFound
-        held = self._credentials.get((instance.id, role))
-        if held is None or held.expires.timestamp() - clock.now().timestamp() < (
+        credentials = self._credentials.get((instance.id, role))
+        if credentials is None or credentials.expires.timestamp() - clock.now().timestamp() < (
             _RENEW_BEFORE.total_seconds()
         ):
-            held = await asyncio.to_thread(self.issue, role, instance.id)
-            self._credentials[instance.id, role] = held
+            credentials = await asyncio.to_thread(self.issue, role, instance.id)
+            self._credentials[instance.id, role] = credentials
         answer = {
             "Code": "Success",
             "LastUpdated": _stamp(clock.now()),
             "Type": "AWS-HMAC",
-            "AccessKeyId": held.key,
-            "SecretAccessKey": held.secret,
-            "Token": held.token,
-            "Expiration": _stamp(held.expires),
+            "AccessKeyId": credentials.key,
+            "SecretAccessKey": credentials.secret,
+            "Token": credentials.token,
+            "Expiration": _stamp(credentials.expires),
         }
         return json.dumps(answer, indent=2)
 
@@ -126,7 +126,7 @@ class Metadata:
 
 
 def about(instance: Instance, leaf: str) -> str | None:
-    """What stands at a path below `meta-data/`; None when nothing does."""
+    """The text at a path below `meta-data/`; None when there is none."""
     name = f"ip-{instance.address.replace('.', '-')}.{REGION}.compute.internal"
     if leaf.startswith("tags/instance") and not instance.shows_tags:
         return None

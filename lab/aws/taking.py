@@ -1,7 +1,7 @@
-"""The loop that does what the market announced, and tells the queue of every change of state.
+"""The loop that does what the market announced, and sends every state change to the queue.
 
-Rule: EC2 takes by its own calls, so that whoever asks EC2 sees the same as whoever hears of it;
-the machine follows by the hypervisor, as after any other call.
+Rule: it takes instances by EC2's own operations, so that EC2's answers and the events agree. The
+hypervisor then stops the machine, as after any other call.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ async def follow(
     stages: Callable[[], Mapping[str, Stage]],
     reboot: Callable[[str], None],
 ) -> None:
-    """Take and tell until cancelled."""
+    """Take instances and send state changes until cancelled."""
     while True:
         instances = cloud.instances()
         market.observe(instances, stages(), now=clock.now())

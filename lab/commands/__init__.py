@@ -1,4 +1,4 @@
-"""The `python -m lab` commands for a person: what they print and draw.
+"""The `python -m lab` commands for a person: their output and drawings.
 
-Nothing happens here that a test could not do through `lab.client`.
+Rule: they do nothing that a test could not do through `lab.client`.
 """

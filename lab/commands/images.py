@@ -1,6 +1,6 @@
 """`python -m lab images`: our own images, built and pushed by hand.
 
-Rule: as in `lab.__main__`, nothing happens here that `lab.images.building` cannot do for a test.
+Rule: this command does nothing that `lab.images.building` cannot do for a test.
 """
 
 from typing import Annotated, Final
@@ -16,16 +16,16 @@ app: Final = typer.Typer()
 
 @app.command()
 def images(
-    services: Annotated[list[str] | None, typer.Argument(help="All, if none is named.")] = None,
+    services: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
     *,
-    tests: Annotated[bool, typer.Option(help="The test builds too.")] = False,
+    tests: Annotated[bool, typer.Option(help="Build the test images too.")] = False,
     push: Annotated[bool, typer.Option(help="Push them to the cluster's registry.")] = False,
-    user: Annotated[str, typer.Option(help="Who logs in to the registry.")] = "",
+    user: Annotated[str, typer.Option(help="User name for the registry.")] = "",
     password: Annotated[
-        str, typer.Option(envvar="REGISTRY_PASSWORD", help="By environment, not as an argument.")
+        str, typer.Option(envvar="REGISTRY_PASSWORD", help="Set the variable, not the option.")
     ] = "",
 ) -> None:
-    """Build the services' images on a manager's engine; their names are printed."""
+    """Build the services' images on a manager's engine and print their names."""
     lab = Lab.attach()
     with out.status("building") as status:
         built = building.build(lab, services or (), tests=tests, report=status.update)

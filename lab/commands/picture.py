@@ -1,7 +1,7 @@
-"""What `python -m lab watch` shows: nodes with their tasks, requests, decisions. Pure.
+"""Draws what `python -m lab watch` shows: nodes with their tasks, requests, decisions. Pure.
 
-Rule: one frame fits 100 columns and 30 rows, and everything in it was looked at or counted; what a
-service is called stands once, its colour says it everywhere else.
+Rule: a frame fits into 100 columns and 30 rows, and shows only observed or counted values. It shows
+a service's name once, and its colour everywhere else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _MANAGER_ROWS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision of the leader; `since` is seconds after the start."""
+    """One decision of the leader; `since` is in seconds after the start."""
 
     since: float
     action: str
@@ -34,14 +34,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What became of the load so far."""
+    """The results of the load so far."""
 
     sent: int = 0
     lost: int = 0
     p99_ms: float = 0.0
-    """Of the last seconds."""
+    """Over the last seconds."""
     lag_ms: float = 0.0
-    """By how much the load itself was late lately."""
+    """The latest delay of the load's client itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,15 @@ class Frame:
     requests: Requests
     decisions: Sequence[Decision]
     gone: Sequence[Node] = field(default=())
-    """Nodes that were there when it began."""
+    """Nodes that have left since the start."""
 
 
 def draw(frame: Frame, *, decisions: int = 8) -> RenderableType:
     """The frame for a terminal."""
-    names = sorted(frame.look.services.values(), key=lambda one: (one.replicas, one.name))
-    colours = {one.id: _COLOURS[number % len(_COLOURS)] for number, one in enumerate(names)}
+    names = sorted(
+        frame.look.services.values(), key=lambda service: (service.replicas, service.name)
+    )
+    colours = {service.id: _COLOURS[number % len(_COLOURS)] for number, service in enumerate(names)}
     return Group(
         _nodes(frame, colours),
         Text(),
@@ -79,7 +81,7 @@ def _nodes(frame: Frame, colours: Mapping[str, str]) -> Table:
     table.add_column("state", no_wrap=True, width=46, overflow="ellipsis")
     table.add_column("left", no_wrap=True, width=5, justify="right")
     table.add_column("tasks", no_wrap=True, width=_MARKS + 1, overflow="ellipsis")
-    nodes = sorted(frame.look.nodes.values(), key=lambda one: (one.role, _place(one)))
+    nodes = sorted(frame.look.nodes.values(), key=lambda node: (node.role, _place(node)))
     for node in nodes[:_MANAGER_ROWS]:
         row = frame.leaving.get(node.id)
         left = row["seconds_left"] if row else None
@@ -96,7 +98,7 @@ def _nodes(frame: Frame, colours: Mapping[str, str]) -> Table:
 
 
 def _place(node: Node) -> list[int]:
-    """Host names in the order of their addresses."""
+    """A sort key that orders host names by address."""
     return [int(part) for part in node.hostname.split("-") if part.isdigit()]
 
 
@@ -111,43 +113,43 @@ def _state(node: Node, row: Mapping[str, Any] | None) -> Text:
 
 
 def _marks(tasks: Sequence[Task], colours: Mapping[str, str]) -> Text:
-    made = Text()
-    for task in sorted(tasks, key=lambda one: (list(colours).index(one.service), one.slot)):
+    marks = Text()
+    for task in sorted(tasks, key=lambda task: (list(colours).index(task.service), task.slot)):
         mark = (_UP if task.is_up else _STARTING) if task.is_wanted else _STOPPING
-        made.append(mark, style=colours[task.service] if task.is_wanted else "bright_black")
-    return made
+        marks.append(mark, style=colours[task.service] if task.is_wanted else "bright_black")
+    return marks
 
 
 def _services(look: Look, colours: Mapping[str, str]) -> Text:
-    made = Text("services  ", style="bold")
-    for service, colour in colours.items():
-        one = look.services[service]
-        up = sum(task.is_up for task in look.of(service))
-        made.append(_UP, style=colour)
-        made.append(f" {one.name} {up}/{one.replicas}   ", style="not bold")
-    made.append(f"{_STARTING} starting  ", style="not bold")
-    made.append(_STOPPING, style="bright_black")
-    made.append(" stopping", style="not bold")
-    return made
+    line = Text("services  ", style="bold")
+    for service_id, colour in colours.items():
+        service = look.services[service_id]
+        up = sum(task.is_up for task in look.of(service_id))
+        line.append(_UP, style=colour)
+        line.append(f" {service.name} {up}/{service.replicas}   ", style="not bold")
+    line.append(f"{_STARTING} starting  ", style="not bold")
+    line.append(_STOPPING, style="bright_black")
+    line.append(" stopping", style="not bold")
+    return line
 
 
 def _requests(counted: Requests) -> Text:
-    made = Text("requests  ", style="bold")
-    made.append(f"{counted.sent:,} sent, ", style="not bold")
-    made.append(f"{counted.lost:,} lost", style="bold red" if counted.lost else "bold green")
-    made.append(
+    line = Text("requests  ", style="bold")
+    line.append(f"{counted.sent:,} sent, ", style="not bold")
+    line.append(f"{counted.lost:,} lost", style="bold red" if counted.lost else "bold green")
+    line.append(
         f"; 99 % within {counted.p99_ms:.0f} ms; the load is up to {counted.lag_ms:.0f} ms late",
         style="not bold",
     )
-    return made
+    return line
 
 
 def _decisions(decided: Sequence[Decision]) -> list[Text]:
     lines = [Text("the leader decided", style="bold")] if decided else []
-    for one in decided:
-        line = Text(f"{one.since:+6.1f} s  ", style="dim", no_wrap=True, overflow="ellipsis")
-        line.append(f"{one.action} {one.subject}", style="not dim bold")
-        line.append(f"  {one.reason}", style="not dim")
+    for decision in decided:
+        line = Text(f"{decision.since:+6.1f} s  ", style="dim", no_wrap=True, overflow="ellipsis")
+        line.append(f"{decision.action} {decision.subject}", style="not dim bold")
+        line.append(f"  {decision.reason}", style="not dim")
         line.truncate(WIDTH, overflow="ellipsis")
         lines.append(line)
     return lines

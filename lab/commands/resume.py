@@ -1,7 +1,7 @@
-"""Continues with a lab that is up, so that every `make demo...` can be run again.
+"""Continues with a lab that is up, so that a person can repeat every `make demo...`.
 
-Rule: it only adds. Missing workers are launched, nothing that runs is changed; only the remains of
-a lab whose daemon died are removed, because nothing in them works.
+Rule: it only adds. It launches missing workers and changes nothing that runs. It removes only the
+remains of a lab whose daemon died, because nothing in them works.
 """
 
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from wire.labels import TAG_ROLE
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The instances of a lab that EC2 says are running, by id."""
+    """The ids of a lab's instances that EC2 reports as running."""
 
     managers: tuple[str, ...]
     workers: tuple[str, ...]
     dead: tuple[str, ...]
-    """Of both roles: their power was cut."""
+    """Instances of both roles without power."""
 
 
 def running_lab(places: Places) -> Lab | None:
-    """The lab if it is up and complete; the remains of a crashed one are removed first.
+    """The lab if it is up and complete; removes the remains of a crashed lab.
 
     Raises:
-        LabError: something could not be removed.
+        LabError: names what could not be removed.
     """
     remains = sweep.remains(places)
     if not remains:
@@ -38,7 +38,7 @@ def running_lab(places: Places) -> Lab | None:
     is_founded = (places.cluster / "managers").exists()
     if sweep.daemon(places) is not None and places.account.exists() and is_founded:
         return Lab.attach(places.name)
-    out.print(f"found what is left of a lab that crashed or was interrupted ({remains[0]})")
+    out.print(f"found the remains of a lab that crashed or was interrupted ({remains[0]})")
     with out.status("removing it"):
         if stuck := sweep.sweep(places):
             raise LabError("could not remove: " + "; ".join(stuck))
@@ -46,7 +46,7 @@ def running_lab(places: Places) -> Lab | None:
 
 
 def resume(lab: Lab, *, workers: int, wait: int) -> None:
-    """Say what is there, and launch workers until there are `workers` of them again."""
+    """Print the lab's state, and launch workers until it has `workers` of them again."""
     inventory = inventory_of(lab)
     serving = sum(map(is_serving, lab.nodes()))
     out.print(
@@ -62,8 +62,8 @@ def resume(lab: Lab, *, workers: int, wait: int) -> None:
 
 
 def inventory_of(lab: Lab) -> Inventory:
-    """The lab's instances; those without power are counted apart."""
-    dead = {one.instance for one in lab.machines() if one.record.stage is Stage.DEAD}
+    """The lab's instances; those without power are separate."""
+    dead = {machine.instance for machine in lab.machines() if machine.record.stage is Stage.DEAD}
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     reservations = lab.aws("ec2").describe_instances(Filters=filters)["Reservations"]
     instances = [instance for part in reservations for instance in part["Instances"]]

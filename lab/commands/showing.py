@@ -1,6 +1,6 @@
-"""How the lab's commands show things, and which machine a person means.
+"""How the lab's commands print, and how they find the machine that a person names.
 
-Rule: a pipe gets whole lines; nothing is cut to the width of a terminal that is not there.
+Rule: a pipe gets whole lines, not lines cut to a terminal's width.
 """
 
 import sys
@@ -19,7 +19,7 @@ from lab.machines.record import Stage
 from lab.places import Places
 from wire.labels import TAG_ROLE
 
-# A pipe has no width of its own, and a table cut off says less than a line too long.
+# A pipe has no width, and a long line says more than a truncated table.
 out: Final = Console() if sys.stdout.isatty() else Console(width=120)
 _STEPS: Final = (Stage.LAUNCHED, Stage.BOOTED, Stage.ENGINE)
 _JOINED: Final = len(_STEPS)
@@ -34,12 +34,12 @@ InstanceId = Annotated[
 
 
 def command() -> str:
-    """What a person types to mean the lab that this process is about."""
+    """The command for this process's lab, as a person types it."""
     return f".venv/bin/{Places.here().command}"
 
 
 def table_of(rows: list[dict[str, Any]]) -> Table:
-    """The machines as `rows` has them, one a line."""
+    """A table of `rows`, one machine a line."""
     table = Table(box=None, pad_edge=False)
     for column in _COLUMNS:
         table.add_column(_HEADS.get(column, column.upper()), no_wrap=True)
@@ -49,46 +49,46 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 
 
 def rows(lab: Lab) -> list[dict[str, Any]]:
-    """Every instance, as EC2, its machine and the cluster have it."""
+    """Every instance, with the states of EC2, its machine and its node."""
     nodes = {node.get("instance"): node for node in lab.nodes()}
     records = {machine.instance: machine.record for machine in lab.machines()}
-    found = []
-    for held in lab.aws("ec2").describe_instances()["Reservations"]:
-        for one in held["Instances"]:
-            if one["State"]["Name"] == "terminated" and one["InstanceId"] not in records:
+    described = []
+    for reservation in lab.aws("ec2").describe_instances()["Reservations"]:
+        for instance in reservation["Instances"]:
+            if instance["State"]["Name"] == "terminated" and instance["InstanceId"] not in records:
                 continue
-            tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
-            node = nodes.get(one["InstanceId"], {})
-            record = records.get(one["InstanceId"])
-            found.append(
+            tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
+            node = nodes.get(instance["InstanceId"], {})
+            record = records.get(instance["InstanceId"])
+            described.append(
                 {
-                    "instance": one["InstanceId"],
-                    "address": one["PrivateIpAddress"],
+                    "instance": instance["InstanceId"],
+                    "address": instance["PrivateIpAddress"],
                     "role": tags.get(TAG_ROLE, "-"),
-                    "lifecycle": one.get("InstanceLifecycle", "on-demand"),
-                    "zone": one["Placement"]["AvailabilityZone"],
-                    "state": one["State"]["Name"],
+                    "lifecycle": instance.get("InstanceLifecycle", "on-demand"),
+                    "zone": instance["Placement"]["AvailabilityZone"],
+                    "state": instance["State"]["Name"],
                     "stage": record.stage if record else "-",
                     "engine": (record and record.engine) or "-",
                     "node": f"{node['status']}/{node['availability']}" if node else "-",
                 }
             )
-    return sorted(found, key=lambda row: (row["role"], row["address"]))
+    return sorted(described, key=lambda row: (row["role"], row["address"]))
 
 
 def machines_of(lab: Lab, count: int) -> list[Machine]:
-    """The machines of a lab just begun, once the daemon has written all of them down."""
+    """The machines of a new lab, once the daemon has recorded all of them."""
     deadline = time.monotonic() + 10
-    while len(found := lab.machines()) < count and time.monotonic() < deadline:
+    while len(machines := lab.machines()) < count and time.monotonic() < deadline:
         time.sleep(0.05)
-    return found
+    return machines
 
 
 def watch(lab: Lab, instances: list[str], within: int) -> None:
-    """Show every machine's way from launched to joined.
+    """Show every machine's progress from launched to joined.
 
     Raises:
-        LabError: one did not join in time.
+        LabError: a machine did not join in time.
     """
     deadline = time.monotonic() + within
     columns = (
@@ -104,12 +104,12 @@ def watch(lab: Lab, instances: list[str], within: int) -> None:
         nodes: list[dict[str, Any]] = []
         while not progress.finished and time.monotonic() < deadline:
             stages = {machine.instance: machine.record.stage for machine in lab.machines()}
-            # Before there is an engine nobody can answer.
+            # No leader can answer before there is an engine.
             if all(stages.get(name) is Stage.ENGINE for name in instances):
                 nodes = lab.nodes()
             serving = {node["instance"] for node in nodes if is_serving(node)}
             for name, bar in bars.items():
-                # The daemon may not have written it down yet.
+                # The daemon may not have recorded the machine yet.
                 stage = stages.get(name, Stage.LAUNCHED)
                 done = _JOINED if name in serving else _progress_of(stage)
                 step = "joined" if done == _JOINED else str(stage)
@@ -128,16 +128,20 @@ def find(lab: Lab, name: str) -> Machine:
     """The machine with this instance id, address, host name, or unique end of an id.
 
     Raises:
-        LabError: there is none, or more than one.
+        LabError: no machine matches, or several do.
     """
-    found = [one for one in lab.machines() if name in (one.instance, one.address, one.hostname)]
-    found = found or [one for one in lab.machines() if one.instance.endswith(name)]
-    if len(found) != 1:
-        raise LabError(f"{len(found)} machines are called {name}: `{command()} status`")
-    return found[0]
+    matches = [
+        machine
+        for machine in lab.machines()
+        if name in (machine.instance, machine.address, machine.hostname)
+    ]
+    matches = matches or [machine for machine in lab.machines() if machine.instance.endswith(name)]
+    if len(matches) != 1:
+        raise LabError(f"{len(matches)} machines match {name}: see `{command()} status`")
+    return matches[0]
 
 
 def fail(reason: str) -> NoReturn:
-    """Say why, and end."""
+    """Print the reason and exit."""
     Console(stderr=True).print(reason, style="red", markup=False, highlight=False)
     sys.exit(1)

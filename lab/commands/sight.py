@@ -1,7 +1,7 @@
-"""The swarm as the managers' sockets tell it, looked at from the host several times a second.
+"""The swarm's state, read from the managers' sockets several times a second.
 
-Rule: no process is started in a machine to look. A command there takes half a core for a moment,
-and whoever measures would measure that.
+Rule: it starts no process in a machine. A command there takes half a core for a moment, and would
+distort a measurement.
 """
 
 import http
@@ -23,7 +23,7 @@ _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node, by the swarm's word."""
+    """One node, from the swarm's view."""
 
     id: str
     hostname: str
@@ -35,18 +35,18 @@ class Node:
 
     @property
     def instance(self) -> str:
-        """The instance it is bound to, or nothing."""
+        """The instance that the node is bound to; empty when there is none."""
         return self.labels.get(LABEL_INSTANCE, "")
 
     @property
     def is_serving(self) -> bool:
-        """Whether it takes tasks and is bound."""
+        """Whether the node takes tasks and is bound to an instance."""
         return self.status == "ready" and self.availability == "active" and bool(self.instance)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task that is on a node, or is to be."""
+    """One task that is on a node, or will be."""
 
     id: str
     service: str
@@ -57,12 +57,12 @@ class Task:
 
     @property
     def is_there(self) -> bool:
-        """Whether it may still have a container."""
+        """Whether the task may still have a container."""
         return self.state not in _GONE
 
     @property
     def is_up(self) -> bool:
-        """Whether it runs; one with a health check has passed it."""
+        """Whether the task runs, and has passed its health check if it has one."""
         return self.state == "running"
 
 
@@ -74,45 +74,47 @@ class Service:
     name: str
     replicas: int
     is_settled: bool
-    """No update under way, and nothing borrowed."""
+    """Whether the service has no update under way and no borrowed task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look; `at` is by the monotonic clock, when all answers were there."""
+    """One observation; `at` is the monotonic time when all answers had arrived."""
 
     at: float
     nodes: Mapping[str, Node]
     services: Mapping[str, Service]
     tasks: tuple[Task, ...]
-    """Of replicated services, those that are there or are to be."""
+    """The tasks of replicated services that exist or will exist."""
 
     def on(self, node: str) -> list[Task]:
-        """What is on a node."""
+        """The tasks on a node."""
         return [task for task in self.tasks if task.node == node and task.is_there]
 
     def of(self, service: str) -> list[Task]:
-        """What is wanted of a service."""
+        """The tasks that a service wants."""
         return [task for task in self.tasks if task.service == service and task.is_wanted]
 
     def is_up_without(self, node: str) -> bool:
         """Whether every service has all its tasks up, none of them on this node."""
         return all(
-            sum(task.is_up and task.node != node for task in self.of(one.id)) >= one.replicas
-            for one in self.services.values()
+            sum(task.is_up and task.node != node for task in self.of(service.id))
+            >= service.replicas
+            for service in self.services.values()
         )
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing moves: all tasks up, none on its way out, no service changing."""
+        """Whether all tasks are up, no task is stopping, and no service is changing."""
         return all(
-            one.is_settled and sum(task.is_up for task in self.of(one.id)) == one.replicas
-            for one in self.services.values()
+            service.is_settled
+            and sum(task.is_up for task in self.of(service.id)) == service.replicas
+            for service in self.services.values()
         ) and all(task.is_wanted for task in self.tasks)
 
 
 class Sight:
-    """Looks by way of whichever manager answers."""
+    """Reads the swarm's state from any manager that answers."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -120,49 +122,49 @@ class Sight:
     def look(self, *, leaving: str = "") -> Look:
         """Nodes, replicated services and their tasks.
 
-        With a node that is `leaving`, tasks that are on their way out are looked for on that one
-        alone, which is much cheaper: a swarm keeps the history of every task.
+        With a node that is `leaving`, the search for stopping tasks covers only that node. This is
+        much cheaper, because a swarm keeps the history of every task.
 
         Raises:
             LabError: no manager answers.
         """
-        nodes = {one["ID"]: _node(one) for one in self.engine("/nodes")}
+        nodes = {node["ID"]: _node(node) for node in self.engine("/nodes")}
         services = {
-            one["ID"]: _service(one)
-            for one in self.engine("/services")
-            if "Replicated" in one["Spec"]["Mode"]
+            service["ID"]: _service(service)
+            for service in self.engine("/services")
+            if "Replicated" in service["Spec"]["Mode"]
         }
         others = {"node": [leaving]} if leaving in nodes else {"desired-state": ["shutdown"]}
-        told = self._tasks({"desired-state": ["running"]})
+        listed = self._tasks({"desired-state": ["running"]})
         if not leaving or leaving in nodes:
-            told += self._tasks(others)
-        tasks = {one["ID"]: _task(one) for one in told if one["ServiceID"] in services}
-        there = [task for task in tasks.values() if task.is_there and task.node in {*nodes, ""}]
-        return Look(clock.monotonic(), nodes, services, tuple(there))
+            listed += self._tasks(others)
+        tasks = {task["ID"]: _task(task) for task in listed if task["ServiceID"] in services}
+        present = [task for task in tasks.values() if task.is_there and task.node in {*nodes, ""}]
+        return Look(clock.monotonic(), nodes, services, tuple(present))
 
     def _tasks(self, filters: Mapping[str, list[str]]) -> list[Any]:
         return list(self.engine(f"/tasks?filters={quote(json.dumps(filters))}"))
 
     def engine(self, path: str, method: str = "GET", body: object = None) -> Any:
-        """What a manager's engine answers.
+        """The answer of a manager's engine.
 
         Raises:
-            LabError: none does, or it refuses.
+            LabError: no engine answers, or the engine refuses.
         """
-        said = "no manager runs"
+        problem = "no manager runs"
         for machine in managers(self._lab):
             try:
                 status, answer = machine.ask_engine(path, method, body)
             except (OSError, LabError) as exc:
-                said = str(exc)
+                problem = str(exc)
                 continue
             if status < http.HTTPStatus.BAD_REQUEST:
                 return answer
-            said = str(answer)
-        raise LabError(f"{method} {path}: {said}")
+            problem = str(answer)
+        raise LabError(f"{method} {path}: {problem}")
 
     def leader(self, path: str, body: object = None) -> Any:
-        """What the active leader answers on its admin socket; None when there is none."""
+        """The active leader's answer on its admin socket; None when there is no leader."""
         for machine in managers(self._lab):
             try:
                 status, answer = machine.ask_leader(path, body)
@@ -173,36 +175,36 @@ class Sight:
         return None
 
 
-def _node(told: Mapping[str, Any]) -> Node:
-    spec = told["Spec"]
+def _node(node: Mapping[str, Any]) -> Node:
+    spec = node["Spec"]
     return Node(
-        id=told["ID"],
-        hostname=told["Description"].get("Hostname", ""),
+        id=node["ID"],
+        hostname=node["Description"].get("Hostname", ""),
         role=spec["Role"],
-        status=told["Status"]["State"],
+        status=node["Status"]["State"],
         availability=spec["Availability"],
         labels=spec.get("Labels") or {},
-        is_leader=bool((told.get("ManagerStatus") or {}).get("Leader")),
+        is_leader=bool((node.get("ManagerStatus") or {}).get("Leader")),
     )
 
 
-def _service(told: Mapping[str, Any]) -> Service:
-    spec = told["Spec"]
-    state = (told.get("UpdateStatus") or {}).get("State", "")
+def _service(service: Mapping[str, Any]) -> Service:
+    spec = service["Spec"]
+    state = (service.get("UpdateStatus") or {}).get("State", "")
     return Service(
-        id=told["ID"],
+        id=service["ID"],
         name=spec["Name"],
         replicas=spec["Mode"]["Replicated"]["Replicas"],
         is_settled=state in _SETTLED and LABEL_LOAN not in (spec.get("Labels") or {}),
     )
 
 
-def _task(told: Mapping[str, Any]) -> Task:
+def _task(task: Mapping[str, Any]) -> Task:
     return Task(
-        id=told["ID"],
-        service=told["ServiceID"],
-        slot=told.get("Slot", 0),
-        node=told.get("NodeID", ""),
-        state=told["Status"]["State"],
-        is_wanted=told["DesiredState"] in {"running", "ready"},
+        id=task["ID"],
+        service=task["ServiceID"],
+        slot=task.get("Slot", 0),
+        node=task.get("NodeID", ""),
+        state=task["Status"]["State"],
+        is_wanted=task["DesiredState"] in {"running", "ready"},
     )

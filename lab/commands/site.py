@@ -1,4 +1,4 @@
-"""`python -m lab site` and `show-site`: the site on the lab's swarm, for a person."""
+"""`python -m lab site` and `show-site`: the site on the lab's swarm."""
 
 import time
 from typing import Annotated
@@ -19,10 +19,10 @@ app = typer.Typer()
 def deploy_site(
     *,
     tests: Annotated[
-        bool, typer.Option("--tests", help="Test builds, which answer /test.")
+        bool, typer.Option("--tests", help="Deploy test builds, which answer /test.")
     ] = False,
 ) -> None:
-    """Build the site's images on the swarm and deploy edge and services; may be run again."""
+    """Build the site's images on the swarm, and deploy edge and services; idempotent."""
     lab = Lab.attach()
     began = time.monotonic()
     try:
@@ -36,26 +36,26 @@ def deploy_site(
 
 @app.command(name="show-site")
 def show_site() -> None:
-    """Show the site's services, and how to look at it."""
+    """Show the site's services and its addresses."""
     lab = Lab.attach()
-    found = site.attach(lab)
-    status, _ = ask(found.addresses()[0], site.DOMAIN)
+    deployed = site.attach(lab)
+    status, _ = ask(deployed.addresses()[0], site.DOMAIN)
     if status == 0:
         fail("the site does not answer: deploy it with make demo-services")
     services = reachable_manager(lab).docker(
         "service", "ls", "--format", "table {{.Name}}\t{{.Replicas}}\t{{.Image}}"
     )
-    address, port = found.addresses()[0], lab.places.window_port
+    address, port = deployed.addresses()[0], lab.places.window_port
     out.print(f"\n{services}", markup=False, highlight=False)
     out.print(
-        "\nlook at it\n"
+        "\nopen it\n"
         f"  in a browser here:  http://{site.DOMAIN}:{port}/\n"
         f"  the API's pages:    http://{site.API}:{port}/docs\n"
         f"  without a browser:  curl -H 'Host: {site.API}' http://{address}/openapi.json\n"
-        f"  Traefik's own:      http://{address}:8080/dashboard/"
-        f"  ({site.OPERATOR}, {found.password})\n"
-        f"  take a worker:      {command()} interrupt ID, and go on browsing\n"
-        f"  the end:            {command()} down",
+        f"  Traefik's pages:    http://{address}:8080/dashboard/"
+        f"  ({site.OPERATOR}, {deployed.password})\n"
+        f"  interrupt a worker: {command()} interrupt ID, and go on browsing\n"
+        f"  take it down:       {command()} down",
         markup=False,
         highlight=False,
     )

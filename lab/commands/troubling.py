@@ -1,6 +1,6 @@
-"""`python -m lab interrupt …`: the commands that give instances trouble, by AWS or by accident.
+"""`python -m lab interrupt …`: the commands that disturb instances, by AWS or by accident.
 
-Rule: each says in one line what will happen and when, and in one what to look at.
+Rule: each prints one line that says what happens and when, and one line that says what to watch.
 """
 
 from typing import Annotated, Final
@@ -12,8 +12,11 @@ from lab.commands.showing import InstanceId, command, find, out
 
 app: Final = typer.Typer()
 
-Told = Annotated[
-    str, typer.Option("--by", help="Told by: both, imds (to the machine), sqs (a leader), neither.")
+Audience = Annotated[
+    str,
+    typer.Option(
+        "--by", help="Announced by: both, imds (to the machine), sqs (to the leader), neither."
+    ),
 ]
 
 
@@ -23,26 +26,26 @@ def interrupt(
     *,
     notice: Annotated[float, typer.Option(min=0, help="Seconds; on AWS 120.")] = 120,
     action: Annotated[str, typer.Option(help="terminate, stop or hibernate")] = "terminate",
-    by: Told = "both",
+    by: Audience = "both",
 ) -> None:
-    """Let AWS take a spot instance: the warning now, the end when the notice is over."""
+    """Let AWS interrupt a spot instance: warn now, take it when the notice is over."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.interrupt(name, notice=notice, action=action, by=by)
     _say(
-        f"{name} is told by {by}; at {at}, in {notice:g} s, EC2 will {action} it",
+        f"announced by {by}: EC2 will {action} {name} at {at}, in {notice:g} s",
         f"watch {command()} status",
     )
 
 
 @app.command()
-def hint(instance: InstanceId, *, by: Told = "both") -> None:
-    """Let AWS recommend to leave a spot instance; nothing follows by itself."""
+def hint(instance: InstanceId, *, by: Audience = "both") -> None:
+    """Let AWS recommend to leave a spot instance; AWS does nothing else."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.hint(name, by=by)
     _say(
-        f"{name} is told by {by} at {at} that it may be taken sooner than others; nothing follows",
+        f"announced by {by} at {at}: AWS may take {name} sooner than others; it does nothing else",
         f"watch {command()} status",
     )
 
@@ -59,35 +62,38 @@ def maintain(
             " or system-maintenance"
         ),
     ] = "instance-retirement",
-    by: Told = "both",
+    by: Audience = "both",
 ) -> None:
     """Let AWS schedule maintenance of an instance."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.maintain(name, within=within, code=code, by=by)
     _say(
-        f"{name} is told by {by} of {code}; it takes place at {at}, in {within:g} s",
+        f"announced by {by}: {code} of {name} at {at}, in {within:g} s",
         f"{command()} withdraw {name}, or wait",
     )
 
 
 @app.command()
 def withdraw(instance: InstanceId) -> None:
-    """Let AWS take back what it announced of an instance and has not done yet."""
+    """Let AWS withdraw its announcements for an instance that are still pending."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.market.withdraw(name)
-    _say(f"nothing is announced of {name} any more, and nothing will happen", f"{command()} status")
+    _say(
+        f"AWS has withdrawn all announcements for {name}; nothing will happen",
+        f"{command()} status",
+    )
 
 
 @app.command()
 def partition(instance: InstanceId) -> None:
-    """Pull a machine's network cable; it runs on and reaches nobody."""
+    """Pull a machine's network cable; it still runs but reaches nothing."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.partition(name)
     _say(
-        f"{name} is cut off now; its node is down about 15 s later",
+        f"{name} has no network now; its node is down about 15 s later",
         f"{command()} nodes; end it with {command()} heal {name}",
     )
 
@@ -103,10 +109,10 @@ def heal(instance: InstanceId) -> None:
 
 @app.command()
 def kill(instances: Annotated[list[str], typer.Argument(metavar="ID...")]) -> None:
-    """Cut the power of machines; EC2 goes on saying that they run."""
+    """Cut the power of machines; EC2 still reports them as running."""
     lab = Lab.attach()
-    for one in instances:
-        lab.kill(find(lab, one).instance)
+    for name in instances:
+        lab.kill(find(lab, name).instance)
 
 
 @app.command()
@@ -116,5 +122,5 @@ def reboot(instance: InstanceId) -> None:
     lab.reboot(find(lab, instance).instance)
 
 
-def _say(what: str, look: str) -> None:
-    out.print(f"{what}\n  next: {look}", markup=False, highlight=False)
+def _say(effect: str, next_step: str) -> None:
+    out.print(f"{effect}\n  next: {next_step}", markup=False, highlight=False)

@@ -1,7 +1,7 @@
-"""`python -m lab watch`: the cluster under load, live, and what becomes of requests.
+"""`python -m lab watch`: the cluster under load, live, and the results of requests.
 
-Rule: it only looks. What it needs of the cluster, an ingress and some services, an operator would
-create the same way; with `--interrupt` AWS takes a worker, and nothing here helps.
+Rule: it only watches. It creates an ingress and some services the way an operator would. With
+`--interrupt` AWS takes a worker, and this command does nothing to help the cluster.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ SERVICES: Final = (
     WebService("front", 6),
 )
 _FROM_AFAR: Final = re.compile(r',\s*url\("https:[^;]*(?=;)')
-"""A picture loads no fonts from anywhere."""
+"""Web fonts of an exported picture: the picture must load nothing from the network."""
 _LOOK_SECONDS: Final = 0.4
 _LATELY_SECONDS: Final = 5.0
 _SETTLED_SECONDS: Final = 3.0
@@ -53,12 +53,12 @@ _WORDS: Final = {
 @app.command()
 def watch(
     *,
-    interrupt: Annotated[bool, typer.Option(help="Let AWS take a worker, and end after.")] = False,
-    seconds: Annotated[float, typer.Option(help="End after so long; 0: on Ctrl-C.")] = 0,
+    interrupt: Annotated[bool, typer.Option(help="Let AWS take a worker, then end.")] = False,
+    seconds: Annotated[float, typer.Option(help="When to end; 0: on Ctrl-C.")] = 0,
     rate: Annotated[float, typer.Option(help="Requests a second for each service.")] = 10,
-    svg: Annotated[Path | None, typer.Option(help="Keep its key moments in this file.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Save the key moments in this file.")] = None,
 ) -> None:
-    """Show nodes, tasks, requests and decisions as they are, under load."""
+    """Show nodes, tasks, requests and decisions live, under load."""
     lab = Lab.attach()
     sight = Sight(lab)
     with out.status("starting Traefik and some services"):
@@ -71,7 +71,7 @@ def watch(
                 for frame in watching.frames(fates, lab, is_interrupting=interrupt, until=seconds):
                     shown.update(draw(frame), refresh=True)
         except KeyboardInterrupt:
-            out.print("the services stay; make demo-down takes all down")
+            out.print("the services stay; make demo-down takes everything down")
     lost = sum(fate.outcome != "ok" for fate in fates)
     out.print(f"{len(fates)} requests sent, {lost} lost")
     if svg is not None:
@@ -79,11 +79,11 @@ def watch(
 
 
 class Watching:
-    """Looks at the swarm, and keeps the moments that tell what happened."""
+    """Watches the swarm, and keeps the key moments."""
 
     def __init__(self, sight: Sight) -> None:
         self.scenes: dict[str, RenderableType] = {}
-        """What happened → how it looked then."""
+        """Event → the picture of that moment."""
         self._sight = sight
         self._began = clock.monotonic()
         self._began_at = clock.now()
@@ -93,7 +93,7 @@ class Watching:
     def frames(
         self, fates: list[Fate], lab: Lab, *, is_interrupting: bool, until: float
     ) -> Iterator[Frame]:
-        """One frame after another, until it is over."""
+        """Yields frames until the interruption or the time is over."""
         victim: Node | None = None
         over: float | None = None
         while True:
@@ -129,40 +129,41 @@ class Watching:
             leaving={row["node"]: row for row in leaving},
             requests=_counted(fates, look.at),
             decisions=self._decisions(look),
-            gone=[one for name, one in self._known.items() if name not in look.nodes],
+            gone=[node for name, node in self._known.items() if name not in look.nodes],
         )
 
     def _decisions(self, look: Look) -> list[Decision]:
-        """What the leader decided of any node or service since it began."""
-        names = {one.id: one.hostname for one in self._known.values()}
-        services = {one.id: one.name for one in look.services.values()}
+        """The leader's decisions about nodes and services since the start."""
+        names = {node.id: node.hostname for node in self._known.values()}
+        services = {service.id: service.name for service in look.services.values()}
         for name in (*names, *services.values()):
-            for told in (self._sight.leader(f"/explain/{name}") or {}).get("decisions", ()):
-                since = (datetime.fromisoformat(told["at"]) - self._began_at).total_seconds()
+            explained = self._sight.leader(f"/explain/{name}") or {}
+            for row in explained.get("decisions", ()):
+                since = (datetime.fromisoformat(row["at"]) - self._began_at).total_seconds()
                 if since >= 0:
-                    self._decided[told["at"], told["action"], told["subject"]] = _worded(
-                        told, since, names | services
-                    )
-        return sorted(self._decided.values(), key=lambda one: one.since)
+                    key = row["at"], row["action"], row["subject"]
+                    self._decided[key] = _worded(row, since, names | services)
+        return sorted(self._decided.values(), key=lambda decision: decision.since)
 
     def _keep(self, frame: Frame, victim: Node) -> None:
         look, on = frame.look, frame.look.on(victim.id)
         is_up = look.is_up_without(victim.id)
         starting = any(task.is_wanted and not task.is_up for task in look.tasks)
         for name, holds in (
-            ("told to leave: others start elsewhere first", starting and bool(on)),
-            ("replaced: the old ones finish what they have", is_up and bool(on)),
+            ("leaving: other tasks start elsewhere first", starting and bool(on)),
+            ("replaced: the old tasks finish their requests", is_up and bool(on)),
             ("gone", victim.id not in look.nodes),
         ):
             if holds and name not in self.scenes:
                 self.scenes[name] = draw(frame, decisions=3)
 
 
-def _worded(told: dict[str, Any], since: float, names: dict[str, str]) -> Decision:
-    subject, reason = told["subject"].partition(" ")[2] or told["subject"], told["reason"]
+def _worded(row: dict[str, Any], since: float, names: dict[str, str]) -> Decision:
+    subject = row["subject"].partition(" ")[2] or row["subject"]
+    action, reason = _WORDS.get(row["action"], row["action"]), row["reason"]
     for ident, name in names.items():
         subject, reason = subject.replace(ident, name), reason.replace(ident, name)
-    return Decision(since, _WORDS.get(told["action"], told["action"]), subject, reason)
+    return Decision(since, action, subject, reason)
 
 
 def _counted(fates: list[Fate], at: float) -> Requests:
@@ -178,26 +179,28 @@ def _counted(fates: list[Fate], at: float) -> Requests:
 
 
 def _victim(look: Look) -> Node:
-    """A worker that serves, with one of the services that have nothing else."""
-    alone = {one.id for one in look.services.values() if one.replicas == 1}
-    serving = [one for one in look.nodes.values() if one.role == "worker" and one.is_serving]
+    """A serving worker; if possible one that has the only task of a service."""
+    single = {service.id for service in look.services.values() if service.replicas == 1}
+    serving = [node for node in look.nodes.values() if node.role == "worker" and node.is_serving]
     if not serving:
         fail(f"no worker serves: {command()} launch")
-    return max(serving, key=lambda one: sum(t.service in alone for t in look.on(one.id)))
+    return max(serving, key=lambda node: sum(t.service in single for t in look.on(node.id)))
 
 
 def _prepare(lab: Lab, sight: Sight) -> None:
     ingress.open_ingress(lab)
-    there = {one.name for one in sight.look().services.values()}
-    ingress.deploy(lab, *(one for one in SERVICES if one.name not in there))
+    present = {service.name for service in sight.look().services.values()}
+    ingress.deploy(lab, *(service for service in SERVICES if service.name not in present))
     ingress.wait_served(lab, *SERVICES, within=90)
 
 
 @contextmanager
 def load(lab: Lab, rate: float) -> Iterator[list[Fate]]:
-    """Steady requests to all services from a thread; the list grows as they get their fate."""
+    """Send steady requests to all services from a thread; yields the growing list of results."""
     plan = Plan(
-        [one.address for one in ingress.managers(lab)], [one.host for one in SERVICES], rate=rate
+        [machine.address for machine in ingress.managers(lab)],
+        [service.host for service in SERVICES],
+        rate=rate,
     )
     fates: list[Fate] = []
     until = asyncio.Event()
@@ -215,7 +218,7 @@ def load(lab: Lab, rate: float) -> Iterator[list[Fate]]:
 
 
 def _export(to: Path, scenes: dict[str, RenderableType], *, interrupt: bool) -> None:
-    """One picture of all moments, one below the other."""
+    """Save one picture with all moments, one below the other."""
     console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"))  # noqa: SIM115
     for number, (name, scene) in enumerate(scenes.items()):
         if number:

@@ -1,7 +1,7 @@
-// Stands in for CouchDB 3: pouchdb-server, with what it lacks of CouchDB's own front door.
+// A substitute for CouchDB 3: pouchdb-server, with additions at its HTTP interface.
 //
-// Adds GET /_up, and asks for the administrator's name and password as CouchDB 3 does, when one
-// is given by COUCHDB_USER and COUCHDB_PASSWORD or in [admins] of /opt/couchdb/etc/local.d/*.ini.
+// Adds GET /_up. Like CouchDB 3 it requires the administrator's name and password, when these are
+// set by COUCHDB_USER and COUCHDB_PASSWORD or in [admins] of /opt/couchdb/etc/local.d/*.ini.
 "use strict";
 const { spawn } = require("node:child_process");
 const { createHash, timingSafeEqual } = require("node:crypto");
@@ -47,7 +47,7 @@ const server = http.createServer((request, response) => {
       { error: "unauthorized", reason: "You are not a server admin." },
       { "WWW-Authenticate": 'Basic realm="server"' },
     );
-  // What is behind knows no users, and would refuse a name it does not know.
+  // pouchdb-server has no users, and would refuse an unknown name.
   const { authorization, ...headers } = request.headers;
   const target = path === "/_up" ? "/" : request.url;
   const inner = http.request(
@@ -69,7 +69,7 @@ const server = http.createServer((request, response) => {
   request.pipe(inner);
 });
 
-// Its log is a file, and it tells every request.
+// Its log is a file with a line for every request.
 fs.writeFileSync("/tmp/pouchdb.json", '{"log": {"level": "error", "file": "/tmp/pouchdb.log"}}');
 const child = spawn(
   process.execPath,

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Where the official image's entry point is; what stands in for CouchDB does not run as root either.
+# The entry point at the official image's path; it does not run the server as root.
 set -e
 if [[ ${1-} == /opt/couchdb/bin/couchdb || ${1-} == couchdb ]]; then
     shift

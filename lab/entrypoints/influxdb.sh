@@ -1,5 +1,5 @@
 #!/bin/bash
-# As the official 1.8 image's: users and a database by environment, on the first start alone.
+# Like the official 1.8 image's: the first start makes the environment's users and database.
 set -e
 if [[ ${1-} == -* ]]; then
     set -- influxd "$@"
@@ -30,7 +30,7 @@ if [[ ${1-} == influxd && ! -f ${INFLUXDB_META_DIR:-/var/lib/influxdb/meta}/meta
             influx -execute 'SHOW DATABASES' >/dev/null 2>&1 && break
             sleep 0.1
         done
-        # By standard input: an argument could be read by whoever lists processes.
+        # By standard input, because any user can list the arguments of processes.
         while read -r statement; do
             influx <<<"$statement" >/dev/null
         done <<<"$statements"

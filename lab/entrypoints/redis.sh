@@ -1,5 +1,5 @@
 #!/bin/bash
-# As the official image's: options alone are redis-server's, and it never runs as root.
+# Like the official image's: bare options go to redis-server, which never runs as root.
 set -e
 if [[ ${1-} == -* || ${1-} == *.conf ]]; then
     set -- redis-server "$@"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# As the official image's: a configuration file alone is served.
+# Like the official image's: a bare configuration file is the registry's argument.
 set -e
 case "${1-}" in
     *.yaml | *.yml) set -- registry serve "$@" ;;

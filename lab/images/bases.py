@@ -1,7 +1,7 @@
-"""Public images under their usual names, made of what this host installs from.
+"""Builds public images under their usual names, from the archives that this host installs from.
 
-Rule: an image keeps the entry point, the paths and the environment variables of the one whose name
-it bears, as far as our stacks use them; where the program is another one, `_BASES` says so.
+Rule: an image has the entry point, the paths and the environment variables of the original, as far
+as our stacks use them. Where the program is a different one, `_BASES` says so.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from lab.places import Places
 
 _ENTRYPOINTS: Final = REPOSITORY / "lab/entrypoints"
 _RECIPE: Final = ("bases", "debs", "npm_trees", "tars")
-"""The modules that say how a layer is made: what they make anew is another layer."""
+"""The modules that build a layer: a change in them changes the layer's key."""
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """One image: packages over the one with Python, files of ours, and how it is run."""
+    """One image: packages over the image with Python, our files, and its config."""
 
     name: str
     tag: str
@@ -43,9 +43,9 @@ class _Base:
     links: Mapping[str, str] = field(default_factory=dict)
     user: tuple[str, int] | None = None
     owned: Mapping[str, int] = field(default_factory=dict)
-    """Directories, and who owns them."""
+    """Directory → user id of its owner."""
     trees: tuple[str, ...] = ()
-    """What npm provides: `npm` itself, or the packages of `lab/couchdb`."""
+    """Parts from npm: `npm` itself, or the packages of `lab/couchdb`."""
 
 
 def _volume(*names: str) -> dict[str, object]:
@@ -69,7 +69,7 @@ _BASES: Final = (
         user=("redis", 999),
         owned={"data": 999},
     ),
-    # Debian's InfluxDB, which is 1.6.7: of 1.8 it lacks Flux, and its HTTP interface is the same.
+    # Debian's InfluxDB 1.6.7: it lacks 1.8's Flux, and its HTTP interface is the same.
     _Base(
         "influxdb",
         "1.8",
@@ -83,7 +83,7 @@ _BASES: Final = (
         files={"entrypoint.sh": "influxdb.sh", "etc/influxdb/influxdb.conf": "influxdb.conf"},
         owned={"var/lib/influxdb": 0},
     ),
-    # No CouchDB at all, but pouchdb-server, which speaks its protocol.
+    # Not CouchDB but pouchdb-server, which speaks its protocol.
     _Base(
         "couchdb",
         "3",
@@ -118,20 +118,20 @@ _BASES: Final = (
         links={"usr/local/bin/registry": "/usr/bin/docker-registry"},
         owned={"var/lib/registry": 0},
     ),
-    # Debian's Node, which is 18; it only fetches what browsers load.
+    # Debian's Node 18; it only fetches the assets for browsers.
     _Base("node", "20-slim", {"Cmd": ["node"]}, packages=("nodejs",), trees=("npm",)),
 )
 
 
 def names() -> list[str]:
-    """The images made here, as a Dockerfile or a stack names them."""
+    """The names of these images, as in a Dockerfile or a stack."""
     return [f"{base.name}:{base.tag}" for base in _BASES]
 
 
-def provide(places: Places, *, report: Report = lambda _said: None) -> list[str]:
+def provide(places: Places, *, report: Report = lambda _step: None) -> list[str]:
     """Make sure that the lab's registry has every base image; returns their names.
 
-    Made once for what goes into them, then found in the cache.
+    Builds an image once for the same inputs; later labs take it from the cache.
     """
     places.cache.mkdir(parents=True, exist_ok=True)
     with image.alone(places.cache):
@@ -140,7 +140,7 @@ def provide(places: Places, *, report: Report = lambda _said: None) -> list[str]
         keys = {base.name: _layer_key(base, ground_key) for base in _BASES}
         missing = [base for base in _BASES if store.layer_of(keys[base.name]) is None]
         with _work(places) as work, ThreadPoolExecutor(2) as pool:
-            # The trees need no base, and npm waits for its registry most of the time.
+            # The trees need no base, and npm mostly waits for its registry.
             wanted = {tree for base in missing for tree in base.trees}
             trees = {name: pool.submit(TREES[name].fetch, work / name) for name in sorted(wanted)}
             below = store.layer_of(ground_key)
@@ -150,13 +150,13 @@ def provide(places: Places, *, report: Report = lambda _said: None) -> list[str]
             if missing:
                 report(f"making {', '.join(base.name for base in missing)} for the lab's engines")
                 _make(store, missing, keys, below=below, trees=trees, work=work)
-        made = [ground.tag(store, below)]
+        references = [ground.tag(store, below)]
         for base in _BASES:
             layer = store.layer_of(keys[base.name])
             assert layer is not None
             config = {"Env": [ground.PATH], **base.config}
-            made.append(store.tag(base.name, base.tag, layers=[below, layer], config=config))
-        return [*made, images.traefik(places)]
+            references.append(store.tag(base.name, base.tag, layers=[below, layer], config=config))
+        return [*references, images.traefik(places)]
 
 
 def _make(
@@ -177,8 +177,8 @@ def _make(
     accounts = {name: tars.read(at, name).decode() for name in ("etc/passwd", "etc/group")}
     for base in missing:
         packages = archive.fetch(base.name, base.packages)
-        found = {tree: trees[tree].result() for tree in base.trees}
-        fill = _filling(base, packages, accounts, found)
+        fetched = {tree: trees[tree].result() for tree in base.trees}
+        fill = _filling(base, packages, accounts, fetched)
         store.layer(keys[base.name], fill)
 
 

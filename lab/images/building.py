@@ -1,9 +1,9 @@
-"""Our own images, built for real by an engine of the lab and pushed to the cluster's registry.
+"""Builds our own images on an engine of the lab, and pushes them to the cluster's registry.
 
-Rule: it is what an operator would type: `docker build --target`, `docker login`, `docker push`.
-All the lab adds is a head start: the stages that install packages are kept from one lab to the
-next as images, and given to the builder by `--cache-from`. The builder decides whether they fit.
-Who asks for `reuse` gets whole images from `lab.images.kept`.
+Rule: it does what an operator would type: `docker build --target`, `docker login`, `docker push`.
+The lab adds only a head start: it keeps the stages that install packages from one lab to the next
+as images, and gives them to the builder by `--cache-from`. The builder decides whether they match.
+With `reuse` it takes finished images from `lab.images.prebuilt`.
 """
 
 import functools
@@ -20,14 +20,14 @@ from typing import Final
 from lab.client import Lab
 from lab.cluster import REPOSITORY
 from lab.host import LabError
-from lab.images import bases, kept, registry, stages
+from lab.images import bases, prebuilt, registry, stages
 from lab.images.engine import Engine
-from lab.images.kept import PARALLEL
+from lab.images.prebuilt import PARALLEL
 from lab.images.store import Store
 from lab.load.ingress import reachable_manager
 
 CLUSTER_REGISTRY: Final = "localhost:5000"
-"""The registry that the stack `edge` has on every node."""
+"""The registry of the stack `edge`, as every node reaches it."""
 _DOCKERFILE: Final = "services/Dockerfile.prod"
 _CONTEXT: Final = (
     ".dockerignore",
@@ -38,42 +38,42 @@ _CONTEXT: Final = (
     "tests/unit/conftest.py",
     "tests/unit/services",
 )
-_KEPT: Final = ("packages", "assets", "test-packages")
-"""Stages that ask registries, and take long."""
+_SAVED_STAGES: Final = ("packages", "assets", "test-packages")
+"""Stages that use package registries and take long."""
 _STAGE: Final = "stage-"
-"""What a stage is called on the engine that built it, followed by its name."""
+"""Prefix of a stage's image on the engine that built it; the stage's name follows."""
 _LAST: Final = "last"
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
 
 Report = Callable[[str], None]
 
 
-def _quiet(_said: str) -> None:
-    """Nobody wants to hear it."""
+def _quiet(_step: str) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Images on one machine's engine, which a push brings to the others."""
+    """Images on one machine's engine, before a push."""
 
     instance: str
     version: str
     images: Mapping[str, str]
-    """By service, with `-test` for a test build: what a stack names."""
+    """Service, with `-test` for a test build → the image's name in a stack."""
 
 
 def engine(lab: Lab, instance: str) -> Engine:
-    """The engine of a machine that runs."""
+    """The engine of a running machine."""
     return Engine(lab.machine(instance).docker_host, lab.places.lab / "docker-client")
 
 
 def services() -> list[str]:
-    """The services there are images of, by the Dockerfile."""
+    """The services that the Dockerfile has images of."""
     return re.findall(r"^FROM base AS (\w+)$", _dockerfile(), re.MULTILINE)
 
 
 def snapshot(into: Path) -> Path:
-    """Copy all that images are made of, as it is now: a build must not see half of a change."""
+    """Copy the inputs of the images, so that a build does not see half of a later change."""
     shutil.rmtree(into, ignore_errors=True)
     for part in _CONTEXT:
         at = REPOSITORY / part
@@ -86,7 +86,7 @@ def snapshot(into: Path) -> Path:
 
 
 def version(context: Path) -> str:
-    """Our version and what the images are made of, as a tag that never means two things."""
+    """A tag made of our version and the hash of the images' inputs."""
     total = hashlib.sha256()
     for file in sorted(path for path in context.rglob("*") if path.is_file()):
         total.update(f"{file.relative_to(context)}\0{file.stat().st_mode}\0".encode())
@@ -105,11 +105,11 @@ def build(
 ) -> Built:
     """Build images of services, of all by default, on the engine of a manager.
 
-    With `tests` the test builds too. With `reuse` images that an earlier lab has built of the same
-    files and the same bases are taken as they are.
+    With `tests` build the test images too. With `reuse` take images that an earlier lab has built
+    from the same files and the same bases.
 
     Raises:
-        LabError: what the builder said.
+        LabError: the build failed; quotes the builder's output.
     """
     names = list(chosen) or services()
     if unknown := set(names) - set(services()):
@@ -127,22 +127,22 @@ def build(
         if stage.name in targets
     }
     on, store = engine(lab, instance), Store(lab.places)
-    key = kept.key(store, tag, Path(__file__), Path(stages.__file__))
-    shelf = kept.Kept(on, store, lab.places.registry, key)
-    if reuse and shelf.has(images):
+    key = prebuilt.key(store, tag, Path(__file__), Path(stages.__file__))
+    earlier = prebuilt.Prebuilt(on, store, lab.places.registry, key)
+    if reuse and earlier.has(images):
         report("getting the images that an earlier lab has built")
-        shelf.get(images)
+        earlier.get(images)
         return Built(instance, tag, images)
     known = _head_start(on, store, lab.places.registry)
-    # With sources named, the builder looks at nothing else that it has: so every stage is named to
-    # the next.
+    # With --cache-from the builder uses only the images that it names, so every build names all
+    # earlier stages.
     listed = on.run("images", "--quiet", "--no-trunc", f"--filter=reference={_STAGE}*")
     work = _Work(on, context, required, images, tag, report, listed.split())
-    # What others stand on one after another, then the services, then what is made of those.
+    # First the shared stages one after another, then the services, then the test images.
     for stage in required:
         if stage.name not in images:
             image = work.build(stage)
-            if stage.name in _KEPT and image != known.get(stage.name):
+            if stage.name in _SAVED_STAGES and image != known.get(stage.name):
                 name = f"stage-{stage.name}"
                 on.save([image], functools.partial(store.adopt, name, _LAST))
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -150,7 +150,7 @@ def build(
             list(pool.map(work.build, (stage for stage in required if stage.name in group)))
     if reuse:
         report("keeping the images for other labs")
-        shelf.put(images)
+        earlier.put(images)
     return Built(instance, tag, images)
 
 
@@ -165,7 +165,7 @@ class _Work:
     tag: str
     report: Report
     sources: list[str]
-    """Images that the builder may take layers from: those it had, and those of earlier builds."""
+    """Images that the builder may take layers from: earlier ones, and those of this call."""
 
     def build(self, stage: stages.Stage) -> str:
         """Build a stage; returns the image's id."""
@@ -185,17 +185,17 @@ class _Work:
 def push(
     lab: Lab, built: Built, *, user: str = "", password: str = "", report: Report = _quiet
 ) -> None:
-    """Bring images to the cluster's registry, from where every node pulls them.
+    """Push images to the cluster's registry, from which every node pulls them.
 
     Raises:
-        LabError: the registry refused, or does not answer.
+        LabError: the registry refused or does not answer.
     """
     on = engine(lab, built.instance)
     if user:
         argv = ("login", "--username", user, "--password-stdin", CLUSTER_REGISTRY)
         on.run(*argv, stdin=password)
     first, *others = built.images.values()
-    report(f"pushing {first} and what the others share with it")
+    report(f"pushing {first} and the layers that the others share")
     on.run("push", "--quiet", first, timeout=600)
     report(f"pushing {len(others)} more")
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -203,8 +203,8 @@ def push(
 
 
 def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, str]:
-    """Get what an earlier lab has kept of the long stages; their ids."""
-    configs = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _KEPT}
+    """Pull an earlier lab's images of the long stages; returns their ids."""
+    configs = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _SAVED_STAGES}
     known = {stage: config for stage, config in configs.items() if config is not None}
 
     def get(stage: str) -> None:

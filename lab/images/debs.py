@@ -1,7 +1,7 @@
-"""Debian packages turned into layers without an installation: fetched, and unpacked over a base.
+"""Turns Debian packages into layers without an installation: fetches and unpacks them over a base.
 
-Rule: apt works in directories of its own, with the base's archive. The host may be of another
-release, its lists may be months old, and its package cache is none of the lab's business.
+Rule: apt works in its own directories, with the base's archive. The host may have another release,
+its lists may be months old, and the lab leaves its package cache alone.
 """
 
 import io
@@ -34,7 +34,7 @@ class Archive:
     """The archive that a base image installs from."""
 
     def __init__(self, work: Path, *, status: bytes, sources: bytes) -> None:
-        """`status` is the base's dpkg database: what it says is installed is not fetched.
+        """`status` is the base's dpkg database: apt does not fetch what it lists as installed.
 
         `sources` is the base's sources.list.
         """
@@ -47,7 +47,7 @@ class Archive:
         self._apt("update", within=300)
 
     def fetch(self, name: str, packages: Sequence[str]) -> list[Path]:
-        """The packages and all that they need and the base lacks."""
+        """Fetch packages, and their dependencies that the base lacks."""
         at = self._work / "debs" / name
         (at / "partial").mkdir(parents=True)
         options = ("--no-install-recommends", "--download-only", "--yes")
@@ -72,7 +72,7 @@ class Archive:
 
 
 def unpack(packages: Sequence[Path], into: tarfile.TarFile, *, written: Iterable[str] = ()) -> None:
-    """Write the packages' files into a layer, but those `written` already; no script runs."""
+    """Write the packages' files into a layer, except those in `written`; runs no scripts."""
     seen = {*tars.MERGED, *written}
     for package in packages:
         done = subprocess.run(
@@ -84,10 +84,10 @@ def unpack(packages: Sequence[Path], into: tarfile.TarFile, *, written: Iterable
         if done.returncode != 0:
             raise LabError(f"{package.name} cannot be read: {done.stderr.decode()[-500:]}")
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as source:
-            tars.copy(source, into, _kept, seen)
+            tars.copy(source, into, _placed, seen)
 
 
-def _kept(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def _placed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     name = tars.merged(member.name)
     if not name or name == "." or name.startswith(_LEFT_OUT):
         return None

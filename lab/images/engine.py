@@ -1,7 +1,7 @@
-"""A machine's engine as `docker` on this host sees it: builds, pushes, saves.
+"""A machine's engine through `docker` on this host: builds, pushes, saves.
 
-Rule: each has a directory of its own for what `docker login` leaves, so that no other engine and
-nothing of the person's own is touched.
+Rule: each engine has its own directory for the files of `docker login`, so that it touches neither
+another engine's nor the person's own.
 """
 
 import os
@@ -15,28 +15,28 @@ from lab.host import LabError, run
 
 
 class Engine:
-    """A machine's engine as `docker` on this host sees it; logs in for itself alone."""
+    """A machine's engine through `docker` on this host, with its own logins."""
 
     def __init__(self, host: str, config: Path) -> None:
-        found = shutil.which("docker")
-        if found is None:
+        docker = shutil.which("docker")
+        if docker is None:
             raise LabError("building images needs the docker command: apt-get install docker.io")
-        self._docker = found
+        self._docker = docker
         config.mkdir(mode=0o700, exist_ok=True)
         self._env = {
             "PATH": os.environ["PATH"],
             "HOME": str(config),
             "DOCKER_CONFIG": str(config),
             "DOCKER_HOST": host,
-            # The builder that every engine has; newer clients lack the other one's half.
+            # Every engine has this builder; the client may lack the plugin for BuildKit.
             "DOCKER_BUILDKIT": "0",
         }
 
     def run(self, *argv: str, timeout: float = 60, stdin: str | None = None) -> str:
-        """Output of one docker command.
+        """Run a docker command; returns its output.
 
         Raises:
-            LabError: it failed, with what it said.
+            LabError: the command failed; quotes its output.
         """
         return run(self._docker, *argv, timeout=timeout, stdin=stdin, env=self._env).stdout
 
@@ -46,7 +46,7 @@ class Engine:
         return self.run(*argv, timeout=900).strip()
 
     def save(self, images: Sequence[str], take: Callable[[IO[bytes]], object]) -> None:
-        """Hand images over, as `docker save` writes them."""
+        """Pass the output of `docker save` to `take`."""
         argv = [self._docker, "save", *images]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, env=self._env) as saving:
             assert saving.stdout is not None

@@ -1,7 +1,7 @@
-"""The base of every image the lab's engines build on: Debian with Python, as `python:3.11-slim`.
+"""Builds the base of all images on the lab's engines: Debian with Python, as `python:3.11-slim`.
 
-Rule: how this host reaches the registries it installs from is baked in here, and nowhere else. It
-is the host's own matter: no file of the repository, and no image that leaves this host, has it.
+Rule: only this image contains the host's settings for its package registries. They are the host's
+own: no file of the repository, and no image that leaves this host, contains them.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ BUNDLE: Final = "etc/ssl/certs/ca-certificates.crt"
 NAME: Final = "python:3.11-slim"
 PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SUITE: Final = "bookworm"
-"""The Debian release whose Python is 3.11, whatever the host is."""
+"""The Debian release with Python 3.11, independent of the host's release."""
 _PACKAGES: Final = ("python3", "python3-pip", "ca-certificates")
 _DPKG: Final = "force-unsafe-io\n" + "".join(
     f"path-exclude /usr/share/{name}/*\n" for name in ("doc", "man", "locale", "info")
@@ -29,14 +29,14 @@ _DPKG: Final = "force-unsafe-io\n" + "".join(
 
 
 def key() -> str:
-    """What the layer is made of, in one word."""
+    """The hash of the layer's inputs."""
     files = [Path(__file__), *_host_files()]
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return images.key("ground", archive.mirror(), *contents)
 
 
 def make(places: Places, store: Store, named: str, work: Path) -> str:
-    """Make the layer, half a minute's work; returns its digest."""
+    """Build the layer, which takes half a minute; returns its digest."""
     root = work / "ground"
     _bootstrap(places, root)
 
@@ -52,7 +52,7 @@ def tag(store: Store, layer: str) -> str:
     environment = [
         PATH,
         "LANG=C.UTF-8",
-        # pip of a virtual environment brings certificates of its own.
+        # In a virtual environment pip has its own certificates.
         f"PIP_CERT=/{BUNDLE}",
         "PIP_ROOT_USER_ACTION=ignore",
     ]
@@ -63,7 +63,7 @@ def tag(store: Store, layer: str) -> str:
 
 def _bootstrap(places: Places, root: Path) -> None:
     (root / "etc/dpkg/dpkg.cfg.d").mkdir(parents=True)
-    # Nobody needs this file system after a power cut, and nobody reads manuals in it.
+    # This file system needs neither safety from power cuts nor manuals.
     (root / "etc/dpkg/dpkg.cfg.d/lab").write_text(_DPKG, encoding="ascii")
     image.debootstrap(places, root, SUITE, _PACKAGES)
     for bulk in ("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys", "run"):
@@ -71,7 +71,7 @@ def _bootstrap(places: Places, root: Path) -> None:
         (root / bulk).mkdir()
     for old in (root / "var/lib/dpkg").glob("*-old"):
         old.unlink()
-    # The official image is not Debian's Python, and lets pip install beside it.
+    # The official image does not have Debian's Python, and lets pip install packages.
     for mark in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
         mark.unlink()
     (root / "usr/bin/python").symlink_to("python3")
@@ -81,7 +81,7 @@ def _bootstrap(places: Places, root: Path) -> None:
 
 
 def _host_files() -> list[Path]:
-    """How this host reaches the registries it installs from; without what is a person's own."""
-    found = [Path("/") / BUNDLE, Path("/etc/pip.conf")]
-    found += archive.apt_settings()
-    return [path for path in found if path.exists()]
+    """The host's settings for its package registries, without those of a person."""
+    files = [Path("/") / BUNDLE, Path("/etc/pip.conf")]
+    files += archive.apt_settings()
+    return [path for path in files if path.exists()]

@@ -1,7 +1,7 @@
-"""What images of the lab get from npm: npm itself, and what stands in for CouchDB.
+"""The parts of images that come from npm: npm itself, and the substitute for CouchDB.
 
-Rule: nobody's own settings go in. Of the host's npm only the registry and the certificates are
-taken over, for a person's file holds passwords too.
+Rule: images contain no person's settings. Of the host's npm settings they get only the registry and
+the certificates, because a person's file also contains passwords.
 """
 
 import tarfile
@@ -24,14 +24,14 @@ class Tree:
     """A part of an image that comes from npm."""
 
     fetch: Callable[[Path], Path]
-    """Get it, using an empty directory; returns where it is."""
+    """Fetches it, with an empty directory to work in; returns its path."""
     place: Callable[[Path, tarfile.TarFile], None]
-    """Write it into a layer."""
+    """Writes it into a layer."""
 
 
 def _fetch_npm(at: Path) -> Path:
     at.mkdir(parents=True, exist_ok=True)
-    # In a directory of the work, where no project's own .npmrc is.
+    # The work directory has no project's .npmrc.
     run("npm", "pack", "--silent", f"--pack-destination={at}", "--prefix", str(at), _NPM)
     return next(at.glob("npm-*.tgz"))
 
@@ -49,8 +49,8 @@ def _place_npm(source: Path, into: tarfile.TarFile) -> None:
     with tarfile.open(source) as tar:
         tars.copy(tar, into, keep)
     tars.link(into, "usr/bin/npm", "../lib/node_modules/npm/bin/npm-cli.js")
-    asked = {"cafile": f"/{BUNDLE}", "registry": run("npm", "config", "get", "registry").stdout}
-    settings = "".join(f"{key}={value.strip()}\n" for key, value in asked.items())
+    npmrc = {"cafile": f"/{BUNDLE}", "registry": run("npm", "config", "get", "registry").stdout}
+    settings = "".join(f"{key}={value.strip()}\n" for key, value in npmrc.items())
     tars.text(into, {"usr/etc/npmrc": settings})
 
 
@@ -60,11 +60,11 @@ def _install_couchdb(_at: Path) -> Path:
 
 
 def _place_couchdb(source: Path, into: tarfile.TarFile) -> None:
-    into.add(source, "opt/couchdb/lib/node_modules", filter=_without_strangers)
+    into.add(source, "opt/couchdb/lib/node_modules", filter=_without_other_systems)
 
 
-def _without_strangers(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Without the native parts for other systems, most of the bulk."""
+def _without_other_systems(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Drop the native parts for other systems, which are most of the size."""
     _, is_prebuilt, system = member.name.partition("/prebuilds/")
     if is_prebuilt and not system.startswith("linux"):
         return None

@@ -1,8 +1,8 @@
-"""A registry the lab's engines can pull from, by its address and as their mirror of Docker Hub.
+"""The registry from which the lab's engines pull, by its address and as a mirror of Docker Hub.
 
-Rule: it is read-only over the network. Images are put straight into `lab.images.store`'s directory;
-the process that serves it is the lab's, and `lab.sweep` ends it. Engines always try to pull what a
-service names, so whatever the lab deploys has to be here, or in a registry that it deployed.
+Rule: it is read-only over the network. The lab writes images straight into the directory of
+`lab.images.store`; `lab.sweep` ends the process. Engines always try to pull a service's image, so
+every image that the lab deploys must be in this registry or in one that the lab deployed.
 """
 
 import sys
@@ -21,11 +21,11 @@ from runtime import lifecycle, logs
 from runtime.web import serving
 
 _NAME: Final = "/v2/{name:(?:library/)?[^/]+}"
-"""A mirror is asked for `redis:7` as `library/redis`."""
+"""Engines ask a mirror for `redis:7` as `library/redis`."""
 
 
 def application(store: Store) -> web.Application:
-    """What a pull asks for, and nothing else."""
+    """The application that serves pulls, and nothing else."""
 
     async def hello(_request: web.Request) -> web.Response:
         return web.json_response({})
@@ -54,10 +54,10 @@ def application(store: Store) -> web.Application:
 
 
 def start(places: Places, *, within: float = 30) -> None:
-    """Make sure that the registry of the lab that is up serves.
+    """Make sure that the lab's registry serves.
 
     Raises:
-        LabError: it did not come up.
+        LabError: it did not start.
     """
     servers.start(places, sweep.REGISTRY)
     deadline = time.monotonic() + within

@@ -1,7 +1,7 @@
-"""Images as a directory of blobs: layers made once for what goes into them, and tags.
+"""A directory of images: blobs, layers by the key of their inputs, and tags.
 
-Rule: it is a cache that outlives the lab. A blob is written aside and renamed, and never changes;
-only what a tag means does. So nobody holds a lock, and no reader sees half of anything.
+Rule: it is a cache that outlives the lab. A blob is written to a draft and renamed, and never
+changes; only tags change. So it needs no lock, and no reader sees half of a file.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from lab.places import Places
 MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG: Final = "application/vnd.docker.container.image.v1+json"
 _LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar"
-"""Not compressed: the wires are the host's memory, and its two cores have better things to do."""
+"""Not compressed: transfers stay in the host's memory, and compression would cost time."""
 _SAFE: Final = re.compile(r"[a-z0-9][a-zA-Z0-9._-]*")
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _KEPT_LAYERS: Final = 96
@@ -37,11 +37,11 @@ class Store:
             (self.root / part).mkdir(parents=True, exist_ok=True)
 
     def blob(self, digest: str) -> Path:
-        """Where a blob is, or would be."""
+        """The path of a blob, which may not exist."""
         return self.root / "blobs" / digest.removeprefix("sha256:")
 
     def layer_of(self, key: str) -> str | None:
-        """The digest of the layer with this key; None when it has yet to be made."""
+        """The digest of the layer with this key; None when there is no such layer yet."""
         index = self.root / "layers" / key
         if index.exists():
             digest = index.read_text(encoding="ascii")
@@ -51,7 +51,7 @@ class Store:
         return None
 
     def layer(self, key: str, fill: Callable[[IO[bytes]], None]) -> str:
-        """The digest of the layer with this key, which `fill` writes as a tar if it is new."""
+        """The digest of the layer with this key; if the layer is new, `fill` writes it as a tar."""
         digest = self.layer_of(key)
         if digest is None:
             digest = self._write(fill)
@@ -62,7 +62,7 @@ class Store:
     def tag(
         self, name: str, tag: str, *, layers: Sequence[str], config: Mapping[str, object]
     ) -> str:
-        """Make `name:tag` of layers and a container's config; returns what a service names."""
+        """Make `name:tag` from layers and a container's config; returns the image's name."""
         machine = platform.machine()
         image = {
             "architecture": _ARCHITECTURES.get(machine, machine),
@@ -74,20 +74,20 @@ class Store:
         return self._tag(name, tag, config=self._put(image), layers=layers)
 
     def adopt(self, name: str, tag: str, saved: IO[bytes]) -> str:
-        """Take over the image that `docker save` wrote, as it is; returns what a service names."""
+        """Store the image that `docker save` wrote, unchanged; returns the image's name."""
         ((_, config, layers),) = self._extract(saved)
         return self._tag(name, tag, config=config, layers=layers)
 
     def adopt_all(self, names: Mapping[str, str], tag: str, saved: IO[bytes]) -> None:
-        """Take over all images that `docker save` wrote; `names`: the name here of each."""
+        """Store all images that `docker save` wrote; `names` maps their names to names here."""
         for saved_as, config, layers in self._extract(saved):
             for reference in saved_as:
                 self._tag(names[reference], tag, config=config, layers=layers)
 
     def _extract(self, saved: IO[bytes]) -> list[tuple[list[str], str, list[str]]]:
-        """The names that images were saved by, their config and their layers."""
+        """Extract saved images; returns names, config and layers of each."""
         with tempfile.TemporaryDirectory(dir=self.root) as scratch:
-            # Layers that lie below several images are links, which a stream cannot follow.
+            # Layers of several images are links in the tar, which a stream cannot follow.
             with tarfile.open(fileobj=saved, mode="r|") as tar:
                 tar.extractall(scratch, filter="data")
             at = Path(scratch)
@@ -109,7 +109,7 @@ class Store:
         ]
 
     def find(self, name: str, reference: str) -> str | None:
-        """The digest of a manifest by tag or digest; None when there is no such whole image."""
+        """The digest of a manifest by tag or digest; None when no complete image has it."""
         if reference.startswith("sha256:"):
             return reference if self.blob(reference).exists() else None
         if not (_SAFE.fullmatch(name) and _SAFE.fullmatch(reference)):
@@ -121,7 +121,7 @@ class Store:
         return digest if self._is_whole(digest) else None
 
     def config_of(self, name: str, tag: str) -> str | None:
-        """The digest of a tag's config, which engines call the image's id."""
+        """The digest of a tag's config, which engines use as the image's id."""
         digest = self.find(name, tag)
         if digest is None:
             return None
@@ -155,7 +155,7 @@ class Store:
             Path(draft).unlink(missing_ok=True)
 
     def _take(self, file: Path) -> str:
-        """Move a finished file of this file system in."""
+        """Move a complete file of the same file system into the blobs."""
         with file.open("rb") as whole:
             digest = "sha256:" + hashlib.file_digest(whole, "sha256").hexdigest()
         with contextlib.suppress(FileExistsError):
@@ -168,8 +168,8 @@ class Store:
     def _is_whole(self, manifest: str) -> bool:
         if not self.blob(manifest).exists():
             return False
-        told: dict[str, Any] = json.loads(self.blob(manifest).read_bytes())
-        parts = [told["config"], *told["layers"]]
+        content: dict[str, Any] = json.loads(self.blob(manifest).read_bytes())
+        parts = [content["config"], *content["layers"]]
         return all(self.blob(part["digest"]).exists() for part in parts)
 
     def _name(self, key: str, digest: str) -> None:
@@ -177,10 +177,10 @@ class Store:
 
     def _prune(self) -> None:
         aged = sorted((self.root / "layers").iterdir(), key=lambda at: -at.stat().st_mtime)
-        # Two keys may have come to the same contents.
-        kept = {at.read_text(encoding="ascii") for at in aged[:_KEPT_LAYERS]}
+        # Two keys may have the same contents.
+        in_use = {at.read_text(encoding="ascii") for at in aged[:_KEPT_LAYERS]}
         for old in aged[_KEPT_LAYERS:]:
             digest = old.read_text(encoding="ascii")
-            if digest not in kept:
+            if digest not in in_use:
                 self.blob(digest).unlink(missing_ok=True)
             old.unlink()

@@ -1,7 +1,7 @@
-"""Layers as tars, written entry by entry: what goes in never has to lie on a disk first.
+"""Writes layers as tars, entry by entry, without files on a disk.
 
-Rule: a layer's directories must not replace the links of the layer below. `/bin`, `/lib` and the
-like are links to `/usr` in every image here, so entries are written below `usr/`.
+Rule: a layer's directories must not replace the links of the layer below. `/bin`, `/lib` and
+similar are links to `/usr` in every image here, so entries go below `usr/`.
 """
 
 import io
@@ -16,7 +16,7 @@ Filter = Callable[[tarfile.TarInfo], tarfile.TarInfo | None]
 
 
 def writing(fill: Callable[[tarfile.TarFile], None]) -> Callable[[IO[bytes]], None]:
-    """What writes one tar, of all that `fill` puts in."""
+    """A function that writes one tar with the entries of `fill`."""
 
     def write(out: IO[bytes]) -> None:
         with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as into:
@@ -26,21 +26,21 @@ def writing(fill: Callable[[tarfile.TarFile], None]) -> Callable[[IO[bytes]], No
 
 
 def directory(into: tarfile.TarFile, name: str, mode: int = 0o755, owner: int = 0) -> None:
-    """An empty directory."""
+    """Add an empty directory."""
     member = tarfile.TarInfo(name)
     member.type, member.mode, member.uid, member.gid = tarfile.DIRTYPE, mode, owner, owner
     into.addfile(member)
 
 
 def link(into: tarfile.TarFile, name: str, target: str) -> None:
-    """A symbolic link."""
+    """Add a symbolic link."""
     member = tarfile.TarInfo(name)
     member.type, member.linkname = tarfile.SYMTYPE, target
     into.addfile(member)
 
 
 def text(into: tarfile.TarFile, files: Mapping[str, str], mode: int = 0o644) -> None:
-    """Files, by name."""
+    """Add files, by name."""
     for name, contents in files.items():
         body = contents.encode()
         member = tarfile.TarInfo(name)
@@ -49,13 +49,13 @@ def text(into: tarfile.TarFile, files: Mapping[str, str], mode: int = 0o644) -> 
 
 
 def executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter: root's, and everybody may run it."""
+    """A filter: the file belongs to root, and every user may run it."""
     member.mode = 0o755
     return rooted(member)
 
 
 def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter: root's, whoever has it on this host."""
+    """A filter: the file belongs to root, whatever its owner on this host."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
@@ -64,28 +64,28 @@ def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def copy(
     source: tarfile.TarFile, into: tarfile.TarFile, keep: Filter, seen: set[str] | None = None
 ) -> None:
-    """Pass a tar's entries on, as `keep` changes them; what was `seen` is not written twice."""
+    """Copy a tar's entries, as `keep` changes them, except names in `seen`."""
     seen = set() if seen is None else seen
     for member in source:
         body = source.extractfile(member) if member.isreg() else None
-        kept = keep(member)
-        if kept is not None and kept.name not in seen:
-            seen.add(kept.name)
-            into.addfile(kept, body)
+        entry = keep(member)
+        if entry is not None and entry.name not in seen:
+            seen.add(entry.name)
+            into.addfile(entry, body)
 
 
 def merged(name: str) -> str:
-    """A name in a package as it is with `/usr` merged."""
+    """The name of a package's file with `/usr` merged."""
     name = name.removeprefix("./").strip("/")
     head, _, rest = name.partition("/")
     return f"usr/{name}" if head in MERGED and rest else name
 
 
 def read(layer: Path, name: str) -> bytes:
-    """One file out of a layer.
+    """The contents of a file in a layer.
 
     Raises:
-        KeyError: it is not in it.
+        KeyError: the layer has no such file.
     """
     with tarfile.open(layer) as tar:
         body = tar.extractfile(name)

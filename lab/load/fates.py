@@ -1,7 +1,7 @@
-"""What became of requests, and the figures one asks for. Pure.
+"""The results of requests, and figures about them. Pure.
 
-Rule: everything but an answer of 200 is lost. Times are of `runtime.clock.monotonic`, which all
-processes of a host share: a test may compare them with its own.
+Rule: a request without an answer of 200 is lost. Times come from `runtime.clock.monotonic`, which
+all processes of a host share: a test may compare them with its own.
 """
 
 import json
@@ -12,19 +12,19 @@ from dataclasses import astuple, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """One request."""
+    """The result of one request."""
 
     host: str
     due: float
-    """When it was to be sent."""
+    """The time at which the client had to send it."""
     lag: float
-    """Seconds by which the client was late; not the service's fault."""
+    """Seconds by which the client sent it late; the service has no part in this."""
     latency: float
     """Seconds from sending to the whole answer, or to the error."""
     outcome: str
     """`ok`, a status, or the kind of error."""
     task: str = ""
-    """Host name of the task that answered."""
+    """The host name of the task that answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +46,32 @@ class Report:
 
     @property
     def sent(self) -> int:
-        """How many requests there were."""
+        """The number of requests."""
         return len(self.fates)
 
     @property
     def ok(self) -> int:
-        """How many were answered 200."""
+        """The number of requests with an answer of 200."""
         return sum(fate.outcome == "ok" for fate in self.fates)
 
     @property
     def lost(self) -> int:
-        """How many were not."""
+        """The number of requests without one."""
         return self.sent - self.ok
 
     @property
     def losses(self) -> dict[str, Loss]:
-        """Kind → what was lost, with the time of the first and the last."""
-        found: dict[str, Loss] = {}
+        """Outcome → the lost requests, with the times of the first and the last."""
+        losses: dict[str, Loss] = {}
         for fate in self.fates:
             if fate.outcome != "ok":
-                before = found.get(fate.outcome, Loss(0, fate.due, fate.due))
-                found[fate.outcome] = Loss(before.count + 1, before.first, fate.due)
-        return found
+                before = losses.get(fate.outcome, Loss(0, fate.due, fate.due))
+                losses[fate.outcome] = Loss(before.count + 1, before.first, fate.due)
+        return losses
 
     @property
     def hosts(self) -> list[str]:
-        """The services asked."""
+        """The services that the requests went to."""
         return sorted({fate.host for fate in self.fates})
 
     @property
@@ -80,18 +80,18 @@ class Report:
         return {fate.task for fate in self.fates if fate.task}
 
     def of(self, host: str) -> "Report":
-        """The same for one service."""
+        """The report of one service."""
         return self._where(lambda fate: fate.host == host)
 
     def between(self, start: float, end: float) -> "Report":
-        """Only the requests due in this window."""
-        kept = self._where(lambda fate: start <= fate.due < end)
-        return Report(kept.fates, max(start, self.began), min(end, self.ended))
+        """The report of the requests due in this window."""
+        part = self._where(lambda fate: start <= fate.due < end)
+        return Report(part.fates, max(start, self.began), min(end, self.ended))
 
     def latency(self, share: float) -> float:
-        """Seconds within which this share of the answered requests was answered; 1 is the slowest.
+        """Seconds within which this share of the answers arrived; 1 is the slowest.
 
-        Lost ones have no latency: look at `lost` first. NaN when none was answered.
+        Lost requests have no latency: look at `lost` first. NaN when there was no answer.
         """
         return _quantile((fate.latency for fate in self.fates if fate.outcome == "ok"), share)
 
@@ -100,7 +100,7 @@ class Report:
         return _quantile((fate.lag for fate in self.fates), share)
 
     def dump(self) -> str:
-        """As JSON, for another process."""
+        """The report as JSON, for another process."""
         return json.dumps([self.began, self.ended, *map(astuple, self.fates)])
 
     @classmethod

@@ -1,8 +1,8 @@
 """Web traffic on the lab's swarm: Traefik on the managers, services behind it.
 
-Rule: it does nothing an operator could not type: `docker service create`, with labels. This
-kernel has no IPVS, so everything uses `dnsrr` and host ports. What a service needs so that no
-request is lost when its tasks move is in `lab.load.web_service`; the rest is in `_TRAEFIK`.
+Rule: it does only what an operator could type: `docker service create`, with labels. This kernel
+has no IPVS, so everything uses `dnsrr` and host ports. `lab.load.web_service` has the options by
+which a service loses no request when its tasks move; `_TRAEFIK` has the others.
 """
 
 import http.client
@@ -20,7 +20,7 @@ from lab.machines.record import Stage
 REFRESH_SECONDS: Final = 1
 _TRAEFIK_SERVICE: Final = "traefik"
 _EDGE_TRAEFIK: Final = "edge_traefik"
-"""The Traefik of the stack `edge`, which holds the same ports and serves the same network."""
+"""The Traefik of the stack `edge`, which uses the same ports and serves the same network."""
 _CONFIG: Final = "traefik-again"
 _AGAIN: Final = """\
 http:
@@ -32,8 +32,8 @@ http:
 """
 _TRAEFIK: Final = (
     "--entrypoints.web.address=:80",
-    # A task that ended between two looks refuses: the next one is asked instead. Only requests
-    # that never reached a task are sent again.
+    # A task that ended between two refreshes refuses the connection: Traefik then tries the next
+    # task. It repeats only requests that never reached a task.
     "--entrypoints.web.http.middlewares=again@file",
     "--providers.file.filename=/again.yml",
     "--providers.swarm=true",
@@ -52,8 +52,8 @@ _TRAEFIK: Final = (
 def open_ingress(lab: Lab, *, within: float = 60) -> None:
     """Start the registry, the network and Traefik; return when every manager's port 80 answers.
 
-    Idempotent; uses the Traefik of the stack `edge` if it is deployed. Managers that come later
-    get Traefik from the swarm.
+    Idempotent; uses the Traefik of the stack `edge` if it is deployed. The swarm also starts
+    Traefik on later managers.
 
     Raises:
         LabError: names the manager that does not answer.
@@ -82,24 +82,24 @@ def open_ingress(lab: Lab, *, within: float = 60) -> None:
             *_TRAEFIK,
         )
     deadline = time.monotonic() + within
-    for one in managers(lab):
-        while ask(one.address, f"nobody.{DOMAIN}")[0] != http.HTTPStatus.NOT_FOUND:
+    for machine in managers(lab):
+        while ask(machine.address, f"nobody.{DOMAIN}")[0] != http.HTTPStatus.NOT_FOUND:
             if time.monotonic() > deadline:
-                said = manager.docker("service", "ps", "--no-trunc", _TRAEFIK_SERVICE)
-                raise LabError(f"Traefik does not answer on {one.address}:\n{said}")
+                output = manager.docker("service", "ps", "--no-trunc", _TRAEFIK_SERVICE)
+                raise LabError(f"Traefik does not answer on {machine.address}:\n{output}")
             time.sleep(0.1)
 
 
 def close_ingress(lab: Lab) -> None:
-    """Remove our Traefik, whose ports the stack `edge` needs; does nothing if it is not there."""
+    """Remove our Traefik, whose ports the stack `edge` needs; does nothing if there is none."""
     remove(lab, _TRAEFIK_SERVICE)
 
 
 def deploy(lab: Lab, *services: WebService) -> None:
-    """Create services; `wait_served` says when they answer.
+    """Create services; `wait_served` waits until they answer.
 
     Raises:
-        LabError: what Docker said.
+        LabError: Docker refused; quotes its output.
     """
     registry.start(lab.places)
     for service in services:
@@ -124,28 +124,28 @@ def wait_served(lab: Lab, *services: WebService, within: float = 60) -> None:
                 if status == http.HTTPStatus.OK:
                     seen.add(body.split()[0])
                 if time.monotonic() > deadline:
-                    told = reachable_manager(lab).docker(
+                    output = reachable_manager(lab).docker(
                         "service", "ps", "--no-trunc", service.name
                     )
                     raise LabError(
                         f"{len(seen)} of {service.replicas} tasks of {service.name} answer "
-                        f"through {manager.address}:\n{told}"
+                        f"through {manager.address}:\n{output}"
                     )
                 if status != http.HTTPStatus.OK:
                     time.sleep(0.1)
 
 
 def remove(lab: Lab, *names: str) -> None:
-    """Remove services, those that are there."""
+    """Remove services; ignores those that do not exist."""
     manager = reachable_manager(lab)
-    if there := [name for name in names if name in _services(manager)]:
-        manager.docker("service", "rm", *there)
+    if present := [name for name in names if name in _services(manager)]:
+        manager.docker("service", "rm", *present)
 
 
 def ask(
     address: str, host: str, *, path: str = "/", port: int = 80, timeout: float = 5
 ) -> tuple[int, str]:
-    """Status and body of one request to an ingress; status 0 when there was no answer."""
+    """Send one request to an ingress; returns status and body. Status 0 means no answer."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host, "Connection": "close"})
@@ -158,20 +158,24 @@ def ask(
 
 
 def managers(lab: Lab) -> list[Machine]:
-    """The managers that run, whose port 80 is the ingress."""
-    records = ((one, one.record) for one in lab.machines())
-    return [one for one, at in records if at.role == "manager" and at.stage is Stage.ENGINE]
+    """The running managers, whose port 80 is the ingress."""
+    records = ((machine, machine.record) for machine in lab.machines())
+    return [
+        machine
+        for machine, record in records
+        if record.role == "manager" and record.stage is Stage.ENGINE
+    ]
 
 
 def reachable_manager(lab: Lab) -> Machine:
     """A manager of a swarm that has a leader.
 
     Raises:
-        LabError: there is none.
+        LabError: no manager can be reached.
     """
-    for one in managers(lab):
-        if one.is_manager_reachable():
-            return one
+    for machine in managers(lab):
+        if machine.is_manager_reachable():
+            return machine
     raise LabError("no manager of the swarm can be reached")
 
 

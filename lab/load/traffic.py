@@ -1,9 +1,9 @@
-"""Steady web traffic, and the fate of every single request.
+"""Steady web traffic, and the result of every single request.
 
-Rule: the load is open-loop: a request is sent when it is due, whatever became of the others, and
-every one of them is counted, time-outs and those in flight at the end included. It runs in a
-process of its own, so that whatever a test does delays no request; how late the process itself
-was is part of the report, for a late client measures itself.
+Rule: the load is open-loop: it sends a request when it is due, whatever the results of the others,
+and counts every request, time-outs and those in flight at the end included. It runs in a separate
+process, so that a test's own work delays no request. The report says how late the client was,
+because a late client measures itself.
 
 `python -m lab.load.traffic --address A --rate 20 --seconds 30 HOST...` prints a report.
 """
@@ -26,45 +26,45 @@ from lab.load.fates import Fate, Report
 from runtime import clock
 
 LONGEST_SECONDS: Final = 900.0
-"""Traffic nobody stopped ends by itself."""
+"""Traffic ends after this time, even if no call stops it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send."""
+    """The requests to send."""
 
     addresses: Sequence[str]
-    """Ingresses, asked in turn."""
+    """Ingresses, used in turn."""
     hosts: Sequence[str]
-    """Services, by the name in the request."""
+    """Services, by the host name in the request."""
     rate: float = 20.0
     """Requests a second for each host."""
     timeout_seconds: float = 10.0
     keeps_alive: bool = False
-    """Keep connections to the ingress. Not by default: aiohttp asks again by itself when a kept
-    connection turns out to be closed, and what it hides cannot be counted."""
+    """Keep connections to the ingress. Off by default: aiohttp repeats a request by itself when a
+    connection turns out to be closed, and the report could not count such failures."""
     path: str = "/"
     seconds: float = LONGEST_SECONDS
 
 
 class Traffic:
-    """Traffic that flows; end it with `stop`, or use it as a context manager."""
+    """Running traffic; end it with `stop`, or use it as a context manager."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         self._report: Report | None = None
 
     def stop(self) -> Report:
-        """Send no more, wait for what is in flight, and say what became of all."""
+        """Send no more, wait for the requests in flight, and return the report."""
         if self._report is None and self._process.stdin is not None:
             self._process.stdin.close()
         return self.finished()
 
     def finished(self) -> Report:
-        """Wait until the plan's time is over, and say what became of all.
+        """Wait until the plan's time is over, and return the report.
 
         Raises:
-            RuntimeError: the process broke; it said why on stderr.
+            RuntimeError: the process failed; its stderr has the reason.
         """
         if self._report is None:
             with self._process as process:
@@ -87,7 +87,7 @@ class Traffic:
 
 
 def start(plan: Plan) -> Traffic:
-    """Let traffic flow from now on; returns when the first request is about to be sent."""
+    """Start traffic; returns just before the first request."""
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.load.traffic", "--plan", json.dumps(asdict(plan))],
         stdin=subprocess.PIPE,
@@ -103,9 +103,9 @@ def start(plan: Plan) -> Traffic:
 
 
 async def flow(plan: Plan, until: asyncio.Event, *, fates: list[Fate] | None = None) -> Report:
-    """Send until told to stop or the plan's time is over; returns when all have their fate.
+    """Send until `until` is set or the plan's time is over; returns when all requests have ended.
 
-    Whoever wants to look on gives a list for the `fates`, which grows as they come.
+    `fates` is a list that grows as requests end, for a caller that watches them.
     """
     fates = [] if fates is None else fates
     connector = aiohttp.TCPConnector(limit=0, force_close=not plan.keeps_alive)
@@ -149,7 +149,7 @@ async def _send(
 
 
 def kind_of(error: BaseException) -> str:
-    """What happened, in the words of the report."""
+    """The outcome for an error, in the words of the report."""
     match error:
         case TimeoutError():
             return "timed out"
@@ -167,9 +167,9 @@ async def _live(plan: Plan, parent: IO[str] | None) -> Report:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     if parent is not None:
-        # Whoever started us holds the other end: it closes when they say so, or are no more.
+        # The parent has the other end: it closes the pipe to stop this, or by its own end.
         loop.add_reader(parent.fileno(), until.set)
-        # A client that waits for a processor measures itself.
+        # A client that waits for a processor would measure its own delay.
         prefer_this_process()
         print("flowing", flush=True)
     try:
@@ -180,7 +180,7 @@ async def _live(plan: Plan, parent: IO[str] | None) -> Report:
 
 
 def main() -> None:
-    """As a child: a plan, and a report as JSON at the end. For a person: options, and a table."""
+    """As a child, take a plan and print JSON; for a person, take options and print a table."""
     parser = argparse.ArgumentParser(prog="python -m lab.load.traffic", description=__doc__)
     parser.add_argument("--plan", help=argparse.SUPPRESS)
     parser.add_argument("--address", action="append", help="an ingress; may be given again")
@@ -188,18 +188,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--keep-alive", action="store_true")
     parser.add_argument("hosts", nargs="*", metavar="HOST")
-    told = parser.parse_args()
-    if told.plan:
-        print(asyncio.run(_live(Plan(**json.loads(told.plan)), sys.stdin)).dump())
+    arguments = parser.parse_args()
+    if arguments.plan:
+        print(asyncio.run(_live(Plan(**json.loads(arguments.plan)), sys.stdin)).dump())
         return
-    if not (told.address and told.hosts):
+    if not (arguments.address and arguments.hosts):
         parser.error("an --address and a HOST are needed")
     plan = Plan(
-        told.address,
-        told.hosts,
-        rate=told.rate,
-        seconds=min(told.seconds, LONGEST_SECONDS),
-        keeps_alive=told.keep_alive,
+        arguments.address,
+        arguments.hosts,
+        rate=arguments.rate,
+        seconds=min(arguments.seconds, LONGEST_SECONDS),
+        keeps_alive=arguments.keep_alive,
     )
     print(asyncio.run(_live(plan, None)))
 

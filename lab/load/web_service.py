@@ -1,9 +1,9 @@
 """A service of the test application, as an operator would describe it to Docker.
 
-Rule: the defaults are what zero loss needs: a health check, for a task without one counts as up
-when its process starts; a linger longer than the ingress's refresh; a grace period longer than
-the linger and the slowest request. How its tasks are replaced is left to Docker's defaults, for
-that is what the product has to cope with.
+Rule: the defaults are those that zero loss needs: a health check, because a task without one counts
+as up when its process starts; a linger longer than the ingress's refresh; a grace period longer
+than the linger and the slowest request. Docker's defaults for replacing tasks stay, because the
+product has to cope with them.
 """
 
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ class WebService:
     start_seconds: float = 0.0
     linger_seconds: float = 5.0
     stop_seconds: float = 0.0
-    """How long it dawdles when it serves no more."""
+    """The delay of its end, after it has stopped serving."""
     has_health_check: bool = True
     health_interval_seconds: float = 1.0
     version: str = "1"
     is_bad: bool = False
-    """It never becomes healthy."""
+    """Whether it never becomes healthy."""
     constraint: str = "node.role==worker"
     labels: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
@@ -38,11 +38,11 @@ class WebService:
 
     @property
     def host(self) -> str:
-        """The name in the request by which the ingress knows it."""
+        """The host name by which the ingress finds it."""
         return f"{self.name}.{DOMAIN}"
 
     def options(self) -> list[str]:
-        """What `docker service create` is told, without the image."""
+        """The options of `docker service create`, without the image."""
         router = f"traefik.http.routers.{self.name}"
         labels = {
             "traefik.enable": "true",
@@ -56,9 +56,9 @@ class WebService:
             "LINGER_SECONDS": self.linger_seconds,
             "STOP_SECONDS": self.stop_seconds,
         }
-        # Lingering, then requests in flight, then what the service itself takes.
+        # The linger, then requests in flight, then the service's own delay.
         grace = self.linger_seconds + 10 + self.stop_seconds + 2
-        told = [
+        options = [
             f"--name={self.name}",
             f"--replicas={self.replicas}",
             f"--network={NETWORK}",
@@ -70,11 +70,11 @@ class WebService:
             *(f"--env={name}={value}" for name, value in environment.items()),
         ]
         if self.has_health_check:
-            told += [
+            options += [
                 f"--health-cmd={images.HEALTH_COMMAND}",
                 f"--health-interval={self.health_interval_seconds:g}s",
                 "--health-timeout=2s",
                 "--health-retries=3",
                 f"--health-start-period={self.start_seconds + 10:.0f}s",
             ]
-        return [*told, *self.extra]
+        return [*options, *self.extra]

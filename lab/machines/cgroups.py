@@ -1,7 +1,7 @@
 """One cgroup for each machine, in every hierarchy the host has.
 
-Rule: never start a machine outside its own cgroup. Engines that share one would manage each
-other's containers, and `down` finds the lab's processes by cgroup alone.
+Rule: start a machine only in its own cgroup. Engines that share a cgroup would manage each other's
+containers, and `down` finds the lab's processes only by their cgroups.
 """
 
 import contextlib
@@ -26,38 +26,38 @@ _CPUSET_FILES: Final = ("cpuset.cpus", "cpuset.mems")
 
 
 def is_unified() -> bool:
-    """Whether the host has cgroup v2 alone."""
+    """Whether the host has only cgroup v2."""
     return (ROOT / "cgroup.controllers").exists()
 
 
 def boot_options() -> list[str]:
-    """What nspawn needs so that a machine's systemd accepts the host's cgroups."""
-    # systemd 256 and later refuse v1 unless the kernel's command line asks for it twice; this
-    # stands for the second time.
+    """The nspawn options with which a machine's systemd accepts the host's cgroups."""
+    # systemd 256 and later refuse v1 unless the kernel's command line has two options for it; this
+    # replaces the second one.
     return [] if is_unified() else ["--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
 
 
 def parents(membership: str, *, unified: bool) -> list[Path]:
-    """Directories in which the lab makes its cgroups; `membership` is /proc/self/cgroup.
+    """Directories in which the lab makes its cgroups; `membership` is /proc/self/cgroup's text.
 
-    On v1 below our own cgroup, which may be all we are allowed to write. On v2 at the root: a
-    cgroup that holds processes, as ours does, cannot give controllers to children.
+    On v1 this is our own cgroup, because others may be read-only. On v2 it is the root: a cgroup
+    with processes in it, such as ours, cannot give controllers to children.
     """
     if unified:
         return [ROOT]
-    found = []
+    directories = []
     for line in membership.splitlines():
         _, controllers, path = line.split(":", 2)
         mount = controllers.removeprefix("name=") or "unified"
-        found.append(ROOT / mount / path.lstrip("/"))
-    return found
+        directories.append(ROOT / mount / path.lstrip("/"))
+    return directories
 
 
 def create(lab: str, name: str) -> list[Path]:
-    """Make the cgroups of one machine below a lab's; existing ones are taken as they are."""
+    """Make the cgroups of one machine below the lab's; keeps those that exist."""
     unified = is_unified()
     membership = Path("/proc/self/cgroup").read_text(encoding="ascii")
-    made = []
+    groups = []
     for parent in parents(membership, unified=unified):
         if not parent.is_dir():
             continue
@@ -76,27 +76,27 @@ def create(lab: str, name: str) -> list[Path]:
         for file in _CPUSET_FILES:
             for level in (parent / lab, group):
                 _inherit(level, file)
-        made.append(group)
-    return made
+        groups.append(group)
+    return groups
 
 
 def starting_in(groups: list[Path], argv: Sequence[str]) -> list[str]:
-    """The command that runs `argv` inside these cgroups, from its first instruction on."""
+    """The command that enters these cgroups and then runs `argv`."""
     return ["sh", "-c", _ENTER, "sh", str(len(groups)), *map(str, groups), *argv]
 
 
 def _delegate(group: Path) -> None:
     controllers = (group / "cgroup.controllers").read_text(encoding="ascii").split()
     for controller in controllers:
-        # A controller the host keeps for itself costs us a limit, not the lab.
+        # Without a controller that the host reserves a limit is missing, but the lab works.
         with contextlib.suppress(OSError):
             (group / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
 
 
 def _prefer(lab: Path) -> None:
-    """Let the lab's machines go before what else the host does, as if the processors were theirs.
+    """Give the lab's machines priority over other work of the host.
 
-    By default all of them together would get as much as one busy process beside them.
+    By default all of them together would get as much CPU time as one busy process of the host.
     """
     for file, share in _CPU_SHARES.items():
         if (lab / file).exists():
@@ -104,36 +104,36 @@ def _prefer(lab: Path) -> None:
 
 
 def _inherit(group: Path, file: str) -> None:
-    """v1: a cpuset without cpus and mems takes no process at all."""
+    """On v1 copy cpus and mems to a cpuset: without them it accepts no process."""
     path = group / file
     if path.exists() and not path.read_text(encoding="ascii").strip():
         path.write_text((group.parent / file).read_text(encoding="ascii"), encoding="ascii")
 
 
 def leftovers(lab: str) -> list[Path]:
-    """Every cgroup directory of this lab on the host, whoever made it."""
-    found = []
+    """Every cgroup directory of this lab on the host, in all hierarchies."""
+    groups = []
     for at, names, _ in os.walk(ROOT):
         if lab in names:
-            found.append(Path(at) / lab)
-        # A lab's machines have thousands of groups, and no lab in them.
+            groups.append(Path(at) / lab)
+        # Do not descend into labs: their machines have thousands of cgroups.
         names[:] = [name for name in names if not name.startswith(CGROUP)]
-    return found
+    return groups
 
 
 def processes(groups: list[Path]) -> set[int]:
     """Ids of all processes in these cgroups and below."""
-    found: set[int] = set()
+    pids: set[int] = set()
     for group in groups:
         for at, _, _ in os.walk(group):
             with contextlib.suppress(OSError):
-                found.update(map(int, (Path(at) / "cgroup.procs").read_text().split()))
-    # 0 stands for a process outside our pid namespace: not ours to touch.
-    return found - {0}
+                pids.update(map(int, (Path(at) / "cgroup.procs").read_text().split()))
+    # 0 stands for a process outside our pid namespace, which is not the lab's.
+    return pids - {0}
 
 
 def kill(groups: list[Path], *, within: float = 10) -> set[int]:
-    """Kill every process in these cgroups; returns those still there after `within` seconds."""
+    """Kill every process in these cgroups; returns those that remain after `within` seconds."""
     deadline = time.monotonic() + within
     while alive := processes(groups):
         for pid in alive:
@@ -146,7 +146,7 @@ def kill(groups: list[Path], *, within: float = 10) -> set[int]:
 
 
 def remove(groups: list[Path]) -> None:
-    """Remove these cgroups and all below, and the lab's own when empty; what is busy stays."""
+    """Remove these cgroups and all below, and the lab's own if empty; skips busy ones."""
     for group in groups:
         for at, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):

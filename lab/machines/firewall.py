@@ -1,7 +1,7 @@
-"""A lab's iptables chains: way out, way between, and Elastic IPs.
+"""A lab's iptables chains: traffic out, traffic between machines, and Elastic IPs.
 
-Rule: rules of ours stand in chains of ours, and a built-in chain holds nothing but a jump to
-one; so clean-up is "delete the jumps and the chains" and cannot hit anybody else's rule.
+Rule: the lab's rules are in its own chains, and it adds only jumps to built-in chains. So the
+clean-up deletes the jumps and the chains, and cannot remove another program's rule.
 """
 
 import re
@@ -36,8 +36,10 @@ COMMIT
 
 
 def up(places: Places) -> None:
-    """Install the chains. A machine that asks an Elastic IP gets its answer by way of the host:
-    that is what the first rule is for, also when it asks its own.
+    """Install the chains.
+
+    By the first rule the answers to a machine that calls an Elastic IP, even its own, come back
+    through the host.
     """
     rules = _RULES.format(
         chains=places.chain_prefix,
@@ -49,10 +51,10 @@ def up(places: Places) -> None:
 
 
 def point(places: Places, addresses: Mapping[str, str]) -> None:
-    """Point each Elastic IP at a private address, all at once; others are pointed nowhere.
+    """Route each Elastic IP to a private address, all at once; drop all other routes.
 
-    Connections that began when an address pointed elsewhere are refused from now on. On AWS
-    they break as well; without this conntrack would keep them on the old instance for ever.
+    Connections to the address's earlier instance are reset from now on. On AWS they break as well;
+    without the reset conntrack would keep them on the earlier instance for ever.
     """
     chain, stale_chain = f"{places.chain_prefix}POINT", f"{places.chain_prefix}STALE"
     bridge = places.bridge
@@ -70,7 +72,7 @@ def point(places: Places, addresses: Mapping[str, str]) -> None:
             ]
         )
     )
-    # The host itself routes before it translates: give it a way for those that lead somewhere.
+    # The host routes before it translates addresses, so it needs a route for each of them.
     argv = ("ip", "route", "show", "root", str(places.elastic), "dev", bridge)
     shown = run(*argv, check=False).stdout
     for line in shown.splitlines():
@@ -81,7 +83,7 @@ def point(places: Places, addresses: Mapping[str, str]) -> None:
 
 
 def down(places: Places) -> None:
-    """Remove every rule and chain of ours, in whatever state they are; quiet when none is."""
+    """Remove every rule and chain of the lab, in whatever state; does nothing if there is none."""
     for table in ("nat", "filter"):
         rules = remains(places, table)
         chains = [rule.split()[1] for rule in rules if rule.startswith("-N")]
@@ -90,7 +92,7 @@ def down(places: Places) -> None:
             for rule in rules
             if rule.startswith("-A") and not rule.startswith(f"-A {places.chain_prefix}")
         ]
-        # Flush all before deleting any: a chain another one jumps to cannot go.
+        # Flush all before deleting any: iptables keeps a chain that another chain jumps to.
         lines = [f"-D {jump}" for jump in jumps]
         lines += [f"{verb} {chain}" for verb in ("-F", "-X") for chain in chains]
         if lines:
@@ -99,7 +101,7 @@ def down(places: Places) -> None:
 
 
 def remains(places: Places, table: str) -> list[str]:
-    """What is ours in one table, as `iptables -S` says it."""
+    """The lab's rules and chains in one table, as `iptables -S` prints them."""
     shown = run("iptables", "-w", "-t", table, "-S", check=False).stdout
     return [line for line in shown.splitlines() if re.search(rf" {places.chain_prefix}", line)]
 

@@ -1,7 +1,7 @@
-"""The loop that makes machines out of EC2's instances.
+"""The loop that runs a machine for each of EC2's instances.
 
-Rule: one act in flight for each machine. Nothing is decided here; `reconcile` does that.
-A machine that cannot be built is written down as dead and said loudly; the others go on.
+Rule: one action at a time for each machine. `reconcile` decides which; nothing is decided here. If
+an action fails, the record says that the machine is dead and the log says why; the others go on.
 """
 
 import asyncio
@@ -31,21 +31,23 @@ Result = TypeVar("Result")
 
 _EVERY: Final = 0.2
 _AT_ONCE: Final = 3
-"""Machines booting at the same time; more make each other late."""
+"""Machines that boot at the same time; more would delay each other."""
 _BOOT_SECONDS: Final = 120
 _QUARANTINE: Final = 32
-"""Addresses of destroyed machines that rest before they are used again."""
+"""Number of destroyed machines whose addresses stay unused for a while."""
 
 
 @dataclass(slots=True)
-class _Held:
+class _Entry:
+    """A machine and its nspawn process."""
+
     record: Record
     process: "subprocess.Popen[bytes] | None" = None
     is_busy: bool = False
 
 
 class Hypervisor:
-    """Holds the machines of one lab; `run` for as long as the lab is up."""
+    """The machines of one lab; call `run` for as long as the lab is up."""
 
     def __init__(
         self,
@@ -55,55 +57,55 @@ class Hypervisor:
         *,
         grace: Callable[[str], float],
     ) -> None:
-        """`layers` gives the file system of an image id, as overlayfs takes it.
+        """`layers` returns the layers of an image id, in overlayfs's format.
 
-        `grace` is how many seconds an instance's machine has to shut down.
+        `grace` returns the seconds that an instance's machine has to shut down.
         """
         self._cloud = cloud
         self._grace = grace
         self._places = places
         self._machines = places.machines
         self._layers = layers
-        self._held: dict[str, _Held] = {}
+        self._entries: dict[str, _Entry] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._threads = ThreadPoolExecutor(8, "machine")
         self._resting: deque[str] = deque()
         self._instances: dict[str, Instance] = {}
 
     def find(self, address: str) -> Instance | None:
-        """The instance that runs at a private address."""
+        """The running instance with a private address."""
         for instance in self._instances.values():
             if instance.address == address and instance.state == "running":
                 return instance
         return None
 
     def stages(self) -> dict[str, Stage]:
-        """Instance id → how far its machine is, of all there are."""
-        return {name: held.record.stage for name, held in self._held.items()}
+        """Instance id → the stage of its machine."""
+        return {name: entry.record.stage for name, entry in self._entries.items()}
 
     def reboot(self, instance: str) -> None:
-        """Ask a machine to boot again, in order; quiet when it does not run."""
-        if held := self._held.get(instance):
-            power.send(held.record, power.REBOOT)
+        """Reboot a machine in order; does nothing when it does not run."""
+        if entry := self._entries.get(instance):
+            power.send(entry.record, power.REBOOT)
 
     async def run(self) -> None:
-        """Compare and act until cancelled."""
+        """Compare instances and machines, and act, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._instances = self._cloud.instances()
                 self._notice_ends()
-                states = {name: one.state for name, one in self._instances.items()}
+                states = {name: instance.state for name, instance in self._instances.items()}
                 for name, act in reconcile(states, self.stages()).items():
-                    held = self._held.get(name)
-                    if held and held.is_busy:
+                    entry = self._entries.get(name)
+                    if entry and entry.is_busy:
                         continue
-                    if held is None:
-                        held = self._enter(self._instances[name])
-                    held.is_busy = True
-                    tasks.create_task(self._perform(act, held), name=f"{act} {name}")
+                    if entry is None:
+                        entry = self._enter(self._instances[name])
+                    entry.is_busy = True
+                    tasks.create_task(self._perform(act, entry), name=f"{act} {name}")
                 await asyncio.sleep(_EVERY)
 
-    def _enter(self, instance: Instance) -> _Held:
+    def _enter(self, instance: Instance) -> _Entry:
         record = Record(
             instance=instance.id,
             address=instance.address,
@@ -111,44 +113,44 @@ class Hypervisor:
             role=instance.tags.get(TAG_ROLE, ""),
         )
         record.write(self._machines)
-        held = _Held(record)
-        self._held[instance.id] = held
-        return held
+        entry = _Entry(record)
+        self._entries[instance.id] = entry
+        return entry
 
-    async def _perform(self, act: Act, held: _Held) -> None:
-        name = held.record.instance
+    async def _perform(self, act: Act, entry: _Entry) -> None:
+        name = entry.record.instance
         try:
             match act:
                 case Act.CREATE:
-                    await self._create(held)
+                    await self._create(entry)
                 case Act.BOOT:
-                    await self._boot(held)
+                    await self._boot(entry)
                 case Act.SHUT_DOWN:
-                    await self._shut_down(held)
+                    await self._shut_down(entry)
                 case Act.SETTLE:
-                    self._write(held, stage=Stage.STOPPED, init=None)
+                    self._write(entry, stage=Stage.STOPPED, init=None)
                 case Act.DESTROY:
-                    await self._destroy(held)
-            log.info("machine done", act=act, instance=name, stage=held.record.stage)
+                    await self._destroy(entry)
+            log.info("machine done", act=act, instance=name, stage=entry.record.stage)
         except (LabError, OSError) as exc:
             log.exception("machine failed", act=act, instance=name, reason=str(exc))
-            if name in self._held and act is not Act.DESTROY:
-                self._write(held, stage=Stage.DEAD)
-            # A disk still in use is free a moment later; asking at once would fill the log.
+            if name in self._entries and act is not Act.DESTROY:
+                self._write(entry, stage=Stage.DEAD)
+            # A busy disk is free a moment later; a retry without a pause would fill the log.
             await asyncio.sleep(1)
         finally:
-            held.is_busy = False
+            entry.is_busy = False
 
-    async def _create(self, held: _Held) -> None:
-        instance = self._instances[held.record.instance]
+    async def _create(self, entry: _Entry) -> None:
+        instance = self._instances[entry.record.instance]
         if not power.is_ours(self._places, instance.address):
             raise LabError(
                 f"{instance.id} has the address {instance.address}, outside of the lab's network: "
                 "launch it into one of the lab's subnets"
             )
-        planned = held.record
+        planned = entry.record
         async with self._slots:
-            held.record = await self._in_thread(
+            entry.record = await self._in_thread(
                 lambda: power.build(
                     self._places,
                     planned,
@@ -156,75 +158,75 @@ class Hypervisor:
                     agent=instance.tags.get(AGENT_TAG) != "off",
                 )
             )
-            await self._switch_on(held)
+            await self._switch_on(entry)
 
-    async def _boot(self, held: _Held) -> None:
+    async def _boot(self, entry: _Entry) -> None:
         async with self._slots:
-            await self._switch_on(held)
+            await self._switch_on(entry)
 
-    async def _switch_on(self, held: _Held) -> None:
+    async def _switch_on(self, entry: _Entry) -> None:
         began = clock.monotonic()
-        record = held.record
+        record = entry.record
         process, init = await self._in_thread(lambda: power.switch_on(self._places, record))
-        held.process = process
-        self._write(held, stage=Stage.BOOTED, init=init)
+        entry.process = process
+        self._write(entry, stage=Stage.BOOTED, init=init)
         while clock.monotonic() - began < _BOOT_SECONDS and process.poll() is None:
-            if version := await self._in_thread(lambda: power.engine_version(held.record)):
-                held.record = replace(held.record, engine=version)
-                self._write(held, stage=Stage.ENGINE)
+            if version := await self._in_thread(lambda: power.engine_version(entry.record)):
+                entry.record = replace(entry.record, engine=version)
+                self._write(entry, stage=Stage.ENGINE)
                 seconds = round(clock.monotonic() - began, 2)
                 log.info(
                     "engine answers", instance=record.instance, version=version, seconds=seconds
                 )
                 return
             await asyncio.sleep(0.1)
-        # Not a failure of the hardware: who wants to know why asks the machine's journal.
+        # This is not a failure of the hardware; the machine's journal has the reason.
         log.warning("engine does not answer", instance=record.instance)
 
-    async def _shut_down(self, held: _Held) -> None:
-        process, record = held.process, held.record
+    async def _shut_down(self, entry: _Entry) -> None:
+        process, record = entry.process, entry.record
         if process is not None:
             grace = self._grace(record.instance)
             await self._in_thread(lambda: power.shut_down(process, record, within=grace))
-        held.process = None
-        self._write(held, stage=Stage.STOPPED, init=None)
+        entry.process = None
+        self._write(entry, stage=Stage.STOPPED, init=None)
 
-    async def _destroy(self, held: _Held) -> None:
-        if held.record.stage in RUNNING:
-            # As EC2 does: the system gets its chance, and then no other.
-            await self._shut_down(held)
-        record = held.record
+    async def _destroy(self, entry: _Entry) -> None:
+        if entry.record.stage in RUNNING:
+            # As on EC2, the system may shut down first.
+            await self._shut_down(entry)
+        record = entry.record
         await self._in_thread(lambda: power.destroy(self._places, record))
-        del self._held[record.instance]
+        del self._entries[record.instance]
         self._resting.append(record.address)
         if len(self._resting) > _QUARANTINE:
             self._cloud.free(self._resting.popleft())
 
     def _notice_ends(self) -> None:
-        """Machines that stopped by themselves: rebooted, powered off, or cut."""
-        for name, held in self._held.items():
-            if held.is_busy or held.process is None or held.record.stage not in RUNNING:
+        """Record machines that ended: by a reboot, a power-off or a power cut."""
+        for name, entry in self._entries.items():
+            if entry.is_busy or entry.process is None or entry.record.stage not in RUNNING:
                 continue
-            code = held.process.poll()
+            code = entry.process.poll()
             if code is None:
                 continue
-            held.process = None
+            entry.process = None
             log.info("machine ended", instance=name, code=code)
             if code == power.REBOOTED:
-                # EC2 still says running: the next comparison boots it again.
-                self._write(held, stage=Stage.STOPPED, init=None)
+                # EC2 still reports it as running, so the next comparison boots it again.
+                self._write(entry, stage=Stage.STOPPED, init=None)
             elif code == 0:
-                self._write(held, stage=Stage.STOPPED, init=None)
+                self._write(entry, stage=Stage.STOPPED, init=None)
                 with contextlib.suppress(KeyError):
                     self._cloud.was_shut_down(self._instances[name])
                     self._instances[name] = self._cloud.instances()[name]
             else:
-                self._write(held, stage=Stage.DEAD, init=None)
+                self._write(entry, stage=Stage.DEAD, init=None)
 
-    def _write(self, held: _Held, *, stage: Stage, **fields: int | None) -> None:
-        init = fields.get("init", held.record.init)
-        held.record = replace(held.record, stage=stage, init=init)
-        held.record.write(self._machines)
+    def _write(self, entry: _Entry, *, stage: Stage, **fields: int | None) -> None:
+        init = fields.get("init", entry.record.init)
+        entry.record = replace(entry.record, stage=stage, init=init)
+        entry.record.write(self._machines)
 
     async def _in_thread(self, call: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -1,7 +1,7 @@
-"""Baking what machines boot from: a root file system, and our code as a thin layer above it.
+"""Bakes the layers that machines boot from: a root file system, and our code as a layer above it.
 
-Rule: a layer is made in a directory of its own and renamed when complete, under a name that is
-the hash of everything that went in. A name that exists is whole, and what it holds never changes.
+Rule: each layer is built in a directory of its own and renamed when complete. Its name is the hash
+of all its inputs. A layer with such a name is complete and never changes.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ from lab.machines import cgroups, wheels
 from lab.places import BUILDING, Places
 
 BAKE: Final = "bake"
-"""The cgroup of everything a bake starts, so that `down` ends a bake that was left alone."""
+"""The cgroup of all processes of a bake, so that `down` can end an abandoned one."""
 _KEEP: Final = {"rootfs-": 4, "engine-": 2, "code-": 8}
 _UPGRADE: Final = """\
 newer=$1; shift
@@ -38,7 +38,7 @@ Report = Callable[[str], None]
 
 
 def bake(places: Places, repository: Path, engine: Engine, *, report: Report) -> list[Path]:
-    """The layers of a machine, topmost first; made only if something that goes in has changed."""
+    """The layers of a machine, topmost first; bakes only those whose inputs have changed."""
     places.cache.mkdir(parents=True, exist_ok=True)
     with alone(places.cache):
         for stale in places.cache.glob(f"{BUILDING}*"):
@@ -104,7 +104,7 @@ def debootstrap(places: Places, root: Path, suite: str, packages: Iterable[str])
     """Make a root file system of Debian packages.
 
     Raises:
-        ArchiveError: what the archive answered.
+        ArchiveError: quotes the archive's answer.
     """
     with archive.delivering("a root file system", suite):
         run_grouped(
@@ -160,7 +160,7 @@ def _bake_code(places: Places, repository: Path, rootfs: Path, work: Path) -> No
 
 @contextmanager
 def _above(rootfs: Path, work: Path) -> Iterator[Path]:
-    """A file system whose changes to `rootfs` end up in the layer that is being made."""
+    """A file system that writes changes to `rootfs` into the new layer."""
     for name in ("layer", "scratch", "merged"):
         (work / name).mkdir()
     options = f"lowerdir={rootfs},upperdir={work / 'layer'},workdir={work / 'scratch'}"
@@ -178,7 +178,7 @@ def _provision(
     binds: Mapping[Path, str],
     settings: Mapping[str, str],
 ) -> None:
-    """Run a step of the bake in a namespace of its own, so that no mount can be left behind."""
+    """Run a step of the bake in its own namespace, so that no mount can remain."""
     run_grouped(
         places,
         "systemd-nspawn",
@@ -186,7 +186,7 @@ def _provision(
         "--register=no",
         "--keep-unit",
         "--as-pid2",
-        # Errors stay apart from the rest: they are what a failure shows.
+        # Keeps stderr separate: `run` shows it when the step fails.
         "--pipe",
         f"--directory={root}",
         *(f"--bind-ro={source}:{at}" for source, at in binds.items()),
@@ -196,10 +196,10 @@ def _provision(
 
 
 def run_grouped(places: Places, *argv: str) -> None:
-    """Run one program of a bake; `down` finds it, whatever becomes of us."""
+    """Run one program of a bake in a cgroup, where `down` finds it even after a crash."""
     groups = cgroups.create(places.cgroup, BAKE)
     try:
-        # Our wish for no bytecode must not reach what runs in the image.
+        # Our own PYTHON variables must not apply to programs in the image.
         env = {name: value for name, value in os.environ.items() if name[:6] != "PYTHON"}
         run(*cgroups.starting_in(groups, argv), timeout=1800, env=env)
     finally:
@@ -211,7 +211,7 @@ def _building(places: Places, target: Path) -> Iterator[Path]:
     work = Path(tempfile.mkdtemp(prefix=places.building_prefix, dir=target.parent))
     try:
         yield work
-        # mkdtemp's directory is private; a root directory that is breaks every service user.
+        # mkdtemp makes a private directory; service users need to read a root directory.
         (work / "layer").chmod(0o755)
         (work / "layer").rename(target)
     finally:
@@ -220,7 +220,7 @@ def _building(places: Places, target: Path) -> Iterator[Path]:
 
 @contextmanager
 def alone(cache: Path) -> Iterator[None]:
-    """Hold the cache for this process; the kernel lets go of it when the process ends."""
+    """Lock the cache for this process; the kernel releases the lock when the process ends."""
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,19 +1,21 @@
-"""What the lab lays over the image: only what differs between a lab machine and an EC2 instance.
+"""The lab's layer over the image: the differences between a lab machine and an EC2 instance.
 
-Rule: nothing here may make the product work. If a machine needs it to join a swarm, it belongs
-in `ami/`; here is what a container lacks next to a virtual machine.
+Rule: the product must work without it. Whatever a machine needs to join a swarm belongs in `ami/`;
+this layer only makes up for what a container lacks compared with a virtual machine.
 """
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final
 
 from lab.dns import DOMAIN
+from lab.host import LabError
 from lab.machines import cgroups
 from lab.places import Places
 
 _MASKED: Final = (
-    # Hardware and maintenance of a real disk and terminal.
+    # They need a real disk or terminal.
     "console-getty.service",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
@@ -21,7 +23,7 @@ _MASKED: Final = (
     "fstrim.timer",
     "getty@.service",
     "systemd-pstore.service",
-    # Machines share the host's kernel: most of these settings would be made for the host.
+    # Machines share the host's kernel: most of these settings would change the host.
     "systemd-sysctl.service",
 )
 _WRITABLE_CGROUPS: Final = """\
@@ -38,11 +40,13 @@ ExecStart=/bin/sh -c 'for c in /sys/fs/cgroup/*; do \
 mountpoint -q $c && mount -o remount,bind,rw $c; done; true'
 """
 _CERTIFICATES: Final = "etc/ssl/certs/ca-certificates.crt"
+EXTRA_LAYER: Final = "SPOTSWARM_LAB_EXTRA_LAYER"
+"""Environment variable: a directory to add as the topmost layer of the image."""
 AGENT_UNITS: Final = ("spotswarm-agent.service", "spotswarm-leader.path")
 
 
 def write(layer: Path, places: Places) -> None:
-    """Make the layer; the host's certificates as they are now."""
+    """Write the layer, with the host's current certificates."""
     units = layer / "etc/systemd/system"
     (units / "sysinit.target.wants").mkdir(parents=True)
     mask(layer, _MASKED)
@@ -50,15 +54,15 @@ def write(layer: Path, places: Places) -> None:
         unit = units / "spotswarm-lab-cgroups.service"
         unit.write_text(_WRITABLE_CGROUPS, encoding="ascii")
         (units / "sysinit.target.wants" / unit.name).symlink_to(f"../{unit.name}")
-    # Machines go out by the host's NAT, through whatever its network puts in between.
+    # Machines use the host's network, whose proxies may have certificates of their own.
     if (Path("/") / _CERTIFICATES).exists():
         (layer / _CERTIFICATES).parent.mkdir(parents=True)
         shutil.copyfile(Path("/") / _CERTIFICATES, layer / _CERTIFICATES)
     (layer / "etc/resolv.conf").write_text(
         f"nameserver {places.gateway}\nsearch {DOMAIN}\n", encoding="ascii"
     )
-    # The lab's registry has no certificate, and has what Docker Hub would be asked for. By options
-    # and not in daemon.json, which is the image's.
+    # The lab's registry has no certificate, and serves images in place of Docker Hub. These are
+    # options because daemon.json belongs to the image.
     engine = (
         f"--insecure-registry={places.network}",
         f"--registry-mirror=http://{places.registry}",
@@ -68,13 +72,31 @@ def write(layer: Path, places: Places) -> None:
     options.write_text(f'DOCKER_OPTS="{" ".join(engine)}"\n', encoding="ascii")
     journal = layer / "etc/systemd/journald.conf.d/70-lab.conf"
     journal.parent.mkdir(parents=True)
-    # Twenty machines that sync their journals would be one very slow disk.
+    # If twenty machines synced their journals, the disk would be very slow.
     journal.write_text("[Journal]\nStorage=volatile\nForwardToConsole=no\n", encoding="ascii")
 
 
 def mask(layer: Path, units: tuple[str, ...]) -> None:
-    """Keep these units from ever starting in machines with this layer."""
+    """Prevent these units from starting in machines with this layer."""
     directory = layer / "etc/systemd/system"
     directory.mkdir(parents=True, exist_ok=True)
     for unit in units:
         (directory / unit).symlink_to("/dev/null")
+
+
+def offer(places: Places, engine: str, layers: list[Path]) -> None:
+    """List the layers that machines with this engine boot from; the daemon reads the list.
+
+    Raises:
+        LabError: the extra layer is not a directory.
+    """
+    stack = [places.lab / "layer", *layers]
+    if extra := os.environ.get(EXTRA_LAYER):
+        if not Path(extra).is_dir():
+            raise LabError(f"{EXTRA_LAYER}={extra} is not a directory")
+        stack.insert(0, Path(extra).resolve())
+    listed = places.layers(engine)
+    listed.parent.mkdir(exist_ok=True)
+    draft = listed.with_name(f"{engine}.new")
+    draft.write_text("\n".join(map(str, stack)), encoding="utf-8")
+    draft.rename(listed)

@@ -1,7 +1,7 @@
-"""A lab's wires: one bridge, one namespace and cable for each machine.
+"""A lab's network: one bridge, and a namespace and a cable for each machine.
 
-Rule: a machine's address is set from outside before it boots, as EC2's DHCP would have it at
-boot; nothing in the image knows the lab's network.
+Rule: the lab sets a machine's address from outside before the boot, in place of EC2's DHCP; nothing
+in the image knows the lab's network.
 """
 
 import json
@@ -12,28 +12,28 @@ from lab.host import run
 from lab.places import METADATA, Places
 
 _MAC: Final = "02:53:50:4f:54:{:02x}"
-"""Of a bridge: locally administered, ours, and each lab's own."""
+"""The address of a bridge: locally administered, and different for each lab."""
 
 
 def up(places: Places) -> None:
     """Make the bridge with the gateway and metadata addresses."""
     bridge, mac = places.bridge, _MAC.format(places.number)
-    # Without a fixed address a bridge takes the lowest one of its ports. It would change while the
-    # machines join, and for a minute their packets would go to an address that nobody has.
+    # Without a fixed address a bridge takes the lowest one of its ports. It would change while
+    # machines join, and for a minute they would send packets to an address that does not exist.
     run("ip", "link", "add", bridge, "address", mac, "type", "bridge")
     run("ip", "addr", "add", f"{places.gateway}/{places.network.prefixlen}", "dev", bridge)
     run("ip", "addr", "add", f"{METADATA}/32", "dev", bridge)
     run("ip", "link", "set", bridge, "up")
-    # What is not pointed at a machine goes nowhere, least of all to a real network.
+    # Elastic IPs without a machine are unreachable, and never leave for a real network.
     run("ip", "route", "add", "blackhole", str(places.elastic))
 
 
 def down(places: Places) -> None:
-    """Take away every link, namespace and route of the lab."""
+    """Remove every link, namespace and route of the lab."""
     lines = [f"link delete {name}" for name in links(places)]
     lines += [f"netns delete {name}" for name in namespaces(places)]
     lines += [f"route delete {route}" for route in routes(places)]
-    # Forced: a route may have gone with its link.
+    # Forced: the kernel may have removed a route together with its link.
     run("ip", "-force", "-batch", "-", check=False, stdin="\n".join(lines) + "\n")
 
 
@@ -41,7 +41,7 @@ def plug(places: Places, instance: str, address: str) -> str:
     """Give a machine its namespace and cable; returns the namespace's name."""
     namespace, link = names(places, instance, address)
     run("ip", "netns", "add", namespace)
-    # With br_netfilter a packet to one's own Elastic IP is turned round inside the bridge: hairpin.
+    # With br_netfilter the bridge returns a packet to the machine's own Elastic IP: hairpin.
     outside = f"""\
 link add {link} type veth peer name host0 netns {namespace}
 link set {link} master {places.bridge} up
@@ -59,24 +59,24 @@ route add default via {places.gateway}
 
 
 def connect(places: Places, instance: str, address: str) -> None:
-    """Put a machine's cable back; again is harmless."""
+    """Put a machine's cable back; idempotent."""
     run("ip", "link", "set", names(places, instance, address)[1], "up")
 
 
 def disconnect(places: Places, instance: str, address: str) -> None:
-    """Pull a machine's cable at the host's end; nothing reaches it, metadata neither."""
+    """Pull a machine's cable at the host's end; it reaches nothing, not even the metadata."""
     run("ip", "link", "set", names(places, instance, address)[1], "down")
 
 
 def unplug(places: Places, instance: str, address: str) -> None:
-    """Take them away again; quiet when they are gone."""
+    """Remove namespace and cable; does nothing if there are none."""
     namespace, link = names(places, instance, address)
     run("ip", "link", "delete", link, check=False)
     run("ip", "netns", "delete", namespace, check=False)
 
 
 def names(places: Places, instance: str, address: str) -> tuple[str, str]:
-    """Names of a machine's namespace and of its cable's end on the host."""
+    """The names of a machine's namespace and of its cable's end on the host."""
     return places.namespace_prefix + instance, places.link_prefix + address.rsplit(".", 1)[1]
 
 
@@ -92,12 +92,12 @@ def links(places: Places) -> list[str]:
 
 def namespaces(places: Places) -> list[str]:
     """The lab's network namespaces."""
-    held = Path("/run/netns")
-    if not held.is_dir():
+    directory = Path("/run/netns")
+    if not directory.is_dir():
         return []
-    # With the instance's `i-`: a lab's number is not the beginning of another one's.
+    # `i-` begins every instance id; it keeps lab 1 apart from lab 12.
     prefix = f"{places.namespace_prefix}i-"
-    return sorted(at.name for at in held.iterdir() if at.name.startswith(prefix))
+    return sorted(at.name for at in directory.iterdir() if at.name.startswith(prefix))
 
 
 def routes(places: Places) -> list[str]:

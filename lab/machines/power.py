@@ -1,9 +1,9 @@
-"""A machine as hardware: built, switched on, shut down, destroyed.
+"""Builds a machine, switches it on, shuts it down, destroys it.
 
-Rule: `kill -9` on the nspawn process does not stop a machine; its init lives on. Power is cut by
-killing the init, which takes its whole pid namespace with it.
+Rule: `kill -9` on the nspawn process does not stop a machine; its init goes on. To cut the power,
+kill the init: the kernel then kills its whole pid namespace.
 
-Everything here blocks; the daemon calls it from threads.
+All functions block; the daemon calls them from threads.
 """
 
 import contextlib
@@ -27,17 +27,17 @@ _POWEROFF: Final = signal.SIGRTMIN + 4
 """systemd's signals; see systemd(1)."""
 REBOOT: Final = signal.SIGRTMIN + 5
 REBOOTED: Final = 133
-"""nspawn's exit code when the machine asked to be booted again."""
+"""nspawn's exit code when the machine asked for a reboot."""
 _SERVER: Final = re.compile(r"^Server: Docker/(\S+)", re.MULTILINE)
 PROPAGATE: Final = Path("/run/systemd/nspawn/propagate")
 
 
 def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Record:
-    """Make a machine's disk, network and cgroups; what an instance is before it is powered."""
+    """Make a machine's disk, network and cgroups."""
     instance, address, machines = planned.instance, planned.address, places.machines
     groups = cgroups.create(places.cgroup, instance)
     record = replace(planned, cgroups=tuple(str(group) for group in groups))
-    # First the record, so that a half-built machine can be found and destroyed.
+    # The record comes first, so that `destroy` can remove a half-built machine.
     record.write(machines)
     at = machines / instance
     upper = at / "upper"
@@ -47,7 +47,7 @@ def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Recor
     (upper / "etc/hosts").write_text(
         f"127.0.0.1 localhost\n{address} {record.hostname}\n", encoding="ascii"
     )
-    # An empty one would be filled from what nspawn is given, the same in all machines.
+    # systemd would fill an empty one with the same id in all machines.
     (upper / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
     if not agent:
         layer.mask(upper, layer.AGENT_UNITS)
@@ -66,10 +66,10 @@ def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Recor
 
 
 def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes], int]":
-    """Boot it; returns the nspawn process and the id of its init.
+    """Boot a machine; returns the nspawn process and the process id of the init.
 
     Raises:
-        LabError: no init came up, with what the console showed.
+        LabError: no init started; quotes the console.
     """
     at = places.machines / record.instance
     name = places.namespace_prefix + record.instance
@@ -77,7 +77,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         "systemd-nspawn",
         "--boot",
         "--quiet",
-        # No systemd on the host to register with, perhaps; and no unit to be kept in.
+        # The host may not run systemd, so there may be no manager and no unit.
         "--register=no",
         "--keep-unit",
         f"--machine={name}",
@@ -87,7 +87,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         "--resolv-conf=off",
         "--timezone=off",
         "--link-journal=no",
-        # An engine needs most of them, and on EC2 it has them all.
+        # An engine needs most capabilities, and on EC2 it has all.
         "--capability=all",
         # The engine's own overlays cannot lie on an overlay.
         f"--bind={at / 'docker'}:/var/lib/docker",
@@ -100,10 +100,10 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes",
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": str(int(cgroups.is_unified())),
     }
-    # A cable that was pulled must not outlive the boot that it was pulled from.
+    # A boot puts a pulled cable back.
     net.connect(places, record.instance, record.address)
-    said = console.path(places.machines, record.instance)
-    with said.open("ab") as out:
+    console_log = console.path(places.machines, record.instance)
+    with console_log.open("ab") as out:
         process = subprocess.Popen(
             cgroups.starting_in([Path(group) for group in record.cgroups], argv),
             stdin=subprocess.DEVNULL,
@@ -119,14 +119,14 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         time.sleep(0.02)
     process.kill()
     process.wait()
-    shown = said.read_text(encoding="utf-8", errors="replace")[-1000:]
+    shown = console_log.read_text(encoding="utf-8", errors="replace")[-1000:]
     raise LabError(f"machine {record.instance} did not boot: {shown}")
 
 
 def engine_version(record: Record) -> str:
     """The version of the engine once it serves its API; empty before that.
 
-    Asked only once it has begun to run: its socket exists from early on, and touching it would
+    Connects only after the engine has started: the socket exists earlier, and a connection would
     make systemd start the engine.
     """
     run_directory = Path(f"/proc/{record.init}/root/run")
@@ -145,7 +145,7 @@ def engine_version(record: Record) -> str:
 
 
 def shut_down(process: "subprocess.Popen[bytes]", record: Record, *, within: float) -> None:
-    """Ask it to power off, as EC2 does, and cut the power after `within` seconds."""
+    """Ask the machine to power off, as EC2 does; cut the power after `within` seconds."""
     send(record, _POWEROFF)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(within)
@@ -155,20 +155,20 @@ def shut_down(process: "subprocess.Popen[bytes]", record: Record, *, within: flo
 
 
 def send(record: Record, number: int) -> None:
-    """Send a signal to a machine's init; quiet when it is gone."""
+    """Send a signal to a machine's init; does nothing when the init is gone."""
     if record.init is not None and is_init(record):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.init, number)
 
 
 def is_init(record: Record) -> bool:
-    """Whether the recorded id is still this machine's init and not somebody else's by now."""
+    """Whether the recorded process id still belongs to this machine's init."""
     groups = [Path(group) for group in record.cgroups]
     return record.init in cgroups.processes(groups)
 
 
 def destroy(places: Places, record: Record) -> None:
-    """Take away everything of a machine; quiet about what is gone already.
+    """Remove everything of a machine; ignores what is gone already.
 
     Raises:
         LabError: its disk is still in use.
@@ -197,7 +197,7 @@ def hostname(address: str) -> str:
 
 
 def is_ours(places: Places, address: str) -> bool:
-    """Whether a private address is one the lab's network can have."""
+    """Whether a private address belongs to the lab's network and is not the gateway."""
     return any(address == str(host) for host in list(places.network.hosts())[1:])
 
 

@@ -1,7 +1,7 @@
-"""What to do so that the machines are what EC2 says the instances are. Pure.
+"""Decides what to do so that the machines match EC2's instances. Pure.
 
-Rule: a machine whose power was cut is left alone until EC2 says it is stopped or terminated:
-EC2 does not know either.
+Rule: a machine whose power was cut stays as it is until EC2 stops or terminates the instance,
+because EC2 does not notice a power cut.
 """
 
 from collections.abc import Mapping
@@ -11,30 +11,30 @@ from lab.machines.record import RUNNING, Stage
 
 
 class Act(StrEnum):
-    """What to do with one machine."""
+    """An action on one machine."""
 
     CREATE = "create"
-    """Build it and switch it on."""
+    """Build the machine and switch it on."""
     BOOT = "boot"
-    """Switch on what is built already."""
+    """Switch on a machine that exists."""
     SHUT_DOWN = "shut down"
     SETTLE = "settle"
-    """Take a cut power for a stop."""
+    """Record a machine without power as stopped."""
     DESTROY = "destroy"
 
 
 def reconcile(states: Mapping[str, str], stages: Mapping[str, Stage]) -> dict[str, Act]:
-    """Instance id → act, from EC2's states and the machines' stages."""
+    """Instance id → action, from EC2's states and the machines' stages."""
     acts = {
         instance: act
         for instance, state in states.items()
-        if (act := _one(state, stages.get(instance))) is not None
+        if (act := _act(state, stages.get(instance))) is not None
     }
     acts.update(dict.fromkeys(stages.keys() - states.keys(), Act.DESTROY))
     return acts
 
 
-def _one(state: str, stage: Stage | None) -> Act | None:
+def _act(state: str, stage: Stage | None) -> Act | None:
     match state:
         case "pending" | "running":
             if stage is None:

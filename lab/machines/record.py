@@ -1,6 +1,6 @@
-"""What the daemon writes down about each machine, for everybody else to read.
+"""The daemon's record of each machine, which the lab's commands read.
 
-Rule: only the daemon writes; a file is replaced whole, so that a reader never sees half of one.
+Rule: only the daemon writes; it replaces a whole file, so that a reader never sees half of one.
 """
 
 import json
@@ -13,18 +13,18 @@ _FILE: Final = "machine.json"
 
 
 class Stage(StrEnum):
-    """How far a machine has come."""
+    """How far a machine has got."""
 
     LAUNCHED = "launched"
-    """EC2 says it runs; it waits for its turn to boot."""
+    """EC2 reports the instance as running; the machine waits for its boot."""
     BOOTED = "booted"
     """Its init runs."""
     ENGINE = "engine"
     """Its engine answers."""
     STOPPED = "stopped"
-    """Shut down in order; its disk is kept."""
+    """Shut down in order; the disk remains."""
     DEAD = "dead"
-    """Its power was cut; EC2 does not know."""
+    """Without power; EC2 does not know."""
 
 
 RUNNING: Final = frozenset({Stage.BOOTED, Stage.ENGINE})
@@ -32,22 +32,22 @@ RUNNING: Final = frozenset({Stage.BOOTED, Stage.ENGINE})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One machine as it is now."""
+    """The current state of one machine."""
 
     instance: str
     address: str
     hostname: str
     role: str = ""
-    """By its tag `spotswarm:role`."""
+    """From its tag `spotswarm:role`."""
     stage: Stage = Stage.LAUNCHED
     init: int | None = None
-    """Process id of its init, as the host sees it; while it runs."""
+    """Process id of its init on the host, while the machine runs."""
     cgroups: tuple[str, ...] = ()
     engine: str = ""
     """The version of its engine, once it has answered."""
 
     def write(self, machines: Path) -> None:
-        """Replace what is written down about it."""
+        """Replace the machine's record."""
         directory = machines / self.instance
         directory.mkdir(parents=True, exist_ok=True)
         draft = directory / f"{_FILE}.new"
@@ -56,20 +56,20 @@ class Record:
 
 
 def read(machines: Path, instance: str) -> Record | None:
-    """What is written down about one machine; None when there is no such machine."""
+    """The record of one machine; None when there is no such machine."""
     try:
         text = (machines / instance / _FILE).read_text(encoding="ascii")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    found = json.loads(text)
-    found["stage"] = Stage(found["stage"])
-    found["cgroups"] = tuple(found["cgroups"])
-    return Record(**found)
+    fields = json.loads(text)
+    fields["stage"] = Stage(fields["stage"])
+    fields["cgroups"] = tuple(fields["cgroups"])
+    return Record(**fields)
 
 
 def read_all(machines: Path) -> list[Record]:
-    """All machines there are, by instance id."""
+    """The records of all machines, by instance id."""
     if not machines.is_dir():
         return []
-    found = (read(machines, at.name) for at in sorted(machines.iterdir()))
-    return [record for record in found if record is not None]
+    records = (read(machines, at.name) for at in sorted(machines.iterdir()))
+    return [record for record in records if record is not None]

@@ -1,7 +1,7 @@
-"""JSON over the Unix sockets of a machine's programs, asked from the host.
+"""HTTP requests from the host to the Unix sockets of a machine's programs.
 
-Rule: whoever looks often asks here and starts no process in the machine. A command there takes
-half a core for a moment, and whatever is measured meanwhile is slower for it.
+Rule: use this for frequent requests, not a command in the machine. Such a command takes half a core
+for a moment, and slows down whatever is measured meanwhile.
 """
 
 import http.client
@@ -26,10 +26,10 @@ class Connection(http.client.HTTPConnection):
 
 
 def ask(at: Path, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
-    """Status and JSON of one request.
+    """Send one request; returns status and JSON.
 
     Raises:
-        OSError: nobody answers, or what answers is not HTTP with JSON.
+        OSError: no program answers, or the answer is not HTTP with JSON.
     """
     connection = Connection(at)
     try:
@@ -39,6 +39,6 @@ def ask(at: Path, path: str, method: str = "GET", body: object = None) -> tuple[
         content = answer.read()
         return answer.status, json.loads(content) if content.strip() else None
     except (http.client.HTTPException, ValueError) as exc:
-        raise OSError(f"{at.name} answers nonsense: {exc}") from exc
+        raise OSError(f"{at.name} does not answer HTTP with JSON: {exc}") from exc
     finally:
         connection.close()

@@ -1,7 +1,7 @@
-"""The wheels an image is made of: the locked requirements, and our own code.
+"""The wheels of an image: the locked requirements, and our own code.
 
-Rule: the chroot never asks an index. The host, whose pip knows how to reach one, fills a
-wheelhouse; the image installs from that alone, by hash.
+Rule: the image's pip never contacts an index. The host's pip, which can reach one, fills a
+wheelhouse; the image installs only from that, by hash.
 """
 
 import importlib.util
@@ -15,15 +15,15 @@ from packaging.markers import Environment, Marker, default_environment
 from lab.host import LabError, run
 
 SOURCES: Final = ("agent", "cli", "leader", "runtime", "wire")
-"""The packages that go into the image. The lab is not one of them."""
+"""The packages that go into the image. The lab does not."""
 _PROJECT_FILES: Final = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 _BUILD: Final = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 
 def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
-    """Fill `wheelhouse` with every wheel the image's Python needs, checked by hash.
+    """Fill `wheelhouse` with every wheel that the image's Python needs, checked by hash.
 
-    `python` is the image's, such as 3.13, whatever Python runs the lab.
+    `python` is the image's version, such as 3.13, not that of the Python that runs the lab.
     """
     wheelhouse.mkdir(parents=True, exist_ok=True)
     plain = wheelhouse / "requirements.txt"
@@ -44,11 +44,11 @@ def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
 
 
 def for_image(locked: str, python: str) -> str:
-    """The locked requirements that the image's Python takes, without their markers.
+    """The locked requirements for the image's Python, without their markers.
 
-    pip judges markers by the Python it runs in, which is the host's and not the image's.
+    pip evaluates markers for its own Python, which is the host's and not the image's.
     """
-    kept = []
+    lines = []
     for entry in locked.replace("\\\n", " ").splitlines():
         requirement, _, hashes = entry.partition("--hash")
         name, _, marker = requirement.partition(";")
@@ -56,12 +56,12 @@ def for_image(locked: str, python: str) -> str:
             continue
         if not _applies(marker.strip(), python):
             continue
-        kept.append(f"{name.strip()} --hash{hashes}" if hashes else name.strip())
-    return "\n".join(kept) + "\n"
+        lines.append(f"{name.strip()} --hash{hashes}" if hashes else name.strip())
+    return "\n".join(lines) + "\n"
 
 
 def _applies(marker: str, python: str) -> bool:
-    """Whether any patch release of the image's Python takes it; one wheel too many is harmless."""
+    """Whether it holds for any patch release of the image's Python; an extra wheel is harmless."""
     if not marker:
         return True
     here = default_environment()
@@ -77,7 +77,7 @@ def _applies(marker: str, python: str) -> bool:
 
 
 def build(repository: Path, into: Path) -> Path:
-    """Build our own wheel from the working tree; nothing is written into the tree."""
+    """Build our own wheel from the working tree, without writing into the tree."""
     if not importlib.util.find_spec("setuptools"):
         raise LabError("building our wheel needs setuptools: pip install 'setuptools>=77'")
     tree = into / "source"
@@ -97,6 +97,6 @@ def _pip() -> tuple[str, ...]:
     if importlib.util.find_spec("pip"):
         return (sys.executable, "-m", "pip")
     for name in ("pip3", "pip"):
-        if found := shutil.which(name):
-            return (found,)
+        if program := shutil.which(name):
+            return (program,)
     raise LabError("filling the image needs pip: apt-get install python3-pip")

@@ -1,8 +1,8 @@
-"""The site on the lab's swarm, the way an operator puts it on a cluster.
+"""Deploys the site on the lab's swarm, the way an operator deploys it on a cluster.
 
-Rule: what deploys is `spotswarm deploy` with the repository's own stack files, what builds is
+Rule: it deploys by `spotswarm deploy` with the repository's own stack files, and builds by
 `docker build`. The lab adds what a cluster on AWS has besides: files on the shared file system,
-news to read, and a password for the operator, drawn anew for each lab.
+news to read, and a new password for the operator of each lab.
 """
 
 import http
@@ -39,8 +39,8 @@ _EVERY_SECONDS: Final = 15
 Report = Callable[[str], None]
 
 
-def _quiet(_said: str) -> None:
-    """Nobody wants to hear it."""
+def _quiet(_step: str) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,19 @@ class Site:
 
     lab: Lab
     password: str = field(repr=False)
-    """The operator's, for the registry, the dashboard and `/test`."""
+    """The operator's password for the registry, the dashboard and `/test`."""
 
     def addresses(self) -> list[str]:
-        """Where its ingress is: the managers."""
-        return [one.address for one in ingress.managers(self.lab)]
+        """The addresses of the ingress, which runs on the managers."""
+        return [machine.address for machine in ingress.managers(self.lab)]
 
     def url(self) -> str:
-        """The site by the address of a manager; its host is `DOMAIN`."""
+        """The site's URL by a manager's address; its host name is `DOMAIN`."""
         return f"http://{self.addresses()[0]}"
 
 
 def attach(lab: Lab) -> Site:
-    """The site's password, drawn when it is first wanted."""
+    """The site of a lab; the first call makes the operator's password."""
     at = lab.places.lab / _PASSWORD
     if not at.exists():
         at.touch(mode=0o600)
@@ -76,12 +76,12 @@ def deploy(
     variables: Mapping[str, str] | None = None,
     report: Report = _quiet,
 ) -> Site:
-    """Edge, images, services; returns when both stacks have converged. Idempotent.
+    """Deploy edge, images and services; returns when both stacks have converged. Idempotent.
 
     With `tests` the services are test builds. `variables` go into the deployment's `.env`.
 
     Raises:
-        LabError: what the step that failed said.
+        LabError: a step failed; quotes its output.
     """
     site = attach(lab)
     bases.provide(lab.places, report=report)
@@ -89,7 +89,7 @@ def deploy(
     start_newswire(lab.places)
     _furnish(site)
     wanted = dict(variables or {})
-    # The edge mostly waits for its tasks, the builder for nobody.
+    # The edge mostly waits for its tasks, while the builder needs the processor.
     with ThreadPoolExecutor(1) as pool:
         building_images = pool.submit(building.build, lab, tests=tests, reuse=True, report=report)
         report("deploying the edge: Traefik and the registry")
@@ -117,11 +117,11 @@ def spotswarm_deploy(
     """Run the operator's `spotswarm deploy` against a manager's engine.
 
     Raises:
-        LabError: it failed and `check` is set.
+        LabError: the command failed and `check` is set.
     """
     env_file = site.lab.places.lab / f"{stack}.env"
-    told = _settings(site.lab.places) | dict(variables)
-    env_file.write_text("".join(f"{k}={v}\n" for k, v in told.items()), encoding="utf-8")
+    settings = _settings(site.lab.places) | dict(variables)
+    env_file.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), encoding="utf-8")
     command = [
         str(Path(sys.executable).with_name("spotswarm")),
         *("deploy", stack, "--env-file", str(env_file), "--directory", str(REPOSITORY / "compose")),
@@ -130,7 +130,7 @@ def spotswarm_deploy(
 
 
 def environment(site: Site) -> dict[str, str]:
-    """What docker and spotswarm on this host need to reach a manager and the registry."""
+    """The environment in which docker and spotswarm reach a manager and the registry."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(site.lab.places.lab),
@@ -144,16 +144,16 @@ def wait_answers(site: Site, *, within: float = 120) -> None:
     """Wait until site and API answer through every manager.
 
     Raises:
-        LabError: names who does not, and what it says.
+        LabError: names the host that does not answer, and quotes its last answer.
     """
     deadline = clock.monotonic() + within
     for address in site.addresses():
         for host, path in ((DOMAIN, "/"), (API, "/openapi.json")):
-            status, said = 0, ""
+            status, body = 0, ""
             while status != http.HTTPStatus.OK:
-                status, said = ingress.ask(address, host, path=path)
+                status, body = ingress.ask(address, host, path=path)
                 if clock.monotonic() > deadline:
-                    raise LabError(f"{host}{path} through {address}: {status} {said[:300]}")
+                    raise LabError(f"{host}{path} through {address}: {status} {body[:300]}")
                 time.sleep(0.2)
 
 
@@ -161,7 +161,7 @@ def start_newswire(places: Places, *, within: float = 30) -> None:
     """Make sure that the news wires serve.
 
     Raises:
-        LabError: they did not come up.
+        LabError: they did not start.
     """
     servers.start(places, sweep.NEWSWIRE)
     deadline = clock.monotonic() + within
@@ -175,8 +175,8 @@ def start_newswire(places: Places, *, within: float = 30) -> None:
 
 
 def open_window(lab: Lab) -> None:
-    """Lead browsers of this host to the site; see `lab.site.window`."""
-    servers.start(lab.places, sweep.WINDOW, *(one.address for one in ingress.managers(lab)))
+    """Forward browsers of this host to the site; see `lab.site.window`."""
+    servers.start(lab.places, sweep.WINDOW, *(machine.address for machine in ingress.managers(lab)))
 
 
 def _settings(places: Places) -> dict[str, str]:
@@ -188,20 +188,20 @@ def _settings(places: Places) -> dict[str, str]:
         "ALLOW_PRIVATE": "true",
         "CONTACT": "operator@lab.example",
         "USERS_FILE": str(places.efs / "traefik/.htpasswd"),
-        # A demo is asked by one browser and by load; the limit is tested elsewhere.
+        # In a demo all requests come from one address; other tests cover the limit.
         "RATE_LIMIT": "6000",
     }
 
 
 def _furnish(site: Site) -> None:
-    """What is on the shared file system before the first deployment."""
+    """Write the files on the shared file system that the first deployment needs."""
     efs = site.lab.places.efs
     users = {efs / "traefik/.htpasswd", efs / "registry-auth/htpasswd"}
     for part in ("traefik/certificates", "registry", "registry-auth", "backups"):
         (efs / part).mkdir(parents=True, exist_ok=True)
     for at in users:
         if not at.exists():
-            # Bcrypt: the registry takes nothing else.
+            # The registry accepts only bcrypt.
             hashed = bcrypt.hashpw(site.password.encode(), bcrypt.gensalt(rounds=8)).decode()
             at.write_text(f"{OPERATOR}:{hashed}\n", encoding="ascii")
     feeds = "".join(

@@ -1,8 +1,8 @@
-"""The services' stores as processes of this host, for tests and benches: Redis and InfluxDB
-themselves, and `pouchdb-server`, which speaks CouchDB's protocol.
+"""The services' stores as processes of this host, for tests and benches: Redis, InfluxDB, and
+`pouchdb-server`, which speaks CouchDB's protocol.
 
-Rule: their data outlives `stop` and `start`, as it would in production. Each listens on the
-loopback address alone, and is ended by its own pid.
+Rule: their data outlives `stop` and `start`, as in production. Each store listens only on the
+loopback address, and `stop` ends it by its own process id.
 """
 
 import base64
@@ -32,7 +32,7 @@ _POUCHDB: Final = (
 
 
 class Store(ABC):
-    """One store; `url` and `password` stay the same over stops and starts."""
+    """One store; `url` and `password` stay the same after a restart."""
 
     name: str
     password: str = ""
@@ -44,19 +44,19 @@ class Store(ABC):
 
     @property
     def url(self) -> str:
-        """Where clients find it, without any secret."""
+        """The URL for clients, without a password."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
-        """The process while it runs."""
+        """The process id while the store runs."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start it and wait until it answers; does nothing while it runs.
+        """Start the store and wait until it answers; does nothing while it runs.
 
         Raises:
-            LabError: a program is missing, or it did not come up.
+            LabError: a program is missing, or the store did not start.
         """
         if self._process is not None and self._process.poll() is None:
             return
@@ -72,14 +72,14 @@ class Store(ABC):
         deadline = clock.monotonic() + _STARTS_WITHIN_SECONDS
         while not self._answers():
             if self._process.poll() is not None or clock.monotonic() > deadline:
-                said = (self.directory / "output").read_text(errors="replace")[-2000:]
+                log = (self.directory / "output").read_text(errors="replace")[-2000:]
                 self.stop()
-                raise LabError(f"{self.name} did not come up:\n{said}")
+                raise LabError(f"{self.name} did not start:\n{log}")
             time.sleep(0.02)
         self._furnish()
 
     def stop(self) -> None:
-        """End it as a container engine would, and wait; does nothing when it does not run."""
+        """Stop the store as a container engine would, and wait; does nothing if it does not run."""
         if self._process is None:
             return
         self._process.terminate()
@@ -97,8 +97,8 @@ class Store(ABC):
     def empty(self) -> None:
         """Forget all data."""
 
-    def _furnish(self) -> None:  # noqa: B027  most have nothing to make
-        """Make what has to be there, once it answers."""
+    def _furnish(self) -> None:  # noqa: B027  most stores need no setup
+        """Set the store up once it answers."""
 
     def _answers(self) -> bool:
         try:
@@ -111,7 +111,7 @@ class Store(ABC):
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **form: str
     ) -> bytes:
         data = urllib.parse.urlencode(form).encode() if form else None
-        # Its own URL, on the loopback address.
+        # The store's own URL, on the loopback address.
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}{path}", data=data, headers=dict(headers or {}), method=method
         )
@@ -120,7 +120,7 @@ class Store(ABC):
 
 
 class Redis(Store):
-    """Redis with a password and an append-only file, as the stack has it."""
+    """Redis with a password and an append-only file, as in the stack."""
 
     name = "redis-server"
 
@@ -130,7 +130,7 @@ class Redis(Store):
 
     @property
     def url(self) -> str:
-        """Without the password."""
+        """The URL for clients, without the password."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def empty(self) -> None:
@@ -155,17 +155,17 @@ class Redis(Store):
     def _say(self, command: str) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             connection.sendall(f"AUTH {self.password}\r\n{command}\r\n".encode())
-            said = b""
-            while said.count(b"\r\n") < 2:
+            reply = b""
+            while reply.count(b"\r\n") < 2:
                 more = connection.recv(4096)
                 if not more:
                     raise ConnectionError("redis-server hung up")
-                said += more
-        return said.split(b"\r\n")[1]
+                reply += more
+        return reply.split(b"\r\n")[1]
 
 
 class Couch(Store):
-    """Stands in for CouchDB: no accounts, so `password` is empty, and no `/_up`."""
+    """A substitute for CouchDB without accounts, so `password` is empty, and without `/_up`."""
 
     name = "pouchdb-server"
 
@@ -186,7 +186,7 @@ class Couch(Store):
 
 
 class Influx(Store):
-    """InfluxDB 1.x with accounts switched on and one administrator."""
+    """InfluxDB 1.x with accounts enabled and one administrator."""
 
     name = "influxd"
 
@@ -197,17 +197,17 @@ class Influx(Store):
 
     def empty(self) -> None:
         """Drop every database."""
-        told = json.loads(self._query("SHOW DATABASES"))
-        for (database,) in told["results"][0]["series"][0].get("values", []):
+        answer = json.loads(self._query("SHOW DATABASES"))
+        for (database,) in answer["results"][0]["series"][0].get("values", []):
             if database != "_internal":
                 self._query(f'DROP DATABASE "{database}"')
 
     def _query(self, query: str) -> bytes:
-        who = base64.b64encode(f"{USER}:{self.password}".encode()).decode()
-        return self._call("POST", "/query", {"Authorization": f"Basic {who}"}, q=query)
+        credentials = base64.b64encode(f"{USER}:{self.password}".encode()).decode()
+        return self._call("POST", "/query", {"Authorization": f"Basic {credentials}"}, q=query)
 
     def _furnish(self) -> None:
-        # The first administrator may be made by anybody; later this says "user already exists".
+        # InfluxDB lets any client create the first user; later it says "user already exists".
         self._query(f"CREATE USER {USER} WITH PASSWORD '{self.password}' WITH ALL PRIVILEGES")
 
     def _command(self) -> list[str]:
@@ -235,7 +235,7 @@ bind-address = "127.0.0.1:{self._inner_port}"
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise LabError(f"{name} is not installed: run `make needs`")
-    return found
+    return path

@@ -1,8 +1,8 @@
-"""A port of this host that leads to the site's ingress, for browsers.
+"""Forwards a port of this host to the site's ingress, for browsers.
 
-Rule: it passes bytes and knows nothing of HTTP. Browsers send everything below `localhost` to
-their own machine, so a person can open the site by its name; each connection goes to the next
-manager, and to another one when that does not answer.
+Rule: it forwards bytes and does not parse HTTP. Browsers resolve names below `localhost` to their
+own machine, so a person can open the site by its name. Each connection goes to the next manager,
+and to another manager when that one does not answer.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _CHUNK = 65536
 
 
 class Window:
-    """Forwards a port to whichever ingress answers."""
+    """Forwards a port to an ingress that answers."""
 
     def __init__(self, addresses: Sequence[str], *, to_port: int = 80) -> None:
         self._turns = itertools.count()
@@ -32,14 +32,14 @@ class Window:
 
     @asynccontextmanager
     async def opened(self, port: int = 0) -> AsyncIterator[asyncio.Server]:
-        """Listen on the loopback; on a free port by default. No connection outlives it."""
+        """Listen on the loopback, by default on a free port; closes all connections at the end."""
         server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield server
         finally:
             server.close()
-            # A browser keeps its connections, and one that is being made comes late.
+            # Browsers keep connections open, and a new one may arrive meanwhile.
             while self._serving:
                 for writer in self._writers:
                     writer.transport.abort()
@@ -52,12 +52,12 @@ class Window:
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with self._closing(writer):
-            there = await self._dial()
-            if there is None:
+            ingress = await self._dial()
+            if ingress is None:
                 return
-            async with self._closing(there[1]), asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, there[1]), name="to the ingress")
-                group.create_task(_pump(there[0], writer), name="from the ingress")
+            async with self._closing(ingress[1]), asyncio.TaskGroup() as group:
+                group.create_task(_pump(reader, ingress[1]), name="to the ingress")
+                group.create_task(_pump(ingress[0], writer), name="from the ingress")
 
     @asynccontextmanager
     async def _closing(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
@@ -96,7 +96,7 @@ async def _live(places: Places, addresses: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     logs.configure()
-    # The lab's directory comes first, so that `lab.sweep` knows whose this is.
-    here = Places.here()
-    assert sys.argv[1] == str(here.lab)
-    sys.exit(lifecycle.run(_live(here, sys.argv[2:]), name="lab.site.window"))
+    # The first argument is the lab's directory, by which `lab.sweep` finds this process.
+    places = Places.here()
+    assert sys.argv[1] == str(places.lab)
+    sys.exit(lifecycle.run(_live(places, sys.argv[2:]), name="lab.site.window"))

@@ -1,5 +1,5 @@
-"""The application the lab's services run: it is slow to start, slow to stop or sick, as told.
+"""The application of the lab's services; by its settings it starts slowly, stops slowly or fails.
 
-It stands on `runtime.web.serving` as our own services do, and imports nothing else of the lab: the
-image holds no more than this package and `runtime`.
+It uses `runtime.web.serving` as our own services do, and imports nothing else of the lab: the image
+contains only this package and `runtime`.
 """

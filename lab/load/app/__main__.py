@@ -1,8 +1,8 @@
-"""Serve `/` (who answers), `/slow/SECONDS` and `/health`, as the environment says.
+"""Serve `/` (the task and its version), `/slow/SECONDS` and `/health`.
 
-START_SECONDS: before it serves. LINGER_SECONDS and FINISH_SECONDS: see `runtime.web.serving`.
-STOP_SECONDS: it dawdles that long when it takes no more connections. FAIL: a bad version, which
-answers 500 to everything. VERSION: what it says it is. PORT: 8080.
+Environment: START_SECONDS, the delay before it serves. LINGER_SECONDS and FINISH_SECONDS, see
+`runtime.web.serving`. STOP_SECONDS, the delay after it has stopped accepting connections. FAIL, if
+set, answers 500 to everything. VERSION, the version in its answers. PORT, by default 8080.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ def _seconds(name: str, otherwise: float = 0.0) -> float:
     return float(os.environ.get(name, otherwise))
 
 
-async def _who(_request: web.Request) -> web.Response:
+async def _answer(_request: web.Request) -> web.Response:
     version = os.environ.get("VERSION", "-")
     return web.Response(text=f"{socket.gethostname()} {version}\n")
 
 
 async def _slow(request: web.Request) -> web.Response:
     await asyncio.sleep(float(request.match_info["seconds"]))
-    return await _who(request)
+    return await _answer(request)
 
 
 async def _sick(_request: web.Request) -> web.Response:
@@ -35,7 +35,7 @@ async def _sick(_request: web.Request) -> web.Response:
 
 
 async def _dawdle(_app: web.Application) -> None:
-    """Runs when no more connections are taken: a service that is slow to put its things away."""
+    """Delay the end, like a service that cleans up slowly; it accepts no more connections."""
     await asyncio.sleep(_seconds("STOP_SECONDS"))
 
 
@@ -43,10 +43,10 @@ async def _live() -> None:
     await asyncio.sleep(_seconds("START_SECONDS"))
     app = web.Application()
     if os.environ.get("FAIL"):
-        # Nothing beside it: aiohttp prefers a route with a fixed path, whatever was added first.
+        # This is the only route: aiohttp prefers routes with a fixed path, in whatever order.
         app.router.add_get("/{path:.*}", _sick)
     else:
-        app.router.add_get("/", _who)
+        app.router.add_get("/", _answer)
         app.router.add_get(r"/slow/{seconds:\d+(\.\d+)?}", _slow)
         app.router.add_get("/health", serving.health)
     app.on_cleanup.append(_dawdle)

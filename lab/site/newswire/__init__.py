@@ -1,7 +1,7 @@
-"""News for a lab that has no internet: three wires with feeds and article pages, on the gateway.
+"""News for a lab without the internet: three wires with feeds and article pages, on the gateway.
 
-Only what a feed's reader sees belongs here: RSS, pages, conditional answers. What is made of the
-news is the product's.
+This package does only what a feed's reader sees: RSS, pages, conditional answers. The product
+processes the news.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """Serves the wires: `/WIRE/feed.xml` and `/WIRE/NUMBER/TITLE`, with `ETag` and `Last-Modified`.
 
-Rule: what was published stays as it was; stories come out by the clock and never change. The
-dates are told from the process's start, so that there is always news of the last three days.
+Rule: the clock publishes stories, and a story never changes. The dates count from the process's
+start, so that there is always news of the last three days.
 """
 
 import hashlib
@@ -38,35 +38,35 @@ class Story:
 
     @property
     def path(self) -> str:
-        """Where its page is."""
+        """The path of its page."""
         words = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
         return f"/{self.wire}/{self.number}/{words}"
 
 
 def stories(start: datetime) -> list[Story]:
-    """All stories, the newest first; those to come have a date after `start`."""
-    told = tomllib.loads(_STORIES.read_text(encoding="utf-8"))["story"]
-    found = [
+    """All stories, newest first; future ones have a date after `start`."""
+    entries = tomllib.loads(_STORIES.read_text(encoding="utf-8"))["story"]
+    parsed = [
         Story(
-            wire=one["wire"],
+            wire=entry["wire"],
             number=number,
-            title=one["title"],
-            paragraphs=[part.strip() for part in one["text"].strip().split("\n\n")],
-            published=start - timedelta(hours=one["hours"]),
+            title=entry["title"],
+            paragraphs=[part.strip() for part in entry["text"].strip().split("\n\n")],
+            published=start - timedelta(hours=entry["hours"]),
         )
-        for number, one in enumerate(told, 1)
+        for number, entry in enumerate(entries, 1)
     ]
-    return sorted(found, key=lambda story: story.published, reverse=True)
+    return sorted(parsed, key=lambda story: story.published, reverse=True)
 
 
 def feed(wire: str, out: Sequence[Story], *, base: str) -> str:
-    """RSS 2.0 of what is out."""
+    """The RSS 2.0 feed of these stories."""
     items = "".join(
-        f"<item><title>{escape(one.title)}</title><link>{base}{one.path}?utm_source=rss</link>"
-        f'<guid isPermaLink="true">{base}{one.path}</guid>'
-        f"<pubDate>{format_datetime(one.published)}</pubDate>"
-        f"<description>{escape(one.paragraphs[0])}</description></item>\n"
-        for one in out
+        f"<item><title>{escape(story.title)}</title><link>{base}{story.path}?utm_source=rss</link>"
+        f'<guid isPermaLink="true">{base}{story.path}</guid>'
+        f"<pubDate>{format_datetime(story.published)}</pubDate>"
+        f"<description>{escape(story.paragraphs[0])}</description></item>\n"
+        for story in out
     )
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0"><channel>'
@@ -77,7 +77,7 @@ def feed(wire: str, out: Sequence[Story], *, base: str) -> str:
 
 
 def page(story: Story, *, base: str) -> str:
-    """A story's page, with what a newspaper puts around it."""
+    """A story's page, with the menus and footers of a newspaper."""
     body = "".join(f"<p>{escape(part)}</p>\n" for part in story.paragraphs)
     return (
         f'<!doctype html><html lang="en"><head><title>{escape(story.title)}</title>'
@@ -89,29 +89,29 @@ def page(story: Story, *, base: str) -> str:
 
 
 def application(all_stories: Sequence[Story]) -> web.Application:
-    """Feeds and pages of what is out by now."""
+    """The application that serves feeds and pages of published stories."""
 
     def out_by_now(wire: str) -> list[Story]:
         if wire not in WIRES:
             raise web.HTTPNotFound
         at = clock.now()
-        return [one for one in all_stories if one.wire == wire and one.published <= at]
+        return [story for story in all_stories if story.wire == wire and story.published <= at]
 
     async def get_feed(request: web.Request) -> web.Response:
         wire = request.match_info["wire"]
-        found = out_by_now(wire)
-        text = feed(wire, found, base=str(request.url.origin()))
+        current = out_by_now(wire)
+        text = feed(wire, current, base=str(request.url.origin()))
         tag = hashlib.sha256(text.encode()).hexdigest()[:16]
-        newest = max((one.published for one in found), default=datetime.fromtimestamp(0, UTC))
+        newest = max((story.published for story in current), default=datetime.fromtimestamp(0, UTC))
         headers = {"ETag": f'"{tag}"', "Last-Modified": format_datetime(newest, usegmt=True)}
-        if any(one.value == tag for one in request.if_none_match or ()):
+        if any(known.value == tag for known in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         return web.Response(text=text, content_type="application/rss+xml", headers=headers)
 
     async def get_page(request: web.Request) -> web.Response:
-        for one in out_by_now(request.match_info["wire"]):
-            if one.path == request.path:
-                text = page(one, base=str(request.url.origin()))
+        for story in out_by_now(request.match_info["wire"]):
+            if story.path == request.path:
+                text = page(story, base=str(request.url.origin()))
                 return web.Response(text=text, content_type="text/html")
         raise web.HTTPNotFound
 

@@ -1,7 +1,7 @@
-"""Finished images of ours that labs hand on to each other, by the hash of what went into them.
+"""Finished images of ours that later labs reuse, by the hash of their inputs.
 
-Rule: a key that exists stands for the same files, the same bases and the same way of building. So
-a lab that takes these images gets what its own builder would have made.
+Rule: a key stands for the same files, the same bases and the same way of building. So a lab that
+takes these images gets the result of its own builder.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ PARALLEL: Final = 3
 
 
 def key(store: Store, tag: str, *recipe: Path) -> str:
-    """The hash of what images are made of: our files, which the tag stands for, bases, recipe."""
+    """The hash of the images' inputs: our files, which the tag stands for, bases, recipe."""
     bases_now = [store.find(*base.split(":")) for base in (ground.NAME, *bases.names())]
     total = hashlib.sha256(json.dumps([tag, bases_now]).encode())
     for module in recipe:
@@ -30,8 +30,8 @@ def key(store: Store, tag: str, *recipe: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Finished images in the lab's store, by the hash of what they are made of."""
+class Prebuilt:
+    """Finished images in the lab's store, by the hash of their inputs."""
 
     on: Engine
     store: Store
@@ -39,11 +39,11 @@ class Kept:
     key: str
 
     def has(self, images: Mapping[str, str]) -> bool:
-        """Whether all of them are there."""
+        """Whether the store has all of them."""
         return all(self.store.find(f"built-{name}", self.key) for name in images)
 
     def get(self, images: Mapping[str, str]) -> None:
-        """Bring them to the engine, by the names they would have been built with."""
+        """Pull them to the engine, under the names that a build would give them."""
 
         def pull(name: str) -> None:
             source = f"{self.registry}/built-{name}:{self.key}"
@@ -51,12 +51,12 @@ class Kept:
             self.on.run("tag", source, images[name])
 
         first, *others = images
-        # What all have in common comes with the first.
+        # The first pull brings the layers that all share.
         pull(first)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(pull, others))
 
     def put(self, images: Mapping[str, str]) -> None:
-        """Keep them."""
+        """Save them from the engine to the store."""
         names = {image: f"built-{name}" for name, image in images.items()}
         self.on.save(list(names), lambda saved: self.store.adopt_all(names, self.key, saved))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.aws.states import passed
+from lab.aws.market import passed
 from lab.machines.record import Stage
 
 
