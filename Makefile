@@ -2,8 +2,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-# Most tests wait more than they compute: twice as many processes as cores suit them.
-SIDE_BY_SIDE := 4
+# One process for the scenarios and their cluster, two for the rest: what two cores carry.
+SIDE_BY_SIDE := 3
 
 .PHONY: help setup needs format lint check unit fuzz contract lab test test-engines demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-decide bench-api bench-sentiment clean
 
@@ -28,7 +28,7 @@ lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
-	$(PYTHON) tests/lint/vague_names.py lab tests/lint
+	$(PYTHON) tests/lint/vague_names.py agent bench cli lab leader runtime services tests/lint wire
 	.venv/bin/shellcheck -x .ci/run ami/*.sh lab/*.sh requirements/*.sh
 
 check: lint needs ## Lint, run the unit tests and the contract tests of what changed (before a commit; root)
@@ -44,7 +44,7 @@ contract: setup needs ## Test the edges against real Redis, real Docker and the 
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/contract
 
 lab: setup needs ## Run the scenarios on a cluster of booted machines (minutes; root)
-	.venv/bin/pytest -n 2 tests/lab
+	.venv/bin/pytest tests/lab
 
 test: setup needs ## Run every test and report where the time went (root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/lab tests/contract tests/unit

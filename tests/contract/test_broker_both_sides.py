@@ -46,9 +46,16 @@ async def background(work: Any) -> AsyncIterator["asyncio.Task[Any]"]:
 
 
 async def echo(broker: Broker) -> None:
-    """A leader that answers each request `name‖body` with its body."""
+    """A leader that answers each request `name‖body` with its body.
+
+    As in a term, a call that a busy host lets time out is made again.
+    """
     while True:
-        data = await broker.next_request()
+        try:
+            data = await broker.next_request()
+        except UnavailableError:
+            await asyncio.sleep(0.05)
+            continue
         if data is not None:
             await broker.answer(data[:32].decode(), b"re: " + data[32:])
 

@@ -1,6 +1,7 @@
 """One cluster of three managers for all scenarios of a process; each launches its own workers.
 
-With pytest-xdist the files are two groups, each with a cluster, which run side by side.
+With pytest-xdist all files are one group, which one process runs on one cluster. `--labs=2` makes two
+groups of them, each with a cluster of its own, side by side: for a host with more than two cores.
 """
 
 import os
@@ -29,7 +30,7 @@ SECOND = {
     "test_refusals",
     "test_website",
 }
-"""The files of the group `lab-2`, half of the time; `lab-1` has those that hold traffic."""
+"""With `--labs=2` the files of the group `lab-2`, about half of the time."""
 CLUSTER = pytest.StashKey[Lab]()
 NEWEST_FIELDS = {
     "20.10": (),
@@ -49,6 +50,15 @@ def pytest_addoption(parser):
     )
 
 
+    parser.addoption(
+        "--labs",
+        type=int,
+        default=1,
+        choices=[1, 2],
+        help="How many clusters share the scenarios; each wants a core or more of its own.",
+    )
+
+
 def pytest_report_header(config):
     return f"lab engine: {config.getoption('engine')}"
 
@@ -59,10 +69,11 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items, config):
+    is_split = config.getoption("labs") > 1
     for item in items:
         if is_ours(item):
-            group = "lab-2" if item.path.stem in SECOND else "lab-1"
+            group = "lab-2" if is_split and item.path.stem in SECOND else "lab-1"
             item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -120,7 +120,7 @@ async def test_without_auths_redis_nobody_is_signed_out_and_the_login_page_says_
             assert await reader.go("/dashboard") == 200
             await expect(reader.page.locator("#news .story").first).to_be_visible()
             await other.sign_in()
-            await expect(other.page.get_by_role("alert")).to_contain_text("try again")
+            await expect(other.page.get_by_role("alert")).to_contain_text("Try again soon")
         finally:
             await asyncio.to_thread(site_stores["redis"].start)
 
