@@ -49,7 +49,6 @@ def pytest_addoption(parser):
         help="The Docker engine of the lab's machines; `-m engines` is what runs on each.",
     )
 
-
     parser.addoption(
         "--labs",
         type=int,
