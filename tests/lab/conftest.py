@@ -1,7 +1,7 @@
 """One cluster of three managers for all scenarios of a process; each launches its own workers.
 
-With pytest-xdist all files are one group: one process runs them on one cluster. `--labs=2` makes two
-groups, each with its own cluster, side by side: for a host with more than two cores.
+With pytest-xdist one process runs all files on one cluster. `--labs=2` makes two groups of files,
+each with its own cluster, side by side: for a host with more than two cores.
 """
 
 import os
