@@ -33,7 +33,7 @@ def test_a_fourth_manager_is_denied_while_three_are_wanted(scenario):
 
     denial = scenario.denial("managers-complete", instance=extra.instance)
 
-    assert "3 are wanted" in denial["reason"]
+    assert "3 of 3 managers" in denial["reason"]
     assert not scenario.is_in_swarm(extra)
 
 
