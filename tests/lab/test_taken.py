@@ -87,8 +87,8 @@ def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_
         with farm.under_load():
             # With the drain its only task stops: what is sent until we see that may be lost.
             with farm.under_load(picky, loses_nothing=False, ends_whole=False) as reports:
-                farm.lab.market.interrupt(taken, notice=40)
-                farm.shows(taken, within=35, availability="drain")
+                farm.lab.market.interrupt(taken, notice=60)
+                farm.shows(taken, within=55, availability="drain")
             report = reports[0]
             assert report.between(report.began, report.ended - 3).lost == 0, f"{report}"
             assert report.ended - report.began > 15
