@@ -65,6 +65,8 @@ def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_
     picky = WebService(
         "picky",
         replicas=1,
+        # It has to end between the drain and the order to leave, also on a busy host.
+        linger_seconds=1.0,
         constraint="node.role==worker",
         labels={"spotswarm.rebalance": "no"},
         has_health_check=False,
