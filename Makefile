@@ -4,6 +4,7 @@ SHELL := bash
 PYTHON := .venv/bin/python
 # One process for the scenarios and their cluster, two for the rest: what two cores carry.
 SIDE_BY_SIDE := 3
+GROUPED := --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help setup needs format lint check unit fuzz contract lab test test-engines demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-decide bench-api bench-sentiment clean
 
@@ -32,22 +33,22 @@ lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/shellcheck -x .ci/run ami/*.sh lab/*.sh requirements/*.sh
 
 check: lint needs ## Lint, run the unit tests and the contract tests of what changed (before a commit; root)
-	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/unit $$(.venv/bin/python tests/running/changed.py)
+	.venv/bin/pytest -n $(SIDE_BY_SIDE) $(GROUPED) tests/unit $$(.venv/bin/python tests/running/changed.py)
 
 unit: setup ## Run the unit tests in parallel (seconds)
-	.venv/bin/pytest -n auto tests/unit
+	.venv/bin/pytest -n auto $(GROUPED) tests/unit
 
 fuzz: setup ## Try the properties with many random examples (minutes)
-	.venv/bin/pytest -n auto tests/unit -m hypothesis --hypothesis-profile=fuzz
+	.venv/bin/pytest -n auto $(GROUPED) tests/unit -m hypothesis --hypothesis-profile=fuzz
 
 contract: setup needs ## Test the edges against real Redis, real Docker and the AWS stand-in (minutes; root)
-	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/contract
+	.venv/bin/pytest -n $(SIDE_BY_SIDE) $(GROUPED) tests/contract
 
 lab: setup needs ## Run the scenarios on a cluster of booted machines (minutes; root)
 	.venv/bin/pytest tests/lab
 
 test: setup needs ## Run every test and report where the time went (root)
-	.venv/bin/pytest -n $(SIDE_BY_SIDE) tests/lab tests/contract tests/unit
+	.venv/bin/pytest -n $(SIDE_BY_SIDE) $(GROUPED) tests/lab tests/contract tests/unit
 
 test-engines: setup needs ## Run the short set of scenarios on the oldest and newest engine, and mixed engines (root)
 	.venv/bin/pytest tests/lab -m engines --engine 20.10
