@@ -84,6 +84,15 @@ def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_
         farm.leader().docker(
             "service", "update", "-d", "--constraint-rm", f"node.hostname=={host}", "picky"
         )
+        # A service in an update of its own would be left to the drain.
+        state = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"
+        inspect = ("service", "inspect", "--format", state, "picky")
+        eventually(
+            lambda: "updating" not in farm.leader().docker(*inspect),
+            within=30,
+            every=0.5,
+            what="the end of picky's update",
+        )
         before, spec = farm.metrics(), farm.specs()["picky"]
         assert farm.runs("picky") == taken
         with farm.under_load():
