@@ -1,1 +1,1 @@
-"""The application the cluster was built for: a market-news site, one folder per service."""
+"""The application that the cluster runs: a market-news site. Each folder holds one service."""

@@ -1,4 +1,5 @@
 """The sign-in service: accounts, logins and API tokens.
 
-It says whose a token is and which scopes it has. Each service decides what a scope permits.
+For each token, it returns the token's account and scopes. Each service decides what a scope
+permits.
 """

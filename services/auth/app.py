@@ -1,7 +1,7 @@
 """Auth's routes.
 
-Rule: only the token identifies a caller. Headers such as `X-Account` are part of our answers, for
-the ingress to pass on; in a request they are ignored.
+Rule: only the token identifies a caller. Responses contain headers such as `X-Account`, which the
+ingress passes on. The same headers in a request are ignored.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,20 +37,20 @@ class Credentials(_Body):
 
 
 class Refresh(_Body):
-    """A refresh token."""
+    """The body of a request to renew or end a login."""
 
     refresh: Text
 
 
 class NewPassword(_Body):
-    """The old password and the new one."""
+    """The body of a request to change a password."""
 
     old: Text
     new: Text
 
 
 class NewToken(_Body):
-    """The API token to create."""
+    """The body of a request to create an API token."""
 
     name: Annotated[
         str,
@@ -64,7 +64,7 @@ class NewToken(_Body):
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
-    """The application with its connection to Redis."""
+    """Open the connection to Redis and yield the application; close the connection on exit."""
     async with redis_store.opened(settings) as store:
         app = application(NAME, settings=settings, checks={"redis": store.check})
         _Routes(Logins(store, settings), TokenRegistry(store, settings), settings).add_to(app)
@@ -135,13 +135,13 @@ class _Routes:
         return web.Response(status=204)
 
     async def verify(self, request: web.Request) -> web.Response:
-        """Say whose a token is, to other services and to the ingress's forwardAuth."""
+        """Identify a token's owner, for other services and for the ingress's forwardAuth."""
         caller = await self._caller(request)
         scope = request.query.get("scope")
         if scope and scope not in caller.scopes:
             raise Problem(
                 status=403,
-                title="The token lacks the scope for this",
+                title="The token does not have the required scope",
                 headers={"WWW-Authenticate": 'Bearer realm="auth", error="insufficient_scope"'},
             )
         answer = _answer(caller)
@@ -162,7 +162,9 @@ class _Routes:
             caller = await self._caller(request)
             # An API token reads data. It must not create tokens or change the password.
             if caller.kind != "login":
-                raise Problem(status=403, title="This needs a login, not an API token")
+                raise Problem(
+                    status=403, title="This request requires a login; API tokens are not accepted"
+                )
             return await handler(request, caller)
 
         return handle
@@ -175,14 +177,14 @@ class _Routes:
         if caller is None:
             raise Problem(
                 status=401,
-                title="A token is needed",
-                detail="Send a valid one: `Authorization: Bearer <token>`.",
+                title="A valid token is required",
+                detail="Send a token in the header: `Authorization: Bearer <token>`.",
                 headers={"WWW-Authenticate": 'Bearer realm="auth"'},
             )
         return caller
 
     def _client(self, request: web.Request) -> str | None:
-        # A repeated header counts as one list: a proxy may append a line of its own.
+        # Join repeated headers into one list: a proxy may add its own header line.
         forwarded = ", ".join(request.headers.getall("X-Forwarded-For", ()))
         return client_address(request.remote, forwarded, self._settings.trusted_proxies)
 

@@ -1,7 +1,7 @@
 """Recognises passwords that an attacker would try first.
 
-Rule: patterns, not a list of millions: common words with digits around them, keyboard walks,
-a few characters repeated, the owner's address.
+Rule: match patterns instead of a list of millions of passwords. The patterns are common words
+surrounded by digits, keyboard walks, a few repeated characters, and parts of the owner's address.
 """
 
 import re
@@ -58,7 +58,7 @@ _LEAST_OWN: Final = 6
 
 
 def is_common(password: str) -> bool:
-    """Whether a password is easy to guess, whoever owns it."""
+    """Return whether a password is easy to guess, regardless of who owns it."""
     lowered = password.casefold()
     if len(set(lowered)) < _LEAST_KINDS or _is_walk(lowered):
         return True
@@ -70,7 +70,7 @@ def is_common(password: str) -> bool:
 
 
 def is_like_address(password: str, email: str) -> bool:
-    """Whether a password is little more than parts of its owner's address."""
+    """Return whether a password consists mostly of parts of its owner's e-mail address."""
     lowered = password.casefold()
     rest = lowered
     for part in (email, *re.split(r"[^\w]+", email)):
@@ -80,14 +80,14 @@ def is_like_address(password: str, email: str) -> bool:
 
 
 def _is_words(text: str) -> bool:
-    """Whether this is one known word, or two."""
+    """Return whether the text is one common word, or two common words joined together."""
     return text in _WORDS or any(
         text[:cut] in _WORDS and text[cut:] in _WORDS for cut in range(1, len(text))
     )
 
 
 def _is_walk(text: str) -> bool:
-    """Whether the text consists of a few keyboard walks."""
+    """Return whether the text consists of a few keyboard walks, such as `qwerty` or `1234`."""
     steps = 0
     while text:
         length = max((n for n in range(_LEAST_STEP, len(text) + 1) if _walked(text[:n])), default=0)

@@ -1,14 +1,15 @@
-"""Names of auth's Redis keys. No other module makes one.
+"""Builds the names of auth's Redis keys. No other Python module builds key names.
 
-Rule: a key contains the SHA-256 of an e-mail address, token or client address, never the value
-itself: key names end up in monitoring, slow logs and memory dumps.
+Rule: a key contains the SHA-256 hash of an e-mail address, token or client address, never the
+value itself, because key names appear in monitoring, slow logs and memory dumps.
 """
 
 from hashlib import sha256
 from typing import Final
 
 PREFIX: Final = "auth:"
-"""Scripts append `session:<id>` and `account:<id>`, the forms below, with ids read from Redis."""
+"""The prefix of all keys. Lua scripts append `session:<id>`, `sessions:<id>` or `account:<id>`, as
+below, when they read the id from Redis."""
 
 
 def _hashed(text: str) -> str:
@@ -16,45 +17,57 @@ def _hashed(text: str) -> str:
 
 
 def email(address: str) -> str:
-    """Account id of a normalised e-mail address."""
+    """Return the key of the account id that belongs to a normalised e-mail address."""
     return f"{PREFIX}email:{_hashed(address)}"
 
 
 def account(account_id: str) -> str:
-    """Hash: email, password, created."""
+    """Return the key of an account: a hash with the fields email, password and created."""
     return f"{PREFIX}account:{account_id}"
 
 
 def session(session_id: str) -> str:
-    """Hash: account, email, refresh (hash of the valid refresh token)."""
+    """Return the key of a session: a hash with the fields account, email and refresh.
+
+    `refresh` is the hash of the valid refresh token.
+    """
     return f"{PREFIX}session:{session_id}"
 
 
 def sessions(account_id: str) -> str:
-    """Sorted set of an account's session ids, by last renewal."""
+    """Return the key of an account's session ids: a sorted set, ordered by last renewal."""
     return f"{PREFIX}sessions:{account_id}"
 
 
 def access(token_hash: str) -> str:
-    """Session id of an access token."""
+    """Return the key of the session id that belongs to an access token."""
     return f"{PREFIX}access:{token_hash}"
 
 
 def family(family_hash: str) -> str:
-    """Session id of a family of refresh tokens, which makes the reuse of one detectable."""
+    """Return the key of the session id that belongs to a family of refresh tokens.
+
+    The family makes it possible to detect that a refresh token was used twice.
+    """
     return f"{PREFIX}family:{family_hash}"
 
 
 def api_token(token_id: str) -> str:
-    """Hash: account, email, secret (hash), name, scopes, created, expires, last_used."""
+    """Return the key of an API token: a hash.
+
+    Its fields are account, email, secret (hashed), name, scopes, created, expires and last_used.
+    """
     return f"{PREFIX}api:{token_id}"
 
 
 def api_tokens(account_id: str) -> str:
-    """Sorted set of an account's API token ids, by creation time."""
+    """Return the key of an account's API token ids: a sorted set, ordered by creation time."""
     return f"{PREFIX}apis:{account_id}"
 
 
 def tries(kind: str, subject: str) -> str:
-    """Hash: count, until. `kind` is account, client or sign-up."""
+    """Return the key of a count of attempts: a hash with the fields count and until.
+
+    `kind` is account, client or sign-up.
+    """
     return f"{PREFIX}tries:{kind}:{_hashed(subject)}"

@@ -1,7 +1,7 @@
-"""How many attempts are free, and how long the pause after each further one is.
+"""Limits attempts: some are free, and each further attempt is followed by a longer pause.
 
-Rule: an attempt counts before its outcome is known. Counted afterwards, a hundred simultaneous
-attempts would all be free.
+Rule: an attempt is counted before its outcome is known. If attempts were counted afterwards, a
+hundred simultaneous attempts would all be free.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,15 @@ from typing import Final
 from pydantic import IPvAnyNetwork
 
 FORGET_SECONDS: Final = 6 * 3600
-"""How long after the last attempt the count restarts."""
+"""The count is reset when there have been no attempts for this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`free` attempts, then a pause of `first` seconds that doubles with each, up to `most`."""
+    """Allows `free` attempts, then a pause that doubles with each attempt from `first` to `most`.
+
+    `first` and `most` are in seconds.
+    """
 
     kind: str
     free: int
@@ -25,7 +28,7 @@ class Limit:
     most: int
 
     def pauses(self) -> list[int]:
-        """Seconds to pause after each attempt in turn; the last value is for all that follow."""
+        """Return the seconds to pause after each attempt; the last value applies from then on."""
         seconds = [0] * (self.free - 1) + [min(self.first, self.most)]
         while seconds[-1] < self.most:
             seconds.append(min(self.most, 2 * seconds[-1]))
@@ -35,11 +38,12 @@ class Limit:
 def client_address(
     peer: str | None, forwarded: str, trusted: Sequence[IPvAnyNetwork]
 ) -> str | None:
-    """The client's address: the last one on the path that is not trusted; None if all are.
+    """Return the client's address, or None if every address on the path is trusted.
 
-    `forwarded` is `X-Forwarded-For`. Each proxy appends the address it saw, so anything to the
-    left of an untrusted address may be forged. IPv6 clients count by /64 network, because each
-    has 2^64 addresses.
+    The client's address is the last untrusted address on the path. `forwarded` is the value of
+    `X-Forwarded-For`. Each proxy appends the address that connected to it, so anything to the
+    left of an untrusted address may be forged. An IPv6 client is identified by its /64 network,
+    because each client has 2^64 addresses.
     """
     path = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     for hop in reversed([*path, peer or ""]):

@@ -1,7 +1,7 @@
-"""Sign-up, login, renewal, logout and passwords.
+"""Handles sign-up, login, renewal, logout and password changes.
 
-Rule: a failed login looks and takes the same whether the account is unknown or the password wrong.
-No e-mail address, password or token is logged or counted.
+Rule: an unknown account and a wrong password cause the same response after the same time.
+E-mail addresses, passwords and tokens never appear in logs or metrics.
 """
 
 from dataclasses import replace
@@ -26,13 +26,15 @@ from services.peers.auth import Account, Login, Verified
 
 log = structlog.get_logger("auth")
 
-_LOGINS: Final = Counter("auth_logins_total", "Logins asked for.", ["outcome"])
-_REFRESHES: Final = Counter("auth_refreshes_total", "Refresh tokens shown.", ["outcome"])
-_PAUSED: Final = Counter("auth_paused_total", "Tries answered with a pause.", ["by"])
+_LOGINS: Final = Counter("auth_logins_total", "Login attempts, by outcome.", ["outcome"])
+_REFRESHES: Final = Counter(
+    "auth_refreshes_total", "Uses of refresh tokens, by outcome.", ["outcome"]
+)
+_PAUSED: Final = Counter("auth_paused_total", "Attempts rejected because of a pause.", ["by"])
 
 
 class Logins:
-    """Every method may raise UnavailableError."""
+    """Manages accounts and logins. Every method may raise UnavailableError."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._accounts = store.accounts
@@ -48,7 +50,8 @@ class Logins:
         """Create an account.
 
         Raises:
-            Problem: 409 taken, 422 address or password wrong, 429 too many.
+            Problem: 409 if the address is taken, 422 if the address is invalid or the password is
+                too weak, 429 if there were too many attempts.
         """
         address = normalised(email)
         if (weakness := passwords.weakness(password, address)) is not None:
@@ -63,10 +66,10 @@ class Logins:
         return _account(account)
 
     async def login(self, email: str, password: str, *, client: str | None) -> Login:
-        """Begin a login.
+        """Verify an address and password, and begin a login.
 
         Raises:
-            Problem: 401 wrong address or password, 429 too many attempts.
+            Problem: 401 if the address or password is wrong, 429 if there were too many attempts.
         """
         address = normalised(email)
         by_client = await self._allow(self._by_client, client)
@@ -79,22 +82,25 @@ class Logins:
         refresh, access = tokens.new_refresh(), tokens.new_access()
         account = await self._rehashed(account, password)
         if not await self._sessions.begin(tokens.new_id(), account, _hashes(refresh, access)):
-            # The password has changed since it was verified.
+            # The password was changed after it was verified.
             _LOGINS.labels("refused").inc()
             raise wrong_pair()
         await self._accounts.forget_attempts(self._by_account, address)
         if client is not None:
-            # Only this attempt: otherwise an attacker could log in to an account of their own to
-            # reset the count and guess at others without end.
+            # Subtract only this attempt. If the count were reset, an attacker could log in to their
+            # own account between guesses and never have to pause.
             await self._accounts.uncount(self._by_client, client, by_client)
         _LOGINS.labels("good").inc()
         return self._login(account.account, account.email, refresh=refresh, access=access)
 
     async def refresh(self, refresh: str) -> Login:
-        """Exchange a refresh token for the next login; it is used up even if the answer is lost.
+        """Exchange a refresh token for new tokens.
+
+        The refresh token becomes invalid even if the response is lost. If a refresh token is
+        used a second time, its login ends for everybody who holds a token of that login.
 
         Raises:
-            Problem: 401; a token that was used before ends its login for both holders.
+            Problem: 401 if the token is not valid or was used before.
         """
         family = tokens.family_of(refresh)
         if family is None:
@@ -104,26 +110,29 @@ class Logins:
         renewal = await self._sessions.renew(tokens.digest(refresh), _hashes(new, access))
         _REFRESHES.labels(renewal.outcome).inc()
         if renewal.outcome == "reused":
-            log.warning("refresh token used twice, login ended", account=renewal.account)
+            log.warning(
+                "ended a login because its refresh token was used twice", account=renewal.account
+            )
         if renewal.outcome != "renewed":
             raise unknown_token()
         return self._login(renewal.account, renewal.email, refresh=new, access=access)
 
     async def logout(self, refresh: str) -> None:
-        """End a login, if it has not ended."""
+        """End a login; do nothing if the login has already ended."""
         if (family := tokens.family_of(refresh)) is not None:
             await self._sessions.end(tokens.digest(family))
 
     async def logout_all(self, caller: Verified) -> None:
-        """End all logins of an account."""
+        """End all of an account's logins."""
         ended = await self._sessions.end_all(caller.account)
-        log.info("logins ended", account=caller.account, count=ended)
+        log.info("ended all logins of an account", account=caller.account, count=ended)
 
     async def change_password(self, caller: Verified, *, old: str, new: str) -> None:
-        """Change a password, which ends every other login of the account.
+        """Change a password and end the account's other logins.
 
         Raises:
-            Problem: 403 the old one is wrong, 422 the new one is too weak, 429 too many attempts.
+            Problem: 403 if the old password is wrong, 422 if the new password is too weak, 429 if
+                there were too many attempts.
         """
         account = await self._accounts.by_id(caller.account)
         if account is None:
@@ -140,7 +149,7 @@ class Logins:
         log.info("password changed", account=caller.account)
 
     async def me(self, caller: Verified) -> Account:
-        """The account of a login."""
+        """Return the account that a login belongs to."""
         account = await self._accounts.by_id(caller.account)
         if account is None:
             raise unknown_token()
@@ -181,15 +190,17 @@ class Logins:
 
 
 def normalised(email: str) -> str:
-    """One spelling for each address: case does not count. Asks no DNS whether the domain exists.
+    """Return an e-mail address in its normal form, in lower case.
+
+    Whether the domain exists is not checked in DNS.
 
     Raises:
-        Problem: 422 when it is not an address.
+        Problem: 422 if the text is not an e-mail address.
     """
     try:
         valid = validate_email(email, check_deliverability=False)
     except EmailNotValidError as exc:
-        raise wrong_field("email", "This is not an e-mail address.") from exc
+        raise wrong_field("email", "This is not a valid e-mail address.") from exc
     return valid.normalized.casefold()
 
 

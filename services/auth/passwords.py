@@ -1,7 +1,8 @@
-"""Which passwords are accepted, and how they are hashed (argon2id).
+"""Decides which passwords are acceptable, and hashes them with argon2id.
 
-Rule: a hash takes memory and a core for milliseconds. Only a few run at once, in threads, and a
-request that meets a long queue is answered 503, so that logins cannot be used to exhaust the host.
+Rule: computing a hash uses memory and one core for several milliseconds. Only a few hashes are
+computed at the same time, in threads. If the queue is long, requests fail with 503, so attackers
+cannot exhaust the host with logins.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ _QUEUE: Final = 40
 
 
 def weakness(password: str, email: str) -> str | None:
-    """Why a new password is rejected, in words for its owner; None when it is accepted."""
+    """Return a sentence for the user if a new password is unacceptable, otherwise None."""
     if len(password) < LEAST:
         return f"A password must have at least {LEAST} characters."
     if len(password) > MOST:
@@ -38,7 +39,7 @@ def weakness(password: str, email: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of one hash; the defaults are OWASP's minimum for argon2id."""
+    """The cost of computing one hash; the defaults are OWASP's minimum for argon2id."""
 
     memory_kib: int = 19_456
     rounds: int = 2
@@ -46,7 +47,7 @@ class Cost:
 
 
 class Passwords:
-    """Hashes and verifies passwords, a few at a time."""
+    """Hashes and verifies passwords, at most `at_once` at the same time."""
 
     def __init__(self, cost: Cost, *, at_once: int) -> None:
         self._hasher = PasswordHasher(
@@ -54,21 +55,24 @@ class Passwords:
         )
         self._turn = asyncio.Semaphore(at_once)
         self._waiting = 0
-        # Verified against when there is no account, so that timing does not reveal accounts.
+        # Used when there is no account, so that response times do not reveal whether one exists.
         self._decoy = self._hasher.hash("nobody's password")
 
     async def hash(self, password: str) -> str:
-        """The hash to store for a password."""
+        """Return the hash to store for a password."""
         return await self._run(lambda: self._hasher.hash(_normalised(password)))
 
     async def is_right(self, stored: str | None, password: str) -> bool:
-        """Whether the password matches the stored hash; takes as long when there is none."""
+        """Return whether the password matches the stored hash.
+
+        If `stored` is None, the result is False after the same amount of time.
+        """
         return await self._run(lambda: self._verify(stored or self._decoy, password)) and (
             stored is not None
         )
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether the hash was made at a different cost from today's."""
+        """Return whether the hash was computed with a different cost from the current one."""
         return self._hasher.check_needs_rehash(stored)
 
     def _verify(self, stored: str, password: str) -> bool:
@@ -79,7 +83,7 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= _QUEUE:
-            raise UnavailableError("too many passwords are being checked")
+            raise UnavailableError("too many passwords are waiting to be checked")
         self._waiting += 1
         try:
             async with self._turn:
@@ -89,5 +93,5 @@ class Passwords:
 
 
 def _normalised(password: str) -> str:
-    """One spelling for each text: keyboards send an ä as one character or as two."""
+    """Return the text in one Unicode form: some keyboards send ä as one character, some as two."""
     return unicodedata.normalize("NFKC", password)

@@ -1,7 +1,7 @@
-"""Lua scripts for what Redis must do in one step, where a read and then a write would race.
+"""Lua scripts for operations that Redis must perform atomically to avoid race conditions.
 
-Rule: a thief and the owner may send the same refresh token at the same moment. One must win and
-the other must be detected, so nothing may happen between the check and the change.
+Rule: a thief and the owner may send the same refresh token at the same time. The first request
+must succeed and the second must be detected, so the check and the change must be one step.
 """
 
 from typing import Final
@@ -17,23 +17,25 @@ if pause == 0 then return {0, 0} end
 redis.call('HSET', KEYS[1], 'until', now + pause)
 return {0, 1}
 """
-"""KEYS: tries. ARGV: now, seconds until the count is forgotten, then the pause after each attempt,
-the last for all that follow. Returns the seconds to wait before this attempt, and whether it
-begins a pause."""
+"""Count an attempt. KEYS: tries. ARGV: the current time, the seconds until the count is reset, then
+the pause after each attempt (the last value applies from then on). Returns the seconds to wait
+before this attempt, and whether the attempt begins a pause."""
 
 GIVE_BACK: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return end
 if redis.call('HINCRBY', KEYS[1], 'count', -1) <= 0 then redis.call('DEL', KEYS[1]) return end
 if ARGV[1] == '1' then redis.call('HDEL', KEYS[1], 'until') end
 """
-"""KEYS: tries. ARGV: whether the attempt, which succeeded, began a pause."""
+"""Subtract a successful attempt from the count. KEYS: tries. ARGV: whether the attempt began a
+pause."""
 
 SIGN_UP: Final = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX') == false then return 0 end
 redis.call('HSET', KEYS[2], 'email', ARGV[2], 'password', ARGV[3], 'created', ARGV[4])
 return 1
 """
-"""KEYS: email, account. ARGV: account id, e-mail, password's hash, created. 0 when it is taken."""
+"""Store a new account. KEYS: email, account. ARGV: account id, e-mail address, password hash,
+creation time. Returns 0 if the e-mail address is taken."""
 
 ACCOUNT: Final = """
 local id = redis.call('GET', KEYS[1])
@@ -41,16 +43,17 @@ if not id then return {} end
 local fields = redis.call('HMGET', ARGV[1] .. 'account:' .. id, 'email', 'password', 'created')
 return {id, fields[1], fields[2], fields[3]}
 """
-"""KEYS: email. ARGV: prefix. Returns id, e-mail, password's hash and created, or nothing. One
-round trip in both cases: a second one would reveal by its time that the account exists."""
+"""Read an account. KEYS: email. ARGV: prefix. Returns the account's id, e-mail address, password
+hash and creation time, or an empty list. A second round trip would reveal through its response
+time that the account exists."""
 
 REHASH: Final = """
 if redis.call('HGET', KEYS[1], 'password') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'password', ARGV[2])
 return 1
 """
-"""KEYS: account. ARGV: old hash, new hash. Returns 0 when the hash has changed since it was read:
-a login with the old password must not undo a new one."""
+"""Replace a password's hash. KEYS: account. ARGV: old hash, new hash. Returns 0 if the stored hash
+is not the old hash: a login with the old password must not undo a password change."""
 
 _END_SESSIONS: Final = """
 local function end_sessions(of, prefix, except)
@@ -75,11 +78,12 @@ end_sessions(KEYS[2], ARGV[1], ARGV[2])
 return 1
 """
 )
-"""KEYS: account, sessions. ARGV: prefix, the session to keep, old hash, new hash. Returns 0 when
-the password has changed since it was read. Old logins end in the same step."""
+"""Change a password and end the account's other sessions. KEYS: account, sessions. ARGV: prefix,
+session to keep, old hash, new hash. Returns 0 if the stored hash is not the old hash."""
 
 END_ALL: Final = _END_SESSIONS + "return end_sessions(KEYS[1], ARGV[1], '')"
-"""KEYS: sessions. ARGV: prefix. Returns how many sessions it ended."""
+"""End all of an account's sessions. KEYS: sessions. ARGV: prefix. Returns the number of sessions
+that ended."""
 
 END: Final = """
 local session = redis.call('GET', KEYS[1])
@@ -91,7 +95,7 @@ redis.call('DEL', key)
 redis.call('ZREM', ARGV[1] .. 'sessions:' .. account, session)
 return 1
 """
-"""KEYS: family. ARGV: prefix. Returns 0 when there was no session."""
+"""End one session. KEYS: family. ARGV: prefix. Returns 0 if there was no session."""
 
 LOGIN: Final = """
 if redis.call('HGET', KEYS[5], 'password') ~= ARGV[8] then return 0 end
@@ -112,9 +116,10 @@ if surplus > 0 then
 end
 return 1
 """
-"""KEYS: session, sessions, family, access, account. ARGV: prefix, account, e-mail, refresh token's
-hash, session id, lifetimes in seconds of the refresh and the access token, the password's hash
-that was verified, most sessions (the oldest end). Returns 0 when the password has changed since."""
+"""Begin a session. KEYS: session, sessions, family, access, account. ARGV: prefix, account id,
+e-mail address, refresh token's hash, session id, refresh token's lifetime in seconds, access
+token's lifetime in seconds, password hash that was verified, maximum number of sessions. The
+oldest sessions above the maximum end. Returns 0 if the password has changed."""
 
 REFRESH: Final = """
 local session = redis.call('GET', KEYS[1])
@@ -136,11 +141,11 @@ redis.call('ZADD', sessions, redis.call('TIME')[1], session)
 redis.call('EXPIRE', sessions, ARGV[4])
 return {'renewed', fields[2], fields[3]}
 """
-"""KEYS: family, new access. ARGV: prefix, hashes of the old and the new refresh token, lifetimes in
-seconds of the refresh and the access token.
+"""Renew a session. KEYS: family, new access. ARGV: prefix, old refresh token's hash, new refresh
+token's hash, refresh token's lifetime in seconds, access token's lifetime in seconds.
 
-A refresh token that is used twice ends its whole session: one of its two holders is a thief. There
-is no grace period: the site renews once for all of a browser's tabs, and a thief is quick.
+If a refresh token is used twice, its session ends, because one of the two clients is a thief.
+A grace period is not needed, because the site renews a login once for all of a browser's tabs.
 """
 
 ACCESS: Final = """
@@ -150,8 +155,9 @@ local fields = redis.call('HMGET', ARGV[1] .. 'session:' .. session, 'account', 
 if not fields[1] then return {} end
 return {session, fields[1], fields[2], redis.call('TTL', KEYS[1])}
 """
-"""KEYS: access. ARGV: prefix. Returns session, account, e-mail and seconds left, or nothing. An
-access token ends with its session."""
+"""Read an access token's session. KEYS: access. ARGV: prefix. Returns the session id, account id,
+e-mail address and seconds until the token expires, or an empty list. An access token becomes
+invalid when its session ends."""
 
 ADD_API: Final = """
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then return 0 end
@@ -159,12 +165,14 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[3])
 return 1
 """
-"""KEYS: API token, API tokens. ARGV: most, created, id, fields. Returns 0 at the limit."""
+"""Store an API token. KEYS: API token, API tokens. ARGV: maximum number of tokens, creation time,
+token id, names and values of the fields. Returns 0 if the account has the maximum already."""
 
 USED: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'last_used', ARGV[1]) end
 """
-"""KEYS: API token. ARGV: now. Does not bring a revoked token back."""
+"""Record that an API token was used. KEYS: API token. ARGV: the current time. Does nothing if the
+token has been revoked."""
 
 REVOKE: Final = """
 if redis.call('HGET', KEYS[1], 'account') ~= ARGV[1] then return 0 end
@@ -172,4 +180,5 @@ redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[2])
 return 1
 """
-"""KEYS: API token, API tokens. ARGV: account, id. Returns 0 when it is not this account's."""
+"""Revoke an API token. KEYS: API token, API tokens. ARGV: account id, token id. Returns 0 if the
+account has no such token."""

@@ -1,6 +1,7 @@
-"""Creates, lists and revokes API tokens, and says whose any token is.
+"""Creates, lists and revokes API tokens, and identifies the owner of any token.
 
-Rule: a token's text leaves this module once, when it is created. No token is logged or counted.
+Rule: a token's text leaves this module only once, when the token is created. Tokens never appear
+in logs or metrics.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,13 +25,15 @@ from services.peers.auth import SCOPES, ApiToken, MadeToken, Verified
 log = structlog.get_logger("auth")
 
 _LAST_USED_SECONDS: Final = 60
-_VERIFIED: Final = Counter("auth_verifications_total", "Tokens shown.", ["outcome"])
-_TOKENS: Final = Counter("auth_api_tokens_total", "API tokens made and revoked.", ["what"])
+_VERIFIED: Final = Counter(
+    "auth_verifications_total", "Verifications of tokens, by outcome.", ["outcome"]
+)
+_TOKENS: Final = Counter("auth_api_tokens_total", "API tokens created and revoked.", ["what"])
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What an account asks of a new API token."""
+    """The requested name, scopes and lifetime of a new API token."""
 
     name: str
     scopes: Sequence[str]
@@ -38,7 +41,7 @@ class TokenRequest:
 
 
 class TokenRegistry:
-    """Every method may raise UnavailableError."""
+    """Manages and verifies tokens. Every method may raise UnavailableError."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._api_tokens = store.api_tokens
@@ -49,10 +52,10 @@ class TokenRegistry:
         """Create an API token.
 
         Raises:
-            Problem: 422 when a scope is unknown or the account has too many tokens.
+            Problem: 422 if a scope is unknown or the account has too many tokens.
         """
         if set(request.scopes) - set(SCOPES):
-            raise wrong_field("scopes", f"Unknown scope. Scopes are {', '.join(SCOPES)}.")
+            raise wrong_field("scopes", f"Unknown scope. The valid scopes are {', '.join(SCOPES)}.")
         token, text = tokens.new_api_token()
         at = clock.now()
         days = request.expires_days
@@ -70,14 +73,14 @@ class TokenRegistry:
             caller.account, token.id, fields, at=at.timestamp(), most=self._most
         ):
             raise wrong_field(
-                "name", f"An account has {self._most} tokens at most. Revoke one first."
+                "name", f"An account can have at most {self._most} tokens. Revoke a token first."
             )
         _TOKENS.labels("made").inc()
-        log.info("api token created", account=caller.account, id=token.id)
+        log.info("API token created", account=caller.account, id=token.id)
         return MadeToken(**_read(token.id, fields).model_dump(), token=text)
 
     async def of(self, caller: Verified) -> list[ApiToken]:
-        """The account's API tokens, the newest first."""
+        """Return the account's API tokens, newest first."""
         tokens_fields = await self._api_tokens.of(caller.account)
         return [_read(token_id, fields) for token_id, fields in tokens_fields]
 
@@ -85,17 +88,17 @@ class TokenRegistry:
         """Revoke an API token.
 
         Raises:
-            Problem: 404 when the account has no token with this id.
+            Problem: 404 if the account has no token with this id.
         """
         if not await self._api_tokens.revoke(caller.account, token_id):
             raise Problem(status=404, title="You have no such token")
         _TOKENS.labels("revoked").inc()
-        log.info("api token revoked", account=caller.account, id=token_id)
+        log.info("API token revoked", account=caller.account, id=token_id)
 
     async def verify(self, text: str) -> Verified | None:
-        """Whose a token is; None when it is unknown or has expired.
+        """Return the token's owner and scopes, or None if the token is unknown or has expired.
 
-        One round trip, and a second one when an API token is used for the first time in a minute.
+        Takes one round trip, or two if an API token has not been used for a minute.
         """
         verified = (
             await self._by_api(text) if text.startswith("ssw_") else await self._by_login(text)
@@ -130,7 +133,7 @@ class TokenRegistry:
         if token.expires is not None and token.expires <= at:
             return None
         if token.last_used is None or (at - token.last_used).total_seconds() >= _LAST_USED_SECONDS:
-            # A full Redis can still read: the token is valid, only its use is not recorded.
+            # Redis may be full and accept only reads: the token is still valid.
             with suppress(UnavailableError):
                 await self._api_tokens.note_use(parts.id, at=at.timestamp())
         return Verified(

@@ -1,1 +1,1 @@
-"""Where auth keeps its state: Redis, and nobody else knows it."""
+"""Stores auth's state in Redis. No other package of auth talks to Redis."""

@@ -1,6 +1,6 @@
-"""Accounts in Redis, and counts of the attempts to log in.
+"""Stores accounts and counts of login attempts in Redis.
 
-Rule: every method is one round trip, and what must be atomic is a script.
+Rule: every method takes one round trip, and every atomic operation is a Lua script.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from services.auth.lockout import FORGET_SECONDS, Limit
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account as it is stored."""
+    """An account as stored in Redis; `password` is a hash and `created` is in Unix seconds."""
 
     account: str
     email: str
@@ -25,17 +25,17 @@ class StoredAccount:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that was counted, or one that has to wait."""
+    """An attempt: counted if `wait_seconds` is 0, otherwise rejected for that many seconds."""
 
     wait_seconds: int
     begins_pause: bool = False
 
 
 class Accounts:
-    """Every method raises UnavailableError when Redis is away."""
+    """Reads and writes accounts. Every method raises UnavailableError if Redis is unavailable."""
 
     def __init__(self, redis: Redis) -> None:
-        # redis-py's types do not say that answers are text.
+        # redis-py's type hints do not cover text responses.
         self._redis: Any = redis
         self._account = redis.register_script(scripts.ACCOUNT)
         self._sign_up = redis.register_script(scripts.SIGN_UP)
@@ -45,8 +45,8 @@ class Accounts:
         self._give_back = redis.register_script(scripts.GIVE_BACK)
 
     async def add(self, account: StoredAccount) -> bool:
-        """Store a new account; False when its address is taken."""
-        with translated("making an account"):
+        """Store a new account; return False if its e-mail address is already taken."""
+        with translated("creating an account"):
             is_new = await self._sign_up(
                 keys=[keys.email(account.email), keys.account(account.account)],
                 args=[account.account, account.email, account.password, account.created],
@@ -54,13 +54,13 @@ class Accounts:
         return bool(int(is_new))
 
     async def by_email(self, email: str) -> StoredAccount | None:
-        """The account of a normalised address."""
+        """Return the account with a normalised e-mail address, or None if there is no account."""
         with translated("reading an account"):
             fields = await self._account(keys=[keys.email(email)], args=[keys.PREFIX])
         return StoredAccount(fields[0], fields[1], fields[2], float(fields[3])) if fields else None
 
     async def by_id(self, account_id: str) -> StoredAccount | None:
-        """An account by its id."""
+        """Return the account with an id, or None if there is no such account."""
         with translated("reading an account"):
             fields = await self._redis.hgetall(keys.account(account_id))
         if not fields:
@@ -70,13 +70,16 @@ class Accounts:
         )
 
     async def rehash(self, account_id: str, *, old: str, new: str) -> bool:
-        """Store a new hash of the same password; False when the password has changed since."""
+        """Store a new hash of the same password; return False if the password has changed."""
         with translated("renewing a password's hash"):
             is_stored = await self._rehash(keys=[keys.account(account_id)], args=[old, new])
         return bool(int(is_stored))
 
     async def change_password(self, account: StoredAccount, *, new: str, session: str) -> bool:
-        """Store a new password and end the other sessions; False when it has changed since."""
+        """Store a new password and end all sessions except `session`.
+
+        Returns False, without a change, if the password has changed since `account` was read.
+        """
         with translated("changing a password"):
             is_stored = await self._password(
                 keys=[keys.account(account.account), keys.sessions(account.account)],
@@ -85,7 +88,7 @@ class Accounts:
         return bool(int(is_stored))
 
     async def begin_attempt(self, limit: Limit, subject: str, *, now: float) -> Attempt:
-        """Count an attempt and begin the pause after it, or say how long to wait before it."""
+        """Count an attempt and begin any pause that follows, or return how long to wait first."""
         with translated("counting an attempt"):
             wait, begins = await self._try(
                 keys=[keys.tries(limit.kind, subject)],
@@ -94,13 +97,13 @@ class Accounts:
         return Attempt(int(wait), bool(int(begins)))
 
     async def uncount(self, limit: Limit, subject: str, attempt: Attempt) -> None:
-        """Uncount an attempt that succeeded. The failed ones before it stay counted."""
-        with translated("uncounting an attempt"):
+        """Subtract a successful attempt from the count. Failed attempts remain counted."""
+        with translated("subtracting a successful attempt"):
             await self._give_back(
                 keys=[keys.tries(limit.kind, subject)], args=[int(attempt.begins_pause)]
             )
 
     async def forget_attempts(self, limit: Limit, subject: str) -> None:
-        """Restart the count."""
-        with translated("forgetting attempts"):
+        """Reset the count of attempts to zero."""
+        with translated("resetting the count of attempts"):
             await self._redis.delete(keys.tries(limit.kind, subject))

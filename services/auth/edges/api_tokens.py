@@ -1,6 +1,7 @@
-"""API tokens in Redis.
+"""Stores API tokens in Redis.
 
-Rule: what must be atomic is a script; only listing tokens takes two round trips.
+Rule: every atomic operation is a Lua script. Listing tokens takes two round trips; every other
+method takes one.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,10 @@ from services.auth.edges.connection import translated
 
 
 class ApiTokens:
-    """Every method raises UnavailableError when Redis is away."""
+    """Reads and writes API tokens. Every method raises UnavailableError if Redis is unavailable."""
 
     def __init__(self, redis: Redis) -> None:
-        # redis-py's types do not say that answers are text.
+        # redis-py's type hints do not cover text responses.
         self._redis: Any = redis
         self._add = redis.register_script(scripts.ADD_API)
         self._used = redis.register_script(scripts.USED)
@@ -25,8 +26,8 @@ class ApiTokens:
     async def add(
         self, account_id: str, token_id: str, fields: Mapping[str, str], *, at: float, most: int
     ) -> bool:
-        """Store a token; False when the account has `most`."""
-        with translated("making an API token"):
+        """Store a token; return False if the account already has `most` tokens."""
+        with translated("creating an API token"):
             arguments = [part for pair in fields.items() for part in pair]
             is_added = await self._add(
                 keys=[keys.api_token(token_id), keys.api_tokens(account_id)],
@@ -35,13 +36,13 @@ class ApiTokens:
         return bool(int(is_added))
 
     async def by_id(self, token_id: str) -> Mapping[str, str]:
-        """A token's fields; empty when there is no such token."""
+        """Return a token's fields; the mapping is empty if there is no such token."""
         with translated("reading an API token"):
             fields: dict[str, str] = await self._redis.hgetall(keys.api_token(token_id))
         return fields
 
     async def of(self, account_id: str) -> list[tuple[str, Mapping[str, str]]]:
-        """An account's tokens, the newest first."""
+        """Return the ids and fields of an account's tokens, newest first."""
         with translated("listing API tokens"):
             ids = await self._redis.zrevrange(keys.api_tokens(account_id), 0, -1)
             pipeline = self._redis.pipeline(transaction=False)
@@ -51,12 +52,12 @@ class ApiTokens:
         return [(token_id, fields) for token_id, fields in zip(ids, answers, strict=True) if fields]
 
     async def note_use(self, token_id: str, *, at: float) -> None:
-        """Record when a token was used, unless it was revoked meanwhile."""
-        with translated("recording a use"):
+        """Record when a token was used, unless the token has been revoked in the meantime."""
+        with translated("recording the use of an API token"):
             await self._used(keys=[keys.api_token(token_id)], args=[at])
 
     async def revoke(self, account_id: str, token_id: str) -> bool:
-        """Revoke a token; False when the account has no token with this id."""
+        """Revoke a token; return False if the account has no token with this id."""
         with translated("revoking an API token"):
             is_revoked = await self._revoke(
                 keys=[keys.api_token(token_id), keys.api_tokens(account_id)],

@@ -1,7 +1,7 @@
-"""A bounded pool of connections to Redis, and the translation of its errors.
+"""Provides a bounded pool of connections to Redis and translates Redis errors.
 
-Rule: whatever goes wrong in Redis, auth answers that it is unavailable and never that a token is
-refused: *our* wrong password must not look like a caller's wrong token.
+Rule: if anything fails in Redis, auth responds that it is unavailable. It never responds that the
+token is invalid: a wrong Redis password in our settings must not look like a caller's wrong token.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -18,8 +18,8 @@ from services.auth.settings import Settings
 
 @asynccontextmanager
 async def connection(settings: Settings) -> AsyncIterator[Redis]:
-    """A client of Redis, which connects at its first command."""
-    # Callers wait for a free connection instead of being refused.
+    """Yield a Redis client, which connects when it sends its first command."""
+    # Callers wait for a free connection instead of failing immediately.
     pool = BlockingConnectionPool.from_url(
         settings.redis_url,
         password=settings.redis_password.get_secret_value() or None,
@@ -28,7 +28,7 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
         socket_timeout=5,
         max_connections=50,
         timeout=3,
-        # A write whose answer was lost is not repeated: a refresh token sent twice counts as reuse.
+        # Never repeat a write if its response was lost: a refresh token sent twice counts as reuse.
         retry=Retry(ExponentialBackoff(), 0),
         driver_info=None,
     )
@@ -41,10 +41,10 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
 
 @contextmanager
 def translated(attempt: str) -> Iterator[None]:
-    """Turns Redis's errors into ours; the message names the attempt."""
+    """Translate Redis errors into UnavailableError; the message begins with `attempt`."""
     try:
         yield
     except (AuthenticationError, NoPermissionError) as exc:
-        raise UnavailableError(f"{attempt}: Redis refuses our password") from exc
+        raise UnavailableError(f"{attempt}: Redis rejected our password") from exc
     except (RedisError, OSError, TimeoutError) as exc:
-        raise UnavailableError(f"{attempt}: Redis does not answer") from exc
+        raise UnavailableError(f"{attempt}: Redis did not respond") from exc

@@ -1,7 +1,7 @@
-"""Auth's state, all of it in one Redis.
+"""Combines auth's stores. All of auth's state is in one Redis server.
 
-Rule: nothing is answered before Redis has stored it. Whether it is on disk by then depends on
-Redis's own settings (see `Settings.redis_url`).
+Rule: auth responds to a request only after Redis has stored the change. Whether the change is
+on disk by then depends on Redis's own settings (see `Settings.redis_url`).
 """
 
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from services.auth.settings import Settings
 
 
 class Store:
-    """Open only inside `opened`."""
+    """Auth's stores; usable only inside the `opened` context."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
@@ -26,14 +26,14 @@ class Store:
         self.api_tokens = ApiTokens(redis)
 
     async def check(self) -> str | None:
-        """None when Redis answers; raises UnavailableError when it does not."""
-        with translated("asking Redis"):
+        """Return None if Redis responds; otherwise raise UnavailableError."""
+        with translated("checking Redis"):
             await self._redis.ping()
         return None
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
-    """The store, which connects at its first command."""
+    """Yield the store, which connects to Redis when it sends its first command."""
     async with connection(settings) as redis:
         yield Store(redis, settings)

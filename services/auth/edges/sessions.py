@@ -1,6 +1,6 @@
-"""Logins in Redis: sessions, and the hashes of their access and refresh tokens.
+"""Stores logins in Redis: sessions, and the hashes of their access and refresh tokens.
 
-Rule: every method is one round trip, and what must be atomic is a script.
+Rule: every method takes one round trip, and every atomic operation is a Lua script.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from services.auth.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """The hashes of a login's tokens."""
+    """The hashes of a login's access token, refresh token and token family."""
 
     family: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -24,7 +24,7 @@ class Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The session of an access token."""
+    """The session that an access token belongs to; `seconds_left` is until the token expires."""
 
     session: str
     account: str
@@ -34,7 +34,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """The outcome of using a refresh token: `renewed`, `unknown`, `ended` or `reused`."""
+    """The result of using a refresh token; `outcome` is renewed, unknown, ended or reused."""
 
     outcome: str
     account: str = ""
@@ -42,7 +42,7 @@ class Renewed:
 
 
 class Sessions:
-    """Every method raises UnavailableError when Redis is away."""
+    """Reads and writes sessions. Every method raises UnavailableError if Redis is unavailable."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._settings = settings
@@ -53,7 +53,7 @@ class Sessions:
         self._end_all = redis.register_script(scripts.END_ALL)
 
     async def begin(self, session: str, account: StoredAccount, hashes: Hashes) -> bool:
-        """Begin a session; False when the account's password has changed since it was read."""
+        """Begin a session; return False if the password has changed since `account` was read."""
         with translated("beginning a login"):
             has_begun = await self._login(
                 keys=[
@@ -78,7 +78,7 @@ class Sessions:
         return bool(int(has_begun))
 
     async def renew(self, old: str, hashes: Hashes) -> Renewed:
-        """Use up the refresh token with the hash `old`."""
+        """Replace the refresh token whose hash is `old` with the new tokens in `hashes`."""
         with translated("renewing a login"):
             fields = await self._refresh(
                 keys=[keys.family(hashes.family), keys.access(hashes.access)],
@@ -93,17 +93,17 @@ class Sessions:
         return Renewed(*fields)
 
     async def by_access(self, access: str) -> Session | None:
-        """The session of the access token with this hash; None when there is none."""
+        """Return the session of the access token with this hash, or None if there is no session."""
         with translated("reading a login"):
             fields = await self._access(keys=[keys.access(access)], args=[keys.PREFIX])
         return Session(fields[0], fields[1], fields[2], int(fields[3])) if fields else None
 
     async def end(self, family: str) -> None:
-        """End the session of the family with this hash, if it has not ended."""
+        """End the session of the token family with this hash, if the session still exists."""
         with translated("ending a login"):
             await self._end(keys=[keys.family(family)], args=[keys.PREFIX])
 
     async def end_all(self, account_id: str) -> int:
-        """End all sessions of an account and return how many there were."""
+        """End all of an account's sessions and return how many were ended."""
         with translated("ending logins"):
             return int(await self._end_all(keys=[keys.sessions(account_id)], args=[keys.PREFIX]))
