@@ -1,9 +1,9 @@
-"""The leader daemon: decides who belongs to the swarm.
+"""The leader daemon, which decides which instances belong to the swarm.
 
-`daemon` keeps the stance and starts a `term` when this manager leads. A term turns the outside
-into events, `decide` answers events with actions, and the term carries them out through `edges`.
-The questions behind the decisions are in `joining`, `leaving`, `moving` and `upkeep`, the values
-in `view`, the answers for operators in `report`. Of these only `daemon`, `settings`, `term` and
-`edges` do I/O. What an instance does for itself belongs in `agent/`, what both must agree on in
-`wire/`.
+`daemon` starts a `term` when this manager becomes the leader. The term turns outside changes into
+events, `decide` responds to events with actions, and the term carries out the actions through
+`edges`. The rules for decisions are in `joining`, `leaving`, `moving` and `upkeep`. `view` defines
+the values that decisions use, and `report` produces what operators read. Only `daemon`, `settings`,
+`term` and `edges` do I/O. Code that runs on every instance belongs in `agent/`, and formats that
+the agent and the leader share belong in `wire/`.
 """

@@ -1,4 +1,4 @@
-"""`spotswarm-leader`: the program that systemd starts."""
+"""Entry point of `spotswarm-leader`, which systemd starts."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ async def _main() -> None:
         except ClusterError as exc:
             if problem != str(exc):
                 problem = str(exc)
-                log.warning("no usable settings", reason=problem)
+                log.warning("settings are missing or invalid; retrying", reason=problem)
                 systemd.notify(READY="1", STATUS=problem)
             systemd.notify(WATCHDOG="1")
             await asyncio.sleep(_RETRY_SECONDS)
@@ -32,7 +32,7 @@ async def _main() -> None:
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run the leader daemon until systemd stops it."""
     logs.configure()
     sys.exit(lifecycle.run(_main(), name="leader"))
 

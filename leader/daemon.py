@@ -1,7 +1,7 @@
-"""The leader daemon: opens the edges, keeps the stance, and leads while it is the Raft leader.
+"""The leader daemon, which leads while this manager is the Raft leader.
 
-This is the only module that imports all others of the package. Rule: it decides nothing itself;
-`stance.choose` and `decide` do.
+This is the only module that may import from every other part of the package. Rule: the daemon makes
+no decisions. `stance.choose` and `decide` make them.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ _ADDRESS_SECONDS: Final = 60.0
 
 
 class Daemon:
-    """One leader daemon; `run` runs until cancelled."""
+    """The leader daemon of one manager."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -60,16 +60,18 @@ class Daemon:
         self._started = clock.now()
 
     async def run(self) -> None:
-        """Keep the stance for ever."""
+        """Serve the admin API, and lead while this manager is the Raft leader, until cancelled."""
         settings = self._settings
         if settings.policy.identity == "password":
             log.warning(
-                "identity is a password",
-                consequence="anyone who knows the broker's password gets a worker token",
+                "instances can join with a password",
+                consequence="anyone who knows the broker's password can get a worker token",
                 remedy='set identity = "aws" unless machines outside AWS must join',
             )
         for name in settings.unknown:
-            log.warning("setting not known to this version", setting=f"leader.{name}")
+            log.warning(
+                "ignored a setting that this version does not support", setting=f"leader.{name}"
+            )
         async with AsyncExitStack() as stack:
             admin = Admin(
                 self,
@@ -106,7 +108,9 @@ class Daemon:
                 await asyncio.sleep(_STANCE_SECONDS)
             except ClusterError as exc:
                 if self._problem != str(exc):
-                    log.warning("cannot continue", reason=str(exc), stance=self._stance.value)
+                    log.warning(
+                        "could not continue; retrying", reason=str(exc), stance=self._stance.value
+                    )
                 self._problem = str(exc)
                 systemd.notify(STATUS=f"{self._stance.value}: {exc}")
                 await asyncio.sleep(next(delays))
@@ -132,7 +136,7 @@ class Daemon:
                 self._metrics.is_active.set(0)
 
     def _steering(self) -> Steering:
-        """Commands for whichever term runs when the operator gives them."""
+        """Return the operator's commands, which act on the term that is running at that moment."""
 
         async def submit(event: Event) -> None:
             if self._active is not None:
@@ -147,7 +151,7 @@ class Daemon:
 
     def _become(self, stance: Stance, reason: str) -> None:
         if (stance, reason) != (self._stance, self._reason):
-            log.info("stance", stance=stance.value, reason=reason)
+            log.info("stance changed", stance=stance.value, reason=reason)
         self._stance, self._reason = stance, reason
         systemd.notify(STATUS=f"{stance.value}: {reason}")
 
@@ -197,7 +201,7 @@ class Daemon:
                     prepare_the_swarm=self._prepare(swarm, right),
                 )
             except Deposed as exc:
-                log.info("deposed", reason=str(exc))
+                log.info("stopped leading", reason=str(exc))
 
     def _queue(self, aws: Aws | None) -> NoticeQueue | None:
         url = self._settings.table.queue
@@ -218,41 +222,44 @@ class Daemon:
         )
 
     async def _keep_address(self, aws: Aws | None) -> None:
-        """Keep the Elastic IP; failing to is logged, since this manager may still be reachable."""
+        """Keep the Elastic IP associated with this instance.
+
+        A failure is only logged, because this manager may still be reachable.
+        """
         allocation = self._settings.table.elastic_ip
         while True:
             if aws is not None and allocation is not None:
                 try:
                     instance = self._settings.facts.instance
                     if await address.take(aws, allocation=allocation, instance=instance):
-                        log.info("elastic ip taken", allocation=allocation)
+                        log.info("took over the Elastic IP", allocation=allocation)
                 except (UnavailableError, RefusedError) as exc:
-                    log.warning("elastic ip not taken", reason=str(exc))
+                    log.warning("could not take over the Elastic IP; retrying", reason=str(exc))
                     await asyncio.sleep(5)
                     continue
             await asyncio.sleep(_ADDRESS_SECONDS)
 
     async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
-        """Create the overlay networks, and record that the swarm was founded; once in each term."""
+        """Create the overlay networks and record that the swarm was founded, once per term."""
         delays = backoff(ceiling=30)
         while True:
             try:
                 for name in self._settings.table.networks:
                     if await swarm.ensure_network(name):
-                        log.info("network created", network=name)
+                        log.info("created an overlay network", network=name)
                 founder = await right.read()
                 if founder.instance == self._settings.facts.instance and not founder.is_founded:
                     await right.founded(self._settings.facts.instance)
                 break
             except ClusterError as exc:
-                log.warning("swarm not prepared", reason=str(exc))
+                log.warning("could not prepare the swarm; retrying", reason=str(exc))
                 await asyncio.sleep(next(delays))
         await asyncio.Event().wait()
 
-    # What the admin API shows.
+    # The data that the admin API serves.
 
     def status(self) -> dict[str, Any]:
-        """Stance and figures."""
+        """Return the daemon's state and, while this daemon leads, a summary of the cluster."""
         at = clock.now()
         own: dict[str, Any] = {
             "cluster": self._settings.cluster,
@@ -275,21 +282,21 @@ class Daemon:
         }
 
     def is_healthy(self) -> bool:
-        """Whether this daemon does what its stance requires."""
+        """Whether this daemon is doing what its stance requires."""
         if self._active is not None:
             return self._active.is_healthy
         return self._stance is not Stance.LEAD and not self._problem
 
     def nodes(self) -> list[dict[str, Any]] | None:
-        """The nodes, if this daemon leads."""
+        """Return one row for each node, or None if this daemon does not lead."""
         return None if self._active is None else report.nodes(self._active.view)
 
     def joins(self) -> list[dict[str, Any]] | None:
-        """The join requests of this term, if this daemon leads."""
+        """Return this term's join requests, or None if this daemon does not lead."""
         return None if self._active is None else report.joins(self._active.record)
 
     def explain(self, name: str) -> dict[str, Any] | None:
-        """One node or instance, if this daemon leads and knows it."""
+        """Describe a node or instance; None if the name is unknown or this daemon does not lead."""
         if self._active is None:
             return None
         return report.explain(self._active.view, self._active.record, name)

@@ -1,8 +1,8 @@
-"""decide(view, event, policy) -> (view, actions): every decision of the leader.
+"""Makes the leader's decisions: `decide(view, event, policy)` returns a new view and actions.
 
-Rule: the shell (`leader.term`) carries out the actions and reports each result as `Done` or
-`Failed`; it never changes the view. An action is in flight until its result arrives, and is not
-decided again until then.
+Rule: `leader.term` carries out the actions and reports each result as `Done` or `Failed`, but never
+changes the view. An action is in flight until its result arrives. Until then, no other action is
+decided for the same subject.
 """
 
 from collections.abc import Iterator
@@ -43,12 +43,16 @@ from wire.messages import Role
 
 
 def first_view() -> View:
-    """The view of a new leader, which cannot know what earlier leaders granted."""
+    """Return the view with which a new leader starts.
+
+    A new leader assumes that the manager token was used, because an earlier leader may have granted
+    the token.
+    """
     return View(tokens=Tokens(is_manager_used=True))
 
 
 def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Answer one event: the new view, and the actions to carry out, caused by this event."""
+    """Respond to one event, and return the new view and the actions to carry out."""
     view, answers = _after(view, event, policy)
     view = _without_expired(view, event.at)
     moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
@@ -58,7 +62,7 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
 
 
 def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """The view after the event, and the actions that answer the event directly."""
+    """Return the view after the event, and the actions that respond directly to the event."""
     match event:
         case JoinAsked():
             view, answer = _join_answered(view, event, policy)
@@ -85,11 +89,11 @@ def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
         case Failed(action=action, at=at):
             return failed(_landed(view, action), action, at), ()
         case _:
-            raise TypeError(f"no decision is made on {type(event).__name__}")
+            raise TypeError(f"unknown type of event: {type(event).__name__}")
 
 
 def _wished(view: View, event: DrainAsked | ReturnAsked | RebalanceAsked) -> View:
-    """Keep the operator's wish until a label of the node or service says it."""
+    """Remember the operator's request until a label of the node or service records it."""
     moves = view.moves
     match event:
         case DrainAsked(node=node, at=at, within=within):
@@ -103,7 +107,10 @@ def _wished(view: View, event: DrainAsked | ReturnAsked | RebalanceAsked) -> Vie
 
 
 def due(moment: Moment) -> tuple[Action, ...]:
-    """The actions that are due: at most one on a subject, none in flight or set back."""
+    """Return the actions to carry out now, at most one for each subject.
+
+    A subject gets no action while another one is in flight or a failed one must not be retried yet.
+    """
     view = moment.view
     if view.nodes_at is None:
         return ()
@@ -118,7 +125,7 @@ def due(moment: Moment) -> tuple[Action, ...]:
 
 
 def _proposed(moment: Moment) -> Iterator[Action]:
-    """Every action that any part of the leader calls for, the most urgent first."""
+    """Yield the actions that the leader's packages propose, most urgent first."""
     yield from start(moment)
     yield from depart(moment)
     yield from evacuate(moment)
@@ -131,11 +138,11 @@ def _proposed(moment: Moment) -> Iterator[Action]:
 
 
 def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Merge a notice; one about an instance of another cluster is deleted."""
+    """Merge a notice into the view, or delete a notice that needs no further action."""
     notice, notices = event.notice, view.notices
     instance = notice.instance
     known = view.instances.get(instance)
-    # Before a new leader has both lists, it cannot know which instances are ours.
+    # Until a new leader has both lists, it cannot tell which instances belong to the cluster.
     is_listed = view.nodes_at is not None and view.instances_at is not None
     if is_listed and known is None and not view.bound(instance):
         return view, _deleted(event, f"{instance} does not belong to this cluster")
@@ -167,7 +174,7 @@ def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
 
 
 def _handled(view: View) -> Iterator[DeleteNotices]:
-    """Delete a message once the node's labels say that it leaves, or if no node has to leave."""
+    """Delete messages once the node's labels show that it is leaving, or if no node has to leave."""
     if not view.notices.receipts or view.instances_at is None:
         return
     phases = {node.instance: node.phase for node in view.nodes.values() if node.instance}
@@ -201,7 +208,7 @@ def _join_answered(
         instance=instance,
         managers=view.join_addresses(),
         expires=expires,
-        reason=f"{instance.id} is {_describe(instance)} and joins as {ask.role}",
+        reason=f"{instance.id} ({_describe(instance)}) may join as a {ask.role}",
     )
 
 
@@ -220,7 +227,7 @@ def _landed(view: View, action: Action) -> View:
 
 
 def _without_expired(view: View, at: datetime) -> View:
-    """The view without expired notices, grants and pools to avoid."""
+    """Return the view without expired notices, grants and pool penalties."""
     notices, pools = view.notices.current(at), view.pools.current(at)
     if notices is not view.notices or pools is not view.pools:
         view = replace(view, notices=notices, pools=pools)

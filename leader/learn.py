@@ -1,6 +1,7 @@
-"""How lists and the results of actions change the view. No decision is made here.
+"""Updates the view when a list arrives or an action ends. This module makes no decisions.
 
-Rule: a list requested before one of our changes was made may not show it, and is dropped.
+Rule: a list that was requested before one of our changes may not show that change, so the list is
+discarded.
 """
 
 from dataclasses import replace
@@ -47,7 +48,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def nodes_listed(view: View, event: NodesListed) -> View:
-    """Take a list of nodes; a grant ends when its instance's node is bound and Ready."""
+    """Replace the list of nodes, and drop the grants of instances that now have a Ready node."""
     if _is_outdated(event.requested_at, view.nodes_from):
         return view
     nodes, at = event.nodes, event.at
@@ -79,7 +80,7 @@ def _is_outdated(requested_at: datetime | None, changed_at: datetime | None) -> 
 
 
 def _without_returned(notices: Notices, nodes: tuple[Node, ...]) -> Notices:
-    """Forget departures of instances that were stopped, started again and have joined since."""
+    """Drop the departures of instances that have joined again since, such as after a restart."""
     if not notices.departed:
         return notices
     joined = {node.instance: node.created for node in nodes if node.is_ready and node.instance}
@@ -97,7 +98,7 @@ def _took_tasks(view: View, node: NodeId) -> bool:
 
 
 def instances_listed(view: View, event: InstancesListed) -> View:
-    """Take EC2's list: count the missing instances, and forget notices about those that ended."""
+    """Replace the list of instances, count the missing ones, and drop notices about ended ones."""
     instances = {instance.id: instance for instance in event.instances}
     bound = {node.instance: node for node in view.nodes.values() if node.instance is not None}
     ready = {name for name, node in bound.items() if node.is_ready}
@@ -114,14 +115,14 @@ def instances_listed(view: View, event: InstancesListed) -> View:
 
 
 def work_listed(view: View, event: WorkListed) -> View:
-    """Take lists of services and tasks."""
+    """Replace the lists of services and tasks."""
     if _is_outdated(event.requested_at, view.work_from):
         return view
     return replace(view, work=Work.of(event.services, event.tasks))
 
 
 def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
-    """The view after an action was carried out."""
+    """Return the view after an action has succeeded."""
     setbacks = {
         subject: setback for subject, setback in view.setbacks.items() if subject != action.subject
     }
@@ -213,7 +214,7 @@ def _node_changed(view: View, action: NodeAction, at: datetime, policy: Policy) 
         moves = replace(moves, node_added_at=at)
     view = replace(view, moves=moves)
     if isinstance(action, PauseNode | DrainNode):
-        # An earlier list may miss tasks that have been placed on it since.
+        # An earlier list may lack tasks that Swarm has placed on the node since.
         view = replace(view, work=None, work_from=at)
     if isinstance(action, RemoveNode):
         return _removed(view, action, at, policy)
@@ -242,7 +243,7 @@ def _changed(node: Node, action: NodeAction) -> Node:
 
 
 def _removed(view: View, action: RemoveNode, at: datetime, policy: Policy) -> View:
-    """Remove a node; if it left in order, note whether its instance is to be terminated."""
+    """Remove a node and, if the node was leaving, decide whether to terminate its instance."""
     known = view.nodes.get(action.node)
     nodes = {name: node for name, node in view.nodes.items() if name != action.node}
     census, notices = view.census, view.notices
@@ -253,16 +254,16 @@ def _removed(view: View, action: RemoveNode, at: datetime, policy: Policy) -> Vi
         leaving = leaving_of(known)
         notices = notices.without(instance)
         if leaving.then is Then.TERMINATE and view.instances.get(instance) is not None:
-            reason = f"{known.hostname} has left the swarm ({leaving.why}) and is terminated"
+            reason = f"{known.hostname} has left the swarm ({leaving.why})"
             to_terminate = {**notices.to_terminate, instance: reason}
             notices = replace(notices, to_terminate=to_terminate)
     return replace(view, nodes=nodes, census=census, notices=notices)
 
 
 def failed(view: View, action: Action, at: datetime) -> View:
-    """The view after an action failed: it is tried again after a pause.
+    """Return the view after an action has failed. Most actions are retried after a pause.
 
-    A failed grant or denial is not: the agent asks again.
+    A failed grant or denial is not retried, because the agent sends another request.
     """
     if isinstance(action, GrantJoin | DenyJoin):
         outstanding = {
@@ -272,7 +273,7 @@ def failed(view: View, action: Action, at: datetime) -> View:
         }
         return replace(view, outstanding=outstanding)
     if isinstance(action, DeleteNotices):
-        # The queue delivers them again, with other receipts.
+        # The queue delivers the messages again with new receipts.
         return replace(view, notices=view.notices.deleted(action.receipts))
     if isinstance(action, ChangeService):
         view = replace(view, work=None, work_from=at)

@@ -1,8 +1,8 @@
 """The leader's settings: the `[leader]` table of user data, and the facts about this machine.
 
-The agent writes both to `/run/spotswarm` without reading the table; outside AWS an operator can
-write them to `/etc/spotswarm`. Rule: a setting's name, limits, unit and default are here and
-nowhere else. Times that no setting changes are in `leader.view.model.Policy`.
+The agent writes both to `/run/spotswarm` without interpreting the table. Outside AWS, an operator
+can write them to `/etc/spotswarm`. Rule: a setting's name, limits, unit and default are defined
+only here. Times that cannot be configured are in `leader.view.model.Policy`.
 """
 
 from dataclasses import dataclass
@@ -30,59 +30,63 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class LeaderTable(BaseModel):
-    """The `[leader]` table. Unknown settings are ignored: user data may be newer than the image."""
+    """The `[leader]` table.
+
+    Unknown settings are ignored, because the user data may be newer than the image.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     secrets: Annotated[str, Field(pattern=r"^(ssm:/[\w./-]+|file:/.+)$")]
-    """Where the cluster's secrets are: `ssm:/prefix` or `file:/directory`."""
+    """Where the cluster's secrets are stored: `ssm:/prefix` or `file:/directory`."""
     elastic_ip: str | None = None
-    """The allocation id of the address that the active leader takes; None: it takes none."""
+    """The allocation id of the Elastic IP that the active leader takes over, if there is one."""
     broker: Literal["container", "process"] = "container"
-    """Run Redis in a private container (image `redis:7`), or `redis-server` as a child process."""
+    """Whether Redis runs in a private container (image `redis:7`) or as a child process."""
     broker_port: Port = 6380
     roles: tuple[str, ...] = ("spotswarm-worker", "spotswarm-manager")
-    """The IAM roles that an instance of this cluster may have."""
+    """The IAM roles that this cluster's instances may have."""
     aws_endpoint: str | None = None
-    """One endpoint for all AWS APIs, as in the lab; None: the endpoints of the region."""
+    """A single endpoint for all AWS APIs, as in the lab; None for the region's own endpoints."""
     networks: tuple[str, ...] = ("proxy", "auth", "services")
     """The overlay networks to create."""
     metrics_port: Port = 9180
-    """The loopback port of `/healthz` and `/metrics`."""
+    """The loopback port that serves `/healthz` and `/metrics`."""
     queue: str | None = None
-    """The URL of the SQS queue with EC2's events; None: only agents report notices."""
+    """The URL of the SQS queue with EC2's events; None if only agents report notices."""
 
     managers: Annotated[int, Field(ge=1, le=7)] = 3
-    """How many managers the cluster should have; more do not get a token."""
+    """How many managers the cluster should have; the leader admits no more than that."""
     identity: Literal["aws", "password"] = "aws"
-    """`password` admits any machine that knows the broker's password, as a worker."""
+    """How machines prove their identity. `password` admits any machine that knows the broker's
+    password, but only as a worker."""
     worker_batch: Positive = 50
-    """After how many grants the worker token is rotated."""
+    """The number of grants after which the worker token is rotated."""
     worker_token_minutes: Positive = 60
-    """At which age the worker token is rotated, if a grant used it."""
+    """The age at which the worker token is rotated if the token has been granted."""
     heartbeat: Literal["auto", "keep"] | Annotated[int, Field(ge=1, le=60)] = "auto"
-    """Swarm's heartbeat in seconds; `auto`: by the size of the swarm; `keep`: do not change it."""
+    """The heartbeat period in seconds, `auto` to suit the swarm's size, or `keep` to change nothing."""
     drain_seconds: Positive = 90
-    """How long a node has to leave if AWS sets no deadline."""
+    """How long a node has to leave if AWS has set no deadline."""
     hint_seconds: Positive = 1800
-    """How long a node stays paused after a rebalance recommendation if nothing follows."""
+    """How long a node stays paused after a rebalance recommendation if no notice follows."""
     absent_seconds: Positive = 30
     """How long the instance of a Down node must be missing before the node is removed."""
     down_seconds: Positive = 600
-    """How long a node may be Down while its instance runs, before the instance is terminated."""
+    """How long a node may be Down before its running instance is terminated."""
     orphan_seconds: Positive = 900
     """How long a worker instance may run without joining before it is terminated."""
     removals_at_once: Positive = 3
-    """How many nodes and instances are removed in a minute; if more are missing, none is."""
+    """How many nodes and instances may be removed per minute; if more are missing, none is removed."""
     rebalance: bool = True
-    """Whether services are rebalanced after nodes joined."""
+    """Whether services are rebalanced after a node joins."""
     rebalance_cooldown_seconds: Annotated[int, Field(ge=0)] = 60
-    """How long after a join no task is moved to the new node."""
+    """How long to wait after a node joins before moving tasks to the node."""
     rebalances_per_hour: Positive = 60
-    """How many tasks rebalancing may move in an hour."""
+    """How many tasks rebalancing may move per hour."""
 
     def policy(self, cluster: str) -> Policy:
-        """What decisions go by."""
+        """Return the policy that these settings describe."""
         return Policy(
             cluster=cluster,
             managers=self.managers,
@@ -107,22 +111,22 @@ class LeaderTable(BaseModel):
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the daemon knows when it starts."""
+    """The configuration with which the daemon starts."""
 
     cluster: str
     facts: InstanceFacts
     table: LeaderTable
     unknown: tuple[str, ...] = ()
-    """Names in the table that this build does not know."""
+    """Names of settings that this version does not support."""
 
     @cached_property
     def policy(self) -> Policy:
-        """What decisions go by."""
+        """The policy that the leader's decisions follow."""
         return self.table.policy(self.cluster)
 
     @property
     def intake(self) -> IntakePolicy:
-        """What requests are screened by."""
+        """The policy that the cheap checks of join requests follow."""
         return IntakePolicy(
             cluster=self.cluster,
             identity=self.policy.identity,
@@ -134,8 +138,8 @@ def load(*, run: Path = RUN, etc: Path = ETC) -> Settings:
     """Read the settings.
 
     Raises:
-        UnavailableError: they do not exist yet; the agent writes them.
-        RefusedError: they are wrong; the message names each wrong setting.
+        UnavailableError: if the agent has not written the settings yet.
+        RefusedError: if a setting is invalid; the message names each invalid setting.
     """
     text = _first(run / "leader.toml", etc / "leader.toml")
     facts_text = _first(run / "instance.json", etc / "instance.json")
@@ -145,11 +149,13 @@ def load(*, run: Path = RUN, etc: Path = ETC) -> Settings:
     except MalformedMessage as exc:
         raise RefusedError(str(exc)) from exc
     if document.leader is None:
-        raise RefusedError("leader.toml has no table [leader]: see docs/operations.md")
+        raise RefusedError("leader.toml has no [leader] table; see docs/operations.md")
     try:
         table = LeaderTable.model_validate(document.leader)
     except ValidationError as exc:
-        raise RefusedError(f"leader.toml, [leader]: {user_data.faults(exc)}") from None
+        raise RefusedError(
+            f"the [leader] table of leader.toml is invalid: {user_data.faults(exc)}"
+        ) from None
     unknown = tuple(name for name in document.leader if name not in LeaderTable.model_fields)
     return Settings(cluster=document.cluster, facts=facts, table=table, unknown=unknown)
 
@@ -160,4 +166,4 @@ def _first(*paths: Path) -> str:
             return path.read_text()
         except FileNotFoundError:
             continue
-    raise UnavailableError(f"{paths[0]} does not exist yet; spotswarm-agent writes it")
+    raise UnavailableError(f"spotswarm-agent has not written {paths[0]} yet")

@@ -102,5 +102,5 @@ def test_a_setting_of_a_later_version_is_ignored_and_named(tmp_path):
 
 
 def test_before_the_agent_has_written_the_settings_they_are_unavailable(tmp_path):
-    with pytest.raises(UnavailableError, match="spotswarm-agent writes it"):
+    with pytest.raises(UnavailableError, match="spotswarm-agent has not written"):
         load(run=tmp_path, etc=tmp_path)
