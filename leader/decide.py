@@ -174,7 +174,7 @@ def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
 
 
 def _handled(view: View) -> Iterator[DeleteNotices]:
-    """Delete messages once the node's labels show that it is leaving, or if no node has to leave."""
+    """Delete messages once the node's labels show its departure, or if no node has to leave."""
     if not view.notices.receipts or view.instances_at is None:
         return
     phases = {node.instance: node.phase for node in view.nodes.values() if node.instance}

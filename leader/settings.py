@@ -65,7 +65,7 @@ class LeaderTable(BaseModel):
     worker_token_minutes: Positive = 60
     """The age at which the worker token is rotated if the token has been granted."""
     heartbeat: Literal["auto", "keep"] | Annotated[int, Field(ge=1, le=60)] = "auto"
-    """The heartbeat period in seconds, `auto` to suit the swarm's size, or `keep` to change nothing."""
+    """The heartbeat period in seconds, `auto` for the swarm's size, or `keep` to leave it alone."""
     drain_seconds: Positive = 90
     """How long a node has to leave if AWS has set no deadline."""
     hint_seconds: Positive = 1800
@@ -77,7 +77,7 @@ class LeaderTable(BaseModel):
     orphan_seconds: Positive = 900
     """How long a worker instance may run without joining before it is terminated."""
     removals_at_once: Positive = 3
-    """How many nodes and instances may be removed per minute; if more are missing, none is removed."""
+    """How many nodes and instances may be removed per minute; if more are gone, none is removed."""
     rebalance: bool = True
     """Whether services are rebalanced after a node joins."""
     rebalance_cooldown_seconds: Annotated[int, Field(ge=0)] = 60

@@ -1,4 +1,5 @@
-"""From a join request to an active node: cheap checks, identity, the grant, labels, activation.
+"""Handles a new node, from the join request to the node's activation.
 
-Without I/O. What happens to a node after its activation belongs in `leaving`, `moving` or `upkeep`.
+This package does no I/O. What happens to a node after its activation belongs in `leaving`, `moving`
+or `upkeep`.
 """

@@ -1,9 +1,9 @@
-"""Who gets a join token, and which: the only place that decides it.
+"""Decides which instances get a join token, and for which role.
 
-Rule: a manager's token is the cluster's root password. It goes only to an on-demand instance with
-the role tag `manager`, while managers are missing and no other manager change is under way. Spot
-instances only ever get a worker's token: AWS could interrupt two of three managers at once, and the
-cluster would be lost.
+Rule: a manager token gives full control of the cluster. The leader grants a manager token only to
+an on-demand instance with the role tag `manager`, while managers are missing and no other manager
+is joining or leaving. Spot instances get only worker tokens. If managers ran on Spot, AWS could
+interrupt two of three managers at the same time, and the swarm would lose its majority.
 """
 
 from datetime import datetime
@@ -16,15 +16,15 @@ _JOINABLE_STATES = ("pending", "running")
 
 
 def admit(ask: Ask, view: View, policy: Policy, at: datetime) -> Denied | None:
-    """Decide one proven request: None admits it in the role that it asks for.
+    """Return why a request with a proven identity is denied, or None to admit the instance.
 
-    A denial whose cause soon passes has a short `retry_after_seconds`.
+    If the cause of a denial is likely to pass soon, `retry_after_seconds` is short.
     """
     denied = _belongs(ask.identity, policy)
     if denied is not None:
         return denied
     if view.nodes_at is None or at - view.nodes_at > policy.nodes_stale_after:
-        return Denied(DenialCode.NOT_READY, "the swarm's nodes have not been listed recently", 2)
+        return Denied(DenialCode.NOT_READY, "the leader has no recent list of the swarm's nodes", 2)
     denied = _is_absent(ask.identity.instance, view) or _is_going(ask.identity.instance, view)
     if denied is not None:
         return denied
@@ -37,35 +37,38 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
     if identity.mode != policy.identity:
         return Denied(
             DenialCode.IDENTITY_MODE,
-            f"the identity mode is {identity.mode}; this cluster uses {policy.identity}",
+            f"the request uses the identity mode {identity.mode}, but this cluster uses"
+            f" {policy.identity}",
             60,
         )
     instance = identity.instance
     if instance.cluster != policy.cluster:
         return Denied(
             DenialCode.NOT_IN_CLUSTER,
-            f"{instance.id} has no tag {TAG_CLUSTER}={policy.cluster}",
+            f"{instance.id} does not have the tag {TAG_CLUSTER}={policy.cluster}",
             30,
         )
     if instance.state not in _JOINABLE_STATES:
-        return Denied(DenialCode.NOT_RUNNING, f"EC2 says {instance.id} is {instance.state}", 30)
+        return Denied(
+            DenialCode.NOT_RUNNING, f"the EC2 state of {instance.id} is {instance.state}", 30
+        )
     return None
 
 
 def _is_absent(instance: Instance, view: View) -> Denied | None:
-    """A Ready node never asks, so a container may be using its host's credentials."""
+    """Deny an instance whose node is Ready: a container may be using its host's credentials."""
     for node in view.nodes.values():
         if node.is_ready and (node.instance == instance.id or node.address == instance.address):
             return Denied(
                 DenialCode.ALREADY_JOINED,
-                f"{instance.id} is already node {node.hostname}, which is Ready",
+                f"{instance.id} has already joined as {node.hostname}, which is Ready",
                 3,
             )
     return None
 
 
 def _is_going(instance: Instance, view: View) -> Denied | None:
-    """An instance that AWS or we are about to terminate may not come back first."""
+    """Deny an instance that AWS or the leader is about to terminate."""
     name = instance.id
     if name in view.notices.to_terminate or view.notices.of(name, "interruption") is not None:
         return Denied(DenialCode.LEAVING, f"{name} is about to be terminated", 30)
@@ -76,7 +79,9 @@ def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) ->
     instance = identity.instance
     if identity.mode != "aws":
         return Denied(
-            DenialCode.NOT_A_MANAGER, "managers need an AWS identity; a password is not enough", 60
+            DenialCode.NOT_A_MANAGER,
+            "a manager must prove its identity with AWS; a password is not enough",
+            60,
         )
     if instance.lifecycle != "on-demand":
         return Denied(
@@ -87,7 +92,7 @@ def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) ->
     if instance.role != Role.MANAGER:
         return Denied(
             DenialCode.NOT_A_MANAGER,
-            f"{instance.id} has no tag {TAG_ROLE}=manager",
+            f"{instance.id} does not have the tag {TAG_ROLE}=manager",
             60,
         )
     managers = view.managers()
@@ -97,8 +102,9 @@ def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) ->
     if len(managers) >= policy.managers:
         return Denied(
             DenialCode.MANAGERS_COMPLETE,
-            f"there are {len(managers)} of {policy.managers} managers;"
-            " remove a lost one first: docker node demote, docker node rm",
+            f"the swarm already has {len(managers)} managers, and the setting is {policy.managers};"
+            " to replace a lost manager, first remove it with `docker node demote` and"
+            " `docker node rm`",
             30,
         )
     return None
@@ -109,8 +115,13 @@ def _manager_change(
 ) -> str | None:
     for other in view.outstanding.values():
         if other.role is Role.MANAGER and other.instance.id != instance.id and other.expires > at:
-            return f"{other.instance.id} is joining as a manager; only one may join at a time"
+            return (
+                f"{other.instance.id} is joining as a manager; only one manager may join at a time"
+            )
     for node in managers:
         if node.is_ready and node.reachability != "reachable":
-            return f"manager {node.hostname} is {node.reachability}; only one may change at a time"
+            return (
+                f"manager {node.hostname} is {node.reachability};"
+                " only one manager may change at a time"
+            )
     return None

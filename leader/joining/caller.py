@@ -1,7 +1,7 @@
-"""Reads STS's answer: who signed the call, and whether the signer may ask at all.
+"""Reads the response of STS, and checks whether the signer of the call may request a token.
 
-Rule: account, role and instance come from this answer alone. The role's session has the instance's
-name only if nobody but EC2 may assume the role; the operator's trust policy must ensure that
+Rule: the account, role and instance come only from this response. The session name is reliable only
+if no one except EC2 can assume the role, which the operator's trust policy must ensure
 (docs/operations.md).
 """
 
@@ -21,7 +21,7 @@ MAX_ANSWER_BYTES: Final = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The signer, as STS identifies it."""
+    """The signer of the call, as identified by STS."""
 
     account: str
     role: str
@@ -31,21 +31,23 @@ class Caller:
 def read_answer(
     status: int, content_type: str, body: bytes, *, account: str, roles: Collection[str]
 ) -> Caller | Denied:
-    """Check one GetCallerIdentity answer against our account and the allowed roles."""
+    """Check a GetCallerIdentity response against the cluster's account and the allowed roles."""
     if status != 200:
         return Denied(
             DenialCode.PROOF_REFUSED,
-            f"STS refused the proof: {_error_code(body)} (HTTP {status})",
+            f"STS rejected the proof: {_error_code(body)} (HTTP {status})",
             30,
         )
     if "xml" not in content_type:
-        return Denied(DenialCode.PROOF_REFUSED, "STS did not answer in XML", 30)
+        return Denied(DenialCode.PROOF_REFUSED, "the response from STS is not XML", 30)
     try:
         root = ET.fromstring(body)  # noqa: S314  from our own STS endpoint, capped, no DTD used
     except ET.ParseError:
-        return Denied(DenialCode.PROOF_REFUSED, "STS's answer is not valid XML", 30)
+        return Denied(DenialCode.PROOF_REFUSED, "the response from STS is not valid XML", 30)
     if root.tag != f"{_NAMESPACE}GetCallerIdentityResponse":
-        return Denied(DenialCode.PROOF_REFUSED, "STS's answer is not to GetCallerIdentity", 30)
+        return Denied(
+            DenialCode.PROOF_REFUSED, "the response from STS is not for GetCallerIdentity", 30
+        )
     result = f"{_NAMESPACE}GetCallerIdentityResult/{_NAMESPACE}"
     arn = proof.ROLE_ARN.fullmatch(root.findtext(f"{result}Arn", ""))
     user = root.findtext(f"{result}UserId", "")
@@ -60,20 +62,21 @@ def read_answer(
     if arn["account"] != account:
         return Denied(
             DenialCode.WRONG_ACCOUNT,
-            f"the signer's account is {arn['account']}; this cluster's is {account}",
+            f"the signer belongs to account {arn['account']}, but this cluster to {account}",
             60,
         )
     if arn["role"] not in roles:
         return Denied(
             DenialCode.WRONG_ROLE,
-            f"{arn['instance']} has the role {arn['role']}; allowed: {', '.join(sorted(roles))}",
+            f"{arn['instance']} has the role {arn['role']}, which is not one of the allowed roles:"
+            f" {', '.join(sorted(roles))}",
             60,
         )
     return Caller(arn["account"], arn["role"], InstanceId(arn["instance"]))
 
 
 def _error_code(body: bytes) -> str:
-    """STS's error code. The message is left out because it may quote the request."""
+    """Return the error code from STS, without the message, which may quote the request."""
     try:
         root = ET.fromstring(body)  # noqa: S314
     except ET.ParseError:

@@ -1,7 +1,8 @@
-"""Cheap checks of a request before any network call: form, freshness, replay, rate.
+"""Checks a request's form, age, uniqueness and rate before any network call.
 
-Rule: everybody with the broker's password can send a flood, so a check takes microseconds and its
-memory is bounded. Signatures are forgotten after twice the allowed clock skew.
+Rule: anyone with the broker's password can flood the leader with requests, so each check must take
+only microseconds and use bounded memory. Signatures are forgotten after twice the allowed clock
+skew.
 """
 
 from collections import OrderedDict, deque
@@ -18,18 +19,18 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class IntakePolicy:
-    """What a request is checked against."""
+    """The limits that requests are checked against."""
 
     cluster: str
     identity: str
     regions: frozenset[str]
     skew: timedelta = timedelta(seconds=60)
     asks_per_minute: int = 20
-    """For each access key, or each name of a machine outside AWS."""
+    """The limit for each access key or, outside AWS, for each machine name."""
 
 
 class Intake:
-    """Screens requests by the signatures and rates of the last minutes."""
+    """Screens requests, and remembers recent signatures and request rates."""
 
     def __init__(self, policy: IntakePolicy) -> None:
         self._policy = policy
@@ -37,19 +38,22 @@ class Intake:
         self._rates: OrderedDict[str, deque[datetime]] = OrderedDict()
 
     def screen(self, request: JoinRequest, at: datetime) -> Denied | None:
-        """None passes the request on to the identity check; call this once for each request."""
+        """Return why a request is denied, or None if its identity can be checked next.
+
+        Call this method only once for each request, because a second call looks like a replay.
+        """
         policy = self._policy
         if request.cluster != policy.cluster:
             return Denied(
                 DenialCode.WRONG_CLUSTER,
-                f"the request is for cluster {request.cluster}; this is {policy.cluster}",
+                f"the request is for cluster {request.cluster}, but this is {policy.cluster}",
                 60,
             )
         if request.identity.mode != policy.identity:
             return Denied(
                 DenialCode.IDENTITY_MODE,
-                f"the identity mode is {request.identity.mode};"
-                f" this cluster uses {policy.identity}",
+                f"the request uses the identity mode {request.identity.mode}, but this cluster uses"
+                f" {policy.identity}",
                 60,
             )
         if not is_fresh(request.issued, at, policy.skew):
@@ -63,13 +67,13 @@ class Intake:
         if parts is None:
             return Denied(
                 DenialCode.PROOF_FORM,
-                "the authorization is not for our signed call, or does not sign a required header",
+                "the authorization is not for the expected call, or lacks a required header",
                 60,
             )
         if parts["region"] not in self._policy.regions:
             return Denied(
                 DenialCode.PROOF_FORM,
-                f"signed for region {parts['region']}; this cluster is in"
+                f"the request was signed for region {parts['region']}, but this cluster is in"
                 f" {', '.join(sorted(self._policy.regions))}",
                 60,
             )
@@ -82,15 +86,16 @@ class Intake:
         off = round((signed - at).total_seconds())
         return Denied(
             DenialCode.STALE,
-            f"signed {abs(off)} s {'after' if off > 0 else 'before'} the leader's time;"
-            f" at most {self._policy.skew.seconds} s are allowed: correct the instance's clock",
+            f"the request's time is {abs(off)} s {'ahead of' if off > 0 else 'behind'} the leader's"
+            f" clock, and at most {self._policy.skew.seconds} s is allowed; correct the instance's"
+            " clock",
             1,
         )
 
     def _remember(self, signature: str, key: str, at: datetime) -> Denied | None:
         self._forget(at)
         if signature in self._seen:
-            return Denied(DenialCode.REPLAYED, "this proof was used before", 30)
+            return Denied(DenialCode.REPLAYED, "this proof has already been used", 30)
         self._seen[signature] = at
         requests = self._rates.setdefault(key, deque(maxlen=self._policy.asks_per_minute + 1))
         requests.append(at)
@@ -99,13 +104,13 @@ class Intake:
         if recent > self._policy.asks_per_minute:
             return Denied(
                 DenialCode.RATE_LIMITED,
-                f"more than {self._policy.asks_per_minute} requests in a minute from one identity",
+                f"this identity sent more than {self._policy.asks_per_minute} requests in a minute",
                 30,
             )
         return None
 
     def _forget(self, at: datetime) -> None:
-        """Forget signatures that are refused anyway because of their age."""
+        """Forget signatures that are so old that their requests would be denied anyway."""
         lifetime = 2 * self._policy.skew
         while self._seen and (
             len(self._seen) > _REMEMBERED or at - next(iter(self._seen.values())) > lifetime

@@ -1,7 +1,7 @@
-"""New nodes are bound to their instances, labelled, probed and activated.
+"""Binds new nodes to their instances, then labels, probes and activates them.
 
-Rule: a node is bound by the private address that EC2 reports, never by what it says about itself,
-and its labels come from EC2.
+Rule: a node is bound to an instance by the private address that EC2 reports, never by data from the
+node. The node's labels also come from EC2.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from wire.messages import Availability, Role
 
 
 def welcome(moment: Moment) -> Iterator[Action]:
-    """The next step of every new node, and EC2's list when it is due."""
+    """Yield each new node's next action, and list the EC2 instances when a list is due."""
     view = moment.view
     by_address = {instance.address: instance for instance in view.instances.values()}
     ready = {node.instance for node in view.nodes.values() if node.is_ready}
@@ -65,7 +65,7 @@ def _label(node: Node, instance: Instance, view: View) -> LabelNode:
         node=node.id,
         instance=instance.id,
         labels=labels,
-        reason=f"{node.address} is the address of {instance.id} in EC2",
+        reason=f"EC2 reports {node.address} as the address of {instance.id}",
     )
 
 
@@ -74,24 +74,24 @@ def _admit_tasks(node: Node, instance: InstanceId, view: View) -> Action:
         return ActivateNode(
             node=node.id,
             instance=instance,
-            reason=f"{node.hostname} is labelled and its gossip port answers",
+            reason=f"{node.hostname} has its labels, and its gossip port is reachable",
         )
     return ProbeNode(
         node=node.id,
         instance=instance,
         address=node.address,
-        reason=f"{node.hostname} is bound to {instance}; "
-        " its gossip port must answer before it takes tasks",
+        reason=f"{node.hostname} is bound to {instance};"
+        " its gossip port must be reachable before the node takes tasks",
     )
 
 
 def _superseded(node: Node, instance: InstanceId) -> RemoveNode:
-    """A worker that left and joined again has two entries: the Down one is removed."""
+    """Remove the old entry of a worker that has left and joined again."""
     return RemoveNode(
         node=node.id,
         instance=instance,
         is_departed=True,
-        reason=f"{instance} has joined again and is Ready; this old entry is Down",
+        reason=f"{instance} has joined again and is Ready, and this old entry is Down",
     )
 
 
@@ -101,12 +101,12 @@ def _listing(unknown: list[Node], moment: Moment) -> Iterator[ListInstances]:
         return
     age = None if view.instances_at is None else moment.at - view.instances_at
     if age is None:
-        yield ListInstances(reason="EC2's instances have not been listed yet")
+        yield ListInstances(reason="the leader has not listed the EC2 instances yet")
     elif unknown and age >= policy.unknown_node_every:
         names = ", ".join(sorted(node.hostname for node in unknown)[:3])
-        yield ListInstances(reason=f"no known instance has the address of {names}")
+        yield ListInstances(reason=f"no known instance has the address of node {names}")
     elif view.census.missing and age >= policy.unknown_node_every:
         names = ", ".join(sorted(view.census.missing)[:3])
-        yield ListInstances(reason=f"EC2 did not show {names} as running")
+        yield ListInstances(reason=f"EC2 did not list {names} as running")
     elif age >= policy.instances_every:
-        yield ListInstances(reason="it is time to list EC2's instances again")
+        yield ListInstances(reason="the regular list of EC2 instances is due")

@@ -1,5 +1,5 @@
-"""From a notice to a removed node: which nodes leave or return, and each one's next step.
+"""Decides which nodes leave or return, and what each of these nodes does next.
 
-Without I/O. `steps.next_step` is the state machine: decisions take the action of a step, reports
-take its stage and words. How the tasks of a leaving node move is decided in `leader.moving`.
+This package does no I/O. `steps.next_step` is the state machine: decisions use a step's action, and
+reports use the step's stage and text. `leader.moving` decides how the tasks on a leaving node move.
 """

@@ -1,8 +1,8 @@
-"""How a node leaves: it is demoted, emptied, drained, told to leave, removed and terminated.
+"""Takes a node out of the swarm: demotes, empties, drains, removes and terminates it.
 
-Rules: everything about it is on the node's labels, so that the next leader continues. A manager is
-demoted first, and never if the majority would be lost. Deadlines are kept even if tasks have not
-moved.
+Rules: the node's labels contain everything that the next leader needs to continue. A manager is
+demoted first, but never if the managers would lose their majority. Deadlines apply even if some
+tasks have not moved.
 """
 
 from dataclasses import replace
@@ -33,12 +33,12 @@ _LEAVE_WITHIN: Final = timedelta(seconds=20)
 
 
 def leaving_step(node: Node, moment: Moment) -> Step:
-    """The next step of a node that leaves."""
+    """Return the next step of a leaving node."""
     terms = leaving_of(node)
     if node.role is Role.MANAGER:
         return _demotion(node, terms, moment.view)
     if node.status == "down" and terms.then is not Then.STAY:
-        reason = f"{node.hostname} was leaving ({terms.why}) and is Down"
+        reason = f"{node.hostname} was leaving ({terms.why}) and is now Down"
         return _removal(node, reason)
     if node.availability is Availability.PAUSE:
         return _evacuation(node, terms, moment)
@@ -46,7 +46,7 @@ def leaving_step(node: Node, moment: Moment) -> Step:
 
 
 def why_not_demoted(node: Node, view: View) -> str | None:
-    """Why a manager may not be demoted now; None if it may."""
+    """Return why a manager may not be demoted now, or None if the demotion is allowed."""
     managers = view.managers()
     healthy = [
         other
@@ -58,38 +58,43 @@ def why_not_demoted(node: Node, view: View) -> str | None:
         return f"{node.hostname} is the only manager"
     if len(healthy) < rest // 2 + 1:
         return (
-            f"without {node.hostname}, only {len(healthy)} of {rest} managers would answer,"
-            " which is no majority"
+            f"without {node.hostname}, only {len(healthy)} of {rest} managers would be reachable,"
+            " which is not a majority"
         )
     joining = [granted for granted in view.outstanding.values() if granted.role is Role.MANAGER]
     if joining:
-        return f"{joining[0].instance.id} is joining as a manager; only one may change at a time"
+        return (
+            f"{joining[0].instance.id} is joining as a manager;"
+            " only one manager may change at a time"
+        )
     return None
 
 
 def _demotion(node: Node, terms: Leaving, view: View) -> Step:
-    """Nothing else happens before the demotion, so that the managers keep their majority."""
+    """Demote a leaving manager before any other step, if the managers keep their majority."""
     hindrance = why_not_demoted(node, view)
     if hindrance is not None:
         refusal = Refuse(
             about=f"demoting {node.hostname}",
             reason=f"{node.hostname} should leave ({terms.why}) but cannot be demoted: {hindrance}",
         )
-        return Step("evacuating", f"its demotion, which is not possible now: {hindrance}", refusal)
+        return Step(
+            "evacuating", f"the node's demotion, which is not possible now: {hindrance}", refusal
+        )
     demotion = DemoteNode(
         node=node.id,
         instance=node.instance,
-        reason=f"{node.hostname} leaves ({terms.why}); a manager is demoted first",
+        reason=f"{node.hostname} is leaving ({terms.why}), and a manager must be demoted first",
     )
-    return Step("evacuating", "its demotion", demotion)
+    return Step("evacuating", "the node's demotion", demotion)
 
 
 def _evacuation(node: Node, terms: Leaving, moment: Moment) -> Step:
-    """Drain the node once nothing has to move and nothing is to end by itself, or time is up."""
+    """Drain the node once its tasks have moved or ended, or when time is up."""
     view, policy, at = moment.view, moment.policy, moment.at
     is_late = at >= drain_by(terms, policy)
     if view.work is None and not is_late:
-        return Step("evacuating", "a list of its tasks")
+        return Step("evacuating", "a list of the node's tasks")
     work = view.work or Work()
     unmoved = tuple(map(work.name, to_move(node.id, view, work)))
     if unmoved and not is_late:
@@ -97,32 +102,32 @@ def _evacuation(node: Node, terms: Leaving, moment: Moment) -> Step:
     ending = [task for task in work.on(node.id) if fate_of(task, work) is Fate.RUNS_ON]
     if ending and at < leave_by(terms, policy):
         return Step("evacuating", f"{named(map(work.name, ending))} to end")
-    leaves = f"{node.hostname} leaves ({terms.why})"
+    leaves = f"{node.hostname} is leaving ({terms.why})"
     if view.work is None:
-        reason = f"{leaves}: there is no time left to list its tasks"
+        reason = f"{leaves}, and there is no time left to list its tasks"
     elif unmoved:
         reason = (
-            f"{leaves} at {terms.deadline:%H:%M:%S} UTC: there is no time left to move"
+            f"{leaves} at {terms.deadline:%H:%M:%S} UTC, and there is no time left to move"
             f" {', '.join(unmoved)}"
         )
     else:
-        reason = f"{leaves}: everything that could be moved has been moved"
+        reason = f"{leaves}, and every task that could be moved has been moved"
     drain = DrainNode(node=node.id, instance=node.instance, unmoved=unmoved, reason=reason)
     return Step("evacuating", "Swarm's drain", drain)
 
 
 def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:
-    """Wait until the drained node is empty or time is up, then let it stay or leave."""
+    """Wait until the drained node is empty or time is up, and then let the node stay or leave."""
     view = moment.view
     is_late = moment.at >= leave_by(terms, moment.policy)
     if view.work is None and not is_late:
-        return Step("draining", "a list of its tasks")
+        return Step("draining", "a list of the node's tasks")
     work = view.work or Work()
     remaining = tuple(map(work.name, work.still_on(node.id)))
     if remaining and not is_late:
         return Step("draining", f"{named(remaining)} to stop")
     if terms.then is Then.STAY:
-        state = f"{', '.join(remaining)} still ran" if remaining else "it is empty"
+        state = f"{', '.join(remaining)} did not stop in time" if remaining else "the node is empty"
         note = SettleNode(
             node=node.id,
             instance=node.instance,
@@ -130,18 +135,22 @@ def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:
             cut_off=remaining,
             reason=f"{node.hostname} is drained ({terms.why}): {state}",
         )
-        return Step("draining", "the leader to note that it is drained", note)
+        return Step("draining", "the leader to mark the node as drained", note)
     step = _exit(node, terms, remaining, moment)
     return replace(step, stage="draining") if remaining else step
 
 
 def _exit(node: Node, terms: Leaving, remaining: tuple[str, ...], moment: Moment) -> Step:
-    """How the node leaves for good, although tasks may remain on it."""
+    """Remove the node and terminate its instance, even if tasks are still running."""
     view = moment.view
     if node.instance is None:
-        return Step("leaving", "somebody to remove it by hand: it is bound to no instance")
+        return Step("leaving", "an operator to remove the node, which is not bound to an instance")
     if node.instance in view.notices.departed:
-        return _removal(node, f"{node.hostname} reported that it left", by_force=True)
+        return _removal(
+            node,
+            f"the agent on {node.hostname} reported that the node has left the swarm",
+            by_force=True,
+        )
     return _order(node, node.instance, remaining, moment) or _termination(
         node, node.instance, terms, remaining, view
     )
@@ -155,25 +164,25 @@ def _removal(node: Node, reason: str, *, by_force: bool = False) -> Step:
         is_departed=True,
         reason=reason,
     )
-    return Step("leaving", "its entry to be removed", removal)
+    return Step("leaving", "the leader to remove the node", removal)
 
 
 def _order(
     node: Node, instance: InstanceId, remaining: tuple[str, ...], moment: Moment
 ) -> Step | None:
-    """Tell a waiting agent to leave; None if no agent waits, or it does not leave in time."""
+    """Tell a waiting agent to leave; None if no agent is waiting, or if the agent took too long."""
     notices, at = moment.view.notices, moment.at
     first, last = notices.ordered.get(instance, (None, None))
     if first is not None and at - first >= _LEAVE_WITHIN:
         return None
     if last is not None and at - last < _ORDER_AGAIN:
-        return Step("leaving", "its agent to leave the swarm")
+        return Step("leaving", "the node's agent to leave the swarm")
     listener = notices.listeners.get(instance)
     if listener is None:
         return None
     if at >= listener.until:
-        return Step("leaving", "its agent to ask again whether it may leave")
-    state = f"{', '.join(remaining)} could not end in time" if remaining else "it is empty"
+        return Step("leaving", "the node's agent to ask again for permission to leave")
+    state = f"{', '.join(remaining)} did not stop in time" if remaining else "the node is empty"
     order = OrderLeave(
         node=node.id,
         instance=instance,
@@ -181,21 +190,21 @@ def _order(
         cut_off=remaining,
         reason=f"{node.hostname} may leave now: {state}",
     )
-    return Step("leaving", "the leader to tell its agent to leave", order)
+    return Step("leaving", "the leader to tell the node's agent to leave", order)
 
 
 def _termination(
     node: Node, instance: InstanceId, terms: Leaving, remaining: tuple[str, ...], view: View
 ) -> Step:
     if terms.then is Then.AWS:
-        return Step("leaving", "AWS to stop or hibernate it")
+        return Step("leaving", "AWS to stop or hibernate the instance")
     known = view.instances.get(instance)
     if known is None or not known.runs:
-        return Step("leaving", "Swarm to notice that its instance is gone")
+        return Step("leaving", "Swarm to notice that the node's instance is gone")
     termination = TerminateInstance(
         instance=instance,
         cut_off=remaining,
-        reason=f"{node.hostname} is drained ({terms.why}), and its agent does not wait for"
+        reason=f"{node.hostname} is drained ({terms.why}), and its agent is not waiting for"
         " permission to leave",
     )
-    return Step("leaving", "its instance to be terminated", termination)
+    return Step("leaving", "the leader to terminate the node's instance", termination)

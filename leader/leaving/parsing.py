@@ -1,7 +1,8 @@
-"""Reads messages of the queue: EventBridge's events become notices.
+"""Parses EventBridge events from the queue into notices.
 
-Rule: a queue may contain anything. No text makes this raise, and no message is ever quoted.
-The fields of the events: https://docs.aws.amazon.com/ec2/latest/userguide/spot-instance-termination-notices.html
+Rule: a message may contain anything. `parse` never raises, and no result quotes a message.
+The fields of the events are documented here:
+https://docs.aws.amazon.com/ec2/latest/userguide/spot-instance-termination-notices.html
 https://docs.aws.amazon.com/ec2/latest/userguide/rebalance-recommendations.html
 https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html
@@ -21,14 +22,14 @@ from leader.view.notices import NOTICE, Notice, NoticeKind
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An event that we do not handle; `what` is safe to count by."""
+    """An event that the leader does not handle; `what` is one of a few fixed descriptions."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Not an event, or one without a field that its kind must have."""
+    """A message that is not an event, or an event that lacks a required field."""
 
     why: str
 
@@ -41,26 +42,26 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
 
 
 class _MalformedError(Exception):
-    """A field that an event of this kind must have is missing; never leaves this module."""
+    """An event lacks a required field. Only this module raises and catches this error."""
 
 
 def parse(body: str) -> Parsed:
-    """The notices of one message; never an empty tuple."""
+    """Return the notices in a message (at least one), or why the message has none."""
     try:
         event = json.loads(body)
         if not isinstance(event, dict):
-            return Malformed("it is not a JSON object")
+            return Malformed("the message is not a JSON object")
         parser = _PARSERS.get((str(event.get("source")), str(event.get("detail-type"))))
         if parser is None:
             return Unknown("another event")
         if not isinstance(event.get("detail"), dict):
-            return Malformed("it has no detail")
+            return Malformed("the event has no detail")
         return parser(event)
     except _MalformedError as exc:
         return Malformed(str(exc))
-    # A number with too many digits raises ValueError, deep nesting RecursionError.
+    # A number with too many digits raises ValueError, and deep nesting raises RecursionError.
     except (ValueError, RecursionError):
-        return Malformed("it is not JSON")
+        return Malformed("the message is not valid JSON")
 
 
 def _interruption(event: Event) -> Parsed:
@@ -79,7 +80,7 @@ def _state(event: Event) -> Parsed:
 
 
 def _lifecycle(event: Event) -> Parsed:
-    """The Auto Scaling group waits for its hook's time-out, which the event does not contain."""
+    """Read an Auto Scaling event, which does not contain the lifecycle hook's time-out."""
     return (_notice(event, "interruption", "EC2InstanceId", action="terminate", is_urgent=True),)
 
 
@@ -120,12 +121,12 @@ def _notice(
 ) -> Notice:
     instance = event["detail"].get(key)
     if not _is_instance(instance):
-        raise _MalformedError("it names no instance")
+        raise _MalformedError("the event does not name an instance")
     announced_at = _time(event.get("time"), "time")
     try:
         deadline = announced_at + NOTICE if is_urgent else None
     except OverflowError:
-        raise _MalformedError("its time is not valid") from None
+        raise _MalformedError("the event's time is not valid") from None
     return Notice(
         InstanceId(instance), kind, "queue", announced_at, deadline=deadline, action=action
     )
@@ -137,20 +138,20 @@ def _is_instance(value: object) -> bool:
 
 def _word(value: object, name: str) -> str:
     if not isinstance(value, str) or _WORD.fullmatch(value) is None:
-        raise _MalformedError(f"it has no {name}")
+        raise _MalformedError(f"the event has no valid {name}")
     return value
 
 
 def _time(value: object, name: str) -> datetime:
-    """EventBridge writes ISO 8601, Health details e-mail dates; UTC if they name no zone."""
+    """Parse an ISO 8601 date (EventBridge) or an e-mail date (Health); UTC if no zone is given."""
     if not isinstance(value, str):
-        raise _MalformedError(f"it has no {name}")
+        raise _MalformedError(f"the event has no {name}")
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             time = read(value)
             aware = time if time.tzinfo else time.replace(tzinfo=UTC)
             return aware.astimezone(UTC)
-        # OverflowError: years and zones at the limits of datetime.
+        # Years and zones at the limits of datetime raise OverflowError.
         except (ValueError, OverflowError):
             continue
-    raise _MalformedError(f"its {name} is not valid")
+    raise _MalformedError(f"the event's {name} is not valid")

@@ -1,7 +1,7 @@
-"""How a node returns: it is promoted if it was a manager, and takes tasks again.
+"""Returns a node to service: promotes a former manager, then lets the node take tasks again.
 
-Rule: a node is not activated while one of our constraints names it. If the constraint were removed
-afterwards, Swarm could stop the tasks that have just started elsewhere.
+Rule: a node is not activated while one of our constraints excludes it. If the constraint were
+removed after the activation, Swarm could stop tasks that have just started elsewhere.
 """
 
 from collections.abc import Iterator
@@ -16,31 +16,31 @@ from wire.labels import LABEL_LOAN
 
 
 def return_step(node: Node, moment: Moment) -> Step:
-    """The next step of a node that returns."""
+    """Return the next step of a returning node."""
     work = moment.view.work
     if is_former_manager(node):
         if not node.is_ready:
-            # If it were activated now, it would never be a manager again.
-            return Step("returning", "it to be Ready; then it becomes a manager again")
+            # Activation removes the label of a former manager, so promotion must come first.
+            return Step("returning", "the node to be Ready before its promotion to manager")
         promotion = PromoteNode(
             node=node.id,
             instance=node.instance,
             reason=f"{node.hostname} was a manager before it was drained",
         )
-        return Step("returning", "its promotion to a manager", promotion)
+        return Step("returning", "the node's promotion to manager", promotion)
     if work is None:
         return Step("returning", "a list of services")
     services = tuple(services_kept_from(node, work))
     if services:
-        return Step("returning", f"the constraints of {named(services)} to be removed")
+        return Step("returning", f"the leader to remove the constraints of {named(services)}")
     activation = ActivateNode(
-        node=node.id, instance=node.instance, reason=f"{node.hostname} takes tasks again"
+        node=node.id, instance=node.instance, reason=f"{node.hostname} can take tasks again"
     )
-    return Step("returning", "its activation", activation)
+    return Step("returning", "the node's activation", activation)
 
 
 def services_kept_from(node: Node, work: Work) -> Iterator[str]:
-    """The names of the services whose tasks our constraints keep from a node."""
+    """Yield the names of the services that our constraints keep off a node."""
     for service in work.services.values():
         if LABEL_LOAN in service.labels:
             loan = loan_of(service)

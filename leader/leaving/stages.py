@@ -1,4 +1,4 @@
-"""The stages of leaving and returning, and one step of it as a value."""
+"""The stages and steps of a node that is leaving or returning, as values."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from wire.labels import LABEL_WAS
 from wire.messages import Availability, Role
 
 MANAGER: Final = "manager"
-"""The value of `spotswarm.was` on a manager that was demoted to be drained."""
+"""The value of the label `spotswarm.was` on a manager that was demoted for a drain."""
 _NAMED: Final = 3
 
 Stage = Literal["hinted", "evacuating", "draining", "leaving", "drained", "returning"]
@@ -19,7 +19,7 @@ Stage = Literal["hinted", "evacuating", "draining", "leaving", "drained", "retur
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a node is, what it waits for, and the action that is due now, if any."""
+    """A node's stage, what the node is waiting for, and the next action, if one is due."""
 
     stage: Stage
     waits_for: str
@@ -27,7 +27,7 @@ class Step:
 
 
 def start_leaving(node: Node, terms: Leaving, *, reason: str) -> PauseNode:
-    """Pause a node and write its terms on it; a drained node stays drained."""
+    """Pause a node and write its terms into its labels; a drained node stays drained."""
     was: Mapping[str, str] = {LABEL_WAS: MANAGER} if node.role is Role.MANAGER else {}
     return PauseNode(
         node=node.id,
@@ -39,12 +39,12 @@ def start_leaving(node: Node, terms: Leaving, *, reason: str) -> PauseNode:
 
 
 def is_former_manager(node: Node) -> bool:
-    """Whether the node was a manager before it was drained, and is not one again yet."""
+    """Whether a drained manager is still waiting to be promoted again."""
     return node.labels.get(LABEL_WAS) == MANAGER and node.role is Role.WORKER
 
 
 def named(names: Iterable[str]) -> str:
-    """The first names in order, and how many more there are."""
+    """Return the first three names in alphabetical order, and the number of further names."""
     ordered = sorted(names)
     more = len(ordered) - _NAMED
     return ", ".join(ordered[:_NAMED]) + (f" and {more} more" if more > 0 else "")

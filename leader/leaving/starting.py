@@ -1,8 +1,9 @@
-"""Decides which nodes start to leave, are paused or return, by notices and the operator's wishes.
+"""Decides which nodes to pause and which start to leave or return.
 
-Rules: a node with an interruption notice always leaves. A rebalance recommendation is only a
-hint (in one published record, no interruption followed 21 of 30): the node is paused, and leaves
-only once a replacement takes tasks. Hints never pause more than half of the workers.
+The decisions depend on AWS's notices and the operator's requests. Rules: a node with an
+interruption notice always leaves. A rebalance recommendation is only a hint: in one published
+record, 21 of 30 recommendations were not followed by an interruption. A hinted node is paused, and
+leaves only once a replacement takes tasks. Hints never pause more than half of the workers.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from wire.messages import Role
 
 
 def start(moment: Moment) -> Iterator[Action]:
-    """What wishes, notices and hints call for."""
+    """Yield the actions that the operator's requests, notices and hints require."""
     view = moment.view
     for name in view.moves.wishes:
         step = wish_step(view.nodes[name], moment) if name in view.nodes else None
@@ -61,13 +62,13 @@ def start(moment: Moment) -> Iterator[Action]:
 
 
 def wish_step(node: Node, moment: Moment) -> Step | None:
-    """What the operator's wish calls for, until the node's labels say it; None if nothing."""
+    """Return the step that the operator's request requires; None if no request is pending."""
     wish = moment.view.moves.wishes.get(node.id)
     if wish is None:
         return None
     if wish.want == "drain" and node.phase != LEAVING:
-        pause = start_leaving(node, wished_terms(wish), reason="the operator drains it")
-        return Step("evacuating", "the leader to pause it", pause)
+        pause = start_leaving(node, wished_terms(wish), reason="the operator has requested a drain")
+        return Step("evacuating", "the leader to pause the node", pause)
     if (
         wish.want == "return"
         and node.phase in {LEAVING, DRAINED, HINTED}
@@ -77,15 +78,15 @@ def wish_step(node: Node, moment: Moment) -> Step | None:
             node=node.id,
             instance=node.instance,
             labels={LABEL_PHASE: RETURNING},
-            reason="the operator wants it back: the constraints that keep tasks from it are"
-            " removed first",
+            reason="the operator wants the node to return; first, the leader removes the"
+            " constraints that keep tasks off the node",
         )
-        return Step("returning", "the leader to begin", pause)
+        return Step("returning", "the leader to start the return", pause)
     return None
 
 
 def wished_terms(wish: Wish) -> Leaving:
-    """The terms of a drain that the operator asked for."""
+    """Return the terms of a drain that the operator has requested."""
     return Leaving("operator", wish.at, wish.at + wish.within, Then.STAY)
 
 
@@ -102,7 +103,7 @@ def _interrupted(node: Node, notice: Notice, moment: Moment) -> Iterator[PauseNo
     yield start_leaving(
         node,
         Leaving("interruption", since, deadline, then),
-        reason=f"AWS will {notice.action or 'terminate'} it at {deadline:%H:%M:%S} UTC"
+        reason=f"AWS will {notice.action or 'terminate'} the instance at {deadline:%H:%M:%S} UTC"
         f" (reported by the {notice.source})",
     )
 
@@ -119,9 +120,9 @@ def _maintained(node: Node, notice: Notice, moment: Moment) -> Iterator[Action]:
     if node.role is Role.MANAGER:
         yield Refuse(
             about=f"maintenance of {node.hostname}",
-            reason=f"AWS plans {notice.action} for manager {node.hostname} at"
-            f" {notice.deadline:%Y-%m-%d %H:%M} UTC: launch another manager, then run"
-            f" spotswarm drain {node.hostname}",
+            reason=f"AWS has scheduled {notice.action} for manager {node.hostname} at"
+            f" {notice.deadline:%Y-%m-%d %H:%M} UTC; launch another manager, and then run"
+            f" `spotswarm drain {node.hostname}`",
         )
         return
     if node.phase == LEAVING:
@@ -129,17 +130,17 @@ def _maintained(node: Node, notice: Notice, moment: Moment) -> Iterator[Action]:
     yield start_leaving(
         node,
         Leaving("maintenance", moment.at, max(notice.deadline, moment.at + NOTICE), Then.TERMINATE),
-        reason=f"AWS plans {notice.action} at {notice.deadline:%Y-%m-%d %H:%M} UTC",
+        reason=f"AWS has scheduled {notice.action} at {notice.deadline:%Y-%m-%d %H:%M} UTC",
     )
 
 
 def serving_workers(view: View) -> int:
-    """How many workers take tasks."""
+    """Return how many workers can take tasks."""
     return sum(1 for node in view.nodes.values() if node.role is Role.WORKER and node.takes_tasks)
 
 
 def _room_for_hints(view: View, serving: int) -> int:
-    """How many more nodes hints may pause; a node that is just being paused counts as paused."""
+    """Return how many more nodes hints may pause, not counting nodes that are being paused."""
     paused = sum(1 for node in view.nodes.values() if node.phase == HINTED)
     under_way = sum(
         1
@@ -175,31 +176,33 @@ def _hinted(node: Node, notice: Notice, serving: int, moment: Moment) -> Iterato
             LABEL_DEADLINE: time_text(at + patience),
             LABEL_OTHERS: str(serving - 1),
         },
-        reason="AWS recommends to rebalance it: it gets no new tasks until it has a replacement or"
-        f" {patience} have passed without a notice",
+        reason="AWS has sent a rebalance recommendation; the node takes no new tasks until it is"
+        f" replaced, or until {patience} passes without an interruption notice",
     )
 
 
 def hinted_step(node: Node, moment: Moment, serving: int) -> Step:
-    """The next step of a hinted node: it leaves once another worker serves in its place."""
+    """Return a hinted node's next step. The node leaves once another worker replaces it."""
     view, at = moment.view, moment.at
     deadline = leaving_of(node).deadline
-    waits_for = f"another worker in its place, or {deadline:%H:%M:%S} UTC"
+    waits_for = f"a replacement worker, until {deadline:%H:%M:%S} UTC at the latest"
     if node.status == "down":
-        return Step("hinted", "it to be Ready again")
+        return Step("hinted", "the node to be Ready again")
     others = node.labels.get(LABEL_OTHERS, "")
     if others.isdecimal() and serving > int(others):
         terms = Leaving("rebalance", at, at + moment.policy.drain_within, Then.TERMINATE)
-        pause = start_leaving(node, terms, reason="its replacement takes tasks")
-        return Step("hinted", "the leader to empty it: its replacement takes tasks", pause)
+        pause = start_leaving(node, terms, reason="the node's replacement is taking tasks")
+        return Step(
+            "hinted", "the leader to empty the node, as its replacement is taking tasks", pause
+        )
     if at >= deadline:
         activation = ActivateNode(
             node=node.id,
             instance=node.instance,
-            reason="no interruption notice followed the recommendation within"
+            reason="no interruption notice followed the rebalance recommendation within"
             f" {moment.policy.hint_patience}",
         )
-        return Step("hinted", "its activation", activation)
+        return Step("hinted", "the node's activation", activation)
     if node.instance is not None and node.instance not in view.notices.replacements:
         return Step("hinted", waits_for, _replacement(node, node.instance, view))
     return Step("hinted", waits_for)
@@ -211,5 +214,5 @@ def _replacement(node: Node, instance: InstanceId, view: View) -> ReplaceInstanc
     return ReplaceInstance(
         instance=instance,
         avoid=tuple(sorted(avoid)),
-        reason=f"AWS may interrupt {node.hostname}: a replacement starts before it leaves",
+        reason=f"AWS may interrupt {node.hostname}, so a replacement should start before it leaves",
     )

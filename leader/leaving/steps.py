@@ -1,8 +1,8 @@
-"""The next step of every node that leaves, returns, is hinted or is drained.
+"""The next step of each leaving, returning, hinted or drained node.
 
-This is the only description of these sequences: `depart` carries out the actions of the steps, and
-`leader.report.progress` shows their stages. At most one action per node is in flight, which keeps
-their order.
+These sequences are defined only here. `depart` returns the actions of the steps, and
+`leader.report.progress` shows their stages. Each node has at most one action in flight, so the
+actions happen in order.
 """
 
 from collections.abc import Iterator
@@ -20,28 +20,30 @@ from wire.messages import Availability, Role
 
 
 def next_step(node: Node, moment: Moment) -> Step | None:
-    """A node's next step; None if it neither leaves nor returns, nor is hinted or drained."""
+    """Return a node's next step; None if the node is not leaving, returning, hinted or drained."""
     step = wish_step(node, moment)
     if step is not None:
         return step
     if node.phase == HINTED:
         return hinted_step(node, moment, serving_workers(moment.view))
     if node.phase == DRAINED:
-        return Step("drained", f"spotswarm return {node.hostname.partition('.')[0]}")
+        return Step(
+            "drained", f"the operator to run `spotswarm return {node.hostname.partition('.')[0]}`"
+        )
     if node.phase == RETURNING or (node.phase == LEAVING and _is_activated_by_hand(node)):
         return return_step(node, moment)
     return leaving_step(node, moment) if node.phase == LEAVING else None
 
 
 def _is_activated_by_hand(node: Node) -> bool:
-    """Whether somebody set a leaving node to active, unless it is gone already."""
+    """Whether an operator has set a leaving node to active while the node can still return."""
     is_gone = node.status == "down" and leaving_of(node).then is not Then.STAY
     is_active = node.availability is Availability.ACTIVE and node.role is Role.WORKER
     return is_active and not is_gone
 
 
 def depart(moment: Moment) -> Iterator[Action]:
-    """The due actions of nodes that leave or return, and of instances whose nodes have left."""
+    """Yield the next actions for leaving and returning nodes, and for instances that have left."""
     view = moment.view
     for instance, reason in view.notices.to_terminate.items():
         known = view.instances.get(instance)
@@ -61,6 +63,6 @@ def depart(moment: Moment) -> Iterator[Action]:
 
 
 def _is_role_changing(node: Node, view: View) -> bool:
-    """Whether an action in flight may be demoting or promoting this node."""
+    """Whether an action in flight could demote or promote this node."""
     is_or_was_manager = node.role is Role.MANAGER or node.labels.get(LABEL_WAS) == MANAGER
     return is_or_was_manager and view.is_changing(node.id)

@@ -98,7 +98,7 @@ class Operator:
                 if (
                     rows
                     and rows[0]["tasks_known"]
-                    and rows[0]["waits_for"] != "the leader to pause it"
+                    and rows[0]["waits_for"] != "the leader to pause the node"
                 ):
                     return list(rows)
                 await asyncio.sleep(0.1)

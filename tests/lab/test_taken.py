@@ -26,10 +26,10 @@ def test_an_interrupted_worker_with_the_only_replica_is_emptied_before_it_ends(f
         farm.goes(taken)
 
     decided = dict(farm.decided(taken))
-    assert "AWS will terminate it" in decided["PauseNode"]
-    assert "everything that could be moved has been moved" in decided["DrainNode"]
-    assert "may leave now: it is empty" in decided["OrderLeave"]
-    assert "reported that it left" in decided["RemoveNode"]
+    assert "AWS will terminate the instance" in decided["PauseNode"]
+    assert "every task that could be moved has been moved" in decided["DrainNode"]
+    assert "may leave now: the node is empty" in decided["OrderLeave"]
+    assert "reported that the node has left" in decided["RemoveNode"]
     assert "has left the swarm (interruption)" in decided["TerminateInstance"]
     assert any(
         "starts elsewhere" in why or "start elsewhere" in why for _, why in farm.decided("single")
@@ -56,7 +56,7 @@ def test_two_at_once_each_told_by_one_path_alone(farm):
 
     assert "reported by the agent" in dict(farm.decided(first))["PauseNode"]
     assert "reported by the queue" in dict(farm.decided(second))["PauseNode"]
-    assert "its agent does not wait for" in dict(farm.decided(second))["TerminateInstance"]
+    assert "its agent is not waiting for" in dict(farm.decided(second))["TerminateInstance"]
 
 
 def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_drain(farm):
@@ -141,8 +141,8 @@ def test_an_agent_killed_in_the_middle_of_leaving_leaves_all_the_same(farm):
         farm.goes(taken)
 
     decided = dict(farm.decided(taken))
-    assert "may leave now: it is empty" in decided["OrderLeave"]
-    assert "reported that it left" in decided["RemoveNode"]
+    assert "may leave now: the node is empty" in decided["OrderLeave"]
+    assert "reported that the node has left" in decided["RemoveNode"]
 
 
 def test_a_queue_that_repeats_reorders_and_babbles_does_no_harm(farm):
@@ -202,7 +202,7 @@ def test_a_hinted_worker_waits_for_its_replacement_and_then_goes(farm):
         farm.shows(hinted, phase="leaving", why="rebalance")
         farm.goes(hinted)
 
-    assert "its replacement takes tasks" in {why for _, why in farm.decided(hinted)}
+    assert "the node's replacement is taking tasks" in {why for _, why in farm.decided(hinted)}
 
 
 def test_a_hint_that_nothing_follows_is_forgotten_and_moves_nothing(farm):
@@ -215,6 +215,6 @@ def test_a_hint_that_nothing_follows_is_forgotten_and_moves_nothing(farm):
 
     assert {name: set(farm.tasks(name)) for name in NAMES} == before
     assert (
-        "no interruption notice followed the recommendation"
+        "no interruption notice followed the rebalance recommendation"
         in dict(farm.decided(hinted))["ActivateNode"]
     )

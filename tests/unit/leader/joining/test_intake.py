@@ -62,7 +62,7 @@ def test_a_clock_that_is_off_is_refused_with_how_far(seconds):
         denied = Intake(POLICY).screen(asked, NOW)
         assert denied is not None
         assert denied.code is DenialCode.STALE
-        assert f"{abs(seconds)} s {'after' if seconds > 0 else 'before'}" in denied.reason
+        assert f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'}" in denied.reason
 
 
 @pytest.mark.parametrize("seconds", [-60, 0, 60])

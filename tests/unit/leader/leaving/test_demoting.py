@@ -91,7 +91,7 @@ def test_one_manager_changes_at_a_time():
     action = step(known)
 
     assert isinstance(action, Refuse)
-    assert "only one may change at a time" in action.reason
+    assert "only one manager may change at a time" in action.reason
 
 
 def test_of_two_managers_that_leave_only_one_is_demoted_at_a_time():

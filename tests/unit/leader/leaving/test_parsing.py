@@ -175,7 +175,7 @@ def test_no_event_raises_and_nothing_of_it_is_quoted(
         case Malformed(why=said) | Unknown(what=said):
             known = {"it has no action", "it has no state", "it has no event type code"}
             known |= {"it has no time", "it has no start time", "its time is not valid"}
-            known |= {"its start time is not valid", "it names no instance", "it has no detail"}
+            known |= {"its start time is not valid", "the event does not name an instance", "it has no detail"}
             known |= {"a health event about something else", "a health event that is over"}
             assert said in known | {"a health event about no instance"}
         case notices:

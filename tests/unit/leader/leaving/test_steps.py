@@ -175,7 +175,7 @@ def test_what_still_runs_at_the_end_is_told():
 
     assert isinstance(action, OrderLeave)
     assert action.cut_off == ("web.1",)
-    assert "web.1 could not end in time" in action.reason
+    assert "web.1 did not stop in time" in action.reason
 
 
 def test_a_drained_and_empty_node_of_the_operators_is_settled_once():
@@ -183,7 +183,7 @@ def test_a_drained_and_empty_node_of_the_operators_is_settled_once():
     action = step(known)
 
     assert isinstance(action, SettleNode)
-    assert "it is empty" in action.reason
+    assert "the node is empty" in action.reason
     settled, more = decide(known, Done("e-1", NOW, action), POLICY)
     assert more == ()
     assert steps(settled) == []

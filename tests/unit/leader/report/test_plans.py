@@ -202,7 +202,7 @@ def test_a_manager_is_demoted_unless_the_majority_would_go():
     assert "another manager takes over" in told.warnings[0]
     assert not plan(*three, name="n-2").warnings
     lost = manager_node("n-4", status="down", reachability="unreachable")
-    assert "no majority" in plan(*three[:2], lost).reason
+    assert "not a majority" in plan(*three[:2], lost).reason
     assert "the only manager" in plan(three[0]).reason
 
 

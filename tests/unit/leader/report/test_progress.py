@@ -60,45 +60,45 @@ def test_a_row_says_which_node_leaves_why_and_how_much_time_is_left():
 @pytest.mark.parametrize(
     ("node", "fields", "stage", "words"),
     [
-        (phased(HINTED), {}, "hinted", "another worker in its place, or 20:01:30 UTC"),
+        (phased(HINTED), {}, "hinted", "a replacement worker, until 20:01:30 UTC"),
         (GOING, {}, "evacuating", "Swarm's drain"),
-        (GOING, {"work": None}, "evacuating", "a list of its tasks"),
-        (EMPTIED, {"work": None}, "draining", "a list of its tasks"),
-        (EMPTIED, {}, "draining", "to note that it is drained"),
-        (FOR_GOOD, {}, "leaving", "Swarm to notice that its instance is gone"),
-        (FOR_GOOD, RUNNING, "leaving", "its instance to be terminated"),
-        (FOR_AWS, RUNNING, "leaving", "AWS to stop or hibernate it"),
-        (replace(FOR_GOOD, status="down"), {}, "leaving", "its entry to be removed"),
-        (FOR_GOOD, {"notices": Notices(departed={"i-1": NOW})}, "leaving", "its entry"),
+        (GOING, {"work": None}, "evacuating", "a list of the node's tasks"),
+        (EMPTIED, {"work": None}, "draining", "a list of the node's tasks"),
+        (EMPTIED, {}, "draining", "to mark the node as drained"),
+        (FOR_GOOD, {}, "leaving", "Swarm to notice that the node's instance is gone"),
+        (FOR_GOOD, RUNNING, "leaving", "the leader to terminate the node's instance"),
+        (FOR_AWS, RUNNING, "leaving", "AWS to stop or hibernate the instance"),
+        (replace(FOR_GOOD, status="down"), {}, "leaving", "the leader to remove the node"),
+        (FOR_GOOD, {"notices": Notices(departed={"i-1": NOW})}, "leaving", "remove the node"),
         (
             FOR_GOOD,
             {"notices": Notices(ordered={"i-1": (NOW, NOW)})},
             "leaving",
-            "its agent to leave",
+            "the node's agent to leave",
         ),
         (
             FOR_GOOD,
             {"notices": Notices(listeners={"i-1": Listener("", "", 0, NOW + SECOND)})},
             "leaving",
-            "the leader to tell its agent to leave",
+            "the leader to tell the node's agent to leave",
         ),
         (
             FOR_GOOD,
             {"notices": Notices(listeners={"i-1": Listener("", "", 0, NOW)})},
             "leaving",
-            "its agent to ask again",
+            "the node's agent to ask again",
         ),
         (phased(DRAINED), {}, "drained", "spotswarm return ip-10-0-0-1"),
-        (phased(RETURNING), {}, "returning", "its activation"),
+        (phased(RETURNING), {}, "returning", "the node's activation"),
         (phased(RETURNING), {"work": None}, "returning", "a list of services"),
         (
             phased(RETURNING),
             {"work": Work.of([LENT], [])},
             "returning",
-            "the constraints of web to be removed",
+            "the leader to remove the constraints of web",
         ),
-        (phased(RETURNING, **{LABEL_WAS: "manager"}), {}, "returning", "its promotion"),
-        (replace(GOING, availability=Availability.ACTIVE), {}, "returning", "its activation"),
+        (phased(RETURNING, **{LABEL_WAS: "manager"}), {}, "returning", "the node's promotion"),
+        (replace(GOING, availability=Availability.ACTIVE), {}, "returning", "the node's activation"),
         (
             replace(GOING, role=Role.MANAGER),
             {},
@@ -109,13 +109,13 @@ def test_a_row_says_which_node_leaves_why_and_how_much_time_is_left():
             phased(DRAINED),
             {"moves": Moves(wishes={"n-1": Wish("return", NOW)})},
             "returning",
-            "the leader to begin",
+            "the leader to start the return",
         ),
         (
             worker(1),
             {"moves": Moves(wishes={"n-1": Wish("drain", NOW, SECOND)})},
             "evacuating",
-            "the leader to pause it",
+            "the leader to pause the node",
         ),
     ],
 )
@@ -131,14 +131,14 @@ def test_a_node_that_is_down_is_removed_even_if_somebody_set_it_to_active():
 
     (row,) = rows(gone)
 
-    assert (row["stage"], row["waits_for"]) == ("leaving", "its entry to be removed")
+    assert (row["stage"], row["waits_for"]) == ("leaving", "the leader to remove the node")
 
 
 def test_a_former_manager_waits_until_it_is_ready_before_its_promotion():
     (row,) = rows(replace(phased(RETURNING, **{LABEL_WAS: "manager"}), status="down"))
 
     assert row["stage"] == "returning"
-    assert "it to be Ready" in row["waits_for"]
+    assert "the node to be Ready" in row["waits_for"]
 
 
 def test_a_node_that_aws_interrupts_does_not_return_although_the_operator_wants_it():
@@ -152,7 +152,7 @@ def test_a_node_that_aws_interrupts_does_not_return_although_the_operator_wants_
 def test_a_hinted_node_that_is_down_waits_until_it_is_ready():
     (row,) = rows(replace(phased(HINTED), status="down"))
 
-    assert (row["stage"], row["waits_for"]) == ("hinted", "it to be Ready again")
+    assert (row["stage"], row["waits_for"]) == ("hinted", "the node to be Ready again")
 
 
 def test_after_its_time_for_moves_a_node_waits_for_swarms_drain():
@@ -172,7 +172,7 @@ def test_a_drained_node_leaves_on_time_although_tasks_still_run():
     (late,) = rows(FOR_GOOD, services=[service()], tasks=tasks, at=LATE, **RUNNING)
 
     assert (early["stage"], early["waits_for"]) == ("draining", "web.1 to stop")
-    assert (late["stage"], late["waits_for"]) == ("draining", "its instance to be terminated")
+    assert (late["stage"], late["waits_for"]) == ("draining", "the leader to terminate the node's instance")
 
 
 def test_a_node_without_an_instance_is_left_to_the_operator():
@@ -180,7 +180,7 @@ def test_a_node_without_an_instance_is_left_to_the_operator():
 
     (row,) = rows(replace(FOR_GOOD, labels=labels))
 
-    assert "remove it by hand" in row["waits_for"]
+    assert "an operator to remove the node" in row["waits_for"]
 
 
 def test_an_earlier_task_does_not_count_as_a_replacement():
@@ -200,7 +200,7 @@ def test_a_manager_that_can_be_demoted_waits_only_for_that():
 
     (row,) = rows(replace(GOING, role=Role.MANAGER), *others)
 
-    assert row["waits_for"] == "its demotion"
+    assert row["waits_for"] == "the node's demotion"
 
 
 def test_each_task_shows_how_it_leaves_and_whether_a_replacement_serves():

@@ -156,7 +156,7 @@ def test_ec2_is_asked_often_while_an_instance_is_missing():
 
     watch.hear(Ticked("tick", watch.at))
 
-    assert "did not show i-1 as running" in watch.of(ListInstances)[-1].reason
+    assert "did not list i-1 as running" in watch.of(ListInstances)[-1].reason
 
 
 def test_outside_aws_nothing_is_removed():
