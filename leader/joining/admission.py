@@ -102,7 +102,7 @@ def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) ->
     if len(managers) >= policy.managers:
         return Denied(
             DenialCode.MANAGERS_COMPLETE,
-            f"the swarm already has {len(managers)} managers, and the setting is {policy.managers};"
+            f"there are already {len(managers)} of {policy.managers} managers;"
             " to replace a lost manager, first remove it with `docker node demote` and"
             " `docker node rm`",
             30,

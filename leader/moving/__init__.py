@@ -1,5 +1,5 @@
-"""Moving tasks between nodes without stopping them first: evacuation and rebalancing.
+"""Evacuation and rebalancing: moves tasks to other nodes without stopping the tasks first.
 
-Without I/O. Everything that changes a service's spec, or undoes such a change, belongs here. Which
-nodes leave is decided in `leader.leaving`.
+This package does no I/O. All changes to a service's spec, and the code that undoes these changes,
+belong here. `leader.leaving` decides which nodes leave.
 """

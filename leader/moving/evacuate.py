@@ -1,10 +1,11 @@
-"""Which services are moved off leaving nodes, and when their constraints are removed again.
+"""Moves services off leaving nodes by adding constraints, and removes the constraints afterwards.
 
-Swarm's drain stops a task before it starts a replacement (moby #34139). A constraint `node.id!=X`
-moves only the tasks on X, and starts each replacement first.
+Swarm's drain stops a task before starting a replacement (moby #34139). In contrast, the constraint
+`node.id!=X` moves only the tasks on node X, and starts each replacement first.
 
-Rules: a service in an update of its own is not touched. A constraint stays while a task still has
-to move; if it were removed then, Swarm would choose between the old task and its replacement.
+Rules: a service is not changed during its owner's update. A constraint stays until every task has
+moved. If the constraint were removed earlier, Swarm might keep the old task and stop its
+replacement.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ from wire.messages import Availability
 
 
 def evacuate(moment: Moment) -> Iterator[ChangeService]:
-    """The constraints to remove, and those to add."""
+    """Yield the service changes that remove and add constraints."""
     work = moment.view.work
     if work is None:
         return
@@ -56,18 +57,21 @@ class _Move:
     tasks: Sequence[Task]
     loan: Loan | None
     kept_away: tuple[NodeId, ...]
-    """The nodes that our evacuation keeps it from already."""
+    """The nodes that our constraints already exclude."""
 
     @property
     def nodes(self) -> tuple[NodeId, ...]:
-        """The nodes that its tasks have to leave."""
+        """The nodes that the service's tasks have to leave."""
         return tuple(dict.fromkeys(task.node for task in self.tasks if task.node is not None))
 
 
 def _moves(
     emptying: Mapping[NodeId, Node], loans: Mapping[ServiceId, Loan], work: Work
 ) -> Iterator[_Move]:
-    """What has to move, first the services with the fewest tasks: a drain would end them all."""
+    """Yield the services to move, starting with the services that have the fewest tasks.
+
+    These services suffer most if the drain stops their tasks.
+    """
     leaving: dict[ServiceId, list[Task]] = {}
     for node in emptying:
         for task in work.on(node):
@@ -96,7 +100,7 @@ def _started(
         if not is_changeable(service, move.loan):
             continue
         if move.kept_away:
-            # A change restarts the update, which stops the old tasks of what is half moved.
+            # Another change restarts the update, which stops old tasks before replacements are up.
             drained_at = min(
                 drain_by(leaving_of(emptying[node]), policy)
                 for node in nodes
@@ -115,15 +119,15 @@ def _started(
             _evacuation(move.loan, moment.at),
             (*still_away, *nodes),
             order="start-first",
-            reason=f"{len(tasks)} of {service.replicas} tasks of {service.name} run on {hosts}:"
-            " replacements start elsewhere before these stop",
+            reason=f"{len(tasks)} of {service.replicas} tasks of {service.name} run on {hosts};"
+            " replacements start elsewhere before these tasks stop",
         )
 
 
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:
-    """Whether to wait for a replacement that is not up yet: it is young, or there is time.
+    """Whether to wait for a starting replacement, because it is new or there is still time.
 
-    `drained_at`: when the nodes whose tasks would join the move are drained.
+    `drained_at` is when the next nodes will be drained, whose tasks are waiting to move.
     """
     wanted = [task for task in tasks if task.is_wanted]
     serving = {task.slot for task in wanted if task.is_up}
@@ -136,7 +140,7 @@ def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at
 
 
 def _evacuation(loan: Loan | None, at: datetime) -> Loan:
-    """The loan of an evacuation; it keeps what a rebalancing has changed already."""
+    """Return the loan for an evacuation, including any changes that a rebalancing has made."""
     if loan is None:
         return Loan(purpose="evacuate", since=at)
     if loan.purpose == "evacuate":
@@ -147,7 +151,7 @@ def _evacuation(loan: Loan | None, at: datetime) -> Loan:
 def _finished(
     service: Service, loan: Loan, emptying: Mapping[NodeId, Node], work: Work, moment: Moment
 ) -> Iterator[ChangeService]:
-    """Remove a service's constraints once none of its tasks has to move."""
+    """Remove a service's constraints once all of its tasks have moved."""
     tasks = [task for task in work.of_service(service.id) if task.is_wanted]
     if any(task.node in emptying for task in tasks):
         return
@@ -158,19 +162,19 @@ def _finished(
     if doubled and not is_our_update(service, loan):
         return
     if doubled and not set(doubled) <= set(loan.away_from):
-        # The node stays after all: remove the replacements that are not up, not what serves.
+        # The node is not leaving after all: keep the serving tasks, not their replacements.
         serving = {task.node for task in tasks if task.is_up}
         is_mixed = not serving.isdisjoint(doubled)
         stuck = moment.view.moves.stuck.get(service.id)
         if is_mixed and stuck is not None and moment.at < stuck.until:
-            # Other tasks that serve there would move too, so this is not repeated soon.
+            # The change would also move other serving tasks, so do not repeat it soon.
             return
         change = keep_away(
             service,
             loan,
             doubled,
             order="start-first",
-            reason=f"{service.name} stays on its node: replacements that did not come up are"
+            reason=f"{service.name} stays on its node, so the replacements that did not come up are"
             " removed first",
         )
         yield replace(change, is_failure=is_mixed)
@@ -181,19 +185,19 @@ def _finished(
         yield restore_all_but_scale(
             service,
             loan,
-            reason=f"{service.name} has moved: its constraints are removed, and its rebalancing"
-            " goes on",
+            reason=f"{service.name} has moved, so its constraints are removed and its rebalancing"
+            " continues",
         )
         return
     yield restore(
         service,
         loan,
-        reason=f"no task of {service.name} has to move any more: its constraints are removed",
+        reason=f"no task of {service.name} has to move any more, so its constraints are removed",
     )
 
 
 def _starting_beside_others(tasks: Sequence[Task], view: View) -> tuple[NodeId, ...]:
-    """The nodes of tasks that are not up while another task serves, and stays, in their slot."""
+    """Return the nodes of tasks that are not up while another task in the same slot serves."""
     serving = {task.slot for task in tasks if task.is_up and _is_staying(task.node, view)}
     return tuple(
         dict.fromkeys(

@@ -1,4 +1,4 @@
-"""How each task leaves a node that is being emptied: the rules that decisions and reports share."""
+"""How each task leaves a node that is being emptied. Decisions and reports share these rules."""
 
 from enum import StrEnum
 
@@ -11,32 +11,32 @@ from wire.messages import Availability
 
 
 class Manner(StrEnum):
-    """How a service's tasks leave a node: the values of its label `spotswarm.evacuate`."""
+    """How a service's tasks leave a node, as set by the label `spotswarm.evacuate`."""
 
     START_FIRST = "start-first"
     STOP_FIRST = "stop-first"
-    """Left to Swarm's drain, because it must not run twice or cannot be moved."""
+    """Swarm's drain moves the tasks, because a task must not run twice or cannot start first."""
     NEVER = "never"
-    """Left running until the node leaves."""
+    """The tasks keep running until the node leaves."""
 
 
 class Fate(StrEnum):
     """What happens to one task on a node that is being emptied."""
 
     MOVED = "moved"
-    """A replacement is up elsewhere before it stops."""
+    """The task stops once a replacement is up elsewhere."""
     WAITS = "waits"
-    """It is moved once its service's own update has ended."""
+    """The task moves once the owner's update of the service has ended."""
     DRAINED = "drained"
-    """Swarm's drain stops it before a replacement starts."""
+    """Swarm's drain stops the task before starting a replacement."""
     RUNS_ON = "runs-on"
-    """It is left alone until it ends or the node leaves."""
+    """The task runs until it ends or the node leaves."""
     STOPPING = "stopping"
-    """It is being stopped already."""
+    """The task is already being stopped."""
 
 
 def manner(service: Service) -> Manner:
-    """What the service's label says, or what suits its kind."""
+    """Return how a service's tasks leave a node, by its label or else by the kind of service."""
     if service.mode != "replicated":
         return Manner.STOP_FIRST
     label = service.labels.get(LABEL_EVACUATE)
@@ -48,7 +48,7 @@ def manner(service: Service) -> Manner:
 
 
 def fate_of(task: Task, work: Work) -> Fate:
-    """What happens to a task if its node is emptied now."""
+    """Return what happens to a task if its node is emptied now."""
     if not task.is_wanted:
         return Fate.STOPPING
     service = work.services.get(task.service)
@@ -63,14 +63,15 @@ def fate_of(task: Task, work: Work) -> Fate:
 
 
 def is_emptying(node: Node) -> bool:
-    """Whether tasks are being moved off a node: it is leaving and not drained yet."""
+    """Whether a node is leaving and its tasks are still being moved to other nodes."""
     return node.phase == LEAVING and node.availability is Availability.PAUSE
 
 
 def is_replaced(task: Task, view: View, work: Work) -> bool:
-    """Whether a later task of its slot serves on a node that is not being emptied.
+    """Whether a newer task in the same slot is up on a node that is not being emptied.
 
-    An earlier one does not count: in a user's own update it ends as soon as this task is up.
+    An older task does not count, because an update by the owner stops the older task as soon as
+    this task is up.
     """
     return bool(task.slot) and any(
         other.slot == task.slot
@@ -86,7 +87,7 @@ def is_replaced(task: Task, view: View, work: Work) -> bool:
 
 
 def to_move(node: NodeId, view: View, work: Work) -> tuple[Task, ...]:
-    """The tasks on a node that must be moved and have no replacement up elsewhere yet."""
+    """Return the tasks on a node that must move and have no running replacement elsewhere yet."""
     return tuple(
         task
         for task in work.on(node)

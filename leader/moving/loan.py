@@ -1,7 +1,8 @@
-"""What we changed in a service's spec for a move, kept as a label of that spec until it is undone.
+"""Loans: temporary changes to a service's spec, recorded in a label of the spec until undone.
 
-Rule: the label holds everything that undoing needs, so that the next leader can do it. Only our
-changes are undone; a constraint, an update setting or a scale that a person changed since stays.
+Rule: the label contains everything needed to undo the changes, so that the next leader can undo
+them. Only the leader's own changes are undone. If someone else has since changed a constraint, an
+update setting or the scale, that change stays.
 """
 
 import json
@@ -20,51 +21,51 @@ _VERSION: Final = 1
 
 Purpose = Literal["evacuate", "rebalance"]
 _REBALANCE: Final = "spread"
-"""How the label writes the purpose `rebalance`."""
+"""The text that stands for the purpose `rebalance` in the label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """Our changes to one service, and what was there before."""
+    """Our changes to one service, and the previous values."""
 
     purpose: Purpose
     since: datetime
     away_from: tuple[NodeId, ...] = ()
-    """The nodes that its tasks are kept from, each by one constraint."""
+    """The nodes that the service's tasks must avoid, with one constraint for each node."""
     constraints: tuple[str, ...] = ()
-    """Those of these constraints that the service did not have itself."""
+    """The constraints that we added, without those that the service already had."""
     is_update_lent: bool = False
     own_update: Mapping[str, Any] | None = None
     lent_update: Mapping[str, Any] | None = None
     own_replicas: int | None = None
     lent_replicas: int | None = None
     template: str = ""
-    """The task template when we added the constraints."""
+    """The service's task template at the time when we added the constraints."""
 
 
 def is_our_update(service: Service, loan: Loan | None) -> bool:
-    """Whether the service's current update, if there is one, comes from our constraints.
+    """Whether any current update of the service comes from our constraints.
 
-    If its owner has changed the task template since then, the update is the owner's, and tasks that
-    are not up are not our replacements.
+    If the owner has changed the task template since, the update is the owner's, and tasks that are
+    not up are not our replacements.
     """
     return loan is not None and bool(loan.away_from) and loan.template in {"", service.template}
 
 
 def is_changeable(service: Service, loan: Loan | None) -> bool:
-    """Whether we may change the service now: no update of its owner is under way."""
+    """Whether we may change the service now, because no update by its owner is under way."""
     return service.is_settled or is_our_update(service, loan)
 
 
 def loan_of(service: Service) -> Loan | None:
-    """The loan on a service's label; None if there is none or it cannot be read."""
+    """Return the loan in a service's label; None if the label is missing or cannot be read."""
     text = service.labels.get(LABEL_LOAN)
     return None if text is None else _read(text)
 
 
 @lru_cache(maxsize=1024)
 def _read(text: str) -> Loan | None:
-    """Cached, because every decision reads every label several times."""
+    """Parse a label. Results are cached, as every decision reads every label several times."""
     try:
         fields = json.loads(text)
         if fields["v"] != _VERSION:
@@ -88,13 +89,13 @@ def _read(text: str) -> Loan | None:
 
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise TypeError("not a list of texts")
+        raise TypeError("not a list of strings")
     return tuple(value)
 
 
 def _settings(value: object) -> Mapping[str, Any] | None:
     if value is not None and not isinstance(value, dict):
-        raise TypeError("not settings")
+        raise TypeError("not an object with settings")
     return value
 
 
@@ -105,7 +106,7 @@ def _number(value: object) -> int | None:
 
 
 def text_of(loan: Loan) -> str:
-    """The label's value."""
+    """Return the loan as the text of the label."""
     purpose = _REBALANCE if loan.purpose == "rebalance" else loan.purpose
     fields: dict[str, Any] = {"v": _VERSION, "for": purpose, "since": loan.since.timestamp()}
     if loan.away_from:
@@ -126,12 +127,13 @@ def keep_away(
     order: Literal["start-first", "stop-first"],
     reason: str,
 ) -> ChangeService:
-    """Keep a service's tasks from exactly these nodes; its tasks there move, all at once.
+    """Exclude exactly these nodes from a service, which moves all tasks there at the same time.
 
-    Placement constraints alone make no other task dirty (swarmkit, IsTaskDirty), and update
-    settings are not part of a task. So nothing else of the spec may change in the same update.
-    The update pauses on failure, so that the old task keeps serving: if it went on, it would stop
-    the old task although the new one never came up.
+    If only placement constraints change, Swarm does not restart any other task (swarmkit,
+    IsTaskDirty), and update settings are not part of a task. Therefore, the same update must not
+    change any other part of the spec. The update pauses on failure, so that the old task keeps
+    serving. If the update continued, Swarm would stop the old task although the new task never came
+    up.
     """
     own = tuple(text for text in service.constraints if text not in loan.constraints)
     ours = tuple(text for text in (f"node.id!={node}" for node in nodes) if text not in own)
@@ -167,7 +169,7 @@ def keep_away(
 
 
 def scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
-    """Set the loan's number of replicas."""
+    """Scale a service to the number of replicas in the loan."""
     return ChangeService(
         service=service.id,
         name=service.name,
@@ -181,7 +183,7 @@ def scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
 
 
 def restore_all_but_scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
-    """Undo our changes except for the scale, which the rebalancing undoes by its own rules."""
+    """Undo our changes except for the scale, which the rebalancing will undo later."""
     rest = replace(
         loan,
         purpose="rebalance",
@@ -197,7 +199,7 @@ def restore_all_but_scale(service: Service, loan: Loan, *, reason: str) -> Chang
 
 
 def restore(service: Service, loan: Loan, *, reason: str) -> ChangeService:
-    """Undo all our changes; what somebody else changed meanwhile stays."""
+    """Undo all our changes, but keep changes that someone else has made since."""
     update = _own_update(service, loan) if loan.is_update_lent else service.update
     replicas = service.replicas
     if loan.own_replicas is not None and service.replicas == loan.lent_replicas:
@@ -216,10 +218,10 @@ def restore(service: Service, loan: Loan, *, reason: str) -> ChangeService:
 
 
 def _own_update(service: Service, loan: Loan) -> Mapping[str, Any] | None:
-    """The owner's update settings, including those changed since we set ours.
+    """Return the owner's update settings, including changes made since we set ours.
 
-    `docker service update --update-delay` changes one setting and leaves ours in the others. The
-    engine leaves out settings that are zero.
+    `docker service update --update-delay` changes one setting and keeps our values of the other
+    settings. The engine omits settings that are zero.
     """
     now, lent, own = service.update or {}, loan.lent_update or {}, loan.own_update or {}
     changed = {key for key in {*now, *lent} if (now.get(key) or 0) != (lent.get(key) or 0)}

@@ -1,7 +1,7 @@
-"""Where Swarm may place a service's tasks, and where it does: the rules of its scheduler.
+"""Predicts where Swarm's scheduler places a service's tasks.
 
-Rule: never guess. For a constraint that is not understood the answer is None, and the service is
-left alone.
+Rule: never guess. If the leader cannot evaluate a constraint, `eligible` returns None, and the
+service is not rebalanced.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from wire.constraints import satisfies
 
 
 def eligible(nodes: Iterable[Node], constraints: Sequence[str]) -> tuple[NodeId, ...] | None:
-    """The nodes that may take a task now; None if a constraint is not understood."""
+    """Return the nodes that can take a task now; None if a constraint cannot be evaluated."""
     able = []
     for node in nodes:
         if not node.takes_tasks:
@@ -28,7 +28,7 @@ def eligible(nodes: Iterable[Node], constraints: Sequence[str]) -> tuple[NodeId,
 
 
 def imbalance(counts: Mapping[NodeId, int]) -> int:
-    """The least number of tasks to move so that no two nodes differ by more than one."""
+    """Return the fewest moves after which the nodes' task counts differ by at most one."""
     if not counts:
         return 0
     whole, rest = divmod(sum(counts.values()), len(counts))
@@ -40,7 +40,7 @@ def imbalance(counts: Mapping[NodeId, int]) -> int:
 
 
 def scaled_up(counts: Mapping[NodeId, int], more: int) -> dict[NodeId, int]:
-    """Counts after Swarm added so many tasks, each on the node with the fewest of the service."""
+    """Return the counts after Swarm adds `more` tasks, each to the node with the fewest."""
     heap = [(count, node) for node, count in counts.items()]
     heapify(heap)
     for _ in range(more):
@@ -50,7 +50,7 @@ def scaled_up(counts: Mapping[NodeId, int], more: int) -> dict[NodeId, int]:
 
 
 def scaled_down(counts: Mapping[NodeId, int], fewer: int) -> dict[NodeId, int]:
-    """Counts after Swarm removed so many tasks, each from the node with the most of the service."""
+    """Return the counts after Swarm removes `fewer` tasks, each from the node with the most."""
     heap = [(-count, node) for node, count in counts.items()]
     heapify(heap)
     for _ in range(fewer):
@@ -60,7 +60,7 @@ def scaled_down(counts: Mapping[NodeId, int], fewer: int) -> dict[NodeId, int]:
 
 
 def has_room(node: Node, service: Service, work: Work) -> bool:
-    """Whether a node has enough CPU and memory left for one more task of a service."""
+    """Whether a node has enough free CPU and memory for one more task of a service."""
     if not service.cpu and not service.memory:
         return True
     running = [

@@ -1,11 +1,13 @@
-"""Evens out a service with the fewest moves: scale up by k, wait until all is healthy, scale down.
+"""Evens out a service's tasks over the nodes with the fewest moves.
 
-Swarm places added tasks where the service has fewest and removes them where it has most, so k tasks
-move and no other is touched. `docker service update --force` would restart all of them (moby
-#24103, #26826).
+The leader scales the service up by k tasks, waits until all tasks are up, and scales down again.
+Swarm adds tasks on the nodes where the service has the fewest, and removes tasks from the nodes
+where the service has the most. Only k tasks move, and no other task is restarted. In contrast,
+`docker service update --force` would restart every task (moby #24103, #26826).
 
-Rules: one service at a time; never during an update, while a node leaves, or in the cooldown. If an
-added task does not come up, the rebalancing ends, and only the added tasks are removed.
+Rules: only one service is rebalanced at a time, and never during an update, while a node is
+leaving, or during the cooldown. If an added task does not come up, the rebalancing stops, and only
+the added tasks are removed.
 """
 
 from collections import Counter
@@ -26,13 +28,13 @@ from wire.labels import HINTED, LABEL_LOAN, LABEL_REBALANCE, is_off
 
 _HOUR: Final = timedelta(hours=1)
 _WISH_LIFETIME: Final = timedelta(minutes=10)
-"""An operator's request that could not be met by then is dropped."""
-_NOT_UP: Final = "they are not up in time"
+"""How long an operator's request stays valid if the rebalancing cannot start."""
+_NOT_UP: Final = "they did not start in time"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What rebalancing one service would do, or the `hindrance` that prevents it."""
+    """The moves that would rebalance one service, or the `hindrance` that prevents them."""
 
     service: ServiceId
     name: str
@@ -43,7 +45,7 @@ class Plan:
 
 
 class Planner:
-    """Plans for one view; finds the nodes for each set of constraints only once."""
+    """Plans rebalancing for one view, and evaluates each set of constraints only once."""
 
     def __init__(self, view: View, work: Work) -> None:
         self._view = view
@@ -51,14 +53,18 @@ class Planner:
         self._eligible: dict[tuple[str, ...], frozenset[NodeId] | None] = {}
 
     def plan(self, service: Service) -> Plan:
-        """The plan for one service, as things are now."""
+        """Return the current plan for one service."""
         tasks = [task for task in self._work.of_service(service.id) if task.is_wanted]
         hindrance = _hindrance(service, tasks)
         if hindrance:
             return Plan(service.id, service.name, hindrance=hindrance)
         nodes = self._nodes(service.constraints)
         if nodes is None:
-            return Plan(service.id, service.name, hindrance="a constraint is not understood")
+            return Plan(
+                service.id,
+                service.name,
+                hindrance="the leader cannot evaluate one of its constraints",
+            )
         placed: dict[NodeId, int] = {}
         for task in tasks:
             if task.node is not None:
@@ -81,31 +87,31 @@ class Planner:
             return Plan(service.id, service.name, counts, counts, hindrance=hindrance)
 
         if not nodes.issuperset(placed):
-            # We do not move such a task, and Swarm would not count its node.
-            return not_now("it runs on a node that takes no tasks")
+            # The leader does not move such a task, and Swarm does not count the task's node.
+            return not_now("one of its tasks runs on a node that takes no new tasks")
         most = max(counts.values())
         for node, count in counts.items():
             if count < most - 1 and not has_room(self._view.nodes[node], service, self._work):
-                return not_now("no room elsewhere")
+                return not_now("another node has too little free CPU or memory")
         moves = imbalance(counts)
         after = scaled_down(scaled_up(counts, moves), moves)
         return Plan(service.id, service.name, counts, after, moves)
 
 
 def _hindrance(service: Service, tasks: Sequence[Task]) -> str:
-    """Why a service is not rebalanced, or not now; empty if it may be."""
+    """Return why a service cannot be rebalanced now; empty if it can."""
     if manner(service) is not Manner.START_FIRST:
-        return f"it is not moved start-first ({service.mode}, {manner(service).value})"
+        return f"its tasks cannot be moved start-first ({service.mode}, {manner(service).value})"
     if is_off(service.labels.get(LABEL_REBALANCE, "")):
-        return f"its label {LABEL_REBALANCE} says no"
+        return f"its label {LABEL_REBALANCE} turns rebalancing off"
     if service.has_preferences:
-        return "it has placement preferences, which Swarm considers first"
+        return "it has placement preferences, which take priority"
     if service.most_per_node:
-        return "it limits its tasks per node"
+        return "it limits the number of its tasks per node"
     if LABEL_LOAN in service.labels:
         return "its tasks are being moved"
     if not service.is_settled:
-        return f"its own update is {service.update_state}"
+        return f"its last update has not finished ({service.update_state})"
     if service.replicas < 2:
         return "it has fewer than two tasks"
     if len(tasks) != service.replicas or not all(task.is_up for task in tasks):
@@ -114,7 +120,7 @@ def _hindrance(service: Service, tasks: Sequence[Task]) -> str:
 
 
 def rebalance(moment: Moment) -> Iterator[ChangeService]:
-    """Continue the rebalancing under way, or start one if it is due and services were listed."""
+    """Continue the current rebalancing, or start one if a new list of services shows it is due."""
     work = moment.view.work
     if work is None:
         return
@@ -132,7 +138,7 @@ def rebalance(moment: Moment) -> Iterator[ChangeService]:
 
 
 def busy_nodes(view: View) -> tuple[Node, ...]:
-    """The nodes that rebalancing waits for, because they are joining or may leave."""
+    """Return the nodes that delay rebalancing because they are joining or may leave."""
     return tuple(
         node
         for node in view.nodes.values()
@@ -173,14 +179,14 @@ def _started(work: Work, moment: Moment) -> Iterator[ChangeService]:
         yield scale(
             service,
             loan,
-            reason=f"{plan.moves} of {service.replicas} tasks of {service.name} move:"
-            f" {distribution(plan.before)} becomes {distribution(plan.after)}",
+            reason=f"{plan.moves} of {service.replicas} tasks of {service.name} move; the tasks per"
+            f" node change from {distribution(plan.before)} to {distribution(plan.after)}",
         )
         return
 
 
 def distribution(counts: Mapping[NodeId, int]) -> str:
-    """The counts from highest to lowest; for many nodes, how many nodes have each count."""
+    """Format the counts from highest to lowest, grouped by count if there are many nodes."""
     if len(counts) > 6:
         distinct = sorted(set(counts.values()), reverse=True)
         return ", ".join(f"{list(counts.values()).count(count)}x{count}" for count in distinct)
@@ -191,14 +197,18 @@ def _continued(service: Service, loan: Loan, work: Work, moment: Moment) -> Iter
     tasks = work.of_service(service.id)
     wanted = [task for task in tasks if task.is_wanted]
     if not is_changeable(service, loan):
-        # A change would restart the owner's update and stop what serves for what does not yet.
+        # A change would restart the owner's update, which would stop tasks before others are up.
         return
     if loan.away_from:
         yield from _taken_back(service, loan, wanted)
         return
     waiting = [task for task in wanted if not task.is_up]
     if len(wanted) >= (loan.lent_replicas or 0) and not waiting:
-        yield restore(service, loan, reason=f"the added tasks of {service.name} are up")
+        yield restore(
+            service,
+            loan,
+            reason=f"the added tasks of {service.name} are up, so its scale is restored",
+        )
         return
     broken = [task for task in tasks if task.is_broken and task.created >= loan.since]
     if not broken and moment.at - loan.since < moment.policy.rebalance_patience:
@@ -210,21 +220,22 @@ def _continued(service: Service, loan: Loan, work: Work, moment: Moment) -> Iter
         )
     )
     trouble = next((task.trouble for task in broken if task.trouble), _NOT_UP)
-    reason = f"added tasks of {service.name} do not come up ({trouble[:100]}): they are removed"
+    reason = f"the added tasks of {service.name} did not come up ({trouble[:100]}) and are removed"
     if failing:
-        # Scaling down now could remove good tasks before the failing ones on another node, but
-        # Swarm first removes from slots with two tasks. So each failing task gets a second one,
-        # which need not come up. An added task that serves beside them moves too.
+        # Scaling down now could remove working tasks instead of failing tasks on another node.
+        # However, Swarm first removes tasks from slots that have two tasks. Therefore, each failing
+        # task gets a second task in its slot, which does not have to come up. An added task that
+        # works on the same node moves too.
         yield keep_away(service, loan, failing, order="start-first", reason=reason)
     else:
         yield replace(restore(service, loan, reason=reason), is_failure=True)
 
 
 def _taken_back(service: Service, loan: Loan, wanted: Sequence[Task]) -> Iterator[ChangeService]:
-    """Scale down once every failing task has a second one in its slot."""
+    """Scale down once each failing task's slot has a second task."""
     slots = Counter(task.slot for task in wanted)
     if all(
         task.node not in loan.away_from or task.is_up or slots[task.slot] > 1 for task in wanted
     ):
-        reason = f"{service.name} is as before: the added tasks did not come up"
+        reason = f"the added tasks of {service.name} did not come up, so its old scale is restored"
         yield replace(restore(service, loan, reason=reason), is_failure=True)

@@ -1,4 +1,4 @@
-"""What keeps the cluster in order without anybody asking: clean-up, token rotation, heartbeat.
+"""Routine maintenance of the cluster: clean-up, token rotation and the heartbeat period.
 
-Without I/O. Capacity will live here too. Nodes that leave in order are `leader.leaving`.
+This package does no I/O. Nodes that leave in the normal way belong in `leader.leaving`.
 """

@@ -1,13 +1,14 @@
-"""How often nodes send a heartbeat: often in a small swarm, seldom in a large one.
+"""Sets how often nodes send a heartbeat: frequently in a small swarm, less often in a large swarm.
 
-The dispatcher calls a node Down after three missed heartbeats. A node that dies is Down after 10 to
-14 s at Swarm's default of 5 s, after 7 to 10 s at 3 s, and after 4 to 7 s at 2 s. One heartbeat
-costs 0.52 ms of the leading manager's core and 0.37 ms of every other manager's
-(docs/benchmarks.md). The steps below therefore cost at most 2.6 % of a core up to 100 nodes and
-6.9 % up to 400; 5,000 nodes at the default cost 52 %.
+The dispatcher marks a node as Down after three missed heartbeats. A dead node is Down after 10 to
+14 s at Swarm's default period of 5 s, after 7 to 10 s at 3 s, and after 4 to 7 s at 2 s.
+Each heartbeat takes 0.52 ms of CPU time on the leading manager and 0.37 ms on every other manager
+(docs/benchmarks.md). Therefore, the periods below use at most 2.6 % of a core with up to 100 nodes
+and 6.9 % with up to 400 nodes. The default period uses 52 % of a core with 5,000 nodes.
 
-Rule: never so often that a machine which gets no CPU for a moment is called Down and its tasks are
-started twice. At 1 s a node was Down 1.7 s after its last heartbeat.
+Rule: the period must not be so short that a machine without CPU time for a moment is marked as
+Down, because its tasks would then run twice. At a period of 1 s, a node was marked as Down 1.7 s
+after its last heartbeat.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ _DEFAULT: Final = 5
 
 
 def adjust_heartbeat(moment: Moment) -> Iterator[SetHeartbeat]:
-    """Set the heartbeat if it does not fit the number of nodes."""
+    """Change the heartbeat period if it does not suit the number of nodes."""
     view, policy = moment.view, moment.policy
     if policy.keeps_heartbeat or view.heartbeat is None:
         return
@@ -31,13 +32,13 @@ def adjust_heartbeat(moment: Moment) -> Iterator[SetHeartbeat]:
     if period != view.heartbeat:
         yield SetHeartbeat(
             period=period,
-            reason=f"with {len(view.nodes)} nodes, a lost one should be Down after"
-            f" {period.seconds * 3} s, not {view.heartbeat.seconds * 3} s",
+            reason=f"in a swarm of size {len(view.nodes)}, a lost node should be Down after"
+            f" {period.seconds * 3} s instead of {view.heartbeat.seconds * 3} s",
         )
 
 
 def _by_size(nodes: int, current: timedelta) -> timedelta:
-    """The period for so many nodes; it changes only well past a step, so it does not flip-flop."""
+    """Return the period for this many nodes, with some tolerance so that it does not flip-flop."""
     for most, seconds in _STEPS:
         slack = _SLACK if current == timedelta(seconds=seconds) else 1.0
         if nodes <= most * slack:

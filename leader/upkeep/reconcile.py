@@ -1,9 +1,9 @@
-"""Compares EC2 with the swarm: nodes without an instance, and instances without a node.
+"""Compares EC2 with the swarm, and removes nodes without an instance and instances without a node.
 
-Rules: nothing is removed unless both lists are fresh. An instance is gone when several lists in a
-row and a minimum time have missed it, twice that if this leader has never seen its node Ready.
-Managers are never removed. If more removals are due at once than allowed, all are refused, and the
-refusal is logged as an error.
+Rules: nothing is removed unless both lists are recent. An instance counts as gone only if it has
+been missing from several lists in a row and for a minimum time. Both limits are doubled if this
+leader has never seen the node Ready. Managers are never removed. If more removals are due than
+allowed, the leader removes nothing and logs an error.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _REFUSE_AGAIN: Final = timedelta(minutes=10)
 
 
 def reconcile(moment: Moment) -> Iterator[Action]:
-    """What is to be removed, or one refusal."""
+    """Yield the removals, or a single refusal if there are too many."""
     census, policy, at = moment.view.census, moment.policy, moment.at
     if not _are_lists_fresh(moment) or not (census.down or census.apart):
         return
@@ -34,15 +34,15 @@ def reconcile(moment: Moment) -> Iterator[Action]:
     if recent + len(removals) - under_way <= policy.removals_at_once:
         yield from removals
     elif recent:
-        # This round is full; the rest waits for the next round, or is refused then.
+        # This round is full. The next round handles or refuses the remaining removals.
         return
     elif census.refused is None or at - census.refused >= _REFUSE_AGAIN:
         yield Refuse(
             about="removals",
-            reason=f"{len(removals)} nodes and instances seem to be gone at once, but at most"
-            f" {policy.removals_at_once} are removed in {policy.removal_round.seconds} s:"
-            " nothing is removed. If they really are gone, remove them by hand (docker node rm)"
-            f" or raise removals_at_once. The first: {removals[0].reason}",
+            reason=f"{len(removals)} nodes and instances seem to be gone, but at most"
+            f" {policy.removals_at_once} may be removed in {policy.removal_round.seconds} s, so"
+            " nothing is removed. If they really are gone, remove the nodes with `docker node rm`,"
+            f" or raise removals_at_once. The first removal: {removals[0].reason}",
         )
 
 
@@ -58,7 +58,10 @@ def _are_lists_fresh(moment: Moment) -> bool:
 
 
 def _lost_nodes(moment: Moment) -> Iterator[Removal]:
-    """Workers that are Down: their instances are gone, or run without being of use."""
+    """Yield the removals of workers that have been Down for too long.
+
+    If the worker's instance is still running, the instance is terminated instead.
+    """
     view, policy, at = moment.view, moment.policy, moment.at
     for name, since in view.census.down.items():
         node = view.nodes.get(name)
@@ -79,7 +82,7 @@ def _lost_nodes(moment: Moment) -> Iterator[Removal]:
             ):
                 yield _removal(node, absence.lists)
         elif (
-            # The operator may have stopped the engine of a drained node.
+            # The operator may have stopped a drained node's engine.
             node.phase != DRAINED
             and at - since >= policy.down_for * patience
             and _runs(node.instance, view)
@@ -87,8 +90,8 @@ def _lost_nodes(moment: Moment) -> Iterator[Removal]:
             yield TerminateInstance(
                 instance=node.instance,
                 keeps_console=True,
-                reason=f"{node.hostname} has been Down for {_minutes(at - since)} although EC2"
-                " says that it runs: it is terminated, and its console output is saved",
+                reason=f"{node.hostname} has been Down for {_minutes(at - since)} although its"
+                " instance is running; the instance is terminated, and its console output is saved",
             )
 
 
@@ -101,13 +104,13 @@ def _removal(node: Node, lists: int) -> RemoveNode:
     return RemoveNode(
         node=node.id,
         instance=node.instance,
-        reason=f"{node.hostname} is Down, and EC2 has not shown {node.instance} as running"
+        reason=f"{node.hostname} is Down, and EC2 did not list {node.instance} as running"
         f" {lists} times in a row",
     )
 
 
 def _orphans(moment: Moment) -> Iterator[Removal]:
-    """Workers' instances that run and are not nodes of the swarm."""
+    """Yield the termination of running worker instances that are not nodes of the swarm."""
     view, policy, at = moment.view, moment.policy, moment.at
     bound = {node.instance for node in view.nodes.values() if node.instance is not None}
     for name, since in view.census.apart.items():
@@ -121,8 +124,8 @@ def _orphans(moment: Moment) -> Iterator[Removal]:
         yield TerminateInstance(
             instance=name,
             keeps_console=True,
-            reason=f"{name} has run for {_minutes(at - since)} without being a node of the swarm:"
-            " it is terminated, and its console output is saved",
+            reason=f"{name} has been running for {_minutes(at - since)} without being a node of the"
+            " swarm; the instance is terminated, and its console output is saved",
         )
 
 

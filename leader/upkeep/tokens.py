@@ -1,7 +1,8 @@
-"""When join tokens are rotated, so that an old one cannot be used for ever.
+"""Decides when to rotate join tokens, so that old tokens stop working.
 
-Rule: one rotation at a time, and none while a granted instance is still joining, because its token
-would be refused. A worker token that is too old is rotated anyway; the instance asks again.
+Rule: tokens are rotated one at a time, and not while an instance with a grant is still joining,
+because the swarm would reject its token. A worker token that is too old is rotated anyway, and the
+instance then requests another token.
 """
 
 from collections.abc import Iterator
@@ -14,12 +15,12 @@ from wire.messages import Role
 
 
 def rotate_tokens(moment: Moment) -> Iterator[RotateToken]:
-    """The rotation that is due, if any."""
+    """Yield the token rotation that is due, if any."""
     tokens = moment.view.tokens
     joining = {granted.role for granted in moment.view.outstanding.values()}
     if tokens.is_manager_used and Role.MANAGER not in joining:
         yield RotateToken(
-            role=Role.MANAGER, reason="the manager token was used, or may have been used"
+            role=Role.MANAGER, reason="the manager token has been granted, or may have been granted"
         )
         return
     reason = _worker_rotation(tokens, moment.policy, moment.at, is_joining=Role.WORKER in joining)
@@ -31,10 +32,10 @@ def _worker_rotation(
     tokens: Tokens, policy: Policy, at: datetime, *, is_joining: bool
 ) -> str | None:
     if tokens.worker_rotated is None:
-        return "a new leader cannot know who was given this token"
+        return "a new leader does not know which instances received the worker token"
     age = at - tokens.worker_rotated
     if tokens.worker_grants and age >= policy.worker_token_age:
-        return f"the worker token is {age} old and was used"
+        return f"the worker token is {age} old and has been granted"
     if tokens.worker_grants >= policy.worker_batch and not is_joining:
-        return f"the worker token was granted {tokens.worker_grants} times"
+        return f"the worker token has been granted {tokens.worker_grants} times"
     return None

@@ -30,7 +30,7 @@ def test_a_worker_without_power_is_down_in_seconds_and_its_tasks_run_elsewhere(f
 
     assert took < DOWN_WITHIN
     assert reports[0].between(back, reports[0].ended).lost == 0, f"{reports[0]}"
-    assert "although EC2 says that it runs" in dict(farm.decided(lost))["TerminateInstance"]
+    assert "although its instance is running" in dict(farm.decided(lost))["TerminateInstance"]
     assert "3 times in a row" in dict(farm.decided(lost))["RemoveNode"]
     assert farm.leader_said("cat", f"{CONSOLES}/{lost}.txt")
 

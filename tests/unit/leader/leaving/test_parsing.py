@@ -173,9 +173,11 @@ def test_no_event_raises_and_nothing_of_it_is_quoted(
     found = parsed({"source": kind[0], "detail-type": kind[1], "time": time, "detail": detail})
     match found:
         case Malformed(why=said) | Unknown(what=said):
-            known = {"it has no action", "it has no state", "it has no event type code"}
-            known |= {"it has no time", "it has no start time", "its time is not valid"}
-            known |= {"its start time is not valid", "the event does not name an instance", "it has no detail"}
+            needed = ("action", "state", "event type code")
+            known = {f"the event has no valid {name}" for name in needed}
+            known |= {"the event has no time", "the event's time is not valid"}
+            known |= {"the event has no start time", "the event's start time is not valid"}
+            known |= {"the event does not name an instance", "the event has no detail"}
             known |= {"a health event about something else", "a health event that is over"}
             assert said in known | {"a health event about no instance"}
         case notices:

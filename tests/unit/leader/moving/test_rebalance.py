@@ -70,26 +70,26 @@ UNEVEN = placed(4, 2, 0)
 @pytest.mark.parametrize(
     ("said", "tasks", "why"),
     [
-        ({"mode": "global"}, UNEVEN, "not moved start-first (global"),
-        ({"mode": "replicated-job"}, UNEVEN, "not moved start-first (replicated-job"),
-        ({"mode": "global-job"}, UNEVEN, "not moved start-first (global-job"),
+        ({"mode": "global"}, UNEVEN, "cannot be moved start-first (global"),
+        ({"mode": "replicated-job"}, UNEVEN, "cannot be moved start-first (replicated-job"),
+        ({"mode": "global-job"}, UNEVEN, "cannot be moved start-first (global-job"),
         ({"labels": {"spotswarm.evacuate": "never"}}, UNEVEN, "never"),
         ({"has_host_ports": True}, UNEVEN, "stop-first"),
-        ({"labels": {"spotswarm.rebalance": "False"}}, UNEVEN, "says no"),
-        ({"labels": {"spotswarm.rebalance": "off"}}, UNEVEN, "says no"),
+        ({"labels": {"spotswarm.rebalance": "False"}}, UNEVEN, "turns rebalancing off"),
+        ({"labels": {"spotswarm.rebalance": "off"}}, UNEVEN, "turns rebalancing off"),
         ({"has_preferences": True}, UNEVEN, "preferences"),
-        ({"most_per_node": 5}, UNEVEN, "limits its tasks"),
+        ({"most_per_node": 5}, UNEVEN, "limits the number of its tasks"),
         ({"labels": {LABEL_LOAN: "spoilt"}}, UNEVEN, "being moved"),
-        ({"update_state": "updating"}, UNEVEN, "own update is updating"),
-        ({"update_state": "paused"}, UNEVEN, "own update is paused"),
+        ({"update_state": "updating"}, UNEVEN, "not finished (updating)"),
+        ({"update_state": "paused"}, UNEVEN, "not finished (paused)"),
         ({"update_state": "rollback_started"}, UNEVEN, "rollback_started"),
         ({"replicas": 1}, placed(1), "fewer than two tasks"),
         ({"replicas": 0}, [], "fewer than two tasks"),
         ({"replicas": 7}, UNEVEN, "not all of its tasks are up"),
         ({}, [*UNEVEN[:5], replace(UNEVEN[5], state="starting")], "not all of its tasks are up"),
-        ({"constraints": ("node.ip=10.0.0.1",)}, UNEVEN, "not understood"),
-        ({"constraints": ("node.id!=n-1",)}, UNEVEN, "takes no tasks"),
-        ({"cpu": 6}, UNEVEN, "no room"),
+        ({"constraints": ("node.ip=10.0.0.1",)}, UNEVEN, "cannot evaluate"),
+        ({"constraints": ("node.id!=n-1",)}, UNEVEN, "takes no new tasks"),
+        ({"cpu": 6}, UNEVEN, "too little free CPU or memory"),
     ],
 )
 def test_a_service_that_is_not_to_be_spread_is_left_alone_and_the_plan_says_why(said, tasks, why):
@@ -113,7 +113,7 @@ def test_room_is_measured_by_what_else_runs_there():
     tasks = [*placed(2), task("api-1", "api", "n-2"), task("gone-1", "gone", "n-3")]
     known = seen([one, other], tasks, nodes=roomy)
 
-    assert "no room" in Planner(known, known.work).plan(one).hindrance
+    assert "too little free CPU or memory" in Planner(known, known.work).plan(one).hindrance
     elsewhere = [*placed(2), task("api-1", "api", "n-2", state="failed")]
     known = seen([one, other], elsewhere, nodes=roomy)
     assert Planner(known, known.work).plan(one).hindrance == ""
@@ -141,7 +141,9 @@ def test_spreading_begins_on_a_fresh_list_only():
     (change,) = begun(known)
     assert change.replicas == 8
     assert (change.constraints, change.update) == ((), None)
-    assert "2 of 6 tasks of web move: 4/2/0 becomes 2/2/2" in change.reason
+    assert (
+        "2 of 6 tasks of web move; the tasks per node change from 4/2/0 to 2/2/2" in change.reason
+    )
     assert begun(known, is_news=False) == []
     assert begun(replace(known, work=None)) == []
 
@@ -254,7 +256,7 @@ def test_added_tasks_that_are_not_up_in_time_are_gathered_first():
     assert change.constraints == ("node.id!=n-3",)
     assert change.update["Order"] == "start-first"
     assert change.replicas == 8
-    assert "not up in time" in change.reason
+    assert "did not start in time" in change.reason
 
 
 def test_added_tasks_that_break_are_not_waited_for():

@@ -98,7 +98,12 @@ def test_a_row_says_which_node_leaves_why_and_how_much_time_is_left():
             "the leader to remove the constraints of web",
         ),
         (phased(RETURNING, **{LABEL_WAS: "manager"}), {}, "returning", "the node's promotion"),
-        (replace(GOING, availability=Availability.ACTIVE), {}, "returning", "the node's activation"),
+        (
+            replace(GOING, availability=Availability.ACTIVE),
+            {},
+            "returning",
+            "the node's activation",
+        ),
         (
             replace(GOING, role=Role.MANAGER),
             {},
@@ -172,7 +177,10 @@ def test_a_drained_node_leaves_on_time_although_tasks_still_run():
     (late,) = rows(FOR_GOOD, services=[service()], tasks=tasks, at=LATE, **RUNNING)
 
     assert (early["stage"], early["waits_for"]) == ("draining", "web.1 to stop")
-    assert (late["stage"], late["waits_for"]) == ("draining", "the leader to terminate the node's instance")
+    assert (late["stage"], late["waits_for"]) == (
+        "draining",
+        "the leader to terminate the node's instance",
+    )
 
 
 def test_a_node_without_an_instance_is_left_to_the_operator():

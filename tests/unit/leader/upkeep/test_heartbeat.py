@@ -69,7 +69,7 @@ def test_the_period_is_learnt_from_the_list_and_set_once():
     known, actions = decide(known, listed, POLICY)
 
     (action,) = (one for one in actions if isinstance(one, SetHeartbeat))
-    assert "Down after 6 s, not 15" in action.reason
+    assert "Down after 6 s instead of 15" in action.reason
     known, _ = decide(known, Done("e-2", NOW, action), POLICY)
     assert known.heartbeat == 2 * SECOND
     assert wanted(known) == []
