@@ -1,5 +1,6 @@
-"""Quotes and history from Interactive Brokers' Client Portal gateway, within its pacing.
+"""Serves quotes and price history from Interactive Brokers' Client Portal gateway.
 
-Exactly one replica runs: the pacing limits all requests to the gateway together, and is counted in
-memory. The cache may be lost at any time; the session is the gateway's, not this service's.
+Run exactly one replica: it counts requests in memory to stay below the gateway's rate limits,
+which apply to all requests together. Losing the cache does no harm. The gateway, not this service,
+holds the brokerage session.
 """

@@ -8,7 +8,8 @@ from services.cp_api.settings import Settings
 
 
 async def _live(settings: Settings) -> None:
-    # Not `together`, which cancels repeatedly: a second cancellation would end the lingering.
+    # Do not use `together`: it cancels its tasks repeatedly, and a second cancellation would cut
+    # short the lingering.
     async with opened(settings) as (app, gateway, quotes), asyncio.TaskGroup() as group:
         group.create_task(gateway.run(), name="gateway")
         group.create_task(quotes.run(), name="quotes")

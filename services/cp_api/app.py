@@ -1,4 +1,4 @@
-"""cp_api's routes. Their JSON answers are the models of `services.peers.quotes`."""
+"""cp_api's routes. They return the models in `services.peers.quotes` as JSON."""
 
 import math
 from collections.abc import AsyncIterator
@@ -61,7 +61,7 @@ class _Routes:
         return web.json_response(session.model_dump(mode="json") | {"pacing": pacing})
 
     async def check(self) -> str | None:
-        """None when quotes are available, else a sentence."""
+        """Return None if the session works, or a sentence that explains why it does not."""
         session = await self._gateway.status()
         return None if session.authenticated and not session.competing else session.detail
 
@@ -88,7 +88,7 @@ def _problem(error: InvalidQueryError | AwayError | GoneError) -> Problem:
 async def opened(
     settings: Settings,
 ) -> AsyncIterator[tuple[web.Application, PacedGateway, QuoteService]]:
-    """The application, and the two tasks to run while it serves."""
+    """Yield the application, and the gateway and quote service, whose `run` must be running."""
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)

@@ -1,8 +1,8 @@
-"""Combines many callers' single keys into few requests, while they wait for their turn.
+"""Combines single keys from many callers into a few requests.
 
-Rule: a key has one future, however many callers want it, and the future always ends: with a value,
-with the error of its request, or after `patience_seconds` when answers keep omitting the key (as
-after a pre-flight). A caller that gives up does not affect the others.
+Rule: a key has one future, no matter how many callers wait for it. The future always ends: with a
+value, with its request's error, or with an error after `patience_seconds` if the responses keep
+omitting the key (as they do after a pre-flight). A caller that gives up does not affect others.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 Due = Callable[[], list[K]]
-"""Called when the request's turn has come; returns the keys to ask for, late ones included."""
+"""Returns the keys to request. Called just before the request is sent, to include late keys."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class _Pending(Generic[V]):
 
 
 class Batcher(Generic[K, V]):
-    """One kind of request for many keys at once; `run` sends the requests, one at a time."""
+    """Batches one kind of request. `run` sends the requests one at a time."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Batcher(Generic[K, V]):
         self._has_new = asyncio.Event()
 
     async def get(self, key: K) -> V:
-        """The value of `key` from the next request that includes it, or that request's error."""
+        """Return the key's value from the next request with `key`, or raise the request's error."""
         pending = self._pending.get(key)
         if pending is None:
             future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
@@ -58,7 +58,7 @@ class Batcher(Generic[K, V]):
         return await asyncio.shield(pending.future)
 
     async def run(self) -> None:
-        """Send requests until cancelled; on the way out, end every pending future."""
+        """Send requests until cancelled, then fail all futures that are still pending."""
         try:
             while True:
                 await self._wait_for_keys()
@@ -69,7 +69,7 @@ class Batcher(Generic[K, V]):
                 self._fail(key, UnavailableError(f"{self._name}: the service is stopping"))
 
     async def _wait_for_keys(self) -> None:
-        """Until there is a new key, or the omitted ones are due again."""
+        """Wait until there is a new key, or until it is time to request the omitted keys again."""
         if not self._pending:
             await self._has_new.wait()
             return
@@ -83,7 +83,7 @@ class Batcher(Generic[K, V]):
         keys: list[K] = []
 
         def due() -> list[K]:
-            # New keys come first: a contract without data must not starve the others.
+            # Put new keys first, so that keys without data do not starve them.
             waiting = sorted(self._pending, key=lambda key: self._pending[key].was_requested)
             keys[:] = waiting[: self._most]
             for key in keys:
@@ -103,13 +103,13 @@ class Batcher(Generic[K, V]):
             if key in values:
                 self._pending.pop(key).future.set_result(values[key])
             elif now - self._pending[key].since > self._patience_seconds:
-                self._fail(key, UnavailableError(f"{self._name}: the gateway sends no data"))
+                self._fail(key, UnavailableError(f"{self._name}: the gateway sent no data"))
 
     def _fail(self, key: K, error: ClusterError) -> None:
         self._pending.pop(key).future.set_exception(error)
 
 
 def _retrieve(future: "asyncio.Future[V]") -> None:
-    """Retrieve the error of a future without waiters, which asyncio would report otherwise."""
+    """Retrieve a future's error, because asyncio would report an error that nobody retrieved."""
     if not future.cancelled():
         future.exception()

@@ -1,4 +1,4 @@
-"""Answers of the gateway, cached for as long as they may be reused. Pure: time is an argument."""
+"""A cache with a time limit and a size limit. Pure: the current time is an argument."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -11,14 +11,14 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """How long a value is fresh, and how long it may be served as stale."""
+    """How long a cached value is fresh, and how long it may be served as stale."""
 
     fresh_seconds: float
     stale_seconds: float
 
 
 class Cache(Generic[K, V]):
-    """At most `most` values; the least recently used one goes first."""
+    """A cache of at most `most` values, which drops the least recently used value first."""
 
     def __init__(self, ages: Ages, *, most: int = 2000) -> None:
         self._ages = ages
@@ -29,19 +29,19 @@ class Cache(Generic[K, V]):
         return len(self._entries)
 
     def put(self, key: K, value: V, *, now: float) -> None:
-        """Store a value that has just arrived."""
+        """Store a value that was received at the time `now`."""
         self._entries[key] = (now, value)
         self._entries.move_to_end(key)
         while len(self._entries) > self._most:
             self._entries.popitem(last=False)
 
     def fresh(self, key: K, *, now: float, fresh_seconds: float | None = None) -> V | None:
-        """The value, if it is still fresh."""
+        """Return the key's value if it is still fresh, otherwise None."""
         limit = self._ages.fresh_seconds if fresh_seconds is None else fresh_seconds
         return self._within(key, limit, now)
 
     def stale(self, key: K, *, now: float) -> V | None:
-        """The value, if it may still be served as stale."""
+        """Return the key's value if it may still be served as stale, otherwise None."""
         return self._within(key, self._ages.stale_seconds, now)
 
     def _within(self, key: K, seconds: float, now: float) -> V | None:

@@ -1,8 +1,8 @@
-"""Calls the gateway within its pacing and its session, and not at all while that would do harm.
+"""Calls the gateway within its rate limits and keeps a working session.
 
-Rules: every request goes through the pacer. After a 429 nothing is sent for the whole penalty,
-because a request could get our address banned for good. Only one re-authentication runs at a time,
-and failed ones follow at growing intervals. A competing session is left alone.
+Rules: every request goes through the pacer. After a 429, no request is sent until the penalty is
+over, because further requests could get our address banned permanently. Only one re-authentication
+runs at a time, and retries are made at increasing intervals. A competing session is never closed.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ _TROUBLE_CEILING_SECONDS: Final = 15.0
 
 
 class AwayError(UnavailableError):
-    """Interactive Brokers cannot answer now; the text is a sentence for the caller."""
+    """Interactive Brokers is unavailable. The message is a sentence for the caller."""
 
     def __init__(self, message: str, *, retry_after_seconds: float = 5.0) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class _Trouble:
 
 
 class PacedGateway:
-    """The gateway as the rest of cp_api uses it; `run` must be running."""
+    """The rest of cp_api calls the gateway through this class. Its `run` must be running."""
 
     def __init__(
         self,
@@ -73,9 +73,9 @@ class PacedGateway:
         self._status_seconds = status_seconds
         self._repair_lock = asyncio.Lock()
         self._sessions = 0
-        """How many working sessions there have been."""
+        """How many times a working session was established."""
         self._is_ready = False
-        """Whether the session works and its accounts were requested, as far as we know."""
+        """Whether the session worked when last used, and its accounts were requested."""
         self._trouble: _Trouble | None = None
         self._pauses: Iterator[float] = _pauses()
         self._has_status = asyncio.Event()
@@ -84,9 +84,12 @@ class PacedGateway:
     async def ask(
         self, endpoint: str, call: Callable[[Gateway], Awaitable[T]], *, in_session: bool
     ) -> T:
-        """The result of `call` when its turn has come; `AwayError` when there is none.
+        """Wait for the pacer, then make the call and return its result.
 
-        `call` may be called twice, the second time in a repaired session.
+        If the session has lapsed, `call` is called again after re-authentication.
+
+        Raises:
+            AwayError: if there is no result.
         """
         self._refuse_in_trouble()
         try:
@@ -96,7 +99,7 @@ class PacedGateway:
         except AwayError:
             raise
         except UnansweredError as exc:
-            raise AwayError(f"Interactive Brokers has no answer ({exc}).") from exc
+            raise AwayError(f"Interactive Brokers did not respond ({exc}).") from exc
         except LoginError as exc:
             self._is_ready = False
             raise self._troubled(SENTENCES[SessionState.LOGGED_OUT]) from exc
@@ -109,21 +112,21 @@ class PacedGateway:
         return result
 
     async def run(self) -> None:
-        """Check the session regularly, even in trouble, so that `status` is up to date."""
+        """Check the session regularly, even while requests fail, so that `status` is up to date."""
         while True:
             self._status = await self._check_session()
             self._has_status.set()
             await asyncio.sleep(self._status_seconds)
 
     async def status(self) -> SessionStatus:
-        """The session's status, a few seconds old at most."""
+        """Return the session's status, which is at most a few seconds old."""
         await self._has_status.wait()
         if self._status is None:
             raise AwayError("The session has not been checked yet.")
         return self._status
 
     def pacing(self) -> Pacer:
-        """The pacer, for its counts."""
+        """Return the pacer, which has the counts of requests."""
         return self._pacer
 
     async def _check_session(self) -> SessionStatus:
@@ -131,7 +134,7 @@ class PacedGateway:
             status = await self._session_turn("auth/status", Gateway.auth_status)
         except LoginError:
             return _session_status(AuthStatus(), SENTENCES[SessionState.LOGGED_OUT], reachable=True)
-        except AwayError as exc:  # in the penalty box
+        except AwayError as exc:  # the penalty is not over
             return _session_status(AuthStatus(), str(exc), reachable=True)
         except ClusterError as exc:
             return _session_status(
@@ -156,26 +159,26 @@ class PacedGateway:
         return await self._turn(endpoint, call)
 
     async def _repair(self, session: int) -> None:
-        """Get a working session and request its accounts, unless another caller just did."""
+        """Establish a working session and request its accounts, unless another caller just did."""
         async with self._repair_lock:
             if self._sessions != session:
                 return
             status = await self._session_turn("auth/status", Gateway.auth_status)
             if session_state(status) is SessionState.LAPSED:
                 _REPAIRS.inc()
-                log.info("re-authenticating")
+                log.info("re-authenticating with the gateway")
                 status = await self._session_turn("auth/ssodh/init", Gateway.reauthenticate)
             state = session_state(status)
             if state is not SessionState.WELL:
-                log.warning("no session", state=state.name.lower())
+                log.warning("could not establish a session", state=state.name.lower())
                 raise _SessionAwayError(SENTENCES[state])
             await self._session_turn("accounts", Gateway.accounts)
             self._sessions += 1
             self._is_ready = True
-            log.info("session works", simulated=status.simulated)
+            log.info("session is working", simulated=status.simulated)
 
     async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
-        """A turn that is never refused: the queue is shorter than `queue_seconds`."""
+        """Make a call that always gets a turn, because no queue is longer than `queue_seconds`."""
         return await self._turn(endpoint, call, within=2 * self._queue_seconds)
 
     async def _turn(
@@ -194,7 +197,7 @@ class PacedGateway:
             _REQUESTS.labels(endpoint, "not our turn").inc()
             retry_seconds = self._pacer.wait(endpoint, now=now)
             raise AwayError(
-                "There are too many requests to Interactive Brokers.",
+                "There are too many requests to Interactive Brokers. Try again later.",
                 retry_after_seconds=retry_seconds,
             )
         await asyncio.sleep(wait)
@@ -206,7 +209,11 @@ class PacedGateway:
         except PacedError as exc:
             _REQUESTS.labels(endpoint, "paced").inc()
             self._pacer.close(now=clock.monotonic(), seconds=self._penalty_seconds)
-            log.warning("paced by the gateway", endpoint=endpoint, seconds=self._penalty_seconds)
+            log.warning(
+                "the gateway reported too many requests",
+                endpoint=endpoint,
+                seconds=self._penalty_seconds,
+            )
             raise _penalty(self._penalty_seconds) from exc
         except ClusterError:
             _REQUESTS.labels(endpoint, "refused").inc()
@@ -222,27 +229,27 @@ class PacedGateway:
             raise AwayError(self._trouble.message, retry_after_seconds=left)
 
     def _troubled(self, message: str) -> AwayError:
-        """Pause all requests for a while, so that callers get stale answers at once."""
+        """Pause all requests for a while, so that callers immediately get stale values instead."""
         if self._trouble is None:
-            log.warning("gateway unusable", reason=message)
+            log.warning("the gateway is unavailable", reason=message)
         pause = next(self._pauses)
         self._trouble = _Trouble(message, clock.monotonic() + pause)
         return AwayError(message, retry_after_seconds=pause)
 
     def _recover(self) -> None:
         if self._trouble is not None:
-            log.info("gateway usable again")
+            log.info("the gateway is available again")
             self._trouble = None
             self._pauses = _pauses()
 
 
 class _SessionAwayError(AwayError):
-    """There is no session, and an immediate retry would not get one."""
+    """There is no working session, and retrying immediately would not help."""
 
 
 def _penalty(seconds: float) -> AwayError:
     return AwayError(
-        "The gateway reports too many requests; none are sent until the penalty is over.",
+        "The gateway reported too many requests. No requests are sent until the penalty is over.",
         retry_after_seconds=seconds,
     )
 

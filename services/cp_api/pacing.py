@@ -1,12 +1,13 @@
-"""How often the gateway may be called: token buckets as numbers, with time as an argument.
+"""Limits how often the gateway is called. Pure: the current time is an argument.
 
-Rule: no caller can loosen a limit. A request gets a time to start or, if that would be too late
-for it, an immediate refusal, so that nobody queues for nothing.
+Rule: no caller can loosen a limit. A request either gets a start time or is rejected immediately
+if that time would be too late, so no caller waits in vain.
 
-From Interactive Brokers' Web API documentation: ten requests a second in all, fewer for some
-paths; 429 when exceeded, then fifteen minutes in a penalty box, where more requests may get an
-address banned for good. We use less than half of that: during an update two replicas run briefly,
-cp_api_tickle sends requests too, and requests that left evenly may arrive together.
+From Interactive Brokers' Web API documentation: the gateway accepts ten requests per second in
+total, and fewer for some paths. Above the limit it responds with 429 and puts the client's address
+in a penalty box for fifteen minutes; further requests may get the address banned permanently. We
+use less than half of the limit, because two replicas run briefly during an update, cp_api_tickle
+sends requests too, and requests that were sent at even intervals may arrive together.
 """
 
 from collections.abc import Mapping
@@ -18,13 +19,13 @@ EVERYTHING: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`per_second` in the long run, and up to `burst` at once after a pause."""
+    """A rate limit: `per_second` on average, and up to `burst` requests together after a pause."""
 
     per_second: float
     burst: int = 1
 
     def __post_init__(self) -> None:
-        """Both must be positive: a pace of zero would block every request."""
+        """Check that both values are positive, because a pace of zero would block every request."""
         if self.per_second <= 0 or self.burst < 1:
             raise ValueError("a pace must be positive")
 
@@ -39,18 +40,18 @@ PACES: Final = {
 
 @dataclass(slots=True)
 class Pacer:
-    """Gives each request a time to start, in the order of arrival."""
+    """Gives each request a start time, in order of arrival. It is a set of token buckets."""
 
     paces: Mapping[str, Pace] = field(default_factory=lambda: PACES)
     granted: int = 0
     refused: int = 0
     closed_until: float = float("-inf")
-    """After a 429, no request is sent before this."""
+    """After a 429, no request is sent before this time."""
     _full_at: dict[str, float] = field(default_factory=dict)
-    """When each bucket is, or was, full again."""
+    """The time at which each token bucket is full again."""
 
     def wait(self, endpoint: str, *, now: float) -> float:
-        """Seconds until the next request to `endpoint` may start, 0 for at once."""
+        """Return the seconds until the next request to `endpoint` may start; 0 means now."""
         moments = [self.closed_until, now]
         for name in self._buckets(endpoint):
             pace = self.paces[name]
@@ -59,7 +60,7 @@ class Pacer:
         return max(moments) - now
 
     def take(self, endpoint: str, *, now: float, within: float) -> float | None:
-        """Seconds to wait before the request; None when that is longer than `within`."""
+        """Reserve a turn and return the seconds to wait for it, or None if longer than `within`."""
         wait = self.wait(endpoint, now=now)
         if wait > within:
             self.refused += 1
@@ -72,11 +73,11 @@ class Pacer:
         return wait
 
     def close(self, *, now: float, seconds: float) -> None:
-        """Send nothing for this long, because the gateway answered 429."""
+        """Block all requests for `seconds`, because the gateway responded with 429."""
         self.closed_until = max(self.closed_until, now + seconds)
 
     def closed_for(self, *, now: float) -> float:
-        """Seconds until requests may be sent again, 0 if they may now."""
+        """Return the seconds until requests may be sent again; 0 means now."""
         return max(0.0, self.closed_until - now)
 
     def _buckets(self, endpoint: str) -> list[str]:

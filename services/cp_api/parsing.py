@@ -1,11 +1,14 @@
-"""Turns the gateway's answers into quotes, contracts and bars. Pure; tolerates absent fields.
+"""Converts the gateway's responses into quotes, contracts and bars. Pure; fields may be missing.
 
-From Interactive Brokers' Web API documentation: numbers in a snapshot are text, with thousands
-separators; volumes are rounded to K or M; the last price may begin with C (previous day's close)
-or H (trading is halted); the first letter of field 6509 says whether data is Real time, Delayed,
-froZen, frozen and delayed (Y), or Not subscribed; `_updated` is in milliseconds; bars' prices are
-in whole currency, because `priceFactor` applies to the answer's `high` and `low` only; bars'
-volumes are in units of `volumeFactor`.
+From Interactive Brokers' Web API documentation:
+
+- Numbers in a snapshot are text with thousands separators. Volumes are rounded to K or M.
+- The last price may begin with C (previous day's close) or H (trading is halted).
+- The first letter of field 6509 is R (real time), D (delayed), Z (frozen), Y (frozen and delayed)
+  or N (not subscribed).
+- `_updated` is in milliseconds.
+- A bar's prices are in dollars, not cents: `priceFactor` applies only to the response's `high` and
+  `low`. A bar's volume must be multiplied by `volumeFactor`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,27 +20,27 @@ from typing import Any, Final, Literal
 from services.peers.quotes import Bar, History, Quote
 
 FIELDS: Final = ("31", "55", "82", "83", "84", "86", "87", "6509", "7051")
-"""Last, symbol, change, change in percent, bid, ask, volume, availability, company's name."""
+"""Last price, symbol, change, change in percent, bid, ask, volume, availability, company name."""
 _SCALES: Final = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _LAST_IS: Final[Mapping[str, Literal["close", "halted"]]] = {"C": "close", "H": "halted"}
 _YEAR_2100: Final = 4_102_444_800_000
-"""In milliseconds; a later value is not a time."""
+"""In milliseconds. Later values are not valid times."""
 _DELAYED: Final = frozenset("DY")
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A symbol's contract at Interactive Brokers."""
+    """Interactive Brokers' contract for a symbol."""
 
     symbol: str
-    """As our callers write it."""
+    """The symbol in our callers' spelling."""
     conid: int
     name: str
     currency: str
 
 
 def number(value: object) -> Decimal | None:
-    """A number from the gateway; None for an absent value or anything else."""
+    """Parse a number from the gateway; return None if the value is missing or not a number."""
     text = str(value).strip().replace(",", "").removesuffix("%")
     try:
         parsed = Decimal(text)
@@ -47,7 +50,7 @@ def number(value: object) -> Decimal | None:
 
 
 def volume(value: object) -> int | None:
-    """A volume such as 1,234 or 12.3M, rounded as the gateway rounds it."""
+    """Parse a volume such as 1,234 or 12.3M; return None if the value is not a volume."""
     text = str(value).strip().upper()
     scale = _SCALES.get(text[-1:], 1)
     shown = number(text[:-1] if scale > 1 else text)
@@ -55,7 +58,7 @@ def volume(value: object) -> int | None:
 
 
 def last(value: object) -> tuple[Decimal | None, Literal["trade", "close", "halted"]]:
-    """The last price and its kind."""
+    """Parse the last price; return the price and whether it is a trade, a close or halted."""
     text = str(value or "").strip()
     kind = _LAST_IS.get(text[:1].upper())
     if kind is None:
@@ -64,19 +67,19 @@ def last(value: object) -> tuple[Decimal | None, Literal["trade", "close", "halt
 
 
 def has_data(element: Mapping[str, Any]) -> bool:
-    """Whether a snapshot's element has prices; the answer to a pre-flight has none."""
+    """Return whether a snapshot element has prices. The response to a pre-flight has no prices."""
     return "31" in element or ("84" in element and "86" in element)
 
 
 def is_subscribed(element: Mapping[str, Any]) -> bool:
-    """False when the user has no subscription to the contract's data, which then never comes."""
+    """Return False if the user has no subscription to the contract's data."""
     return not str(element.get("6509", "")).upper().startswith("N")
 
 
 def quote(
     element: Mapping[str, Any], contract: Contract, *, now: datetime, simulated: bool
 ) -> Quote:
-    """The quote in a snapshot's element that has data."""
+    """Convert a snapshot element with data into a quote."""
     price, kind = last(element.get("31"))
     return Quote(
         symbol=contract.symbol,
@@ -97,7 +100,7 @@ def quote(
 
 
 def elements(body: object) -> dict[int, Mapping[str, Any]]:
-    """A snapshot's elements by conid, without those that have none."""
+    """Return a snapshot's elements by conid, without elements that have no conid."""
     by_conid = {}
     for element in _objects(body):
         if isinstance(element.get("conid"), int):
@@ -106,9 +109,10 @@ def elements(body: object) -> dict[int, Mapping[str, Any]]:
 
 
 def conids(body: object, symbols: Iterable[str]) -> dict[str, tuple[int, str]]:
-    """Each known symbol's contract and company: the first stock listed in the United States.
+    """Return the conid and company name for each known symbol.
 
-    The same symbol is a different company on other exchanges; ours come from American news.
+    Only stocks listed in the United States count. On other exchanges, the same symbol may be a
+    different company, and our symbols come from American news.
     """
     contracts = {}
     for symbol in symbols:
@@ -130,7 +134,7 @@ def _first_american(companies: Iterable[Mapping[str, Any]]) -> tuple[int, str] |
 
 
 def currencies(body: object) -> dict[int, str]:
-    """Contracts' currencies by conid."""
+    """Return the currency of each contract, by conid."""
     return {
         definition["conid"]: str(definition.get("currency") or "USD")
         for definition in _objects(body.get("secdef") if isinstance(body, Mapping) else None)
@@ -139,7 +143,10 @@ def currencies(body: object) -> dict[int, str]:
 
 
 def history(body: object, *, symbol: str, period: str, bar: str, simulated: bool) -> History | None:
-    """Bars, oldest first; None when the answer has none. Incomplete bars are left out."""
+    """Return a history of bars, oldest first, or None if the response has no list of bars.
+
+    Bars without a time or a price are left out.
+    """
     if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
         return None
     factor = number(body.get("volumeFactor")) or Decimal(1)
@@ -164,7 +171,7 @@ def _bar(row: Mapping[str, Any], volume_factor: Decimal) -> Bar | None:
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
-    """The objects in a value that should be a list of objects."""
+    """Return the JSON objects in a list; return an empty list if the value is not a list."""
     if not isinstance(value, list):
         return []
     return [element for element in value if isinstance(element, Mapping)]

@@ -1,7 +1,7 @@
-"""Serves quotes and history: fresh, or the last known ones marked as stale.
+"""Serves quotes and history: either fresh data, or the last known data marked as stale.
 
-Rule: nothing is invented. A symbol has a quote that Interactive Brokers gave within fifteen
-minutes, or is unknown to Interactive Brokers, or is unavailable.
+Rule: never invent a quote. The result for a symbol is a quote that Interactive Brokers sent within
+the last fifteen minutes, or that the symbol is unknown, or that the quote is unavailable.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ from services.peers.quotes import History, LookUp, Quote
 
 T = TypeVar("T")
 
-_SERVED: Final = Counter("cp_quotes_total", "Quotes given", ["freshness"])
+_SERVED: Final = Counter("cp_quotes_total", "Quotes served, by freshness", ["freshness"])
 _DAY_SECONDS: Final = 86_400.0
 QUOTES: Final = Ages(fresh_seconds=2.0, stale_seconds=900.0)
 CONTRACTS: Final = Ages(fresh_seconds=_DAY_SECONDS, stale_seconds=7 * _DAY_SECONDS)
 UNKNOWN: Final = Ages(fresh_seconds=600.0, stale_seconds=600.0)
-"""A symbol that is unknown today may be listed later."""
+"""How long an unknown symbol is remembered: not for long, because it may be listed soon."""
 HISTORY_STALE_SECONDS: Final = _DAY_SECONDS
 _MOST_AT_ONCE: Final = 50
 
 
 def history_seconds(span: Span) -> float:
-    """How long a history is fresh: a quarter of a bar, from ten seconds to fifteen minutes."""
+    """Return how long a history is fresh: a quarter of a bar, but between 10 s and 15 min."""
     return min(max(span.bar_seconds / 4, 10.0), 900.0)
 
 
@@ -47,7 +47,7 @@ class _Snapshot:
 
 
 class QuoteService:
-    """cp_api's answers; `run` must be running."""
+    """Fetches and caches quotes and history. Its `run` must be running."""
 
     def __init__(
         self, gateway: PacedGateway, *, answer_seconds: float, history_at_once: int
@@ -78,7 +78,11 @@ class QuoteService:
             await together(contracts=self._contract_batches.run(), quotes=self._quote_batches.run())
 
     async def quotes(self, symbols: Sequence[str]) -> LookUp:
-        """The symbols' quotes, and those unknown or unavailable; `AwayError` if all are that."""
+        """Return the symbols' quotes, and which symbols are unknown or unavailable.
+
+        Raises:
+            AwayError: if every symbol is unavailable.
+        """
         answers = await asyncio.gather(*map(self._quote, symbols))
         by_symbol = dict(zip(symbols, answers, strict=True))
         errors = {
@@ -93,7 +97,12 @@ class QuoteService:
         )
 
     async def quote(self, symbol: str) -> Quote:
-        """One symbol's quote; `GoneError` when unknown, `AwayError` when unavailable."""
+        """Return a symbol's quote.
+
+        Raises:
+            GoneError: if the symbol is unknown.
+            AwayError: if the quote is unavailable.
+        """
         answer = await self._quote(symbol)
         if isinstance(answer, AwayError):
             raise answer
@@ -102,7 +111,7 @@ class QuoteService:
         return answer
 
     async def history(self, symbol: str, span: Span) -> History:
-        """One symbol's bars; errors as for a quote."""
+        """Return a symbol's bars for a period; raise the same errors as `quote`."""
         key = (symbol, span)
         now = clock.monotonic()
         fresh = self._histories.fresh(key, now=now, fresh_seconds=history_seconds(span))
@@ -140,7 +149,7 @@ class QuoteService:
         snapshot = await self._quote_batches.get(contract.conid)
         if not parsing.has_data(snapshot.element):
             raise AwayError(
-                f"The Interactive Brokers user has no subscription to quotes of {symbol}.",
+                f"The Interactive Brokers user has no subscription to quotes for {symbol}.",
                 retry_after_seconds=UNKNOWN.fresh_seconds,
             )
         quote = parsing.quote(
@@ -188,12 +197,12 @@ class QuoteService:
             simulated=answer.simulated,
         )
         if history is None:
-            raise AwayError("Interactive Brokers has no such history now.")
+            raise AwayError("Interactive Brokers has no history for this period at the moment.")
         self._histories.put((symbol, span), history, now=clock.monotonic())
         return history
 
     async def _in_time(self, request: Awaitable[T]) -> T:
-        """The request's result, or an `AwayError` within the time for an answer."""
+        """Wait for a request's result; raise `AwayError` if it fails or takes too long."""
         try:
             async with asyncio.timeout(self._answer_seconds):
                 return await request
@@ -201,7 +210,7 @@ class QuoteService:
             raise
         except (TimeoutError, UnavailableError) as exc:
             raise AwayError(
-                f"Interactive Brokers did not answer in time ({exc or 'no answer'})."
+                f"Interactive Brokers did not respond in time ({exc or 'no response'})."
             ) from exc
 
     async def _ask_contracts(self, due: Due[str]) -> dict[str, Contract | None]:
@@ -243,4 +252,4 @@ class QuoteService:
 
 
 def _unknown(symbol: str) -> GoneError:
-    return GoneError(f"Interactive Brokers has no stock {symbol}.")
+    return GoneError(f"Interactive Brokers has no stock with the symbol {symbol}.")

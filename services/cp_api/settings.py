@@ -8,29 +8,34 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """cp_api's own settings. None is secret: a person logs in at the gateway itself."""
+    """cp_api's settings. They contain no secrets: a person logs in to the gateway directly."""
 
-    # An empty variable counts as unset: an empty path would mean the current directory.
+    # Treat empty variables as unset, because an empty path would mean the current directory.
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     port: int = 5000
-    """The port it listens on."""
+    """The port that the service listens on."""
     gateway_url: str = "http://cp_gateway:5000"
-    """The gateway or its simulator; the real one uses https with a self-signed certificate."""
+    """The URL of the gateway or the simulator. The real gateway uses https with a self-signed
+    certificate."""
     gateway_ca: Path | None = None
-    """The gateway's certificate; without it, the system's authorities are trusted."""
+    """The file with the gateway's certificate. If unset, the system's certificate authorities are
+    trusted."""
     gateway_verify: bool = True
-    """False trusts whatever answers at that address, and logs a warning at every start."""
+    """Whether to verify the gateway's certificate. If false, the service trusts any server at the
+    gateway's URL, and logs a warning at every start."""
     gateway_seconds: float = 5.0
-    """How long the gateway may take to answer one request."""
+    """The time-out for one request to the gateway, in seconds."""
     answer_seconds: float = 8.0
-    """How long a caller waits for a fresh answer before it gets a stale one or none."""
+    """How long a caller waits for fresh data before it gets stale data or an error, in seconds."""
     queue_seconds: float = 6.0
-    """A request whose turn would come later than this is refused at once."""
+    """The longest time that a request may wait for its turn, in seconds. A request that would have
+    to wait longer is rejected immediately."""
     penalty_seconds: float = 900.0
-    """How long nothing is sent after a 429: the gateway's penalty is documented as fifteen
-    minutes."""
+    """How long no requests are sent after a 429, in seconds. The gateway's documented penalty is
+    fifteen minutes."""
     status_seconds: float = 10.0
-    """How often the session is checked while there are no requests."""
+    """The interval between checks of the session, in seconds."""
     history_at_once: int = 2
-    """Requests for history at once; five are documented, and during an update two replicas run."""
+    """How many history requests may run at the same time. The documented limit is five, and two
+    replicas run during an update."""

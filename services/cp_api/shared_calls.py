@@ -1,4 +1,7 @@
-"""Callers that want the same value share one call. A caller that gives up does not end it."""
+"""Lets callers that want the same value share one call.
+
+The call continues even if a caller gives up.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -10,7 +13,7 @@ V = TypeVar("V")
 
 
 class SharedCalls(Generic[K, V]):
-    """Running calls by key; leaving the context ends them."""
+    """The running calls, by key. Leaving the context cancels them."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -20,9 +23,9 @@ class SharedCalls(Generic[K, V]):
         return len(self._tasks)
 
     async def join(self, key: K, begin: Callable[[], Awaitable[V]]) -> V:
-        """The value of the running call for `key`, which `begin` starts if there is none.
+        """Join the running call for `key`, or start a call with `begin`, and return its value.
 
-        The call continues without its callers, so `begin` must end by itself.
+        The call continues even if all of its callers give up, so `begin` needs its own time-out.
         """
         task = self._tasks.get(key)
         if task is None:
@@ -34,10 +37,10 @@ class SharedCalls(Generic[K, V]):
     def _finished(self, key: K, task: "asyncio.Task[V]") -> None:
         del self._tasks[key]
         if not task.cancelled():
-            task.exception()  # retrieved, in case all callers have gone
+            task.exception()  # asyncio would report an error that nobody retrieved
 
     async def __aenter__(self) -> Self:
-        """Begin without calls."""
+        """Enter the context without any running calls."""
         return self
 
     async def __aexit__(
@@ -46,7 +49,7 @@ class SharedCalls(Generic[K, V]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the running calls."""
+        """Cancel the running calls and wait for them to end."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

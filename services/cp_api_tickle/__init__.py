@@ -1,5 +1,5 @@
-"""Keeps the gateway's session alive and raises an alarm when it is lost.
+"""Keeps the gateway's session alive and raises an alarm when the session is lost.
 
-`decide` is pure. The service never logs in, because that takes a person, and never takes a session
-over from another login of the same user. Exactly one replica runs.
+`decide` is pure. The service never logs in, because only a person can log in. It never takes over
+a session from another login of the same user. Run exactly one replica.
 """

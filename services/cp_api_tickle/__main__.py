@@ -8,7 +8,8 @@ from services.cp_api_tickle.settings import Settings
 
 
 async def _live(settings: Settings) -> None:
-    # Not `together`, which cancels repeatedly: a second cancellation would end the lingering.
+    # Do not use `together`: it cancels its tasks repeatedly, and a second cancellation would cut
+    # short the lingering.
     async with opened(settings) as (app, tickler, webhook), asyncio.TaskGroup() as group:
         group.create_task(tickler.run(), name="tickler")
         group.create_task(webhook.run(), name="webhook")

@@ -1,4 +1,4 @@
-"""Puts cp_api_tickle's parts together. It serves its health and metrics only."""
+"""Assembles cp_api_tickle. The service's only routes are its health checks and metrics."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from services.peers.gateway import Gateway, trust
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Tickler, Webhook]]:
-    """The application, and the two tasks to run while it serves."""
+    """Yield the application, and the tickler and webhook, whose `run` must be running."""
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)

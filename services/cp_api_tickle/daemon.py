@@ -1,4 +1,4 @@
-"""The loop around `decide`: tickle, check the session, decide, act, sleep."""
+"""Runs the main loop: tickle, check the session, decide, act, sleep."""
 
 import asyncio
 import random
@@ -31,11 +31,11 @@ _CHECKS: Final = Counter("cp_looks_total", "Checks of the session, by its state"
 _TRIES: Final = Counter("cp_tickle_reauthentications_total", "Re-authentications that were started")
 _SLACK: Final = 0.1
 _LEAST_PAUSE_SECONDS: Final = 1.5
-"""One tickle a second is allowed, and two may arrive closer together than they left."""
+"""The gateway allows one tickle per second, but two tickles may arrive with a shorter interval."""
 
 
 def state(status: AuthStatus) -> SessionState:
-    """The state that a status means. Competing sessions are often not authenticated either."""
+    """Return the session's state. A competing session takes precedence over other problems."""
     if status.competing:
         return "competing"
     if status.authenticated:
@@ -44,7 +44,7 @@ def state(status: AuthStatus) -> SessionState:
 
 
 class Tickler:
-    """Keeps one gateway's session alive until cancelled."""
+    """Keeps the session of one gateway alive."""
 
     def __init__(
         self, gateway: Gateway, webhook: Webhook, *, policy: Policy, every_seconds: float
@@ -54,10 +54,10 @@ class Tickler:
         self._policy = policy
         self._every_seconds = every_seconds
         self._memory = Memory()
-        self._random = random.Random()  # noqa: S311  spreads load, keeps no secret
+        self._random = random.Random()  # noqa: S311  for jitter, not for secrets
 
     async def run(self) -> None:
-        """Run until cancelled; whatever the gateway does becomes an event, not an exception."""
+        """Run until cancelled. Errors from the gateway become events and are not raised."""
         while True:
             event = await self._check()
             self._memory, actions = decide(self._memory, event, self._policy)
@@ -70,13 +70,13 @@ class Tickler:
             await asyncio.sleep(max(_LEAST_PAUSE_SECONDS, self._jittered(pause)))
 
     def _jittered(self, pause: float) -> float:
-        """A slightly shorter pause, or a slightly longer one during a penalty."""
+        """Return the pause, randomly made a little shorter, or a little longer during a penalty."""
         share = _SLACK * self._random.random()
         is_paced = self._memory.last_check is not None and self._memory.last_check.state == "paced"
         return pause * (1 + share if is_paced else 1 - share)
 
     async def check(self) -> str | None:
-        """For readiness: None while the session works, else a sentence."""
+        """Return None if the session works, or a sentence that explains why it does not."""
         seen = self._memory.last_check
         if seen is None:
             return "the session has not been checked yet"
@@ -86,7 +86,7 @@ class Tickler:
         session = await self._tickle()
         _CHECKS.labels(session.state).inc()
         if self._memory.last_check is None or self._memory.last_check.state != session.state:
-            log.info("session changed", state=session.state, detail=session.detail)
+            log.info("the session's state changed", state=session.state, detail=session.detail)
         return session
 
     async def _tickle(self) -> SessionCheck:
@@ -107,7 +107,7 @@ class Tickler:
         match action:
             case Reauthenticate(reason=reason, check_again_seconds=soon):
                 _TRIES.inc()
-                log.info("re-authenticating", reason=reason)
+                log.info("re-authenticating with the gateway", reason=reason)
                 try:
                     await self._gateway.reauthenticate()
                 except ClusterError as exc:
@@ -115,9 +115,11 @@ class Tickler:
                     return pause
                 return soon
             case RaiseAlarm(reason=reason, since=since):
-                log.error("session lost", reason=reason, since=since.isoformat())
+                log.error("the brokerage session is lost", reason=reason, since=since.isoformat())
                 self._webhook.send(message(action, at=clock.now()))
             case EndAlarm(reason=reason, since=since):
-                log.info("session returned", reason=reason, since=since.isoformat())
+                log.info(
+                    "the brokerage session works again", reason=reason, since=since.isoformat()
+                )
                 self._webhook.send(message(action, at=clock.now()))
         return pause

@@ -1,9 +1,9 @@
-"""Decides what to do about the session's state. Pure: events carry the time; no randomness.
+"""Decides what to do about the session's state. Pure: events contain the time.
 
-Rules: one alarm when the session is lost and one message when it returns. A session is lost only
-after `lost_after_seconds`, because Interactive Brokers resets its servers every night for minutes.
-A competing session is never taken over. After a 429, nothing is sent for the whole penalty: more
-requests could get our address banned for good.
+Rules: send one alarm when the session is lost, and one message when it works again. A session
+counts as lost only after `lost_after_seconds`, because Interactive Brokers resets its servers
+every night, which takes several minutes. Never take over a competing session. After a 429, send no
+requests until the penalty is over, because they could get our address banned permanently.
 """
 
 from dataclasses import dataclass, replace
@@ -11,26 +11,26 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 SessionState = Literal["well", "lapsed", "competing", "logged out", "away", "paced"]
-"""Re-authentication helps with `lapsed` only."""
+"""Re-authentication helps only if the state is `lapsed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long to wait."""
+    """The waiting times, in seconds."""
 
     lost_after_seconds: float
     first_retry_seconds: float = 5.0
-    """From a failed re-authentication to the next one; doubles each time."""
+    """The pause after the first failed re-authentication. Each further failure doubles it."""
     retry_ceiling_seconds: float = 600.0
     penalty_seconds: float = 900.0
-    """Documented as fifteen minutes."""
+    """The gateway's documented penalty is fifteen minutes."""
     after_refresh_seconds: float = 2.0
-    """How long the gateway takes to show the result of a re-authentication in its status."""
+    """How long the gateway takes to update its status after a re-authentication."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCheck:
-    """The result of one tickle and one request for the status."""
+    """The result of a tickle followed by a status request."""
 
     at: datetime
     state: SessionState
@@ -56,7 +56,7 @@ class RaiseAlarm:
 
 @dataclass(frozen=True, slots=True)
 class EndAlarm:
-    """Tell them that it is back."""
+    """Inform people that the session works again."""
 
     reason: str
     since: datetime
@@ -67,26 +67,26 @@ Action = Reauthenticate | RaiseAlarm | EndAlarm
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is remembered from one check to the next."""
+    """The state that is kept from one check to the next."""
 
     last_check: SessionCheck | None = None
     bad_since: datetime | None = None
     is_alarmed: bool = False
     tries: int = 0
-    """Re-authentications since the session last worked."""
+    """How many re-authentications were tried since the session last worked."""
     try_from: datetime | None = None
-    """No re-authentication starts before this."""
+    """The earliest time for the next re-authentication."""
 
     @property
     def is_up(self) -> bool:
-        """Whether the session worked at the last check."""
+        """Return whether the session worked at the last check."""
         return self.last_check is not None and self.last_check.state == "well"
 
 
 def decide(
     memory: Memory, event: SessionCheck, policy: Policy
 ) -> tuple[Memory, tuple[Action, ...]]:
-    """What to remember and what to do after a check."""
+    """Return the new memory and the actions to perform after a check."""
     if event.state == "well":
         return _well(memory, event)
     since = memory.bad_since or event.at
@@ -118,7 +118,7 @@ def _well(memory: Memory, event: SessionCheck) -> tuple[Memory, tuple[Action, ..
 def next_check_seconds(
     memory: Memory, policy: Policy, *, at: datetime, every_seconds: float
 ) -> float:
-    """Seconds until the next check, which comes early when a re-authentication is due."""
+    """Return the seconds until the next check, which is early if a re-authentication is due."""
     if memory.last_check is None:
         return every_seconds
     if memory.last_check.state == "paced":
@@ -130,10 +130,10 @@ def next_check_seconds(
 
 def _reason(event: SessionCheck) -> str:
     reasons = {
-        "lapsed": "the session lapsed and re-authentication does not help",
+        "lapsed": "the session has lapsed and re-authentication did not help",
         "competing": "the same user has a session elsewhere",
-        "logged out": "nobody is logged in at the gateway: a person must log in there",
-        "away": "the gateway does not answer",
+        "logged out": "nobody is logged in to the gateway; a person must log in there",
+        "away": "the gateway does not respond",
         "paced": "the gateway reports too many requests",
     }
     return reasons.get(event.state, event.state)

@@ -1,7 +1,7 @@
-"""Sends alarms to people: one POST of JSON per alarm, repeated until it is accepted.
+"""Sends alarms to a webhook: one JSON POST per alarm, repeated until the receiver accepts it.
 
-Rule: the address is a secret and appears in no log or error. An alarm may arrive twice, because an
-answer can be lost; its `id` identifies it.
+Rule: the webhook's address is a secret and never appears in logs or errors. An alarm may arrive
+twice if the response to the first POST is lost. Receivers can recognise duplicates by their `id`.
 """
 
 import asyncio
@@ -19,13 +19,14 @@ from services.cp_api_tickle.decide import EndAlarm, RaiseAlarm
 
 log = structlog.get_logger("cp_api_tickle")
 
-_SENT: Final = Counter("cp_alarms_total", "Alarms, by what became of them", ["outcome"])
+_SENT: Final = Counter("cp_alarms_total", "Attempts to send alarms, by outcome", ["outcome"])
 _WAITING_MOST: Final = 20
-"""Only the latest alarms are kept for a receiver that is away for days."""
+"""The maximum length of the queue. If the receiver is unavailable for days, only the latest alarms
+are kept."""
 
 
 def message(action: RaiseAlarm | EndAlarm, *, at: datetime) -> dict[str, Any]:
-    """An alarm as JSON. Chat systems show `text`."""
+    """Return an alarm as a JSON object. Chat systems show its `text`."""
     is_lost = isinstance(action, RaiseAlarm)
     event = "session_lost" if is_lost else "session_returned"
     since = action.since.isoformat()
@@ -42,7 +43,7 @@ def message(action: RaiseAlarm | EndAlarm, *, at: datetime) -> dict[str, Any]:
 
 
 class Webhook:
-    """Sends alarms in order; `run` must be running."""
+    """Sends queued alarms in order. Its `run` must be running."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: SecretStr | None, *, ceiling_seconds: float = 60
@@ -54,7 +55,7 @@ class Webhook:
         self._has_alarms = asyncio.Event()
 
     def send(self, alarm: dict[str, Any]) -> None:
-        """Queue an alarm; never waits and never fails."""
+        """Add an alarm to the queue. This method never waits and never fails."""
         if self._url is None:
             return
         self._waiting.append(alarm)
@@ -73,7 +74,7 @@ class Webhook:
 
     def _forget(self, alarms: Iterable[dict[str, Any]]) -> None:
         for alarm in alarms:
-            if alarm in self._waiting:  # it may have been dropped for newer ones
+            if alarm in self._waiting:  # newer alarms may have displaced it
                 self._waiting.remove(alarm)
 
     async def _deliver(self, alarm: dict[str, Any]) -> None:
@@ -82,7 +83,11 @@ class Webhook:
             _SENT.labels(outcome).inc()
             if outcome in {"taken", "refused"}:
                 return
-            log.warning("alarm not accepted", outcome=outcome, again_in_seconds=round(pause, 1))
+            log.warning(
+                "could not send an alarm; retrying",
+                outcome=outcome,
+                again_in_seconds=round(pause, 1),
+            )
             await asyncio.sleep(pause)
 
     async def _post(self, alarm: dict[str, Any]) -> str:
@@ -96,9 +101,9 @@ class Webhook:
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return "away"
         if status < 300:
-            log.info("alarm accepted", alarm=alarm["id"])
+            log.info("the receiver accepted an alarm", alarm=alarm["id"])
             return "taken"
         if status in {408, 429} or status >= 500:
             return "away"
-        log.warning("alarm refused", status=status, alarm=alarm["id"])
+        log.warning("the receiver rejected an alarm", status=status, alarm=alarm["id"])
         return "refused"

@@ -133,7 +133,7 @@ async def test_a_loss_and_its_end_are_each_reported_once_to_a_failing_receiver(
     await eventually(lambda: has_alarms(1), 60)
     assert receiver.refused == 2
     assert receiver.accepted[0]["event"] == "session_lost"
-    assert "does not help" in receiver.accepted[0]["text"]
+    assert "did not help" in receiver.accepted[0]["text"]
     assert (await ready(session, tickle))["checks"]["session"] == "the session is lapsed"
     assert await up(session, tickle) == 0
     await simulator.trouble(refuses_again=False, session="logged in")
@@ -158,7 +158,7 @@ async def test_an_unavailable_gateway_is_a_loss_too(
         return bool(receiver.accepted)
 
     await eventually(has_alarm, 60)
-    assert receiver.accepted[0]["reason"] == "the gateway does not answer"
+    assert receiver.accepted[0]["reason"] == "the gateway does not respond"
 
 
 async def test_it_stops_on_sigterm_while_the_receiver_fails(

@@ -78,7 +78,7 @@ async def test_a_key_that_never_arrives_fails_when_patience_ends() -> None:
 
     numbers = batcher(ask, patience=0.0)
     async with running(numbers):
-        with pytest.raises(UnavailableError, match="sends no data"):
+        with pytest.raises(UnavailableError, match="sent no data"):
             await numbers.get("a")
 
 

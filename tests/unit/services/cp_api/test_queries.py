@@ -40,7 +40,7 @@ def test_a_span_has_the_length_of_its_bars(period: str, bar: str, seconds: int) 
 
 
 def test_more_bars_than_fit_in_one_answer_are_refused() -> None:
-    with pytest.raises(queries.InvalidQueryError, match="At most 1000 bars"):
+    with pytest.raises(queries.InvalidQueryError, match="at most 1000 bars"):
         queries.span("1d", "1min")
 
 

@@ -13,11 +13,11 @@ SINCE = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
 def test_an_alarm_that_is_sent_twice_keeps_its_id() -> None:
-    alarm = RaiseAlarm(reason="the gateway does not answer", since=SINCE, state="away")
+    alarm = RaiseAlarm(reason="the gateway does not respond", since=SINCE, state="away")
     once, twice = message(alarm, at=SINCE), message(alarm, at=datetime(2026, 11, 25, tzinfo=UTC))
     assert once["id"] == twice["id"]
     assert once["event"] == "session_lost"
-    assert "does not answer" in once["text"]
+    assert "does not respond" in once["text"]
 
 
 def test_the_end_of_an_alarm_has_a_different_id() -> None:
