@@ -1,5 +1,6 @@
-"""A stand-in for Interactive Brokers' gateway. Every answer says that it is simulated.
+"""Simulates Interactive Brokers' gateway. Every response is marked as simulated.
 
-It implements the part of the gateway's API that we use, with the documented pacing, sessions and
-oddities, so that tests run the same code as production. There is no account behind it.
+The simulator implements the part of the gateway's API that we use, including its documented rate
+limits, sessions and quirks, so that tests run the same code as production. It does not use a real
+account.
 """

@@ -1,8 +1,8 @@
-"""The simulator's answers, in the gateway's form; each object has `simulated: true`.
+"""Builds responses in the gateway's format. Each response contains `simulated: true`.
 
-As documented by Interactive Brokers: numbers in snapshots are text with thousands separators,
-volumes end in K or M, the last price may begin with C or H, and fields may be absent. A parser must
-be tested with these oddities to work with the real gateway.
+From Interactive Brokers' documentation: numbers in snapshots are text with thousands separators,
+volumes end in K or M, the last price may begin with C or H, and fields may be missing. The
+simulator reproduces these quirks, so that tests cover them.
 """
 
 import math
@@ -21,12 +21,12 @@ MOST_POINTS: Final = 1000
 
 
 def marked(answer: Json) -> Json:
-    """The same answer, marked as simulated."""
+    """Return a copy of a response with `simulated: true` added."""
     return answer | {"simulated": True}
 
 
 def status(*, is_logged_in: bool, is_authenticated: bool, is_competing: bool) -> Json:
-    """/iserver/auth/status."""
+    """Return the response of /iserver/auth/status."""
     return marked(
         {
             "authenticated": is_authenticated,
@@ -41,12 +41,12 @@ def status(*, is_logged_in: bool, is_authenticated: bool, is_competing: bool) ->
 
 
 def tickle(auth_status: Json) -> Json:
-    """/tickle, which contains the status."""
+    """Return the response of /tickle, which contains the session's status."""
     return marked(
         {
             "session": "simulated",
             "ssoExpires": 600_000,
-            "collission": False,  # the gateway's own spelling
+            "collission": False,  # misspelled by the gateway
             "userId": 0,
             "hmds": {"error": "no bridge"},
             "iserver": {"authStatus": auth_status},
@@ -55,12 +55,12 @@ def tickle(auth_status: Json) -> Json:
 
 
 def validation() -> Json:
-    """/sso/validate."""
+    """Return the response of /sso/validate."""
     return marked({"USER_ID": 0, "USER_NAME": "simulated", "RESULT": True, "EXPIRES": 600_000})
 
 
 def accounts() -> Json:
-    """/iserver/accounts."""
+    """Return the response of /iserver/accounts."""
     return marked(
         {
             "accounts": ["DU0000000"],
@@ -72,7 +72,10 @@ def accounts() -> Json:
 
 
 def stocks(companies: Iterable[tuple[str, Stock | None]]) -> Json:
-    """/trsrv/stocks: companies by symbol; an unknown symbol has an empty list."""
+    """Return the response of /trsrv/stocks: a list of companies for each symbol.
+
+    The list is empty if the symbol is unknown.
+    """
     return marked({symbol: [_company(stock)] if stock else [] for symbol, stock in companies})
 
 
@@ -84,7 +87,7 @@ def _company(stock: Stock) -> Json:
 
 
 def search(stock: Stock) -> Json:
-    """One element of /iserver/secdef/search."""
+    """Return one element of the response of /iserver/secdef/search."""
     return marked(
         {
             "conid": str(stock.conid),
@@ -98,7 +101,7 @@ def search(stock: Stock) -> Json:
 
 
 def definition(stock: Stock) -> Json:
-    """One element of /trsrv/secdef."""
+    """Return one element of the response of /trsrv/secdef."""
     return marked(
         {
             "conid": stock.conid,
@@ -113,12 +116,15 @@ def definition(stock: Stock) -> Json:
 
 
 def preflight(conid: int) -> Json:
-    """A snapshot's element without data."""
+    """Return a snapshot element without data."""
     return marked({"conid": conid, "conidEx": str(conid)})
 
 
 def snapshot(stock: Stock, tick: Tick, fields: Sequence[str], *, prefix: str = "") -> Json:
-    """A snapshot's element with the requested fields; `prefix` is C or H for the last price."""
+    """Return a snapshot element with the requested fields.
+
+    `prefix` is the letter before the last price: C, H or none.
+    """
     change = round(tick.last, 2) - round(tick.previous_close, 2)
     known = {
         "31": prefix + _text(tick.last),
@@ -152,7 +158,10 @@ def _volume(value: int) -> str:
 
 
 def seconds(span: str) -> int | None:
-    """The length of `5min`, `1d`, `2w`, `1m` or `1y`; None for any other text."""
+    """Return the length in seconds of a span such as `5min`, `1d`, `2w`, `1m` or `1y`.
+
+    Returns None if the text is not a span.
+    """
     for unit, length in (_UNITS | _LONG_UNITS).items():
         number = span.removesuffix(unit)
         if number != span and number.isdecimal() and int(number) > 0:
@@ -161,7 +170,10 @@ def seconds(span: str) -> int | None:
 
 
 def history(stock: Stock, bars: Sequence[Bar], *, period: str, bar_seconds: int) -> Json:
-    """/iserver/marketdata/history. `priceFactor` applies to `high` and `low` only, not to bars."""
+    """Return the response of /iserver/marketdata/history.
+
+    `priceFactor` applies only to `high` and `low`, not to the bars.
+    """
     highest = max(bars, key=lambda bar: bar.high)
     lowest = min(bars, key=lambda bar: bar.low)
     began = datetime.fromtimestamp(bars[0].at, UTC)

@@ -1,7 +1,7 @@
-"""The simulator's routes: only those of the gateway that cp_api and cp_api_tickle use.
+"""The simulator's routes: the gateway's routes that cp_api and cp_api_tickle use.
 
-Rule: every JSON object, and every element of a JSON list, has `simulated: true`, and every answer
-has the header `X-Simulated: true`.
+Rule: every JSON object, and every element of a JSON list, contains `simulated: true`. Every
+response has the header `X-Simulated: true`.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class _Paths:
-    """The gateway's paths, one method each."""
+    """Handlers for the gateway's paths, one method per path."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
@@ -136,7 +136,7 @@ def _error(status: int, message: str) -> web.Response:
 
 
 def _guarded(state: SimulatorState, handler: Handler) -> Handler:
-    """The handler, guarded by the pacing and the session."""
+    """Return the handler, wrapped in checks of the rate limits and the session."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix(BASE)
@@ -164,7 +164,7 @@ def _add_admin_routes(state: SimulatorState, app: web.Application) -> None:
         try:
             trouble = Trouble.model_validate_json(await request.read())
         except ValidationError as exc:
-            return _error(422, f"{exc.error_count()} fields are wrong")
+            return _error(422, f"{exc.error_count()} fields are invalid")
         state.apply(trouble, now=clock.monotonic())
         return web.json_response(state.counts())
 
@@ -180,7 +180,7 @@ async def _mark_simulated(_request: web.Request, response: web.StreamResponse) -
 
 
 def simulator(settings: Settings) -> web.Application:
-    """The application, with its own session, which starts authenticated."""
+    """Return the simulator's application. Its session starts authenticated."""
     state = SimulatorState(
         session=Session(idle_seconds=settings.idle_seconds, last_asked=clock.monotonic()),
         pacing=PacingMonitor(penalty_seconds=settings.penalty_seconds),

@@ -1,7 +1,7 @@
-"""The stocks that the simulator knows: real names, invented numbers and starting prices.
+"""The simulator's stocks. Their names are real; their contract ids and prices are invented.
 
-Any other symbol is unknown. Contract numbers (conids) start at 9,000,001 and follow the order of
-the table, so add new stocks at its end.
+Contract ids (conids) start at 9,000,001 and follow the order of the table, so add new stocks at the
+end of the table.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """One contract."""
+    """A stock that the simulator offers."""
 
     conid: int
     symbol: str
-    """In Interactive Brokers' spelling, with a space before the class of share: "BRK B"."""
+    """The symbol in Interactive Brokers' spelling, with a space before the class: "BRK B"."""
     name: str
     exchange: str
     around: float
-    """The price in dollars around which the stock moves."""
+    """The price in dollars around which the stock's price moves."""
 
 
 _FIRST_CONID: Final = 9_000_001

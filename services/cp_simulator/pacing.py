@@ -1,9 +1,10 @@
-"""The documented pacing, enforced as strictly as the documentation allows.
+"""Enforces the gateway's documented rate limits in their strictest interpretation.
 
-From Interactive Brokers' Web API documentation: ten requests a second through the gateway, fewer
-for some paths; five requests for history at once; 429 when exceeded, and the violator's address
-in a penalty box for fifteen minutes. Which "second" counts is not documented: here it is any
-second, so a client that passes here also passes a token bucket or a fixed window.
+From Interactive Brokers' Web API documentation: the gateway accepts ten requests per second, fewer
+for some paths, and five history requests at the same time. Above the limits it responds with 429
+and puts the client's address in a penalty box for fifteen minutes. The documentation does not
+define how seconds are counted. The simulator uses a sliding window, so a client that stays within
+the simulator's limits also stays within those of a token bucket or a fixed window.
 """
 
 from collections import deque
@@ -16,7 +17,7 @@ HISTORY: Final = "/iserver/marketdata/history"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `requests` in any `seconds`."""
+    """A rate limit: at most `requests` requests in any period of `seconds` seconds."""
 
     requests: int
     seconds: float
@@ -34,20 +35,23 @@ HISTORY_AT_ONCE: Final = 5
 
 @dataclass(slots=True)
 class PacingMonitor:
-    """Counts requests; every admitted one must `leave`."""
+    """Counts and admits requests. Call `leave` at the end of every admitted request."""
 
     penalty_seconds: float
     violations: int = 0
     requests: dict[str, int] = field(default_factory=dict)
     busiest: dict[str, int] = field(default_factory=dict)
-    """The most requests within a limit's seconds, by path."""
+    """The highest number of requests within one period of a limit, by path."""
     history_now: int = 0
     history_most: int = 0
     _penalty_until: float = float("-inf")
     _recent: dict[str, deque[float]] = field(default_factory=dict)
 
     def admit(self, path: str, *, now: float) -> bool:
-        """Whether a request may pass; one too many begins the penalty, more prolong it."""
+        """Count a request and return whether it may pass.
+
+        A request above a limit begins the penalty. Further requests above a limit extend it.
+        """
         self.requests[path] = self.requests.get(path, 0) + 1
         within = [self._counts(name, now) for name in (EVERYTHING, path) if name in LIMITS]
         if path == HISTORY:
@@ -63,16 +67,16 @@ class PacingMonitor:
         return True
 
     def leave(self, path: str) -> None:
-        """End an admitted request."""
+        """Record that an admitted request has ended."""
         if path == HISTORY:
             self.history_now -= 1
 
     def punish(self, *, now: float) -> None:
-        """Begin the penalty without a violation."""
+        """Begin the penalty, even though no limit was exceeded."""
         self._penalty_until = now + self.penalty_seconds
 
     def forgive(self) -> None:
-        """End the penalty and reset all counts but that of the requests in flight."""
+        """End the penalty and reset all counts except the number of running requests."""
         self._penalty_until = float("-inf")
         self.violations = 0
         self.requests.clear()

@@ -1,13 +1,14 @@
-"""Invented prices, a function of symbol and time alone: no state, no randomness, no file.
+"""Invents prices that depend only on the symbol and the time, without state or randomness.
 
-The logarithm of a price is the sum of octaves: straight lines between values that hash
-(symbol, octave, place). Each octave is half as long as the one before and smaller by the square
-root of two, so that moves grow with the square root of time, like a random walk's.
+The logarithm of a price is the sum of several octaves. An octave consists of straight lines between
+corners, whose values are hashes of symbol, octave and position. Each octave has twice the period of
+the next finer octave, and is larger by the square root of two. Price changes therefore grow with
+the square root of time, as in a random walk.
 
-Rule: every octave's corners are also corners of the next finer one. A bar's bounds are therefore
-exact, not sampled: coarse octaves have their extremes at corners, and fine ones add at most their
-size. So a quote is always within its bar. Trading never stops here, and bars start at multiples of
-their length since midnight UTC.
+Rule: every octave's corners are also corners of the next finer octave. The highest and lowest price
+of a bar can therefore be calculated without sampling: a coarse octave has its extremes at corners,
+and a fine octave adds at most its size. As a result, every quote is within its bar. The simulated
+market never closes, and bars start at multiples of their length in Unix time.
 """
 
 import hashlib
@@ -18,19 +19,19 @@ from typing import Final
 
 DAY_SECONDS: Final = 86_400
 TICK_SECONDS: Final = 1
-"""How long a price stays the same."""
+"""How long a price stays constant, in seconds."""
 _FINEST_SECONDS: Final = 4
 _OCTAVES: Final = 25
-"""From 4 seconds to about two years."""
+"""The octaves' periods range from 4 seconds to about two years."""
 _DAILY_MOVE: Final = 0.012
-"""How far the octave of about a day may move a price either way, as a fraction."""
+"""The maximum change that an octave with a period of one day may cause, as a fraction."""
 _CORNERS_PER_BAR: Final = 16
 _SPREAD: Final = 0.0002
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The prices and the volume of a bar that begins at `at`."""
+    """The prices and volume of a bar that begins at the Unix time `at`."""
 
     at: int
     open: float
@@ -42,7 +43,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A quote."""
+    """A quote at the Unix time `at`."""
 
     at: int
     last: float
@@ -65,13 +66,13 @@ _SIZES: Final = tuple(_size(octave) for octave in range(_OCTAVES))
 
 @lru_cache(maxsize=200_000)
 def _corner(symbol: str, octave: int, place: int) -> float:
-    """A pseudo-random number in -1…1 that depends on the arguments alone."""
+    """Return a pseudo-random number from -1 to 1 that depends only on the arguments."""
     digest = hashlib.blake2b(f"{symbol}/{octave}/{place}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**63 - 1.0
 
 
 def _wander(symbol: str, at: int, *, down_to: int = 0) -> float:
-    """The logarithm of the price's deviation, without octaves finer than `down_to`."""
+    """Return the sum of the octaves at a time, without octaves finer than `down_to`."""
     total = 0.0
     for octave in range(down_to, _OCTAVES):
         place, within = divmod(at, _seconds(octave))
@@ -84,7 +85,7 @@ def _wander(symbol: str, at: int, *, down_to: int = 0) -> float:
 
 
 def price(symbol: str, around: float, at: int) -> float:
-    """The price at a second of Unix time, unrounded."""
+    """Return the unrounded price at a Unix time."""
     return around * math.exp(_wander(symbol, at - at % TICK_SECONDS))
 
 
@@ -99,14 +100,14 @@ def _volume_since_midnight(symbol: str, at: int) -> int:
 
 
 def _volume_between(symbol: str, start: int, end: int) -> int:
-    """Exact: the bars of a day add up to the day's volume."""
+    """Return the volume between two Unix times. The bars of a day add up to the day's volume."""
     first, last = start // DAY_SECONDS, end // DAY_SECONDS
     whole = sum(_daily_volume(symbol, day) for day in range(first, last))
     return whole + _volume_since_midnight(symbol, end) - _volume_since_midnight(symbol, start)
 
 
 def tick(symbol: str, around: float, at: int) -> Tick:
-    """The quote at a second of Unix time; bid < last < ask before rounding."""
+    """Return the quote at a Unix time. Its unrounded prices satisfy bid < last < ask."""
     last = price(symbol, around, at)
     return Tick(
         at=at,
@@ -119,7 +120,7 @@ def tick(symbol: str, around: float, at: int) -> Tick:
 
 
 def bar(symbol: str, around: float, start: int, *, seconds: int, now: int) -> Bar:
-    """The bar from `start`; an unfinished one closes at the price of `now`."""
+    """Return the bar that begins at `start`. An unfinished bar ends at `now`."""
     end = max(start, min(start + seconds, now))
     down_to = 0
     while down_to + 1 < _OCTAVES and _seconds(down_to + 1) * _CORNERS_PER_BAR <= seconds:
@@ -139,7 +140,7 @@ def bar(symbol: str, around: float, start: int, *, seconds: int, now: int) -> Ba
 
 
 def bars(symbol: str, around: float, *, seconds: int, count: int, now: int) -> list[Bar]:
-    """The last `count` bars, oldest first; the last one is unfinished."""
+    """Return the last `count` bars, oldest first. The last bar is unfinished."""
     last = now - now % seconds
     return [
         bar(symbol, around, start, seconds=seconds, now=now)

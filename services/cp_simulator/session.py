@@ -1,10 +1,10 @@
-"""The simulator's session, in two tiers like the real gateway's.
+"""Simulates the gateway's session, which has two tiers.
 
-From Interactive Brokers' Web API documentation: without a login, which a person makes in a browser,
-nothing answers. Without a brokerage session on top of it, /iserver/… does not answer. A user can
-have one brokerage session, which ends after several minutes without requests. A contract's first
-snapshot in a session is a pre-flight without data, and /iserver/accounts must be requested before
-any snapshot.
+From Interactive Brokers' Web API documentation: a person must log in with a browser before the
+gateway accepts any request. Paths under /iserver/ also require a brokerage session. A user can have
+only one brokerage session, which ends after several minutes without requests. A contract's first
+snapshot in a session is a pre-flight, which returns no data. Clients must request /iserver/accounts
+before any snapshot.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Refusal(StrEnum):
-    """Why a path does not answer, in the gateway's own words."""
+    """The gateway's error messages for requests that the session does not allow."""
 
     LOGIN = "Access Denied"
     BROKERAGE = "not authenticated"
@@ -21,35 +21,35 @@ class Refusal(StrEnum):
 
 @dataclass(slots=True)
 class Session:
-    """One user's session. It starts logged in and authenticated: a stack needs no person."""
+    """A user's session. It starts authenticated, so that nobody has to log in."""
 
     idle_seconds: float
-    """How long the brokerage session lasts without requests."""
+    """How long the brokerage session lasts without requests, in seconds."""
     is_logged_in: bool = True
     is_brokered: bool = True
     is_competing: bool = False
-    """The same user opened a brokerage session elsewhere."""
+    """Whether the same user has opened a brokerage session elsewhere."""
     refuses_again: bool = False
-    """Re-authentication has no effect, as when Interactive Brokers is unavailable."""
+    """Whether re-authentication has no effect, as if Interactive Brokers were unavailable."""
     reauthentications: int = 0
     has_accounts: bool = False
     last_asked: float = 0.0
     streaming: dict[int, float] = field(default_factory=dict)
-    """When each contract had its pre-flight, by conid."""
+    """The time of each contract's pre-flight, by conid."""
 
     def touch(self, *, now: float) -> None:
-        """Keep the session alive by a request, unless it comes too late."""
+        """Record a request, which keeps the session alive unless it has already expired."""
         if now - self.last_asked > self.idle_seconds:
             self.lose()
         self.last_asked = now
 
     @property
     def is_authenticated(self) -> bool:
-        """Whether /iserver/… answers."""
+        """Return whether requests under /iserver/ are allowed."""
         return self.is_logged_in and self.is_brokered and not self.is_competing
 
     def refusal(self, path: str) -> Refusal | None:
-        """Why `path` does not answer now; None when it does."""
+        """Return the error for a request to `path`, or None if the request is allowed."""
         if not self.is_logged_in:
             return Refusal.LOGIN
         if not path.startswith("/iserver/") or path.startswith(
@@ -63,7 +63,7 @@ class Session:
         return None
 
     def reauthenticate(self, *, compete: bool) -> None:
-        """Open the brokerage session, taking over a competing one only with `compete`."""
+        """Open the brokerage session. A competing session is taken over only if `compete` is true."""
         self.reauthentications += 1
         if not self.is_logged_in or self.refuses_again:
             return
@@ -73,22 +73,22 @@ class Session:
             self.is_brokered = True
 
     def stream(self, conid: int, *, now: float, after_seconds: float) -> bool:
-        """Whether a contract's data has arrived; the first call is its pre-flight."""
+        """Return whether a contract's data is available. The first call is the pre-flight."""
         begun = self.streaming.setdefault(conid, now)
         return now > begun and now - begun >= after_seconds
 
     def lose(self) -> None:
-        """End the brokerage session and its streams."""
+        """End the brokerage session and its data streams."""
         self.is_brokered = False
         self.has_accounts = False
         self.streaming.clear()
 
     def log_out(self) -> None:
-        """End the login as well."""
+        """End the login and the brokerage session."""
         self.lose()
         self.is_logged_in = False
 
     def log_in(self) -> None:
-        """Log in, as a person does in a browser."""
+        """Log in and open a brokerage session, as a person does in a browser."""
         self.is_logged_in = self.is_brokered = True
         self.is_competing = self.refuses_again = False

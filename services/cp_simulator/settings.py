@@ -4,15 +4,18 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """The simulator's own settings; it has no secrets."""
+    """The simulator's settings. They contain no secrets."""
 
     port: int = 5000
-    """The port it listens on, as the real gateway does."""
+    """The port that the simulator listens on. The real gateway uses the same port."""
     idle_seconds: float = 360.0
-    """How long the brokerage session lasts without requests; "several minutes" at the real one."""
+    """How long the brokerage session lasts without requests, in seconds. The real gateway's session
+    lasts "several minutes"."""
     penalty_seconds: float = 900.0
-    """How long every request is refused after one too many; documented as 15 minutes."""
+    """How long all requests are rejected after a violation of a limit, in seconds. The real
+    gateway's documented penalty is fifteen minutes."""
     preflight_seconds: float = 0.3
-    """How long after a contract's first snapshot its data arrives."""
+    """The time from a contract's first snapshot until its data is available, in seconds."""
     admin: bool = False
-    """Serve /simulator/…, with which tests make trouble. Never enable it where others reach it."""
+    """Whether to serve the routes under /simulator/, with which tests cause faults. Never enable
+    them if untrusted clients can reach the simulator."""

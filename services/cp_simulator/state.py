@@ -1,4 +1,4 @@
-"""The state of a running simulator: its session, its pacing, and the trouble that tests make."""
+"""Holds a running simulator's state: its session, its rate limits, and faults caused by tests."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,25 +10,25 @@ from services.cp_simulator.session import Session
 
 
 class Trouble(BaseModel):
-    """A test's wishes for the simulator's behaviour; absent fields change nothing."""
+    """Faults that a test causes in the simulator. Fields that are not set change nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     session: Literal["lost", "logged out", "logged in"] | None = None
     competing: bool | None = None
     refuses_again: bool | None = None
-    """Re-authentication is answered but has no effect."""
+    """Whether re-authentication has no effect."""
     slow_seconds: float | None = Field(default=None, ge=0, le=60)
-    """How long every answer is delayed."""
+    """How long every response is delayed, in seconds."""
     paced: bool | None = None
-    """True begins the penalty; False ends it and resets the counts."""
+    """True begins the penalty. False ends the penalty and resets the counts."""
     halted: tuple[str, ...] | None = None
-    """Symbols in which trading is halted."""
+    """The symbols whose trading is halted."""
 
 
 @dataclass(slots=True)
 class SimulatorState:
-    """Everything that a request reads or changes."""
+    """All of the state that requests read or change."""
 
     session: Session
     pacing: PacingMonitor
@@ -37,7 +37,7 @@ class SimulatorState:
     halted: frozenset[str] = field(default_factory=frozenset)
 
     def apply(self, trouble: Trouble, *, now: float) -> None:
-        """Behave like this from now on."""
+        """Apply a test's faults from now on."""
         match trouble.session:
             case "lost":
                 self.session.lose()
@@ -61,7 +61,7 @@ class SimulatorState:
             self.pacing.forgive()
 
     def counts(self) -> dict[str, object]:
-        """The requests so far, for tests of the clients."""
+        """Return counts of the requests so far, for tests of the simulator's clients."""
         return {
             "asked": self.pacing.requests,
             "busiest": self.pacing.busiest,
