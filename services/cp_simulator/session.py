@@ -63,7 +63,7 @@ class Session:
         return None
 
     def reauthenticate(self, *, compete: bool) -> None:
-        """Open the brokerage session. A competing session is taken over only if `compete` is true."""
+        """Open the brokerage session. Take over a competing session only if `compete` is true."""
         self.reauthentications += 1
         if not self.is_logged_in or self.refuses_again:
             return

@@ -1,1 +1,1 @@
-"""The site: pages for people. It stores no data of its own; it shows that of other services."""
+"""The website. It stores no data and shows data from the other services."""

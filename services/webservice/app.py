@@ -1,6 +1,6 @@
-"""Puts the site together: routes, middlewares, clients of the other services and stores.
+"""Assembles the site: its routes, its middlewares, and its clients for other services and stores.
 
-Rule: creating a client sends nothing, so the site starts whichever other service is unavailable.
+Rule: creating a client sends no requests, so the site starts even if other services are down.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -42,13 +42,13 @@ NAME: Final = "webservice"
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
-    """The application with its connections, which close on leaving the context."""
+    """Open the site's connections and yield the application; close the connections on exit."""
     async with outgoing(name=NAME, connections=50, timeout_seconds=5.0) as session:
         yield application(settings, connect(settings, session))
 
 
 def connect(settings: Settings, session: ClientSession) -> Site:
-    """The clients of the other services and stores, over one bounded session."""
+    """Create the clients for the other services and stores, which share one HTTP session."""
     jar = Jar(https=settings.https)
     auth = Auth(session, settings.auth_url)
     couch = Couch(session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password)
@@ -69,7 +69,7 @@ def connect(settings: Settings, session: ClientSession) -> Site:
 
 
 def application(settings: Settings, site: Site) -> web.Application:
-    """The application with its routes and middlewares."""
+    """Return the application with its routes and middlewares."""
     app = bare(NAME, settings=settings, checks=checks(site))
     app[SITE] = site
     app.middlewares.extend([set_visit_cookies, errors.pages_of_errors, only_own_forms])
@@ -106,7 +106,7 @@ def application(settings: Settings, site: Site) -> web.Application:
 
 
 def checks(site: Site) -> Mapping[str, Check]:
-    """The checks in `/health/ready`; none of them makes the site unready."""
+    """Return the checks shown in `/health/ready`. A failed check does not make the site unready."""
     return {
         "auth": site.auth.check,
         "couchdb": site.couch.check,

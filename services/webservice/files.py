@@ -1,6 +1,6 @@
-"""Static files, read once at start and versioned by their content.
+"""Serves static files, which are read once at startup and versioned by their content.
 
-Rule: an address with the right `v` never changes its content, so browsers may cache it for ever.
+Rule: the content at an address with the right `v` never changes, so browsers may cache it forever.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _HTMX_AT: Final = (f"htmx.org/dist/{HTMX}", f"node_modules/htmx.org/dist/{HTMX}"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file, ready to send."""
+    """A static file that is ready to send."""
 
     body: bytes
     content_type: str
@@ -30,29 +30,29 @@ class File:
 
 
 class Files:
-    """Our own files and htmx."""
+    """The site's static files, including htmx."""
 
     def __init__(self, files: Mapping[str, File]) -> None:
         self._files = files
 
     @classmethod
     def read(cls, assets: Path) -> "Files":
-        """Read all files. htmx may be missing, our own files may not."""
+        """Read all static files. Only htmx may be missing."""
         paths = {path.name: path for path in _OWN.iterdir() if path.is_file()}
         htmx = next((assets / at for at in _HTMX_AT if (assets / at).is_file()), None)
         if htmx is None:
-            log.warning("htmx not found", assets_directory=str(assets))
+            log.warning("could not find htmx; pages work without it", assets_directory=str(assets))
         else:
             paths[HTMX] = htmx
         return cls({name: _file(path) for name, path in paths.items()})
 
     def address(self, name: str) -> str:
-        """The address of a file for pages; "" when there is no such file."""
+        """Return a file's versioned address for use in pages, or "" if there is no such file."""
         file = self._files.get(name)
         return f"/static/{name}?v={file.version}" if file else ""
 
     async def get(self, request: web.Request) -> web.Response:
-        """Serve one file."""
+        """Serve one static file."""
         file = self._files.get(request.match_info["name"])
         if file is None:
             raise web.HTTPNotFound

@@ -1,6 +1,6 @@
-"""The dashboard's filters: parsed from a page's address and written into links.
+"""Reads the dashboard's filters from a page's address and writes them into links.
 
-Rule: an invalid value is ignored, so an address that somebody edited shows news, not an error.
+Rule: ignore invalid values, so that an edited address shows news instead of an error.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _LONGEST_CURSOR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """One view of the dashboard."""
+    """The filters of a dashboard page."""
 
     symbol: str | None = None
     topic: str | None = None
@@ -29,12 +29,12 @@ class Filters:
 
     @property
     def is_set(self) -> bool:
-        """Whether the filters leave any news out."""
+        """Return whether any filter is set that hides news."""
         return bool(self.symbol or self.topic or self.label)
 
     @property
     def summary(self) -> str:
-        """The filters in words: "AAPL, Earnings, negative"; empty without filters."""
+        """Return the filters in words, such as "AAPL, Earnings, negative"; "" without filters."""
         parts = (
             self.symbol,
             topic(self.topic) if self.topic else None,
@@ -43,7 +43,7 @@ class Filters:
         return ", ".join(part for part in parts if part)
 
     def address(self) -> str:
-        """The address of the page with these filters."""
+        """Return the address of the dashboard with these filters."""
         parameters = {
             "symbol": self.symbol,
             "topic": self.topic,
@@ -55,16 +55,16 @@ class Filters:
         return f"/dashboard?{query}" if query else "/dashboard"
 
     def with_days(self, days: int) -> str:
-        """The address of the same news with sentiment over `days`."""
+        """Return the address of the same page with the sentiment of the last `days` days."""
         return replace(self, days=days, cursor=None).address()
 
     def after(self, cursor: str | None) -> str | None:
-        """The address of the next page of news; None when this is the last."""
+        """Return the address of the next page of news, or None if this is the last page."""
         return replace(self, cursor=cursor).address() if cursor else None
 
 
 def read(query: Mapping[str, str]) -> Filters:
-    """The filters in an address's query."""
+    """Read the filters from the query of an address."""
     topic_ = query.get("topic", "").strip()[:_LONGEST]
     label = query.get("label", "")
     days = query.get("days", "")

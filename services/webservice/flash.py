@@ -1,6 +1,6 @@
-"""A sentence for the next page, without storage: a cookie carries its code, never its text.
+"""Passes a message to the next page in a cookie, which contains the message's code, not its text.
 
-Rule: cookies are not trusted, so an unknown code shows nothing.
+Rule: cookies are not trusted, so an unknown code shows no message.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A sentence and its tone ("good", "note" or "bad")."""
+    """A message for the visitor, and its tone: "good", "note" or "bad"."""
 
     text: str
     tone: str = "good"
@@ -17,22 +17,25 @@ class Message:
 
 MESSAGES: Final = {
     "welcome": Message("Your account is ready. Welcome!"),
-    "signed-out": Message("You are signed out."),
+    "signed-out": Message("You have signed out."),
     "signed-out-here": Message(
-        "You are signed out in this browser. The sign-in service did not answer, so the login"
-        " itself lasts until it expires; change your password if somebody may have copied it.",
+        "You have signed out in this browser. The sign-in service did not respond, so the login itself"
+        " remains valid until it expires. If somebody may have copied your login, change your"
+        " password.",
         "note",
     ),
     "signed-out-everywhere": Message(
-        "You are signed out everywhere. Sign in again to continue.",
+        "You have signed out everywhere. Sign in again to continue.",
     ),
-    "password-changed": Message("Your password is changed. Other browsers must sign in again."),
-    "token-revoked": Message("The token is revoked. Programs that use it are refused."),
+    "password-changed": Message(
+        "Your password has been changed. You need to sign in again in other browsers."
+    ),
+    "token-revoked": Message("The token has been revoked. Programs can no longer use it."),
     "token-gone": Message("That token no longer exists.", "note"),
-    "watch-list": Message("Your watch list is saved in this browser."),
+    "watch-list": Message("Your watch list has been saved in this browser."),
 }
 
 
 def message(code: str | None) -> Message | None:
-    """The message of a code; None for an unknown code."""
+    """Return the message for a code, or None if the code is unknown."""
     return MESSAGES.get(code or "")

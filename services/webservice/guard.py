@@ -1,4 +1,4 @@
-"""Checks a form's origin and its CSRF token before it does anything."""
+"""Checks a form's origin and CSRF token before the form is processed."""
 
 from typing import Final
 
@@ -16,21 +16,21 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @web.middleware
 async def only_own_forms(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Pass reads and the forms of our own pages; refuse everything else with 403."""
+    """Allow requests that only read, and forms from our own pages; reject all others with 403."""
     if request.method in _SAFE:
         return await handler(request)
     if csrf.is_from_elsewhere(request.method, request.headers, host=request.host):
-        log.warning("form refused", reason="another site sent it")
+        log.warning("rejected a form", reason="the form came from another site")
         raise web.HTTPForbidden
     site = site_of(request)
     visit = await site.sessions.visit(request)
     if visit.is_away:
-        raise UnavailableError("checking a form: the sign-in service does not answer")
+        raise UnavailableError("checking a form: the sign-in service does not respond")
     token = request.headers.get(csrf.HEADER)
     if token is None:
         form = await request.post()
         token = str(form.get(csrf.FIELD, ""))
     if not site.is_good_token(token, visit):
-        log.warning("form refused", reason="its token belongs to another visit")
+        log.warning("rejected a form", reason="the CSRF token belongs to a different visit")
         raise web.HTTPForbidden
     return await handler(request)

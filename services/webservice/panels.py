@@ -1,4 +1,4 @@
-"""The parts of a page, each of which shows a value or a sentence about why there is none."""
+"""The parts of a page. Each panel shows its content, or a sentence if it is unavailable."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,23 +16,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Panel(Generic[T]):
-    """The content of one part; `problem` is a whole sentence for the reader."""
+    """A panel's content, or None and a sentence for the reader in `problem`."""
 
     value: T | None = None
     problem: str = ""
 
 
 async def panel(name: str, request: Awaitable[T], *, seconds: float, away: str) -> Panel[T]:
-    """The request's result, or the sentence `away` when it is refused or there is none in time.
+    """Wait for a panel's content; return the sentence `away` if the request fails or times out.
 
-    `GoneError` is left to the page.
+    Raises:
+        GoneError: if the content does not exist; the page decides what to do.
     """
     try:
         async with asyncio.timeout(seconds):
             return Panel(await request)
     except (UnavailableError, TimeoutError) as exc:
-        log.warning("panel unavailable", panel=name, reason=str(exc) or "no answer in time")
+        log.warning(
+            "a panel is unavailable", panel=name, reason=str(exc) or "the request timed out"
+        )
         return Panel(problem=away)
     except RefusedError as exc:
-        log.error("panel refused", panel=name, reason=str(exc))  # noqa: TRY400  no bug
+        log.error("a panel's request was rejected", panel=name, reason=str(exc))  # noqa: TRY400  needs no traceback
         return Panel(problem=away)

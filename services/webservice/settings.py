@@ -8,40 +8,44 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """The site's own settings; those of every service are in `WebSettings`."""
+    """The site's settings, in addition to the settings that all services share."""
 
     port: int = 5000
-    """The port it listens on; the ingress and the development stack expect this one."""
+    """The port that the site listens on. The ingress and the development stack expect port 5000."""
     https: bool = True
-    """Whether people reach the site by https: cookies are `Secure` and `__Host-`, and browsers
-    keep to https. Off only in development and in labs without https."""
+    """Whether visitors use https. If true, cookies are `Secure` with the `__Host-` prefix, and
+    browsers are told to use only https. Set it to false only in development and in labs."""
     csrf_key: SecretStr = Field(min_length=32)
-    """Signs the forms. The same in every replica; changing it invalidates open forms."""
+    """The key that signs forms. It must be the same in all replicas. Changing it invalidates forms
+    that are open in browsers."""
     auth_url: str = "http://auth"
-    """The sign-in service."""
+    """The URL of the sign-in service."""
     couchdb_url: str = "http://couchdb:5984"
-    """The store of the news."""
+    """The URL of the database with the news."""
     couchdb_user: str = "spotswarm"
-    """The user that reads the news."""
+    """The database user that reads the news."""
     couchdb_password: SecretStr = SecretStr("")
-    """Its password; empty if the database has none."""
+    """The database user's password; empty if the database does not require a password."""
     influxdb_url: str = "http://influxdb:8086"
-    """The store of the usage."""
+    """The URL of the database with the usage data."""
     influxdb_user: str = "spotswarm"
-    """The user that reads the usage."""
+    """The database user that reads the usage data."""
     influxdb_password: SecretStr = SecretStr("")
-    """Its password; empty if the database has none."""
+    """The database user's password; empty if the database does not require a password."""
     quotes_url: str = "http://cp_api:5000"
-    """The quote service."""
+    """The URL of the quote service."""
     api_url: str = "http://api.localhost"
-    """The address of public_api in examples and links."""
+    """The public URL of public_api, for examples and links."""
     site_name: str = "Spotswarm News"
-    """The name in the header and in titles."""
+    """The site's name, shown in the header and in page titles."""
     assets_directory: Path = Path("/srv/assets")
-    """The files from npm. Without them the pages work as they do without JavaScript."""
+    """The directory with the npm packages. Without the packages, pages work as they do without
+    JavaScript."""
     watch_list: str = "AAPL MSFT NVDA AMZN TSLA INTC"
-    """The symbols shown to a visitor who has not chosen any."""
+    """The symbols shown to visitors who have not chosen their own."""
     panel_seconds: float = Field(default=3.0, gt=0)
-    """How long a part of a page may take before the page is sent without it."""
+    """How long to wait for a part of a page before sending the page without that part, in
+    seconds."""
     stale_seconds: float = Field(default=300.0, ge=0)
-    """How long a known visitor stays signed in, for reading, while the sign-in service is away."""
+    """How long recently verified visitors can keep reading while the sign-in service is
+    unavailable, in seconds."""

@@ -1,4 +1,4 @@
-"""What every page needs: the clients, the rendering of templates, and who is visiting."""
+"""Helpers for all pages: clients, template rendering, and identification of the visitor."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The services and stores behind the pages, and what pages are built with."""
+    """The clients and settings that pages use."""
 
     settings: Settings
     auth: Auth
@@ -41,12 +41,12 @@ class Site:
     files: Files
 
     def csrf_token(self, visit: Visit) -> str:
-        """A CSRF token for a form of this visit."""
+        """Return a CSRF token for a form of this visit."""
         key = self.settings.csrf_key.get_secret_value().encode()
         return csrf.make(key, nonce=visit.nonce, account=visit.account)
 
     def is_good_token(self, token: str, visit: Visit) -> bool:
-        """Whether a CSRF token belongs to this visit."""
+        """Return whether a CSRF token is valid for this visit."""
         key = self.settings.csrf_key.get_secret_value().encode()
         return csrf.is_good(token, key, nonce=visit.nonce, account=visit.account)
 
@@ -55,15 +55,15 @@ SITE: Final = web.AppKey("site", Site)
 
 
 def site_of(request: web.Request) -> Site:
-    """The site that serves a request."""
+    """Return the site that serves a request."""
     return request.config_dict[SITE]
 
 
 @web.middleware
 async def set_visit_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Set the cookies that the visit changed in every answer, redirects included.
+    """Set the cookies that the visit changed in every response, including redirects.
 
-    A middleware, not a signal: when aiohttp signals an answer, its cookies are already written.
+    This must be a middleware: when aiohttp sends its signal, the cookies are already written.
     """
     try:
         answer = await handler(request)
@@ -77,7 +77,7 @@ async def set_visit_cookies(request: web.Request, handler: Handler) -> web.Strea
 async def render(
     request: web.Request, template: str, *, status: int = HTTPStatus.OK, **values: Any
 ) -> web.Response:
-    """A page, or a part of one, for this visitor."""
+    """Render a page, or part of a page, for the visitor."""
     site = site_of(request)
     visit = await site.sessions.visit(request)
     code = request.cookies.get(site.jar.flash)
@@ -94,7 +94,7 @@ async def render(
         "flash": flash.message(code),
     } | values
     response = aiohttp_jinja2.render_template(template, request, context, status=status)
-    # A page is for one visitor: no shared cache may store it.
+    # Pages are personal, so no shared cache may store them.
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Cookie, HX-Request"
     if code and not is_for_htmx(request):
@@ -103,12 +103,12 @@ async def render(
 
 
 async def ask(request: web.Request, name: str, awaitable: Any, *, away: str) -> Panel[Any]:
-    """One part of a page, within the time-out for parts."""
+    """Wait for the content of one panel, at most `panel_seconds`."""
     return await panel(name, awaitable, seconds=site_of(request).settings.panel_seconds, away=away)
 
 
 def is_for_htmx(request: web.Request) -> bool:
-    """Whether htmx wants only a part of a page; one restored from history is sent whole."""
+    """Return whether htmx requested only part of a page. History restores need complete pages."""
     return (
         request.headers.get("HX-Request") == "true"
         and request.headers.get("HX-History-Restore-Request") != "true"
@@ -116,7 +116,7 @@ def is_for_htmx(request: web.Request) -> bool:
 
 
 def see(request: web.Request, path: str, *, flash_code: str = "") -> web.HTTPSeeOther:
-    """Redirect a form that was successful to `path`, which shows the message `flash_code`."""
+    """Return a redirect to `path` after a successful form; the next page shows a message."""
     response = web.HTTPSeeOther(path)
     if flash_code:
         site = site_of(request)
@@ -125,22 +125,22 @@ def see(request: web.Request, path: str, *, flash_code: str = "") -> web.HTTPSee
 
 
 async def viewer_of(request: web.Request) -> Viewer:
-    """Who is signed in.
+    """Return the visitor who is signed in.
 
     Raises:
-        SignInNeeded: nobody; redirects to the sign-in page, which leads back.
-        UnavailableError: the sign-in service does not answer.
+        SignInNeeded: if nobody is signed in; redirects to the sign-in page.
+        UnavailableError: if the sign-in service is unavailable.
     """
     visit = await site_of(request).sessions.visit(request)
     if visit.viewer is not None:
         return visit.viewer
     if visit.is_away:
-        raise UnavailableError("identifying the visitor: the sign-in service does not answer")
+        raise UnavailableError("identifying the visitor: the sign-in service does not respond")
     raise SignInNeeded(request)
 
 
 class SignInNeeded(web.HTTPSeeOther):
-    """Redirects to the sign-in page; for htmx by a header, or it would insert that page."""
+    """Redirects to the sign-in page. For htmx, uses a header so that it loads a new page."""
 
     def __init__(self, request: web.Request) -> None:
         is_page = request.method == "GET" and not is_for_htmx(request)

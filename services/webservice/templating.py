@@ -1,4 +1,4 @@
-"""Jinja's environment: our filters, and escaping of everything that is not `Markup`."""
+"""Sets up Jinja with our filters. Jinja escapes all values except `Markup`."""
 
 import aiohttp_jinja2
 import jinja2
@@ -9,7 +9,7 @@ from services.webservice.rendering import chart, formatting
 
 
 def set_up(app: web.Application) -> jinja2.Environment:
-    """Set up the templates; an undefined name in one is an error."""
+    """Set up the templates and return Jinja's environment. Undefined names are errors."""
     environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.PackageLoader("services.webservice"),

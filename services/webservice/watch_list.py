@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from typing import Final
 
 LONGEST: Final = 12
-"""The most quotes on one page, because requests for quotes are paced."""
+"""The maximum number of symbols. Requests for quotes are limited."""
 _SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9.\-]{0,11}")
 
 
 def symbol(text: str | None) -> str | None:
-    """One symbol in its usual spelling; None when the text is not a symbol."""
+    """Return a symbol in its usual spelling, or None if the text is not a symbol."""
     spelling = (text or "").strip().upper()
     return spelling if _SYMBOL.fullmatch(spelling) else None
 
 
 def parse(text: str) -> tuple[list[str], list[str]]:
-    """Symbols in their order, each once, and the words that are not symbols."""
+    """Return the symbols in order and without duplicates, and the words that are not symbols."""
     symbols: list[str] = []
     rejected: list[str] = []
     for word in re.split(r"[\s,;+]+", text.strip()):
@@ -31,5 +31,5 @@ def parse(text: str) -> tuple[list[str], list[str]]:
 
 
 def dump(symbols: Sequence[str]) -> str:
-    """The list as a cookie's value."""
+    """Return the watch list in the format of its cookie."""
     return "+".join(symbols)

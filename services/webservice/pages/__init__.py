@@ -1,1 +1,1 @@
-"""One module per page: its handlers, and the values for its template. No rules belong here."""
+"""The pages. Each module has a page's handlers and prepares the values for its template."""

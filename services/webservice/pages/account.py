@@ -1,4 +1,4 @@
-"""The account page: changing the password, and signing out everywhere."""
+"""The account page, where a user can change the password and sign out everywhere."""
 
 from http import HTTPStatus
 from typing import Final
@@ -11,18 +11,18 @@ from services.webservice.pages.login import AWAY, LEAST_PASSWORD, wait
 from services.webservice.site import ask, render, see, site_of, viewer_of
 
 _CHANGE_AWAY: Final = (
-    "The sign-in service did not answer, so the password may or may not have changed: if the old"
-    " one no longer works, use the new one."
+    "The sign-in service did not respond, so your password may or may not have been changed. If the"
+    " old password no longer works, use the new password."
 )
 
 
 async def get(request: web.Request) -> web.Response:
-    """The page."""
+    """Show the page."""
     return await _page(request)
 
 
 async def post_password(request: web.Request) -> web.Response:
-    """Change the password, which ends every login except this browser's."""
+    """Change the password and end all of the account's other logins."""
     viewer = await viewer_of(request)
     site = site_of(request)
     form = await request.post()
@@ -43,7 +43,7 @@ async def post_password(request: web.Request) -> web.Response:
 
 
 async def post_logout_all(request: web.Request) -> web.Response:
-    """End every login of the account."""
+    """End all of the account's logins."""
     viewer = await viewer_of(request)
     site = site_of(request)
     try:
@@ -64,7 +64,9 @@ async def _page(
 ) -> web.Response:
     viewer = await viewer_of(request)
     account = site_of(request).auth.me(viewer.access)
-    me = await ask(request, "me", account, away="Your account cannot be shown at the moment.")
+    me = await ask(
+        request, "me", account, away="Your account details are unavailable at the moment."
+    )
     return await render(
         request,
         "account.html",

@@ -1,4 +1,4 @@
-"""The page of one article, with its sentiment, symbols and topics."""
+"""The article page, which shows one article with its sentiment, symbols and topics."""
 
 import re
 from typing import Final
@@ -12,7 +12,7 @@ _ID: Final = re.compile(r"news-[0-9a-f]{32}")
 
 
 async def get(request: web.Request) -> web.Response:
-    """The article; 404 when there is none with this id, 503 when the store does not answer."""
+    """Show the article; respond with 404 if it does not exist, 503 if the store is unavailable."""
     await viewer_of(request)
     article_id = request.match_info["id"]
     if not _ID.fullmatch(article_id):

@@ -1,4 +1,4 @@
-"""The dashboard: quotes, sentiment and news, each shown or missing independently."""
+"""The dashboard, with quotes, sentiment and news. Each part is shown even if others fail."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,17 +20,15 @@ _PAGE: Final = 12
 _TRENDING: Final = 8
 _TOPICS: Final = 30
 _NEWS_AWAY: Final = (
-    "The news store does not answer at the moment. Nothing is lost: reload in a minute."
+    "The news is unavailable at the moment. Nothing is lost. Reload the page in a minute."
 )
-_QUOTES_AWAY: Final = (
-    "Quotes are unavailable: the quote service does not answer. They return by themselves."
-)
-_MOOD_AWAY: Final = "The sentiment scores are unavailable at the moment. Reload in a minute."
+_QUOTES_AWAY: Final = "Quotes are unavailable at the moment. They will reappear automatically."
+_MOOD_AWAY: Final = "Sentiment scores are unavailable at the moment. Reload the page in a minute."
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of news, and the address of the next one."""
+    """A page of news, and the address of the next page."""
 
     articles: Sequence[Listing]
     more: str | None
@@ -38,7 +36,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """How often a symbol is in the news, as a count and relative to the most frequent."""
+    """How often a symbol is in the news: a count, and a percentage of the highest count."""
 
     name: str
     count: int
@@ -47,14 +45,14 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Trending:
-    """What the news is about."""
+    """The symbols and topics that are most frequent in the news."""
 
     symbols: Sequence[Rank]
     topics: Sequence[str]
 
 
 async def get(request: web.Request) -> web.Response:
-    """The page, or only the next news when htmx asks for more."""
+    """Show the dashboard, or only the next page of news if htmx requests it."""
     await viewer_of(request)
     site = site_of(request)
     filters = filtering.read(request.query)
@@ -93,7 +91,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def get_quotes(request: web.Request) -> web.Response:
-    """The ticker alone, which reloads itself."""
+    """Show only the ticker, which reloads automatically."""
     await viewer_of(request)
     watched = _watched(request)
     quotes = await _quotes(request, watched)
@@ -101,7 +99,7 @@ async def get_quotes(request: web.Request) -> web.Response:
 
 
 async def post_watch(request: web.Request) -> web.Response:
-    """Save a watch list in this browser; words that are not symbols are ignored."""
+    """Save the watch list in a cookie, ignoring words that are not symbols."""
     await viewer_of(request)
     form = await request.post()
     symbols, _ = watch_list.parse(str(form.get("symbols", ""))[:400])
@@ -147,7 +145,7 @@ async def _trending(site: Site) -> Trending:
 
 
 def _cursor(text: str | None) -> Cursor | None:
-    """A place in the news; an invalid one means the beginning."""
+    """Decode a cursor; return None, the beginning of the news, if the text is invalid."""
     try:
         return Cursor.decode(text) if text else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Errors as pages: what happened and what the reader can do, without internal details."""
+"""Error pages, which tell visitors what happened and what to do, without internal details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,11 @@ _HOME: Final = ("/", "Front page")
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """A page's texts; `links` lead on, the best first, and "" means the same address."""
+    """The title, advice and links of an error page.
+
+    Each link is an address and its text, with the most useful link first. The address "" stands for
+    the page that the visitor requested.
+    """
 
     title: str
     advice: str
@@ -30,42 +34,42 @@ _AGAIN: Final = ("", "Try again")
 _PAGES: Final = {
     HTTPStatus.FORBIDDEN: ErrorPage(
         "This form is out of date",
-        "It was opened before you signed in or out, in another browser, or by another site."
-        " Nothing was changed. Reload the page and send the form again.",
+        "The form was opened before you signed in or out, in another browser, or by another site."
+        " Nothing was changed. Reload the page and submit the form again.",
         (("", "Reload the page"), _HOME),
     ),
     HTTPStatus.NOT_FOUND: ErrorPage(
-        "There is no such page",
-        "The address may be mistyped, or the story was removed. The dashboard has all news.",
+        "Page not found",
+        "The address may be wrong, or the story may have been removed. Look for it on the dashboard.",
         (("/dashboard", "Dashboard"), _HOME),
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: ErrorPage(
-        "This page does not accept that", "Use the links on the site to open it.", (_HOME,)
+        "This request is not supported", "Use the links on the site to open pages.", (_HOME,)
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorPage(
-        "That was too much text", "Shorten what you typed and send it again.", (_AGAIN, _HOME)
+        "Your text is too long", "Shorten the text and submit it again.", (_AGAIN, _HOME)
     ),
     HTTPStatus.TOO_MANY_REQUESTS: ErrorPage(
         "Too many requests", "Wait a minute, then try again.", (_AGAIN, _HOME)
     ),
     HTTPStatus.SERVICE_UNAVAILABLE: ErrorPage(
-        "A part of the site is unavailable",
-        "You stay signed in and nothing was lost. Try again in a minute.",
+        "Part of the site is unavailable",
+        "You are still signed in and nothing was lost. Try again in a minute.",
         (_AGAIN, _HOME),
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: ErrorPage(
         "Something went wrong on our side",
-        "The error is in our log. Check whether your change was made, then try again. If it happens"
-        " again, send us the number below.",
+        "The error has been logged. Check whether your change was made, then try again. If this"
+        " happens again, send us the number below.",
         (_AGAIN, _HOME),
     ),
 }
-_OTHER: Final = ErrorPage("That did not work", "Go back, check what you entered, and try again.")
+_OTHER: Final = ErrorPage("Your request failed", "Go back, check what you entered, and try again.")
 
 
 @web.middleware
 async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn errors into pages; redirects and other answers pass."""
+    """Convert errors into error pages; pass redirects and other responses on unchanged."""
     retry_after = None
     try:
         return await handler(request)
@@ -78,15 +82,23 @@ async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamR
             answer.headers["Allow"] = allow
         return answer
     except UnavailableError as exc:
-        log.warning("page unavailable", route=_route(request), reason=str(exc))
+        log.warning(
+            "could not show a page because a service is unavailable",
+            route=_route(request),
+            reason=str(exc),
+        )
         status, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, "10"
     except GoneError:
         status = HTTPStatus.NOT_FOUND
     except RefusedError as exc:
-        log.warning("page refused", route=_route(request), reason=str(exc))
+        log.warning(
+            "could not show a page because a service rejected a request",
+            route=_route(request),
+            reason=str(exc),
+        )
         status = HTTPStatus.BAD_GATEWAY
     except Exception:
-        log.exception("page failed", route=_route(request))
+        log.exception("could not show a page because of an unexpected error", route=_route(request))
         status = HTTPStatus.INTERNAL_SERVER_ERROR
     answer = await page(request, status)
     if retry_after:
@@ -95,7 +107,7 @@ async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 
 async def page(request: web.Request, status: int) -> web.Response:
-    """The page of an error; htmx gets only its text, which it shows as a notice."""
+    """Return the error page for a status; for htmx, return only the text, shown as a notice."""
     error_page = next((shown for code, shown in _PAGES.items() if code == status), _OTHER)
     same_address = request.path if request.method == "GET" else _form_of(request.path)
     template = "parts/problem.html" if is_for_htmx(request) else "error.html"
@@ -112,12 +124,12 @@ async def page(request: web.Request, status: int) -> web.Response:
 
 
 def request_id(request: web.Request) -> str:
-    """What the logs call this request."""
+    """Return the request's id, which also appears in the logs."""
     return runtime_web.request_id(request)
 
 
 def _form_of(path: str) -> str:
-    """The page with the form that is sent to `path`."""
+    """Return the path of the page with the form that is submitted to `path`."""
     first = path.split("/")[1] if "/" in path else ""
     return f"/{first}" if first in {"login", "sign-up", "tokens", "account", "dashboard"} else "/"
 

@@ -1,4 +1,4 @@
-"""The front page, for everybody: what the site is, and the latest news. Needs no sign-in."""
+"""The front page, which presents the site and the latest news. Visitors need not sign in."""
 
 import asyncio
 from datetime import timedelta
@@ -16,27 +16,30 @@ _DAYS: Final = 7
 
 
 async def get(request: web.Request) -> web.Response:
-    """The page, with or without headlines and mood."""
+    """Show the page, even if the headlines or the mood are unavailable."""
     site = site_of(request)
     headlines, trend = await asyncio.gather(
         ask(
             request,
             "headlines",
             _headlines(site),
-            away="The news store does not answer at the moment. Reload in a minute.",
+            away="The news is unavailable at the moment. Reload the page in a minute.",
         ),
         ask(
             request,
             "mood",
             recent_mood(site, days=_DAYS),
-            away="The sentiment scores are unavailable at the moment. Reload in a minute.",
+            away="Sentiment scores are unavailable at the moment. Reload the page in a minute.",
         ),
     )
     return await render(request, "landing.html", headlines=headlines, mood=trend)
 
 
 async def recent_mood(site: Site, *, days: int, symbol: str | None = None) -> Mood | None:
-    """The mood of the last `days` days, for one symbol or for all news."""
+    """Return the mood of the last `days` days, for one symbol or for all news.
+
+    Returns None if no stories were scored in that time.
+    """
     today = clock.now().date()
     by_day = await site.news.sentiment(symbol, today - timedelta(days=days - 1), today)
     return mood(by_day, until=today, days=days, of=symbol or "all news")

@@ -1,7 +1,7 @@
-"""Signing in and out.
+"""Handles signing in and signing out.
 
-Rule: an e-mail address goes into a form's body and back into its field, never into a URL or a log.
-A wrong password and an unknown address get the same answer.
+Rule: e-mail addresses appear in forms, never in URLs or logs. The response to a wrong password is
+the same as the response to an unknown address.
 """
 
 from http import HTTPStatus
@@ -19,14 +19,15 @@ from services.webservice.visitor.redirects import local_path
 log = structlog.get_logger("webservice")
 
 LEAST_PASSWORD: Final = 10
-"""The same as auth's; the browser checks it before it sends the form."""
-AWAY: Final = "The sign-in service does not answer at the moment. Try again soon."
-"""Only for forms that may be sent twice: without an answer, nobody knows what was done."""
+"""The minimum length of a password, as in auth. The browser checks it before sending a form."""
+AWAY: Final = "The sign-in service is unavailable at the moment. Try again in a minute."
+"""Use this message only for forms that are safe to submit twice: although the service did not
+respond, it may have processed the request."""
 _HOME: Final = "/dashboard"
 
 
 async def get_login(request: web.Request) -> web.Response:
-    """The form; a visitor who is signed in is sent on."""
+    """Show the form, or redirect a visitor who is already signed in."""
     next_path = local_path(request.query.get("next"), otherwise="")
     visit = await site_of(request).sessions.visit(request)
     if visit.viewer is not None:
@@ -35,7 +36,7 @@ async def get_login(request: web.Request) -> web.Response:
 
 
 async def post_login(request: web.Request) -> web.Response:
-    """Sign in and go on to the page that the visitor wanted."""
+    """Sign in and redirect to the page that the visitor requested."""
     site = site_of(request)
     form = await request.post()
     email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
@@ -59,7 +60,7 @@ async def post_login(request: web.Request) -> web.Response:
 
 
 async def post_logout(request: web.Request) -> web.Response:
-    """Sign out; the browser forgets the login even when auth is unavailable."""
+    """Sign out. The browser's login cookies are deleted even if auth is unavailable."""
     site = site_of(request)
     refresh = request.cookies.get(site.jar.refresh)
     flash_code = "signed-out"
@@ -69,19 +70,22 @@ async def post_logout(request: web.Request) -> web.Response:
         except UnavailableError:
             flash_code = "signed-out-here"
         except RefusedError:
-            log.info("signed out of an expired login")
+            log.info("the login had already expired at sign-out")
     site.sessions.sign_out(request)
     raise see(request, "/", flash_code=flash_code)
 
 
 def client_of(request: web.Request) -> str:
-    """The addresses on the request's path, for auth, which knows which of them to trust."""
+    """Return the addresses of all clients and proxies on the request's path, separated by commas.
+
+    Auth decides which of these addresses to trust.
+    """
     path = [*request.headers.getall("X-Forwarded-For", []), request.remote or ""]
     return ", ".join(filter(None, path))
 
 
 def wait(seconds: float) -> str:
-    """A duration in words: "20 seconds", "3 minutes"."""
+    """Return a duration in words, such as "20 seconds" or "3 minutes"."""
     if seconds <= 90:
         whole = max(1, ceil(seconds))
         return f"{whole} second" if whole == 1 else f"{whole} seconds"

@@ -1,4 +1,4 @@
-"""The sign-up page: creating an account and signing in to it."""
+"""The sign-up page, which creates an account and signs in to it."""
 
 from http import HTTPStatus
 from typing import Final
@@ -11,13 +11,13 @@ from services.webservice.pages.login import LEAST_PASSWORD, client_of, wait
 from services.webservice.site import render, see, site_of
 
 _AWAY: Final = (
-    "The sign-in service did not answer, so the account may or may not exist: try to sign in first,"
-    " and if that does not work, sign up again."
+    "The sign-in service did not respond, so your account may or may not have been created. Try to"
+    " sign in first. If you cannot sign in, sign up again."
 )
 
 
 async def get(request: web.Request) -> web.Response:
-    """The form; a visitor who is signed in is sent on."""
+    """Show the form, or redirect a visitor who is already signed in."""
     visit = await site_of(request).sessions.visit(request)
     if visit.viewer is not None:
         raise see(request, "/dashboard")
@@ -25,7 +25,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def post(request: web.Request) -> web.Response:
-    """Create the account; a refusal is shown next to its field."""
+    """Create the account and sign in; show errors in the form."""
     site = site_of(request)
     form = await request.post()
     email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
@@ -43,7 +43,7 @@ async def post(request: web.Request) -> web.Response:
     except UnavailableError:
         return await _form(request, HTTPStatus.SERVICE_UNAVAILABLE, email, error=_AWAY)
     except RefusedError:
-        message = "Your account is ready. Sign in to it."
+        message = "Your account is ready. Please sign in."
         return await render(
             request, "login.html", email=email, error=message, next="", status=HTTPStatus.OK
         )

@@ -1,7 +1,7 @@
-"""The page of API tokens: create one (shown once), list them, revoke one.
+"""The API tokens page, where a user can create, list and revoke tokens.
 
-Rule: a token's text appears only in the answer to the form that created it: in no cookie, URL or
-log.
+Rule: a token's text appears only once, in the response to the form that created the token. It never
+appears in cookies, URLs or logs.
 """
 
 from collections.abc import Mapping
@@ -22,42 +22,44 @@ _LONGEST_NAME: Final = 60
 _EXPIRIES: Final = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"), ("", "never"))
 _USUAL_EXPIRY: Final = "90"
 _TOKENS_AWAY: Final = (
-    "Your tokens cannot be shown: the sign-in service does not answer. They still work."
+    "The list of your tokens is unavailable at the moment. Your tokens still work."
 )
 _MAKING_AWAY: Final = (
-    "The sign-in service did not answer. If the token is in your list, revoke it, because it"
-    " cannot be shown. Then create another one."
+    "The sign-in service did not respond. If the new token is in your list, revoke it, because its"
+    " text cannot be shown again. Then create another token."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TokenForm:
-    """The form as it was filled in."""
+    """The values entered in the form."""
 
     name: str = ""
     expires: str = _USUAL_EXPIRY
     scopes: frozenset[str] = field(default=frozenset({"news:read", "sentiment:read"}))
 
     def errors(self) -> dict[str, str]:
-        """What is wrong with the form, by field."""
+        """Return an error message for each invalid field, by the field's name."""
         errors = {}
         if not self.name:
-            errors["name"] = "Give it a name, so that you know which token to revoke."
+            errors["name"] = "Enter a name, so that you can recognise the token later."
         elif len(self.name) > _LONGEST_NAME or not self.name.isprintable():
-            errors["name"] = f"At most {_LONGEST_NAME} characters, on one line."
+            errors["name"] = f"The name can have at most {_LONGEST_NAME} characters, on one line."
         if not self.scopes:
-            errors["scopes"] = "Choose at least one: a token without scopes is useless."
+            errors["scopes"] = (
+                "Choose at least one scope, because a token without scopes is useless."
+            )
         return errors
 
 
 async def get(request: web.Request) -> web.Response:
-    """The list and the form."""
+    """Show the user's tokens, and the form that creates a token."""
     await viewer_of(request)
     return await _page(request)
 
 
 async def post(request: web.Request) -> web.Response:
-    """Create a token and show it once."""
+    """Create a token and show its text, which is never shown again."""
     viewer = await viewer_of(request)
     form = await request.post()
     scopes = frozenset(str(scope) for scope in form.getall("scopes", []))
@@ -95,7 +97,7 @@ async def post(request: web.Request) -> web.Response:
 
 
 async def post_revoke(request: web.Request) -> web.Response:
-    """Revoke a token; one that is already gone is not an error."""
+    """Revoke a token. It is not an error if the token no longer exists."""
     viewer = await viewer_of(request)
     flash_code = "token-revoked"
     try:

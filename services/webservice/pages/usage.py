@@ -1,4 +1,4 @@
-"""The usage page: the calls of an account's tokens."""
+"""The usage page, which shows the API calls made with an account's tokens."""
 
 import asyncio
 from typing import Final
@@ -10,13 +10,16 @@ from services.webservice.rendering.calls import SPANS, Calls, calls, since
 from services.webservice.site import Site, ask, render, site_of, viewer_of
 
 _USAGE_AWAY: Final = (
-    "Usage cannot be shown: its store does not answer. Calls are still counted, and appear here"
-    " when it is back."
+    "Usage data is unavailable at the moment. Your calls are still counted and will appear here"
+    " later."
 )
 
 
 async def get(request: web.Request) -> web.Response:
-    """A chart and a table of all tokens or one; the store filters by account in both cases."""
+    """Show a chart and a table of the calls made with one token or with all tokens.
+
+    The store always filters by account, so a token of another account shows no calls.
+    """
     viewer = await viewer_of(request)
     site = site_of(request)
     chosen = request.query.get("span", "day")

@@ -1,1 +1,1 @@
-"""How pages show values: formatted text, charts and tables. Pure."""
+"""Renders values for pages as formatted text, charts and tables. Pure."""

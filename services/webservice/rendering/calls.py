@@ -1,7 +1,7 @@
-"""An account's calls for the usage page: a chart and a table, by hour or by day.
+"""Renders an account's API calls by hour or by day, as a chart and a table for the usage page.
 
-A day's percentiles cannot be computed from those of its hours. A day shows the mean of the hourly
-medians, weighted by calls, and the highest of the hourly 95th percentiles, an upper bound.
+A day's percentiles cannot be computed from hourly percentiles. Instead, a day shows the mean of the
+hourly medians, weighted by calls, and the highest of the hourly 95th percentiles as an upper bound.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ _SIZE: Final = chart.Size(960, 250)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A period that can be chosen."""
+    """A time span that the user can choose."""
 
     name: str
     unit: str
@@ -35,7 +35,7 @@ SPANS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One hour or day of the table."""
+    """A row of the table, for one hour or one day."""
 
     time: str
     calls: int
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The usage page's values."""
+    """The values that the usage page shows."""
 
     unit: str
     calls: int
@@ -76,7 +76,7 @@ class _Bucket:
 
 
 def since(span: Span, *, until: datetime) -> datetime:
-    """The beginning of a span, at a whole hour or day so that the first column is complete."""
+    """Return the start of a span, rounded to a full hour or day so the first column is complete."""
     if span.unit == "day":
         days = until - span.back + timedelta(days=1)
         return days.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -85,7 +85,7 @@ def since(span: Span, *, until: datetime) -> datetime:
 
 
 def calls(hours: Iterable[UsageHour], span: Span, *, until: datetime) -> Calls:
-    """The calls between `since(span)` and `until`; hours or days without calls are zeros."""
+    """Return the calls between `since(span)` and `until`, including periods without calls."""
     step = timedelta(days=1) if span.unit == "day" else timedelta(hours=1)
     at = since(span, until=until)
     buckets: dict[datetime, _Bucket] = {}

@@ -1,7 +1,7 @@
-"""SVG charts, drawn on the server without scripts or style attributes; classes give the colours.
+"""Draws SVG charts without scripts or style attributes. The style sheet sets the colours.
 
-Rule: a chart never depends on colour alone, and its page shows the numbers as a table too. Every
-text is escaped here.
+Rule: a chart must be readable without colours, and its page must also show the numbers as a table.
+This module escapes all texts.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,9 +19,9 @@ _LEFT: Final = 34.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One column: its label below, its value, and the sentence that a pointer shows over it.
+    """A column with its label, its value and its tooltip.
 
-    `part` is how much of the value is drawn as bad (failed calls); None draws a gap.
+    A value of None leaves a gap. `part` is the part of the value that is drawn as failed calls.
     """
 
     label: str
@@ -32,14 +32,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The drawing's own units; the page scales it."""
+    """The width and height of a chart in SVG units. The page scales the chart."""
 
     width: float = 330.0
     height: float = 185.0
 
 
 def diverging(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Size) -> Markup:
-    """Columns up and down from zero, between -1 and 1: sentiment by day."""
+    """Draw columns above and below zero, for values between -1 and 1 such as sentiment by day."""
     top = max((abs(bar.value) for bar in bars if bar.value is not None), default=0.0)
     reach = next(step for step in (0.2, 0.4, 0.6, 1.0) if top <= step or step == 1.0)
     area = _Area(size, low=-reach, high=reach, count=len(bars))
@@ -53,7 +53,7 @@ def diverging(bars: Sequence[Bar], *, name: str, title: str, about: str, size: S
 
 
 def stacked(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Size) -> Markup:
-    """Columns up from zero, with the bad part hatched at the bottom: calls by hour or day."""
+    """Draw columns above zero, such as calls by hour, with failed calls hatched at the bottom."""
     high = nice_ceiling(max((bar.value or 0.0 for bar in bars), default=0.0))
     area = _Area(size, low=0.0, high=high, count=len(bars))
     columns: list[Markup] = []
@@ -70,7 +70,7 @@ def stacked(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Siz
 
 
 def meter(score: float) -> Markup:
-    """A small scale from -1 to 1 with a needle at `score`, next to the number in text."""
+    """Draw a small scale from -1 to 1 with a needle at `score`."""
     at = 2 + (max(-1.0, min(1.0, score)) + 1) * 48
     return Markup(
         '<svg class="meter" viewBox="0 0 100 12" aria-hidden="true" focusable="false">'
@@ -82,7 +82,10 @@ def meter(score: float) -> Markup:
 
 
 def nice_ceiling(value: float) -> float:
-    """The least of 4, 10, 20, 40, 60, 100, 200 … that is not below `value`, for whole halves."""
+    """Return the first of 4, 10, 20, 40, 60, 100, 200 … that is at least `value`.
+
+    Half of each of these numbers is an integer.
+    """
     if value <= 4:
         return 4.0
     power = 10.0 ** floor(log10(value))
@@ -90,7 +93,7 @@ def nice_ceiling(value: float) -> float:
 
 
 def short(value: float) -> str:
-    """A count in few characters: 950, 1.2k, 3M."""
+    """Return a count in a short form, such as 950, 1.2k or 3M."""
     for size, sign in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g}{sign}"
@@ -98,7 +101,7 @@ def short(value: float) -> str:
 
 
 class _Area:
-    """The area of the columns, and the positions of values in it."""
+    """The area of a chart that contains the columns, and the positions of values in this area."""
 
     def __init__(self, size: Size, *, low: float, high: float, count: int) -> None:
         self.size = size
@@ -118,7 +121,7 @@ class _Area:
 def _column(area: _Area, at: int, bar: Bar, kind: str, reach: tuple[float, float]) -> Markup:
     width = max(1.0, min(26.0, area.step * 0.72))
     upper, lower = sorted(area.y(value) for value in reach)
-    # A value near zero must stay visible: the day did have news.
+    # Keep a value near zero visible, to distinguish it from a day without news.
     height = max(1.5, lower - upper)
     return Markup(
         '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}" rx="{}"><title>{}</title></rect>'
@@ -154,7 +157,7 @@ def _grid(area: _Area, values: Sequence[float], written: Callable[[float], str])
 
 
 def _labels(area: _Area, bars: Sequence[Bar]) -> Markup:
-    """As many labels as fit, from the first one on at equal distances."""
+    """Draw as many labels as fit, at equal distances, beginning with the first column's label."""
     longest = max((len(bar.label) for bar in bars), default=1)
     every = max(1, ceil((longest * 6.4 + 10) / area.step))
     texts = []

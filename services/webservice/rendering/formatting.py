@@ -1,4 +1,4 @@
-"""Formats values for the pages: times, numbers, labels, addresses. Used as Jinja filters."""
+"""Formats times, numbers, labels and addresses for pages. Jinja uses the functions as filters."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,12 +15,12 @@ SCOPES: Final = {
     "news:read": "Read the news",
     "sentiment:read": "Read sentiment",
     "quotes:read": "Read quotes",
-    "usage:read": "Read its own usage",
+    "usage:read": "Read this token's usage",
 }
 
 
 def ago(at: datetime, *, now: datetime) -> str:
-    """A time relative to now, in words; a date after a week."""
+    """Return a time relative to `now`, such as "5 min ago", or a date after a week."""
     seconds = (now - at).total_seconds()
     if seconds < _MINUTE:
         return "just now"
@@ -35,22 +35,22 @@ def ago(at: datetime, *, now: datetime) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A time of day with its zone: 24 Nov 2026, 03:00 UTC."""
+    """Return a date and time with its time zone, such as "24 Nov 2026, 03:00 UTC"."""
     return f"{day(at)}, {at.astimezone(UTC):%H:%M} UTC"
 
 
 def day(at: date) -> str:
-    """24 Nov 2026, whatever the host's locale."""
+    """Return a date such as "24 Nov 2026", regardless of the host's locale."""
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
 def short_day(at: date) -> str:
-    """24 Nov."""
+    """Return a date without the year, such as "24 Nov"."""
     return f"{at.day} {_MONTHS[at.month - 1]}"
 
 
 def signed(value: float | Decimal, digits: int = 2) -> str:
-    """A number with its sign, using the typographic minus; zero has no sign."""
+    """Return a number with its sign and a typographic minus. Zero has no sign."""
     number = float(value)
     text = f"{abs(number):,.{digits}f}"
     if float(text.replace(",", "")) == 0:
@@ -59,25 +59,25 @@ def signed(value: float | Decimal, digits: int = 2) -> str:
 
 
 def price(value: float | Decimal | None) -> str:
-    """A price with two decimals, or four below one; a dash for None."""
+    """Return a price with two decimals, or with four if it is below 1; return a dash for None."""
     if value is None:
         return "\N{EN DASH}"
     return f"{value:,.4f}" if abs(float(value)) < 1 else f"{value:,.2f}"
 
 
 def count(value: float) -> str:
-    """A whole number with thousands separators."""
+    """Return a number without decimals and with thousands separators."""
     return f"{value:,.0f}"
 
 
 def topic(text: str) -> str:
-    """A topic as a heading: "mergers_and_deals" → "Mergers and deals"."""
+    """Return a topic as a heading: "mergers_and_deals" becomes "Mergers and deals"."""
     words = text.replace("_", " ").replace("-", " ").strip()
     return words[:1].upper() + words[1:]
 
 
 def paragraphs(text: str) -> list[str]:
-    """An article's paragraphs: split at empty lines, or at every line when it has none."""
+    """Split an article into paragraphs, at empty lines or, if it has none, at every line break."""
     blocks = [part.strip() for part in text.split("\n\n") if part.strip()]
     return (
         blocks if len(blocks) > 1 else [line.strip() for line in text.splitlines() if line.strip()]
@@ -85,7 +85,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def web_address(url: str) -> str:
-    """`url`, or "" when it is unsafe as a link: feeds may contain `javascript:` addresses."""
+    """Return `url` if it is safe to link to, otherwise "". Feeds may contain `javascript:` URLs."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -94,7 +94,7 @@ def web_address(url: str) -> str:
 
 
 def host(url: str) -> str:
-    """The host of an address, without "www."."""
+    """Return the host of an address, without "www."; return "" if the address is invalid."""
     try:
         return (urlsplit(url).hostname or "").removeprefix("www.")
     except ValueError:

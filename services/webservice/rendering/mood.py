@@ -1,4 +1,4 @@
-"""Sentiment over days for the pages: a mean, a chart and a table."""
+"""Renders the sentiment of several days as a mean, a chart and a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from services.stores.news import DaySentiment
 from services.webservice.rendering import chart, formatting
 
 _NOTHING: Final = 0.005
-"""A smaller number is shown as zero."""
+"""Numbers with a smaller absolute value are shown as zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """The mood panel's values."""
+    """The values that the mood panel shows."""
 
     mean: float
     count: int
@@ -35,9 +35,9 @@ def mood(
     of: str,
     size: chart.Size | None = None,
 ) -> Mood | None:
-    """The mood of the `days` days up to `until`; None when nothing was scored.
+    """Return the mood of the last `days` days up to `until`, or None if no stories were scored.
 
-    The mean is over stories, not over days, so a quiet Sunday counts little.
+    The mean is taken over stories, not over days, so a day with few stories has little effect.
     """
     count = sum(sentiment.count for sentiment in sentiments)
     if not count:
@@ -52,7 +52,7 @@ def mood(
         bars.append(chart.Bar(formatting.short_day(day), score, _sentence(day, sentiment)))
     title = f"Mean sentiment of {of} by day, {days} days"
     about = (
-        f"{_tone_word(mean)} overall:  {formatting.signed(mean)} over {count} stories."
+        f"{_tone_word(mean)} overall: a mean of {formatting.signed(mean)} over {count} stories."
         f" {len(by_day)} of {days} days had scored stories."
     )
     return Mood(
@@ -66,7 +66,7 @@ def mood(
 
 
 def tone(value: float | Decimal | None) -> str:
-    """`up`, `down` or `flat`: the class that colours a number, in addition to its sign."""
+    """Return `up`, `down` or `flat`, the CSS class that sets a number's colour."""
     number = float(value or 0)
     if abs(number) < _NOTHING:
         return "flat"

@@ -1,4 +1,4 @@
-"""The watch list's quotes as tiles, and the notes above them."""
+"""Renders the quotes of a watch list as tiles, with notes above the tiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.webservice.rendering import formatting, mood
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One symbol."""
+    """The tile of one symbol."""
 
     symbol: str
     name: str
@@ -18,12 +18,12 @@ class Tile:
     currency: str
     tone: str
     change: str
-    """The change in words, readable without colour."""
+    """The change as text, which is readable without colours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
-    """The panel."""
+    """The values that the watch-list panel shows."""
 
     rows: Sequence[Tile]
     unknown: Sequence[str]
@@ -34,7 +34,7 @@ class Ticker:
 
 
 def ticker(answer: LookUp) -> Ticker:
-    """The panel; one simulated, stale or delayed price is enough for a note above all."""
+    """Return the panel's values. A single simulated, stale or delayed price causes a note."""
     return Ticker(
         rows=[_tile(quote) for quote in answer.quotes],
         unknown=answer.unknown,

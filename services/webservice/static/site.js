@@ -1,4 +1,4 @@
-// Our only script: a button that copies a field. Without it, people select the field by hand.
+// Our only script. It adds a button that copies a field's text.
 "use strict";
 for (const button of document.querySelectorAll("[data-copies]")) {
   const field = document.getElementById(button.dataset.copies);

@@ -1,1 +1,1 @@
-"""Who is visiting: cookies, sessions and their renewal, CSRF tokens, redirects after sign-in."""
+"""Identifies visitors: cookies, sessions, renewals, CSRF tokens and redirects after sign-in."""

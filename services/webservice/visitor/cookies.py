@@ -1,8 +1,9 @@
-"""The site's cookies: their names and flags.
+"""Sets the site's cookies, with their names and flags.
 
-Rule: no script can read a cookie, no other site's POST carries one, and over https the `__Host-`
-prefix keeps neighbouring hosts from setting one. `SameSite=Lax` instead of `Strict` keeps a
-visitor signed in who follows a link from an e-mail.
+Rule: scripts cannot read the cookies, and browsers do not send them with POST requests from other
+sites. Over https, the `__Host-` prefix prevents other hosts in the same domain from setting them.
+The cookies use `SameSite=Lax`, because with `Strict`, visitors who follow a link from an e-mail
+would appear to be signed out.
 """
 
 from dataclasses import dataclass
@@ -13,44 +14,44 @@ from aiohttp import web
 
 _YEAR_SECONDS: Final = 365 * 86_400
 _EARLY_SECONDS: Final = 20.0
-"""How long before its expiry the browser forgets an access token, so that none expires in use."""
+"""How long before an access token expires the browser deletes it, so it never expires in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """Names and flags. `https` is how people reach the site, not how the ingress reaches us."""
+    """Sets the cookies. `https` is whether visitors, not the ingress, use https to reach the site."""
 
     https: bool
 
     @property
     def access(self) -> str:
-        """The short-lived login token."""
+        """The name of the cookie with the access token, which is short-lived."""
         return self._named("access")
 
     @property
     def refresh(self) -> str:
-        """The refresh token, which buys the next login token once."""
+        """The name of the cookie with the refresh token, which can be used once."""
         return self._named("refresh")
 
     @property
     def nonce(self) -> str:
-        """The half of the CSRF check that only this browser has."""
+        """The name of the cookie with the nonce for CSRF checks."""
         return self._named("nonce")
 
     @property
     def flash(self) -> str:
-        """The code of a message for the next page."""
+        """The name of the cookie with a message's code for the next page."""
         return self._named("flash")
 
     @property
     def watch(self) -> str:
-        """The visitor's watch list."""
+        """The name of the cookie with the visitor's watch list."""
         return self._named("watch")
 
     def put(
         self, response: web.StreamResponse, name: str, value: str, *, seconds: float | None = None
     ) -> None:
-        """Set a cookie; without `seconds` it ends with the browser's session."""
+        """Set a cookie. Without `seconds`, the cookie expires when the browser is closed."""
         response.set_cookie(
             name,
             value,
@@ -64,7 +65,7 @@ class Jar:
     def put_access(
         self, response: web.StreamResponse, token: str, *, until: datetime, at: datetime
     ) -> None:
-        """Set the login token, to be forgotten a little before it expires."""
+        """Set the access token's cookie, which expires slightly before the token."""
         seconds_left = (until - at).total_seconds()
         self.put(
             response,
@@ -74,11 +75,11 @@ class Jar:
         )
 
     def put_watch(self, response: web.StreamResponse, value: str) -> None:
-        """Remember a watch list for a year."""
+        """Set the watch list's cookie, which expires after a year."""
         self.put(response, self.watch, value, seconds=_YEAR_SECONDS)
 
     def drop(self, response: web.StreamResponse, *names: str) -> None:
-        """Make the browser forget cookies. Without the same flags, `__Host-` cookies would stay."""
+        """Delete cookies from the browser, with the flags that `__Host-` cookies require."""
         for name in names:
             self.put(response, name, "", seconds=0)
 

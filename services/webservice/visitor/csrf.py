@@ -1,7 +1,7 @@
-"""Checks that a form came from our own page: a signed token, and the origin that browsers send.
+"""Checks with a signed token and the browser's `Origin` header that a form is from our own pages.
 
-Rule: a token is valid for one nonce, which only the browser's cookie has, and one account. Every
-sign-in and sign-out draws a new nonce, which invalidates earlier tokens. Pure: takes no request.
+Rule: a token is valid for one account and one nonce. The nonce exists only in the browser's cookie.
+Signing in or out creates a new nonce, which invalidates earlier tokens. Pure.
 """
 
 import base64
@@ -18,32 +18,33 @@ FIELD: Final = "csrf"
 HEADER: Final = "X-CSRF-Token"
 """The header in which htmx sends the token."""
 _SALT_BYTES: Final = 10
-"""Makes the signed token a multiple of three bytes, so base64 has no unused bits to alter."""
+"""With this length, the token's length is a multiple of three bytes, so base64 has no spare bits
+that could be changed unnoticed."""
 _NONCE: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def new_nonce() -> str:
-    """A secret for one browser session, kept in a cookie that no script can read."""
+    """Return a random secret for one browser session, to be stored in a cookie."""
     return secrets.token_urlsafe(24)
 
 
 def is_nonce(text: str) -> bool:
-    """Whether a cookie's value has the form of our nonces."""
+    """Return whether a cookie's value has the form of a nonce."""
     return _NONCE.fullmatch(text) is not None
 
 
 def make(key: bytes, *, nonce: str, account: str) -> str:
-    """A token for a form shown to `account` ("" when nobody is signed in).
+    """Return a token for a form shown to `account` ("" if nobody is signed in).
 
-    Each has a random salt, so that compressed pages reveal nothing about it (BREACH).
+    Each token has a random salt, which protects it from attacks on compressed pages (BREACH).
     """
     salt = secrets.token_bytes(_SALT_BYTES)
     return base64.urlsafe_b64encode(salt + _signature(key, salt, nonce, account)).decode()
 
 
 def is_good(token: str, key: bytes, *, nonce: str, account: str) -> bool:
-    """Whether `token` was made for this nonce and account, in constant time."""
+    """Return whether `token` belongs to this nonce and account. The check takes constant time."""
     try:
         raw = base64.b64decode(token.encode(), altchars=b"-_", validate=True)
     except ValueError:
@@ -55,17 +56,17 @@ def is_good(token: str, key: bytes, *, nonce: str, account: str) -> bool:
 
 
 def is_from_elsewhere(method: str, headers: Mapping[str, str], *, host: str) -> bool:
-    """Whether the browser reports that another site sent this request.
+    """Return whether the browser's headers show that another site sent this request.
 
-    Browsers send `Sec-Fetch-Site` to secure addresses only and `Origin` with every POST. Other
-    programs send neither; then the token alone decides.
+    Browsers send `Sec-Fetch-Site` only to secure addresses, and `Origin` with every POST. If a
+    client sends neither header, only the token is checked.
     """
     if method in _SAFE_METHODS:
         return False
     if headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         return True
     origin = headers.get("Origin")
-    # The scheme is not compared: the ingress always speaks http to us.
+    # Do not compare the scheme, because the ingress always uses http to reach us.
     return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
 
 

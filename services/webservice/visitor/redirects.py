@@ -1,4 +1,4 @@
-"""Where a visitor may be redirected after signing in: only to a path of this site."""
+"""Restricts redirects after sign-in to paths on this site."""
 
 import re
 from typing import Final
@@ -10,7 +10,7 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 
 
 def local_path(path: str | None, *, otherwise: str) -> str:
-    """`path` when it is a path on this site, else `otherwise`."""
+    """Return `path` if it is a path on this site, otherwise `otherwise`."""
     if not path or len(path) > _LONGEST or _UNSAFE.search(path):
         return otherwise
     if not path.startswith("/") or path.startswith("//"):

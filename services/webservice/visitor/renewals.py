@@ -1,10 +1,10 @@
-"""Renews a login once, however many tabs ask at the same time.
+"""Renews a login only once, even if several browser tabs need the renewal at the same time.
 
-A refresh token may be used once: its second use looks like theft to auth, which then ends the
-login. Tabs with the same token must therefore share one answer. Answers are kept for a while, for
-tabs that sent their request before the browser got the new token.
+A refresh token may be used only once. If it is used again, auth assumes that it was stolen and ends
+the login. Tabs with the same token must therefore share one renewal. The result is kept for a
+while, for tabs that sent their request before the browser received the new token.
 
-Rule: this only prevents our own requests from using a token twice; it identifies nobody.
+Rule: this module only prevents the site from using a token twice. It does not identify visitors.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _KEEP_SECONDS: Final = 60.0
 
 
 class Renewed(Protocol):
-    """The result of a renewal: new tokens."""
+    """The result of a renewal, with new tokens."""
 
     @property
     def refresh(self) -> str:
@@ -38,7 +38,7 @@ class _Renewal(Generic[T]):
 
 
 class Renewals(Generic[T]):
-    """Answers of `renew`, shared by the requests of this process."""
+    """Results of `renew`, shared by all requests in this process."""
 
     def __init__(
         self, renew: Callable[[str], Awaitable[T]], *, keep_seconds: float = _KEEP_SECONDS
@@ -48,9 +48,9 @@ class Renewals(Generic[T]):
         self._running: dict[str, _Renewal[T]] = {}
 
     async def __call__(self, refresh: str) -> T:
-        """The newest tokens that follow from `refresh`; every caller gets the errors of `renew`.
+        """Return the newest tokens that replace `refresh`. Errors of `renew` go to every caller.
 
-        A caller that gives up does not stop the renewal: the next one gets its answer.
+        The renewal continues if a caller gives up, and later callers get the result.
         """
         followed = {refresh}
         while True:
@@ -88,5 +88,5 @@ class Renewals(Generic[T]):
 
     @staticmethod
     def _key(refresh: str) -> str:
-        # Not the token itself: a copy of the memory must not contain tokens.
+        # Use a hash, so that a memory dump does not contain tokens.
         return hashlib.sha256(refresh.encode()).hexdigest()

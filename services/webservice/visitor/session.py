@@ -1,8 +1,8 @@
-"""Identifies the visitor from the cookies, with the sign-in service, once per request.
+"""Identifies the visitor from the browser's cookies, once per request, with the sign-in service.
 
-Rules: only auth verifies a login, but while auth is unavailable, recently verified visitors may
-keep reading. Cookies are dropped when auth refuses them, never because it is unavailable. Signing
-in or out draws a new CSRF nonce, which invalidates anything an attacker set before.
+Rules: only auth verifies logins, but recently verified visitors may keep reading while auth is
+unavailable. Cookies are deleted only if auth rejects them, never because auth is unavailable.
+Signing in or out creates a new CSRF nonce, which replaces any nonce that an attacker has set.
 """
 
 from dataclasses import dataclass, field
@@ -28,16 +28,17 @@ class Viewer:
     email: str
     access: str = field(repr=False)
     is_stale: bool = False
-    """Verified a while ago, and the sign-in service is unavailable: may read but change nothing."""
+    """The login could not be verified because the sign-in service is unavailable. A recently
+    verified visitor may read, but not change anything."""
 
 
 @dataclass(slots=True)
 class Visit:
-    """One request's visitor, and the changes to the browser's cookies."""
+    """A request's visitor, and changes to the browser's cookies."""
 
     viewer: Viewer | None = None
     is_away: bool = False
-    """There are login cookies, and the sign-in service does not answer."""
+    """The browser has login cookies, but the sign-in service does not respond."""
     nonce: str = field(default="", repr=False)
     is_nonce_new: bool = False
     login: Login | None = None
@@ -45,7 +46,7 @@ class Visit:
 
     @property
     def account(self) -> str:
-        """The account for CSRF tokens; "" when nobody is signed in."""
+        """Return the account id for CSRF tokens, or "" if nobody is signed in."""
         return self.viewer.account if self.viewer else ""
 
 
@@ -53,7 +54,7 @@ _VISIT: Final = web.RequestKey("site.visit", Visit)
 
 
 class Sessions:
-    """The visits of one process; a restart loses nothing important."""
+    """Identifies visitors. Its state is only a cache, which may be lost in a restart."""
 
     def __init__(self, auth: Auth, jar: Jar, *, stale_seconds: float) -> None:
         self._auth = auth
@@ -62,7 +63,7 @@ class Sessions:
         self._verified = VerifiedLogins(seconds=stale_seconds)
 
     async def visit(self, request: web.Request) -> Visit:
-        """The visitor; only the first call of a request asks auth."""
+        """Return the request's visit. Only the first call per request contacts auth."""
         visit = request.get(_VISIT)
         if visit is None:
             visit = request[_VISIT] = await self._identify(request)
@@ -72,17 +73,17 @@ class Sessions:
         return visit
 
     def sign_in(self, request: web.Request, login: Login) -> None:
-        """Give the browser `login` and a new nonce with this answer."""
+        """Set the browser's cookies to `login` and a new nonce in the response to this request."""
         visit = Visit(self._viewer(login), nonce=csrf.new_nonce(), is_nonce_new=True, login=login)
         request[_VISIT] = visit
 
     def sign_out(self, request: web.Request) -> None:
-        """Take the login from the browser and give it a new nonce with this answer."""
+        """Delete the login cookies and set a new nonce in the response to this request."""
         self._verified.forget(request.cookies.get(self._jar.access, ""))
         request[_VISIT] = Visit(nonce=csrf.new_nonce(), is_nonce_new=True, is_leaving=True)
 
     def set_cookies(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Set the cookies that the visit changed."""
+        """Set the cookies that the visit changed in a response."""
         visit = request.get(_VISIT)
         if visit is None:
             return
@@ -103,7 +104,7 @@ class Sessions:
                 verified = await self._auth.verify(access)
             except (UnavailableError, RateLimitedError):
                 return self._while_away(access)
-            # An API token opens the API, never the pages: programs may share it.
+            # API tokens do not give access to pages, because programs may share them.
             if verified is not None and verified.kind == "login":
                 viewer = Viewer(verified.account, verified.email or "", access)
                 self._keep(viewer, verified.expires)

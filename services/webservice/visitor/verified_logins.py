@@ -1,7 +1,7 @@
-"""Recently verified logins, for the time in which the sign-in service does not answer.
+"""Remembers recently verified logins, for times when the sign-in service is unavailable.
 
-Rule: nobody is signed in by this memory alone. It is used only after the sign-in service failed to
-answer, and forgets every token that the service refuses.
+Rule: a remembered login is used only if the sign-in service does not respond. A token that the
+service rejects is forgotten immediately.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ _MOST: Final = 10_000
 
 
 class Identity(NamedTuple):
-    """Whose a login is, and until when."""
+    """The account that a login belongs to, and when the login expires."""
 
     account: str
     email: str
@@ -20,14 +20,14 @@ class Identity(NamedTuple):
 
 
 class VerifiedLogins:
-    """Verified login tokens by their hashes: a limited number, each for a limited time."""
+    """A limited number of verified logins, by the hash of their access token."""
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
         self._identities: dict[str, tuple[float, Identity]] = {}
 
     def keep(self, token: str, identity: Identity, *, monotonic: float) -> None:
-        """Store an identity that the sign-in service has just confirmed."""
+        """Store an identity that the sign-in service has just verified."""
         key = _key(token)
         self._identities.pop(key, None)
         self._identities[key] = (monotonic, identity)
@@ -35,11 +35,11 @@ class VerifiedLogins:
             del self._identities[next(iter(self._identities))]
 
     def forget(self, token: str) -> None:
-        """Forget a token that the sign-in service refused, or whose owner signs out."""
+        """Forget a token that the sign-in service rejected, or whose owner has signed out."""
         self._identities.pop(_key(token), None)
 
     def identity(self, token: str, *, monotonic: float, now: datetime) -> Identity | None:
-        """Whose a token was, unless that is too long ago or the token has expired."""
+        """Return a token's identity, or None if it was verified too long ago or has expired."""
         since, identity = self._identities.get(_key(token), (0.0, None))
         if identity is None or monotonic - since > self._seconds or now >= identity.until:
             return None

@@ -88,7 +88,7 @@ class Visitor:
         await self.go("/tokens")
         await self.page.get_by_text(f"Revoke {name}").first.click()
         await self.page.get_by_role("button", name=f"Revoke {name}").click()
-        await expect(self.page.get_by_text("The token is revoked")).to_be_visible()
+        await expect(self.page.get_by_text("The token has been revoked")).to_be_visible()
 
     async def cookies(self) -> dict[str, Any]:
         """The browser's cookies by name."""

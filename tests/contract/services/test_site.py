@@ -48,7 +48,7 @@ async def test_a_reader_signs_up_reads_creates_a_token_uses_it_and_revokes_it(
     await page.get_by_role("link", name="Regulators open an investigation").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Tesla")
     await expect(page.get_by_text("The company declined to comment.")).to_be_visible()
-    await expect(page.get_by_role("link", name="Read it at")).to_have_attribute(
+    await expect(page.get_by_role("link", name="Read the story at")).to_have_attribute(
         "href", "https://quaystreetjournal.example/" + _words(STORIES[4].title)
     )
 
@@ -76,7 +76,7 @@ async def test_a_reader_signs_up_reads_creates_a_token_uses_it_and_revokes_it(
     await eventually(is_refused, within=20)
 
     await reader.sign_out()
-    await expect(page.get_by_text("You are signed out")).to_be_visible()
+    await expect(page.get_by_text("You have signed out")).to_be_visible()
     await reader.go("/dashboard")
     assert urlsplit(page.url).path == "/login"
 
@@ -97,7 +97,7 @@ async def test_more_news_is_added_to_the_list_on_the_same_page(reader: Visitor):
 async def test_a_reader_chooses_a_watch_list(reader: Visitor):
     await reader.sign_up()
     page = reader.page
-    await page.get_by_text("Change the watch list").click()
+    await page.get_by_text("Change your watch list").click()
     await page.get_by_label("Symbols, up to").fill("msft, aapl <b>")
     await page.get_by_role("button", name="Save").click()
 
@@ -134,7 +134,7 @@ async def test_a_reader_signs_in_with_the_keyboard_only(reader: Visitor):
     await page.wait_for_url("**/dashboard")
 
     await page.keyboard.press("Tab")
-    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.locator("main")).to_be_focused()
 
@@ -220,7 +220,7 @@ async def test_a_password_is_changed_and_this_browser_stays_signed_in(reader: Vi
     await page.get_by_label("Current password").fill(PASSWORD)
     await page.get_by_label("New password").fill("another long password")
     await page.get_by_role("button", name="Change password").click()
-    await expect(page.get_by_text("Your password is changed")).to_be_visible()
+    await expect(page.get_by_text("Your password has been changed")).to_be_visible()
     await reader.sign_out()
     await reader.sign_in(password="another long password")
 

@@ -62,7 +62,7 @@ async def test_a_form_on_another_site_does_nothing(
         await reader.page.wait_for_load_state("load")
         await reader.go("/tokens")
         assert urlsplit(reader.page.url).path == "/tokens"
-        await expect(reader.page.get_by_text("No tokens yet")).to_be_visible()
+        await expect(reader.page.get_by_text("You have no tokens yet")).to_be_visible()
 
 
 async def test_a_form_without_a_valid_token_does_nothing(
@@ -157,7 +157,7 @@ async def test_guessing_passwords_is_answered_with_a_pause(reader: Visitor):
 async def test_quotes_reload_without_disturbing_what_is_being_typed(reader: Visitor):
     await reader.sign_up()
     page = reader.page
-    await page.get_by_text("Change the watch list").click()
+    await page.get_by_text("Change your watch list").click()
     await page.get_by_label("Symbols, up to").fill("half a wo")
     async with page.expect_response("**/dashboard/quotes") as came:
         await page.evaluate(
@@ -219,7 +219,7 @@ async def test_hostile_news_runs_no_script_in_a_readers_browser(
             await reader.sign_up()
             await reader.go(f"/news/{saved.id}")
             await expect(reader.page.get_by_role("heading", level=1)).to_have_text(evil)
-            await expect(reader.page.get_by_role("link", name="Read it at")).to_have_count(0)
+            await expect(reader.page.get_by_role("link", name="Read the story at")).to_have_count(0)
         finally:
             await news._couch.put("news", {"_id": saved.id, "_rev": saved.rev, "_deleted": True})
 

@@ -24,9 +24,7 @@ async def test_a_missing_page_has_links_to_others(
     async with visitor(browser, stack.site.url, email) as reader:
         await reader.sign_up()
         assert await reader.go(path) == 404
-        await expect(
-            reader.page.get_by_role("heading", name="There is no such page")
-        ).to_be_visible()
+        await expect(reader.page.get_by_role("heading", name="Page not found")).to_be_visible()
         await reader.page.get_by_role("main").get_by_role("link", name="Dashboard").click()
         await reader.page.wait_for_url("**/dashboard")
 
@@ -47,7 +45,7 @@ async def test_without_influxdb_only_usage_is_missing_and_says_so(
     await reader.sign_up()
     await asyncio.to_thread(site_stores["influx"].stop)
     try:
-        await says(reader, "/usage", "Usage cannot be shown", eventually)
+        await says(reader, "/usage", "Usage data is unavailable", eventually)
         assert await reader.go("/dashboard") == 200
         await expect(reader.page.locator("#news .story").first).to_be_visible()
     finally:
@@ -61,14 +59,12 @@ async def test_without_couchdb_quotes_work_and_news_returns(
     await reader.sign_up()
     await asyncio.to_thread(site_stores["couch"].stop)
     try:
-        await says(reader, "/dashboard", "The news store does not answer", eventually)
+        await says(reader, "/dashboard", "The news is unavailable", eventually)
         await expect(reader.page.locator(".tile b").first).to_be_visible()
-        await expect(
-            reader.page.get_by_text("The sentiment scores are unavailable")
-        ).to_be_visible()
+        await expect(reader.page.get_by_text("Sentiment scores are unavailable")).to_be_visible()
         assert await reader.go("/") == 200
         assert await reader.go(f"/news/{articles[0].id}") == 503
-        await expect(reader.page.get_by_text("A part of the site is unavailable")).to_be_visible()
+        await expect(reader.page.get_by_text("Part of the site is unavailable")).to_be_visible()
     finally:
         await asyncio.to_thread(site_stores["couch"].start)
         # The stand-in lost its memory; the real database would have kept the articles.
@@ -96,9 +92,9 @@ async def test_without_auth_a_reader_keeps_reading_and_stays_signed_in(
     await reader.sign_up()
     stack.auth.stop()
     try:
-        await says(reader, "/dashboard", "The sign-in service does not answer", eventually)
+        await says(reader, "/dashboard", "The sign-in service is unavailable", eventually)
         await expect(reader.page.locator("#news .story").first).to_be_visible()
-        await says(reader, "/tokens", "Your tokens cannot be shown", eventually)
+        await says(reader, "/tokens", "The list of your tokens is unavailable", eventually)
     finally:
         stack.auth.start()
         await asyncio.to_thread(stack.auth.wait)
@@ -120,7 +116,7 @@ async def test_without_auths_redis_nobody_is_signed_out_and_the_login_page_says_
             assert await reader.go("/dashboard") == 200
             await expect(reader.page.locator("#news .story").first).to_be_visible()
             await other.sign_in()
-            await expect(other.page.get_by_role("alert")).to_contain_text("Try again soon")
+            await expect(other.page.get_by_role("alert")).to_contain_text("Try again in a minute")
         finally:
             await asyncio.to_thread(site_stores["redis"].start)
 

@@ -206,5 +206,5 @@ def test_with_every_part_unavailable_the_front_page_is_still_a_page(pages: jinja
 def test_before_any_story_is_scored_the_front_page_says_so(pages: jinja2.Environment):
     page = pages.get_template("landing.html").render(context(headlines=Panel([]), mood=Panel()))
 
-    assert "No story has been scored yet." in page
+    assert "No stories have been scored yet." in page
     assert "No news yet." in page
