@@ -1,4 +1,4 @@
-"""Passes a message to the next page in a cookie, which contains the message's code, not its text.
+"""Passes a message to the next page in a cookie, which contains the message's code.
 
 Rule: cookies are not trusted, so an unknown code shows no message.
 """
@@ -19,9 +19,9 @@ MESSAGES: Final = {
     "welcome": Message("Your account is ready. Welcome!"),
     "signed-out": Message("You have signed out."),
     "signed-out-here": Message(
-        "You have signed out in this browser. The sign-in service did not respond, so the login itself"
-        " remains valid until it expires. If somebody may have copied your login, change your"
-        " password.",
+        "You have signed out in this browser. The sign-in service did not respond, so the login"
+        " itself remains valid until it expires. If somebody may have copied your login, change"
+        " your password.",
         "note",
     ),
     "signed-out-everywhere": Message(

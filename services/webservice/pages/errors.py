@@ -40,7 +40,8 @@ _PAGES: Final = {
     ),
     HTTPStatus.NOT_FOUND: ErrorPage(
         "Page not found",
-        "The address may be wrong, or the story may have been removed. Look for it on the dashboard.",
+        "The address may be wrong, or the story may have been removed. The dashboard lists all"
+        " stories.",
         (("/dashboard", "Dashboard"), _HOME),
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: ErrorPage(

@@ -19,7 +19,7 @@ _EARLY_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """Sets the cookies. `https` is whether visitors, not the ingress, use https to reach the site."""
+    """Sets the cookies. `https` is whether visitors use https; the ingress may still use http."""
 
     https: bool
 
