@@ -1,8 +1,8 @@
-"""The agent daemon: makes one instance a member of the swarm and keeps it one.
+"""The agent daemon: makes its instance a member of the swarm and keeps the instance in the swarm.
 
-It proves the instance's identity, requests a token, joins, and leaves when AWS takes the
-instance. It never decides who may join. `decide`, `model`, `events`, `actions`, `notices` and
-`signing` are pure; `edges/` talks to the metadata service, the broker and the engine. The agent
-starts before the engine on every boot, so it imports little (no AWS SDK, no web server), and
-heavy modules only when it needs them.
+The agent proves the instance's identity, requests a token, joins the swarm, and leaves the swarm
+when AWS takes the instance. The leader, not the agent, decides who may join. `decide`, `model`,
+`events`, `actions`, `notices` and `signing` are pure; `edges/` talks to the metadata service, the
+broker and the engine. The agent starts before the engine on every boot, so it imports no AWS SDK
+and no web server, and imports other heavy modules only when they are needed.
 """

@@ -1,7 +1,7 @@
 """`spotswarm-agent`: the program that systemd starts.
 
-Rule: import nothing heavy at the top; `main` first makes imports cheap. Imports take half of the
-time from the start to the grant.
+Rule: do not import heavy modules at the top of this file; `main` first makes imports cheaper.
+Imports take half of the time between the start of the agent and its grant.
 """
 
 import gc
@@ -9,10 +9,10 @@ import sys
 
 
 def main() -> None:
-    """Run until told to stop."""
-    # Imported objects live as long as the process: collecting garbage among them is wasted time.
+    """Run the agent until a signal stops the process."""
+    # Imported objects live as long as the process, so garbage collection would waste time here.
     gc.disable()
-    # structlog imports rich, if it is installed, to color tracebacks; the agent has no terminal.
+    # If rich is installed, structlog imports it to color tracebacks; the agent has no terminal.
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     from agent.daemon import Daemon  # noqa: PLC0415
     from agent.edges.files import LocalFiles  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What to do next, as imperative values; systemd's status line shows each one's `reason`."""
+"""The agent's actions, as values; systemd's status line shows an action's `reason`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,16 +9,20 @@ from wire.messages import Role
 
 @dataclass(frozen=True, slots=True)
 class InspectEngine:
-    """Ask the engine for its swarm state, and check whether managers or leader can be reached."""
+    """Read the engine's swarm state, and check whether a manager or the leader is reachable."""
 
     reason: str
     checks_contact: bool = True
-    """False when AWS is about to take the instance: the check can take seconds."""
+    """Whether to check the managers and the leader, which can take seconds. False when AWS is
+    about to take the instance."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestToken:
-    """Prove our identity and request a join token, signing with this clock offset."""
+    """Request a join token with a proof of our identity, signed at the leader's time.
+
+    `clock_offset` is the leader's time minus ours.
+    """
 
     role: Role
     clock_offset: timedelta
@@ -27,7 +31,7 @@ class RequestToken:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Make the engine join the swarm."""
+    """Make the engine join the swarm with this ticket."""
 
     ticket: Ticket
     reason: str
@@ -35,37 +39,40 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class LeaveByForce:
-    """Make the engine forget the swarm that it is stuck in."""
+    """Make the engine leave a swarm that it has only half joined."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Stop the tasks, leave the swarm, and send the leader a farewell; only `Rejoin` undoes it."""
+    """Stop the tasks, leave the swarm, and send the leader a farewell.
+
+    The instance does not join again until `Rejoin`.
+    """
 
     why: str
-    """The reason that the farewell states and the agent remembers."""
+    """The reason for leaving, which the agent stores and sends in the farewell."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rejoin:
-    """Forget that this instance left, so that it can join again."""
+    """Delete the stored reason for leaving, so that this instance can join again."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PowerOff:
-    """Stop the tasks, leave the swarm, and shut this machine down."""
+    """Stop the tasks, leave the swarm, and power off this machine."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait between `least` and `most`, or until news arrives; the shell draws the jitter."""
+    """Wait for a random time between `least` and `most`, or until news arrives."""
 
     least: timedelta
     most: timedelta

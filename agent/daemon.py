@@ -1,8 +1,8 @@
-"""The agent daemon: learns what it runs on, then does what `decide` says, one action at a time.
+"""The agent daemon: reads its settings, then carries out the actions of `decide` one at a time.
 
-Beside that it watches for notices from AWS. This is the only module that imports all others of
-the package. Rule: report READY before anything slow, because the engine waits for it
-(`Before=docker.service`), and import heavy modules after it.
+At the same time, the daemon watches for notices from AWS. Rule: send READY to systemd before any
+slow work, because the engine waits for this signal (`Before=docker.service`), and import heavy
+modules only afterwards.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ _READY_AT_LATEST_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What this instance is, and the user data it was launched with."""
+    """The instance's facts and the user data that it was launched with."""
 
     facts: InstanceFacts
     user_data: UserData
 
 
 class Daemon:
-    """One agent daemon; `run` runs until cancelled."""
+    """The agent daemon; start it with `run`."""
 
     def __init__(self, metadata: Metadata, files: LocalFiles) -> None:
         self._metadata = metadata
@@ -50,7 +50,7 @@ class Daemon:
         self._status = ""
 
     async def run(self) -> None:
-        """Become a member of the swarm and stay one, for ever."""
+        """Join the swarm and remain a member until cancelled."""
         await together(
             feed_the_watchdog=systemd.feed_watchdog(),
             start=self._start(),
@@ -63,7 +63,7 @@ class Daemon:
         launch = await self._prepare()
         ready_timer.cancel()
         systemd.notify(READY="1")
-        # Heavy, and not needed before: the engine starts meanwhile.
+        # Import these heavy modules only now, while the engine starts.
         from agent.edges.engine import Engine  # noqa: PLC0415
         from agent.notice_watch import NoticeWatch  # noqa: PLC0415
 
@@ -107,7 +107,7 @@ class Daemon:
             event = await perform(action)
 
     async def _prepare(self) -> Launch:
-        """Read the user data and claim the engine's state; retries until both succeed."""
+        """Read the user data and claim the engine's state, retrying until both succeed."""
         delays = backoff(first=0.2, ceiling=15)
         while True:
             try:
@@ -123,14 +123,14 @@ class Daemon:
             text = await self._metadata.user_data()
         user_data = documents.parse(text)
         for name in documents.unknown(text):
-            log.warning("setting not known to this version", setting=name)
+            log.warning("ignored an unknown setting", setting=name)
         if user_data.identity == "password":
             facts = await asyncio.to_thread(_facts_outside_aws, user_data)
         else:
             facts = await self._metadata.facts()
         if self._files.claim(facts.instance):
             log.warning(
-                "state of another instance removed",
+                "removed another instance's state",
                 instance=facts.instance,
                 reason="this disk was copied from a running instance",
             )
@@ -144,7 +144,7 @@ class Daemon:
         return Launch(facts, user_data)
 
     def _show_status(self, status: str) -> None:
-        """Show it in systemd's status line, and in the journal when it changes."""
+        """Show the status in systemd's status line, and log it when it changes."""
         if status != self._status:
             self._status = status
             log.info("status", now=status)
@@ -152,15 +152,18 @@ class Daemon:
 
 
 def _facts_outside_aws(user_data: UserData) -> InstanceFacts:
-    """A machine without a metadata service: its host name and its address towards the broker."""
+    """Return the facts of a machine outside AWS, such as its host name.
+
+    The address is the machine's address on the route to the broker.
+    """
     host = user_data.broker.removeprefix("rediss://").rpartition(":")[0]
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            # Connecting a datagram socket sends nothing; it selects the address of the route.
+            # Connecting a datagram socket sends no packet; it only selects the local address.
             sock.connect((host, 9))
             address = str(sock.getsockname()[0])
     except OSError as exc:
-        raise RefusedError(f"there is no route to the broker at {host}") from exc
+        raise RefusedError(f"this machine has no route to the broker at {host}") from exc
     return InstanceFacts(
         instance=socket.gethostname().partition(".")[0],
         region="none",

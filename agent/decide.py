@@ -1,8 +1,7 @@
-"""decide(view, event, policy) -> (view, action): how an instance becomes a member and leaves.
+"""decide(view, event, policy) -> (view, action): how an instance joins and leaves the swarm.
 
-It returns one action at a time, for ever. Rule: nothing here gives up or exits; whatever may
-recover is tried again after growing pauses. News only changes the view; the next inspection of
-the engine decides what follows from it.
+Each event leads to exactly one action. Rule: never give up or exit; retry failed actions after
+increasing pauses. News only changes the view; the next inspection of the engine leads to an action.
 """
 
 from dataclasses import replace
@@ -39,11 +38,11 @@ from wire.messages import DenialCode, Role
 _SAME_CLOCK: Final = timedelta(seconds=1)
 _SHORTEST_PAUSE: Final = timedelta(milliseconds=100)
 _SILENCE_STEP: Final = timedelta(minutes=1)
-"""The status line mentions a silence in steps of this size, so that it rarely changes."""
+"""The status line rounds a silence down to a multiple of this step, so that it rarely changes."""
 
 
 def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
-    """Answer one event with the next action."""
+    """Return the updated view and the next action after an event."""
     match event:
         case Paused():
             return view, _inspect(view)
@@ -75,7 +74,7 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
             view = replace(view, notice=None)
             return view, _inspect(view)
         case _:
-            raise TypeError(f"no decision is made on {type(event).__name__}")
+            raise TypeError(f"no code handles the event {type(event).__name__}")
 
 
 def _inspect(view: View) -> InspectEngine:
@@ -85,13 +84,13 @@ def _inspect(view: View) -> InspectEngine:
 
 
 def _idle_status(view: View) -> str:
-    """The status while nothing is under way; it stays the same, so it is logged once."""
+    """Return the status to show between actions; it rarely changes, so it is logged only once."""
     if view.departure and not view.is_member:
-        return f"left the swarm: {view.departure}; waiting for AWS to take this instance"
+        return f"left the swarm: {view.departure}; waiting for AWS to stop this instance"
     if view.is_member:
         notice = f"; {view.notice}" if view.notice else ""
         return f"a member of the swarm{notice}"
-    return view.last_problem or "asking the engine for its swarm state"
+    return view.last_problem or "checking the engine's swarm state"
 
 
 def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View, Action]:
@@ -110,7 +109,9 @@ def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View
             and event.silence >= policy.deadman
             and event.missed_checks >= policy.deadman_checks
         ):
-            return view, PowerOff(f"neither a manager nor the leader answered for {policy.deadman}")
+            return view, PowerOff(
+                f"neither a manager nor the leader has responded for {policy.deadman}"
+            )
     match event.state:
         case "active":
             member = replace(view, failures=0, last_problem="")
@@ -119,10 +120,10 @@ def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View
             return view, Pause(policy.inspect_every, policy.inspect_every, _idle_status(view))
         case "inactive":
             return view, RequestToken(
-                policy.role, view.clock_offset, f"asking to join as {policy.role}"
+                policy.role, view.clock_offset, f"asking to join as a {policy.role}"
             )
         case "error":
-            reason = f"the engine is half joined: {event.error}"
+            reason = f"the engine has only half joined the swarm: {event.error}"
             if was_forced_out:
                 return _try_later(view, reason, policy)
             return replace(view, was_forced_out=True), LeaveByForce(reason)
@@ -132,12 +133,15 @@ def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View
             return view, Pause(
                 policy.longest_pause,
                 policy.longest_pause,
-                "the swarm is locked: a person must run `docker swarm unlock`",
+                "the swarm is locked; run `docker swarm unlock` on this machine",
             )
 
 
 def _leave_without_order_at(view: View, policy: Policy) -> datetime | None:
-    """When a worker leaves without an order, by our clock: a stop is kinder than a power cut."""
+    """Return when a worker leaves without an order, by our clock, or None if it should not.
+
+    Leaving early stops the tasks cleanly, before AWS stops the instance.
+    """
     match view.notice:
         case AwsNotice(
             kind="interruption", action="terminate" | "stop", effective=datetime() as effective
@@ -156,14 +160,17 @@ def _member_pause(view: View, event: EngineInspected, policy: Policy) -> Pause:
     if policy.deadman and event.silence >= _SILENCE_STEP:
         silence = event.silence // _SILENCE_STEP * _SILENCE_STEP
         status = (
-            f"{status}; neither a manager nor the leader answered for {silence},"
-            f" powering off at {policy.deadman}"
+            f"{status}; neither a manager nor the leader has responded for {silence};"
+            f" powering off after {policy.deadman}"
         )
     return Pause(pause, pause, status)
 
 
 def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
-    """The engine joins in the background, and never stops trying if its managers are gone."""
+    """Wait for a join in the background; leave by force if it takes too long.
+
+    An engine whose managers are gone would never stop trying to join.
+    """
     since = view.pending_since or at
     if at - since >= policy.pending_at_most:
         return (
@@ -181,13 +188,13 @@ def _denied(view: View, event: Denied, policy: Policy) -> tuple[View, Action]:
     if event.code == DenialCode.STALE and abs(event.leader_offset) > _SAME_CLOCK:
         seconds = round(event.leader_offset.total_seconds())
         if abs(view.clock_offset - event.leader_offset) > _SAME_CLOCK:
-            # Signing by the leader's clock is enough to join; we do not set the machine's clock.
+            # Using the leader's time in signatures is enough, so leave the machine's clock alone.
             return (
                 replace(view, clock_offset=event.leader_offset),
                 RequestToken(
                     policy.role,
                     event.leader_offset,
-                    f"our clock is {seconds} s off the leader's; signing by the leader's clock",
+                    f"our clock is {seconds} s off the leader's; using the leader's time to sign",
                 ),
             )
         reason = f"{reason}; our clock is {seconds} s off the leader's"
@@ -201,5 +208,5 @@ def _try_later(view: View, reason: str, policy: Policy) -> tuple[View, Pause]:
     most = min(policy.first_pause * 2 ** min(failures - 1, 10), policy.longest_pause)
     return (
         replace(view, failures=failures, last_problem=reason),
-        Pause(most / 10, most, f"{reason}; trying again"),
+        Pause(most / 10, most, f"{reason}; retrying"),
     )

@@ -1,6 +1,6 @@
-"""What happened, in the past tense; every action ends in exactly one of these.
+"""The agent's events, as values in the past tense. Every action ends with exactly one event.
 
-A pause ends in `Paused`, or in the news that cut it short.
+A pause ends with `Paused`, or with the news that interrupted the pause.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from agent.model import AwsNotice, EngineState, Ticket
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A pause is over; also the first event after the start."""
+    """A pause has ended; the agent also starts with this event."""
 
     at: datetime
 
@@ -24,14 +24,14 @@ class EngineInspected:
     state: EngineState
     error: str = ""
     silence: timedelta = timedelta()
-    """How long neither a manager nor the leader answered; zero if that was not checked."""
+    """How long neither a manager nor the leader has responded; zero without a check."""
     missed_checks: int = 0
-    """How many checks in a row found nobody."""
+    """The number of consecutive checks without a response."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineUnavailable:
-    """The engine does not answer, or failed to do what it was told."""
+    """The engine did not respond, or an action failed."""
 
     at: datetime
     reason: str
@@ -47,7 +47,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The leader denied our request; `leader_offset` is its clock minus ours."""
+    """The leader denied our request; `leader_offset` is the leader's time minus ours."""
 
     at: datetime
     code: str
@@ -57,7 +57,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class RequestFailed:
-    """No answer: the broker, the metadata service or the leader is unavailable or refuses us."""
+    """The request got no valid reply, or could not be made or sent."""
 
     at: datetime
     reason: str
@@ -65,7 +65,7 @@ class RequestFailed:
 
 @dataclass(frozen=True, slots=True)
 class JoinFailed:
-    """The engine could not join with the token that we got."""
+    """The engine could not join the swarm with the granted token."""
 
     at: datetime
     reason: str
@@ -73,7 +73,7 @@ class JoinFailed:
 
 @dataclass(frozen=True, slots=True)
 class NoticesChanged:
-    """AWS's notices for this instance changed; `notice` is the most urgent one."""
+    """AWS's notices for this instance changed; `notice` is now the most urgent notice."""
 
     at: datetime
     notice: AwsNotice | None
@@ -81,7 +81,7 @@ class NoticesChanged:
 
 @dataclass(frozen=True, slots=True)
 class OrderedToLeave:
-    """Our leader answered a notice with the order to leave."""
+    """The leader replied to a notice with an order to leave."""
 
     at: datetime
     reason: str
@@ -89,13 +89,13 @@ class OrderedToLeave:
 
 @dataclass(frozen=True, slots=True)
 class AllClear:
-    """AWS has had no notice for this instance for a while."""
+    """AWS has shown no notice for this instance for at least `notices.WITHDRAWN_AFTER`."""
 
     at: datetime
 
 
 News = NoticesChanged | OrderedToLeave | AllClear
-"""Events that no action caused. They cut a pause short and take the place of `Paused`."""
+"""Events that are not the result of an action. News interrupts a pause and replaces `Paused`."""
 
 Event = (
     Paused

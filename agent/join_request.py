@@ -1,7 +1,7 @@
-"""One request for a join token: made, sealed, sent, and its reply checked.
+"""Requests a join token from the leader and checks the reply.
 
-Rule: accept a reply only if our own leader's key opens it, it names this cluster, nonce and
-instance and the role we asked for, and it has not expired. Anything else counts as no answer.
+Rule: accept a grant only if our leader's key opens the reply, the grant has not expired, and it
+names our cluster, nonce, instance and role. Treat any other reply as a failed request.
 """
 
 import secrets
@@ -34,7 +34,8 @@ from wire.user_data import UserData
 _REPLY_SECONDS: Final = 10.0
 
 Send = Callable[[UserData, str, bytes, float], Awaitable[bytes]]
-"""(user data, reply name, sealed request, seconds to wait) → sealed reply."""
+"""Takes the user data, the reply's name, the sealed request and the number of seconds to wait, and
+returns the sealed reply."""
 
 
 async def request_token(
@@ -46,7 +47,10 @@ async def request_token(
     credentials: Callable[[], Awaitable[Credentials]],
     send: Send,
 ) -> Event:
-    """Send one request; whatever goes wrong is returned as an event."""
+    """Request a token once; return a `Granted`, `Denied` or `RequestFailed` event.
+
+    `offset` is the leader's time minus ours.
+    """
     own = PrivateKey.generate()
     try:
         at = clock.now() + offset
@@ -63,7 +67,7 @@ async def request_token(
                 else _proof(await credentials(), user_data, facts, nonce=nonce, own=own, at=at)
             ),
         )
-        # During a change of keys either of the two works: the leader answers with the one we used.
+        # During a key change, either key works: the leader replies with the key that we used.
         leaders = [public_key(text) for text in user_data.leader_keys]
         sealed = seal_request(request, sender=own, leader=leaders[0])
         answer = await send(user_data, request.reply, sealed, _REPLY_SECONDS)
@@ -107,9 +111,9 @@ def _checked(
     match reply:
         case Grant(cluster=request.cluster, nonce=request.nonce, role=request.role) as grant:
             if grant.instance != facts.instance:
-                return RequestFailed(now, f"the leader takes us for {grant.instance}")
+                return RequestFailed(now, f"the grant is for another instance, {grant.instance}")
             if grant.expires <= now + offset:
-                return RequestFailed(now, "the grant came too late")
+                return RequestFailed(now, "the grant had already expired when it arrived")
             ticket = Ticket(
                 grant.token.get_secret_value(),
                 grant.managers,

@@ -1,4 +1,4 @@
-"""What the agent knows about its instance, as immutable values."""
+"""The agent's state, notices and time limits, as immutable values."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,25 +11,25 @@ EngineState = Literal["inactive", "pending", "active", "error", "locked"]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A checked grant: all that the engine needs to join. Its secrets do not appear in repr."""
+    """A checked grant with everything that the engine needs to join; `repr` hides its secrets."""
 
     token: str = field(repr=False)
     managers: tuple[str, ...]
     availability: Availability
     key: str = field(default="", repr=False)
-    """The request's private key in base64; it becomes the join key if this join succeeds."""
+    """The request's private key in base64, which becomes the join key if the join succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwsNotice:
-    """What AWS says it will do to this instance."""
+    """AWS's announcement of what will happen to this instance."""
 
     kind: Literal["interruption", "rebalance", "maintenance"]
     effective: datetime | None
     action: Literal["terminate", "stop", "hibernate"] | None = None
     event: str | None = None
     code: str = ""
-    """AWS's word for a maintenance, such as `system-reboot`."""
+    """AWS's code for the kind of maintenance, such as `system-reboot`."""
 
     def __str__(self) -> str:
         at = f" at {self.effective:%Y-%m-%d %H:%M:%S} UTC" if self.effective else ""
@@ -52,40 +52,43 @@ class StandingNotice:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that `decide` goes by."""
+    """The agent's complete state, on which `decide` bases its decisions."""
 
     is_member: bool = False
     failures: int = 0
-    """Failed attempts since the engine was last active."""
+    """The number of failed attempts since the engine was last active."""
     pending_since: datetime | None = None
     was_forced_out: bool = False
-    """The last action was to leave by force; if that did not help, the next attempt waits."""
+    """Whether the last action was to leave by force. If that did not help, wait before retrying."""
     missed_answers: int = 0
-    """How many times in a row the engine did not answer."""
+    """The number of consecutive calls to which the engine did not respond."""
     clock_offset: timedelta = timedelta()
-    """What to add to our clock to get the leader's, once the leader said that ours is off."""
+    """The leader's time minus ours; zero until a denial reports that our clock is off."""
     last_problem: str = ""
     notice: AwsNotice | None = None
     """The most urgent notice from AWS."""
     departure: str = ""
-    """Why this instance has left or must leave; while it is set, the instance does not join."""
+    """Why this instance has left or must leave. While a reason is set, the instance cannot join."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The agent's time limits. User data sets `deadman`; the others are fixed."""
+    """The agent's role and time limits. User data sets `role` and `deadman`; the rest is fixed."""
 
     role: Role
     deadman: timedelta = timedelta(minutes=10)
-    """A worker powers off after managers and leader were silent for this long; zero: never."""
+    """A worker powers off if no manager and no leader has responded for this long. Zero means that
+    the worker never powers off."""
     deadman_checks: int = 3
-    """How many checks in a row must also have found nobody: the agent itself may have slept."""
+    """The number of consecutive failed checks that powering off also requires, because the agent
+    itself may have been suspended."""
     leave_before: timedelta = timedelta(seconds=10)
-    """How long before AWS acts a worker leaves without an order."""
+    """A worker without an order leaves this long before AWS acts."""
     inspect_every: timedelta = timedelta(seconds=5)
     pending_at_most: timedelta = timedelta(seconds=30)
     first_pause: timedelta = timedelta(seconds=1)
     longest_pause: timedelta = timedelta(seconds=30)
     engine_pause: timedelta = timedelta(milliseconds=200)
-    """Between inspections while the engine starts, `engine_attempts` times; then less often."""
+    """The pause between the first `engine_attempts` inspections, while the engine starts. After
+    that, `inspect_every` applies."""
     engine_attempts: int = 100

@@ -1,7 +1,8 @@
-"""Polls the metadata service for AWS's notices, and reports them to the leader while they stand.
+"""Polls the metadata service for AWS's notices, and reports current notices to the leader.
 
-It runs beside the membership loop, which gets the notices as news. Rule: an unavailable metadata
-service, broker or leader ends nothing here; the membership loop leaves in time without them.
+The watch runs in parallel with the membership loop, which receives changes as news. Rule: keep
+polling and reporting if the metadata service, broker or leader is unavailable. The membership loop
+leaves the swarm in time even without them.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _LONGEST_PAUSE_SECONDS: Final = 3.0
 
 
 class NoticeWatch:
-    """The watch of one instance; `poll` and `report` run until cancelled."""
+    """Watches the notices for this instance; `poll` and `report` run until cancelled."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class NoticeWatch:
         self._problem = ""
 
     async def poll(self) -> None:
-        """Poll the metadata service for ever."""
+        """Poll the metadata service until cancelled."""
         paths = (INTERRUPTION, REBALANCE) if self._facts.lifecycle == "spot" else ()
         maintenance_at = clock.monotonic()
         while True:
@@ -72,9 +73,9 @@ class NoticeWatch:
         if self._is_metadata_away != (not answers):
             self._is_metadata_away = not answers
             log.warning(
-                "metadata service does not answer"
+                "the metadata service is not responding"
                 if self._is_metadata_away
-                else "metadata service answers again"
+                else "the metadata service is responding again"
             )
         for path, text in answers.items():
             try:
@@ -82,7 +83,7 @@ class NoticeWatch:
             except MalformedMessage as exc:
                 if path not in self._unreadable:
                     self._unreadable.add(path)
-                    log.warning("notice not understood", reason=str(exc))
+                    log.warning("could not parse a notice", reason=str(exc))
                 continue
             self._unreadable.discard(path)
             self._board, change = update(self._board, path, notices, clock.now())
@@ -93,7 +94,7 @@ class NoticeWatch:
                 self._changed.set()
 
     async def report(self) -> None:
-        """Report the notices that stand, for ever; start again whenever they change."""
+        """Report the current notices until cancelled, and start again whenever they change."""
         while True:
             self._changed.clear()
             await together(
@@ -102,7 +103,7 @@ class NoticeWatch:
             )
 
     async def _report_all(self, notices: Sequence[StandingNotice]) -> None:
-        """Report these notices until the leader orders to leave, then wait for a change."""
+        """Report these notices until the leader orders us to leave, then wait for a change."""
         is_urgent = any(standing.notice.kind == "interruption" for standing in notices)
         is_ordered = False
         delays = _delays()
@@ -119,13 +120,13 @@ class NoticeWatch:
         await self._changed.wait()
 
     async def _report_once(self, standing: StandingNotice) -> bool:
-        """Report one notice once; returns whether the leader orders to leave."""
-        from agent.edges import broker  # noqa: PLC0415  heavy, see the module
+        """Report a notice once; return whether the leader orders us to leave."""
+        from agent.edges import broker  # noqa: PLC0415  heavy, so imported when needed
 
         key = self._files.join_key()
         if key is None:
             self._note_problem(
-                "this engine joined without a request of ours, so the leader would not believe us"
+                "this engine joined without a request from this agent, so there is no join key"
             )
             return False
         try:
@@ -133,20 +134,20 @@ class NoticeWatch:
                 self._user_data, self._facts, standing, key=key, send=broker.ask
             )
         except broker.NoReplyError as exc:
-            log.debug("no order yet", reason=str(exc))
+            log.debug("the leader has sent no order yet", reason=str(exc))
             self._note_problem("")
             return False
         except ClusterError as exc:
             self._note_problem(str(exc))
             return False
         self._note_problem("")
-        log.warning("ordered to leave", reason=reason)
+        log.warning("the leader ordered us to leave", reason=reason)
         self._news.put_nowait(OrderedToLeave(clock.now(), reason))
         return True
 
     def _note_problem(self, problem: str) -> None:
         if problem and problem != self._problem:
-            log.warning("notice not reported", reason=problem)
+            log.warning("could not report a notice", reason=problem)
         self._problem = problem
 
 

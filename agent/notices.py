@@ -1,8 +1,8 @@
-"""AWS's notices in the metadata service: reading them, and remembering which stand.
+"""Parses AWS's notices from the metadata service and tracks which notices are current.
 
-Rule: a notice is withdrawn only after the service has answered without it for `WITHDRAWN_AFTER`;
-a service that does not answer withdraws nothing. The formats are those that AWS's node
-termination handler reads:
+Rule: treat a notice as withdrawn only after the metadata service has responded without this notice
+for `WITHDRAWN_AFTER`. If the service does not respond, all notices remain current. The formats are
+the same as in AWS's node termination handler:
 https://github.com/aws/aws-node-termination-handler/blob/main/pkg/ec2metadata/ec2metadata.go
 """
 
@@ -21,7 +21,7 @@ from wire.messages import MalformedMessage
 INTERRUPTION: Final = "spot/instance-action"
 REBALANCE: Final = "events/recommendations/rebalance"
 MAINTENANCE: Final = "events/maintenance/scheduled"
-"""Paths below `meta-data/`."""
+"""These three constants are paths under `meta-data/`."""
 
 WITHDRAWN_AFTER: Final = timedelta(seconds=60)
 _MOST_EVENTS: Final = 8
@@ -48,16 +48,18 @@ _MAINTENANCES: Final[TypeAdapter[list[_Maintenance]]] = TypeAdapter(list[_Mainte
 
 
 def read(path: str, text: str | None) -> tuple[AwsNotice, ...]:
-    """The notices in `text` at `path`; None is the normal answer and means that there are none.
+    """Parse the text that the metadata service returned for `path`.
+
+    The text is usually None, which means that AWS has no notice; the result is then empty.
 
     Raises:
-        MalformedMessage: the text is not what AWS documents.
+        MalformedMessage: if the text does not have the format that AWS documents.
     """
     if text is None:
         return ()
     try:
         return _READERS[path](text)
-    # Pydantic's error for JSON of an unexpected shape is a ValueError too.
+    # Pydantic's validation error is also a ValueError.
     except (ValueError, RecursionError):
         raise MalformedMessage(f"the metadata service's {path} has an unknown format") from None
 
@@ -105,22 +107,22 @@ class _Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NoticeBoard:
-    """The notices that stand, as far as we know."""
+    """The current notices from AWS, and when each of them was last seen."""
 
     records: tuple[_Record, ...] = ()
     last_seen: datetime | None = None
-    """When any notice was last seen; at first, when we first looked."""
+    """When any notice was last seen; before the first notice, the time of the first poll."""
     is_clear: bool = False
 
     @property
     def standing(self) -> tuple[StandingNotice, ...]:
-        """Most urgent first."""
+        """The current notices, most urgent first."""
         notices = (record.standing for record in self.records)
         return tuple(sorted(notices, key=lambda standing: _URGENCY.index(standing.notice.kind)))
 
     @property
     def to_report(self) -> tuple[StandingNotice, ...]:
-        """What the leader must know: an interruption comes alone, for it leaves no time."""
+        """The notices to report: an interruption alone, because it is urgent, or all notices."""
         standing = self.standing
         is_interrupted = bool(standing) and standing[0].notice.kind == "interruption"
         return standing[:1] if is_interrupted else standing
@@ -129,7 +131,7 @@ class NoticeBoard:
 def update(
     board: NoticeBoard, path: str, notices: tuple[AwsNotice, ...], at: datetime
 ) -> tuple[NoticeBoard, News | None]:
-    """Record one answer of the service; returns the news in it, if any."""
+    """Record the notices found at `path`; return the new board and the resulting news, if any."""
     kind = _KIND_AT.get(path, "maintenance")
     before = {
         (record.standing.notice.kind, record.standing.notice.event): record

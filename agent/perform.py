@@ -1,6 +1,6 @@
-"""Carries out actions: each makes one or a few calls of the edges and ends in one event.
+"""Carries out actions by calling the edges; each action ends with one event.
 
-Rule: whatever the outside answers becomes an event; only a bug is raised.
+Rule: turn every `ClusterError` into an event; any other exception is a bug.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ _POWER_OFF_SECONDS: Final = 60.0
 
 
 class Performer:
-    """Does what `decide` says, one action at a time."""
+    """Carries out the actions of `decide`, one at a time."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class Performer:
         self._news = news
         self._power_off = power_off
         self._contact = Contact(files.contact, self._is_leader_there)
-        self._rng = random.Random()  # noqa: S311  spreads load, keeps no secret
+        self._rng = random.Random()  # noqa: S311  jitter, not a secret
 
     async def __call__(self, action: Action) -> Event:
-        """Carry out one action; never raises for what the outside answers."""
+        """Carry out one action and return its event; errors from the edges become events too."""
         try:
             return await self._carry_out(action)
         except ClusterError as exc:
@@ -84,7 +84,7 @@ class Performer:
             case RequestToken():
                 return await self._request_token(action)
             case Join(ticket=ticket):
-                # Stored first: the engine may still join after the call has failed.
+                # Store the key first: the engine may still join after the call has failed.
                 self._files.store_join_key(ticket.key)
                 await self._engine.join(ticket, address=self._facts.address)
                 self._contact.record()
@@ -101,7 +101,7 @@ class Performer:
             case PowerOff(reason=reason):
                 await self._leave_and_power_off(reason)
                 return await self._inspect()
-        raise TypeError(f"nothing carries out {type(action).__name__}")
+        raise TypeError(f"no code carries out {type(action).__name__}")
 
     async def _pause(self, least: float, most: float) -> Event:
         try:
@@ -125,7 +125,7 @@ class Performer:
         return EngineInspected(event.at, event.state, event.error, silence, missed_checks)
 
     async def _request_token(self, action: RequestToken) -> Event:
-        from agent.edges import broker  # noqa: PLC0415  heavy, see the module
+        from agent.edges import broker  # noqa: PLC0415  heavy, so imported when needed
 
         return await request_token(
             self._user_data,
@@ -137,20 +137,20 @@ class Performer:
         )
 
     async def _is_leader_there(self) -> bool:
-        from agent.edges import broker  # noqa: PLC0415  heavy, see the module
+        from agent.edges import broker  # noqa: PLC0415  heavy, so imported when needed
 
         return await broker.is_leader_there(self._user_data)
 
     async def _leave(self, why: str) -> None:
         node = (await self._engine.membership()).node
-        # Recorded first: an agent that is restarted half-way must not ask to join again.
+        # Record the departure first: an agent that restarts in between must not ask to join again.
         self._files.record_departure(why)
         await self._engine.leave()
         log.warning("left the swarm", reason=why, node=node)
         await self._send_farewell(node, why)
 
     async def _send_farewell(self, node: str, reason: str) -> None:
-        from agent.edges import broker  # noqa: PLC0415  heavy, see the module
+        from agent.edges import broker  # noqa: PLC0415  heavy, so imported when needed
 
         key = self._files.join_key()
         if key is None:
@@ -160,14 +160,17 @@ class Performer:
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 await broker.push(self._user_data, sealed)
         except (ClusterError, TimeoutError) as exc:
-            log.warning("farewell not sent", reason=str(exc) or "the broker takes too long")
+            log.warning(
+                "could not send a farewell",
+                reason=str(exc) or "the broker took too long to respond",
+            )
 
     async def _leave_and_power_off(self, reason: str) -> None:
         log.critical("powering off", reason=reason)
         try:
             await self._engine.leave()
         except ClusterError as exc:
-            log.warning("powering off without having left", reason=str(exc))
+            log.warning("could not leave the swarm; powering off anyway", reason=str(exc))
         await asyncio.to_thread(self._power_off)
-        # If the machine is still up after this, it had better join again.
+        # If the machine is still running after this pause, the agent asks to join again.
         await asyncio.sleep(_POWER_OFF_SECONDS)

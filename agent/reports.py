@@ -1,7 +1,7 @@
-"""What the agent reports to the leader: AWS's notices, and that it has left.
+"""The agent's reports to the leader: notices from AWS, and the farewell after leaving the swarm.
 
-Rule: both messages are boxed with the join key, because the leader believes no other key. Obey
-an order to leave only if our own leader's key opens it and it names this cluster and instance.
+Rule: box both messages with the join key, because the leader accepts no other key. Follow an order
+to leave only if our leader's key opens it and it names this cluster and instance.
 """
 
 import secrets
@@ -30,9 +30,9 @@ async def report_notice(
     key: PrivateKey,
     send: Send,
 ) -> str:
-    """Report a notice once and wait for the order to leave; returns the order's reason.
+    """Report a notice once and wait for an order to leave; return the order's reason.
 
-    Raises what `send` raises, and RefusedError for an answer that is not our leader's.
+    Raises the errors of `send`, and RefusedError if the reply is not a valid order for us.
     """
     notice = standing.notice
     report = Notice(
@@ -51,18 +51,18 @@ async def report_notice(
     try:
         order = open_reply(answer, asker=key, leaders=leaders)
     except MalformedMessage as exc:
-        raise RefusedError(f"the answer to a notice is not from our leader: {exc}") from exc
+        raise RefusedError(f"the reply to a notice is not from our leader: {exc}") from exc
     match order:
         case Leave(cluster=user_data.cluster, instance=facts.instance, reason=reason):
             return reason
         case _:
-            raise RefusedError(f"the answer to a notice is a {order.kind}, not for us")
+            raise RefusedError(f"the reply to a notice is a {order.kind} that is not for us")
 
 
 def sealed_farewell(
     user_data: UserData, facts: InstanceFacts, *, node: str, reason: str, key: PrivateKey
 ) -> bytes:
-    """The message that this instance has left, sealed for the leader."""
+    """Return a farewell from this instance, sealed for the leader."""
     message = Farewell(
         cluster=user_data.cluster,
         instance=facts.instance,

@@ -1,7 +1,7 @@
-"""Signs the one AWS call that proves our identity (signature version 4), without an AWS SDK.
+"""Signs the AWS call that proves our identity (Signature Version 4), without an AWS SDK.
 
-Importing an SDK would take longer than the rest of a join (docs/decisions/0003). Rule: sign
-`wire.proof`'s request and nothing else; tests compare every byte with botocore's signer.
+Importing an SDK would take longer than the rest of a join (docs/decisions/0003). Rule: sign only
+the request of `wire.proof`; tests compare every byte with botocore's signer.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -37,7 +37,7 @@ def sign(
     key: str,
     at: datetime,
 ) -> AwsProof:
-    """The proof for one request; `url` is the STS endpoint that the leader will call."""
+    """Return the proof for one join request; `url` is the STS endpoint that the leader calls."""
     date = at.strftime(proof.DATE_FORMAT)
     token = credentials.session_token.get_secret_value()
     parts = urlsplit(url)

@@ -1,1 +1,1 @@
-"""Everything of the agent that touches the outside: metadata service, broker, engine, files."""
+"""The agent's access to the outside world: metadata service, broker, engine and files."""

@@ -1,7 +1,7 @@
-"""The agent's side of the token broker: send one message, read at most one reply, disconnect.
+"""The agent's connection to the broker: sends a message, waits for a reply, and disconnects.
 
-Each message gets a new connection: an idle one per instance would exhaust the broker's
-connection limit. Rule: a reply proves nothing until its box is opened.
+Each message uses a new connection, because one idle connection per instance would exhaust the
+broker's connection limit. Rule: do not trust a reply until its box is opened.
 """
 
 import asyncio
@@ -30,16 +30,16 @@ _USER = "agent"
 
 
 class NoReplyError(UnavailableError):
-    """The broker took the request, but no reply came in time."""
+    """Raised when the broker accepted a request but no reply arrived in time."""
 
 
 async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> bytes:
-    """Push one sealed request and wait for its sealed reply.
+    """Send a sealed request and wait up to `within` seconds for its sealed reply.
 
     Raises:
-        RefusedError: wrong CA, wrong name or wrong password; user data must change.
-        NoReplyError: there is no leader, or it is silent; the message says which.
-        UnavailableError: the broker does not answer.
+        RefusedError: if the CA, host name or password in user data is wrong.
+        NoReplyError: if there is no leader, or the leader does not reply; the message says which.
+        UnavailableError: if the broker does not respond.
     """
     async with _connected(user_data, within) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)
@@ -51,13 +51,13 @@ async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> 
 
 
 async def push(user_data: UserData, sealed: bytes) -> None:
-    """Push one sealed message that gets no reply; raises as `ask` does."""
+    """Send a sealed message that gets no reply; raises the same errors as `ask`."""
     async with _connected(user_data, 0) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)
 
 
 async def is_leader_there(user_data: UserData) -> bool:
-    """Whether the leader sent a heartbeat in the last seconds; raises as `ask` does."""
+    """Return whether the leader sent a heartbeat recently; raises the same errors as `ask`."""
     async with _connected(user_data, 0) as client:
         return await client.get(keys.heartbeat(user_data.cluster)) is not None
 
@@ -70,7 +70,8 @@ async def _connected(user_data: UserData, within: float) -> AsyncIterator[Redis]
             yield client
     except (AuthenticationError, NoPermissionError) as exc:
         raise RefusedError(
-            "the broker refuses the password in user data: it belongs to other secrets"
+            "the broker rejected the password in user data; create new user data with"
+            " `spotswarm user-data`"
         ) from exc
     except (RedisError, OSError, TimeoutError) as exc:
         raise _translated(exc) from exc
@@ -81,13 +82,13 @@ async def _connected(user_data: UserData, within: float) -> AsyncIterator[Redis]
 async def _why_silent(client: Redis, cluster: str) -> str:
     beat = await client.get(keys.heartbeat(cluster))
     if beat is None:
-        return "the broker answers, but there is no leader"
+        return "the broker is responding, but there is no leader"
     try:
         heartbeat = parse(beat if isinstance(beat, bytes) else beat.encode())
     except MalformedMessage:
-        return "the leader does not answer"
+        return "the leader is not responding"
     at = f" (last seen {heartbeat.at:%H:%M:%S} UTC)" if isinstance(heartbeat, Heartbeat) else ""
-    return f"the leader does not answer{at}; is its key the one in user data?"
+    return f"the leader is not responding{at}; check that user data contains the leader's key"
 
 
 def _client(user_data: UserData, within: float) -> Redis:
@@ -116,5 +117,5 @@ def _translated(exc: BaseException) -> RefusedError | UnavailableError:
             )
         cause = cause.__cause__ or cause.__context__
     if isinstance(exc, OutOfMemoryError):
-        return UnavailableError("the broker is full; it makes room when it takes the next request")
-    return UnavailableError("the broker does not answer")
+        return UnavailableError("the broker is full until the leader receives the next request")
+    return UnavailableError("the broker is not responding")

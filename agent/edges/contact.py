@@ -1,8 +1,8 @@
-"""Whether managers or leader can be reached: the dead-man switch depends on it.
+"""Checks whether a manager or the leader is reachable, for the dead-man switch.
 
-Times are the machine's monotonic clock and are stored in /run: an agent that restarts continues
-to count, a machine that boots starts again, and hibernation does not count as silence. Rule: the
-reason for a silence does not matter; any failure counts as no answer.
+Times come from the machine's monotonic clock and are stored in /run. So the count continues after a
+restart of the agent and starts again after a boot, and hibernation does not count as silence. Rule:
+treat every failure as no response, whatever its reason.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _BROKER_EVERY_SECONDS: Final = 20.0
 
 
 class Contact:
-    """Tries one manager at each check, then the leader."""
+    """Tries one manager at each check, and the leader if the manager does not respond."""
 
     def __init__(self, file: Path, is_leader_there: Callable[[], Awaitable[bool]]) -> None:
         self._file = file
@@ -29,7 +29,10 @@ class Contact:
         self._broker_checked_at = float("-inf")
 
     async def check(self, managers: Sequence[str]) -> tuple[timedelta, int]:
-        """How long nobody has answered, and at how many checks in a row; zeros if one answers."""
+        """Return how long nobody has responded, and the number of consecutive failed checks.
+
+        Both values are zero if a manager or the leader responds.
+        """
         last_contact, missed = self._read()
         if await self._is_reachable(managers):
             self.record()
@@ -38,7 +41,7 @@ class Contact:
         return timedelta(seconds=clock.monotonic() - last_contact), missed + 1
 
     def record(self) -> None:
-        """Note that there was contact just now."""
+        """Record a successful contact at the current time."""
         self._write(clock.monotonic(), 0)
 
     async def _is_reachable(self, managers: Sequence[str]) -> bool:
@@ -69,7 +72,7 @@ class Contact:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh.write_text(json.dumps({"heard": last_contact, "missed": missed}))
             fresh.replace(self._file)
-        # A full /run must not end the agent.
+        # A full /run must not stop the agent.
         except OSError:
             return
 

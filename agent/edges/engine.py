@@ -1,7 +1,7 @@
-"""This machine's Docker engine: its swarm state, joining and leaving.
+"""This machine's Docker engine: reads its swarm state, and makes it join and leave.
 
-A join whose managers cannot be reached returns after 20 s and continues in the background;
-`LocalNodeState` then becomes `error` until the engine leaves by force.
+If the managers are unreachable, a join call returns after 20 s and the engine keeps trying in the
+background. `LocalNodeState` is then `error` until the engine leaves by force.
 """
 
 import asyncio
@@ -26,31 +26,31 @@ log = structlog.get_logger("engine")
 _SECONDS = 30
 _SWARM_PORT = 2377
 LOWEST_API = ApiVersion(1, 31)
-"""Of Docker 17.07: DataPathAddr of a join."""
+"""The API version of Docker 17.07, the first with DataPathAddr in a join."""
 _CONNECT_SECONDS = 3
 _STOP_SECONDS = 5
-"""Half of the ten seconds before AWS acts: leaving takes two more, the farewell one."""
+"""Half of the ten seconds before AWS acts; leaving takes two more seconds, and the farewell one."""
 _LEAVE_SECONDS = 8
 _TASK_LABEL = "com.docker.swarm.task.id"
 _AWAY_STATUSES = frozenset({0, 500, 502, 504, 900})
-"""900 is aiodocker's code for an engine it cannot connect to. 503 is missing here: the engine
-answers it when it refuses."""
+"""aiodocker uses 900 if it cannot connect to the engine. 503 is not in this set, because the engine
+returns 503 when it rejects a swarm call."""
 _JOIN_TIMEOUT = "Timeout was reached"
 
 
 class Membership(NamedTuple):
-    """An engine's state in the swarm."""
+    """The engine's state in the swarm."""
 
     state: EngineState
     error: str
     node: str
     is_manager: bool
     managers: tuple[str, ...]
-    """`address:2377` of the managers it last knew."""
+    """The last known managers, each as `address:2377`."""
 
 
 class Engine:
-    """The local engine; its methods raise UnavailableError or RefusedError."""
+    """The local Docker engine; all methods raise UnavailableError or RefusedError."""
 
     def __init__(self, url: str = "unix:///run/docker.sock") -> None:
         self._url = url
@@ -63,12 +63,12 @@ class Engine:
         await self._docker.close()
 
     async def membership(self) -> Membership:
-        """This engine's swarm state."""
+        """Return this engine's swarm state."""
         try:
-            with _translated("the engine does not answer yet"):
+            with _translated("the engine is not responding yet"):
                 swarm = (await self._docker.system.info())["Swarm"]
         except ClusterError:
-            # It may have been replaced by another version: ask for that one's API.
+            # Another engine version may start next: negotiate the API version again.
             self._docker.api_version = engine_api.NEWEST
             raise
         engine_api.require(self._docker.api_version, LOWEST_API, engine="17.07")
@@ -81,19 +81,19 @@ class Engine:
         )
 
     async def state(self) -> tuple[EngineState, str]:
-        """LocalNodeState and its error, if any."""
+        """Return the engine's LocalNodeState and its error, which is empty if there is none."""
         membership = await self.membership()
         return membership.state, membership.error
 
     async def join(self, ticket: Ticket, *, address: str) -> None:
-        """Join by private addresses only.
+        """Join the swarm with this ticket, using only private addresses.
 
-        The engine tries only the first of RemoteAddrs, and one that does not answer leaves it
-        half joined after 20 s, so we pass one that answers. aiodocker's own call lacks
-        Availability.
+        The engine tries only the first of RemoteAddrs. If that manager does not respond, the engine
+        is only half joined after 20 s, so we pass a manager that responds. aiodocker's own method
+        lacks Availability.
         """
         manager = await _answering(ticket.managers)
-        with _translated("joining the swarm"):
+        with _translated("the engine did not join the swarm"):
             await self._docker._query_json(  # noqa: SLF001
                 "swarm/join",
                 method="POST",
@@ -108,9 +108,9 @@ class Engine:
             )
 
     async def leave_by_force(self) -> None:
-        """Forget the swarm; succeeds also if the engine is in none."""
+        """Leave the swarm by force; succeeds even if the engine is not part of a swarm."""
         try:
-            with _translated("leaving the swarm"):
+            with _translated("could not leave the swarm"):
                 await self._docker.swarm.leave(force=True)
         except RefusedError as exc:
             if "not part of a swarm" not in str(exc):
@@ -119,36 +119,36 @@ class Engine:
     async def leave(self) -> None:
         """Stop the tasks and leave the swarm, by force if necessary.
 
-        For workers only: a manager that leaves takes its vote with it, so it must be demoted
-        first. An engine that leaves kills its tasks, so they are stopped before.
+        Only for workers: a manager must be demoted first, so that Raft does not keep counting its
+        vote. The tasks are stopped first because an engine that leaves kills its tasks.
         """
         if (await self.membership()).is_manager:
-            raise RefusedError("this engine is a manager: demote it before it leaves")
+            raise RefusedError("this engine is a manager; demote it before it leaves")
         try:
             async with asyncio.timeout(_STOP_SECONDS + 2):
                 await self._stop_tasks()
         except (RefusedError, UnavailableError, TimeoutError) as exc:
-            log.warning("tasks not stopped", reason=str(exc) or "they take too long")
+            log.warning("could not stop all tasks", reason=str(exc) or "the tasks took too long")
         try:
             async with asyncio.timeout(_LEAVE_SECONDS):
-                with _translated("leaving the swarm"):
+                with _translated("could not leave the swarm"):
                     await self._docker.swarm.leave()
         except (RefusedError, UnavailableError, TimeoutError) as exc:
-            log.warning("leaving by force", reason=str(exc) or "the engine takes too long")
+            log.warning("leaving by force", reason=str(exc) or "the engine took too long")
             await self.leave_by_force()
 
     async def _stop_tasks(self) -> None:
-        with _translated("stopping the tasks"):
+        with _translated("could not stop the tasks"):
             tasks = await self._docker.containers.list(filters=json.dumps({"label": [_TASK_LABEL]}))
             stops = (task.stop(t=_STOP_SECONDS) for task in tasks)
             for outcome in await asyncio.gather(*stops, return_exceptions=True):
-                # A task may have ended meanwhile, and leaving does not depend on the others.
+                # A task may already have ended, and leaving does not depend on the other tasks.
                 if isinstance(outcome, BaseException) and not isinstance(outcome, DockerError):
                     raise outcome
 
 
 async def _answering(managers: tuple[str, ...]) -> str:
-    """The first, in the leader's order, that accepts a connection."""
+    """Return the first manager, in the leader's order, that accepts a connection."""
     for manager in managers:
         host, _, port = manager.rpartition(":")
         try:
@@ -159,7 +159,7 @@ async def _answering(managers: tuple[str, ...]) -> str:
         writer.close()
         return manager
     raise UnavailableError(
-        f"no manager answers at {', '.join(managers)}: open {_SWARM_PORT}/tcp to the managers"
+        f"no manager responded at {', '.join(managers)}; open {_SWARM_PORT}/tcp to the managers"
     )
 
 
@@ -168,7 +168,7 @@ def _translated(attempt: str) -> Iterator[None]:
     try:
         yield
     except DockerError as exc:
-        # The engine is not known to quote tokens; scrub in case it does.
+        # The engine probably never quotes tokens; scrub the message just in case.
         message = f"{attempt}: {scrub(exc.message)}"
         if exc.status in _AWAY_STATUSES or _JOIN_TIMEOUT in exc.message:
             raise UnavailableError(message) from exc

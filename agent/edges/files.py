@@ -1,8 +1,8 @@
-"""The agent's files: whose engine state this is, the join key, and what it leaves in /run.
+"""The agent's files: the owner of the engine's state, the join key, and files in /run.
 
-A copied disk carries its engine's identity, and two engines with one identity keep replacing
-each other in the swarm. Rule: write the record of the owning instance before the engine first
-starts; remove state that another instance owns, never adopt it.
+A copied disk contains its engine's identity, and two engines with the same identity keep replacing
+each other in the swarm. Rule: record the owning instance before the engine's first start. Remove
+another instance's state; never reuse it.
 """
 
 import os
@@ -22,7 +22,7 @@ _ENGINE_SERVICES: Final = ("docker.socket", "docker.service")
 
 
 class LocalFiles:
-    """The files below `root`, which is `/` except in tests."""
+    """Reads and writes the agent's files under `root`, which is `/` except in tests."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._record = root / "var/lib/spotswarm/instance"
@@ -33,7 +33,7 @@ class LocalFiles:
         self._membership = docker / "swarm/docker-state.json"
         self._left = self._run / "left"
         self.contact = self._run / "contact"
-        """Where `Contact` stores its last contact."""
+        """The file in which `Contact` stores the time of its last contact."""
         self._identity = (
             self._join_key,
             docker / "swarm",
@@ -43,26 +43,31 @@ class LocalFiles:
         )
 
     def settings_text(self) -> str | None:
-        """The text of `/etc/spotswarm/agent.toml`, which replaces user data; None if absent."""
+        """Return the text of `/etc/spotswarm/agent.toml`, or None if this file does not exist.
+
+        The file replaces user data.
+        """
         try:
             return (self._etc / "agent.toml").read_text()
         except FileNotFoundError:
             return None
 
     def claim(self, instance: str) -> bool:
-        """Make this instance the owner of the engine's state; True if another's was removed.
+        """Make this instance the owner of the engine's state.
+
+        Returns True if another instance's state was removed.
 
         Raises:
-            RefusedError: the engine is in a swarm, and there is no record of the owner.
+            RefusedError: if the engine is in a swarm and no owner is recorded.
         """
         recorded = self._record.read_text().strip() if self._record.exists() else ""
         if recorded == instance:
             return False
         if not recorded and self._is_member():
             raise RefusedError(
-                "the engine is in a swarm that it did not join through us: bake the image without"
-                f" /var/lib/docker/swarm, or run `docker swarm leave`, or write {instance}"
-                f" to {self._record} if the membership is this instance's own"
+                "the engine is in a swarm that it did not join through this agent; bake the image"
+                " without /var/lib/docker/swarm, or run `docker swarm leave`. If this instance"
+                f" itself joined the swarm, write {instance} to {self._record}."
             )
         if recorded:
             self._remove_identity()
@@ -71,7 +76,10 @@ class LocalFiles:
         return bool(recorded)
 
     def write_leader_files(self, facts: InstanceFacts, leader_text: str | None) -> None:
-        """Write what this machine's leader daemon reads; without a text, it must not run."""
+        """Write the files that this machine's leader daemon reads.
+
+        If `leader_text` is None, the leader's settings are removed, so that no leader runs here.
+        """
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._run / "instance.json", facts.model_dump_json())
         if leader_text is None:
@@ -80,38 +88,38 @@ class LocalFiles:
             _write(self._run / "leader.toml", leader_text)
 
     def store_join_key(self, text: str) -> None:
-        """Store the private key of the request that we join with, in place of any earlier one."""
+        """Store the private key of our join request, replacing any earlier key."""
         self._join_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._join_key, text)
 
     def join_key(self) -> PrivateKey | None:
-        """The key of the request that we joined with; None if the engine joined in another way."""
+        """Return our join request's private key, or None if the engine joined in another way."""
         try:
             return private_key(self._join_key.read_text().strip())
         except (FileNotFoundError, MalformedMessage):
             return None
 
     def record_departure(self, reason: str) -> None:
-        """Note, until the next boot, that this instance leaves and must not join again."""
+        """Record why this instance leaves; it must not join again before the next boot."""
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._left, reason)
 
     def departure_reason(self) -> str:
-        """What `record_departure` noted; empty if it noted nothing."""
+        """Return the reason that `record_departure` recorded, or an empty string."""
         try:
             return self._left.read_text().strip()
         except FileNotFoundError:
             return ""
 
     def clear_departure(self) -> None:
-        """Undo `record_departure`."""
+        """Delete the reason that `record_departure` recorded."""
         self._left.unlink(missing_ok=True)
 
     def _is_member(self) -> bool:
         return self._membership.exists()
 
     def _remove_identity(self) -> None:
-        # Stopping also cancels the start that waits for us, so it is requested again below.
+        # Stopping also cancels the pending start that waits for us, so request the start again.
         _systemctl("stop", *_ENGINE_SERVICES)
         for path in self._identity:
             if path.is_dir():
@@ -122,12 +130,12 @@ class LocalFiles:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write all or nothing: systemd starts the leader as soon as the name appears."""
+    """Write the file atomically, because systemd starts the leader when the file appears."""
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
         file.flush()
-        # Without this, XFS may show an empty file under the new name after a power cut.
+        # Without fsync, XFS may show an empty file under the new name after a power failure.
         os.fsync(file.fileno())
     fresh.replace(path)
 

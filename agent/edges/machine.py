@@ -1,4 +1,4 @@
-"""Powering this machine off."""
+"""Powers off this machine."""
 
 import subprocess
 
@@ -6,9 +6,9 @@ from runtime.errors import RefusedError
 
 
 def power_off() -> None:
-    """Shut down as a person would; on EC2 that terminates a one-time spot instance.
+    """Start a normal shutdown; on EC2, this terminates a one-time spot instance.
 
-    Returns at once. Raises RefusedError if systemd refuses.
+    Returns immediately. Raises RefusedError if systemd rejects the request.
     """
     done = subprocess.run(
         ["systemctl", "--no-block", "--check-inhibitors=no", "poweroff"],
@@ -18,4 +18,4 @@ def power_off() -> None:
         timeout=30,
     )
     if done.returncode:
-        raise RefusedError(f"systemd does not power off: {done.stderr.strip()[-200:]}")
+        raise RefusedError(f"systemd refused to power off: {done.stderr.strip()[-200:]}")

@@ -1,9 +1,10 @@
-"""The instance metadata service, version 2 only.
+"""Reads the instance metadata service, version 2 only.
 
-Version 1 answers any process that can be tricked into a GET, so we never fall back to it. Launch
-instances with `HttpTokens=required` and a hop limit of 1, so that containers on a bridge cannot
-reach the service: whoever reaches it has this node's identity. We use the standard library's
-client: importing an HTTP package takes longer than all calls here, and READY waits for them.
+Version 1 responds to any process that can be tricked into sending a GET request, so we never fall
+back to it. Launch instances with `HttpTokens=required` and a hop limit of 1, so that containers on
+a bridge network cannot reach the service: anyone who can reach it has this node's identity. We use
+the standard library's client because importing an HTTP package takes longer than all calls here,
+and READY waits for these calls.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
 
@@ -28,7 +29,10 @@ _RENEW_BEFORE: Final = timedelta(minutes=5)
 
 
 class Metadata:
-    """Its methods raise UnavailableError, or GoneError for a path that does not exist."""
+    """Reads the metadata service.
+
+    Methods raise UnavailableError, or GoneError for a path that does not exist.
+    """
 
     def __init__(self, host: str = _HOST, port: int = 80) -> None:
         self._address = (host, port)
@@ -37,24 +41,24 @@ class Metadata:
         self._credentials: Credentials | None = None
 
     async def facts(self) -> InstanceFacts:
-        """What the service says about this instance."""
+        """Return the instance's facts: its id, region, zone, type, life cycle and address."""
         return await asyncio.to_thread(self._facts)
 
     async def user_data(self) -> str:
-        """The user data of the launch; GoneError if there is none."""
+        """Return the instance's user data; raise GoneError if the instance has no user data."""
         return await asyncio.to_thread(self._get, "/latest/user-data")
 
     async def credentials(self) -> Credentials:
-        """The role's credentials, cached until shortly before they expire."""
+        """Return the instance role's credentials, cached until shortly before they expire."""
         cached = self._credentials
         if cached is None or clock.now() > cached.expires - _RENEW_BEFORE:
             cached = self._credentials = await asyncio.to_thread(self._read_credentials)
         return cached
 
     async def notices(self, paths: Sequence[str]) -> Mapping[str, str | None]:
-        """The text at each path below `meta-data/`; None for a path that does not exist.
+        """Return the text at each path under `meta-data/`, or None for a path that does not exist.
 
-        A path that was not answered is left out, so this raises nothing.
+        Paths that cannot be read are omitted, so this method raises no errors.
         """
         return await asyncio.to_thread(self._notices, paths)
 
@@ -88,7 +92,7 @@ class Metadata:
             role = self._get(base).strip()
             document = json.loads(self._get(base + role))
         except GoneError as exc:
-            raise UnavailableError("this instance has no IAM role, or not yet") from exc
+            raise UnavailableError("this instance has no IAM role yet; check its profile") from exc
         try:
             return Credentials(
                 access_key=document["AccessKeyId"],
@@ -98,7 +102,7 @@ class Metadata:
             )
         except (KeyError, ValueError) as exc:
             raise UnavailableError(
-                f"the role {role} has no credentials: {document.get('Code', 'no code')}"
+                f"the role {role} has no valid credentials: {document.get('Code', 'no code')}"
             ) from exc
 
     def _get(self, path: str) -> str:
@@ -111,7 +115,7 @@ class Metadata:
         if status == 404:
             raise GoneError(f"the metadata service has no {path}")
         if status != 200:
-            raise UnavailableError(f"the metadata service answers {status} to {path}")
+            raise UnavailableError(f"the metadata service returned {status} for {path}")
         return text
 
     def _renew(self) -> None:
@@ -119,7 +123,7 @@ class Metadata:
         header = {"X-aws-ec2-metadata-token-ttl-seconds": str(seconds)}
         status, token = self._call("PUT", "/latest/api/token", header)
         if status != 200:
-            raise UnavailableError(f"the metadata service answers {status} to a token request")
+            raise UnavailableError(f"the metadata service returned {status} for a token request")
         self._token = token
         self._token_until = clock.monotonic() + seconds - _RENEW_BEFORE.total_seconds()
 
@@ -130,6 +134,6 @@ class Metadata:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         except (OSError, http.client.HTTPException, ValueError) as exc:
-            raise UnavailableError("the metadata service does not answer") from exc
+            raise UnavailableError("the metadata service is not responding") from exc
         finally:
             connection.close()

@@ -1,5 +1,6 @@
-"""Everything of the leader that touches the outside: Docker, AWS, Redis, sockets.
+"""The leader's access to the outside world: Docker, AWS, Redis and sockets.
 
-Each module translates the errors of its library into `runtime.errors` and returns values of
-`leader.view`. Nothing here decides: code that chooses between outcomes belongs in a pure module.
+Each module translates its library's errors into `runtime.errors` and returns values from
+`leader.view`. Rule: make no decisions here; code that chooses between outcomes belongs in a pure
+module.
 """

@@ -1,7 +1,7 @@
-"""The leader's HTTP interfaces: the admin API on a unix socket, health and metrics on loopback.
+"""The leader's HTTP interfaces: the admin API on a Unix socket; health and metrics on loopback.
 
-Rule: only the admin API takes commands, and the socket's file mode determines who can connect.
-Loopback shows nothing that an unprivileged user of a manager must not know.
+Rule: only the admin API accepts commands, and the socket's file mode determines who can connect.
+The loopback endpoints expose nothing that unprivileged users of a manager must not see.
 """
 
 import json
@@ -21,42 +21,42 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class StatusSource(Protocol):
-    """What the daemon reports; None means that this daemon does not lead."""
+    """The state that the daemon reports; methods return None if this daemon is not active."""
 
     def status(self) -> dict[str, Any]:
-        """Stance and figures; never None."""
+        """Return the daemon's stance and key figures; never None."""
 
     def is_healthy(self) -> bool:
-        """Whether the daemon does what its stance says."""
+        """Return whether the daemon is doing what its stance requires."""
 
     def nodes(self) -> list[dict[str, Any]] | None:
-        """The nodes."""
+        """Return all nodes of the swarm."""
 
     def joins(self) -> list[dict[str, Any]] | None:
-        """The join requests of this term."""
+        """Return the join requests received in this term."""
 
     def explain(self, name: str) -> dict[str, Any] | None:
-        """One node or instance; None also if it is unknown."""
+        """Return the details of a node or instance, or None if the name is unknown."""
 
 
 class Commands(Protocol):
-    """What the operator can request; None means that this daemon does not lead."""
+    """The operator's commands; methods return None if this daemon is not active."""
 
     def leaving(self) -> list[dict[str, Any]] | None:
-        """The nodes that are leaving or returning."""
+        """Return the nodes that are leaving or returning."""
 
     async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
-        """Empty a node."""
+        """Evacuate and drain a node."""
 
     async def return_node(self, name: str, *, is_dry: bool) -> Answer:
-        """Let a node take tasks again."""
+        """Make a drained node available for tasks again."""
 
     async def rebalance(self, names: Sequence[str], *, is_dry: bool) -> Answer:
-        """Spread the tasks of services evenly."""
+        """Even out the services' tasks over the nodes."""
 
 
 class _Body(BaseModel):
-    """The body of a command; unknown fields are refused, because they may be misspelt."""
+    """The body of a command; unknown fields are rejected because they may be typos."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,19 +65,19 @@ class _Body(BaseModel):
 
 class _DrainBody(_Body):
     within: Annotated[float | None, Field(gt=0, le=86400)] = None
-    """In seconds; None: the policy's default."""
+    """Time limit in seconds; None means the policy's default."""
 
 
 class _RebalanceBody(_Body):
     services: tuple[str, ...] = ()
-    """Names or ids; empty: all services."""
+    """Service names or ids; an empty tuple means all services."""
 
 
 Body = TypeVar("Body", bound=_Body)
 
 
 class Admin:
-    """Serves both interfaces; an async context manager."""
+    """Serves both HTTP interfaces while its async context is open."""
 
     def __init__(
         self,
@@ -167,7 +167,10 @@ class Admin:
         return web.json_response(explanation, dumps=_dumps)
 
     def _command(self, kind: type[Body], ask: Callable[[str, Body], Awaitable[Answer]]) -> Handler:
-        """Check the body, run the command, and answer 200, 400, 404, 409 or 422."""
+        """Return a handler that validates the request body and runs the command.
+
+        The handler responds with status 200, 400, 404, 409 or 422.
+        """
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:

@@ -1,6 +1,6 @@
-"""Saves the console output of instances that were terminated because they did not work.
+"""Saves the console output of instances that are terminated because they do not work.
 
-Rule: a console shows everything that a boot printed, so hide secrets before writing.
+Rule: console output contains everything printed during boot, so redact secrets before saving it.
 """
 
 import os
@@ -18,12 +18,12 @@ _NAME: Final = re.compile(r"i-[0-9a-f]{8,17}")
 
 
 def save(instance: InstanceId, console: str, *, directory: Path = DIRECTORY) -> Path:
-    """Write the console output to a file that only root can read; keep the newest fifty files.
+    """Save the console output in a file that only root can read; keep the newest fifty files.
 
-    Blocks on the disk. Raises RefusedError if the file cannot be written.
+    Blocks while writing to disk. Raises RefusedError if the file cannot be written.
     """
     if _NAME.fullmatch(instance) is None:
-        raise RefusedError("saving console output: this is not an instance id")
+        raise RefusedError("could not save console output: the instance id is invalid")
     path = directory / f"{instance}.txt"
     fresh = directory / f".{instance}.new"
     try:
@@ -36,5 +36,7 @@ def save(instance: InstanceId, console: str, *, directory: Path = DIRECTORY) -> 
         for old in files[:-_MOST_FILES]:
             old.unlink(missing_ok=True)
     except OSError as exc:
-        raise RefusedError(f"saving the console output of {instance}: {exc.strerror}") from exc
+        raise RefusedError(
+            f"could not save the console output of {instance}: {exc.strerror}"
+        ) from exc
     return path

@@ -1,4 +1,4 @@
-"""Checks a new node's gossip port, which a wrong security group blocks."""
+"""Checks whether a new node's gossip port is reachable; a security group may block it."""
 
 import asyncio
 from typing import Final
@@ -7,23 +7,24 @@ from runtime.errors import UnavailableError
 
 _RETRY_SECONDS: Final = 0.05
 GOSSIP_PORT: Final = 7946
-"""Container network discovery between all nodes, over TCP and UDP.
+"""The port for container network discovery between all nodes, over TCP and UDP.
 https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-between-the-hosts
 """
 
 
 async def reach(address: str, *, seconds: float = 3.0) -> None:
-    """Connect to the node's gossip port; a new node may need a moment until it listens.
+    """Connect to the node's gossip port, and retry because a new node may not listen yet.
 
     Raises:
-        UnavailableError: the port does not answer; the message names the ports to open.
+        UnavailableError: if the port does not respond within `seconds`; the message names the
+            ports to open.
     """
     try:
         async with asyncio.timeout(seconds):
             writer = await _connect(address)
     except TimeoutError as exc:
         raise UnavailableError(
-            f"{address}:{GOSSIP_PORT} does not answer: open 7946/tcp+udp and 4789/udp"
+            f"{address}:{GOSSIP_PORT} does not respond; open ports 7946/tcp, 7946/udp and 4789/udp"
             " between all nodes"
         ) from exc
     writer.close()

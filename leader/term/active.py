@@ -1,7 +1,7 @@
-"""Runs one term: events go through the inbox into decisions, and the actions are carried out.
+"""Runs one term: turns the inbox's events into decisions, and carries out the resulting actions.
 
-Rule: only `_decide_for_ever` changes the view. It awaits nothing but the inbox, so a slow call to
-the outside never delays a decision.
+Rule: only `_decide_for_ever` changes the view. It awaits only the inbox, so slow calls to AWS,
+Docker or Redis never delay a decision.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ log = structlog.get_logger("leader")
 
 _TICK_SECONDS: Final = 1.0
 _BROKER_SILENCE_SECONDS: Final = 10.0
-"""The broker answers an empty pop every two seconds; after this long it hangs."""
+"""The broker is considered unresponsive after this time; it usually responds every two seconds."""
 
 
 class Active:
-    """One term. Each term gets a new object, so no state survives into the next."""
+    """Runs one term; each term gets a new object, so no state carries over to the next term."""
 
     def __init__(
         self,
@@ -81,25 +81,25 @@ class Active:
 
     @property
     def record(self) -> Record:
-        """The requests and decisions of this term."""
+        """This term's recent requests and decisions, for reports."""
         return self._journal.record
 
     @property
     def broker_starts(self) -> int:
-        """How many times Redis was started in this term."""
+        """The number of times that Redis was started in this term."""
         return self._broker.starts
 
     async def submit(self, event: Event) -> None:
-        """Add an event that an operator caused."""
+        """Add an event to the inbox, for an operator's command."""
         await self._inbox.put(event)
 
     def new_id(self, kind: str) -> str:
-        """An id for a new event."""
+        """Return an id for a new event."""
         return self._inbox.new_id(kind)
 
     @property
     def is_healthy(self) -> bool:
-        """Whether the broker answers and the list of nodes is recent."""
+        """Whether the broker responds and the list of nodes is recent."""
         listed_at = self.view.nodes_at
         is_recent = (
             listed_at is not None
@@ -109,11 +109,11 @@ class Active:
         return is_recent and self._mailbox.is_connected and silence < _BROKER_SILENCE_SECONDS
 
     async def run(self) -> None:
-        """Lead until deposed.
+        """Lead until another manager takes over or an error ends the term.
 
         Raises:
-            Deposed: Raft chose another leader.
-            ClusterError: something that a person must fix; the term ends.
+            Deposed: if this manager is no longer the Raft leader.
+            ClusterError: if an error occurs that the operator must fix.
         """
         try:
             await self._run()

@@ -1,6 +1,6 @@
-"""Runs the token broker during a term: Redis, the leader's connection to it, the heartbeat.
+"""Runs the broker during a term: Redis, the leader's connection to Redis, and the heartbeat.
 
-Rule: one failure ends the whole service; the term starts it again, with a new Redis.
+Rule: if one part fails, stop all parts; the term then restarts the broker with a new Redis server.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ BrokerFactory = Callable[[AsyncExitStack], Coroutine[object, object, Broker]]
 
 
 class BrokerService:
-    """The broker of one leader."""
+    """Runs the broker of one leader."""
 
     def __init__(self, *, cluster: str, leader: str, start: ServerFactory, connect: BrokerFactory):
         self._cluster = cluster
@@ -29,10 +29,10 @@ class BrokerService:
         self._start = start
         self._connect = connect
         self.starts = 0
-        """How many times Redis was started."""
+        """The number of times that Redis was started."""
 
     async def run(self, mailbox: Mailbox, take: Callable[[Broker], Awaitable[None]]) -> None:
-        """Run Redis, and `take` requests from it, until something fails."""
+        """Start Redis, send heartbeats, and run `take` to receive requests, until a part fails."""
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._start())
             broker = await self._connected(server, stack)
@@ -46,7 +46,7 @@ class BrokerService:
             )
 
     async def _connected(self, server: RedisServer, stack: AsyncExitStack) -> Broker:
-        """Connect; if Redis ends before that, report why it ended."""
+        """Connect to Redis; raise UnavailableError with the exit code if Redis exits first."""
         connecting = asyncio.create_task(self._connect(stack), name="connect to the broker")
         watching = asyncio.create_task(_fail_when_ended(server), name="watch the starting broker")
         try:

@@ -1,6 +1,6 @@
-"""The events that wait for a decision.
+"""The queue of events that wait for a decision.
 
-Rule: the inbox is bounded, so whoever brings events waits when decisions fall behind.
+Rule: the queue has a maximum length, so producers wait when decisions fall behind.
 """
 
 import asyncio
@@ -13,23 +13,23 @@ _MOST_EVENTS: Final = 1000
 
 
 class Inbox:
-    """A queue of events, and the source of their ids."""
+    """Queues events and generates ids for events and actions."""
 
     def __init__(self) -> None:
         self._events: asyncio.Queue[Event] = asyncio.Queue(_MOST_EVENTS)
         self._numbers = itertools.count(1)
 
     async def put(self, event: Event) -> None:
-        """Add an event; waits while the inbox is full."""
+        """Add an event, waiting while the inbox is full."""
         await self._events.put(event)
 
     async def next(self) -> Event:
-        """Take the oldest event; waits until there is one."""
+        """Remove and return the oldest event, waiting while the inbox is empty."""
         return await self._events.get()
 
     def __len__(self) -> int:
         return self._events.qsize()
 
     def new_id(self, kind: str) -> str:
-        """An id for a new event or action."""
+        """Return an id for a new event or action."""
         return f"{kind}-{next(self._numbers)}"

@@ -1,4 +1,4 @@
-"""Logs, counts and records what was decided and how it ended."""
+"""Logs, counts and records the actions that were decided and their outcomes."""
 
 from datetime import datetime
 
@@ -24,16 +24,16 @@ log = structlog.get_logger("leader")
 
 
 class Journal:
-    """The journal of one term; `record` is what the admin API shows of it."""
+    """The journal of one term; the admin API shows its `record`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self.record = Record()
 
     def decided(self, action: Action, at: datetime) -> None:
-        """Note that an action was decided."""
+        """Log, count and record an action that was decided."""
         if isinstance(action, ListInstances | DeleteNotices):
-            # Routine, and about no node: they would displace what operators look for.
+            # Skip routine actions that concern no node: they would displace useful entries.
             return
         self.record.decided(action, at)
         match action:
@@ -51,7 +51,7 @@ class Journal:
         )
 
     def received(self, event: Event) -> None:
-        """Note how an action ended, if the event says so."""
+        """Log, count and record the outcome of an action, if the event reports one."""
         match event:
             case Done(action=action):
                 self.record.ended(action, "done")
@@ -68,15 +68,15 @@ class Journal:
                 )
 
     def _count_tasks(self, action: Action) -> None:
-        """Count the tasks that were not moved in time, and those that were cut off."""
+        """Count and log the tasks that were not moved in time or were cut off."""
         match action:
             case DrainNode(unmoved=left) if left:
                 self._metrics.tasks_unmoved.inc(len(left))
-                log.warning("tasks not moved", node=action.node, tasks=left)
+                log.warning("tasks were not moved in time", node=action.node, tasks=left)
             case (
                 OrderLeave(cut_off=cut_off)
                 | SettleNode(cut_off=cut_off)
                 | TerminateInstance(cut_off=cut_off)
             ) if cut_off:
                 self._metrics.tasks_cut_off.inc(len(cut_off))
-                log.warning("tasks cut off", instance=action.instance, tasks=cut_off)
+                log.warning("tasks were cut off", instance=action.instance, tasks=cut_off)

@@ -1,6 +1,6 @@
-"""Lists nodes, services and tasks of the swarm, and puts the lists into the inbox.
+"""Lists the swarm's nodes, services and tasks, and puts the lists into the inbox.
 
-Rule: the lists are the truth, and the engine's events are only hints to list again.
+Rule: trust only the lists; treat the engine's events only as signals to list again.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ from wire.labels import LABEL_LOAN, LEAVING, RETURNING
 
 _RELIST_SECONDS: Final = 10.0
 _MOVING_SECONDS: Final = 0.5
-"""Between lists of tasks while any of them move, because tasks cause no events."""
+"""Time between two lists of tasks while tasks move, because task changes cause no events."""
 _LISTING_SHARE: Final = 3
-"""After a listing that took a second, none starts for this many seconds."""
+"""The pause after listing services and tasks, as a multiple of the time that the listing took."""
 
 
 class Deposed(Exception):  # noqa: N818  not an error: Raft chose another leader
-    """This engine is no longer the Raft leader."""
+    """Raised when this engine is no longer the Raft leader, or may no longer be."""
 
 
 class Listing:
-    """The lists of one term."""
+    """Lists nodes, services and tasks during one term."""
 
     def __init__(
         self,
@@ -50,20 +50,20 @@ class Listing:
         self._nodes_listed_at: datetime = clock.now()
 
     def request_work(self) -> None:
-        """List services and tasks as soon as possible."""
+        """Make `list_work` list services and tasks as soon as possible."""
         self._work_changed.set()
 
     async def follow_changes(self) -> None:
-        """List again after each hint of the engine, until its stream ends."""
+        """Request new lists after each event from the engine, until the event stream ends."""
         async for _ in self._swarm.changes():
             self._nodes_changed.set()
             self._work_changed.set()
 
     async def list_nodes(self) -> None:
-        """List the nodes after each hint, and regularly without one.
+        """List the nodes after each event from the engine, and at regular intervals.
 
         Raises:
-            Deposed: another manager leads, or may lead because we cannot list nodes any more.
+            Deposed: if another manager leads, or may lead because we can no longer list nodes.
         """
         while True:
             requested_at = clock.now()
@@ -84,13 +84,13 @@ class Listing:
             nodes = await self._swarm.nodes()
         except UnavailableError as exc:
             if clock.now() - self._nodes_listed_at > self._stale_after:
-                raise Deposed(f"the nodes cannot be listed any more: {exc}") from exc
+                raise Deposed(f"the list of nodes is too old: {exc}") from exc
             raise
         self._nodes_listed_at = clock.now()
         return nodes
 
     async def list_work(self) -> None:
-        """List services and tasks: after hints, regularly, and often while tasks move."""
+        """List services and tasks after events and regularly, and often while tasks are moving."""
         while True:
             self._work_changed.clear()
             requested_at, started = clock.now(), clock.monotonic()

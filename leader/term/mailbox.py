@@ -1,7 +1,7 @@
-"""The leader's keys and its connection to the broker, for all that receives or replies.
+"""Opens messages from agents and sends sealed replies through the broker.
 
-Rule: only this module seals and opens messages. Redis may restart during a term; while it does,
-there is no connection and replying fails.
+Rule: only this module seals and opens messages. Redis may restart during a term; until Redis is
+back, there is no connection and sending a reply fails.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from wire.sealing import Opened, open_request, public_key, seal_reply
 
 
 class Mailbox:
-    """Opens requests, and sends replies while there is a connection to the broker."""
+    """Opens agents' messages, and sends replies while the broker is connected."""
 
     def __init__(self, leader_keys: Sequence[PrivateKey]) -> None:
-        """Take the leader's current key, followed by the previous one if there is one."""
+        """Use these private keys: the current key, followed by the previous key if one exists."""
         self._keys = tuple(leader_keys)
         self._broker: Broker | None = None
 
@@ -32,19 +32,20 @@ class Mailbox:
         self._broker = broker
 
     def disconnect(self) -> None:
-        """Send no replies until there is a new connection."""
+        """Send no replies until a new connection is set."""
         self._broker = None
 
     def open(self, data: bytes) -> Opened:
-        """Open a request; raises MalformedMessage."""
+        """Open a sealed message; raise MalformedMessage if no key opens it or its form is wrong."""
         return open_request(data, leaders=self._keys)
 
     async def reply(self, name: str, message: AnyMessage, *, key: str, opened_by: int) -> None:
-        """Seal a reply to the asker's key and push it on the reply list of this name.
+        """Seal a reply for the agent's public key and push it to the reply list `name`.
 
-        An asker may know only one of our keys, so the reply uses the one that opened its request.
+        An agent may have only one of our public keys, so use the key pair that opened its request:
+        `opened_by` is the key's position in the list of keys.
         """
         if self._broker is None:
-            raise UnavailableError("sending a reply: the broker is restarting")
+            raise UnavailableError("could not send a reply: the broker is restarting")
         sealed = seal_reply(message, leader=self._keys[opened_by], asker=public_key(key))
         await self._broker.answer(name, sealed)

@@ -1,7 +1,7 @@
-"""The leader's Prometheus metrics, in a registry of their own.
+"""The leader's Prometheus metrics, in their own registry.
 
-Rule: label values are roles, codes and names of actions, never instances, keys or anything that a
-requester chooses, so that their number stays small whatever arrives.
+Rule: use only roles, codes and action names as label values, never instance ids, keys or other
+values that a sender chooses. This keeps the number of time series small.
 """
 
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from leader.view.model import Node, View
 
 
 class Metrics:
-    """The metrics at `/metrics`."""
+    """The metrics that `/metrics` exports."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.joins = Counter(
             "spotswarm_joins",
-            "Join requests by answer and denial code",
+            "Join requests received, by answer and denial code",
             ["answer", "code"],
             registry=self.registry,
         )
@@ -36,55 +36,57 @@ class Metrics:
         )
         self.tasks_unmoved = Counter(
             "spotswarm_tasks_unmoved",
-            "Tasks that were not moved off a leaving node in time and were left to Swarm's drain",
+            "Tasks that were not moved off a leaving node in time, so Swarm's drain stopped them",
             registry=self.registry,
         )
         self.tasks_cut_off = Counter(
             "spotswarm_tasks_cut_off",
-            "Tasks that still ran when their node had to leave",
+            "Tasks that were still running when their node had to leave",
             registry=self.registry,
         )
         self.leaving = Gauge(
             "spotswarm_nodes_leaving",
-            "Nodes that join, leave or return, by phase",
+            "Nodes that are joining, leaving or returning, by phase",
             ["phase"],
             registry=self.registry,
         )
         self.penalties = Gauge(
             "spotswarm_pool_penalised",
-            "Spot pools avoided because they were just interrupted",
+            "Spot pools that are avoided because of a recent interruption",
             ["type", "zone"],
             registry=self.registry,
         )
         self.nodes = Gauge(
             "spotswarm_nodes",
-            "Nodes of the swarm as last listed",
+            "Nodes in the last list of the swarm's nodes, by role and status",
             ["role", "status"],
             registry=self.registry,
         )
         self.is_active = Gauge(
             "spotswarm_leader_active",
-            "Whether this leader daemon is the active one",
+            "Whether this leader daemon is active (1) or not (0)",
             registry=self.registry,
         )
         self.inbox = Gauge(
-            "spotswarm_inbox_events", "Events waiting for a decision", registry=self.registry
+            "spotswarm_inbox_events",
+            "Events that are waiting for a decision",
+            registry=self.registry,
         )
         self.decide_seconds = Histogram(
             "spotswarm_decide_seconds",
-            "Time one decision took",
+            "Duration of one decision, in seconds",
             buckets=(0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5),
             registry=self.registry,
         )
         self.check_seconds = Histogram(
             "spotswarm_check_seconds",
-            "From receiving a join request to knowing who sent it",
+            "Time from receiving a join request to identifying its sender, in seconds",
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self.registry,
         )
 
     def show(self, nodes: Iterable[Node], view: View) -> None:
-        """Set the gauges of nodes and pools."""
+        """Update the gauges of nodes and pools."""
         self.nodes.clear()
         self.leaving.clear()
         for node in nodes:

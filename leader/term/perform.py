@@ -1,7 +1,7 @@
-"""Carries out actions: each makes calls of the edges and ends in an event.
+"""Carries out actions by calling the edges; each action ends with a `Done` or `Failed` event.
 
-Rule: `perform` returns `Done` or `Failed` for whatever the outside answers. Any error that is not
-a `ClusterError` is a bug; it is raised and ends the process.
+Rule: `perform` turns every `ClusterError` into `Failed`. Any other error is a bug, which is raised
+and ends the process.
 """
 
 import asyncio
@@ -53,24 +53,25 @@ log = structlog.get_logger("leader")
 
 @dataclass(slots=True)
 class Performer:
-    """The edges that one term acts through."""
+    """Carries out the actions of one term through the edges."""
 
     cluster: str
     mailbox: Mailbox
     swarm: Swarm
     instances: Instances | None
-    """None outside AWS."""
+    """The cluster's EC2 instances, or None outside AWS."""
     fleet: Fleet
     queue: NoticeQueue | None = None
 
     async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
-        """Carry out one action; the last event returned is its `Done` or `Failed`."""
+        """Carry out one action and return its events, ending with `Done` or `Failed`."""
         try:
             results = await self._carry_out(action, event_id)
         except GoneError as exc:
             if isinstance(action, RemoveNode):
                 return (Done(event_id, clock.now(), action),)
-            return (Failed(event_id, clock.now(), action, f"it no longer exists: {exc}"),)
+            reason = f"{action.subject} no longer exists: {exc}"
+            return (Failed(event_id, clock.now(), action, reason),)
         except ClusterError as exc:
             return (Failed(event_id, clock.now(), action, str(exc)),)
         return (*results, Done(event_id, clock.now(), action))
@@ -93,7 +94,7 @@ class Performer:
                 if self.queue is not None:
                     await self.queue.delete(receipts)
             case Refuse():
-                # The decision is logged, and there is nothing else to do.
+                # The journal has already logged the refusal, and there is nothing else to do.
                 return ()
             case RotateToken() | SetHeartbeat() | ChangeService():
                 await self._on_swarm(action)
@@ -121,7 +122,7 @@ class Performer:
             case RemoveNode(node=node, by_force=by_force):
                 return self.swarm.remove(node, force=by_force)
             case _:
-                raise TypeError(f"nothing carries out {type(action).__name__}")
+                raise TypeError(f"no code carries out {type(action).__name__}")
 
     def _on_swarm(self, action: RotateToken | SetHeartbeat | ChangeService) -> Awaitable[None]:
         match action:
@@ -141,14 +142,16 @@ class Performer:
 
     async def _terminate(self, action: TerminateInstance) -> None:
         if self.instances is None:
-            raise RefusedError("outside AWS a person must shut the machine down")
+            raise RefusedError("cannot terminate a machine outside AWS; shut the machine down")
         if action.keeps_console:
             try:
                 console = await self.instances.console(action.instance)
                 await asyncio.to_thread(consoles.save, action.instance, console)
             except ClusterError as exc:
-                # An instance that costs money is terminated in any case.
-                log.warning("console output not saved", instance=action.instance, reason=str(exc))
+                # Terminate the instance anyway, because it costs money.
+                log.warning(
+                    "could not save console output", instance=action.instance, reason=str(exc)
+                )
         await self.instances.terminate(action.instance)
 
     async def _order(self, action: OrderLeave) -> None:

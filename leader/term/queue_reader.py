@@ -1,7 +1,7 @@
 """Reads EC2's notices from the SQS queue and puts them into the inbox.
 
-Rule: a message that needs no work is deleted here; any other is deleted when its work is done
-(`DeleteNotices`). SQS delivers what is not deleted again.
+Rule: delete a message here only if it needs no work. `DeleteNotices` deletes other messages when
+their work is done; until then, SQS delivers them again.
 """
 
 import structlog
@@ -17,18 +17,18 @@ log = structlog.get_logger("leader")
 
 
 async def read_queue(queue: NoticeQueue, inbox: Inbox, metrics: Metrics) -> None:
-    """Read for ever; raises what `NoticeQueue` raises."""
+    """Read notices forever, until `NoticeQueue` raises an error."""
     while True:
         for body, receipt in await queue.receive():
             result = parse(body)
             match result:
                 case Unknown(what=what):
                     metrics.notices.labels("queue", "unknown").inc()
-                    log.info("notice not for us", what=what)
+                    log.info("ignored an irrelevant notice", what=what)
                     await queue.delete((receipt,))
                 case Malformed(why=why):
                     metrics.notices.labels("queue", "malformed").inc()
-                    log.warning("notice cannot be read", why=why)
+                    log.warning("could not parse a notice", why=why)
                     await queue.delete((receipt,))
                 case notices:
                     for notice in notices:

@@ -1,7 +1,7 @@
-"""Receives what agents push to the broker: join requests, notices, farewells.
+"""Receives agents' messages from the broker: join requests, notices and farewells.
 
-Rule: every message is opened, checked and put into the inbox as an event; nothing is decided
-here. Notices and farewells count only if they are boxed with the join key of their node.
+Rule: open and check every message and put it into the inbox as an event, but decide nothing here.
+Accept a notice or farewell only if it is boxed with the join key of its node.
 """
 
 import asyncio
@@ -32,18 +32,18 @@ log = structlog.get_logger("leader")
 
 _CHECKS_AT_ONCE: Final = 16
 _LISTENS_FOR: Final = timedelta(seconds=18)
-"""An agent waits 20 s for the answer to its notice; we count on a little less."""
+"""An agent waits 20 s for the reply to its notice; this time is slightly shorter to be safe."""
 
 
 class Prover(Protocol):
-    """Checks who sent a request."""
+    """Checks who sent a join request."""
 
     async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied:
-        """The proven identity, or why it is not proven."""
+        """Return the proven identity, or a denial with the reason why there is no proof."""
 
 
 class Reception:
-    """Receives messages during one term."""
+    """Receives agents' messages during one term."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class Reception:
         self._checks = asyncio.Semaphore(_CHECKS_AT_ONCE)
         self._last_drop_logged = 0.0
         self.last_popped = 0.0
-        """When the broker last answered, by the monotonic clock."""
+        """The monotonic time of the broker's last response, in seconds."""
 
     async def take(self, broker: Broker, workers: asyncio.TaskGroup) -> None:
-        """Take messages from the broker for ever; identities are checked by the workers."""
+        """Receive messages from the broker forever; tasks in `workers` check identities."""
         while True:
             data = await broker.next_request()
             self.last_popped = clock.monotonic()
@@ -99,10 +99,13 @@ class Reception:
                         )
                     )
                 case message:
-                    self._drop(f"a {message.kind} that is not for us or not from its instance")
+                    self._drop(f"the {message.kind} is not for us or not from its instance")
 
     def _is_from(self, instance: str, opened: Opened) -> bool:
-        """Whether the instance's join key boxed it, so that no instance can report for another."""
+        """Return whether the message was boxed with the instance's join key.
+
+        This check prevents an instance from reporting on behalf of another instance.
+        """
         text = public_text(opened.sender)
         nodes = self._view().bound(InstanceId(instance))
         return any(node.labels.get(LABEL_KEY) == text for node in nodes)
@@ -148,9 +151,9 @@ class Reception:
         self._metrics.check_seconds.observe(clock.monotonic() - started)
 
     def _drop(self, reason: str) -> None:
-        """Drop a message whose sender is unknown; a flood of these must not flood the journal."""
+        """Drop a message that we cannot accept; log at most one such message per second."""
         self._metrics.joins.labels("dropped", "unopenable").inc()
         if clock.monotonic() - self._last_drop_logged > 1:
             self._last_drop_logged = clock.monotonic()
             self._record.unopened(clock.now(), reason)
-            log.warning("request dropped", reason=reason)
+            log.warning("dropped a message", reason=reason)

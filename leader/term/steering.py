@@ -1,8 +1,8 @@
-"""The operator's commands: each is refused, or becomes an event.
+"""Checks the operator's commands: each command is either rejected or becomes an event.
 
-Rule: nothing is done here. A command is planned on the current view; if it is accepted, it goes
-into the inbox like any event, and `decide` has the last word. Every answer is None if this daemon
-does not lead.
+Rule: carry out nothing here. A command is planned on the current view. If the plan is accepted, an
+event goes into the inbox, and `decide` makes the final decision. All commands return None if this
+daemon does not lead.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from leader.view.refusal import Refusal
 from runtime import clock
 
 _LISTED_WITHIN_SECONDS: Final = 3.0
-"""How long a plan waits for services and tasks, which are listed again after every change."""
+"""The maximum wait for a list of services and tasks, which are listed again after each change."""
 _POLL_SECONDS: Final = 0.05
 
 Answer = dict[str, Any] | Refusal | None
@@ -50,12 +50,12 @@ class Steering:
         self._new_id = new_id
 
     def leaving(self) -> list[dict[str, Any]] | None:
-        """The nodes that are leaving, hinted, drained or returning."""
+        """Return the nodes that are leaving, hinted, drained or returning."""
         view = self._view()
         return None if view is None else departures.leaving(Moment(view, self._policy, clock.now()))
 
     async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
-        """Empty a node, or show what that would do."""
+        """Evacuate and drain a node, or only return the plan if `is_dry` is set."""
         within = within or self._policy.drain_within
         view, at = await self._listed(), clock.now()
         if view is None:
@@ -67,7 +67,10 @@ class Steering:
         return _answer(plan, is_dry=is_dry)
 
     async def return_node(self, name: str, *, is_dry: bool) -> Answer:
-        """Let a leaving, drained or hinted node take tasks again, or show what that would do."""
+        """Return a leaving, drained or hinted node to service.
+
+        If `is_dry` is set, only return the plan.
+        """
         view = await self._listed()
         if view is None:
             return None
@@ -78,7 +81,11 @@ class Steering:
         return _answer(plan, is_dry=is_dry)
 
     async def rebalance(self, names: Sequence[str], *, is_dry: bool) -> Answer:
-        """Rebalance these services now, or all; the answer names those that cannot be."""
+        """Rebalance the named services, or all services if `names` is empty.
+
+        The result also lists services that cannot be rebalanced. If `is_dry` is set, only return
+        the plans.
+        """
         view, at = await self._listed(), clock.now()
         if view is None:
             return None
@@ -99,12 +106,12 @@ class Steering:
         }
 
     async def _listed(self) -> View | None:
-        """The view, with services and tasks if they are listed in time."""
+        """Return the current view, waiting briefly until services and tasks are listed."""
         await self._until(lambda view: view.work is not None)
         return self._view()
 
     async def _until(self, holds: Callable[[View], bool]) -> None:
-        """Wait until the condition holds, the term ends, or time is up."""
+        """Wait until the condition holds, the term ends, or the time limit passes."""
         until = clock.monotonic() + _LISTED_WITHIN_SECONDS
         while clock.monotonic() < until:
             view = self._view()

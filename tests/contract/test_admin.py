@@ -41,7 +41,9 @@ from wire.messages import Availability, DenialCode, Role
 
 WORKER = InstanceId("i-0123456789abcdef0")
 STRANGER = InstanceId("i-0fedcba9876543210")
-LONG = "the swarm's gossip port does not answer: open [7946/tcp+udp] and 4789/udp between all nodes"
+LONG = (
+    "10.0.0.1:7946 does not respond; open ports [7946/tcp], 7946/udp and 4789/udp between all nodes"
+)
 
 
 def daemon() -> Daemon:
@@ -240,7 +242,7 @@ async def test_a_leader_that_sees_no_nodes_is_unhealthy(tmp_path: Path, port: in
 
 async def test_a_standby_with_a_problem_is_unhealthy(tmp_path: Path, port: int) -> None:
     made = standby()
-    made._problem = "asking the engine for its state: the engine does not answer"
+    made._problem = "could not read the engine's state: the engine is not responding"
     async with serving(made, tmp_path, port) as ways:
         assert (await ways.public("/healthz"))[0] == 503
 

@@ -21,7 +21,7 @@ async def nobody() -> bool:
 
 
 async def unreachable() -> bool:
-    raise UnavailableError("the broker does not answer")
+    raise UnavailableError("the broker is not responding")
 
 
 def closed_port() -> int:

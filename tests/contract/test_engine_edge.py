@@ -62,7 +62,7 @@ async def test_a_second_manager_that_answers_is_enough(
 async def test_what_is_no_token_fails_and_is_not_quoted(
     token: str, swarm: Swarm, engine: Engine, engines: Any
 ) -> None:
-    with pytest.raises(ClusterError, match="joining the swarm") as failed:
+    with pytest.raises(ClusterError, match="did not join the swarm") as failed:
         await engine.join(ticket(token, engines[0].address), address=engines[1].address)
     assert token not in str(failed.value)
     assert (await engine.state())[0] == "inactive"
@@ -83,7 +83,7 @@ async def test_managers_that_are_away_leave_the_engine_as_it_was(
 ) -> None:
     token = await swarm.token(Role.WORKER)
     nobody = engines[0].address.rpartition(".")[0] + ".250"
-    with pytest.raises(UnavailableError, match=r"no manager answers at .*open 2377/tcp"):
+    with pytest.raises(UnavailableError, match=r"no manager responded at .*open 2377/tcp"):
         await engine.join(ticket(token, nobody), address=engines[1].address)
     assert await engine.state() == ("inactive", "")
 
@@ -95,7 +95,7 @@ async def heal_after_a_manager_that_hangs(swarm: Swarm, machine: Any, manager: s
     async with Engine(machine.url) as engine:
         with (
             socket.create_server((bridge, SWARM_PORT)),
-            pytest.raises(UnavailableError, match="joining the swarm: Timeout was reached"),
+            pytest.raises(UnavailableError, match="did not join the swarm: Timeout was reached"),
         ):
             await engine.join(ticket(token, bridge), address=machine.address)
         state, error = await engine.state()
@@ -113,7 +113,7 @@ async def be_refused_with_a_rotated_token(swarm: Swarm, machine: Any, manager: s
     token = await swarm.token(Role.WORKER)
     await swarm.rotate(Role.WORKER)
     async with Engine(machine.url) as engine:
-        with pytest.raises(RefusedError, match="joining the swarm") as refused:
+        with pytest.raises(RefusedError, match="did not join the swarm") as refused:
             await engine.join(ticket(token, manager), address=machine.address)
         assert token.rpartition("-")[2] not in f"{refused.value!r} {refused.value.__cause__!r}"
         assert (await engine.state())[0] == "inactive"
@@ -144,7 +144,7 @@ async def test_a_member_leaves_by_force(swarm: Swarm, engine: Engine, engines: A
 
 async def test_an_engine_that_is_not_up_yet_is_away(ground: Any) -> None:
     async with Engine(f"unix://{ground}/no-engine.sock") as nobody:
-        with pytest.raises(UnavailableError, match="does not answer yet"):
+        with pytest.raises(UnavailableError, match="is not responding yet"):
             await nobody.state()
         with pytest.raises(UnavailableError):
             await nobody.leave_by_force()

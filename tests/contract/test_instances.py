@@ -93,7 +93,7 @@ def test_of_more_than_fifty_consoles_the_oldest_go(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_not_an_instance_id_gets_no_file(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="not an instance id"):
+    with pytest.raises(RefusedError, match="the instance id is invalid"):
         consoles.save(InstanceId("../../etc/passwd"), "x", directory=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -106,5 +106,5 @@ def test_a_directory_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
 
 async def test_no_fleet_says_that_somebody_must_launch_a_replacement() -> None:
     fleet: Fleet = NoFleet()
-    with pytest.raises(RefusedError, match=r"no fleet is configured: launch a replacement of i-1"):
+    with pytest.raises(RefusedError, match=r"no fleet is configured; launch a replacement for i-1"):
         await fleet.replace(InstanceId("i-1"), avoid=[("t3.small", "eu-central-1a")])

@@ -49,7 +49,7 @@ async def test_the_end_of_the_child_is_told(brokers: Any) -> None:
     async with brokers.server() as server, brokers.connected():
         server._process.kill()
         async with asyncio.timeout(10):
-            assert await server.ended() == "redis-server ended with code -9"
+            assert await server.ended() == "redis-server exited with code -9"
 
 
 async def test_a_port_that_is_taken_ends_the_child(cluster: Any, brokers: Any) -> None:
@@ -57,11 +57,11 @@ async def test_a_port_that_is_taken_ends_the_child(cluster: Any, brokers: Any) -
         second = type(brokers)(cluster, brokers.directory.with_suffix(".second"))
         async with second.server() as late:
             async with asyncio.timeout(10):
-                assert "redis-server ended with code 1" in await late.ended()
+                assert "redis-server exited with code 1" in await late.ended()
 
 
 async def test_connecting_where_no_redis_is_gives_up_in_time(cluster: Any) -> None:
-    with pytest.raises(UnavailableError, match="the broker does not answer"):
+    with pytest.raises(UnavailableError, match="the broker is not responding"):
         async with broker.connected(
             cluster.secrets, cluster=CLUSTER, port=cluster.port, within=0.3
         ):
@@ -195,7 +195,7 @@ async def test_the_end_of_the_container_is_told(
         ended = asyncio.create_task(server.ended())
         await asyncio.to_thread(engine.docker, "kill", CONTAINER)
         async with asyncio.timeout(10):
-            assert await ended == "the container ended with code 137"
+            assert await ended == "the broker's container exited with code 137"
 
 
 async def test_without_an_engine_the_container_is_away_not_refused(

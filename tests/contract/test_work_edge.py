@@ -280,7 +280,7 @@ async def test_a_change_of_an_old_version_is_refused_and_a_persons_own_stays(
         *("service", "update", "-d", "--env-add", "MINE=1", "--constraint-add", "node.labels.a!=b"),
         *("--label-add", "mine=1", "web"),
     )
-    with pytest.raises(UnavailableError, match="web was changed meanwhile"):
+    with pytest.raises(UnavailableError, match="web has changed in the meantime"):
         await change(pair.swarm, seen, constraints=(), label="x")
 
     async def is_over() -> bool:

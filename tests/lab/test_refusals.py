@@ -68,7 +68,7 @@ def test_an_agent_with_another_password_is_refused_by_the_broker(scenario, other
     other = tomllib.loads(others_secrets)
     worker = scenario.launch(user_data=scenario.user_data(password=other["password"]))
 
-    scenario.says(worker, "refuses the password in user data")
+    scenario.says(worker, "rejected the password in user data")
 
     assert not scenario.is_in_swarm(worker)
     assert other["password"] not in worker.journal("spotswarm-agent")

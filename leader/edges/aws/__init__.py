@@ -1,4 +1,4 @@
-"""AWS: instances, identity, Elastic IP, queue, secrets, founder parameter, fleet.
+"""Access to AWS: instances, identity, Elastic IP, queue, secrets, founder parameter and fleet.
 
 Only modules here import boto3.
 """

@@ -1,22 +1,22 @@
-"""The Elastic IP: the active leader holds it, so that agents find the broker at one address."""
+"""Moves the Elastic IP to the active leader, so that agents always find the broker there."""
 
 from leader.edges.aws.clients import Aws
 
 
 async def take(aws: Aws, *, allocation: str, instance: str) -> bool:
-    """Associate the address with this instance; True if it was not before.
+    """Associate the Elastic IP with this instance; return False if it already was.
 
-    There is only one Raft leader, so it may take the address from another instance.
+    Only the Raft leader calls this, so taking the address from another instance is safe.
     """
     answer = await aws.call(
-        "looking up the Elastic IP",
+        "look up the Elastic IP",
         aws.ec2.describe_addresses,
         AllocationIds=[allocation],
     )
     if any(address.get("InstanceId") == instance for address in answer["Addresses"]):
         return False
     await aws.call(
-        "taking the Elastic IP",
+        "associate the Elastic IP",
         aws.ec2.associate_address,
         AllocationId=allocation,
         InstanceId=instance,

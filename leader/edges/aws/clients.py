@@ -1,7 +1,7 @@
-"""The boto3 clients of the process, and the translation of their errors.
+"""The process's boto3 clients, and the translation of their errors.
 
-Rule: boto3 blocks, so every call goes through `call`, which runs it in a thread pool that limits
-the number of simultaneous calls.
+Rule: boto3 calls block, so make every call through `Aws.call`, which runs it in a thread pool and
+limits the number of concurrent calls.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _CONFIG = Config(
     max_pool_connections=10,
 )
 _POLLED = Config(
-    # A failed poll is retried by its caller. A poll waits 5 s for a message.
+    # The caller retries a failed poll. A poll waits up to 5 s for a message.
     retries={"mode": "standard", "max_attempts": 1},
     connect_timeout=3,
     read_timeout=8,
@@ -42,7 +42,7 @@ _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "A
 
 
 class Aws:
-    """The clients for one region; in the lab `endpoint` replaces the endpoints of AWS."""
+    """The AWS clients for one region; in the lab, `endpoint` replaces the AWS endpoints."""
 
     def __init__(self, *, region: str, endpoint: str | None) -> None:
         self._region = region
@@ -66,30 +66,31 @@ class Aws:
     async def call(
         self, attempt: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call a blocking function of a client.
+        """Call a client's blocking function; `attempt` describes the call in error messages.
 
         Raises:
-            GoneError: AWS does not know the object.
-            RefusedError: our role lacks permission, or the request is wrong; a person must act.
-            UnavailableError: AWS does not answer, throttles, or gave us no credentials.
+            GoneError: if the object does not exist in AWS.
+            RefusedError: if our role lacks a permission or the request is invalid; the operator
+                must fix this.
+            UnavailableError: if AWS does not respond, throttles us, or provides no credentials.
         """
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
         except ClientError as exc:
             code = str(exc.response.get("Error", {}).get("Code", ""))
-            message = f"{attempt}: AWS answers {code}"
+            message = f"could not {attempt}: AWS returned {code}"
             if "NotFound" in code or code in _GONE:
                 raise GoneError(message) from exc
             if code in _REFUSED:
-                raise RefusedError(f"{message}; see the manager role's policy") from exc
+                raise RefusedError(f"{message}; check the manager role's policy") from exc
             if code in {"ParameterAlreadyExists", "Resource.AlreadyAssociated"}:
                 raise RefusedError(message) from exc
             raise UnavailableError(message) from exc
         except BotoCoreError as exc:
-            raise UnavailableError(f"{attempt}: {type(exc).__name__}") from exc
+            raise UnavailableError(f"could not {attempt}: {type(exc).__name__}") from exc
 
     async def account(self) -> str:
-        """The account that this leader runs in; only its instances may join."""
-        answer = await self.call("looking up our account", self.sts.get_caller_identity)
+        """Return the id of this leader's AWS account; only this account's instances may join."""
+        answer = await self.call("look up our account", self.sts.get_caller_identity)
         return str(answer["Account"])

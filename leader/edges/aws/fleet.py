@@ -1,6 +1,6 @@
-"""The fleet launches instances. Until one is configured, nothing does.
+"""The interface to a fleet, which launches instances; by default, no fleet is configured.
 
-Rule: an adapter requests capacity and never terminates an instance; `Instances.terminate` does.
+Rule: a fleet adapter only requests capacity; only `Instances.terminate` terminates instances.
 """
 
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from runtime.errors import RefusedError
 
 
 class Fleet(Protocol):
-    """Launches instances."""
+    """Launches replacement instances."""
 
     async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:
-        """Launch an instance to replace this one, if possible in none of these pools.
+        """Launch a replacement for this instance, outside the given pools if possible.
 
         Raises:
-            RefusedError: it does not; a person must.
+            RefusedError: if the fleet cannot launch a replacement; the operator must launch one.
         """
 
 
 class NoFleet:
-    """No fleet is configured."""
+    """The fleet used when none is configured: it rejects every request."""
 
     async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:  # noqa: D102
         pools = ", ".join(f"{kind} in {zone}" for kind, zone in avoid)
         raise RefusedError(
-            f"no fleet is configured: launch a replacement of {instance} yourself"
-            + (f", not as {pools}" if pools else "")
+            f"no fleet is configured; launch a replacement for {instance} yourself"
+            + (f", but avoid {pools}" if pools else "")
         )

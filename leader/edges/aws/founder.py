@@ -1,8 +1,8 @@
-"""The right to found the swarm: an SSM parameter that can be written only once.
+"""The right to found the swarm: an SSM parameter that only one instance can claim.
 
-PutParameter without Overwrite is atomic, so of managers that boot together exactly one gets the
-right, and later no manager founds a second swarm if the first one is lost. Rule: we never delete
-the parameter; a person who wants a new swarm does.
+PutParameter without Overwrite is atomic. If several managers boot at the same time, exactly one
+gets the right. If the swarm is lost later, no manager founds a second one. Rule: never delete the
+parameter in code; an operator who wants a new swarm deletes it.
 """
 
 from pathlib import Path
@@ -20,17 +20,17 @@ class FoundingRight(Protocol):
     """The right to found the swarm."""
 
     async def read(self) -> Founder:
-        """Which instance has the right, and whether it has founded the swarm."""
+        """Return which instance has the right and whether that instance has founded the swarm."""
 
     async def claim(self, instance: str) -> Founder:
-        """Claim the right unless it is taken; returns who has it now."""
+        """Claim the right unless another instance has it; return the current holder."""
 
     async def founded(self, instance: str) -> None:
-        """Record that the swarm exists, so that it is never founded again."""
+        """Record that this instance has founded the swarm, so that no other instance does."""
 
 
 class SsmFoundingRight:
-    """The right as an SSM parameter, for clusters in AWS."""
+    """The founding right stored in an SSM parameter, for clusters in AWS."""
 
     def __init__(self, aws: Aws, *, cluster: str) -> None:
         self._aws = aws
@@ -39,7 +39,7 @@ class SsmFoundingRight:
     async def read(self) -> Founder:  # noqa: D102
         try:
             answer = await self._aws.call(
-                "reading who may found the swarm", self._aws.ssm.get_parameter, Name=self._name
+                "read the founding right", self._aws.ssm.get_parameter, Name=self._name
             )
         except GoneError:
             return Founder(instance=None)
@@ -51,7 +51,7 @@ class SsmFoundingRight:
         except RefusedError as exc:
             founder = await self.read()
             if founder.instance is None:
-                raise RefusedError(f"claiming the right to found the swarm: {exc}") from exc
+                raise RefusedError(f"could not claim the founding right: {exc}") from exc
             return founder
         return Founder(instance=instance)
 
@@ -60,7 +60,7 @@ class SsmFoundingRight:
 
     async def _put(self, value: str, *, overwrite: bool) -> None:
         await self._aws.call(
-            f"writing {self._name}",
+            f"write the SSM parameter {self._name}",
             self._aws.ssm.put_parameter,
             Name=self._name,
             Value=value,
@@ -70,7 +70,7 @@ class SsmFoundingRight:
 
 
 class FileFoundingRight:
-    """The right as a file that the operator creates on the first manager, outside AWS."""
+    """The founding right as a file that the operator creates on the first manager outside AWS."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +79,7 @@ class FileFoundingRight:
         try:
             return _founder(self._path.read_text().strip())
         except FileNotFoundError:
-            return Founder(instance="the machine with the founder file; docs/operations.md")
+            return Founder(instance="the machine with the founder file (see docs/operations.md)")
 
     async def claim(self, instance: str) -> Founder:  # noqa: D102
         founder = await self.read()
@@ -89,7 +89,7 @@ class FileFoundingRight:
         try:
             self._path.write_text(f"{_FOUNDED}{instance}\n")
         except OSError as exc:
-            raise RefusedError(f"{self._path} cannot be written: {exc.strerror}") from exc
+            raise RefusedError(f"could not write {self._path}: {exc.strerror}") from exc
 
 
 def _founder(text: str) -> Founder:

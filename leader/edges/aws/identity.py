@@ -1,7 +1,7 @@
-"""Checks who sent a join request: STS verifies the signature, EC2 describes the instance.
+"""Checks who sent a join request: STS verifies the signature, and EC2 describes the instance.
 
-Rule: the call is built here from our own endpoint, body and headers; from the message come only
-the signature, its date and the session token.
+Rule: build the STS call from our own endpoint, body and headers. Take only the signature, its date
+and the session token from the message.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _AT_ONCE = 4
 
 
 class AwsIdentity:
-    """Checks proofs for one cluster in one account and region."""
+    """Checks proofs of identity for one cluster in one account and region."""
 
     def __init__(
         self,
@@ -54,10 +54,10 @@ class AwsIdentity:
         await self._http.close()
 
     async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied:
-        """Check the identity of a screened request; never raises for what AWS answers."""
+        """Check who sent a screened request; return a denial if AWS fails or rejects the call."""
         assert isinstance(request.identity, AwsProof)
         try:
-            # EC2 may take seconds to know an instance; other requests must not wait for that.
+            # EC2 may take seconds to list a new instance, so release the slot before asking EC2.
             async with self._slots:
                 caller = await self._ask_sts(request, request.identity, key)
             if isinstance(caller, Denied):
@@ -88,7 +88,7 @@ class AwsIdentity:
             ) as answer:
                 body = await _read_at_most(answer.content, MAX_ANSWER_BYTES)
                 if answer.status >= 500 or answer.status == 429:
-                    raise UnavailableError(f"STS answers HTTP {answer.status}")
+                    raise UnavailableError(f"STS returned HTTP {answer.status}")
                 caller = read_answer(
                     answer.status,
                     answer.content_type,
@@ -97,17 +97,19 @@ class AwsIdentity:
                     roles=self._roles,
                 )
         except ValueError:
-            # aiohttp refuses header values that contain a line break.
+            # aiohttp rejects header values that contain a line break.
             return Denied(
-                DenialCode.PROOF_FORM, "the proof contains characters that headers cannot have", 60
+                DenialCode.PROOF_FORM,
+                "the proof contains characters that are not allowed in HTTP headers",
+                60,
             )
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-            raise UnavailableError("STS does not answer") from exc
+            raise UnavailableError("STS is not responding") from exc
         return caller if isinstance(caller, Denied) else caller.instance
 
 
 async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
-    """Read to the end or the limit; a single `read` returns only what has arrived so far."""
+    """Read up to `limit` bytes; a single `read` call returns only the data received so far."""
     body = b""
     while len(body) < limit and (chunk := await stream.read(limit - len(body))):
         body += chunk
@@ -115,13 +117,16 @@ async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
 
 
 class PasswordIdentity:
-    """Accepts what a machine outside AWS claims; the broker's password is its only proof."""
+    """Accepts the identity that a machine outside AWS claims.
+
+    The broker's password is the machine's only proof.
+    """
 
     def __init__(self, *, cluster: str) -> None:
         self._cluster = cluster
 
     async def prove(self, request: JoinRequest, _key: PublicKey) -> Identity | Denied:
-        """Accept the claim as it is; `admission` grants it a worker's token at most."""
+        """Accept the claim without a check; `admission` grants at most a worker token."""
         assert isinstance(request.identity, PasswordClaim)
         return Identity(
             "password",

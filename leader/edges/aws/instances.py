@@ -1,4 +1,4 @@
-"""The cluster's instances, as EC2 describes them."""
+"""The cluster's EC2 instances: descriptions, console output and termination."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -13,28 +13,34 @@ from runtime.errors import GoneError
 from wire.labels import TAG_CLUSTER, TAG_ROLE
 
 _APPEARS_WITHIN = (0.5, 1.0, 2.0)
-"""Pauses between attempts: DescribeInstances may not know a new instance yet (eventual
-consistency). The agent of an instance that stays unknown for longer sends a new request."""
+"""Pauses between attempts, in seconds. DescribeInstances may not return a new instance yet
+(eventual consistency). If EC2 takes even longer, the instance's agent sends a new request."""
 
 _CONSOLE_BYTES: Final = 64 * 1024
-"""What EC2 stores.
+"""The amount of console output that EC2 stores.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
 """
 
 
 class Instances:
-    """Lists instances, reads console output and terminates; raises what `Aws.call` raises."""
+    """Describes and terminates instances and reads their console output.
+
+    All methods raise the same errors as `Aws.call`.
+    """
 
     def __init__(self, aws: Aws, *, cluster: str) -> None:
         self._aws = aws
         self._cluster = cluster
 
     async def describe(self, instance: InstanceId) -> Instance:
-        """One instance, whatever its state and tags; GoneError if EC2 does not know it."""
+        """Return one instance, regardless of its state and tags.
+
+        Raises GoneError if the instance does not exist in EC2.
+        """
         for pause in (*_APPEARS_WITHIN, None):
             try:
                 answer = await self._aws.call(
-                    f"describing {instance}",
+                    f"describe {instance}",
                     self._aws.ec2.describe_instances,
                     InstanceIds=[instance],
                 )
@@ -45,29 +51,32 @@ class Instances:
                 continue
             for description in _instances(answer):
                 return description
-        raise GoneError(f"EC2 does not know {instance}")
+        raise GoneError(f"EC2 has no instance {instance}")
 
     async def all(self) -> tuple[Instance, ...]:
-        """All instances with our cluster tag that are not terminated."""
-        return await self._aws.call("listing the cluster's instances", self._list)
+        """Return all instances that have our cluster tag and are not terminated."""
+        return await self._aws.call("list the cluster's instances", self._list)
 
     async def terminate(self, instance: InstanceId) -> None:
-        """Terminate an instance; succeeds if EC2 no longer knows it."""
+        """Terminate an instance; an instance that no longer exists is not an error."""
         with suppress(GoneError):
             await self._aws.call(
-                f"terminating {instance}",
+                f"terminate {instance}",
                 self._aws.ec2.terminate_instances,
                 InstanceIds=[instance],
             )
 
     async def console(self, instance: InstanceId) -> str:
-        """The end of the instance's console output, which may contain secrets; often empty."""
+        """Return the end of the instance's console output, which is often empty.
+
+        The output may contain secrets.
+        """
         answer = await self._aws.call(
-            f"reading the console of {instance}",
+            f"read the console output of {instance}",
             self._aws.ec2.get_console_output,
             InstanceId=instance,
         )
-        # botocore has decoded the base64 and replaced bytes that are not text.
+        # botocore has already decoded the base64 data and replaced invalid bytes.
         printed = str(answer.get("Output") or "").encode(errors="replace")
         return printed[-_CONSOLE_BYTES:].decode(errors="replace")
 
@@ -91,7 +100,7 @@ def _instances(answer: Mapping[str, Any]) -> Iterator[Instance]:
             yield Instance(
                 id=InstanceId(raw["InstanceId"]),
                 state=raw["State"]["Name"],
-                # Absent means on-demand; "capacity-block" and "scheduled" are not Spot either.
+                # A missing value means on-demand; "capacity-block" and "scheduled" are not spot.
                 lifecycle="spot" if raw.get("InstanceLifecycle") == "spot" else "on-demand",
                 zone=raw["Placement"]["AvailabilityZone"],
                 type=raw["InstanceType"],

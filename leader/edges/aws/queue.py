@@ -1,7 +1,7 @@
-"""The SQS queue with EventBridge's events, which `leader.leaving.parsing` parses.
+"""The SQS queue of EventBridge events, which `leader.leaving.parsing` parses.
 
-Rule: delete a message when its work is done, not when it is read. Until then SQS delivers it again
-after `_HIDDEN_SECONDS`, with a new receipt, to this leader or to the next.
+Rule: delete a message after its work is done, not when it is received. SQS delivers a message that
+was not deleted again after `_HIDDEN_SECONDS`, with a new receipt, to this leader or its successor.
 """
 
 from collections.abc import Sequence
@@ -11,34 +11,35 @@ from leader.edges.aws.clients import Aws
 from runtime.errors import GoneError, RefusedError, UnavailableError
 
 _POLL_SECONDS: Final = 5
-"""A stopping daemon waits this long, because a thread cannot be cancelled."""
+"""A stopping daemon waits for up to this long, because a polling thread cannot be cancelled."""
 _HIDDEN_SECONDS: Final = 20
 _AT_ONCE: Final = 10
-"""The most messages that SQS returns or deletes in one call.
+"""The maximum number of messages that SQS returns or deletes in one call.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
 _ALREADY_GONE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue"})
 
 
 class NoticeQueue:
-    """One queue."""
+    """Receives and deletes the messages of one SQS queue."""
 
     def __init__(self, aws: Aws, queue_url: str) -> None:
         self._aws = aws
         self._url = queue_url
 
     async def receive(self) -> tuple[tuple[str, str], ...]:
-        """Bodies and receipts of up to ten messages, or none after five seconds.
+        """Return up to ten (body, receipt) pairs; wait up to five seconds for the first message.
 
-        Do not call it concurrently. A receipt is valid until SQS delivers the message again.
+        Do not call this method concurrently. A receipt is valid until SQS delivers the message
+        again.
 
         Raises:
-            UnavailableError: for any reason, even if the queue is missing or we may not read it:
-                agents report notices too, and joining needs no queue.
+            UnavailableError: on any failure, even a missing queue or permission. The leader can
+                work without the queue: agents report notices too, and joining does not use it.
         """
         try:
             answer = await self._aws.call(
-                "receiving notices",
+                "receive notices",
                 self._aws.sqs.receive_message,
                 QueueUrl=self._url,
                 MaxNumberOfMessages=_AT_ONCE,
@@ -53,10 +54,10 @@ class NoticeQueue:
         )
 
     async def delete(self, receipts: Sequence[str]) -> None:
-        """Delete messages; those that are gone or were delivered again are ignored.
+        """Delete the messages with these receipts; expired receipts are ignored.
 
         Raises:
-            UnavailableError: some were not deleted; it is safe to delete all of them again.
+            UnavailableError: if some messages were not deleted; retrying all receipts is safe.
         """
         for start in range(0, len(receipts), _AT_ONCE):
             await self._delete(receipts[start : start + _AT_ONCE])
@@ -64,7 +65,7 @@ class NoticeQueue:
     async def _delete(self, receipts: Sequence[str]) -> None:
         try:
             answer = await self._aws.call(
-                "deleting notices",
+                "delete notices",
                 self._aws.sqs.delete_message_batch,
                 QueueUrl=self._url,
                 Entries=[
@@ -75,11 +76,11 @@ class NoticeQueue:
         except GoneError:
             return
         except RefusedError as exc:
-            # A missing permission must not end the term: the messages are only delivered again.
+            # A missing permission must not end the term: SQS merely delivers the messages again.
             raise UnavailableError(str(exc)) from exc
         codes = [failure["Code"] for failure in answer.get("Failed", ())]
         remaining = [code for code in codes if code not in _ALREADY_GONE]
         if remaining:
             raise UnavailableError(
-                f"deleting notices: AWS answers {remaining[0]} for {len(remaining)} of them"
+                f"could not delete {len(remaining)} notices: AWS returned {remaining[0]}"
             )

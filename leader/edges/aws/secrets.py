@@ -10,17 +10,18 @@ from wire.messages import MalformedMessage
 
 
 async def read(source: str, aws: Aws | None) -> ClusterSecrets:
-    """Read `file:/directory` or `ssm:/prefix`.
+    """Read the cluster's secrets from `file:/directory` or `ssm:/prefix`.
 
     Raises:
-        RefusedError: one is missing or readable by others; the message says what to do.
-        UnavailableError: SSM does not answer.
+        RefusedError: if a secret is missing or other users can read it; the message explains what
+            to do.
+        UnavailableError: if SSM does not respond.
     """
     scheme, _, place = source.partition(":")
     if scheme == "file":
         files = _directory(Path(place))
     elif aws is None:
-        raise RefusedError('secrets in SSM need AWS; set secrets = "file:/directory"')
+        raise RefusedError('secrets in SSM require AWS; set secrets = "file:/directory" instead')
     else:
         files = await _parameters(aws, place)
     try:
@@ -31,9 +32,9 @@ async def read(source: str, aws: Aws | None) -> ClusterSecrets:
 
 def _directory(path: Path) -> dict[str, str]:
     if not path.is_dir():
-        raise RefusedError(f"there is no directory {path}: create it with `spotswarm init`")
+        raise RefusedError(f"the directory {path} does not exist; create it with `spotswarm init`")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise RefusedError(f"{path} is accessible to others: chmod -R go= {path}")
+        raise RefusedError(f"other users can access {path}; run `chmod -R go= {path}`")
     return {file.name: file.read_text().rstrip("\n") for file in path.iterdir() if file.is_file()}
 
 
@@ -48,4 +49,4 @@ async def _parameters(aws: Aws, prefix: str) -> dict[str, str]:
             for parameter in page["Parameters"]
         }
 
-    return await aws.call(f"reading the secrets below {prefix}", read_all)
+    return await aws.call(f"read the secrets under {prefix}", read_all)

@@ -1,4 +1,4 @@
-"""The token broker: the Redis server that the active leader runs, and its connections to it.
+"""The broker: the active leader's Redis server and the leader's connections to this server.
 
 Only modules here import redis.
 """

@@ -1,8 +1,8 @@
-"""Generates the broker's configuration: redis.conf and the ACL file. Pure.
+"""Generates the broker's configuration: redis.conf and the ACL file. Pure functions only.
 
-Rule: behind the password the ACL is the broker's only protection, and
-tests/contract/test_broker_acl.py tries every command and key that an agent may use. An agent gets
-no XADD and no DEL, and reads only the heartbeat and reply lists whose names it made up itself.
+Rule: apart from the passwords, the ACL is the broker's only protection;
+tests/contract/test_broker_acl.py tests the agent's access to every command and key. An agent cannot
+run XADD or DEL. It can read only the heartbeat and the reply lists whose names it generated itself.
 """
 
 import hashlib
@@ -16,10 +16,11 @@ AGENT_USER: Final = "agent"
 
 
 def redis_conf(*, port: int, bind: str, directory: str) -> str:
-    """redis.conf; `directory` contains the other files, by the path that Redis sees.
+    """Return the text of redis.conf; `directory` is the path where Redis finds its other files.
 
-    noeviction: eviction would drop requests and replies at random. A popped request fits into the
-    output limit. The query limit is the smallest possible, far above MAX_SEALED_BYTES.
+    The policy is noeviction because eviction would drop random requests and replies. A request fits
+    into the output buffer limit. The query buffer limit is the lowest that Redis allows, and is far
+    above MAX_SEALED_BYTES.
     """
     return "\n".join(
         (
@@ -56,7 +57,7 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
 
 
 def users_acl(cluster: str, secrets: ClusterSecrets) -> str:
-    """The ACL file; it contains passwords only as hashes."""
+    """Return the text of the ACL file, which contains only hashes of the passwords."""
     requests, replies = keys.requests(cluster), keys.reply_prefix(cluster)
     heartbeat = keys.heartbeat(cluster)
     nothing = "resetkeys resetchannels -@all +hello +ping +quit"

@@ -1,8 +1,8 @@
-"""The leader's side of the broker: receives requests, sends replies and heartbeats.
+"""The leader's connections to the broker: receives requests, and sends replies and heartbeats.
 
-Rule: one client is for BLPOP, the other for everything else; after its own timeout redis-py would
-send a long BLPOP again, for ever. Requests are popped one at a time and the list is trimmed
-after each: at its memory limit Redis refuses replies until a trim makes room.
+Rule: use a separate client for BLPOP, without retries, because redis-py would resend a BLPOP that
+times out in the client. Pop one request at a time and trim the list after each pop: at its memory
+limit, Redis rejects replies until a trim frees memory.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _POP_SECONDS = 2
 
 
 class Broker:
-    """Two connections to the leader's own Redis, opened by `connected`."""
+    """The leader's two connections to its own Redis server, opened by `connected`."""
 
     def __init__(self, commands: Redis, blocking: Redis, *, cluster: str) -> None:
         self._commands = commands
@@ -33,9 +33,9 @@ class Broker:
         self._cluster = cluster
 
     async def next_request(self) -> bytes | None:
-        """The oldest request, or None if none arrives within two seconds."""
+        """Return the oldest request, or None if no request arrives within two seconds."""
         key = keys.requests(self._cluster)
-        with _translated("taking a request"):
+        with _translated("receive a request"):
             popped = await self._blocking.blpop([key], timeout=_POP_SECONDS)
             if popped is None:
                 return None
@@ -43,22 +43,22 @@ class Broker:
         return popped[1] if isinstance(popped[1], bytes) else popped[1].encode()
 
     async def waiting(self) -> int:
-        """The number of waiting requests."""
-        with _translated("counting requests"):
+        """Return the number of waiting requests."""
+        with _translated("count the waiting requests"):
             return int(await self._commands.llen(keys.requests(self._cluster)))
 
     async def answer(self, name: str, sealed: bytes) -> None:
-        """Push a reply to its asker's list, which expires if it is not read."""
+        """Push a reply to the list with this name, which expires if the agent does not read it."""
         key = keys.reply(self._cluster, name)
-        with _translated("sending a reply"):
+        with _translated("send a reply"):
             pipeline = self._commands.pipeline(transaction=False)
             pipeline.rpush(key, sealed)
             pipeline.expire(key, keys.REPLY_LIFETIME)
             await pipeline.execute()
 
     async def beat(self, heartbeat: Heartbeat) -> None:
-        """Publish that a leader is alive."""
-        with _translated("sending a heartbeat"):
+        """Publish a heartbeat, which shows agents that a leader is active."""
+        with _translated("send a heartbeat"):
             await self._commands.set(
                 keys.heartbeat(self._cluster), dump(heartbeat), ex=keys.HEARTBEAT_LIFETIME
             )
@@ -68,11 +68,11 @@ class Broker:
 async def connected(
     secrets: ClusterSecrets, *, cluster: str, port: int, within: float = 10.0
 ) -> AsyncIterator[Broker]:
-    """Connect over loopback once Redis listens.
+    """Wait until Redis listens on loopback, and connect to it.
 
     Raises:
-        UnavailableError: it does not listen within that many seconds.
-        RefusedError: it does not accept our password.
+        UnavailableError: if Redis does not listen within `within` seconds.
+        RefusedError: if Redis rejects our password.
     """
     commands = _client(secrets, port, blocking=False)
     blocking = _client(secrets, port, blocking=True)
@@ -81,13 +81,13 @@ async def connected(
             async with asyncio.timeout(within):
                 while True:
                     try:
-                        with _translated("connecting to the broker"):
+                        with _translated("connect to the broker"):
                             await commands.ping()
                         break
                     except UnavailableError:
                         await asyncio.sleep(0.05)
         except TimeoutError as exc:
-            raise UnavailableError("the broker does not answer") from exc
+            raise UnavailableError("the broker is not responding") from exc
         yield Broker(commands, blocking, cluster=cluster)
     finally:
         await commands.aclose()
@@ -116,12 +116,12 @@ def _translated(attempt: str) -> Iterator[None]:
         yield
     except (AuthenticationError, NoPermissionError) as exc:
         raise RefusedError(
-            f"{attempt}: the broker refuses us; is another Redis on the port?"
+            f"could not {attempt}: Redis denied access; check whether another Redis uses the port"
         ) from exc
     except ResponseError as exc:
-        # Redis is out of memory: the next pop trims the list, and the asker asks again.
-        # The error of a pipeline begins with its command, which names a reply list: cut it off.
+        # Redis is out of memory: the next pop trims the list, and the agent sends a new request.
+        # A pipeline error begins with the command, which contains a reply list's name: remove it.
         cause = str(exc).rpartition("caused error: ")[2]
-        raise UnavailableError(f"{attempt}: {cause[:80]}") from exc
+        raise UnavailableError(f"could not {attempt}: {cause[:80]}") from exc
     except (RedisError, OSError, TimeoutError) as exc:
-        raise UnavailableError(f"{attempt}: the broker does not answer") from exc
+        raise UnavailableError(f"could not {attempt}: the broker is not responding") from exc

@@ -1,7 +1,7 @@
-"""Runs Redis for the active leader: in a private container, or as a child process.
+"""Runs Redis for the active leader, in a private container or as a child process.
 
-Rule: its files (certificate, key, ACL) are in a tmpfs directory that only Redis can read. Nothing
-is passed by command line or environment, where others could read it.
+Rule: keep Redis's files (certificate, key, ACL) in a tmpfs directory that only Redis can read.
+Pass no secrets on the command line or in the environment, where other users could read them.
 """
 
 import asyncio
@@ -25,24 +25,27 @@ log = structlog.get_logger("broker")
 IMAGE: Final = "redis:7"
 CONTAINER: Final = "spotswarm-broker"
 _CONTAINER_UID = 999
-"""The user `redis` of the official image."""
+"""The id of the user `redis` in the official image."""
 _NOBODY_UID = 65534
 _STOP_SECONDS = 3
 
 
 class RedisServer(Protocol):
-    """A running Redis."""
+    """A Redis server that runs while its async context is open."""
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *_: object) -> None: ...
     async def ended(self) -> str:
-        """Wait until Redis has ended; returns a sentence that says why."""
+        """Wait until Redis exits, and return a sentence with its exit code."""
 
 
 def write_files(
     directory: Path, *, cluster: str, secrets: ClusterSecrets, port: int, seen_as: str, uid: int
 ) -> None:
-    """Write Redis's files, readable only by it; `seen_as` is the path by which Redis sees them."""
+    """Write Redis's files so that only the user `uid` can read them.
+
+    `seen_as` is the path at which Redis sees `directory`.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700, parents=True)
     files = {
@@ -62,7 +65,7 @@ def write_files(
 
 
 class ProcessRedis:
-    """`redis-server` as a child process that ends with the leader, however the leader ends."""
+    """Runs `redis-server` as a child process that exits with the leader, even after SIGKILL."""
 
     def __init__(
         self, directory: Path, *, cluster: str, secrets: ClusterSecrets, port: int
@@ -76,7 +79,7 @@ class ProcessRedis:
         program = shutil.which("redis-server")
         if program is None:
             raise RefusedError(
-                "redis-server is not installed: apt-get install redis-server,"
+                "redis-server is not installed; run `apt-get install redis-server`"
                 ' or set broker = "container"'
             )
         uid = _NOBODY_UID if os.getuid() == 0 else os.getuid()
@@ -88,8 +91,8 @@ class ProcessRedis:
             seen_as=str(self._directory),
             uid=uid,
         )
-        # setpriv's parent-death signal survives the exec: even a leader that is killed with SIGKILL
-        # leaves no Redis behind that would occupy the port.
+        # setpriv's parent-death signal survives the exec, so even a leader that is killed with
+        # SIGKILL leaves no Redis behind that would occupy the port.
         command = ["setpriv", "--pdeathsig", "KILL"]
         if os.getuid() == 0:
             command += [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
@@ -115,11 +118,11 @@ class ProcessRedis:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     async def ended(self) -> str:  # noqa: D102
-        return f"redis-server ended with code {await self._process.wait()}"
+        return f"redis-server exited with code {await self._process.wait()}"
 
 
 class ContainerRedis:
-    """The image `redis:7` in a plain container, not a service, so that the swarm never moves it."""
+    """Runs `redis:7` in a plain container, because Swarm could move a service to another node."""
 
     def __init__(
         self,
@@ -156,14 +159,14 @@ class ContainerRedis:
 
     async def _start(self) -> None:
         await self._remove()
-        with translated(f"looking for the image {IMAGE}"):
+        with translated(f"look up the image {IMAGE}"):
             try:
-                with translated(f"looking for the image {IMAGE}"):
+                with translated(f"look up the image {IMAGE}"):
                     await self._docker.images.inspect(IMAGE)
             except GoneError:
                 log.info("pulling the broker's image", image=IMAGE)
                 await self._docker.images.pull(IMAGE)
-        with translated("starting the broker's container"):
+        with translated("start the broker's container"):
             self._container = await self._docker.containers.create(
                 name=CONTAINER,
                 config={
@@ -172,12 +175,12 @@ class ContainerRedis:
                     "Cmd": ["/broker/redis.conf"],
                     "User": f"{_CONTAINER_UID}:{_CONTAINER_UID}",
                     "HostConfig": {
-                        # Host network: the broker sees the clients' addresses, and there is no
-                        # proxy in front of Redis.
+                        # On the host network, Redis sees the clients' addresses and has no proxy
+                        # in front of it.
                         "NetworkMode": "host",
                         "Binds": [f"{self._directory}:/broker:ro"],
                         "ReadonlyRootfs": True,
-                        "Tmpfs": {"/tmp": "size=1m"},  # noqa: S108  the container's own
+                        "Tmpfs": {"/tmp": "size=1m"},  # noqa: S108  inside the container
                         "CapDrop": ["ALL"],
                         "SecurityOpt": ["no-new-privileges"],
                         "Memory": 160 * 1024 * 1024,
@@ -188,9 +191,9 @@ class ContainerRedis:
             await self._container.start()
 
     async def _remove(self) -> None:
-        """Remove the container of a leader that was killed."""
+        """Remove the broker's container, also one that a killed leader left behind."""
         try:
-            with translated("removing an old broker"):
+            with translated("remove the broker's container"):
                 old = await self._docker.containers.get(CONTAINER)
                 await old.delete(force=True)
         except GoneError:
@@ -201,11 +204,11 @@ class ContainerRedis:
             async with asyncio.timeout(10):
                 await self._remove()
         except (UnavailableError, RefusedError, TimeoutError) as exc:
-            log.warning("broker not removed", reason=str(exc))
+            log.warning("could not remove the broker's container", reason=str(exc))
         await self._docker.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     async def ended(self) -> str:  # noqa: D102
-        with translated("waiting for the broker's container"):
+        with translated("watch the broker's container"):
             answer = await self._container.wait(timeout=aiohttp.ClientTimeout(total=None))
-        return f"the container ended with code {answer.get('StatusCode')}"
+        return f"the broker's container exited with code {answer.get('StatusCode')}"

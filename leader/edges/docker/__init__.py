@@ -1,4 +1,4 @@
-"""The swarm, through this manager's own Docker engine: nodes, services, tasks, tokens, events.
+"""Access to the swarm through this manager's Docker engine: nodes, tasks, tokens and events.
 
 Only modules here import aiodocker.
 """

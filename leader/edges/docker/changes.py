@@ -1,8 +1,8 @@
-"""Hints that something in the swarm changed, from the event stream of this manager's engine.
+"""Signals changes in the swarm, from the event stream of this manager's engine.
 
-Rule: events are only hints to list again. The first hint comes when the stream is open, so no
-change is lost between a list and the stream. We read the stream ourselves: aiodocker's
-subscription stays silent once its stream has ended, and does not report when it is open.
+Rule: treat an event only as a signal to list nodes and services again. The first signal comes when
+the stream is open, so no change is lost between listing and following. We read the stream ourselves
+because aiodocker's subscription reports neither when its stream opens nor when it ends.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ _FOLLOWED: Final = json.dumps({"type": ["node", "service"]})
 
 
 async def follow(docker: Docker, *, within: float) -> AsyncGenerator[None, None]:
-    """Yield when the stream is open and whenever nodes or services changed, until it ends.
+    """Yield when the stream is open and whenever nodes or services change, until the stream ends.
 
-    Changes of tasks cause no events. `within` limits the opening, in seconds.
+    Task changes cause no events. `within` is the time limit for opening the stream, in seconds.
     """
-    # The engine answers shortly before it subscribes us; `since` makes it repeat that interval.
+    # The engine responds shortly before the subscription starts; `since` covers that gap.
     params = {"filters": _FOLLOWED, "since": f"{clock.now().timestamp():.6f}"}
-    with translated("following the engine's events"):
+    with translated("follow the engine's events"):
         async with AsyncExitStack() as stack:
-            opening = docker._query(  # noqa: SLF001  aiodocker has no call for this
+            opening = docker._query(  # noqa: SLF001  aiodocker has no method for this
                 "events", params=params, timeout=aiohttp.ClientTimeout()
             )
             async with asyncio.timeout(within):
                 response = await stack.enter_async_context(opening)
             stack.callback(response.close)
             yield
-            # A chunk may be part of a line or several lines; each is one hint.
+            # A chunk may contain a partial line or several lines; each chunk is one signal.
             async for _ in response.content.iter_any():
                 yield

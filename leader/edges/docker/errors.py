@@ -1,4 +1,4 @@
-"""Translates Docker's errors into ours, for every call of `swarm.py` and `work.py`."""
+"""Translates Docker's errors into `runtime.errors`, for every call in `swarm.py` and `work.py`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,28 +9,28 @@ from aiodocker.exceptions import DockerError
 from runtime.errors import GoneError, RefusedError, UnavailableError
 
 _AWAY_STATUSES = frozenset({0, 500, 502, 503, 504, 900})
-"""900 is aiodocker's code for an engine that it cannot connect to."""
+"""aiodocker uses 900 if it cannot connect to the engine."""
 _TEMPORARY = ("out of sequence", "does not have a leader", "deadline exceeded", "try again")
 
 
 @contextmanager
 def translated(attempt: str) -> Iterator[None]:
-    """Run one call of the engine; `attempt` describes it in error messages.
+    """Translate the errors of one engine call; `attempt` describes the call in error messages.
 
     Raises:
-        UnavailableError: the engine does not answer, the swarm has no majority, or the object was
-            changed meanwhile.
-        GoneError: the object does not exist.
-        RefusedError: the engine refuses.
+        UnavailableError: if the engine does not respond, the swarm has no majority, or the object
+            has changed in the meantime.
+        GoneError: if the object does not exist.
+        RefusedError: if the engine rejects the call.
     """
     try:
         yield
     except DockerError as exc:
-        message = f"{attempt}: {exc.message}"
+        message = f"could not {attempt}: {exc.message}"
         if exc.status == 404:
             raise GoneError(message) from exc
         if exc.status in _AWAY_STATUSES or any(sign in exc.message for sign in _TEMPORARY):
             raise UnavailableError(message) from exc
         raise RefusedError(message) from exc
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-        raise UnavailableError(f"{attempt}: the engine does not answer") from exc
+        raise UnavailableError(f"could not {attempt}: the engine is not responding") from exc

@@ -1,7 +1,7 @@
-"""The swarm, through this manager's own engine.
+"""Reads and changes the swarm and its nodes, through this manager's engine.
 
-Rule: an update sends back the whole spec that was read, with its version and only our changes; of
-two simultaneous updates the swarm refuses the later one.
+Rule: in an update, send back the complete spec that was read, with its version and only our
+changes. If two updates happen at the same time, the swarm rejects the later one.
 """
 
 import json
@@ -27,13 +27,14 @@ from wire.messages import Availability, Role
 _CALL_SECONDS: Final = 20
 SWARM_PORT = 2377
 LOWEST_API: Final = ApiVersion(1, 41)
-"""Of Docker 20.10: jobs, capabilities and limits of processes in the specs that are sent back."""
+"""The API version of Docker 20.10. Older versions would drop jobs, capabilities and process limits
+from the specs that we send back."""
 
 
 class Swarm:
-    """Calls of the local engine; each may raise what `translated` raises.
+    """Calls to the local engine about the swarm and its nodes.
 
-    `work` has the calls about services and tasks, on the same connection.
+    All methods raise the errors of `translated`. `work` has the calls about services and tasks.
     """
 
     work: Workload
@@ -50,9 +51,9 @@ class Swarm:
         await self._docker.close()
 
     async def engine(self) -> Engine:
-        """This engine's state in the swarm; without a majority, a manager has an `error`."""
+        """Return this engine's state in the swarm; a manager without a majority has an `error`."""
         try:
-            with translated("asking the engine for its state"):
+            with translated("read the engine's state"):
                 info = await self._docker.system.info()
         except ClusterError:
             # The engine may have been upgraded or downgraded: negotiate the API version again.
@@ -65,8 +66,8 @@ class Swarm:
         if state != "active" or not swarm.get("ControlAvailable"):
             return Engine(state=state, node=node, error=error)
         try:
-            # Every manager does this twice a second, so it must not list thousands of workers.
-            with translated("listing the swarm's managers"):
+            # Every manager makes this call twice a second, so do not list thousands of workers.
+            with translated("list the swarm's managers"):
                 managers = await self._docker.nodes.list(filters={"role": "manager"})
         except UnavailableError as exc:
             return Engine(state=state, node=node, is_manager=True, error=error or str(exc))
@@ -81,17 +82,17 @@ class Swarm:
         )
 
     async def init(self, *, address: str) -> None:
-        """Found a swarm of this engine alone, advertised at its private address."""
-        with translated("founding the swarm"):
+        """Create a swarm with this engine as its only node, advertised at its private address."""
+        with translated("create the swarm"):
             await self._docker.swarm.init(
                 advertise_addr=address, listen_addr=f"{address}:{SWARM_PORT}", swarm_spec={}
             )
 
     async def ensure_network(self, name: str) -> bool:
-        """Create an attachable overlay network unless it exists; True if it was created."""
-        with translated(f"creating the network {name}"):
+        """Create an attachable overlay network; return False if it already exists."""
+        with translated(f"create the network {name}"):
             networks = await self._docker.networks.list(filters={"name": name})
-            # The filter also matches parts of names.
+            # The filter also matches networks whose names only contain this name.
             if any(network["Name"] == name for network in networks):
                 return False
             await self._docker.networks.create(
@@ -100,20 +101,20 @@ class Swarm:
             return True
 
     async def nodes(self) -> tuple[Node, ...]:
-        """All nodes of the swarm."""
-        with translated("listing the swarm's nodes"):
+        """Return all nodes of the swarm."""
+        with translated("list the swarm's nodes"):
             return tuple(_node(raw) for raw in await self._docker.nodes.list())
 
     def changes(self) -> AsyncGenerator[None, None]:
-        """`changes.follow` on this engine."""
+        """Yield whenever nodes or services change; see `changes.follow`."""
         return changes.follow(self._docker, within=_CALL_SECONDS)
 
     async def label(self, node: NodeId, labels: Mapping[str, str]) -> None:
-        """Set these labels; the node's other labels stay."""
+        """Set these labels and keep the node's other labels."""
         await self.change_node(node, labels=labels)
 
     async def activate(self, node: NodeId, without: Collection[str] = (LABEL_PHASE,)) -> None:
-        """Let the node take tasks and remove these labels, in one update."""
+        """Make the node available for tasks and remove these labels, in one update."""
         await self.change_node(node, without=without, availability=Availability.ACTIVE)
 
     async def change_node(
@@ -125,12 +126,12 @@ class Swarm:
         labels: Mapping[str, str] | None = None,
         without: Collection[str] = (),
     ) -> None:
-        """Change these properties in one update; the node's other labels stay.
+        """Change these properties in one update and keep the node's other labels.
 
-        Nothing is written if nothing changes. A change of role takes the swarm a few seconds after
-        this call, and it refuses to demote its last manager.
+        If nothing would change, no update is sent. A role change takes effect a few seconds after
+        this call. The swarm refuses to demote its last manager.
         """
-        with translated(f"updating node {node}"):
+        with translated(f"update node {node}"):
             raw = await self._docker.nodes.inspect(node_id=node)
             spec = dict(raw["Spec"])
             others = {k: v for k, v in (spec.get("Labels") or {}).items() if k not in without}
@@ -146,31 +147,34 @@ class Swarm:
             )
 
     async def remove(self, node: NodeId, *, force: bool = False) -> None:
-        """Remove a worker that is Down, or any worker by force; the swarm refuses managers."""
-        with translated(f"removing node {node}"):
+        """Remove a worker that is down, or any worker if `force` is set.
+
+        The swarm refuses to remove managers.
+        """
+        with translated(f"remove node {node}"):
             await self._docker.nodes.remove(node_id=node, force=force)
 
     async def token(self, role: Role) -> str:
-        """The role's current join token: a secret."""
-        with translated("reading the join tokens"):
+        """Return the role's current join token, which is a secret."""
+        with translated("read the join tokens"):
             swarm = await self._docker.swarm.inspect()
             return str(swarm["JoinTokens"][role.value.capitalize()])
 
     async def rotate(self, role: Role) -> None:
-        """Replace the role's join token; nodes that have joined are not affected."""
-        with translated(f"rotating the {role} token"):
+        """Replace the role's join token; nodes that have already joined are not affected."""
+        with translated(f"rotate the {role} join token"):
             swarm = await self._docker.swarm.inspect()
             await self._update_swarm(swarm, **{f"rotate{role.value.capitalize()}Token": "true"})
 
     async def heartbeat(self) -> timedelta:
-        """The interval of the nodes' heartbeats; a node that misses three is Down."""
-        with translated("reading the swarm's heartbeat"):
+        """Return the nodes' heartbeat interval; a node that misses three heartbeats is down."""
+        with translated("read the swarm's heartbeat interval"):
             swarm = await self._docker.swarm.inspect()
         return timedelta(microseconds=swarm["Spec"]["Dispatcher"]["HeartbeatPeriod"] / 1000)
 
     async def set_heartbeat(self, period: timedelta) -> None:
-        """Set the interval; nodes adopt it with their next heartbeat, without joining again."""
-        with translated("setting the swarm's heartbeat"):
+        """Set the nodes' heartbeat interval; nodes adopt it with their next heartbeat."""
+        with translated("set the swarm's heartbeat interval"):
             swarm = await self._docker.swarm.inspect()
             spec = swarm["Spec"]
             nanoseconds = period // timedelta(microseconds=1) * 1000
@@ -178,7 +182,7 @@ class Swarm:
             await self._update_swarm(swarm)
 
     async def _update_swarm(self, swarm: Mapping[str, Any], **flags: str) -> None:
-        """POST /swarm/update with its whole spec; aiodocker has no call for it."""
+        """Update the swarm with its complete spec; aiodocker has no method for this call."""
         params = {"version": swarm["Version"]["Index"], **flags}
         async with self._docker._query(  # noqa: SLF001
             "swarm/update", method="POST", params=params, data=json.dumps(swarm["Spec"])
@@ -188,10 +192,10 @@ class Swarm:
 
 def _node(raw: Mapping[str, Any]) -> Node:
     spec, status, manager = raw["Spec"], raw["Status"], raw.get("ManagerStatus") or {}
-    # Until a new node's first session the swarm knows only its certificate.
+    # Before a new node's first session, the swarm has only the node's certificate.
     description = raw.get("Description") or {}
     platform, resources = description.get("Platform") or {}, description.get("Resources") or {}
-    # A manager's Status.Addr can be 0.0.0.0; ManagerStatus has the one it advertises.
+    # A manager's Status.Addr can be 0.0.0.0; ManagerStatus has the advertised address.
     address = str(manager.get("Addr", "")).rpartition(":")[0] or str(status.get("Addr", ""))
     return Node(
         id=NodeId(raw["ID"]),

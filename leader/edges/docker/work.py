@@ -1,8 +1,8 @@
-"""Services and tasks, through this manager's own engine.
+"""Reads services and tasks and changes services, through this manager's engine.
 
-Rule: a service is changed by sending back its own spec with only our fields changed. The engine
-does not resolve image digests, and keeps the registry credentials of the previous spec if an
-update brings none (`registryAuthFrom`,
+Rule: to change a service, send back its own spec with only our fields changed. The engine does not
+resolve image digests, and it keeps the registry credentials of the previous spec if an update
+contains none (`registryAuthFrom`,
 https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service/operation/ServiceUpdate).
 """
 
@@ -31,29 +31,29 @@ _MODES: Final[Mapping[str, Mode]] = {
     "GlobalJob": "global-job",
 }
 _NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs"})
-"""Types that the `local` volume driver mounts from the network."""
+"""Filesystem types that the `local` volume driver mounts over the network."""
 
 
 class Workload:
-    """Calls of the local engine; each may raise what `translated` raises."""
+    """Calls to the local engine about services and tasks; they raise the errors of `translated`."""
 
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
 
     async def services(self) -> tuple[Service, ...]:
-        """All services of the swarm."""
-        with translated("listing the swarm's services"):
+        """Return all services of the swarm."""
+        with translated("list the swarm's services"):
             return tuple(_service(raw) for raw in await self._docker.services.list())
 
     async def tasks(self) -> tuple[Task, ...]:
-        """Tasks that run, may run or will run, and tasks that failed recently.
+        """Return all tasks that have not ended, and tasks that failed recently.
 
-        The API filters only by desired state, but of the tasks to be shut down we need those that
-        still run, so we list all tasks and drop the ended ones here. Swarm keeps as many ended
-        tasks as its `--task-history-limit` says.
+        The API can filter only by desired state, which would omit tasks that should be shut down
+        but still run. So we list all tasks and drop the ended tasks here. Swarm's
+        `--task-history-limit` limits how many ended tasks it keeps.
         """
         since = clock.now() - _FAILURES_SHOWN_FOR
-        with translated("listing the swarm's tasks"):
+        with translated("list the swarm's tasks"):
             listed = await self._docker.tasks.list()
         return tuple(_task(raw) for raw in listed if _counts(raw, since))
 
@@ -67,15 +67,16 @@ class Workload:
         replicas: int,
         label: str | None,
     ) -> None:
-        """Set those fields of a service that we change temporarily; None or empty removes a field.
+        """Set the fields of a service that we change temporarily; an empty value removes a field.
 
-        `replicas` applies only to replicated services. Raises UnavailableError if the service is
-        not at this version, now or when the update arrives.
+        `replicas` applies only to replicated services. Raises UnavailableError if the service no
+        longer has this version.
         """
-        with translated(f"changing service {service}"):
+        with translated(f"change service {service}"):
             raw = await self._docker.services.inspect(service)
             if raw["Version"]["Index"] != version:
-                raise UnavailableError(f"service {raw['Spec']['Name']} was changed meanwhile")
+                name = raw["Spec"]["Name"]
+                raise UnavailableError(f"service {name} has changed in the meantime")
             await self._docker._query_json(  # noqa: SLF001
                 f"services/{service}/update",
                 method="POST",
@@ -108,7 +109,7 @@ def _changed(
 
 
 def _with(table: Mapping[str, Any] | None, key: str, value: object) -> dict[str, Any]:
-    """A copy with the key set, or without the key if the value is empty."""
+    """Return a copy of the table with the key set, or without the key if the value is empty."""
     others = {name: entry for name, entry in (table or {}).items() if name != key}
     return others | {key: value} if value else others
 
@@ -116,7 +117,7 @@ def _with(table: Mapping[str, Any] | None, key: str, value: object) -> dict[str,
 def _service(raw: Mapping[str, Any]) -> Service:
     spec = raw["Spec"]
     template = spec["TaskTemplate"]
-    # The template of a plugin has no container.
+    # A plugin's template has no container.
     container = template.get("ContainerSpec") or {}
     placement = template.get("Placement") or {}
     reserved = (template.get("Resources") or {}).get("Reservations") or {}
@@ -150,7 +151,7 @@ def _digest(template: Mapping[str, Any]) -> str:
 
 
 def _is_check(check: Mapping[str, Any] | None) -> bool:
-    """Whether the service has a health check; a manager cannot see one that the image defines."""
+    """Return whether the service defines a health check; checks in the image are not visible."""
     test = (check or {}).get("Test") or ["NONE"]
     return bool(test[0] != "NONE")
 

@@ -39,7 +39,7 @@ def test_an_instance_that_boots_becomes_a_member():
     view, action = run(Paused(NOW))
     assert isinstance(action, InspectEngine)
     view, action = run(EngineInspected(NOW, "inactive"), view=view)
-    assert action == RequestToken(Role.WORKER, timedelta(), "asking to join as worker")
+    assert action == RequestToken(Role.WORKER, timedelta(), "asking to join as a worker")
     view, action = run(Granted(NOW, TICKET), view=view)
     assert isinstance(action, Join)
     view, action = run(EngineInspected(NOW, "active"), view=view)
@@ -96,14 +96,14 @@ def test_a_locked_swarm_waits_for_a_person():
 
 
 def test_an_engine_is_inspected_often_while_it_starts():
-    _, action = run(EngineUnavailable(NOW, "the engine does not answer yet"))
+    _, action = run(EngineUnavailable(NOW, "the engine is not responding yet"))
 
     view, later = run(*[EngineUnavailable(NOW, "away")] * (POLICY.engine_attempts + 1))
     assert isinstance(later, Pause)
     assert later.least == POLICY.inspect_every
     assert run(EngineInspected(NOW, "inactive"), view=view)[0].missed_answers == 0
     assert action == Pause(
-        POLICY.engine_pause, POLICY.engine_pause, "the engine does not answer yet"
+        POLICY.engine_pause, POLICY.engine_pause, "the engine is not responding yet"
     )
 
 
@@ -129,7 +129,7 @@ def test_after_a_denial_the_agent_waits_as_long_as_the_leader_says():
 @pytest.mark.parametrize(
     "event",
     [
-        RequestFailed(NOW, "the broker does not answer"),
+        RequestFailed(NOW, "the broker is not responding"),
         JoinFailed(NOW, "invalid join token"),
         denied(DenialCode.UNKNOWN_INSTANCE),
     ],

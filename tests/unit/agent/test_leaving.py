@@ -25,7 +25,7 @@ AT = NOW + timedelta(minutes=2)
 TERMINATION = AwsNotice("interruption", AT, "terminate")
 REBALANCE = AwsNotice("rebalance", NOW)
 MAINTENANCE = AwsNotice("maintenance", AT, "stop", "instance-event-1", "instance-stop")
-SILENT = "neither a manager nor the leader answered for"
+SILENT = "neither a manager nor the leader has responded for"
 ORDER = "AWS terminates it at 20:02:00 UTC; no task runs on it"
 
 
@@ -59,7 +59,7 @@ def test_a_member_that_is_ordered_to_leave_leaves_and_says_why():
     assert action == Leave(ORDER, f"leaving the swarm: {ORDER}")
     _, action = run(EngineInspected(NOW, "inactive"), view=view)
     assert isinstance(action, Pause)
-    assert action.reason == f"left the swarm: {ORDER}; waiting for AWS to take this instance"
+    assert action.reason == f"left the swarm: {ORDER}; waiting for AWS to stop this instance"
 
 
 def test_an_instance_that_left_does_not_join_again_while_the_notice_stands():
@@ -167,7 +167,7 @@ def test_a_worker_that_reaches_nobody_for_long_enough_powers_off(state):
     seen = EngineInspected(NOW, state, silence=POLICY.deadman, missed_checks=POLICY.deadman_checks)
     _, action = run(seen)
 
-    assert action == PowerOff("neither a manager nor the leader answered for 0:10:00")
+    assert action == PowerOff("neither a manager nor the leader has responded for 0:10:00")
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_the_status_mentions_a_silence_once_a_minute():
     }
 
     assert statuses == {
-        f"a member of the swarm; {SILENT} 0:01:00, powering off at 0:10:00",
-        f"a member of the swarm; {SILENT} 0:02:00, powering off at 0:10:00",
+        f"a member of the swarm; {SILENT} 0:01:00; powering off after 0:10:00",
+        f"a member of the swarm; {SILENT} 0:02:00; powering off after 0:10:00",
     }
 
 

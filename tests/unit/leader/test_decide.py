@@ -135,7 +135,7 @@ def test_a_grant_that_could_not_be_sent_is_not_outstanding():
     story = Story()
     (grant,) = story.tell(JoinAsked, ask(instance("i-1")))
 
-    story.tell(Failed, grant, "the broker does not answer")
+    story.tell(Failed, grant, "the broker is not responding")
 
     assert story.view.outstanding == {}
 
@@ -145,10 +145,10 @@ def test_a_failed_action_is_tried_again_later_and_later():
     story = Story(replace(STEADY, instances={"i-1": instance("i-1")}))
     (label,) = story.tell(NodesListed, (LEADER, new))
 
-    assert story.tell(Failed, label, "the engine does not answer") == ()
+    assert story.tell(Failed, label, "the engine is not responding") == ()
     (again,) = story.tell(Ticked, at=NOW + SECOND)
     assert again.node == "n-1"
-    assert story.tell(Failed, again, "the engine does not answer", at=NOW + SECOND) == ()
+    assert story.tell(Failed, again, "the engine is not responding", at=NOW + SECOND) == ()
     assert story.tell(Ticked, at=NOW + 2 * SECOND) == ()
     (third,) = story.tell(Ticked, at=NOW + 3 * SECOND)
     story.do(third)

@@ -76,7 +76,7 @@ DECISION = {
     "at": "2026-11-23T20:00:00+00:00",
     "action": "ActivateNode",
     "cause": "action-123456",
-    "outcome": "failed: 10.0.0.1:7946 does not answer: open 7946/tcp+udp and 4789/udp [x]",
+    "outcome": "failed: 10.0.0.1:7946 does not respond; open ports 7946/tcp and 4789/udp [x]",
     "reason": "ip-10-0-0-1 is labelled and its gossip port answers",
 }
 INSTANCE = {

@@ -317,7 +317,7 @@ def test_after_a_change_the_tasks_are_not_known_until_a_newer_list():
     (change,) = changes(known)
     for ended in (
         Done("e-1", NOW + SECOND, change),
-        Failed("e-1", NOW + SECOND, change, "changed meanwhile"),
+        Failed("e-1", NOW + SECOND, change, "web has changed in the meantime"),
     ):
         after, _ = decide(known, ended, POLICY)
         assert after.work is None
