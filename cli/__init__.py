@@ -1,15 +1,15 @@
-"""`spotswarm`, the operator's command line.
+"""The operator's command line, `spotswarm`.
 
-One module holds one subcommand: its options, the request it makes and the table it prints.
+Each subcommand has its own module with its options, its requests and its output.
 
-- `cluster/` asks the active leader: status, nodes, leaving, joins, explain, drain, return and
-  rebalance
+- `cluster/` sends requests to the active leader: status, nodes, leaving, joins, explain, drain,
+  return and rebalance
 - `deploy/` deploys a stack with Docker
-- `founding/` makes a new cluster's secrets and user data
-- `progress/` judges how far a drain or a deployment is, without I/O (pure)
-- `terminal/` is shared by all: tables, live displays, exit codes (`exits.py`)
-- `edges/` alone touches sockets, Docker and AWS
+- `founding/` creates the secrets and user data for a new cluster
+- `progress/` works out how far a drain or a deployment has got, without I/O (pure)
+- `terminal/` contains shared code: tables, live displays, exit codes (`exits.py`)
+- `edges/` is the only code that uses sockets, Docker or AWS
 
-The command line decides nothing about the swarm. Tables fit 100 columns, and `--json` prints
-what the leader answered.
+The command line makes no decisions about the swarm. Tables are at most 100 columns wide, and
+`--json` prints the leader's response.
 """

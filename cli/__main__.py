@@ -1,4 +1,4 @@
-"""The `spotswarm` command: one line for each subcommand."""
+"""The `spotswarm` command and its subcommands."""
 
 import typer
 
@@ -27,7 +27,7 @@ app.command("deploy")(deploy.deploy)
 
 
 def main() -> None:
-    """Run the command."""
+    """Run the `spotswarm` command."""
     app()
 
 

@@ -1,5 +1,5 @@
-"""Subcommands that ask the active leader, one in each module, with the tables they print.
+"""Subcommands that send requests to the active leader. Each has its own module.
 
-Here belongs whatever sends a request to the leader's admin socket and shows the answer. What
-several subcommands share is in `cli.terminal`; nothing here decides anything about the swarm.
+Each module sends a request to the leader's admin socket and displays the response. Code that
+several subcommands share is in `cli.terminal`. Nothing here makes decisions about the swarm.
 """

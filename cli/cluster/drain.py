@@ -1,6 +1,7 @@
-"""`spotswarm drain`: empty a node, and follow it until it is empty.
+"""`spotswarm drain`: empty a node and follow the drain until it ends.
 
-Rule: the leader does all the work. Ending the command undoes nothing, and it says so.
+Rule: the leader does all the work. Interrupting the command does not stop the drain, and the
+command prints a message to that effect.
 """
 
 import time
@@ -23,23 +24,23 @@ from cli.terminal.live import POLL_SECONDS, keeps_running, progress_bar
 from cli.terminal.options import AsJson, IsDryRun, NodeName, NoWait, print_json
 from cli.terminal.tables import coloured, console, new_table, short_host, warnings
 
-_PLANNED: Final = {"runs-on": "runs on"}
-"""How the table spells a fate where it differs from the JSON."""
+_PLANNED: Final = {"runs-on": "keeps running"}
+"""Fates whose text in the table differs from the JSON."""
 
 
 def drain(
     node: NodeName,
     deadline: Annotated[
         str | None,
-        typer.Option(help="How long it may take, such as 90s or 2m. Default: drain_seconds."),
+        typer.Option(help="Time allowed, such as 90s or 2m. Default: the setting drain_seconds."),
     ] = None,
     dry_run: IsDryRun = False,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
-    """Empty a node and keep it empty. Replacements start elsewhere before tasks stop here.
+    """Empty a node and keep it empty. Replacements start on other nodes before tasks stop.
 
-    Exit code 6 if tasks were cut off, 7 if the leader refuses.
+    The exit code is 6 if tasks were cut off, and 7 if the leader rejects the request.
     """
     body: dict[str, Any] = {"dry_run": dry_run}
     if deadline is not None:
@@ -55,8 +56,8 @@ def drain(
         print_json(answer, as_json)
         return
     host = short_host(answer["plan"]["hostname"])
-    goes_on = f"the drain of {host} goes on; spotswarm leaving --watch shows its progress"
-    with keeps_running(f"{goes_on}, spotswarm return {host} undoes it"):
+    goes_on = f"the drain of {host} continues; run `spotswarm leaving --watch` to follow it"
+    with keeps_running(f"{goes_on}, or `spotswarm return {host}` to undo it"):
         progress = DrainProgress(answer["plan"])
         _follow(progress, host, out, is_quiet=as_json, on_error=f"{goes_on}; ")
     print_json(answer | {"outcome": progress.as_json()}, as_json)
@@ -67,14 +68,14 @@ def drain(
 
 
 def plan_table(plan: Mapping[str, Any]) -> RenderableType:
-    """The node, its deadline, and what will happen to each of its tasks."""
+    """Return the plan for display: the node, its deadline, and what will happen to each task."""
     deadline = datetime.fromisoformat(plan["deadline"]).strftime("%H:%M:%S")
     instance = plan["instance"] or plan["node"]
     parts: list[RenderableType] = [
-        Text(f"{short_host(plan['hostname'])} ({instance}): empty by {deadline} UTC")
+        Text(f"{short_host(plan['hostname'])} ({instance}) will be empty by {deadline} UTC.")
     ]
     if plan["is_demoted"]:
-        parts.append(Text("It is a manager; it is made a worker first."))
+        parts.append(Text("The node is a manager and will be made a worker first."))
     if plan["tasks"]:
         table = new_table("TASK", "STATE", "PLAN")
         table.add_column("HOW", overflow="fold")
@@ -85,12 +86,12 @@ def plan_table(plan: Mapping[str, Any]) -> RenderableType:
             )
         parts.append(table)
     else:
-        parts.append(Text("No tasks run on it."))
+        parts.append(Text("No tasks are running on the node."))
     return Group(*parts, *warnings(plan))
 
 
 def remaining_tasks(row: Mapping[str, Any]) -> RenderableType:
-    """The tasks that are still on a leaving node."""
+    """Return a table of the tasks that are still on a leaving node."""
     table = new_table("TASK", "STATE", "HOW", "")
     for task in row["tasks"]:
         note = "replaced" if task["replaced"] else "" if task["is_wanted"] else "stopping"
@@ -118,34 +119,34 @@ def _follow(
                     total=progress.total,
                     completed=progress.gone,
                     stage=row["stage"] + ("" if left is None else f", {left:.0f} s left"),
-                    waits=escape(f"waits for {row['waits_for']}"),
+                    waits=escape(f"waiting for {row['waits_for']}"),
                 )
                 live.update(Group(bar, remaining_tasks(row)), refresh=True)
             time.sleep(POLL_SECONDS)
 
 
 def _summary(outcome: Outcome, host: str) -> str:
-    """How the drain ended, in a few lines."""
+    """Return a summary of how the drain ended, in a few lines."""
     endings = {
-        "drained": f"{host} is drained and stays empty; spotswarm return {host} takes it back",
+        "drained": f"{host} is drained and will stay empty until you run `spotswarm return {host}`",
         "left": f"{host} has left the swarm",
-        "returned": f"{host} was taken back before it was empty",
+        "returned": f"{host} was returned to the swarm before it was empty",
     }
     lines = [endings[outcome.state]]
     counts = (
         (len(outcome.moved), "moved"),
         (len(outcome.stopped_first), "stopped by Swarm's drain"),
-        (len(outcome.ended), "ended"),
+        (len(outcome.ended), "finished"),
     )
     if counted := [f"{count} {verb}" for count, verb in counts if count]:
         lines.append(f"tasks: {', '.join(counted)}")
     if outcome.without_health_check:
         names = ", ".join(outcome.without_health_check)
         lines.append(
-            f"no health check: {names}; Swarm counts such a task as up when its process starts"
+            f"no health check: {names}; Swarm treated their tasks as up once the process started"
         )
     if outcome.not_moved:
-        lines.append(f"stopped before the replacement was up: {', '.join(outcome.not_moved)}")
+        lines.append(f"stopped before a replacement was up: {', '.join(outcome.not_moved)}")
     if outcome.cut_off:
-        lines.append(f"cut off: {', '.join(outcome.cut_off)}")
+        lines.append(f"cut off while still running: {', '.join(outcome.cut_off)}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`spotswarm explain`: every decision about a node, instance or service, with its reason."""
+"""`spotswarm explain`: list every decision about a node, instance or service, with its reason."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -17,7 +17,8 @@ from cli.terminal.tables import clock_time, coloured, new_table
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Host name, node id, instance id or address of a node; or a service."
+        metavar="NAME",
+        help="A node's host name, node id, instance id or address, or a service's name.",
     ),
 ]
 
@@ -28,20 +29,20 @@ def explain(node: Name, as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def explanation(answer: Mapping[str, Any]) -> RenderableType:
-    """What is known about the name, then every decision, newest last."""
+    """Return the known facts about the name, then every decision, oldest first."""
     parts: list[RenderableType] = []
     if answer["nodes"]:
         parts.append(nodes.table(answer["nodes"]))
     if answer["instances"]:
         parts.append(_instances(answer["instances"]))
     if answer.get("notices"):
-        parts.append(Text(f"AWS announced: {status.notices(answer['notices'])}"))
+        parts.append(Text(f"AWS has announced: {status.notices(answer['notices'])}"))
     if answer["joins"]:
         parts.append(joins.table(list(reversed(answer["joins"]))))
     if answer["decisions"]:
         parts.append(_decisions(answer["decisions"]))
     if answer.get("service_changes"):
-        parts.append(Text("Services changed because of it:"))
+        parts.append(Text("Service changes made because of this node:"))
         parts.append(_decisions(answer["service_changes"]))
     return Group(*parts)
 

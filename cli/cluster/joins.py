@@ -1,4 +1,4 @@
-"""`spotswarm joins`: the requests to join, and how each was answered."""
+"""`spotswarm joins`: list requests to join the swarm, with their results."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,18 +12,18 @@ from cli.terminal.tables import clock_time, coloured, new_table
 
 
 def joins(as_json: AsJson = False, watch: Watch = False) -> None:
-    """List requests to join and their answers, newest first."""
+    """List requests to join the swarm and their results, newest first."""
     show("joins", table, as_json=as_json, watch=watch)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """One line per request, newest first, with the reason for its answer."""
-    joins_table = new_table("TIME", "INSTANCE", "ROLE", "ANSWER")
+    """Return a table with one row per request, newest first, and the reason for each result."""
+    joins_table = new_table("TIME", "INSTANCE", "ROLE", "RESULT")
     joins_table.add_column("REASON", overflow="fold")
     for row in rows:
         joins_table.add_row(
             clock_time(row["at"]),
-            row["instance"] or "not proven",
+            row["instance"] or "unverified",
             row["role"] or "-",
             coloured(row["answer"], row["code"] or row["answer"]),
             escape(row["reason"]),

@@ -1,4 +1,4 @@
-"""`spotswarm leaving`: the nodes that are on their way out, or back."""
+"""`spotswarm leaving`: list nodes that are leaving or returning."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,18 +14,18 @@ from cli.terminal.tables import coloured, new_table, short_host
 
 
 def leaving(as_json: AsJson = False, watch: Watch = False) -> None:
-    """List nodes that are leaving, hinted, drained or returning, and what each waits for."""
+    """List nodes that are leaving, hinted, drained or returning, and what each is waiting for."""
     show("leaving", table, as_json=as_json, watch=watch)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """One line per node: why it leaves, how long it has left and what it waits for."""
+    """Return a table with one row per node: its reason, time left and what it is waiting for."""
     if not rows:
-        return Text("no node is leaving, hinted, drained or returning")
+        return Text("No nodes are leaving, hinted, drained or returning.")
     leaving_table = new_table("HOSTNAME", "STAGE", "WHY", "THEN")
     leaving_table.add_column("LEFT", justify="right", no_wrap=True)
     leaving_table.add_column("TASKS", justify="right", no_wrap=True)
-    leaving_table.add_column("WAITS FOR", overflow="fold")
+    leaving_table.add_column("WAITING FOR", overflow="fold")
     for row in rows:
         left = row["seconds_left"]
         leaving_table.add_row(
@@ -41,6 +41,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def row_of(node: str, *, on_error: str) -> dict[str, Any] | None:
-    """The row of one node; None if it is not on its way out. See `nodes.is_member`."""
+    """Return one node's row, or None if the node is not listed. See also `nodes.is_member`."""
     rows = get("leaving", on_error=on_error)
     return next((dict(row) for row in rows if row["node"] == node), None)

@@ -1,4 +1,4 @@
-"""`spotswarm nodes`: the swarm's nodes and the instances they run on."""
+"""`spotswarm nodes`: list the swarm's nodes and the instances they run on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from cli.terminal.options import AsJson
 from cli.terminal.tables import coloured, new_table, short_host
 
 _HOST_COLUMNS: Final = 21
-"""A longer host name folds, so that the table fits."""
+"""Longer host names are folded to keep the table within 100 columns."""
 
 
 def nodes(as_json: AsJson = False, watch: Watch = False) -> None:
@@ -20,7 +20,7 @@ def nodes(as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """One line per node. AVAIL also says whether it is joining, leaving or drained."""
+    """Return a table with one row per node. AVAIL also shows a phase, such as `leaving`."""
     nodes_table = new_table(padding=1)
     hosts = [f"{short_host(row['hostname'])}{' *' if row['leader'] else ''}" for row in rows]
     is_long = any(len(host) > _HOST_COLUMNS for host in hosts)
@@ -44,5 +44,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def is_member(node: str, *, on_error: str) -> bool:
-    """Whether the swarm still has a node of this id; `on_error` goes before the next step."""
+    """Whether the swarm still has a node with this id.
+
+    If the request fails, `on_error` is printed before the next step.
+    """
     return any(row["node"] == node for row in get("nodes", on_error=on_error))

@@ -1,6 +1,7 @@
-"""`spotswarm rebalance`: even out services across nodes, and follow it until it is done.
+"""`spotswarm rebalance`: spread services evenly across nodes and follow the moves.
 
-Rule: the leader does all the work. Ending the command undoes nothing, and it says so.
+Rule: the leader does all the work. Interrupting the command does not stop the moves, and the
+command prints a message to that effect.
 """
 
 import time
@@ -26,13 +27,17 @@ _UNDER_WAY: Final = frozenset({"asked", "moving"})
 
 def rebalance(
     services: Annotated[
-        list[str] | None, typer.Argument(metavar="SERVICE...", help="Default: all services.")
+        list[str] | None,
+        typer.Argument(metavar="SERVICE...", help="Services to rebalance. Default: all services."),
     ] = None,
     dry_run: IsDryRun = False,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
-    """Spread services evenly with the fewest moves. Exit code 6 if that failed for a service."""
+    """Spread services evenly across nodes with as few moves as possible.
+
+    The exit code is 6 if a service could not be spread evenly.
+    """
     answer = post("rebalance", {"services": services or [], "dry_run": dry_run})
     out = console()
     if not as_json:
@@ -42,7 +47,7 @@ def rebalance(
     if not answer["accepted"] or no_wait:
         print_json(answer, as_json)
         return
-    goes_on = "rebalancing goes on; spotswarm rebalance --dry-run shows its progress"
+    goes_on = "rebalancing continues; run `spotswarm rebalance --dry-run` to see its progress"
     queued = [plan["service"] for plan in answer["plans"] if plan["stage"] == "asked"]
     with keeps_running(goes_on):
         plans = _follow(queued, out, is_quiet=as_json, on_error=f"{goes_on}; ")
@@ -51,14 +56,18 @@ def rebalance(
         fail(
             Exit.INCOMPLETE,
             "; ".join(
-                f"{plan['name']} is {plan['stage']} {plan['hindrance']}".strip() for plan in uneven
+                f"{plan['name']} is {plan['stage']}: {plan['hindrance']}".rstrip(": ")
+                for plan in uneven
             ),
-            next_step=f"spotswarm explain {uneven[0]['name']} shows what was tried",
+            next_step=f"run `spotswarm explain {uneven[0]['name']}` to see what was tried",
         )
 
 
 def plan_table(plans: Sequence[Plan]) -> RenderableType:
-    """One line per service that is uneven or left alone; even services are only counted."""
+    """Return a table with one row per service that is not spread evenly.
+
+    Evenly spread services are only counted.
+    """
     shown = [plan for plan in plans if plan["stage"] != "even"]
     even = len(plans) - len(shown)
     parts: list[RenderableType] = []
@@ -85,7 +94,10 @@ def plan_table(plans: Sequence[Plan]) -> RenderableType:
 
 
 def tasks_per_node(tasks: Mapping[str, int]) -> str:
-    """Tasks on each node, the fullest first: `3/2/2`. Of many nodes `66x5`: 66 have five each."""
+    """Return the number of tasks on each node, largest first, such as `3/2/2`.
+
+    With many nodes, equal numbers are grouped: `66x5` means 66 nodes with five tasks each.
+    """
     if len(tasks) <= _NODES_SHOWN:
         return "/".join(str(count) for count in sorted(tasks.values(), reverse=True))
     by_count = sorted(Counter(tasks.values()).items(), reverse=True)
@@ -95,7 +107,7 @@ def tasks_per_node(tasks: Mapping[str, int]) -> str:
 def _follow(
     services: list[str], out: Console, *, is_quiet: bool, on_error: str
 ) -> list[dict[str, Any]]:
-    """Wait until none of these services is queued or moving; returns their plans."""
+    """Wait until no listed service is queued or moving, and return the services' plans."""
     stages: dict[str, str] = {}
     with progress_bar(out, is_quiet=is_quiet) as (bar, live):
         line = bar.add_task("services", total=len(services), stage="", waits="")

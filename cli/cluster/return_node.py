@@ -1,6 +1,7 @@
-"""`spotswarm return`: let a node take tasks again, and follow it until it does.
+"""`spotswarm return`: let a node take tasks again, and wait until it does.
 
-Rule: the leader does all the work. Ending the command undoes nothing, and it says so.
+Rule: the leader does all the work. Interrupting the command does not stop the return, and the
+command prints a message to that effect.
 """
 
 import time
@@ -32,28 +33,30 @@ def return_node(
     if not answer["accepted"] or no_wait:
         print_json(answer, as_json)
         return
-    goes_on = f"the return of {host} goes on; spotswarm leaving --watch shows its progress"
+    goes_on = f"the return of {host} continues; run `spotswarm leaving --watch` to follow it"
     with keeps_running(goes_on):
         stage = _follow(plan["node"], out, is_quiet=as_json, on_error=f"{goes_on}; ")
     print_json(answer | {"outcome": {"state": stage}}, as_json)
     if stage != "active":
         fail(
             Exit.INCOMPLETE,
-            f"{host} takes no tasks: it is {stage} again" if stage else f"{host} left the swarm",
-            next_step=f"spotswarm explain {host}",
+            f"{host} cannot take tasks because it is {stage} again"
+            if stage
+            else f"{host} has left the swarm",
+            next_step=f"run `spotswarm explain {host}` to see why",
         )
     if not as_json:
-        out.print(f"{host} takes tasks again")
+        out.print(f"{host} can take tasks again")
 
 
 def plan_text(plan: Mapping[str, Any]) -> RenderableType:
-    """Which node takes tasks again, and what happens before that."""
+    """Return the plan for display: the node that will take tasks again, and the steps before."""
     steps = []
     if plan["is_promoted"]:
         steps.append("it becomes a manager again")
     if plan["held_by"]:
         services = ", ".join(plan["held_by"])
-        steps.append(f"the constraint that keeps {services} away from it is removed")
+        steps.append(f"the constraint that keeps {services} off the node is removed")
     before = f". Before that, {', and '.join(steps)}." if steps else ""
     return Group(
         Text(f"{short_host(plan['hostname'])} ({plan['phase']}) will take tasks again{before}"),
@@ -62,7 +65,7 @@ def plan_text(plan: Mapping[str, Any]) -> RenderableType:
 
 
 def _follow(node: str, out: Console, *, is_quiet: bool, on_error: str) -> str:
-    """The phase the node ends in: `active`; empty if it has left the swarm."""
+    """Follow the node, and return its final stage: `active`, or empty if it left the swarm."""
     shown = ""
     while True:
         row = leaving.row_of(node, on_error=on_error)
@@ -72,5 +75,5 @@ def _follow(node: str, out: Console, *, is_quiet: bool, on_error: str) -> str:
             return str(row["stage"])
         if row["waits_for"] != shown and not is_quiet:
             shown = row["waits_for"]
-            out.print(escape(f"waits for {shown}"))
+            out.print(escape(f"waiting for {shown}"))
         time.sleep(POLL_SECONDS)

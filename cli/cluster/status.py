@@ -1,4 +1,4 @@
-"""`spotswarm status`: the health of the cluster, in a few lines."""
+"""`spotswarm status`: show a short summary of the cluster's health."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -17,14 +17,14 @@ _NOTICES_SHOWN: Final = 3
 
 
 def status(as_json: AsJson = False, watch: Watch = False) -> None:
-    """Show the health of the cluster. Exit code 1 if it is unhealthy."""
+    """Show the cluster's health. The exit code is 1 if the cluster is unhealthy."""
     answer = show("status", summary, as_json=as_json, watch=watch)
     if answer.get("problem") or not answer.get("healthy", True):
         raise typer.Exit(int(Exit.UNHEALTHY))
 
 
 def summary(answer: Mapping[str, Any]) -> RenderableType:
-    """One line for each fact. A standby knows little more than who leads."""
+    """Return a table with one fact per row. A standby daemon reports only a few facts."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
@@ -59,11 +59,11 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
 
 
 def notices(rows: Sequence[Mapping[str, Any]]) -> str:
-    """AWS's notices in one line: the first few, and how many more there are."""
+    """Return the first few AWS notices as one line, with the number of remaining notices."""
     sentences = []
     for notice in rows[:_NOTICES_SHOWN]:
         when = f" at {clock_time(notice['deadline'])} UTC" if notice["deadline"] else ""
         source = notice["source"]
-        sentences.append(f"{notice['kind']} of {notice['instance']}{when} (by {source})")
+        sentences.append(f"{notice['kind']} of {notice['instance']}{when} (from {source})")
     more = len(rows) - _NOTICES_SHOWN
     return ", ".join(sentences) + (f" and {more} more" if more > 0 else "")

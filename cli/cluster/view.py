@@ -1,4 +1,4 @@
-"""Shows one answer of the leader: once, as JSON, or again every second."""
+"""Show a response from the leader as a table or JSON, once or refreshed every second."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _REFRESH_SECONDS = 1
 
 
 def show(path: str, render: Callable[[Any], RenderableType], *, as_json: bool, watch: bool) -> Any:
-    """Print what the leader answers for a path of its admin API; returns the last answer."""
+    """Print the leader's response for a path of its admin API, and return the last response."""
     answer = get(path)
     print_json(answer, as_json)
     if not watch:

@@ -1,5 +1,5 @@
-"""`spotswarm deploy`: read a stack file, check it, deploy it with Docker, follow it, roll it back.
+"""`spotswarm deploy`: check a stack, deploy it with Docker, and roll it back if it fails.
 
-`deploy.py` is the subcommand and shows the order of the steps. A stack is a file of the stack
-directory; `stackfile/` turns it into the document that Docker deploys, without I/O.
+`deploy.py` is the subcommand and runs the steps in order. A stack is a file in the stack
+directory; `stackfile/` converts the file into the document that Docker deploys, without I/O.
 """

@@ -1,6 +1,6 @@
-"""Checks what a deployment needs: networks, nodes, secrets, and a manager for the stores.
+"""Check what a deployment needs: networks, nodes, secrets, and a manager for the stores.
 
-Rule: everything that is wrong is reported at once, and nothing has been changed by then.
+Rule: nothing is changed until every check has passed.
 """
 
 import secrets
@@ -19,19 +19,19 @@ class Preparation:
     """What must be created before the stack is deployed."""
 
     secrets: list[tuple[SecretWish, str]] = field(repr=False)
-    """Each secret that is missing, and its value."""
+    """The missing secrets, each with its value."""
     node_to_label: Member | None
-    """The manager that gets the stack's label, if no node has it yet."""
+    """The manager that will get the stack's label, if no node has the label yet."""
 
 
 def check(docker: Docker, stack: Stack, values: Mapping[str, str]) -> Preparation:
-    """What to create first; ends the command if something else is missing."""
+    """Return what must be created first; exit if anything else is missing."""
     if absent := set(stack.networks) - docker.networks():
         fail(
             Exit.REFUSED,
             f"the swarm has no network {', '.join(sorted(absent))}",
-            next_step="the leader creates its networks, check spotswarm status; create others with"
-            " docker network create --driver overlay --attachable NAME",
+            next_step="run `spotswarm status` if the leader should have created the network;"
+            " otherwise run `docker network create --driver overlay --attachable NAME`",
         )
     nodes = docker.nodes()
     node_to_label = _node_to_label(stack, nodes)
@@ -44,14 +44,18 @@ def check(docker: Docker, stack: Stack, values: Mapping[str, str]) -> Preparatio
         fail(
             Exit.REFUSED,
             "\n".join(errors),
-            next_step="docker node ls lists the nodes; if the node with the data is away, bring it"
-            " back, or restore the data and label another node (docs/deploying.md)",
+            next_step="run `docker node ls` to list the nodes; if the node with the data is down,"
+            " bring the node back, or restore the data and label another node"
+            " (see docs/deploying.md)",
         )
     return Preparation(_missing_secrets(stack, docker.secrets(), values), node_to_label)
 
 
 def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> str:
-    """Why no node can run a service; empty if one can. A node is about to get `label`."""
+    """Return why no node can run a service, or an empty string if a node can.
+
+    Constraints on `label` are ignored, because a node is about to get this label.
+    """
     if stack.document["services"][name].get("deploy", {}).get("mode") == "global":
         return ""
     constraints = [
@@ -61,11 +65,12 @@ def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> 
     ]
     if any(fits(node, constraints) and node.is_ready and node.is_active for node in nodes):
         return ""
-    return f"no node can run {name}: {', '.join(constraints) or 'no node is ready and active'}"
+    unmet = f"that satisfies {', '.join(constraints)}" if constraints else "in the swarm"
+    return f"no node can run {name}: there is no ready and active node {unmet}"
 
 
 def _refuse_second_home(docker: Docker, stack: Stack) -> None:
-    """End the command if stores run already: their data is on the node that had the label."""
+    """Exit if the stores already run: their data is on the node that had the label."""
     label = stack.label_a_manager or ""
     stores = {
         f"{stack.name}_{name}"
@@ -76,10 +81,10 @@ def _refuse_second_home(docker: Docker, stack: Stack) -> None:
     if homeless := sorted(stores & running):
         fail(
             Exit.REFUSED,
-            f"no node has the label {label} any more, and the data of {', '.join(homeless)} is on"
-            " the node that had it: on another node they would start empty",
-            next_step="bring that node back; or restore its data elsewhere (docs/deploying.md) and"
-            f" docker node update --label-add {label}=true NODE",
+            f"no node has the label {label} any more; the data of {', '.join(homeless)} is on the"
+            " node that had the label, and on any other node these services would start empty",
+            next_step="bring that node back, or restore its data on another node (see"
+            f" docs/deploying.md) and run `docker node update --label-add {label}=true NODE`",
         )
 
 
@@ -91,14 +96,14 @@ def _node_to_label(stack: Stack, nodes: list[Member]) -> Member | None:
     managers = [
         node for node in nodes if node.role == "manager" and node.is_ready and node.is_active
     ]
-    # Preferably not the leader of the swarm, which is the busiest.
+    # Prefer a manager other than the Raft leader, which is the busiest manager.
     return min(managers, key=lambda node: (node.is_leader, node.hostname), default=None)
 
 
 def _missing_secrets(
     stack: Stack, existing: set[str], values: Mapping[str, str]
 ) -> list[tuple[SecretWish, str]]:
-    """Secrets to create, with their values; ends the command if a value is not provided."""
+    """Return the secrets to create, with their values; exit if a required value is missing."""
     missing, errors, absent = [], [], set()
     for wish in stack.secrets:
         if wish.name in existing:
@@ -107,14 +112,16 @@ def _missing_secrets(
             try:
                 missing.append((wish, Path(file).read_text(encoding="utf-8").rstrip("\n")))
             except OSError as exc:
-                errors.append(f"{wish.variable}: {file} cannot be read ({exc.strerror})")
+                errors.append(f"{wish.variable}: could not read {file}: {exc.strerror}")
         elif wish.random_bytes:
-            # In hex, so that no program takes the first character for an option.
+            # A secret in hex cannot start with a dash and be mistaken for an option.
             missing.append((wish, secrets.token_hex(wish.random_bytes)))
         elif wish.is_optional:
             absent.add(wish.name)
         else:
-            errors.append(f"the swarm has no secret {wish.name}: set {wish.variable}")
+            errors.append(
+                f"the swarm has no secret {wish.name}; set {wish.variable} to a file with its value"
+            )
     if errors:
         fail(Exit.USAGE, "\n".join(errors), next_step="set the variables in .env")
     stack.without_secrets(absent)

@@ -1,7 +1,7 @@
-"""`spotswarm deploy STACK`: check a stack, deploy it, and follow it until it runs.
+"""`spotswarm deploy STACK`: check a stack, deploy it, and wait until it runs.
 
-Rule: every error that can be found beforehand is reported before anything is changed. Docker
-deploys; this command calls it.
+Rule: an error that can be found in advance is reported before anything is changed. The
+deployment itself is left to Docker.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _DIRECTORY = Path("compose")
 
 
 class ResolveImage(StrEnum):
-    """When Docker asks the registry which image a tag means."""
+    """When Docker asks the registry which image a tag refers to."""
 
     ALWAYS = "always"
     CHANGED = "changed"
@@ -45,35 +45,38 @@ def deploy(
         str,
         typer.Argument(
             metavar="STACK",
-            help="A stack file of the directory, without .yml: edge (ingress and registry),"
-            " services (the site), or one of your own.",
+            help="The name of a stack file in the directory, without .yml: edge (ingress and"
+            " registry), services (the site), or your own stack.",
             autocompletion=_stacks_starting_with,
         ),
     ],
     env_file: Annotated[
         Path,
-        typer.Option("--env-file", help="File with variables; those of the shell take precedence."),
+        typer.Option("--env-file", help="File with variables; shell variables take precedence."),
     ] = Path(".env"),
-    directory: Annotated[Path, typer.Option(help="Directory of the stack files.")] = _DIRECTORY,
+    directory: Annotated[Path, typer.Option(help="Directory with stack files.")] = _DIRECTORY,
     wait: Annotated[
         bool,
-        typer.Option("--wait/--no-wait", help="Wait until the stack runs; roll back if it fails."),
+        typer.Option("--wait/--no-wait", help="Wait until the stack runs; roll back on failure."),
     ] = True,
     timeout: Annotated[
-        float, typer.Option(help="Seconds the stack may take until it runs.")
+        float, typer.Option(help="How many seconds to wait for the stack to run.")
     ] = 300.0,
     resolve: Annotated[
         ResolveImage,
         typer.Option(
             "--resolve-image",
-            help="When to ask the registry which image a tag means; `always` also deploys tags"
-            " that were pushed again.",
+            help="When to ask the registry which image a tag refers to; `always` also deploys"
+            " tags that were pushed again.",
         ),
     ] = ResolveImage.CHANGED,
     dry_run: IsDryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deploy a stack with `docker stack deploy`. Exit code 8 if it failed and was rolled back."""
+    """Deploy a stack with `docker stack deploy`.
+
+    The exit code is 8 if the deployment failed and was rolled back.
+    """
     values = read_variables(env_file)
     stack = read_stack(which, directory, values)
     for remark in stack.remarks:
@@ -96,7 +99,8 @@ def deploy(
             return
         out = console()
         with keeps_running(
-            f"the deployment goes on; docker stack services {stack.name} shows its progress"
+            f"the deployment continues; run `docker stack services {stack.name}` to see its"
+            " progress"
         ):
             look = follow.wait_for_convergence(
                 docker, stack, begun, deadline, out, is_quiet=as_json
@@ -124,20 +128,24 @@ def _prepare(docker: Docker, stack: Stack, preparation: Preparation) -> None:
     if node is not None:
         docker.label(node.id, stack.label_a_manager or "", "true")
         say(
-            f"{node.hostname} keeps the volumes from now on ({stack.label_a_manager}=true);"
-            " stores start empty unless they are restored"
+            f"{node.hostname} will hold the volumes: it now has the label"
+            f" {stack.label_a_manager}=true. The stores start empty unless you restore them."
         )
     for wish, value in preparation.secrets:
         docker.create_secret(wish.name, value)
-        say(f"secret {wish.name} created")
+        say(f"created the secret {wish.name}")
 
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Turn Docker's error into a sentence and an exit code."""
+    """Turn a Docker error into an error message and an exit code."""
     try:
         yield
     except UnavailableError as exc:
-        fail(Exit.UNREACHABLE, str(exc), next_step="set DOCKER_HOST, or run this on a manager")
+        fail(
+            Exit.UNREACHABLE,
+            str(exc),
+            next_step="set DOCKER_HOST, or run this command on a manager",
+        )
     except ClusterError as exc:
-        fail(Exit.REFUSED, str(exc), next_step="change what Docker refuses, then deploy again")
+        fail(Exit.REFUSED, str(exc), next_step="fix what Docker rejected, then deploy again")

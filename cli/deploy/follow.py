@@ -1,4 +1,4 @@
-"""Waits for a deployment at the terminal: until the leader is done, then until the stack runs."""
+"""Wait for a deployment: first until the leader has moved its tasks, then until the stack runs."""
 
 import time
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ from wire.labels import LABEL_LOAN
 
 
 def wait_for_leader(docker: Docker, stack: Stack, deadline: float) -> None:
-    """Wait until the leader moves no tasks of these services.
+    """Wait until the leader is not moving tasks of the stack's services.
 
-    While it does, it has changed their specs. A deployment would overwrite that in mid-move.
+    During a move, the leader changes the services' specs. A deployment would overwrite the changes.
     """
     last = ""
     while True:
@@ -34,14 +34,15 @@ def wait_for_leader(docker: Docker, stack: Stack, deadline: float) -> None:
         ]
         if not moving:
             return
-        sentence = f"waiting until the leader has moved tasks of {', '.join(sorted(moving))}"
+        sentence = f"waiting for the leader to finish moving tasks of {', '.join(sorted(moving))}"
         if sentence != last:
             say(last := sentence)
         if clock.monotonic() > deadline:
             fail(
                 Exit.REFUSED,
                 "the leader is still moving tasks; nothing was deployed",
-                next_step="spotswarm leaving shows what it waits for; then deploy again",
+                next_step="run `spotswarm leaving` to see what the leader is waiting for, then"
+                " deploy again",
             )
         time.sleep(POLL_SECONDS)
 
@@ -55,7 +56,10 @@ def wait_for_convergence(
     *,
     is_quiet: bool,
 ) -> Look:
-    """Look until it is over: a live table on a terminal, one line per change elsewhere."""
+    """Watch the deployment until it ends, and return the last look.
+
+    A terminal shows a live table. Other output gets one line per change.
+    """
     convergence = Convergence(timeout_seconds=max(1.0, deadline - clock.monotonic()))
     shown: dict[str, str] = {}
     with Live(console=out, auto_refresh=False, transient=True) as live:
@@ -63,7 +67,7 @@ def wait_for_convergence(
             try:
                 look = rollouts.look(docker, stack, rollout, convergence)
             except UnavailableError as exc:
-                # A change of the Raft leader takes seconds, and the deployment goes on meanwhile.
+                # A Raft election takes seconds, and the deployment continues in the meantime.
                 if clock.monotonic() > deadline:
                     raise
                 say(str(exc))
@@ -82,7 +86,7 @@ def wait_for_convergence(
 
 
 def table(services: Sequence[ServiceProgress]) -> RenderableType:
-    """One line per service of the stack."""
+    """Return a table with one row per service in the stack."""
     services_table = new_table("SERVICE", "IMAGE", "STATE")
     for service in services:
         services_table.add_row(

@@ -1,4 +1,4 @@
-"""Reads what the operator provides: the variables of .env, and a stack file of the directory."""
+"""Read the operator's input: the variables in .env and a stack file from the directory."""
 
 import os
 from pathlib import Path
@@ -15,12 +15,12 @@ _USERS: Final = "/mnt/efs/traefik/.htpasswd"
 
 
 def read_variables(env_file: Path) -> dict[str, str]:
-    """The variables of the stack files; ends the command if .env is missing or wrong."""
+    """Return the variables for stack files; exit if .env is missing or invalid."""
     if not env_file.is_file():
         fail(
             Exit.USAGE,
             f"{env_file} does not exist",
-            next_step="copy .env.example to .env, or name another file with --env-file",
+            next_step="copy .env.example to .env, or specify another file with --env-file",
         )
     values = {
         key: value or "" for key, value in dotenv_values(env_file, interpolate=False).items()
@@ -29,11 +29,11 @@ def read_variables(env_file: Path) -> dict[str, str]:
     try:
         return complete(values, users=users.read_bytes() if users.is_file() else None)
     except (ValueError, OSError) as exc:
-        fail(Exit.USAGE, str(exc), next_step=f"change {env_file}")
+        fail(Exit.USAGE, str(exc), next_step=f"correct {env_file}")
 
 
 def read_stack(name: str, directory: Path, values: dict[str, str]) -> Stack:
-    """The stack of this name; ends the command if there is none or it cannot be deployed."""
+    """Return the stack with this name; exit if it does not exist or cannot be deployed."""
     directory = directory.absolute()
     names = stack_names(directory)
     if name not in names:
@@ -42,19 +42,21 @@ def read_stack(name: str, directory: Path, values: dict[str, str]) -> Stack:
             f"there is no stack {name} in {directory}",
             next_step=f"deploy one of {', '.join(names)}, or add {name}.yml"
             if names
-            else "name the directory of the stack files with --directory",
+            else "specify the directory with the stack files with --directory",
         )
     file = directory / f"{name}.yml"
     try:
         text = file.read_text(encoding="utf-8")
         return load(name, text, values, directory=directory, read=Path.read_bytes)
     except OSError as exc:
-        fail(Exit.USAGE, f"{file}: {exc.strerror}", next_step="make the file readable")
+        fail(
+            Exit.USAGE, f"could not read {file}: {exc.strerror}", next_step="make the file readable"
+        )
     except StackError as exc:
-        fail(Exit.USAGE, str(exc), next_step="change .env; .env.example explains every line")
+        fail(Exit.USAGE, str(exc), next_step="correct .env; see .env.example for explanations")
 
 
 def stack_names(directory: Path) -> list[str]:
-    """The stacks of a directory: its files *.yml, except those marked `is_stack: false`."""
+    """Return the names of the `*.yml` files in a directory, except those with `is_stack: false`."""
     files = sorted(directory.glob("*.yml"))
     return [file.stem for file in files if is_stack(file.read_text(encoding="utf-8"))]

@@ -1,4 +1,4 @@
-"""How a deployment ended: reports it, and rolls it back if it failed."""
+"""Report how a deployment ended, and roll back a failed deployment."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -13,13 +13,13 @@ from cli.terminal.exits import Exit, fail, say
 from cli.terminal.options import print_json
 
 _LOG_LINES: Final = 15
-_REASONS: Final = {"failed": "tasks do not come up", "timeout": "time ran out"}
+_REASONS: Final = {"failed": "tasks did not come up", "timeout": "time ran out"}
 
 
 def finish(
     docker: Docker, stack: Stack, rollout: Rollout, look: Look, out: Console, *, as_json: bool
 ) -> None:
-    """Report the last look. Ends the command with ROLLED_BACK unless the stack converged."""
+    """Report the last look. Exit with ROLLED_BACK unless the stack converged."""
     report: dict[str, Any] = {
         "stack": stack.name,
         "outcome": look.verdict,
@@ -35,7 +35,7 @@ def finish(
         print_json(report, as_json)
         return
     failures = look.last_failures
-    # Before the rollback, which may remove the failed tasks.
+    # Read the logs before the rollback, which may remove the failed tasks.
     logs = {failure.task: docker.logs(failure.task, lines=_LOG_LINES) for failure in failures}
     restored, not_restored = roll_back(docker, stack, rollout)
     report |= {
@@ -56,10 +56,10 @@ def finish(
     if not_restored:
         sentences.append(f"not rolled back: {', '.join(not_restored)}")
     if rollout.created:
-        sentences.append(f"new, and left as they are: {', '.join(rollout.created)}")
+        sentences.append(f"new services left as they are: {', '.join(rollout.created)}")
     first = blamed[0] if blamed else stack.name
     fail(
         Exit.ROLLED_BACK,
         "; ".join(sentences),
-        next_step=f"docker service ps --no-trunc {first} shows why; then deploy again",
+        next_step=f"run `docker service ps --no-trunc {first}` to see why, then deploy again",
     )

@@ -1,4 +1,4 @@
-"""One deployment in the swarm: what existed before, how far it is, and how to roll it back."""
+"""One deployment: what existed before it, how far it has got, and how to roll it back."""
 
 import time
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Rollout:
-    """What existed before a deployment, and what the deployment has changed since."""
+    """What existed before a deployment, and what the deployment has changed."""
 
     services: dict[str, Row]
     tasks: frozenset[str]
@@ -36,7 +36,7 @@ class Rollout:
     updated: list[str] = field(default_factory=list)
 
     def change_of(self, name: str) -> Literal["created", "updated", "unchanged"]:
-        """What the deployment did to a service."""
+        """Return what the deployment did to a service."""
         if name in self.created:
             return "created"
         return "updated" if name in self.updated else "unchanged"
@@ -51,26 +51,26 @@ class Look:
 
     @property
     def blamed(self) -> list[ServiceProgress]:
-        """The services that keep it from converging."""
+        """The services that keep the deployment from converging."""
         failed = [service for service in self.services if service.state == "failed"]
         return failed or [service for service in self.services if service.state != "steady"]
 
     @property
     def last_failures(self) -> list[Failure]:
-        """The last failure of each of the first few blamed services."""
+        """The last failure of the first few blamed services, one for each service."""
         failures = [service.failures[-1] for service in self.blamed if service.failures]
         return failures[:_FAILURES_SHOWN]
 
 
 def begin(docker: Docker, stack: str) -> Rollout:
-    """Record what exists before the deployment."""
+    """Record the stack's services and tasks before the deployment."""
     services = {_name(service): service for service in docker.services(stack)}
     tasks = docker.tasks(list(services))
     return Rollout(services, frozenset(task["ID"] for task in tasks))
 
 
 def look(docker: Docker, stack: Stack, rollout: Rollout, convergence: Convergence) -> Look:
-    """Look once at the services of the deployed file."""
+    """Return the current state of the services in the deployed stack file."""
     deployed = {f"{stack.name}_{name}" for name in stack.services}
     services = [row for row in docker.services(stack.name) if _name(row) in deployed]
     if not rollout.created and not rollout.updated:
@@ -85,11 +85,12 @@ def look(docker: Docker, stack: Stack, rollout: Rollout, convergence: Convergenc
 
 
 def roll_back(docker: Docker, stack: Stack, rollout: Rollout) -> tuple[list[str], list[str]]:
-    """Restore the specs of all updated services; returns those restored and those not.
+    """Restore the specs of all updated services.
 
-    Swarm may roll back too, by a service's own setting, and others may update services at any
-    time. So each service is watched until it is what it was, and its spec is only replaced if it
-    is still the one that was seen.
+    Return the names of the restored services and of the services that could not be restored.
+    Swarm may also roll back a service, depending on the service's settings, and anybody may update
+    a service at any time. Therefore each service is watched until its old spec is back, and a spec
+    is replaced only if nobody has changed the spec since the last look.
     """
     deadline = clock.monotonic() + _ROLLBACK_SECONDS
     while True:
@@ -101,7 +102,7 @@ def roll_back(docker: Docker, stack: Stack, rollout: Rollout) -> tuple[list[str]
             not_restored = {_name(row) for row in changed}
             return sorted({_name(row) for row in services} - not_restored), sorted(not_restored)
         for row in changed:
-            # Refused if somebody else, perhaps Swarm, changed it meanwhile: look again.
+            # The engine rejects the request if the service has changed meanwhile: look again.
             with suppress(ClusterError):
                 docker.restore(rollout.services[_name(row)], row)
         time.sleep(_POLL_SECONDS)

@@ -1,1 +1,1 @@
-"""The only code of the command line that does I/O: the leader's socket, Docker, secrets."""
+"""The command line's only code with I/O: the leader's socket, Docker and secret stores."""

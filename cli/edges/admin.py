@@ -1,4 +1,4 @@
-"""Requests to the leader daemon of this machine, over its admin socket."""
+"""Send requests to this machine's leader daemon through its admin socket."""
 
 import asyncio
 import errno
@@ -14,19 +14,19 @@ from cli.terminal.exits import Exit, fail
 _SOCKET: Final = Path(os.environ.get("SPOTSWARM_ADMIN_SOCKET", "/run/spotswarm-leader/admin.sock"))
 _TIMEOUT_SECONDS: Final = 10
 _REFUSALS: Final = {400: Exit.USAGE, 404: Exit.UNKNOWN, 422: Exit.REFUSED}
-_UNKNOWN: Final = "the leader knows no node, instance or service of that name"
+_UNKNOWN: Final = "the leader has no record of a node, instance or service with that name"
 
 
 def get(path: str, *, on_error: str = "") -> Any:
-    """The daemon's answer; without one, the command ends with an error.
+    """Return the daemon's response, or exit with an error if there is no response.
 
-    `on_error` goes before the next step: it says what goes on although the leader is away.
+    `on_error` is printed before the next step, to tell the operator which work continues.
     """
     return _answer("GET", path, None, on_error)
 
 
 def post(path: str, body: Mapping[str, Any], *, on_error: str = "") -> Any:
-    """Ask for a change; if it is refused, the command ends with an error. See `get`."""
+    """Request a change, or exit with an error if the request fails. See also `get`."""
     return _answer("POST", path, body, on_error)
 
 
@@ -34,33 +34,36 @@ def _answer(method: str, path: str, body: Mapping[str, Any] | None, on_error: st
     try:
         status, answer = asyncio.run(_call(method, path, body))
     except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as exc:
-        # aiohttp wraps a PermissionError in an OSError of its own.
+        # aiohttp wraps a PermissionError in its own OSError.
         if isinstance(exc, OSError) and exc.errno in {errno.EACCES, errno.EPERM}:
             fail(
                 Exit.UNREACHABLE,
-                f"no permission to use {_SOCKET}",
+                f"permission to use {_SOCKET} was denied",
                 next_step="run this command as root",
             )
         fail(
             Exit.UNREACHABLE,
-            f"no leader daemon answers at {_SOCKET} ({type(exc).__name__})",
-            next_step=f"{on_error}run this on a manager; check systemctl status spotswarm-leader",
+            f"no leader daemon is responding at {_SOCKET} ({type(exc).__name__})",
+            next_step=f"{on_error}run this command on a manager, and check the daemon with"
+            " `systemctl status spotswarm-leader`",
         )
     if status == 409:
         leader = answer.get("leader")
         fail(
             Exit.STANDBY,
-            f"this manager is not the active leader: {answer.get('stance')},"
+            f"this manager is not the active leader ({answer.get('stance')}):"
             f" {answer.get('problem') or answer.get('reason')}",
             next_step=on_error
-            + (f"run this on {leader}" if leader else "wait until the swarm has a leader"),
+            + (f"run this command on {leader}" if leader else "wait until the swarm has a leader"),
         )
     if status in _REFUSALS:
         fail(
             _REFUSALS[status],
             answer.get("error", "") if "next" in answer else _UNKNOWN,
             next_step=answer.get(
-                "next", "spotswarm nodes lists the nodes, spotswarm joins the requests to join"
+                "next",
+                "run `spotswarm nodes` to list the nodes, or `spotswarm joins` to list the requests"
+                " to join",
             ),
         )
     return answer

@@ -1,6 +1,6 @@
-"""The operator's own `docker` command, with its DOCKER_HOST, context and logins.
+"""Run the operator's `docker` command, with the operator's DOCKER_HOST, context and logins.
 
-Rule: secrets go by standard input. An argument could be read by anyone who lists processes.
+Rule: secrets are passed on standard input, because any user can list the arguments of a process.
 """
 
 import json
@@ -24,72 +24,72 @@ _UNREACHABLE: Final = (
     "the swarm does not have a leader",
 )
 _API: Final = "/v1.41"
-"""The API of engine 20.10, which later engines also support."""
+"""The API version of engine 20.10, which later engines also support."""
 _OK: Final = "200"
 Row = dict[str, Any]
 
 
 class Docker:
-    """One swarm, through one of its managers."""
+    """A swarm, accessed through one of its managers."""
 
     def ensure_manager(self) -> None:
-        """Check that a manager answers.
+        """Check that the engine is reachable and is a manager.
 
         Raises:
-            UnavailableError: no engine answers.
-            RefusedError: it is not a manager.
+            UnavailableError: if no engine responds.
+            RefusedError: if the engine is not a manager.
         """
         info = json.loads(self._run("info", "--format", "{{json .}}"))
-        # If no engine is reachable, `info` says so in its answer and exits with 0.
+        # If no engine is reachable, `docker info` prints the error as JSON and exits with 0.
         if errors := info.get("ServerErrors"):
             raise UnavailableError(errors[0])
         if not (info.get("Swarm") or {}).get("ControlAvailable"):
             raise RefusedError(
-                f"the engine {info.get('Name', '')} is not a manager of a swarm: set DOCKER_HOST to"
-                " a manager's"
+                f"the engine {info.get('Name', '')} is not a manager of a swarm; set DOCKER_HOST to"
+                " a manager's address"
             )
 
     def nodes(self) -> list[Member]:
-        """All nodes."""
+        """Return all nodes in the swarm."""
         ids = self._run("node", "ls", "--quiet").split()
         return [member(row) for row in self._inspect("node", ids)]
 
     def services(self, stack: str) -> list[Row]:
-        """The services of a stack, as the swarm has them."""
+        """Return a stack's services, as `docker inspect` prints them."""
         label = f"label=com.docker.stack.namespace={stack}"
         ids = self._run("service", "ls", "--quiet", "--filter", label).split()
         return self._inspect("service", ids)
 
     def tasks(self, services: Sequence[str]) -> list[Row]:
-        """All tasks of these services, including old ones."""
+        """Return all tasks of the services, including old ones, as `docker inspect` prints them."""
         if not services:
             return []
         ids = self._run("service", "ps", "--quiet", "--no-trunc", *services).split()
         return self._inspect("task", ids)
 
     def networks(self) -> set[str]:
-        """Names of the networks of the whole swarm."""
+        """Return the names of all networks with swarm scope."""
         return set(
             self._run("network", "ls", "--filter", "scope=swarm", "--format", "{{.Name}}").split()
         )
 
     def secrets(self) -> set[str]:
-        """Names of the secrets in the swarm."""
+        """Return the names of the swarm's secrets."""
         return set(self._run("secret", "ls", "--format", "{{.Name}}").split())
 
     def create_secret(self, name: str, value: str) -> None:
-        """Create a secret. The swarm does not show its value again."""
+        """Create a secret. Its value cannot be read from the swarm later."""
         self._run("secret", "create", name, "-", stdin=value)
 
     def label(self, node: str, name: str, value: str) -> None:
-        """Set one label of a node."""
+        """Set a label on a node."""
         self._run("node", "update", "--label-add", f"{name}={value}", node)
 
     def deploy(self, stack: str, text: str, *, resolve: str) -> str:
-        """Deploy a stack; returns Docker's warnings.
+        """Deploy a stack and return Docker's warnings.
 
         Raises:
-            RefusedError: Docker refused.
+            RefusedError: if Docker rejects the stack.
         """
         process = self._call(
             "stack",
@@ -104,14 +104,15 @@ class Docker:
         return process.stderr.strip()
 
     def restore(self, before: Row, now: Row) -> None:
-        """Give a service back the spec it had before, in place of the one it has `now`.
+        """Replace a service's current spec, in `now`, with its earlier spec, in `before`.
 
-        `service rollback` would restore whatever Swarm keeps as the previous spec, which Swarm's
-        own rollback or another update may have changed. The engine accepts this request only
-        while the service is still at version `now` (moby API, `POST /services/{id}/update`).
+        `docker service rollback` would restore the spec that Swarm keeps as the previous spec,
+        but Swarm's own rollback or another update may have changed it. The engine accepts this
+        request only while the service's version is the one in `now` (moby API,
+        `POST /services/{id}/update`).
 
         Raises:
-            RefusedError: the service has changed since, or the engine refuses.
+            RefusedError: if the service has changed since, or the engine rejects the spec.
         """
         version = now["Version"]["Index"]
         path = f"/services/{now['ID']}/update?version={version}"
@@ -120,7 +121,7 @@ class Docker:
             raise _translated(("service", "update"), text)
 
     def logs(self, task: str, *, lines: int) -> list[str]:
-        """The last lines of a task's log; none if its node does not answer."""
+        """Return the last lines of a task's log, or an empty list if its node does not respond."""
         try:
             process = self._call(
                 "service", "logs", "--raw", f"--tail={lines}", task, seconds=_LOG_SECONDS
@@ -130,7 +131,7 @@ class Docker:
         return (process.stdout + process.stderr).splitlines()[-lines:]
 
     def remove_unused_configs(self, stack: str, *, but: Iterable[str]) -> None:
-        """Remove the stack's configs of earlier deployments, except those still in use."""
+        """Remove the configs of the stack's earlier deployments, unless they are still in use."""
         label = f"label=com.docker.stack.namespace={stack}"
         names = self._run("config", "ls", "--filter", label, "--format", "{{.Name}}").split()
         for name in set(names) - set(but):
@@ -143,7 +144,7 @@ class Docker:
         if not ids:
             return []
         process = self._call("inspect", "--type", kind, *ids, strict=False)
-        # Docker leaves out what has disappeared meanwhile, and reports an error.
+        # Docker omits objects that have disappeared in the meantime, and reports an error.
         try:
             rows: list[Row] = json.loads(process.stdout or "[]")
         except ValueError:
@@ -153,17 +154,20 @@ class Docker:
         return rows
 
     def _post(self, path: str, body: Row) -> tuple[str, str]:
-        """Call the engine's API the way the client reaches it: by a context, ssh or TLS."""
+        """Call the engine's API through the Docker client's connection: a context, ssh or TLS.
+
+        Return the HTTP status code and the body of the response.
+        """
         content = json.dumps(body)
         request = (
             f"POST {_API}{path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n{content}"
         )
         answer = self._call("system", "dial-stdio", stdin=request).stdout
-        # Read as text, so line ends are single characters.
+        # The output is read as text, so each line ends with a single character.
         head, _, content = answer.partition("\n\n")
         if not head.startswith("HTTP/1.1 "):
-            raise UnavailableError("the engine ended the connection without an answer")
+            raise UnavailableError("the engine closed the connection without a response")
         return head.split()[1], content
 
     def _run(self, *argv: str, stdin: str | None = None) -> str:
@@ -177,7 +181,7 @@ class Docker:
         strict: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         command = f"docker {' '.join(argv[:2])}"
-        # Without input it gets none of ours: a command that asks a question must not wait.
+        # Close standard input if there is no text for it, so that no command waits for an answer.
         source: Mapping[str, Any] = (
             {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         )
@@ -191,9 +195,9 @@ class Docker:
                 **source,
             )
         except FileNotFoundError as exc:
-            raise UnavailableError("the docker command is not installed here") from exc
+            raise UnavailableError("the `docker` command is not installed on this machine") from exc
         except subprocess.TimeoutExpired as exc:
-            raise UnavailableError(f"{command} did not finish within {seconds:.0f} s") from exc
+            raise UnavailableError(f"`{command}` did not finish within {seconds:.0f} s") from exc
         if strict and process.returncode:
             raise _translated(argv, process.stderr or process.stdout)
         return process
@@ -201,6 +205,6 @@ class Docker:
 
 def _translated(argv: Sequence[str], output: str) -> ClusterError:
     text = output.strip() or "no error message"
-    sentence = f"docker {' '.join(argv[:2])}: {text}"
+    sentence = f"`docker {' '.join(argv[:2])}` failed: {text}"
     is_unreachable = any(phrase in text.lower() for phrase in _UNREACHABLE)
     return UnavailableError(sentence) if is_unreachable else RefusedError(sentence)

@@ -1,7 +1,7 @@
 """Where a cluster's secrets are stored: files with mode 0600, or SSM SecureStrings.
 
-Rule: a store is written once. Overwriting the secrets of a running cluster would lock every
-instance out, so no method overwrites.
+Rule: a secret is written only once. Overwriting a running cluster's secrets would lock every
+instance out, so no method overwrites a secret.
 """
 
 from pathlib import Path
@@ -14,16 +14,20 @@ from runtime.errors import RefusedError, UnavailableError
 
 
 class Store(Protocol):
-    """Small files in folders."""
+    """A store for small files in folders."""
 
     place: str
-    """How the leader's settings name the store; the folder is appended."""
+    """The store's name in the leader's settings, without the folder."""
 
     def read(self, folder: str) -> dict[str, str]:
-        """The files of a folder; empty if there are none."""
+        """Return the contents of a folder's files by name; empty if the folder has no files."""
 
     def write(self, folder: str, files: dict[str, str]) -> None:
-        """Write files; RefusedError if one of them exists."""
+        """Write files to a folder.
+
+        Raises:
+            RefusedError: if one of the files already exists.
+        """
 
 
 class Directory:
@@ -61,7 +65,7 @@ class Parameters:
         try:
             self._ssm = boto3.client("ssm")
         except BotoCoreError as exc:
-            raise UnavailableError(f"AWS: {exc}") from exc
+            raise UnavailableError(f"could not connect to AWS: {exc}") from exc
 
     def read(self, folder: str) -> dict[str, str]:  # noqa: D102
         try:
@@ -74,7 +78,7 @@ class Parameters:
                 for parameter in page["Parameters"]
             }
         except (ClientError, BotoCoreError) as exc:
-            raise _translated("reading", exc) from exc
+            raise _translated("read", exc) from exc
 
     def write(self, folder: str, files: dict[str, str]) -> None:  # noqa: D102
         for name, text in files.items():
@@ -86,10 +90,11 @@ class Parameters:
                     Overwrite=False,
                 )
             except (ClientError, BotoCoreError) as exc:
-                raise _translated("writing", exc) from exc
+                raise _translated("write", exc) from exc
 
 
 def _translated(attempt: str, exc: ClientError | BotoCoreError) -> Exception:
     if isinstance(exc, ClientError):
-        return RefusedError(f"{attempt} parameters: AWS says {exc.response['Error']['Code']}")
-    return UnavailableError(f"{attempt} parameters: {exc}")
+        code = exc.response["Error"]["Code"]
+        return RefusedError(f"could not {attempt} SSM parameters: AWS returned {code}")
+    return UnavailableError(f"could not {attempt} SSM parameters: {exc}")

@@ -1,4 +1,4 @@
-"""Where a cluster's secrets are: the options `--directory` and `--ssm`, and the store they mean."""
+"""The options `--directory` and `--ssm`, which specify where a cluster's secrets are stored."""
 
 import json
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ from runtime.errors import ClusterError
 from wire.cluster_secrets import LEADER
 
 AGENT_FILE: Final = "agent.toml"
-"""The operator's file with the user data of every agent."""
+"""The operator's file with the user data that all agents share."""
 
 InDirectory = Annotated[
     Path | None,
-    typer.Option("--directory", help="The secrets are files in this directory (mode 0600)."),
+    typer.Option("--directory", help="Directory that stores the secrets as files (mode 0600)."),
 ]
 InSsm = Annotated[
-    str | None, typer.Option("--ssm", help="The secrets are SSM SecureStrings below this prefix.")
+    str | None, typer.Option("--ssm", help="Prefix of the secrets stored as SSM SecureStrings.")
 ]
 
 
 def open_store(directory: Path | None, ssm: str | None) -> Store:
-    """The store that the options name; ends the command unless they name exactly one."""
+    """Return the store that the options specify; exit unless exactly one option is given."""
     if (directory is None) == (ssm is None):
         fail(
             Exit.USAGE,
-            "it is not clear where the secrets are",
-            next_step="give either --directory or --ssm",
+            "the location of the secrets is not clear",
+            next_step="specify either --directory or --ssm",
         )
     if directory is not None:
         return Directory(directory)
@@ -41,19 +41,19 @@ def open_store(directory: Path | None, ssm: str | None) -> Store:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn an error of the store into a sentence and an exit code."""
+    """Turn a store's error into an error message and an exit code."""
     try:
         yield
     except ClusterError as exc:
         fail(
             Exit.UNREACHABLE,
             str(exc),
-            next_step="check the AWS region, the credentials and their policy",
+            next_step="check the AWS region, the credentials and the IAM policy",
         )
 
 
 def print_user_data(text: str, store: Store, *, as_json: bool) -> None:
-    """Print user data, with the place of the leader's secrets if it is for a script."""
+    """Print user data. The JSON format also contains the location of the leader's secrets."""
     if as_json:
         print(json.dumps({"user_data": text, "secrets": f"{store.place}/{LEADER}"}))
     else:

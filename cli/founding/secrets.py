@@ -1,4 +1,4 @@
-"""Creates a cluster's secrets: CA, the broker's certificate, keys, passwords, user data.
+"""Create a cluster's secrets: CA, broker certificate, keys, passwords and user data.
 
 Rule: the certificates must pass Python 3.13's strict verification: key usage on the CA, subject
 and authority key identifiers, server authentication on the leaf.
@@ -24,25 +24,25 @@ from wire.user_data import FIRST_LINE, parse
 
 _CA_LIFETIME: Final = timedelta(days=3650)
 _BACKDATED: Final = timedelta(hours=1)
-"""An instance whose clock is a little slow must still accept the certificate."""
+"""Certificates are backdated so that an instance with a slightly slow clock accepts them."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewCluster:
-    """What is created for a new cluster."""
+    """The secrets and user data of a new cluster."""
 
     leader: ClusterSecrets
-    """For the leader."""
+    """The leader's secrets."""
     ca_key: str
-    """For the operator alone."""
+    """The CA's private key, in PEM format. Only the operator needs this key."""
     agent: dict[str, Any]
-    """User data of every agent."""
+    """The user data that all agents share."""
 
 
 def create(
     *, cluster: str, names: list[str], addresses: list[str], port: int, days: int, at: datetime
 ) -> NewCluster:
-    """Create all secrets. The broker's URL has the first name, or else the first address."""
+    """Create all secrets. The broker's URL contains the first name, or else the first address."""
     ca_key, ca = _authority(cluster, at)
     # The leader itself reaches the broker over loopback.
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in [*names, "localhost"]]
@@ -70,7 +70,11 @@ def create(
 
 
 def user_data_text(table: dict[str, Any]) -> str:
-    """User data as text; MalformedMessage if an agent could not read it."""
+    """Return user data as text.
+
+    Raises:
+        MalformedMessage: if an agent would not be able to parse the text.
+    """
     text = f"{FIRST_LINE}\n{tomli_w.dumps(table, multiline_strings=True)}"
     parse(text)
     return text

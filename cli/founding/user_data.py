@@ -1,4 +1,4 @@
-"""`spotswarm user-data`: print the user data of an instance."""
+"""`spotswarm user-data`: print an instance's user data."""
 
 import tomllib
 from typing import Annotated, Any, Literal
@@ -26,34 +26,37 @@ def user_data(
         int, typer.Option(min=1, max=7, help="How many managers the cluster should have.")
     ] = 3,
     elastic_ip: Annotated[
-        str | None, typer.Option(help="Allocation id of the Elastic IP that the leader takes.")
+        str | None, typer.Option(help="Allocation id of the leader's Elastic IP.")
     ] = None,
     queue: Annotated[
-        str | None, typer.Option(help="URL of the SQS queue with EC2's notices.")
+        str | None, typer.Option(help="URL of the SQS queue that receives EC2's notices.")
     ] = None,
     broker: Annotated[
-        Literal["container", "process"], typer.Option(help="How Redis runs.")
+        Literal["container", "process"],
+        typer.Option(help="Run Redis in a container or as a process."),
     ] = "container",
     identity: Annotated[
         Literal["aws", "password"],
-        typer.Option(help="How instances prove their identity: `aws`; `password` elsewhere."),
+        typer.Option(
+            help="How instances prove their identity: `aws` on EC2, `password` elsewhere."
+        ),
     ] = "aws",
     aws_endpoint: Annotated[
-        str | None, typer.Option(help="One endpoint for all AWS services, as the lab has.")
+        str | None, typer.Option(help="A single endpoint for all AWS services, as in the lab.")
     ] = None,
     directory: InDirectory = None,
     ssm: InSsm = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the user data that instances of a role boot with."""
+    """Print the user data for instances with the given role."""
     store = open_store(directory, ssm)
     with translated_errors():
         agent = store.read(OPERATOR).get(AGENT_FILE)
     if agent is None:
         fail(
             Exit.UNKNOWN,
-            f"{store.place} has no secrets of a cluster",
-            next_step="create them with `spotswarm init`",
+            f"{store.place} does not contain a cluster's secrets",
+            next_step="run `spotswarm init` to create the secrets",
         )
     table: dict[str, Any] = tomllib.loads(agent) | {"role": role.value, "identity": identity}
     if aws_endpoint:
@@ -76,5 +79,5 @@ def user_data(
     try:
         text = user_data_text(table)
     except ValueError as exc:
-        fail(Exit.USAGE, str(exc), next_step="correct the options: spotswarm user-data --help")
+        fail(Exit.USAGE, str(exc), next_step="run `spotswarm user-data --help` for valid options")
     print_user_data(text, store, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Judges what was seen of the swarm: how far a drain or a deployment is, where a service may run.
+"""Work out how far a drain or a deployment has got, and on which nodes a service can run.
 
-Pure: the commands look, and pass in what they saw and when. Nothing here prints or does I/O.
+Pure: commands query the swarm and pass in the results. Nothing here prints or does I/O.
 """

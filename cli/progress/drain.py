@@ -1,8 +1,9 @@
-"""What became of each task of a node that is being drained.
+"""Work out what happened to each task on a node that is being drained.
 
-Rule: only what was seen counts, so following a drain continues after another manager took over.
-A task that disappeared while the node was being emptied has been moved, because Swarm stops it
-last. A task that was still waiting for its replacement when time ran out has not been moved.
+Rule: results depend only on observations, so a command can continue to follow a drain after
+another manager takes over. A task that disappears while the node is being emptied has been moved,
+because Swarm stops the old task last. A task that is still waiting for its replacement when time
+runs out has not been moved.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final, Literal
 
 Row = Mapping[str, Any]
 _PATIENCE: Final = 6
-"""Looks without a row before a node that is still in the swarm counts as taken back."""
+"""How many updates without a row are allowed before a node in the swarm counts as returned."""
 _MANNERS: Final = {
     "moved": "start-first",
     "waits": "start-first",
@@ -22,23 +23,23 @@ _MANNERS: Final = {
 
 @dataclass
 class Outcome:
-    """How the drain ended. The lists name tasks, except the last one."""
+    """How the drain ended. Each list contains task names, except the last list."""
 
     state: Literal["under way", "drained", "left", "returned"] = "under way"
     moved: list[str] = field(default_factory=list)
     stopped_first: list[str] = field(default_factory=list)
-    """Stopped by Swarm's drain, as their services want it."""
+    """Tasks that Swarm's drain stopped, because their services are stop-first."""
     ended: list[str] = field(default_factory=list)
     not_moved: list[str] = field(default_factory=list)
-    """Should have been moved, but were stopped before the replacement was up."""
+    """Tasks that should have been moved but stopped before their replacements were up."""
     cut_off: list[str] = field(default_factory=list)
-    """Still ran when time was up."""
+    """Tasks that were still running when time ran out."""
     without_health_check: list[str] = field(default_factory=list)
-    """Services whose moved tasks count as up as soon as their process starts."""
+    """Names of services whose moved tasks count as up as soon as the process starts."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether the node was emptied without losing a task."""
+        """Whether the node was emptied without interrupting a task."""
         return self.state in {"drained", "left"} and not (self.not_moved or self.cut_off)
 
 
@@ -56,7 +57,7 @@ class DrainProgress:
                 }
             )
         )
-        # A task that leaves before the first look was there when the plan was made.
+        # Start with the tasks in the plan, because a task may leave before the first update.
         self._last: dict[str, Row] = {
             task["name"]: {
                 "name": task["name"],
@@ -72,23 +73,23 @@ class DrainProgress:
 
     @property
     def is_over(self) -> bool:
-        """Whether the drain has ended, one way or another."""
+        """Whether the drain has ended, successfully or not."""
         return self.outcome.state != "under way"
 
     @property
     def total(self) -> int:
-        """How many tasks have been seen on the node."""
+        """The number of tasks that have been seen on the node."""
         return len(self._last)
 
     @property
     def gone(self) -> int:
-        """How many of them have left it, or have been told to stop."""
+        """The number of tasks that have left the node or are stopping."""
         return len(self._gone)
 
     def update(self, row: Row | None, *, is_member: bool = True) -> list[str]:
-        """Take one look: the node's row of `leaving`, and whether it is still in the swarm.
+        """Process the node's current row, if any, and whether the node is still in the swarm.
 
-        Returns a sentence for each change since the last look.
+        Return a sentence for each change since the last update.
         """
         if row is None:
             return list(self._without_row(is_member))
@@ -105,7 +106,7 @@ class DrainProgress:
         return news
 
     def as_json(self) -> dict[str, Any]:
-        """The outcome as `--json` prints it."""
+        """Return the outcome in the format of `--json`."""
         return asdict(self.outcome)
 
     def _without_row(self, is_member: bool) -> Iterator[str]:
@@ -139,21 +140,21 @@ class DrainProgress:
         match before["manner"]:
             case "start-first" if is_replaced or not is_late:
                 self.outcome.moved.append(name)
-                return f"{name} moved"
+                return f"{name} was moved"
             case "start-first":
                 self.outcome.not_moved.append(name)
-                return f"{name} stopped before its replacement was up: time ran out"
+                return f"time ran out: {name} stopped before its replacement was up"
             case "never" if row["stage"] != "evacuating" and not row["leave_in"]:
                 self.outcome.cut_off.append(name)
-                return f"{name} cut off: time ran out"
+                return f"time ran out: {name} was cut off"
             case "never":
                 self.outcome.ended.append(name)
-                return f"{name} ended"
+                return f"{name} finished"
         self.outcome.stopped_first.append(name)
-        return f"{name} stopped by Swarm's drain"
+        return f"{name} was stopped by Swarm's drain"
 
     def _cut_off(self, tasks: Sequence[Row]) -> Iterator[str]:
         for task in tasks:
             if task["name"] not in self.outcome.cut_off:
                 self.outcome.cut_off.append(task["name"])
-                yield f"{task['name']} cut off: it was still running"
+                yield f"{task['name']} was cut off while it was still running"

@@ -1,4 +1,4 @@
-"""The swarm's nodes as Docker's command line shows them, and which of them a service fits."""
+"""The swarm's nodes as `docker node inspect` prints them, and whether a service can run on them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from wire.constraints import satisfies
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One node of the swarm."""
+    """A node in the swarm."""
 
     id: str
     hostname: str
@@ -24,7 +24,7 @@ class Member:
 
 
 def member(raw: Mapping[str, Any]) -> Member:
-    """A node from the output of `docker node inspect`."""
+    """Return a node parsed from the output of `docker node inspect`."""
     spec, description, status = raw["Spec"], raw.get("Description") or {}, raw.get("Status") or {}
     platform = description.get("Platform") or {}
     return Member(
@@ -42,5 +42,5 @@ def member(raw: Mapping[str, Any]) -> Member:
 
 
 def fits(node: Member, constraints: Iterable[str]) -> bool:
-    """Whether the node satisfies them; constraints that Docker would refuse are left to Docker."""
+    """Whether the node satisfies the constraints. Invalid constraints count as satisfied."""
     return satisfies(node, constraints) is not False

@@ -1,9 +1,9 @@
-"""Whether a stack runs as deployed, judged from what Swarm says about services and tasks.
+"""Work out from Swarm's services and tasks whether a stack runs as deployed.
 
-Rule: a task counts if it was made from the current spec of its service and is running; Swarm
-calls it `running` only once its health check passes. A service has converged when enough tasks
-run, none of the old ones is wanted and no update is under way. It must stay so for a moment,
-because a program that crashes at start is running for an instant too.
+Rule: a task counts if it was created from its service's current spec and is running. Swarm
+reports a task as `running` only after its health check passes. A service has converged when
+enough tasks are running, no old task is wanted and no update is in progress. This state must last
+for a few seconds, because a program that crashes at start also runs for a moment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,10 +21,11 @@ _DEFAULTS: Final = (
     ("StopGracePeriod", 10_000_000_000),
     ("RestartPolicy", {"Condition": "any", "Delay": 5_000_000_000}),
 )
-"""What the engine adds to the spec of a service that does not set it, but not to its tasks."""
+"""Default values that the engine adds to a service's spec but not to its tasks' specs."""
 _FAILED_STATES: Final = frozenset({"failed", "rejected"})
 _MAX_FAILURES: Final = 4
-"""Tasks of one service that may fail. They start in any order, so the first may be too early."""
+"""Failed tasks after which a service counts as failed. A few failures are normal, because a
+service may start before a service that it needs."""
 _STEADY_SECONDS: Final = 3.0
 
 
@@ -41,7 +42,7 @@ class Failure:
 
 @dataclass
 class ServiceProgress:
-    """How far one service is."""
+    """The progress of one service."""
 
     name: str
     image: str
@@ -49,12 +50,12 @@ class ServiceProgress:
     running: int
     wanted: int
     update: str
-    """Swarm's state of the update; empty if there is none."""
+    """The state of Swarm's update; empty if there is no update."""
     failures: list[Failure] = field(default_factory=list)
 
     @property
     def sentence(self) -> str:
-        """The progress, for people."""
+        """The progress as text for the operator."""
         text = f"{self.running} of {self.wanted} running"
         if self.update and self.update != "completed":
             text += f", {self.update.replace('_', ' ')}"
@@ -66,13 +67,13 @@ class ServiceProgress:
 def service_progress(
     service: Json, tasks: Iterable[Json], nodes: Sequence[Member], *, before: frozenset[str]
 ) -> ServiceProgress:
-    """How far a service is; `before` are the ids of tasks older than the deployment."""
+    """Return a service's progress. `before` has the ids of tasks older than the deployment."""
     spec = service["Spec"]
     template = spec["TaskTemplate"]
     update = (service.get("UpdateStatus") or {}).get("State", "")
     names = {node.id: node.hostname for node in nodes}
     own = [task for task in tasks if task["ServiceID"] == service["ID"]]
-    # Swarm removes a node without its tasks. Those are not wanted, though nobody stops them.
+    # Swarm keeps the tasks of a removed node. These tasks are not wanted, but nothing stops them.
     wanted_tasks = [task for task in own if task["DesiredState"] in {"running", "ready"}]
     current = [task for task in wanted_tasks if _is_current(task, template)]
     running = [task for task in current if task["Status"]["State"] == "running"]
@@ -107,7 +108,7 @@ def service_progress(
 
 
 def is_changed(before: Json | None, after: Json) -> bool:
-    """Whether a deployment changed a service so that Swarm replaces its tasks."""
+    """Whether a deployment changed a service in a way that makes Swarm replace its tasks."""
     return before is None or _compared(before["Spec"]["TaskTemplate"]) != _compared(
         after["Spec"]["TaskTemplate"]
     )
@@ -115,7 +116,7 @@ def is_changed(before: Json | None, after: Json) -> bool:
 
 @dataclass
 class Convergence:
-    """All services over time: when the deployment is over, and how it ended."""
+    """Observe all services over time to determine when and how the deployment ends."""
 
     timeout_seconds: float
     steady_seconds: float = _STEADY_SECONDS
@@ -123,7 +124,7 @@ class Convergence:
     steady_since: float | None = None
 
     def update(self, services: Sequence[ServiceProgress], at: float) -> Verdict:
-        """Take one look, made at a time of the monotonic clock."""
+        """Process the services' progress at the monotonic time `at`, and return a verdict."""
         if self.started is None:
             self.started = at
         if any(service.state == "failed" for service in services):
@@ -151,12 +152,12 @@ def _is_current(task: Json, template: Json) -> bool:
 
 
 def _compared(template: Json) -> Json:
-    """The part of a task template that decides whether tasks are replaced.
+    """Return the part of a task template that determines whether tasks are replaced.
 
-    Placement is left out: it can change while the tasks stay, and the leader's loans change it. A
-    forced update counts, because it replaces all tasks. Networks are left out because Swarm writes
-    them as names in one place and as ids in the other. Empty values are left out too: newer
-    clients write `false` and empty tables into a service, but its tasks do not have them.
+    Placement is left out, because it can change without replacing tasks, and the leader's loans
+    change it. A forced update counts, because it replaces all tasks. Networks are left out,
+    because a service and its tasks may refer to the same network by name or by id. Empty values
+    are left out, because newer clients add `false` and empty tables to services but not to tasks.
     """
     left_out = {"Placement", "Networks", "Runtime"}
     kept_parts = {key: value for key, value in template.items() if key not in left_out}

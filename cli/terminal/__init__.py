@@ -1,4 +1,4 @@
-"""What subcommands share at the terminal: options, tables, live displays, exit codes, durations.
+"""Terminal code that subcommands share: options, tables, live displays, exit codes, durations.
 
-A table that only one subcommand prints is in that subcommand's module.
+A table that only one subcommand prints belongs in that subcommand's module.
 """

@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `2m`, `1m30s`, `120` for seconds."""
+"""Parse durations such as `90s`, `2m`, `1m30s` or `120` (seconds)."""
 
 import re
 from typing import Final
@@ -8,15 +8,19 @@ _PATTERN: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 def seconds(text: str) -> float:
-    """The duration in seconds; ValueError says how to write one."""
+    """Return a duration in seconds.
+
+    Raises:
+        ValueError: if the text is not a valid duration. The message gives examples.
+    """
     match = _PATTERN.fullmatch(text.strip())
     if match is None or not any(match.groups()):
-        raise ValueError(f"{text!r} is not a duration: write 90s, 2m or 1m30s")
+        raise ValueError(f"{text!r} is not a duration; for example, write 90s, 2m or 1m30s")
     total = sum(
         int(count) * _UNIT_SECONDS[unit]
         for unit, count in zip("hms", match.groups(), strict=True)
         if count
     )
     if not total:
-        raise ValueError(f"{text!r} is too short: write 90s, 2m or 1m30s")
+        raise ValueError(f"{text!r} is too short; for example, write 90s, 2m or 1m30s")
     return float(total)

@@ -1,4 +1,4 @@
-"""Exit codes, and how a command reports an error: one sentence and the next step."""
+"""Exit codes and error messages. An error message has a problem and a next step."""
 
 from enum import IntEnum
 from typing import NoReturn
@@ -11,31 +11,31 @@ _stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Exit(IntEnum):
-    """What a script can tell from the exit code."""
+    """Exit codes for scripts."""
 
     OK = 0
     UNHEALTHY = 1
-    """The leader answered, and reports a problem."""
+    """The leader responded and reported a problem."""
     USAGE = 2
-    """The command line, or a file it names, is wrong."""
+    """The command line is invalid, or a file named on it is invalid."""
     STANDBY = 3
-    """This manager is not the active leader; the message names the one that is."""
+    """This manager is not the active leader. The message names the active leader, if known."""
     UNREACHABLE = 4
-    """The leader daemon, Docker or AWS cannot be reached from here."""
+    """The leader daemon, Docker or AWS cannot be reached from this machine."""
     UNKNOWN = 5
     """There is no such node, instance, service or cluster."""
     INCOMPLETE = 6
-    """Done only in part: tasks were cut off, or did not come up elsewhere."""
+    """Only part of the work was done: tasks were cut off or did not come up elsewhere."""
     REFUSED = 7
-    """Refused, with the reason; nothing was changed."""
+    """The request was rejected, and nothing was changed. The message gives the reason."""
     ROLLED_BACK = 8
-    """The deployment failed. Updated services were rolled back; new ones were left as they are."""
+    """The deployment failed. Updated services were rolled back; new services were left alone."""
     INTERRUPTED = 130
-    """Ctrl-C: the command ended; what it started goes on."""
+    """Ctrl-C ended the command. Work that the command started continues."""
 
 
 def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
-    """Print the problem and the next step on stderr, and exit with this code."""
+    """Print the problem and the next step on stderr, then exit with the given code."""
     _stderr.print(f"[bold red]error:[/] {escape(problem)}")
     if next_step:
         _stderr.print(f"[bold]next:[/]  {escape(next_step)}")
@@ -43,5 +43,5 @@ def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
 
 
 def say(text: str) -> None:
-    """Print a remark on stderr; stdout is for what scripts read."""
+    """Print a message on stderr. Output for scripts goes to stdout."""
     _stderr.print(escape(text))

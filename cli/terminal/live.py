@@ -1,4 +1,4 @@
-"""For commands that follow what they started: a live display, and what Ctrl-C means."""
+"""A live display and Ctrl-C handling for commands that wait for work to finish."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ POLL_SECONDS: Final = 0.5
 
 @contextmanager
 def keeps_running(sentence: str) -> Iterator[None]:
-    """On Ctrl-C, say what keeps running without this command, and exit with INTERRUPTED."""
+    """On Ctrl-C, print a sentence about the work that continues, and exit with INTERRUPTED."""
     try:
         yield
     except KeyboardInterrupt:
@@ -26,7 +26,7 @@ def keeps_running(sentence: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(console: Console, *, is_quiet: bool) -> Iterator[tuple[Progress, Live]]:
-    """A live progress bar on a terminal; elsewhere only the lines printed above it appear."""
+    """Show a live progress bar, but only on a terminal and only if `is_quiet` is false."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),

@@ -1,4 +1,4 @@
-"""What all tables share: columns, colours, and how hosts and times are written."""
+"""Code that all tables share: columns, colours, and the format of host names and times."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -36,13 +36,13 @@ _COLUMNS: Final = 100
 
 
 def console() -> Console:
-    """The console for stdout; 100 columns wide when it is not a terminal."""
+    """Return a console for stdout, 100 columns wide if stdout is not a terminal."""
     terminal = Console(highlight=False)
     return terminal if terminal.is_terminal else Console(width=_COLUMNS, highlight=False)
 
 
 def new_table(*columns: str, padding: int = 2) -> Table:
-    """A table without lines, whose columns fold."""
+    """Return a table without borders. Its columns fold long values onto more lines."""
     table = Table(box=None, pad_edge=False, padding=(0, padding, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -50,20 +50,20 @@ def new_table(*columns: str, padding: int = 2) -> Table:
 
 
 def coloured(state: str, text: str | None = None) -> Text:
-    """A state in its colour, or another text in the colour of that state."""
+    """Return the state, or the given text, in the state's colour."""
     return Text(text or state, style=STATE_STYLES.get(state, ""))
 
 
 def short_host(name: str) -> str:
-    """A host name without its domain. On EC2 all nodes share it, and commands do not need it."""
+    """Return a host name without its domain, which commands do not need."""
     return name.partition(".")[0]
 
 
 def clock_time(text: str) -> str:
-    """Hours, minutes and seconds of an ISO time."""
+    """Return the time of day of an ISO timestamp, as HH:MM:SS."""
     return datetime.fromisoformat(text).strftime("%H:%M:%S")
 
 
 def warnings(plan: Mapping[str, Any]) -> list[RenderableType]:
-    """The warnings of a plan, a line each."""
+    """Return a plan's warnings, one per line."""
     return [Text(f"warning: {warning}", style="yellow") for warning in plan["warnings"]]

@@ -218,7 +218,7 @@ async def test_everything_missing_is_reported_before_anything_is_changed(deploym
     deployment.env |= {"VERSION": "1", "DOMAIN": "localhost", "SERVICES": "public_api,couchdb"}
     lacking = await deployment.deploy(directory=REPOSITORY / "compose")
     assert lacking.returncode == 2
-    assert "public_api needs auth: add it to SERVICES" in lacking.stderr
+    assert "public_api needs auth; add auth to SERVICES" in lacking.stderr
 
     del deployment.env["SERVICES"]
     deployment.write({"web": service(deploy={"placement": {"constraints": ["node.role == none"]}})})

@@ -138,7 +138,7 @@ def test_init_a_second_time_is_refused_and_changes_nothing(tmp_path: Path) -> No
     before = texts(tmp_path)
     second = spotswarm(*command)
     assert second.returncode == 2
-    assert "already has the secrets of a cluster" in second.stderr
+    assert "already contains a cluster's secrets" in second.stderr
     assert second.stdout == ""
     assert texts(tmp_path) == before
 

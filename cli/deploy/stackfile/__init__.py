@@ -1,4 +1,5 @@
-"""A stack file and its variables, turned into the document that Docker deploys.
+"""Convert a stack file and its variables into the document that Docker deploys.
 
-Pure: text and values in, a `Stack` or a list of everything that is wrong out.
+Pure: functions take text and values, and return a `Stack` or raise an error that lists every
+problem.
 """

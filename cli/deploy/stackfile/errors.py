@@ -1,5 +1,5 @@
-"""The error of a stack that cannot be deployed."""
+"""The error for a stack that cannot be deployed."""
 
 
 class StackError(ValueError):
-    """The stack file, or the choice of its services, is wrong: one sentence per line."""
+    """The stack file or the selection of services is invalid. Each line names one problem."""

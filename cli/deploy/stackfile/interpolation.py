@@ -1,8 +1,8 @@
-"""Variables in stack files, in Compose's syntax.
+"""Replace the variables in stack files, in Compose's syntax.
 
-Rule: all missing variables are collected in one pass, and a value that becomes empty by its
-variables is removed from its list or table. `docker stack deploy` would pass `NAME=` on, and stop
-at the first missing variable.
+Rule: all missing variables are collected in one pass, and a value that is empty after replacement
+is removed from its list or table. `docker stack deploy` would keep `NAME=`, and would stop at the
+first missing variable.
 """
 
 import re
@@ -19,7 +19,7 @@ _NUMBERS: Final = frozenset({"replicas", "parallelism", "target", "published"})
 
 
 class _Removed:
-    """Stands for a value that is to be removed."""
+    """A placeholder for a value that will be removed."""
 
 
 _REMOVED: Final = _Removed()
@@ -31,14 +31,14 @@ class Interpolation:
 
     values: Mapping[str, str]
     missing: dict[str, str] = field(default_factory=dict)
-    """Required variables without a value, and what the file says about each."""
+    """Required variables without a value, each with its error message from the stack file."""
 
     def of(self, document: Any) -> Any:
-        """The document with its variables replaced and its empty values removed."""
+        """Return the document with variables replaced and empty values removed."""
         return self._of(document, "")
 
     def text(self, text: str) -> str:
-        """One string with its variables replaced."""
+        """Return a string with its variables replaced."""
         return _VARIABLE.sub(self._value, text)
 
     def _of(self, node: Any, key: str) -> Any:
@@ -79,7 +79,7 @@ class Interpolation:
 
 
 def escaped(document: Any) -> Any:
-    """The document with every `$` doubled, so that Docker finds no variable in it."""
+    """Return the document with every `$` doubled, so that Docker replaces no variables."""
     match document:
         case dict():
             return {name: escaped(value) for name, value in document.items()}

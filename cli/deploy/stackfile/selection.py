@@ -1,7 +1,7 @@
-"""Which services of a stack file are deployed, by its `x-spotswarm` keys and SERVICES of .env.
+"""Select the services to deploy from a stack file's `x-spotswarm` keys and SERVICES in .env.
 
-`when` offers a service only for some values of a variable, `provides` lets it stand in for
-another name, `needs` names what it cannot run without, `wants` what it can.
+`when` offers a service only for certain values of a variable. `provides` gives a service an
+alias. `needs` lists the services that a service requires, and `wants` lists optional ones.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ Wishes = Mapping[str, Mapping[str, Any]]
 
 
 def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[str], list[str]]:
-    """The services to deploy, and remarks on those that will work only in part.
+    """Return the services to deploy, and remarks on services that will work only partially.
 
     Raises:
-        StackError: a chosen service does not exist, is not offered, or lacks what it needs.
+        StackError: if a chosen service does not exist, is not offered, or lacks a required service.
     """
     offered = {
         name
@@ -37,10 +37,11 @@ def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[
     for name in sorted(chosen):
         lacking = [need for need in wishes[name].get("needs", ()) if need not in available]
         if lacking:
-            errors.append(f"{name} needs {', '.join(lacking)}: add it to SERVICES")
+            names = ", ".join(lacking)
+            errors.append(f"{name} needs {names}; add {names} to SERVICES")
         missed = [want for want in wishes[name].get("wants", ()) if want not in available]
         if missed:
-            remarks.append(f"{name} works only in part without {', '.join(missed)}")
+            remarks.append(f"{name} works only partially without {', '.join(missed)}")
     if errors:
         raise StackError("\n".join(errors))
     return chosen, remarks
@@ -49,10 +50,11 @@ def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[
 def _not_offered(
     name: str, wishes: Wishes, provided: Mapping[str, set[str]], offered: set[str]
 ) -> str:
-    """Why a requested service cannot be deployed; empty if it can."""
+    """Return why a requested service cannot be deployed, or an empty string if it can."""
     providers = {service for service in wishes if name in provided[service]}
     if not providers:
-        return f"SERVICES names {name}, which is not a service: {', '.join(sorted(offered))}"
+        available = ", ".join(sorted(offered))
+        return f"SERVICES names {name}, which is not a service; the services are {available}"
     if providers & offered:
         return ""
     conditions = "; ".join(

@@ -1,6 +1,6 @@
-"""Reads a stack file: the services to deploy, and what must exist before they can run.
+"""Read a stack file: the services to deploy, and what must exist before the services can run.
 
-Rule: everything that is wrong is reported at once, before anything is changed.
+Rule: all errors are reported together, before anything is changed.
 """
 
 import hashlib
@@ -28,23 +28,23 @@ class SecretWish:
 
     name: str
     random_bytes: int = 0
-    """Its size if it can be drawn at random; 0 if the operator must provide it."""
+    """The size in bytes of a random value; 0 if the operator must provide the value."""
     is_optional: bool = False
 
     @property
     def variable(self) -> str:
-        """The variable that names a file with its value."""
+        """The name of the variable with the path of the secret's file."""
         return f"{self.name.upper()}_FILE"
 
 
 @dataclass
 class Stack:
-    """What is deployed, and what it depends on."""
+    """A document to deploy, and its dependencies."""
 
     name: str
     document: Table
     networks: list[str] = field(default_factory=list)
-    """External networks, which the leader creates."""
+    """The names of external networks. The leader creates its own networks."""
     secrets: list[SecretWish] = field(default_factory=list)
     label_a_manager: str | None = None
     """A node label that exactly one manager must have."""
@@ -52,12 +52,12 @@ class Stack:
 
     @property
     def services(self) -> list[str]:
-        """Names of the services, without the stack's name."""
+        """The names of the services, without the stack's name."""
         return list(self.document["services"])
 
     @property
     def configs(self) -> list[str]:
-        """Names of the configs in the swarm."""
+        """The names of the stack's configs in the swarm."""
         return [config["name"] for config in self.document.get("configs", {}).values()]
 
     def without_secrets(self, names: set[str]) -> None:
@@ -66,15 +66,15 @@ class Stack:
         _remove(self.document, "secrets", names)
 
     def text(self) -> str:
-        """The document for `docker stack deploy -c -`."""
+        """Return the document for `docker stack deploy -c -`."""
         return yaml.safe_dump(escaped(self.document), sort_keys=False, width=100)
 
 
 def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, read: Read) -> Stack:
-    """Parse a stack file; `read` returns the content of a config's file.
+    """Parse a stack file; `read` returns the content of a config file.
 
     Raises:
-        StackError: says everything that is wrong.
+        StackError: if the stack is invalid. The message lists every problem.
     """
     try:
         raw = yaml.safe_load(text)
@@ -87,7 +87,7 @@ def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, re
     wishes = {
         key: dict(service.get(_OURS, {})) for key, service in _part(table, "services").items()
     }
-    # SERVICES may name services of another stack, so only a stack that says so is chosen from.
+    # SERVICES may name services of another stack, so it applies only with `is_chosen_from`.
     choice = values.get("SERVICES", "") if ours.get("is_chosen_from") else ""
     chosen, remarks = select(wishes, values, choice)
     table["services"] = {
@@ -97,7 +97,7 @@ def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, re
     }
     interpolation = Interpolation(values)
     table["services"] = interpolation.of(table["services"])
-    # Only then the rest: no variable is required for what is not deployed.
+    # Replace the remaining variables last: unused parts must not require variables.
     _drop_unused(table)
     secrets = _secrets(table)
     table |= interpolation.of({key: part for key, part in table.items() if key != "services"})
@@ -124,7 +124,7 @@ def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, re
 
 
 def is_stack(text: str) -> bool:
-    """Whether a file of the stack directory is meant for a swarm: `is_stack: false` says no."""
+    """Whether a file in the stack directory is a stack. A file with `is_stack: false` is not."""
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -134,7 +134,7 @@ def is_stack(text: str) -> bool:
 
 
 def constraints_of(document: Table) -> Iterator[tuple[str, str]]:
-    """Every placement constraint, with the name of its service."""
+    """Yield every placement constraint as a pair of service name and constraint."""
     for name, service in document["services"].items():
         for constraint in service.get("deploy", {}).get("placement", {}).get("constraints", ()):
             yield name, str(constraint)
@@ -166,7 +166,7 @@ def _secrets(table: Table) -> list[SecretWish]:
 
 
 def _name_configs(name: str, table: Table, directory: Path, read: Read) -> None:
-    """Name each config after a digest of its content: Swarm cannot change a config."""
+    """Name each config after a digest of its content, because Swarm cannot change a config."""
     absent: set[str] = set()
     errors: list[str] = []
     for key, config in _part(table, "configs").items():
@@ -179,7 +179,7 @@ def _name_configs(name: str, table: Table, directory: Path, read: Read) -> None:
         try:
             content = read(path)
         except OSError as exc:
-            errors.append(f"config {key}: {path} cannot be read ({exc.strerror})")
+            errors.append(f"config {key}: could not read {path}: {exc.strerror}")
             continue
         digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
         config.update(file=str(path), name=f"{name}_{key}_{digest}")
@@ -198,7 +198,7 @@ def _remove(table: Table, kind: str, names: set[str]) -> None:
 
 
 def _source(use: Any) -> str:
-    """The name of what a service uses, in Compose's short or long form."""
+    """Return a reference's name; the reference may have Compose's short or long form."""
     return str(use.get("source", "")) if isinstance(use, dict) else str(use)
 
 

@@ -1,6 +1,6 @@
-"""The variables of stack files: the lines of .env, and values derived from them.
+"""The variables for stack files: the lines of .env and the values derived from them.
 
-Rule: a derived variable is set only here, whatever .env says, so that no two can contradict.
+Rule: derived variables are set only here and override .env, so they cannot contradict each other.
 """
 
 import hashlib
@@ -19,34 +19,35 @@ _DIGITS: Final = 12
 
 
 def complete(values: Mapping[str, str], *, users: bytes | None = None) -> dict[str, str]:
-    """All variables. `users` is the content of the operators' password file, if it is readable.
+    """Return all variables. `users` is the content of the operators' password file, if any.
 
     Raises:
-        ValueError: one sentence for each value that is wrong.
+        ValueError: if a value is invalid. The message has one sentence for each invalid value.
     """
     errors: list[str] = []
     acme = values.get("ACME") or "off"
     gateway = values.get("GATEWAY") or "simulator"
     domain = values.get("DOMAIN", "")
     if acme not in {"off", *_SERVERS}:
-        errors.append(f"ACME is {acme!r}: set it to off, staging or production")
+        errors.append(f"ACME is {acme!r}; set it to off, staging or production")
     elif acme != "off":
         if not values.get("ACME_EMAIL"):
             errors.append(
-                "ACME_EMAIL is not set: Let's Encrypt warns it about expiring certificates"
+                "ACME_EMAIL is not set; Let's Encrypt needs an address for warnings about expiring"
+                " certificates"
             )
         if domain == "localhost":
             errors.append(
-                "localhost cannot get a certificate: set ACME=off, or DOMAIN to a public name"
+                "localhost cannot get a certificate; set ACME=off, or set DOMAIN to a public name"
             )
     if gateway not in _GATEWAYS:
-        errors.append(f"GATEWAY is {gateway!r}: set it to simulator or gateway")
+        errors.append(f"GATEWAY is {gateway!r}; set it to simulator or gateway")
     elif gateway == "gateway":
         is_verifiable = values.get("GATEWAY_CA_FILE") or values.get("GATEWAY_VERIFY")
         if not is_verifiable:
-            errors.append("GATEWAY=gateway needs GATEWAY_CA_FILE, or GATEWAY_VERIFY=false")
+            errors.append("GATEWAY=gateway requires GATEWAY_CA_FILE or GATEWAY_VERIFY=false")
     if domain and not _DOMAIN.fullmatch(domain):
-        errors.append(f"DOMAIN is {domain!r}: write it in lower case, without http://")
+        errors.append(f"DOMAIN is {domain!r}; use lower-case letters and omit http://")
     if errors:
         raise ValueError("\n".join(errors))
     has_tls = acme != "off"

@@ -126,8 +126,11 @@ def shown(renderable):
             leaving.table([LEAVING, LEAVING | {"seconds_left": None, "tasks_known": False}]),
             ["ip-10-198-100-132", "118 s", "120", "[not a style]", "?"],
         ),
-        (drain.plan_table(DRAIN), ["20:01:30 UTC", "runs on", "a worker first", "[x]", "warning"]),
-        (drain.plan_table(DRAIN | {"tasks": []}), ["No tasks run on it."]),
+        (
+            drain.plan_table(DRAIN),
+            ["20:01:30 UTC", "keeps running", "a worker first", "[x]", "warning"],
+        ),
+        (drain.plan_table(DRAIN | {"tasks": []}), ["No tasks are running on the node."]),
         (
             rebalance.plan_table(
                 [
@@ -157,7 +160,7 @@ def shown(renderable):
                     "warnings": [],
                 }
             ),
-            ["a (drained)", "becomes a manager again", "keeps web away from it"],
+            ["a (drained)", "becomes a manager again", "keeps web off the node"],
         ),
         (
             drain.remaining_tasks(
@@ -200,10 +203,10 @@ def shown(renderable):
                 }
             ),
             [
-                "Services changed because of it",
+                "Service changes made because of this node",
                 "ChangeService",
-                "AWS announced",
-                "at 20:02:00 UTC (by queue)",
+                "AWS has announced",
+                "at 20:02:00 UTC (from queue)",
                 "ActivateNode",
                 "action-123456",
                 "m7gd.16xlarge",
@@ -225,5 +228,5 @@ def test_an_empty_cluster_still_shows_its_columns():
 
 
 def test_an_empty_list_is_a_sentence():
-    assert "no node is leaving" in shown(leaving.table([]))
+    assert "No nodes are leaving" in shown(leaving.table([]))
     assert "0 services are spread evenly" in shown(rebalance.plan_table([]))

@@ -52,7 +52,7 @@ def test_a_task_that_leaves_while_the_node_is_emptied_was_moved():
         row("drained"),
     )
 
-    assert news == ["web.1 moved", "web.2 moved"]
+    assert news == ["web.1 was moved", "web.2 was moved"]
     assert progress.outcome.moved == ["web.1", "web.2"]
     assert progress.outcome.state == "drained"
     assert progress.outcome.is_clean
@@ -80,7 +80,7 @@ def test_a_task_drained_late_without_a_replacement_is_reported():
     assert progress.outcome.not_moved == ["web.1"]
     assert progress.outcome.moved == ["web.2"]
     assert not progress.outcome.is_clean
-    assert "web.1 stopped before its replacement was up: time ran out" in news
+    assert "time ran out: web.1 stopped before its replacement was up" in news
 
 
 def test_a_task_that_swarm_is_meant_to_stop_is_not_a_loss():
@@ -90,7 +90,7 @@ def test_a_task_that_swarm_is_meant_to_stop_is_not_a_loss():
         row("drained"),
     )
 
-    assert news == ["db.1 stopped by Swarm's drain"]
+    assert news == ["db.1 was stopped by Swarm's drain"]
     assert progress.outcome.is_clean
 
 
@@ -111,7 +111,7 @@ def test_a_task_still_running_on_a_drained_node_was_cut_off():
     )
 
     assert progress.outcome.cut_off == ["web.1"]
-    assert "web.1 cut off: it was still running" in news
+    assert "web.1 was cut off while it was still running" in news
 
 
 def test_a_look_with_unknown_tasks_changes_nothing():
@@ -130,7 +130,7 @@ def test_a_node_that_disappears_cuts_off_its_tasks_without_replacement():
 
     news = progress.update(None, is_member=False)
 
-    assert news == ["web.1 cut off: it was still running"]
+    assert news == ["web.1 was cut off while it was still running"]
     assert progress.outcome.state == "left"
     assert progress.outcome.moved == ["web.2"]
 
@@ -161,7 +161,7 @@ def test_of_two_tasks_with_one_name_the_wanted_one_counts():
         row("evacuating", task("web.1", wanted=False), task("web.1", wanted=False)),
     )
 
-    assert news == ["web.1 moved"]
+    assert news == ["web.1 was moved"]
     assert progress.total == 1
 
 

@@ -117,7 +117,7 @@ def test_only_the_chosen_services_are_deployed() -> None:
 
 
 def test_a_chosen_service_must_have_what_it_needs() -> None:
-    with pytest.raises(StackError, match="public_api needs auth, couchdb: add it to SERVICES"):
+    with pytest.raises(StackError, match="public_api needs auth, couchdb; add auth, couchdb to"):
         stack("services", SERVICES="public_api")
     with pytest.raises(StackError, match="SERVICES names shop, which is not a service"):
         stack("services", SERVICES="shop")
@@ -125,7 +125,7 @@ def test_a_chosen_service_must_have_what_it_needs() -> None:
 
 def test_a_service_that_works_only_in_part_is_remarked_on() -> None:
     chosen = stack("services", SERVICES="public_api,auth,redis,couchdb")
-    assert "public_api works only in part without influxdb, cp_api" in chosen.remarks
+    assert "public_api works only partially without influxdb, cp_api" in chosen.remarks
 
 
 def test_a_choice_of_services_leaves_the_edge_whole() -> None:
@@ -159,7 +159,7 @@ def test_only_test_builds_answer_test_requests_and_only_with_the_operators_passw
         ({"ACME": "staging", "DOMAIN": "example.org"}, "ACME_EMAIL is not set"),
         ({"ACME": "staging", "ACME_EMAIL": "a@b.c"}, "localhost cannot get a certificate"),
         ({"GATEWAY": "gateway"}, "GATEWAY_CA_FILE"),
-        ({"DOMAIN": "https://example.org"}, "without http://"),
+        ({"DOMAIN": "https://example.org"}, "omit http://"),
     ],
 )
 def test_a_wrong_variable_is_named(env: dict[str, str], error: str) -> None:
