@@ -1,6 +1,6 @@
-"""`python -m lab …`: the lab's commands for a person.
+"""The command line `python -m lab …`.
 
-Rule: this module does nothing that `lab.client` cannot do for a test; it only shows it.
+Rule: this module only displays results. A test can do everything else through `lab.client`.
 """
 
 import json
@@ -37,7 +37,7 @@ from lab.places import DEFAULT_NAME, NAME_VARIABLE
 EngineName = Annotated[str, typer.Option(help=f"Docker engine: {', '.join(ENGINES)}")]
 
 app: Final = typer.Typer(
-    help="A cloud on one machine: real engines in booted systemd machines, an AWS stand-in.",
+    help="A cloud on one host: real Docker engines in systemd machines, and a simulated AWS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -55,12 +55,12 @@ def choose(
         typer.Option(
             "--name",
             envvar=NAME_VARIABLE,
-            help="Name of the lab; a host can run several.",
+            help="Name of the lab; a host can run several labs.",
         ),
     ] = DEFAULT_NAME,
 ) -> None:
-    """A cloud on one machine: real engines in booted systemd machines, an AWS stand-in."""
-    # `Places.here` reads it in this process and in the processes that it starts.
+    """A cloud on one host: real Docker engines in systemd machines, and a simulated AWS."""
+    # `Places.here` reads this variable in this process and in its child processes.
     os.environ[NAME_VARIABLE] = places_of(name).name
 
 
@@ -69,15 +69,15 @@ def up(
     managers: Annotated[int, typer.Option(min=0, max=7)] = 3,
     workers: Annotated[int, typer.Option(min=0)] = 3,
     *,
-    wait: Annotated[int, typer.Option(help="Seconds to wait for the nodes; 0: do not wait.")] = 60,
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the nodes; 0 to not wait.")] = 60,
     cluster: Annotated[str, typer.Option(help="Name of the cluster.")] = "demo",
     engine: EngineName = DEFAULT,
     resuming: Annotated[
         bool,
-        typer.Option("--resume", help="If the lab is up, keep it and launch missing workers."),
+        typer.Option("--resume", help="If the lab is already up, only launch missing workers."),
     ] = False,
 ) -> None:
-    """Start the lab: bake what changed, start AWS, create a cluster, launch instances."""
+    """Start the lab: bake the image if needed, start AWS, create a cluster, launch instances."""
     began = time.monotonic()
     if resuming and (lab := resume.running_lab(places_of())):
         resume.resume(lab, workers=workers, wait=wait)
@@ -99,22 +99,24 @@ def up(
 
 @app.command()
 def down() -> None:
-    """Take the lab down, whatever its state; the image cache stays."""
+    """Take the lab down, whatever state it is in; keep the image cache."""
     places = places_of()
     if not sweep.remains(places):
         out.print(f"the lab {places.name} is not up; there is nothing to take down")
         return
     if not (left := sweep.sweep(places)):
-        out.print(f"the lab {places.name} is down; the image cache stays")
+        out.print(f"the lab {places.name} is down; the image cache was kept")
         return
-    fail("could not remove:\n  " + "\n  ".join(left))
+    fail(
+        "could not remove everything; this is left:\n  "
+        + "\n  ".join(left)
+        + f"\nrun `{places.command} down` again"
+    )
 
 
 @app.command()
-def status(
-    *, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
-) -> None:
-    """Show the machines, their EC2 state and their nodes."""
+def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show each machine with its EC2 state and its node."""
     lab = Lab.attach()
     machines = rows(lab)
     if as_json:
@@ -131,11 +133,11 @@ def nodes() -> None:
 
 @app.command()
 def show() -> None:
-    """Show the cluster by our own command, and what to try next."""
+    """Show the cluster with `spotswarm`, and suggest what to try next."""
     lab = Lab.attach()
     leader = next((node for node in lab.nodes() if node.get("leader")), None)
     if leader is None:
-        out.print("no leader answers yet; see `python -m lab console ID`")
+        out.print(f"no leader is responding yet; run `{command()} console ID` to see why")
         return
     machine = lab.machine(leader["instance"])
     for words in ("nodes", "status"):
@@ -147,8 +149,8 @@ def show() -> None:
         f"  decisions:     {command()} shell {leader['instance']} -- spotswarm explain ID\n"
         f"  in Docker:     docker -H {machine.docker_host} node ls\n"
         f"  add a worker:  {command()} launch; {command()} status\n"
-        f"  interrupt one: {command()} watch --interrupt shows a worker leave under load\n"
-        f"  more trouble:  {command()} interrupt ID; see {command()} --help\n"
+        f"  interrupt one: {command()} watch --interrupt (shows a worker leave under load)\n"
+        f"  more trouble:  {command()} interrupt ID (and others; see {command()} --help)\n"
         f"  cut the power: {command()} kill ID\n"
         f"  take it down:  {command()} down",
         markup=False,
@@ -162,7 +164,7 @@ def launch(
     role: Annotated[str, typer.Option(help="worker or manager")] = "worker",
     lifecycle: Annotated[str | None, typer.Option(help="spot or on-demand")] = None,
     count: Annotated[int, typer.Option(min=1)] = 1,
-    zone: Annotated[str | None, typer.Option(help="a, b or c; default: all in turn")] = None,
+    zone: Annotated[str | None, typer.Option(help="a, b or c; by default, each in turn")] = None,
     instance_type: Annotated[str, typer.Option("--type")] = "t3.small",
     user_data: Annotated[Path | None, typer.Option(exists=True, dir_okay=False)] = None,
     profile: Annotated[str | None, typer.Option(help="instance profile")] = None,
@@ -185,14 +187,14 @@ def launch(
 
 @app.command()
 def terminate(instances: Annotated[list[str], typer.Argument(metavar="ID...")]) -> None:
-    """Terminate instances, as EC2 does."""
+    """Terminate instances through EC2."""
     lab = Lab.attach()
     lab.terminate(*(find(lab, name).instance for name in instances))
 
 
 @app.command()
 def console(instance: InstanceId, *, lines: Annotated[int, typer.Option(min=1)] = 60) -> None:
-    """Show a machine's console, and its journal while it runs."""
+    """Show a machine's console output, and its journal if the machine is running."""
     lab = Lab.attach()
     machine = find(lab, instance)
     out.print(machine.console(), markup=False, highlight=False)
@@ -203,16 +205,16 @@ def console(instance: InstanceId, *, lines: Annotated[int, typer.Option(min=1)] 
 def shell(
     instance: InstanceId,
     command: Annotated[
-        list[str] | None, typer.Argument(help="Default: an interactive shell.")
+        list[str] | None, typer.Argument(help="By default, an interactive shell.")
     ] = None,
 ) -> None:
-    """Run a command, or a shell, in a machine as root."""
+    """Run a command or a shell in a machine, as root."""
     argv = find(Lab.attach(), instance).command(*(command or ["bash", "-l"]))
     os.execvp(argv[0], argv)  # noqa: S606 - the command takes over the terminal
 
 
 def main(run: Callable[[], None] = app) -> None:
-    """Run a command; show errors that a person can act on without a traceback."""
+    """Run a command; print a `LabError` as a plain message, without a traceback."""
     try:
         run()
     except LabError as exc:

@@ -1,7 +1,7 @@
-"""Debian's archive: its address for this host, and its answer when it did not deliver.
+"""Finds the Debian archive for this host, and reports its errors.
 
-Rule: the project contains no address. SPOTSWARM_LAB_MIRROR names the archive. Without it a Debian
-host uses its own archive, and another host debootstrap's default.
+Rule: no address is hard-coded. SPOTSWARM_LAB_MIRROR selects the archive. If the variable is not
+set, a Debian host uses its own archive, and any other host uses debootstrap's default.
 """
 
 import os
@@ -13,17 +13,17 @@ from typing import Final
 from lab.host import LabError, run
 
 MIRROR: Final = "SPOTSWARM_LAB_MIRROR"
-"""Environment variable: the address of a Debian archive."""
+"""Environment variable with the URL of a Debian archive."""
 COMPONENT: Final = "main"
 _FIELDS: Final = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
 
 
 class ArchiveError(LabError):
-    """The archive did not deliver what the lab asked for."""
+    """The lab could not get something from the Debian archive."""
 
 
 def mirror() -> str:
-    """The archive's address; empty for debootstrap's default."""
+    """Return the archive's URL, or an empty string for debootstrap's default."""
     if address := os.environ.get(MIRROR):
         return address
     release = _os_release()
@@ -34,40 +34,40 @@ def mirror() -> str:
 
 
 def mirror_in(targets: str, suite: str) -> str:
-    """The Debian archive in the output of `apt-get indextargets`; empty when there is none."""
+    """Return the Debian archive's URL from the output of `apt-get indextargets`, if any."""
     for line in targets.splitlines():
         address, release, component = line.split("|")
-        # Other vendors reuse the suite's name; the distribution's archive has this component.
+        # Other vendors reuse the suite's name, but only Debian's archive has this component.
         if release == suite and component == COMPONENT and "debian" in address:
             return address
     return ""
 
 
 def apt_settings() -> list[Path]:
-    """The settings with which this host's apt accepts the archive."""
+    """Return this host's apt configuration files that are needed to use the archive."""
     return sorted(Path("/etc/apt/apt.conf.d").glob("99*"))
 
 
 @contextmanager
 def delivering(what: str, suite: str) -> Iterator[None]:
-    """Turn a failure of debootstrap or apt into one that names the archive's answer.
+    """Turn a failure of debootstrap or apt into an `ArchiveError`.
 
     Raises:
-        ArchiveError: names the missing part, and quotes the errors of apt or debootstrap.
+        ArchiveError: if debootstrap or apt fails; contains `what` and quotes their errors.
     """
     try:
         yield
     except LabError as exc:
         address = mirror() or "debootstrap's default mirror"
         raise ArchiveError(
-            f"Debian's archive did not deliver {what} of its release '{suite}' ({address}). "
-            f"It answered:\n{answer_in(str(exc))}\n"
-            f"This is not a fault of the lab: try again later, or set {MIRROR} to another mirror."
+            f"could not get {what} for Debian '{suite}' from the archive ({address}):\n"
+            f"{answer_in(str(exc))}\n"
+            f"The fault is not in the lab: try again later, or set {MIRROR} to another mirror."
         ) from exc
 
 
 def answer_in(output: str) -> str:
-    """The error lines of apt or debootstrap; all of the output when there are none."""
+    """Return the error lines in the output, or its last five lines if there are none."""
     lines = [line.strip() for line in output.splitlines()]
     errors = [line for line in lines if line.startswith(("E:", "Err:"))]
     return "\n".join(f"  {line}" for line in errors or lines[-5:])

@@ -1,7 +1,7 @@
-"""A lab for tests and benches: launch, kill, look inside, wait.
+"""Controls a lab for tests and benchmarks.
 
-Rule: whatever AWS can do, the client does by an AWS call with the lab's key. On the host it does
-only what AWS cannot do: cut the power, look into a machine.
+Rule: whatever AWS can do, the client does through an AWS call with the lab's key. It acts on the
+host only to do what AWS cannot: cut a machine's power or look inside the machine.
 """
 
 import http
@@ -40,16 +40,16 @@ def _quiet(_step: str) -> None:
 
 
 class Lab:
-    """One lab that is up on this host."""
+    """A lab that is up on this host."""
 
     def __init__(self, places: Places, account: Account) -> None:
         self.places = places
         self.account = account
         self.market = Orders(places.control)
-        """What AWS announces and takes."""
+        """Sends orders to the spot market, such as an interruption."""
         self._clients: dict[str, Any] = {}
         self._answered_last = ""
-        """The manager whose leader daemon answered the last question."""
+        """The instance id of the manager whose leader daemon responded last."""
 
     @classmethod
     def up(
@@ -64,15 +64,16 @@ class Lab:
         agent: Mapping[str, object] | None = None,
         report: Report = _quiet,
     ) -> "Lab":
-        """Bake what has changed, start the lab's daemon, create a cluster, launch instances.
+        """Start a lab: bake its image if needed, start its daemon, create a cluster and launch
+        instances.
 
-        `engine` is what machines get unless their launch names another. `leader` overrides the
-        `[leader]` table of the managers' user data, `agent` the rest of every instance's, including
-        instances launched later. Returns after the launch; `wait_nodes` waits for the swarm.
-        Without a `name` this is the lab that the environment names.
+        `engine` is the default Docker engine for launches. `leader` overrides settings in the
+        `[leader]` table of the managers' user data. `agent` overrides the other settings of all
+        instances. Both also apply to instances that are launched later. The environment selects
+        the lab unless `name` is given. To wait for the swarm, call `wait_nodes` afterwards.
 
         Raises:
-            LabError: the host lacks something, or this lab is up already.
+            LabError: if the host lacks something, or this lab is already up.
         """
         machine_engine = choose(engine)
         check_needs(machine_engine.suite)
@@ -80,8 +81,8 @@ class Lab:
         sharing.refuse_clash(places)
         if left := sweep.remains(places):
             raise LabError(
-                f"the lab {places.name} is up, or was left after a crash ({left[0]}): "
-                f"take it down with `{places.command} down`"
+                f"the lab {places.name} is already up, or was left behind by a crash ({left[0]}): "
+                f"run `{places.command} down` to take it down"
             )
         layers = image.bake(places, cluster.REPOSITORY, machine_engine, report=report)
         _make_directories(places)
@@ -103,21 +104,23 @@ class Lab:
 
     @classmethod
     def attach(cls, name: str | None = None) -> "Lab":
-        """The running lab with this name, or the one that the environment names.
+        """Return the running lab with this name, or the one that the environment selects.
 
         Raises:
-            LabError: that lab is not up.
+            LabError: if that lab is not up.
         """
         places = places_of(name)
         if sweep.daemon(places) is None or not places.account.exists():
-            raise LabError(f"the lab {places.name} is not up: start it with `{places.command} up`")
+            raise LabError(
+                f"the lab {places.name} is not up: run `{places.command} up` to start it"
+            )
         return cls(places, Account.read(places.account))
 
     def down(self) -> None:
         """Take the lab down.
 
         Raises:
-            LabError: names what could not be removed.
+            LabError: if something could not be removed; the message lists it.
         """
         if left := sweep.sweep(self.places):
             raise LabError("could not remove: " + "; ".join(left))
@@ -136,13 +139,13 @@ class Lab:
         tags: Mapping[str, str] | None = None,
         agent_enabled: bool = True,
     ) -> list[str]:
-        """Launch instances of the cluster; returns their ids, before they boot.
+        """Launch instances of the cluster; return their ids without waiting for them to boot.
 
-        Without a zone the instances are distributed over all zones. `user_data=""` launches with
-        none. Without an engine they get the lab's default engine.
+        Without a zone, the instances are distributed over all zones. With `user_data=""`, they
+        get no user data. Without an engine, they get the lab's default engine.
 
         Raises:
-            LabError: there is no such engine, or its image could not be baked.
+            LabError: if there is no such engine, or its image could not be baked.
         """
         ec2 = self.aws("ec2")
         text = self.user_data(role) if user_data is None else user_data
@@ -180,13 +183,13 @@ class Lab:
         return launched
 
     def engine_package(self) -> str:
-        """The version of the package docker.io in the image of the lab's default engine."""
+        """Return the version of the `docker.io` package in the lab's default image."""
         engine = self.places.engine.read_text(encoding="ascii")
         layers = self.places.layers(engine).read_text(encoding="utf-8").splitlines()
         return package_version([Path(layer) for layer in layers])
 
     def _image(self, engine: str | None) -> str:
-        """The image id of an engine; bakes the image if this lab has not used it yet."""
+        """Return an engine's image id; bake the image if this lab has not used it yet."""
         engine = engine or self.places.engine.read_text(encoding="ascii")
         if not self.places.layers(engine).exists():
             layers = image.bake(self.places, cluster.REPOSITORY, choose(engine), report=_quiet)
@@ -194,7 +197,7 @@ class Lab:
         return self.account.images[engine]
 
     def terminate(self, *instances: str) -> None:
-        """Terminate as EC2 does: the system may shut down first, then it is destroyed."""
+        """Terminate instances as EC2 does: each machine may shut down before it is destroyed."""
         self.aws("ec2").terminate_instances(InstanceIds=list(instances))
 
     def kill(self, instance: str) -> None:
@@ -204,7 +207,7 @@ class Lab:
         wait_stage(self.places, instance, {Stage.DEAD}, within=10)
 
     def reboot(self, instance: str) -> None:
-        """Boot a machine again on its disk: in order if it runs, also after its power was cut."""
+        """Reboot a machine cleanly, or boot it again after its power was cut; keep its disk."""
         record = self.machine(instance).record
         if record.stage in RUNNING:
             power.send(record, power.REBOOT)
@@ -217,36 +220,36 @@ class Lab:
         wait_stage(self.places, instance, RUNNING, within=30)
 
     def partition(self, instance: str) -> None:
-        """Pull a machine's cable: it reaches nothing, not even the metadata service."""
+        """Pull a machine's network cable, which cuts it off even from the metadata service."""
         net.disconnect(self.places, instance, self.machine(instance).address)
 
     def heal(self, instance: str) -> None:
-        """Put the machine's cable back; a boot does the same."""
+        """Put a machine's network cable back; booting the machine does the same."""
         net.connect(self.places, instance, self.machine(instance).address)
 
     def announce(self, body: str) -> None:
-        """Put any text into the cluster's queue; `lab.aws.eventbridge` has the texts of AWS."""
+        """Send any text to the cluster's queue; `lab.aws.eventbridge` builds the events of AWS."""
         self.aws("sqs").send_message(QueueUrl=self.account.queue, MessageBody=body)
 
     def machine(self, instance: str) -> Machine:
-        """The machine of an instance.
+        """Return the machine of an instance.
 
         Raises:
-            LabError: the instance has no machine, or not yet; see `wait_machines`.
+            LabError: if the instance does not have a machine (yet); see `wait_machines`.
         """
         return find(self.places, instance)
 
     def machines(self) -> list[Machine]:
-        """All machines, in whatever stage."""
+        """Return all machines, whatever stage they are in."""
         return find_all(self.places)
 
     def wait_machines(
         self, *instances: str, stage: Stage = Stage.ENGINE, within: float = 60
     ) -> list[Machine]:
-        """Wait until machines reach a stage; by default, until their engines answer.
+        """Wait until machines reach a stage; by default, until their engines respond.
 
         Raises:
-            LabError: names the first that did not, with the end of its journal.
+            LabError: if a machine does not reach it in time; quotes the end of its journal.
         """
         stages = {stage, Stage.ENGINE} if stage is Stage.BOOTED else {stage}
         for instance in instances:
@@ -256,7 +259,7 @@ class Lab:
         return [self.machine(instance) for instance in instances]
 
     def user_data(self, role: str) -> str:
-        """The user data that instances of a role are launched with; our own command prints it."""
+        """Return the user data for instances of a role, as `spotswarm user-data` creates it."""
         file = self.places.cluster / f"{role}.toml"
         if not file.exists():
             managers = int((self.places.cluster / "managers").read_text(encoding="ascii"))
@@ -266,15 +269,16 @@ class Lab:
         return file.read_text(encoding="utf-8")
 
     def aws(self, service: str) -> Any:
-        """A boto3 client with the lab's own key, which may do anything."""
+        """Return a boto3 client with the lab's own key, which has full access."""
         if service not in self._clients:
             self._clients[service] = self.account.client(service)
         return self._clients[service]
 
     def nodes(self) -> list[dict[str, Any]]:
-        """The cluster's nodes, as `spotswarm nodes --json` prints them; empty before there is one.
+        """Return the cluster's nodes as `spotswarm nodes --json` prints them.
 
-        Only the active leader answers, so the manager that answered last is asked first.
+        The list is empty while there is no leader. Only the active leader responds, so the manager
+        that responded last is tried first.
         """
         managers = running_managers(self.places)
         for machine in sorted(managers, key=lambda each: each.instance != self._answered_last):
@@ -288,10 +292,10 @@ class Lab:
         return []
 
     def wait_nodes(self, count: int, within: float = 60) -> list[dict[str, Any]]:
-        """Wait until exactly this many nodes serve; returns all nodes.
+        """Wait until exactly `count` nodes are serving; return all nodes.
 
         Raises:
-            LabError: names a node that is missing, with the end of its journal.
+            LabError: if a node is missing after `within` seconds; quotes the end of its journal.
         """
         deadline = time.monotonic() + within
         while True:
@@ -304,7 +308,7 @@ class Lab:
 
     def _missing_nodes(self, nodes: Sequence[Mapping[str, Any]], count: int, within: float) -> str:
         serving = [node for node in nodes if is_serving(node)]
-        head = f"{len(serving)} of {count} nodes serve after {within:.0f} s"
+        head = f"{len(serving)} of {count} nodes are serving after {within:.0f} s"
         known = json.dumps(serving)
         for machine in self.machines():
             if machine.hostname not in known:
@@ -312,15 +316,15 @@ class Lab:
         return head
 
     def last_words(self, machine: Machine, lines: int = 25) -> str:
-        """The stage of a machine and the end of its journal, for a person."""
+        """Return a machine's stage and the end of its journal, as text to print."""
         return last_words(machine, lines)
 
 
 def places_of(name: str | None = None) -> Places:
-    """The places of a lab, by its name or by the environment.
+    """Return the places of the lab with this name, or of the lab that the environment selects.
 
     Raises:
-        LabError: no lab can have this name.
+        LabError: if the name is not valid.
     """
     try:
         return Places.here(name)
@@ -329,7 +333,9 @@ def places_of(name: str | None = None) -> Places:
 
 
 def is_serving(node: Mapping[str, Any]) -> bool:
-    """Whether a node of `spotswarm nodes --json` takes tasks and is bound to its instance."""
+    """Return whether a node from `spotswarm nodes --json` accepts tasks and is bound to its
+    instance.
+    """
     return (
         node.get("status") == "ready"
         and node.get("availability") == "active"
@@ -341,7 +347,7 @@ def _zone(name: str) -> str:
     for zone in ZONES:
         if name in (zone, zone[-1]):
             return zone
-    raise LabError(f"no zone {name!r}; the lab has {', '.join(ZONES)}")
+    raise LabError(f"there is no zone {name!r}; use one of {', '.join(ZONES)}")
 
 
 def _make_directories(places: Places) -> None:

@@ -1,8 +1,8 @@
-"""Creates the lab's cluster as an operator would: by our own commands alone.
+"""Creates the lab's cluster as an operator would, using only `spotswarm` commands.
 
-Rule: the lab makes none of the cluster's secrets itself. It runs `spotswarm init`, which puts them
-into SSM, and `spotswarm user-data`. Instances get its output, changed only by the settings of a
-scenario; `keep` stores these for instances launched later.
+Rule: the lab creates none of the cluster's secrets itself. It runs `spotswarm init`, which stores
+the secrets in SSM, and `spotswarm user-data`. Instances get the output of `spotswarm user-data`;
+the lab changes only a scenario's settings, which `keep` saves for later launches.
 """
 
 import json
@@ -23,7 +23,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[1]
 
 
 def create(places: Places, account: Account) -> None:
-    """Make the cluster's secrets; call it once for a lab."""
+    """Create the cluster's secrets; call this once per lab."""
     places.cluster.mkdir(exist_ok=True)
     _spotswarm(
         places,
@@ -37,14 +37,14 @@ def create(places: Places, account: Account) -> None:
 
 
 def keep(places: Places, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> None:
-    """Store a scenario's settings: `leader` for the leader's table, `agent` for all instances."""
+    """Save a scenario's settings: `leader` for the `[leader]` table, `agent` for all instances."""
     places.cluster.mkdir(exist_ok=True)
     settings = json.dumps({"leader": dict(leader), "agent": dict(agent)})
     _settings_file(places).write_text(settings, encoding="utf-8")
 
 
 def user_data(places: Places, account: Account, role: str, *, managers: int = 3) -> str:
-    """The user data of instances of a role."""
+    """Return the user data for instances of a role."""
     options = ["--role", role]
     if role == "manager":
         options += ["--managers", str(managers), "--elastic-ip", account.allocation]
@@ -57,7 +57,9 @@ def user_data(places: Places, account: Account, role: str, *, managers: int = 3)
 
 
 def merged(text: str, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
-    """User data with settings changed; the leader's only where the text has a leader's table."""
+    """Return user data with settings changed; `leader` applies only if there is a `[leader]`
+    table.
+    """
     first, _, _ = text.partition("\n")
     table = {**tomllib.loads(text), **agent}
     if "leader" in table:

@@ -1,7 +1,7 @@
-"""The process that is a lab while it is up: AWS, metadata, hypervisor, Elastic IPs.
+"""The lab's daemon: AWS, the metadata service, the hypervisor and Elastic IPs.
 
-Rule: when the daemon ends, by order or by accident, it removes nothing. Only `lab.sweep` takes a
-lab down, and therefore it works after any crash.
+Rule: when the daemon stops or crashes, it removes nothing. Only `lab.sweep` takes a lab down, so
+taking a lab down also works after a crash.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ log: Final = structlog.get_logger("lab.daemon")
 
 
 async def serve(places: Places, cluster: str) -> None:
-    """Run the lab until cancelled; it is ready once the account file exists."""
+    """Run the lab until cancelled; the lab is ready once its account file exists."""
     sharing.claim(places)
     net.up(places)
     firewall.up(places)
@@ -51,7 +51,8 @@ async def serve(places: Places, cluster: str) -> None:
         listed = places.layers(engines.get(image, default))
         if not listed.exists():
             raise LabError(
-                f"the image {image} was not baked: launch with `python -m lab launch --engine`"
+                f"the image {image} has not been baked: launch the instance with "
+                "`python -m lab launch --engine`, which bakes the image"
             )
         return ":".join(listed.read_text(encoding="utf-8").split())
 
@@ -78,7 +79,7 @@ async def _serving(app: web.Application, bridge: str) -> AsyncIterator[None]:
     await runner.setup()
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Every lab serves this address; the bridge tells which lab the machine belongs to.
+        # Every lab serves this address, so each lab accepts requests only from its own bridge.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, bridge.encode())
         listener.bind((str(METADATA), 80))
         try:
@@ -92,20 +93,20 @@ async def _serve_or_say_why(places: Places, cluster: str) -> None:
     try:
         await serve(places, cluster)
     except (LabError, OSError) as exc:
-        log.exception("lab cannot start")
+        log.exception("could not start the lab")
         places.failure.write_text(str(exc), encoding="utf-8")
 
 
 def main() -> int:
-    """Run for the cluster that the second argument names, in the environment's lab directory."""
+    """Run the lab that the environment selects; the second argument is the cluster's name."""
     logs.configure()
-    # The machines get AWS, network and power from this process: they are slow when it is.
+    # The machines depend on this process, so they are slow whenever it is slow.
     prefer_this_process()
-    # By default moto's threads hold the interpreter for 5 ms each, and the metadata service waits.
+    # With the default of 5 ms, moto's threads would delay the metadata service.
     sys.setswitchinterval(0.0005)
-    # moto's server would log every call.
+    # By default, moto's server logs every call.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    # The lab must never use a person's own key by mistake.
+    # The lab must never use a developer's own AWS key by mistake.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     return lifecycle.run(_serve_or_say_why(Places.here(), sys.argv[2]), name="lab.daemon")

@@ -1,8 +1,9 @@
-"""The name server of the lab's network: it resolves instances and whatever the host can resolve.
+"""The lab's DNS server: it resolves instance names, and all names that the host can resolve.
 
-Rule: it answers at once. A name that the host does not know does not exist. While the host's own
-resolver does not answer, this server refuses every other name: an engine that looks for an image
-on Docker Hub would otherwise wait ten seconds before it uses its local image.
+Rule: it replies immediately. If the host cannot resolve a name, the name does not exist. While the
+host's own resolver does not respond, all queries except those for instances get the reply REFUSED.
+Otherwise, an engine that looks for an image on Docker Hub would wait for ten seconds before using
+its local image.
 """
 
 import asyncio
@@ -22,9 +23,9 @@ from runtime import clock
 PORT: Final = 53
 DOMAIN: Final = f"{REGION}.compute.internal"
 PATIENCE_SECONDS: Final = 1.0
-"""How long the host's own resolver may take for one name."""
+"""How long the host's own resolver may take to look up a name."""
 _SILENT_SECONDS: Final = 30.0
-"""How long the server does not ask it after it took longer."""
+"""How long the server does without the host's resolver after a time-out."""
 _TTL_SECONDS: Final = 60
 _INTERNET: Final = 1
 _NAME_OF_QUESTION: Final = b"\xc0\x0c"
@@ -32,7 +33,7 @@ _NO_ADDRESS: Final = frozenset({socket.EAI_NODATA, socket.EAI_ADDRFAMILY})
 
 
 class Rcode(IntEnum):
-    """The result of a question."""
+    """A DNS response code."""
 
     NO_ERROR = 0
     NO_SUCH_NAME = 3
@@ -40,7 +41,7 @@ class Rcode(IntEnum):
 
 
 class Kind(IntEnum):
-    """The record types this server answers."""
+    """The DNS record types that this server supports."""
 
     A = 1
     AAAA = 28
@@ -51,25 +52,25 @@ _FAMILIES: Final = {Kind.A: socket.AF_INET, Kind.AAAA: socket.AF_INET6}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The question in a datagram."""
+    """The question in a DNS query."""
 
     number: int
     name: str
     kind: int
     raw: bytes
-    """The question section, which the answer repeats."""
+    """The question section in wire format, which the reply repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result for a name, and its addresses."""
+    """The response code for a name, and the name's addresses."""
 
     rcode: Rcode
     addresses: tuple[str, ...] = ()
 
 
 def parse(datagram: bytes) -> Question | None:
-    """The first question of a datagram; None when it is no query."""
+    """Return the first question in a datagram, or None if the datagram is not a query."""
     if len(datagram) < 17 or datagram[2] & 0x80:
         return None
     at, labels = 12, []
@@ -87,7 +88,7 @@ def parse(datagram: bytes) -> Question | None:
 
 
 def reply(question: Question, answer: Answer) -> bytes:
-    """The datagram that answers a question."""
+    """Return the datagram that answers a question."""
     flags = 0x8180 | answer.rcode
     counts = (1, len(answer.addresses), 0, 0)
     head = b"".join(value.to_bytes(2, "big") for value in (question.number, flags, *counts))
@@ -101,7 +102,10 @@ def reply(question: Question, answer: Answer) -> bytes:
 
 
 def instance_address(name: str, network: IPv4Network) -> str | None:
-    """The address in an instance's own name, `ip-10-98-0-4` with or without the domain."""
+    """Return the address in an instance's host name, or None if the name is a different one.
+
+    Instance names look like `ip-10-98-0-4`, with or without the domain.
+    """
     host = name.removesuffix(f".{DOMAIN}")
     if not host.startswith("ip-"):
         return None
@@ -113,11 +117,11 @@ def instance_address(name: str, network: IPv4Network) -> str | None:
 
 
 Ask = Callable[[str, Kind], Answer]
-"""The host's own resolver; it may block."""
+"""Looks up a name with the host's own resolver; may block."""
 
 
 class Resolver(asyncio.DatagramProtocol):
-    """The server; `serving` opens it."""
+    """The DNS server; call `serving` to start it."""
 
     def __init__(self, network: IPv4Network, ask: Ask, patience: float) -> None:
         self._network = network
@@ -128,12 +132,12 @@ class Resolver(asyncio.DatagramProtocol):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the socket."""
+        """Store the transport."""
         # asyncio passes a DatagramTransport, although the annotation is wider.
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer a question; ignore anything else."""
+        """Answer a query; ignore any other datagram."""
         if (question := parse(data)) is not None:
             task = asyncio.create_task(self._answer(question, addr), name="a name")
             self._tasks.add(task)
@@ -144,7 +148,7 @@ class Resolver(asyncio.DatagramProtocol):
         self._transport.sendto(reply(question, answer), address)
 
     async def look_up(self, question: Question) -> Answer:
-        """The answer to a question."""
+        """Return the answer to a question."""
         if question.kind not in _FAMILIES:
             return Answer(Rcode.REFUSED)
         if (address := instance_address(question.name, self._network)) is not None:
@@ -164,13 +168,13 @@ class Resolver(asyncio.DatagramProtocol):
             return Answer(Rcode.REFUSED)
 
     def close(self) -> None:
-        """Stop answering; a thread that waits for the host's resolver may outlive this."""
+        """Stop the server; a thread that is waiting for the host's resolver may finish later."""
         self._transport.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def ask_host(name: str, kind: Kind) -> Answer:
-    """The answer of this host's resolver, /etc/hosts included."""
+    """Look up a name with this host's resolver, including /etc/hosts."""
     try:
         entries = socket.getaddrinfo(name, None, _FAMILIES[kind], socket.SOCK_STREAM)
     except socket.gaierror as exc:
@@ -191,12 +195,12 @@ async def serving(
     ask: Ask = ask_host,
     patience: float = PATIENCE_SECONDS,
 ) -> AsyncIterator[int]:
-    """Answer at an address for the time of a `with`; yields the port. Port 0 takes a free one.
+    """Run the DNS server at an address for the duration of a `with` block; yield its port.
 
-    Instances of `network` have names.
+    Port 0 selects a free port. Instances in `network` have host names.
 
     Raises:
-        LabError: another server of this host uses the port.
+        LabError: if another server on this host uses the port.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -205,8 +209,8 @@ async def serving(
         )
     except OSError as exc:
         raise LabError(
-            f"the lab cannot answer DNS at {address}:{port} ({exc.strerror}): "
-            "limit this host's name server to its own addresses"
+            f"could not start the lab's DNS server at {address}:{port} ({exc.strerror}): "
+            "configure this host's DNS server to listen only on the host's own addresses"
         ) from exc
     try:
         yield int(transport.get_extra_info("sockname")[1])

@@ -1,7 +1,7 @@
-"""The Docker engines a machine can have, and the Debian release each one comes with.
+"""The Docker engines that a machine can have, and the Debian release that contains each engine.
 
-Rule: a machine's distribution never depends on the host's. As on EC2, the image id of an instance
-selects the engine; see `lab.aws.account`.
+Rule: a machine's Debian release never depends on the host's. As on EC2, an instance's image id
+selects its engine; see `lab.aws.account`.
 """
 
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from lab.host import LabError
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One choice of `--engine`."""
+    """A Docker engine that `--engine` can select."""
 
     name: str
     suite: str
     """The Debian release of the root file system."""
     python: str
-    """That release's Python: the wheels in the image are for it."""
+    """The Python version in that release; the image's wheels are downloaded for this version."""
     packages: tuple[str, ...] = ()
-    """Packages of the image beyond `ami/provision.sh list-packages`."""
+    """Packages in the image in addition to those from `ami/provision.sh list-packages`."""
     newer_suite: str = ""
-    """The release that provides the engine when the root file system's own is older."""
+    """The release that contains the engine, if newer than the root file system's release."""
 
 
 FROM_NEWER: Final = ("docker.io", "docker-cli", "containerd", "runc")
-"""Packages from the newer release; all others come from the root file system's own."""
-# Since Debian 13 the docker command is a package of its own.
+"""Packages from the newer release; all others come from the root file system's release."""
+# Since Debian 13, the docker command is in its own package.
 _TRIXIE: Final = ("docker-cli",)
 _CHOICES: Final = (
     Engine("20.10", suite="bookworm", python="3.11"),
     Engine("26.1", suite="trixie", python="3.13", packages=_TRIXIE),
-    # Testing changes: the bake takes the version that the archive has on that day.
+    # Debian testing changes, so the image gets whatever version the archive has that day.
     Engine("28.5", suite="trixie", python="3.13", packages=_TRIXIE, newer_suite="testing"),
 )
 ENGINES: Final = {engine.name: engine for engine in _CHOICES}
@@ -41,18 +41,18 @@ DEFAULT: Final = "26.1"
 
 
 def choose(name: str) -> Engine:
-    """The engine with this name.
+    """Return the engine with this name.
 
     Raises:
-        LabError: there is none.
+        LabError: if there is no such engine.
     """
     if name not in ENGINES:
-        raise LabError(f"the lab has no engine {name}; it has {', '.join(ENGINES)}")
+        raise LabError(f"the lab has no engine {name}; choose one of {', '.join(ENGINES)}")
     return ENGINES[name]
 
 
 def package_version(layers: list[Path]) -> str:
-    """The version of the package docker.io in an image; its topmost layer comes first."""
+    """Return the version of the `docker.io` package in an image, given its layers from the top."""
     for layer in layers:
         status = layer / "var/lib/dpkg/status"
         if status.exists():
@@ -61,7 +61,7 @@ def package_version(layers: list[Path]) -> str:
 
 
 def version_in(status: str, package: str) -> str:
-    """A package's version in the text of dpkg's database; empty when it is not installed."""
+    """Return a package's version from dpkg's database, or an empty string if not installed."""
     for entry in status.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in entry.splitlines() if ": " in line)
         if fields.get("Package") == package:

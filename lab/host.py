@@ -1,7 +1,6 @@
-"""The host under the lab: how the lab runs programs, and what the host must have.
+"""Runs programs on the host, and checks that the host has everything the lab needs.
 
-Rule: the lab runs programs through `run`, so that a failure always shows the command and its
-output.
+Rule: the lab runs programs through `run`, so every failure shows the command and its output.
 """
 
 import contextlib
@@ -29,13 +28,13 @@ _PROGRAMS: Final = {
     "mount": "mount",
 }
 KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-"""Debian's archive keys. Without them debootstrap would accept packages of any archive."""
+"""Debian's archive keys. Without them, debootstrap would accept packages from any archive."""
 _SCRIPTS: Final = Path("/usr/share/debootstrap/scripts")
 _MODULES: Final = ("aiohttp", "boto3", "moto", "packaging", "rich", "setuptools", "typer")
 
 
 class LabError(Exception):
-    """The reason why the lab cannot go on, and what a person can do about it."""
+    """The lab cannot continue; the message gives the reason and, if possible, a remedy."""
 
 
 def run(
@@ -45,10 +44,10 @@ def run(
     stdin: str | None = None,
     env: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run one program to its end.
+    """Run a program and wait until it ends.
 
     Raises:
-        LabError: it failed and `check` is set, or it took longer than `timeout` seconds.
+        LabError: if the program fails and `check` is set, or takes longer than `timeout` seconds.
     """
     try:
         done = subprocess.run(
@@ -70,9 +69,9 @@ def run(
 
 
 def remove_trees(*roots: Path) -> None:
-    """Remove directory trees, several at a time, except file systems mounted in them.
+    """Remove directory trees in parallel, but not the contents of file systems mounted in them.
 
-    Uses `rm`, because an engine's disk has tens of thousands of files.
+    Uses `rm`, because an engine's disk contains tens of thousands of files.
     """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         argv = ("rm", "--recursive", "--force", "--one-file-system", "--")
@@ -80,21 +79,27 @@ def remove_trees(*roots: Path) -> None:
 
 
 def prefer_this_process() -> None:
-    """Give this process, the leader of its session, priority over other work of the host."""
+    """Give this process priority over other work on the host.
+
+    The process must be the leader of its session.
+    """
     with contextlib.suppress(OSError):
         os.nice(-10)
-    # With autogroups a nice value counts only within a session.
+    # With autogroups, a nice value applies only within a session.
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text("-10", encoding="ascii")
 
 
 def check_needs(suite: str = "") -> None:
-    """Raise a LabError that lists everything this host lacks and how to get it.
+    """Check that this host has everything the lab needs.
 
     `suite` is the Debian release that machines are baked from.
+
+    Raises:
+        LabError: if something is missing; lists everything that is missing and how to get it.
     """
     if lines := needs.missing(look(), suite):
-        raise LabError("this host lacks what the lab needs\n  " + "\n  ".join(lines))
+        raise LabError("this host lacks some things that the lab needs\n  " + "\n  ".join(lines))
 
 
 def look() -> needs.Host:
@@ -115,6 +120,7 @@ def look() -> needs.Host:
 
 def _nspawn_version() -> int:
     shown = run("systemd-nspawn", "--version", check=False).stdout.split()
-    # `systemd 257 (257.8-1~deb13u2)`; a distribution may add to the number.
+    # The output begins with `systemd 257 (257.8-1~deb13u2)`; some distributions add a suffix to
+    # the number.
     digits = re.match(r"\d+", shown[1]) if len(shown) > 1 else None
     return int(digits[0]) if digits else 0

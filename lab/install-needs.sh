@@ -1,5 +1,5 @@
 #!/bin/bash
-# Install what a Debian or Ubuntu host lacks for the lab and the tests; does nothing if all is installed.
+# Install the packages that the lab and the tests need and this Debian or Ubuntu host lacks.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=requirements/steps.sh
@@ -23,7 +23,7 @@ compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfak
 
 if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
     echo "error: this host lacks ${missing[*]}" >&2
-    echo "next:  install them as root: apt-get install ${missing[*]}" >&2
+    echo "next:  run this command as root: apt-get install ${missing[*]}" >&2
     exit 1
 fi
 echo "this host lacks ${#missing[@]} packages that the lab and the tests need" >&2
@@ -38,12 +38,12 @@ for package in "${missing[@]}"; do
     fi
 done
 if ((${#absent[@]})); then
-    echo "this release has no package ${absent[*]}: tests that use it will fail" >&2
+    echo "this release does not have these packages: ${absent[*]}; tests that need them will fail" >&2
 fi
 ((${#wanted[@]})) || exit 0
-step "installing ${wanted[*]} (once; minutes)" \
+step "installing ${wanted[*]} (only once; takes a few minutes)" \
     apt-get install -y -q --no-install-recommends "${wanted[@]}"
-# The tests start their own servers; the package's server would use their port.
+# The tests start their own servers, which need the ports that the packaged servers use.
 for package in redis-server influxdb; do
     if [[ " ${wanted[*]} " == *" $package "* && -d /run/systemd/system ]]; then
         systemctl disable --now --quiet "$package.service"

@@ -1,7 +1,6 @@
-"""What a host must have before a lab can start on it. Pure; `lab.host` collects the facts.
+"""Lists what a host lacks before a lab can start on it. Pure; `lab.host` collects the facts.
 
-Rule: the lab reports everything that is missing at once, each with a remedy, before it bakes
-anything.
+Rule: before the lab bakes anything, it reports everything that is missing, each with a remedy.
 """
 
 from collections.abc import Sequence
@@ -11,57 +10,57 @@ from typing import Final
 
 
 class Cgroups(StrEnum):
-    """The cgroup hierarchies that a host has mounted."""
+    """The cgroup version that a host uses."""
 
     V1 = "v1"
-    """Controllers in hierarchies of their own, with or without an empty v2 beside them."""
+    """Each controller has its own hierarchy; an empty v2 hierarchy may exist as well."""
     V2 = "v2"
-    """One hierarchy for all, as on Debian 11 and later, Ubuntu 22.04 and later."""
+    """All controllers share one hierarchy, as on Debian 11, Ubuntu 22.04 and later."""
 
 
 NSPAWN_OLDEST: Final = 242
-"""The first with `--pipe`; Debian 11 and Ubuntu 20.04 have later ones."""
+"""The first version with `--pipe`; Debian 11 and Ubuntu 20.04 have later versions."""
 NSPAWN_WITHOUT_V1: Final = 258
-"""The first that can use v2 only."""
+"""The first version that supports only cgroup v2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The facts about a host."""
+    """Facts about a host."""
 
     system: str
-    """As `uname` prints it: Linux."""
+    """The operating system as `uname` prints it, such as Linux."""
     is_root: bool
     packages: Sequence[str] = ()
-    """Packages of programs that are missing."""
+    """The packages that contain the missing programs."""
     modules: Sequence[str] = ()
-    """Python modules that are missing."""
+    """The missing Python modules."""
     cgroups: Cgroups = Cgroups.V1
     nspawn: int = 0
-    """The version of systemd-nspawn; 0 when it is missing or unknown."""
+    """The version of systemd-nspawn, or 0 if the program is missing or its version unknown."""
     suites: Sequence[str] = ()
-    """The releases debootstrap has a script for."""
+    """The Debian releases for which debootstrap has a script."""
     has_keyring: bool = True
-    """Whether the keys of Debian's archive are installed."""
+    """Whether the Debian archive's keys are installed."""
 
 
 def missing(host: Host, suite: str) -> list[str]:
-    """What the host lacks for machines of this Debian release, each with a remedy."""
+    """Return what the host lacks for machines with this Debian release, each with a remedy."""
     if host.system != "Linux":
-        return [f"Linux: this is {host.system}. Use a Linux machine."]
+        return [f"Linux: this host runs {host.system}; use a Linux machine"]
     lines = []
     if not host.is_root:
-        lines.append("root: run it as root (`sudo -E …`)")
+        lines.append("root privileges: run the command as root (`sudo -E …`)")
     if host.packages:
-        lines.append(f"programs: apt-get install {' '.join(host.packages)}")
+        lines.append(f"programs: run `apt-get install {' '.join(host.packages)}`")
     if host.modules:
-        lines.append(f"Python packages {', '.join(host.modules)}: pip install -e '.[lab]'")
+        lines.append(f"Python packages {', '.join(host.modules)}: run `pip install -e '.[lab]'`")
     if not host.has_keyring:
-        lines.append("the keys of Debian's archive: apt-get install debian-archive-keyring")
+        lines.append("the Debian archive's keys: run `apt-get install debian-archive-keyring`")
     if host.suites and suite not in host.suites:
         lines.append(
-            f"a debootstrap that knows Debian '{suite}': install a newer one, or link its script: "
-            f"ln -s sid /usr/share/debootstrap/scripts/{suite}"
+            f"a debootstrap with a script for Debian '{suite}': install a newer version, or run "
+            f"`ln -s sid /usr/share/debootstrap/scripts/{suite}`"
         )
     return lines + _nspawn(host)
 
@@ -70,10 +69,10 @@ def _nspawn(host: Host) -> list[str]:
     if not host.nspawn:
         return []
     if host.nspawn < NSPAWN_OLDEST:
-        return [f"systemd-nspawn {NSPAWN_OLDEST} or later: this host has {host.nspawn}"]
+        return [f"systemd-nspawn {NSPAWN_OLDEST} or later: this host has version {host.nspawn}"]
     if host.cgroups is Cgroups.V1 and host.nspawn >= NSPAWN_WITHOUT_V1:
         on_v2 = (
             "boot the host without systemd.unified_cgroup_hierarchy=0 on its kernel's command line"
         )
-        return [f"cgroup v2: systemd-nspawn {host.nspawn} cannot use v1; {on_v2}"]
+        return [f"cgroup v2: systemd-nspawn {host.nspawn} does not support v1; {on_v2}"]
     return []

@@ -1,8 +1,8 @@
 """The directories, addresses and names of a lab.
 
-A host can run several labs. Each has a name, and everything it makes on the host carries that name
-or the number computed from it. So `lab.sweep` finds everything after any crash without a record,
-and never touches another lab.
+A host can run several labs. Each lab has a name, and everything that it creates on the host
+contains that name or a number computed from it. After a crash, `lab.sweep` can therefore find
+everything without a record, and never touches another lab.
 """
 
 import os
@@ -19,13 +19,13 @@ ACCOUNT: Final = "123456789012"
 ZONES: Final = tuple(f"{REGION}{letter}" for letter in "abc")
 
 METADATA: Final = IPv4Address("169.254.169.254")
-"""The same in every lab, as on EC2; each lab serves this address on its own bridge."""
+"""The metadata service's address, as on EC2; each lab serves it on its own bridge."""
 AWS_PORT: Final = 4566
 EFS: Final = "/mnt/efs"
-"""The mount point of the file system that all machines share, as on AWS."""
+"""The mount point of the file system that all machines share, like EFS on AWS."""
 
 BUILDING: Final = "building-"
-"""Prefix of the directories in which labs bake."""
+"""Prefix of the directories in which labs bake images."""
 CGROUP: Final = "spotswarm-lab"
 """Prefix of every lab's cgroup."""
 DEFAULT_NAME: Final = "demo"
@@ -41,25 +41,26 @@ class Places:
     """The directories, addresses and names of one lab."""
 
     lab: Path
-    """State of the lab while it is up; `down` removes it."""
+    """The directory with the lab's state while the lab is up; `down` removes it."""
     cache: Path
-    """Baked images, which all labs share and which outlive them."""
+    """The directory of baked images, which all labs share and `down` keeps."""
     name: str = DEFAULT_NAME
 
     @classmethod
     def here(cls, name: str | None = None) -> "Places":
-        """The lab with this name, or the one that SPOTSWARM_LAB_NAME names.
+        """Return the places of the lab with this name; by default, SPOTSWARM_LAB_NAME selects it.
 
-        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE move the directories. The first one ends with the
-        lab's name, unless that is `demo`.
+        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE change the directories. The lab's name is appended
+        to the first of them, unless the name is `demo`.
 
         Raises:
-            ValueError: no lab can have this name.
+            ValueError: if the name is not valid.
         """
         name = name or os.environ.get(NAME_VARIABLE) or DEFAULT_NAME
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"a lab cannot be called {name!r}: use up to 24 of a-z, 0-9 and '-', a letter first"
+                f"{name!r} is not a valid lab name: use up to 24 characters from a-z, 0-9 and '-', "
+                "and begin with a letter"
             )
         lab = Path(os.environ.get(_DIRECTORY_VARIABLE, "/var/lib/spotswarm-lab"))
         if name != DEFAULT_NAME:
@@ -69,34 +70,34 @@ class Places:
 
     @property
     def command(self) -> str:
-        """The command for this lab, as a person types it."""
+        """The lab's command line as a user types it, such as `python -m lab --name NAME`."""
         option = "" if self.name == DEFAULT_NAME else f" --name {self.name}"
         return f"python -m lab{option}"
 
     def environment(self) -> Mapping[str, str]:
-        """The environment in which a child of this process finds the same lab."""
+        """Return environment variables with which a child process finds the same lab."""
         return {**os.environ, NAME_VARIABLE: self.name}
 
     @property
     def number(self) -> int:
-        """0 for `demo`, else 1 to 254; `lab.sharing` refuses two labs with the same number."""
+        """0 for `demo`, otherwise 1 to 254; `lab.sharing` prevents two labs with one number."""
         if self.name == DEFAULT_NAME:
             return 0
         return 1 + zlib.crc32(self.name.encode()) % _NUMBERS
 
     @property
     def network(self) -> IPv4Network:
-        """Private addresses; each zone's subnet is a /26 of it."""
+        """The network of private addresses; each zone has a /26 subnet."""
         return IPv4Network(f"10.98.{self.number}.0/24")
 
     @property
     def gateway(self) -> IPv4Address:
-        """The host's address in that network."""
+        """The host's address in the private network."""
         return self.network[1]
 
     @property
     def elastic(self) -> IPv4Network:
-        """Elastic IPs, in place of public addresses. The host routes none of them outwards."""
+        """The network of Elastic IPs, which the host never routes to the outside."""
         return IPv4Network(f"10.99.{self.number}.0/24")
 
     @property
@@ -106,47 +107,47 @@ class Places:
 
     @property
     def aws_endpoint(self) -> str:
-        """The URL of the lab's AWS."""
+        """The URL of the lab's AWS endpoint."""
         return f"http://{self.gateway}:{AWS_PORT}"
 
     @property
     def registry(self) -> str:
-        """The lab's own registry, which is its engines' mirror too; they use it without TLS."""
+        """The address of the lab's registry, which is also its engines' mirror, without TLS."""
         return f"{self.gateway}:5000"
 
     @property
     def window_port(self) -> int:
-        """The port of this host that leads browsers to the site."""
+        """The port on this host at which browsers reach the site."""
         return 20_000 + self.number if self.number else 8000
 
     @property
     def bridge(self) -> str:
-        """The bridge between the machines and the host."""
+        """The name of the network bridge between the machines and the host."""
         return f"ssw{self._tag}-br0"
 
     @property
     def link_prefix(self) -> str:
-        """Prefix of the cables' host ends; the last octet of the machine's address follows."""
+        """Prefix of the host's network links; followed by the last octet of a machine's address."""
         return f"sswv{self._tag}-"
 
     @property
     def namespace_prefix(self) -> str:
-        """Prefix of network namespaces and nspawn machines; the instance id follows."""
+        """Prefix of network namespaces and nspawn machines; followed by the instance id."""
         return f"ssw{self._tag}-"
 
     @property
     def chain_prefix(self) -> str:
-        """Prefix of the iptables chains."""
+        """Prefix of the lab's iptables chains."""
         return f"SPOTSWARM{self._tag}-"
 
     @property
     def cgroup(self) -> str:
-        """The parent, in each hierarchy, of the machines' cgroups."""
+        """The name of the machines' parent cgroup in each hierarchy."""
         return CGROUP if self.name == DEFAULT_NAME else f"{CGROUP}-{self.name}"
 
     @property
     def building_prefix(self) -> str:
-        """Prefix of the directories in the cache in which this lab bakes."""
+        """Prefix of the cache directories in which this lab bakes images."""
         return f"{BUILDING}{self.name}."
 
     @property
@@ -155,44 +156,44 @@ class Places:
 
     @property
     def log(self) -> Path:
-        """The daemon's log."""
+        """The daemon's log file."""
         return self.lab / "daemon.log"
 
     @property
     def failure(self) -> Path:
-        """Why the daemon could not start."""
+        """A file with the reason why the daemon could not start."""
         return self.lab / "failure"
 
     @property
     def account(self) -> Path:
-        """The lab's own AWS key and resources; the file exists once the daemon is ready."""
+        """A file with the lab's AWS key and resources; it exists once the daemon is ready."""
         return self.lab / "account.json"
 
     @property
     def control(self) -> Path:
-        """The daemon's socket for orders to the market."""
+        """The daemon's socket for orders to the spot market."""
         return self.lab / "control.sock"
 
     @property
     def engine(self) -> Path:
-        """A file with the name of the engine for launches that name none."""
+        """A file with the name of the default engine for launches."""
         return self.lab / "engine"
 
     def layers(self, engine: str) -> Path:
-        """A file with the overlay layers for this engine, one path a line, topmost first."""
+        """Return the file with an engine's overlay layers, one path per line, topmost first."""
         return self.lab / "layers" / engine
 
     @property
     def machines(self) -> Path:
-        """One directory for each machine."""
+        """The directory with a subdirectory for each machine."""
         return self.lab / "machines"
 
     @property
     def efs(self) -> Path:
-        """The file system that machines share; `down` removes it."""
+        """The directory that machines share as a file system; `down` removes it."""
         return self.lab / "efs"
 
     @property
     def cluster(self) -> Path:
-        """The cluster's settings, and the user data of each role."""
+        """The directory with the cluster's settings and the user data for each role."""
         return self.lab / "cluster"

@@ -1,7 +1,7 @@
-"""Starts the lab's processes: the daemon, the registry, the news wires, the window to the site.
+"""Starts the lab's processes: the daemon, the registry, the news wires and the window to the site.
 
-Rule: the first argument of each process is the lab's directory, by which `lab.sweep` finds and ends
-it. A process is not a child of the command that starts it, because it outlives that command.
+Rule: the first argument of each process is the lab's directory, so that `lab.sweep` can find the
+process. No process is a child of the command that starts it, because it must outlive that command.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ _DETACHED: Final = 'exec </dev/null >>"$1" 2>&1; shift; "$@" & exit 0'
 
 
 def start(places: Places, module: str, *arguments: str) -> None:
-    """Start `python -m module` for the lab that is up, unless it runs already."""
+    """Start `python -m MODULE` for the lab, unless the process is already running."""
     if sweep.process(places, module) is not None:
         return
     log = places.lab / f"{module.rpartition('.')[2]}.log"
@@ -37,10 +37,10 @@ def start_daemon(places: Places, cluster_name: str) -> None:
     """Start the lab's daemon and wait until the account file exists.
 
     Raises:
-        LabError: the daemon did not start; what it started is removed.
+        LabError: if the daemon does not start; everything that it created is removed.
     """
-    # The shell ends at once, so that the daemon is not a child of this process: the caller may
-    # outlive the daemon or end before it, and never has to wait for it.
+    # The shell exits immediately, so the daemon is not a child of this process, which therefore
+    # never has to wait for it.
     # The daemon's start takes priority over other work; see `host.prefer_this_process`.
     prefer = "echo -10 2>/dev/null >/proc/self/autogroup || true"
     script = f'{prefer}; exec </dev/null >>"$1" 2>&1; shift; "$@" & exit 0'
@@ -55,7 +55,7 @@ def start_daemon(places: Places, cluster_name: str) -> None:
     was_running = False
     deadline = time.monotonic() + _DAEMON_STARTS_WITHIN_SECONDS
     while not places.account.exists():
-        # Between the shell's fork and its exec the process does not look like a daemon yet.
+        # Between fork and exec, the process cannot be recognized as the daemon.
         is_running = sweep.daemon(places) is not None
         was_running = was_running or is_running
         ended = places.failure.exists() or (was_running and not is_running)

@@ -1,7 +1,7 @@
-"""What the labs of one host share: kernel settings, and the numbers of their networks.
+"""Manages what the labs on a host share: kernel settings and network numbers.
 
 Rule: the first lab raises the settings and the last lab restores them; each step holds a lock.
-The record is in /run, so that a reboot clears it together with the settings.
+The record is in /run, so a reboot clears it together with the settings.
 """
 
 import fcntl
@@ -17,9 +17,9 @@ from lab.places import Places
 
 SETTINGS: Final = {
     "net.ipv4.ip_forward": 1,
-    # Each systemd and each engine needs a few; the default of 128 is enough for ten machines.
+    # Each systemd and each engine needs several; the default of 128 is enough for ten machines.
     "fs.inotify.max_user_instances": 8192,
-    # The neighbour entries of all machines' overlays are in one table of the host.
+    # All machines' overlay networks share the host's neighbour table.
     "net.ipv4.neigh.default.gc_thresh3": 16384,
 }
 _RUN: Final = Path("/run/spotswarm-lab")
@@ -27,16 +27,16 @@ _SYSCTL: Final = Path("/proc/sys")
 
 
 def claim(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
-    """Claim the lab's number and raise the kernel settings; idempotent.
+    """Claim the lab's number and raise the kernel settings. Idempotent.
 
     Raises:
-        LabError: another lab uses the number.
+        LabError: if another lab uses the number.
     """
     with _alone(run):
         run.mkdir(exist_ok=True)
         refuse_clash(places, run=run)
         _claim_of(places, run).write_text(places.name, encoding="ascii")
-        # A container lacks some of these settings; the lab then runs without them.
+        # A container may lack some of these settings; the lab also works without them.
         known = {name: file for name in SETTINGS if (file := _file(sysctl, name)).exists()}
         before = {name: int(file.read_text(encoding="ascii")) for name, file in known.items()}
         if not _saved(run).exists():
@@ -47,7 +47,7 @@ def claim(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
 
 
 def release(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
-    """Release the number; the last lab also restores the kernel settings."""
+    """Release the lab's number; the last lab also restores the kernel settings."""
     with _alone(run):
         if not run.exists():
             return
@@ -63,16 +63,16 @@ def release(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None
 
 
 def owner(places: Places, *, run: Path = _RUN) -> str | None:
-    """The name of the lab that uses this lab's number; None when no lab does."""
+    """Return the name of the lab that uses this lab's number, or None if the number is free."""
     claimed = _claim_of(places, run)
     return claimed.read_text(encoding="ascii") if claimed.exists() else None
 
 
 def refuse_clash(places: Places, *, run: Path = _RUN) -> None:
-    """Refuse a lab whose number another lab uses.
+    """Check that no other lab uses this lab's number.
 
     Raises:
-        LabError: another lab uses the number.
+        LabError: if another lab uses the number.
     """
     name = owner(places, run=run)
     if name not in {None, places.name}:
@@ -84,7 +84,7 @@ def refuse_clash(places: Places, *, run: Path = _RUN) -> None:
 
 @contextmanager
 def _alone(run: Path) -> Iterator[None]:
-    # Locks the parent directory: a lock file of our own would have to stay behind.
+    # Lock the parent directory, because a separate lock file could never be removed.
     parent = os.open(run.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(parent, fcntl.LOCK_EX)

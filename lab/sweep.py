@@ -1,8 +1,8 @@
-"""Takes a lab down, completely and after any crash.
+"""Takes a lab down completely, even after a crash.
 
-Rule: it relies only on the state of the host. It finds processes by our cgroups, the daemon by its
-command, and everything else by this lab's names. It ends only processes that it can identify as
-this lab's, and never touches other labs.
+Rule: rely only on the host's state. Find machines' processes by the lab's cgroups, the lab's own
+processes by their command lines, and everything else by the lab's names. End only processes that
+certainly belong to this lab, and never touch other labs.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ from lab.machines.power import PROPAGATE
 from lab.places import Places
 
 DAEMON: Final = "lab.daemon"
-"""The module of the daemon; its first argument is the lab directory."""
+"""The daemon's module; its first argument is the lab's directory."""
 REGISTRY: Final = "lab.images.registry"
-"""The module of the registry; same first argument."""
+"""The registry's module; its first argument is the lab's directory."""
 NEWSWIRE: Final = "lab.site.newswire"
-"""The module of the news wires; same first argument."""
+"""The news wires' module; its first argument is the lab's directory."""
 WINDOW: Final = "lab.site.window"
-"""The module that forwards browsers to the site; same first argument."""
+"""The module that forwards browsers to the site; its first argument is the lab's directory."""
 _PROCESSES: Final = (DAEMON, REGISTRY, NEWSWIRE, WINDOW)
 
 
 def sweep(places: Places) -> list[str]:
-    """Remove everything of the lab but the image cache; returns what could not be removed."""
+    """Remove the lab except for the image cache; return a list of what could not be removed."""
     if (owner := sharing.owner(places)) not in {None, places.name}:
-        return [f"nothing of {places.name}: the lab {owner}, which is up, uses its number"]
+        return [f"all of {places.name}, because the lab {owner} is up and uses the same number"]
     _end(places)
     groups = cgroups.leftovers(places.cgroup)
     cgroups.kill(groups)
@@ -48,14 +48,14 @@ def sweep(places: Places) -> list[str]:
     if not mounts(places):
         disks = places.machines.glob("*") if places.machines.is_dir() else ()
         remove_trees(*disks, *places.cache.glob(f"{places.building_prefix}*"))
-        # Last: a second attempt needs the files in it.
+        # Remove this directory last, because a second attempt would need its files.
         remove_trees(places.lab)
     sharing.release(places)
     return remains(places)
 
 
 def remains(places: Places) -> list[str]:
-    """A line for everything of this lab on the host; empty when the lab is down."""
+    """List everything of this lab that is on the host; empty if the lab is down."""
     groups = cgroups.leftovers(places.cgroup)
     leftovers = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     leftovers += [f"{module} {pid}" for module, pid in processes(places).items()]
@@ -72,20 +72,20 @@ def remains(places: Places) -> list[str]:
 
 
 def daemon(places: Places) -> int | None:
-    """Process id of this lab's daemon, if it runs."""
+    """Return the process id of this lab's daemon, or None if it is not running."""
     return process(places, DAEMON)
 
 
 def process(places: Places, module: str) -> int | None:
-    """Process id of this lab's daemon, registry, wires or window, if it runs."""
+    """Return the process id of one of this lab's modules, or None if it is not running."""
     return processes(places).get(module)
 
 
 def processes(places: Places) -> dict[str, int]:
-    """Module → process id, of this lab's daemon, registry, wires and window while they run.
+    """Return the process ids of this lab's daemon, registry, news wires and window, by module.
 
-    Identifies them by module and lab directory in their commands: a process id in a file could
-    belong to another process by now.
+    Finds each process by the module and the lab's directory in its command line, because a process
+    id from a file could belong to another process by now.
     """
     running = {}
     for at in Path("/proc").glob("[0-9]*"):
@@ -93,14 +93,14 @@ def processes(places: Places) -> dict[str, int]:
             argv = (at / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        # A zombie has no command.
+        # A zombie has an empty command line.
         if argv[1:2] == [b"-m"] and argv[3:4] == [str(places.lab).encode()]:
             running[argv[2].decode()] = int(at.name)
     return {module: pid for module, pid in running.items() if module in _PROCESSES}
 
 
 def mounts(places: Places) -> list[str]:
-    """Mounts below the lab's directories, oldest first."""
+    """List the mounts below the lab's directories, oldest first."""
     table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     points = [line.split()[4].encode().decode("unicode_escape") for line in table.splitlines()]
     roots = (f"{places.lab}/", f"{places.cache}/{places.building_prefix}")

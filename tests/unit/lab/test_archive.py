@@ -46,12 +46,12 @@ def test_what_the_archive_answered_is_told_and_that_it_is_not_our_fault(monkeypa
 
     told = str(caught.value)
     assert told.startswith(
-        "Debian's archive did not deliver the engine (docker.io) of its release 'testing' "
-        "(http://mirror.example/debian)."
+        "could not get the engine (docker.io) for Debian 'testing' from the archive "
+        "(http://mirror.example/debian):"
     )
     assert "E: The repository" in told
     assert "Get:1" not in told
-    assert "not a fault of the lab" in told
+    assert "fault is not in the lab" in told
 
 
 def test_a_failure_without_error_lines_shows_the_end_of_the_output():

@@ -42,5 +42,5 @@ def test_the_usual_engine_is_one_of_those_there_are():
 
 
 def test_an_unknown_engine_is_refused_with_those_there_are():
-    with pytest.raises(LabError, match=r"no engine 17\.03; it has 20\.10, 26\.1, 28\.5"):
+    with pytest.raises(LabError, match=r"no engine 17\.03; choose one of 20\.10, 26\.1, 28\.5"):
         engines.choose("17.03")

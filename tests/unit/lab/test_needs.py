@@ -24,16 +24,16 @@ def test_a_host_with_everything_lacks_nothing(host, suite):
     ("host", "says"),
     [
         (UBUNTU_24_04, "apt-get install debian-archive-keyring"),
-        (replace(DEBIAN_13, is_root=False), "run it as root"),
+        (replace(DEBIAN_13, is_root=False), "run the command as root"),
         (replace(DEBIAN_13, packages=["debootstrap", "iptables"]), "install debootstrap iptables"),
         (replace(DEBIAN_13, modules=["moto"]), "Python packages moto"),
         (
             replace(DEBIAN_13, suites=("bookworm", "sid")),
-            "a debootstrap that knows Debian",
+            "a debootstrap with a script for Debian",
         ),
-        (replace(DEBIAN_12, nspawn=241), "systemd-nspawn 242 or later: this host has 241"),
-        (replace(DEBIAN_12, nspawn=258), "cgroup v2: systemd-nspawn 258 cannot use v1"),
-        (replace(DEBIAN_12, system="Darwin"), "Linux: this is Darwin"),
+        (replace(DEBIAN_12, nspawn=241), "systemd-nspawn 242 or later: this host has version 241"),
+        (replace(DEBIAN_12, nspawn=258), "cgroup v2: systemd-nspawn 258 does not support v1"),
+        (replace(DEBIAN_12, system="Darwin"), "Linux: this host runs Darwin"),
     ],
 )
 def test_a_host_that_lacks_something_is_told_what_to_do(host, says):
@@ -54,4 +54,4 @@ def test_a_later_nspawn_is_fine_where_cgroups_are_v2():
 def test_without_debootstrap_only_the_package_is_named():
     bare = replace(DEBIAN_13, packages=["debootstrap"], suites=())
 
-    assert missing(bare, "trixie") == ["programs: apt-get install debootstrap"]
+    assert missing(bare, "trixie") == ["programs: run `apt-get install debootstrap`"]
