@@ -1,5 +1,5 @@
-"""Analyses articles: sentiment, symbols and topics. It reads and writes stored articles only.
+"""Finds the sentiment, symbols and topics of stored articles, and stores them with the articles.
 
-Rule: raise `version.VERSION` with every change that affects an analysis. Articles with an analysis
-of an older version or of a different text are analysed again, all others never.
+Rule: raise `version.VERSION` with every change that affects an analysis. An article is analysed
+again only if its analysis comes from an older version or if its text has changed.
 """

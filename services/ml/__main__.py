@@ -1,4 +1,4 @@
-"""Run ml: `python -m services.ml`."""
+"""Entry point: run the ml service with `python -m services.ml`."""
 
 import asyncio
 

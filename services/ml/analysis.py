@@ -1,4 +1,4 @@
-"""Analyses an article. Pure: the same words always have the same analysis."""
+"""Analyses one article. Pure: the same text always gives the same analysis."""
 
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ _MOST_CHARACTERS: Final = 50_000
 
 
 def analyse(*, title: str, summary: str, text: str, of: str, at: datetime) -> Analysis:
-    """An article's analysis; `of` is the hash of its content."""
+    """Return the article's analysis. `of` is the hash of the article's content."""
     body = (text or summary)[:_MOST_CHARACTERS]
     value = sentiment.score(title, body)
     return Analysis(

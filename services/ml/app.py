@@ -1,4 +1,4 @@
-"""Puts ml together; serves health, metrics and the version of the analysis."""
+"""Sets up the ml service, which serves health checks, metrics and the analysis version."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ async def _version(_request: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Follower]]:
-    """The application, and the follower to run while it serves."""
+    """Yield the application, and the follower that must run while the application serves."""
     async with outgoing(name="ml", timeout_seconds=_STORE_SECONDS) as session:
         couch = Couch(
             session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password

@@ -1,7 +1,7 @@
-"""One batch of changes: which articles need an analysis, and what to write. Pure.
+"""Analyses the articles in one batch of changes and prepares the documents to write. Pure.
 
-Rule: a document is written as it was read, unknown fields included, with only `ml` replaced. A
-document that is not an article is skipped, never repaired.
+Rule: only a document's `ml` field is replaced; all other fields, even unknown ones, stay as they
+were read. A document that is not an article is skipped, never repaired.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,26 +21,29 @@ Analyse = Callable[..., Analysis]
 
 @dataclass(slots=True)
 class Batch:
-    """The result of a batch of changes."""
+    """The result of processing one batch of changes."""
 
     writes: list[Document] = field(default_factory=list)
     done: int = 0
-    """Articles whose analysis is current."""
+    """The number of articles whose analysis was already current."""
     poison: dict[str, str] = field(default_factory=dict)
-    """Documents that cannot be analysed: the reason by id."""
+    """The documents that could not be analysed, with the reason for each document id."""
     others: int = 0
-    """Deleted documents, and those that are not articles."""
+    """The number of deleted documents and of documents that are not articles."""
 
 
 def needs_analysis(article: Article) -> bool:
-    """Whether an article has no analysis of its current text by this or a newer version."""
+    """Return whether the article must be analysed.
+
+    That is the case if its analysis is missing, outdated, or of an earlier text.
+    """
     return not article.is_analysed or (
         article.ml is not None and version.is_older(article.ml.version)
     )
 
 
 def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = analyse) -> Batch:
-    """Analyse the articles that need it; no document makes it raise."""
+    """Analyse the articles that need it. Never raises, whatever the documents contain."""
     batch = Batch()
     for change in changes:
         if change.is_deleted or change.doc is None or change.doc.get("type") != "news":
@@ -50,7 +53,7 @@ def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = ana
             analysis = _analysis(change.doc, at, analysing)
         except ValidationError as exc:
             batch.poison[change.id] = _where(exc)
-        except Exception as exc:  # noqa: BLE001  a bug in a rule must not stop other articles
+        except Exception as exc:  # noqa: BLE001  a bug must not block other articles
             batch.poison[change.id] = f"the analysis raised {type(exc).__name__}"
         else:
             if analysis is None:
@@ -62,7 +65,7 @@ def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = ana
 
 
 def _analysis(doc: Mapping[str, Any], at: datetime, analysing: Analyse) -> Analysis | None:
-    # An unreadable analysis, for example of a future version, must not hide the article.
+    # If only the stored analysis is invalid, for example from a future version, replace it.
     try:
         article = Article.from_doc(doc)
     except ValidationError:

@@ -1,8 +1,8 @@
-"""Follows the database's changes: reads a batch, analyses it, writes it, saves its place.
+"""Follows the database's changes: reads, analyses and writes batches, and saves the position.
 
-Rule: the place is saved after the writes. A crash then repeats reads but no analysis, because the
-written articles are current. A write that conflicts needs no retry: the article has changed, so it
-appears among the changes again.
+Rule: the position is saved after the writes. After a crash, some changes are read again, but no
+article is analysed again, because the stored analyses are current. A write that conflicts is not
+retried: the article has changed, so it will appear among the changes again.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from services.stores.news import DATABASE
 log = structlog.get_logger("ml")
 
 CHECKPOINT: Final = "ml"
-_ARTICLES: Final = Counter("ml_articles_total", "Articles among the changes", ["outcome"])
+_ARTICLES: Final = Counter("ml_articles_total", "Changed articles, by outcome", ["outcome"])
 _LAST: Final = Gauge("ml_last_batch_timestamp_seconds", "When changes were last processed")
 _BEHIND: Final = Gauge("ml_is_behind", "1 while more changes are waiting")
 _CONFLICT: Final = "conflict"
@@ -30,7 +30,7 @@ _FORBIDDEN: Final = "forbidden"
 
 
 class Follower:
-    """Follows one news database; `run` must be running."""
+    """Follows the changes of one news database. Run `run` as a background task."""
 
     def __init__(
         self, couch: Couch, *, batch: int, wait_seconds: float, database: str = DATABASE
@@ -43,11 +43,11 @@ class Follower:
         self._reason: str | None = "no changes have been read yet"
 
     async def check(self) -> str | None:
-        """For readiness: None while changes are followed, else a sentence."""
+        """Readiness check: return None while changes can be read, otherwise the problem."""
         return self._reason
 
     async def run(self) -> None:
-        """Run until cancelled; wait for a database that fails."""
+        """Follow the changes until cancelled, retrying while the database is unavailable."""
         delays = backoff(ceiling=15.0)
         while True:
             try:
@@ -56,19 +56,21 @@ class Follower:
                 self._reason = None
                 continue
             except GoneError:
-                # The first service to write creates it. Our place was in the old database.
+                # The saved position belonged to a database that has been deleted.
                 self._since = None
-                self._reason = "there is no news database yet"
+                self._reason = "the news database does not exist yet"
             except ClusterError as exc:
                 self._reason = str(exc)
             pause = next(delays)
             log.warning(
-                "changes not followed", reason=self._reason, again_in_seconds=round(pause, 1)
+                "could not read changes; retrying",
+                reason=self._reason,
+                again_in_seconds=round(pause, 1),
             )
             await asyncio.sleep(pause)
 
     async def step(self) -> Batch:
-        """Process the next changes, waiting for one for a while."""
+        """Process the next batch, waiting up to `wait_seconds` for a change."""
         since = await self._place()
         changes = await self._couch.changes(
             self._database,
@@ -77,14 +79,17 @@ class Follower:
             wait_seconds=self._wait_seconds,
             include_docs=True,
         )
-        # In a thread: fifty long articles would delay health checks.
+        # Run in a thread because analysing fifty long articles would delay health checks.
         batch = await asyncio.to_thread(prepare, changes.rows, at=clock.now())
         self._count(batch, await self._couch.bulk(self._database, batch.writes))
         await self._save_place(since, changes)
         return batch
 
     async def _place(self) -> Place:
-        """Where to continue; read every time, in case the database was replaced."""
+        """Return the position to continue from.
+
+        The stored position is read every time, in case the database was replaced.
+        """
         stored = await self._couch.local(self._database, CHECKPOINT)
         if self._since is None or stored is None:
             self._since = _start(stored)
@@ -99,9 +104,9 @@ class Follower:
             try:
                 await self._couch.put_local(self._database, CHECKPOINT, place)
             except ConflictError:
-                # Two replicas run briefly during an update. The other's place is as good: from
-                # there on, articles that are done are skipped.
-                log.info("another replica saved its place")
+                # During updates, two replicas run briefly. The other replica's position works
+                # too, because articles that were already analysed are skipped.
+                log.info("another replica saved its position")
 
     def _count(self, batch: Batch, written: list[Written]) -> None:
         counts = {"analysed": 0, "conflict": 0, "refused": 0}
@@ -112,22 +117,22 @@ class Follower:
                 counts["conflict"] += 1
             elif result.error == _FORBIDDEN:
                 counts["refused"] += 1
-                log.error("analysis refused", article=result.id, reason=result.error)
+                log.error("CouchDB rejected the analysis", article=result.id, reason=result.error)
             else:
-                # The batch is repeated; what was written of it will be skipped.
-                raise UnavailableError(f"writing {result.id}: CouchDB answered {result.error}")
+                # The batch will be retried, skipping the articles that were written.
+                raise UnavailableError(f"writing {result.id}: CouchDB returned {result.error}")
         for article, reason in batch.poison.items():
-            log.error("article skipped", article=article, reason=reason)
+            log.error("could not analyse the article; skipping it", article=article, reason=reason)
         counts |= {"done": batch.done, "poison": len(batch.poison)}
         for outcome, times in counts.items():
             if times:
                 _ARTICLES.labels(outcome).inc(times)
         if counts["analysed"] or counts["conflict"]:
-            log.info("articles analysed", **counts)
+            log.info("analysed articles", **counts)
 
 
 def _start(stored: Document | None) -> Place:
-    """The saved place; the beginning if an older version saved it."""
+    """Return the saved position, or 0 if none was saved or an older version saved it."""
     if stored is None or is_older(str(stored.get("version", ""))):
         return 0
     since = stored.get("since", 0)

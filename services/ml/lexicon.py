@@ -1,19 +1,19 @@
-"""The lexicon: the weights of words and phrases, from `data/lexicon.csv`. Pure once loaded.
+"""The lexicon: the weights of words and phrases in `data/lexicon.csv`. Pure once loaded.
 
-The kinds of terms in the file:
+The file contains these kinds of terms:
 
     move      a quantity rises or falls ("soars"); the weight is for a desirable quantity
-    change    somebody raises or lowers a quantity ("cuts"); neutral until the quantity is known
-    noun      a quantity: 1 if more of it is good, -1 if less is, 0 if it does not matter
-    beat      is better or worse than a mark
-    mark      what results are compared with: estimates, expectations
-    tone      good or bad by itself
-    negate    partly reverses what follows
-    scale     strengthens or weakens what follows or precedes
-    aside     makes what follows count less, such as a cause or a concession
-    but       makes what precedes count less
+    change    somebody raises or lowers a quantity ("cuts"); ignored if the quantity is unknown
+    noun      a quantity: 1 if a rise is good news, -1 if a rise is bad news, 0 if neither
+    beat      results are better or worse than a mark
+    mark      a value that results are compared with, such as estimates or expectations
+    tone      a word that is good or bad news on its own
+    negate    partly reverses the words that follow
+    scale     strengthens or weakens the words before or after it
+    aside     introduces a cause or a concession, and weakens the words that follow
+    but       weakens the words that precede it
 
-`forms` is `v` or `n` for the regular forms of a verb or noun, or a list of the forms.
+The column `forms` is `v` for a regular verb, `n` for a regular noun, or a list of the forms.
 """
 
 import csv
@@ -33,7 +33,7 @@ ROLES: Final[tuple[frozenset[str], ...]] = (
     frozenset({"mark"}),
     frozenset({"negate", "scale", "aside", "but"}),
 )
-"""A term has at most one meaning per role: "target" is a noun and a mark."""
+"""A word has at most one meaning per role: "target" is both a noun and a mark."""
 _DOUBLING: Final = frozenset(
     {
         *("bat", "ban", "chop", "cut", "dip", "drag", "drop", "flag", "flop", "grab"),
@@ -64,7 +64,7 @@ class Term:
 
 
 class Lexicon:
-    """Terms, by their first word."""
+    """A collection of terms, indexed by role and first word."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self._roles: list[dict[str, list[Term]]] = [{} for _ in ROLES]
@@ -81,7 +81,7 @@ class Lexicon:
         return self._size
 
     def at(self, tokens: Sequence[str], place: int, role: int) -> Term | None:
-        """The longest term of a role that begins at a place."""
+        """Return the longest term of a role that begins at index `place`, or None."""
         for term in self._roles[role].get(tokens[place], ()):
             if tuple(tokens[place : place + len(term.words)]) == term.words:
                 return term
@@ -90,16 +90,16 @@ class Lexicon:
 
 @cache
 def standard() -> Lexicon:
-    """The lexicon in the file."""
+    """Return the lexicon in the data file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return Lexicon(parse(lines))
 
 
 def parse(lines: Iterable[str]) -> list[Term]:
-    """The terms of all rows, one for each form.
+    """Return the terms in all rows: one term for each form of a word or phrase.
 
     Raises:
-        ValueError: a row is wrong, or repeats a term.
+        ValueError: if a row is invalid or repeats a term.
     """
     terms: dict[tuple[tuple[str, ...], int], Term] = {}
     seen_rows: set[tuple[str, int]] = set()
@@ -109,11 +109,11 @@ def parse(lines: Iterable[str]) -> list[Term]:
             raise ValueError(f"{row['term']}: unknown kind: {kind}")
         role = next(at for at, kinds in enumerate(ROLES) if kind in kinds)
         if (row["term"], role) in seen_rows:
-            raise ValueError(f"{row['term']}: repeated")
+            raise ValueError(f"{row['term']}: this term is repeated")
         seen_rows.add((row["term"], role))
         for form in _forms(row["term"], row["forms"]):
             term = Term(tuple(words.tokens(form)), kind, float(row["weight"]))
-            # The earlier row gets a form that two rows share, such as "losses".
+            # If two rows share a form, such as "losses", the earlier row keeps it.
             terms.setdefault((term.words, role), term)
     return list(terms.values())
 
@@ -128,14 +128,14 @@ def _forms(term: str, spec: str) -> list[str]:
             return [term, plural(term)]
     if " " not in term:
         return [term, *spec.split()]
-    # The forms of a phrase follow each other, each with the same number of words.
+    # The forms of a phrase are listed one after another, all with the same number of words.
     size = len(term.split())
     spelled = spec.split()
     return [term, *(" ".join(spelled[at : at + size]) for at in range(0, len(spelled), size))]
 
 
 def plural(noun: str) -> str:
-    """A noun's regular plural, or a phrase with its last word in the plural."""
+    """Return the regular plural of a noun, or of the last word in a phrase."""
     if noun.endswith(("s", "x", "ch", "sh")):
         return noun + "es"
     if noun.endswith("y") and noun[-2] not in _VOWELS:
@@ -144,7 +144,10 @@ def plural(noun: str) -> str:
 
 
 def verb_forms(verb: str) -> list[str]:
-    """A verb's regular third person, past and participle; in a phrase, of its first word."""
+    """Return a verb's regular third person, past tense and present participle.
+
+    In a phrase, only the first word changes.
+    """
     head, space, rest = verb.partition(" ")
     tail = space + rest
     third = plural(head)

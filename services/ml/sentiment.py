@@ -1,8 +1,8 @@
-"""How good or bad news is, by what goes up and what goes down. Pure and deterministic.
+"""Scores how good or bad news is by what rises and what falls. Pure and deterministic.
 
-Rule: a movement alone means nothing. Falling costs are good news and falling orders bad news, so a
-word of movement takes the sign of the quantity that moves. A quantity such as "loss" that was used
-this way does not count a second time.
+Rule: a movement alone is neither good nor bad. Falling costs are good news and falling orders are
+bad news, so a word such as "falls" takes its sign from the quantity that moves. A quantity such as
+"loss" that has given a movement its sign is not counted again.
 """
 
 import math
@@ -15,10 +15,10 @@ from services.ml.lexicon import Lexicon, Term, standard
 from services.stores.article import Label
 
 POSITIVE_FROM: Final = 0.15
-"""Scores closer to zero, on either side, are neutral."""
+"""The lowest positive score; scores between -0.15 and 0.15 are neutral."""
 _HEADLINE: Final = 0.7
 _HEADLINE_ALONE: Final = 0.85
-"""How much of the headline's score remains when the text has no tone."""
+"""The factor for the headline's score if the text is neutral."""
 _TEXT_ALONE: Final = 0.4
 _QUESTION: Final = 0.6
 _SENTENCES: Final = 60
@@ -46,7 +46,7 @@ class _Hit:
 
 
 def score(title: str, text: str, *, lexicon: Lexicon | None = None) -> float:
-    """A score from -1 to 1; the headline counts more than the text."""
+    """Return a score from -1 (bad news) to 1 (good news). The headline counts most."""
     known = lexicon or standard()
     head = _squashed(weigh(words.tokens(title), known))
     if title.rstrip().endswith("?"):
@@ -58,7 +58,7 @@ def score(title: str, text: str, *, lexicon: Lexicon | None = None) -> float:
     ]
     if not values:
         return round(_HEADLINE_ALONE * head if text else head, 4)
-    # Long articles have more words of every kind, so the mean shows which kind prevails.
+    # Long articles contain more words of every kind, so use the mean, not the sum.
     body = _squashed(sum(values) / len(values) * math.sqrt(min(len(values), 4)))
     if head == 0:
         return round(_TEXT_ALONE * body, 4)
@@ -66,14 +66,14 @@ def score(title: str, text: str, *, lexicon: Lexicon | None = None) -> float:
 
 
 def label(value: float) -> Label:
-    """The label of a score."""
+    """Return the label for a score."""
     if value >= POSITIVE_FROM:
         return "positive"
     return "negative" if value <= -POSITIVE_FROM else "neutral"
 
 
 def weigh(tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """The unlimited score of one sentence's words."""
+    """Return the score of one sentence, before it is limited to the range from -1 to 1."""
     hits = _hits(tokens, lexicon)
     taken = _resolve(hits, tokens, lexicon)
     total = 0.0
@@ -102,7 +102,7 @@ def _hits(tokens: Sequence[str], lexicon: Lexicon) -> list[_Hit]:
 
 
 def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> set[int]:
-    """Give movements their sign; returns the positions of the quantities that move."""
+    """Give each movement its sign; return the positions of the quantities that move."""
     taken: set[int] = set()
     for hit in hits:
         kind = hit.term.kind
@@ -121,7 +121,10 @@ def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> s
 
 
 def _moved(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Term] | None:
-    """The quantity that moves: what rises precedes the verb, what is raised follows it."""
+    """Return the quantity that moves and its position, or None.
+
+    A quantity that rises precedes its verb; a quantity that somebody raises follows the verb.
+    """
     searches = [_before, _behind] if hit.term.kind == "move" else [_behind, _before]
     for search in searches:
         quantity = search(hit, tokens, lexicon)
@@ -144,7 +147,7 @@ def _before(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Te
     for place in range(hit.start - 1, max(-1, hit.start - 1 - _REACH), -1):
         if _ends_clause(tokens[place]):
             return None
-        # Coming from the right, the last word of "jobless claims" is reached before its first.
+        # The search runs right to left, so it reaches "claims" in "jobless claims" first.
         for start in range(max(0, place - 2), place + 1):
             noun = lexicon.at(tokens, start, _NOUN)
             if noun is not None and start + len(noun.words) > place:
@@ -153,7 +156,7 @@ def _before(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Te
 
 
 def _head(place: int, noun: Term, tokens: Sequence[str], lexicon: Lexicon) -> Term:
-    """The term that counts: in "profit forecast" and "dividend tax" the last word."""
+    """Return the noun that counts: in "profit forecast" and "dividend tax", the last one."""
     after = place + len(noun.words)
     if after < len(tokens):
         following = lexicon.at(tokens, after, _NOUN)
@@ -174,7 +177,7 @@ def _ends_clause(token: str) -> bool:
 
 
 def _shaped(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """The factor that the surrounding words contribute."""
+    """Return the factor by which the surrounding words change the value of a hit."""
     factor = 1.0
     for place in range(hit.start - 1, -1, -1):
         if words.is_stop(tokens[place]):

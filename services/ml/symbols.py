@@ -1,7 +1,8 @@
-"""Finds the companies that an article names, as tickers. Pure.
+"""Finds the tickers of the companies that an article names. Pure.
 
-Rule: a name that is also a word ("Target", "Visa", "Apple") needs more evidence than a capital
-letter at the beginning of a sentence, and in headlines that capitalise every word.
+Rule: some names are also ordinary words ("Target", "Visa", "Apple"). At the start of a sentence
+or in a headline that capitalises every word, a capital letter alone does not prove that such a
+word names the company.
 """
 
 import csv
@@ -17,13 +18,14 @@ from services.ml import words
 
 FILE: Final = Path(__file__).parent / "data" / "companies.csv"
 BESIDE: Final = FILE.with_name("beside.csv")
-"""Words after a name that show that it is a company: no apple or target does these things."""
+"""Words that show, when they follow a name, that a company is meant, such as "acquires"."""
 MOST: Final = 10
 _TITLE_WEIGHT: Final = 5
 _LEAD_CHARACTERS: Final = 500
 _NEAR_CHARACTERS: Final = 80
 _MENTIONS: Final = 2
-"""A company named only once, far down, is a rival, a client or a former employer."""
+"""The fewest mentions that count if the headline and the lead do not name the company. A single
+mention is usually of a rival, a client or a former employer."""
 _EXCHANGES: Final = "NASDAQ|NYSE|NYSE American|NYSEAMERICAN|AMEX|NYSE Arca|OTC|OTCMKTS|Nasdaq|CBOE"
 _LISTED: Final = re.compile(rf"\b(?:{_EXCHANGES})\s*:\s*([A-Z]{{1,5}}(?:\.[A-Z])?)\b")
 _CASHTAG: Final = re.compile(r"(?<![\w$])\$([A-Z]{1,5}(?:\.[A-Z])?)\b(?![.,]?\d)")
@@ -44,16 +46,16 @@ _SENTENCE_END: Final = re.compile(r"(?:^|[.!?:;\n\u2014\u2013|]|[\"'\u201c\u2018
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """One row of the table."""
+    """One row of the companies table."""
 
     ticker: str
     names: tuple[str, ...]
     is_common: bool
-    """Whether its first one-word name is also an everyday word."""
+    """Whether the company's first one-word name is also an everyday word."""
     not_before: frozenset[str]
-    """Words after the name that show that it is not the company."""
+    """Words after the name that show that the company is not meant."""
     not_after: frozenset[str]
-    """Words before the name that show that it is not the company."""
+    """Words before the name that show that the company is not meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class _Name:
 
 
 class Companies:
-    """The table, ready to find names in texts."""
+    """The companies table, prepared for finding names in texts."""
 
     def __init__(self, companies: Iterable[Company]) -> None:
         self._names: dict[str, _Name] = {}
@@ -74,13 +76,13 @@ class Companies:
         longest_first = sorted(self._names, key=lambda name: (-len(name), name))
         spelled = "|".join(re.escape(name) for name in longest_first)
         first = re.escape("".join(sorted({name[0] for name in self._names})))
-        # The first letter rules out most places of a text quickly.
+        # Checking the first letter quickly rules out most positions in a text.
         self._pattern = re.compile(
             rf"(?=[{first}])(?<![\w&$@#/.-])(?:{spelled})(?![\w&])(?!-[a-z])"
         )
 
     def named(self, text: str) -> Counter[str]:
-        """How often each company is named."""
+        """Return how often the text names each company, by ticker."""
         text = text.replace("\u2019", "'")
         counts: Counter[str] = Counter()
         counts.update(_LISTED.findall(text))
@@ -94,7 +96,7 @@ class Companies:
                 counts[name.company.ticker] += 1
             elif verdict is None:
                 doubtful[name.company.ticker] += 1
-        # Once a text certainly names a company, its doubtful mentions count too.
+        # Unclear mentions count only if the text also names the company clearly.
         for ticker, times in doubtful.items():
             if ticker in counts:
                 counts[ticker] += times
@@ -102,7 +104,7 @@ class Companies:
 
 
 def find(title: str, summary: str, text: str, *, companies: Companies | None = None) -> list[str]:
-    """The tickers that an article is about, the most frequently named first."""
+    """Return the tickers of the companies in an article, most frequently named first."""
     known = companies or standard()
     head = known.named(title)
     lead = known.named(f"{summary}\n{text[:_LEAD_CHARACTERS]}")
@@ -117,13 +119,13 @@ def find(title: str, summary: str, text: str, *, companies: Companies | None = N
 
 @cache
 def standard() -> Companies:
-    """The companies in the file."""
+    """Return the companies in the data file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return Companies(parse(lines))
 
 
 def parse(lines: Iterable[str]) -> list[Company]:
-    """The companies in the rows of a table."""
+    """Return the companies in the lines of a CSV table."""
     return [
         Company(
             ticker=row["ticker"],
@@ -142,12 +144,12 @@ def _beside() -> frozenset[str]:
 
 
 def _first(company: Company) -> int:
-    """The index of a company's first one-word name."""
+    """Return the index of a company's first one-word name, or 0 if there is none."""
     return next((at for at, name in enumerate(company.names) if " " not in name), 0)
 
 
 def _judged(name: _Name, text: str, match: re.Match[str], *, shouts: bool) -> bool | None:
-    """Whether the name means the company; None when that is unclear."""
+    """Return whether the name refers to the company, or None if this is unclear."""
     company = name.company
     behind = _NEXT.match(text, match.end())
     possessive = behind is not None and behind[1] is None
@@ -172,7 +174,7 @@ def _judged(name: _Name, text: str, match: re.Match[str], *, shouts: bool) -> bo
 
 
 def _capitals_say_nothing(text: str) -> bool:
-    """Whether the text capitalises almost every word, as some headlines do."""
+    """Return whether the text capitalises almost every word, as some headlines do."""
     first, *_ = [*words.sentences(text), ""]
     long = _LONG.findall(first)
     return len(long) >= 3 and sum(word[0].isupper() for word in long) >= 0.8 * len(long)

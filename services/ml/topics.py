@@ -1,4 +1,4 @@
-"""Finds an article's topics with the words of a small table. Pure."""
+"""Finds an article's topics by searching for the terms in a small table. Pure."""
 
 import csv
 import re
@@ -11,13 +11,13 @@ FILE: Final = Path(__file__).parent / "data" / "topics.csv"
 MOST: Final = 5
 _TITLE_WEIGHT: Final = 3
 _ENOUGH: Final = 3
-"""The weight of one word in the headline, or of three in the text."""
+"""The lowest weight of a topic: one term in the headline, or three terms in the text."""
 _TEXT_CHARACTERS: Final = 5_000
 _WORD: Final = r"[\w&'\u2019]"
 
 
 def find(title: str, text: str, *, table: Mapping[str, re.Pattern[str]] | None = None) -> list[str]:
-    """The article's topics, the strongest first."""
+    """Return the article's topics, strongest first."""
     weights = {}
     head, body = _folded(title), _folded(text[:_TEXT_CHARACTERS])
     for topic, pattern in (table or standard()).items():
@@ -30,13 +30,16 @@ def find(title: str, text: str, *, table: Mapping[str, re.Pattern[str]] | None =
 
 @cache
 def standard() -> Mapping[str, re.Pattern[str]]:
-    """The table in the file."""
+    """Return the table in the data file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return parse(lines)
 
 
 def parse(lines: Iterable[str]) -> dict[str, re.Pattern[str]]:
-    """A pattern for each topic; `*` in a term stands for any word, or for any ending."""
+    """Return a compiled pattern for each topic.
+
+    In a term, a separate `*` matches any word, and a `*` after a word matches any ending.
+    """
     return {
         row["topic"]: re.compile(
             rf"\b(?:{'|'.join(_spelled(term) for term in row['terms'].split(';'))})(?!{_WORD})"
@@ -54,5 +57,5 @@ def _spelled(term: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """The text in lower case, with hyphens as spaces."""
+    """Return the text in lower case, with hyphens replaced by spaces."""
     return re.sub(r"[\s-]+", " ", text.lower())

@@ -1,7 +1,7 @@
-"""Splits texts into words in the lexicon's spelling. Pure.
+"""Splits texts into words, spelled as in the lexicon. Pure.
 
-A number, with or without sign, currency or per cent, becomes `#`, because a lexicon cannot judge
-it. Hyphens separate words, and `n't` becomes the word `not`.
+Numbers, including amounts and percentages, become `#`, because the lexicon cannot judge them.
+Hyphens separate words, and `n't` becomes the word `not`.
 """
 
 import re
@@ -23,12 +23,12 @@ _STOPS: Final = frozenset(",;:()\u2014\u2013")
 
 
 def tokens(text: str) -> list[str]:
-    """Lower-case words, `#` for each number, and single marks of punctuation."""
+    """Return lower-case words, a `#` for each number, and single punctuation marks."""
     words: list[str] = []
     for match in _TOKEN.finditer(text):
         word = match[0].lower().replace("\u2019", "'")
         if match["number"]:
-            # "3 percent" and "$3 billion" are one number.
+            # "3 percent" and "$3 billion" each become a single `#`.
             words.append(NUMBER)
         elif match["mark"]:
             words.append(word[0])
@@ -42,12 +42,15 @@ def tokens(text: str) -> list[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences, roughly: an abbreviation ends one, which does not matter for scores."""
+    """Split the text into sentences.
+
+    The split is approximate: an abbreviation also ends a sentence, which does not affect scores.
+    """
     return [part for part in map(str.strip, _SENTENCE.split(text)) if part]
 
 
 def is_stop(token: str) -> bool:
-    """Whether a clause ends at this token."""
+    """Return whether a clause ends at this token."""
     return token[0] in _STOPS or token[0] in ".!?"
 
 

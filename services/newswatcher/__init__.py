@@ -1,5 +1,6 @@
-"""Reads RSS and Atom feeds and stores their articles in CouchDB. The ml service analyses them.
+"""Reads RSS and Atom feeds and stores their articles in CouchDB, where ml analyses the articles.
 
-Rule: an entry counts as seen only when its article is stored, and a feed's ETag is kept only when
-all its entries are seen. Otherwise the next answer would be 304 and the rest would be lost.
+Rule: an entry counts as seen only if its article is stored, and a feed's ETag is kept only if all
+the feed's entries have been seen. Otherwise the feed's server would return 304 to the next request,
+and the remaining entries would be lost.
 """

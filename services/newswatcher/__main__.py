@@ -1,4 +1,4 @@
-"""Run newswatcher: `python -m services.newswatcher`."""
+"""Entry point: run newswatcher with `python -m services.newswatcher`."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Puts newswatcher together; serves health, metrics and the status of each feed."""
+"""Sets up newswatcher, which serves health checks, metrics and the status of each feed."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -24,11 +24,11 @@ from services.stores.couch import Couch
 from services.stores.news import News
 
 _STORE_SECONDS: Final = 10.0
-"""Long, because the first query after a change of the views waits for their index."""
+"""A long time-out, because the first query after a view has changed must wait for its index."""
 
 
 class FeedStatus(BaseModel):
-    """The status of one feed, as `GET /feeds` shows it."""
+    """The status of one feed, as returned by `GET /feeds`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,11 +42,11 @@ class FeedStatus(BaseModel):
     failures: int
     reason: str
     remembered: int
-    """Entries whose articles are stored."""
+    """The number of entries that are remembered because their articles are stored."""
 
 
 def status(poller: FeedPoller) -> FeedStatus:
-    """A feed's status after its last poll."""
+    """Return a feed's status after its last poll."""
     state = poller.state
     return FeedStatus(
         name=poller.feed.name,
@@ -63,14 +63,14 @@ def status(poller: FeedPoller) -> FeedStatus:
 
 
 def user_agent(contact: str) -> str:
-    """Our name, which robots.txt may mention, and a contact for publishers."""
+    """Return the User-Agent: the name that robots.txt files can use, and our contact address."""
     return f"{robots.NAME}/1" + (f" (+{contact})" if contact else "")
 
 
 def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
-    """None while feeds can be read, else a sentence."""
+    """Readiness check: return None while feeds can be read, otherwise the problem."""
     if threads.lost:
-        return f"{threads.lost} pages are taking too long to parse"
+        return f"{threads.lost} of the parsing threads do not finish"
     failing = [poller for poller in pollers if poller.state.failures]
     if pollers and len(failing) == len(pollers):
         return "no feed can be read"
@@ -79,7 +79,7 @@ def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, list[FeedPoller]]]:
-    """The application, and a poller for each feed to run while it serves."""
+    """Yield the application, and the pollers that must run while the application serves."""
     async with (
         outgoing(name="newswatcher", timeout_seconds=_STORE_SECONDS) as stores,
         web_client(

@@ -1,7 +1,7 @@
-"""Writes articles to the database: reads what is stored, decides, writes, and retries on conflict.
+"""Writes articles to the news database, which means adding, updating or skipping each article.
 
-Rule: one article at a time in this process. Otherwise two feeds with the same news at the same
-moment would both find it new.
+Rule: each process writes one article at a time. Otherwise, if two feeds published the same news at
+the same moment, both articles would be stored as new.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from services.stores.couch import ConflictError
 from services.stores.news import News
 
 _ARTICLES: Final = Counter(
-    "newswatcher_articles_total", "Articles, by what was done with them", ["source", "verdict"]
+    "newswatcher_articles_total", "Articles, by the action taken", ["source", "verdict"]
 )
 _ATTEMPTS: Final = 10
 _MOST_NEAR: Final = 20
 
 
 def fetched_article(feed: Feed, entry: Entry, page: Page, *, at: datetime) -> FetchedArticle:
-    """The article of an entry and its page."""
+    """Return an article made from a feed's entry and the entry's page."""
     is_whole = len(page.text) > len(entry.content) or len(page.text) >= 1_000
     text = page.text if is_whole else entry.content
     return FetchedArticle(
@@ -47,7 +47,7 @@ def fetched_article(feed: Feed, entry: Entry, page: Page, *, at: datetime) -> Fe
             text=text,
             source=feed.name,
             feed_url=feed.url,
-            # An article dated in the future would stay the newest until then.
+            # An article dated in the future would stay at the top until that date.
             published=min(entry.published or at, at),
             fetched=at,
             fingerprint=fingerprint.fingerprint(entry.title, text),
@@ -58,14 +58,14 @@ def fetched_article(feed: Feed, entry: Entry, page: Page, *, at: datetime) -> Fe
 
 
 class ArticleWriter:
-    """Everything that newswatcher writes to the news database goes through here."""
+    """Writes all of newswatcher's changes to the news database."""
 
     def __init__(self, news: News) -> None:
         self._news = news
         self._lock = asyncio.Lock()
 
     async def is_known(self, feed: Feed, entry: Entry) -> bool:
-        """Whether the entry's article is stored unchanged, by its link, title and summary."""
+        """Return whether this feed's article is stored with the entry's title and summary."""
         stored = await self._stored(article_id(entry.link))
         return (
             stored is not None
@@ -74,10 +74,13 @@ class ArticleWriter:
         )
 
     async def write(self, fetched: FetchedArticle) -> str:
-        """Store the article, or note it as a duplicate of another; safe to repeat.
+        """Store the article, or record it as a duplicate of another article. Safe to repeat.
+
+        Returns the action taken: `added`, `changed`, `noted` (a duplicate) or `kept` (unchanged).
 
         Raises:
-            UnavailableError: the database does not answer; nothing may have been stored.
+            UnavailableError: if the database is unavailable; the article may not be stored.
+            ConflictError: if other processes keep changing the stored article.
         """
         async with self._lock:
             for _ in range(_ATTEMPTS):
@@ -89,7 +92,7 @@ class ArticleWriter:
                 try:
                     await self._news.save(verdict.article)
                 except ConflictError:
-                    # ml or another newswatcher has written it since: decide again.
+                    # ml or another newswatcher has changed the document, so decide again.
                     continue
                 except GoneError:
                     # The database was deleted between two calls.
@@ -97,7 +100,9 @@ class ArticleWriter:
                     continue
                 break
             else:
-                raise ConflictError(f"writing {fetched.article.id}: others kept writing it")
+                raise ConflictError(
+                    f"writing {fetched.article.id}: other processes kept changing the document"
+                )
         name = _NAMES[type(verdict)]
         _ARTICLES.labels(fetched.article.source, name).inc()
         return name

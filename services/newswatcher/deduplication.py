@@ -1,7 +1,7 @@
 """Decides whether a fetched article is new, a new version, or a duplicate. Pure.
 
-Rule: the first article stays, and later ones with the same words are noted as its duplicates. A
-new version keeps the analysis, the duplicates and the first time of publication.
+Rule: the first article is kept, and later articles with the same words are recorded as its
+duplicates. A new version keeps the analysis, the duplicates and the original publication time.
 """
 
 from collections.abc import Iterable
@@ -14,52 +14,52 @@ from services.stores.article import Article, Duplicate, content_hash
 
 MOST_DUPLICATES: Final = 50
 NEAR_DAYS: Final = 5
-"""The same words further apart are a form letter, such as a daily market report."""
+"""Two articles further apart are not duplicates; they may be routine, such as daily reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedArticle:
-    """An article as it was fetched."""
+    """A newly fetched article."""
 
     article: Article
     is_whole: bool
-    """Whether its text is the page's, not the feed's summary."""
+    """Whether the text is complete, and not just the feed's summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """The article is new: store it."""
+    """The article is new and must be stored."""
 
     article: Article
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The article has a new version: store it over the old one."""
+    """The article has changed, and the stored version must be overwritten."""
 
     article: Article
 
 
 @dataclass(frozen=True, slots=True)
 class NoteDuplicate:
-    """The news is known: store the first article with this one among its duplicates."""
+    """The news is known: the first article must be stored with one more duplicate."""
 
     article: Article
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Nothing is new: store nothing."""
+    """Nothing has changed, so nothing must be stored."""
 
 
 Verdict = Add | Change | NoteDuplicate | Keep
 
 
 def decide(fetched: FetchedArticle, stored: Article | None, near: Iterable[Article]) -> Verdict:
-    """Decide about one article.
+    """Decide what to do with one fetched article.
 
-    `stored` is the document with its id, `near` are articles that may have the same words. Of the
-    latter only fingerprints, times and duplicates count.
+    `stored` is the stored article with the same id, if any. `near` contains other articles that
+    may have the same words; their texts are not compared, only their fingerprints.
     """
     new = fetched.article
     if stored is not None:
@@ -92,11 +92,11 @@ def _same_words(first: Article, new: Article) -> Verdict:
 def _about_known(fetched: FetchedArticle, stored: Article) -> Verdict:
     new = fetched.article
     if new.feed_url != stored.feed_url:
-        # Two feeds lead to one article: the second one does not change it.
+        # Two feeds link to the same article, and only the first feed may change it.
         return Keep() if new.source == stored.source else _same_page(stored, new)
     text, fingerprint = new.text, new.fingerprint
     if not fetched.is_whole and _is_whole(stored):
-        # The page could not be read this time; the stored text is better.
+        # The page could not be read this time, so keep the stored text.
         text, fingerprint = stored.text, stored.fingerprint
     changed = stored.model_copy(
         update={

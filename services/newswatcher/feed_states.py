@@ -1,4 +1,4 @@
-"""The feeds' states in CouchDB, so that a restart fetches nothing again."""
+"""Stores the feeds' states in CouchDB, so that articles are not fetched again after a restart."""
 
 from typing import Any, Final
 
@@ -14,14 +14,14 @@ _ATTEMPTS: Final = 5
 
 
 class FeedStates:
-    """One document per feed that was ever read."""
+    """The stored states: one document for each feed that has ever been read."""
 
     def __init__(self, couch: Couch, *, database: str = DATABASE) -> None:
         self._couch = couch
         self._database = database
 
     async def load(self, feed: Feed) -> FeedState:
-        """The feed's stored state, or a new one if there is none that can be read."""
+        """Return the feed's stored state, or a new state if there is no valid stored state."""
         fresh = FeedState(id=feed.id, name=feed.name, url=feed.url)
         try:
             doc = await self._couch.get(self._database, feed.id)
@@ -36,8 +36,8 @@ class FeedStates:
     async def save(self, state: FeedState) -> FeedState:
         """Store a state and return it with its new revision.
 
-        Two replicas, which run briefly during an update, lose nothing: what either has seen counts
-        as seen.
+        During an update, two replicas run briefly. Their states are merged, so entries that either
+        replica has seen count as seen.
         """
         for _ in range(_ATTEMPTS):
             try:
@@ -50,7 +50,7 @@ class FeedStates:
                 state = state.model_copy(update={"rev": None})
             else:
                 return state.model_copy(update={"rev": rev})
-        raise ConflictError(f"writing {state.id}: conflicts {_ATTEMPTS} times in a row")
+        raise ConflictError(f"writing {state.id}: {_ATTEMPTS} conflicts in a row")
 
     async def _merged(self, ours: FeedState) -> FeedState:
         try:

@@ -1,6 +1,8 @@
-"""The list of feeds, which an operator writes in TOML.
+"""The list of feeds, which the operator writes in a TOML file.
 
-every_seconds = 300            # for feeds without their own
+An example:
+
+every_seconds = 300            # for feeds that do not set their own interval
 
 [[feeds]]
 name = "Federal Reserve"
@@ -19,31 +21,31 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 def _web_address(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a feed's url must begin with http:// or https:// and name a host")
+        raise ValueError("a feed's url must begin with http:// or https:// and contain a host name")
     return url
 
 
 class Feed(BaseModel):
-    """One feed."""
+    """One feed in the list."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, max_length=100)
-    """The `source` of its articles."""
+    """The name of the feed, stored as the `source` of its articles."""
     url: Annotated[str, AfterValidator(_web_address)] = Field(max_length=2000)
     every_seconds: float = Field(default=300.0, gt=0)
     pages: bool = False
-    """Whether to fetch the articles' pages for their text, where robots.txt allows it. Off by
-    default: the operator must know whose texts may be stored."""
+    """Whether to fetch the articles' pages for their full text if robots.txt allows it. This is off
+    by default, because the operator must decide whose texts may be stored."""
 
     @property
     def id(self) -> str:
-        """The id of the feed's document; depends on its URL alone, so a feed may be renamed."""
+        """The id of the feed's document. The id does not change if the feed is renamed."""
         return "feed-" + hashlib.sha256(self.url.encode()).hexdigest()[:32]
 
 
 class FeedList(BaseModel):
-    """The contents of the file."""
+    """The contents of the feeds file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,15 +73,15 @@ class FeedList(BaseModel):
 
 
 def parse(text: str) -> tuple[Feed, ...]:
-    """The feeds in a file's text.
+    """Return the feeds in the text of a feeds file.
 
     Raises:
-        ValueError: the file is wrong; the sentence says where.
+        ValueError: if the file is invalid. The message contains the place and the reason.
     """
     try:
         return FeedList.model_validate(tomllib.loads(text)).feeds
     except tomllib.TOMLDecodeError as exc:
-        raise ValueError(f"not TOML: {exc}") from exc
+        raise ValueError(f"the file is not valid TOML: {exc}") from exc
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -1,7 +1,7 @@
-"""Polls one feed for ever: fetches it, stores new articles, remembers the state, waits.
+"""Polls one feed forever: fetches the feed, stores new articles, saves the state, and waits.
 
-Rule: whatever a feed or its articles' servers do is an outcome of the poll and affects no other
-feed. Only an unavailable database stops a poller, which then waits without losing anything.
+Rule: errors of a feed or of its articles' servers are outcomes of the poll and affect no other
+feed. Only an unavailable database stops a poller, which then waits and loses no articles.
 """
 
 import asyncio
@@ -48,13 +48,14 @@ _ACCEPT: Final = (
     "application/rss+xml, application/atom+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
 )
 _SAVE_EVERY: Final = 10
-"""Articles after which the state is saved; at most this many are fetched again after a crash."""
+"""The number of articles after which the state is saved during a poll. After a crash, at most this
+many articles are fetched again."""
 _MOST_DELAYS: Final = 3
-"""Polls for which a server may delay an article before only its summary is stored."""
+"""How many polls a server may delay an article before the article is stored without its page."""
 _LONGEST_DELAY_SECONDS: Final = 3600.0
-"""The longest that servers of articles delay the feed itself."""
+"""The longest time by which the articles' servers can delay the next poll of the feed."""
 _MOST_REFUSALS: Final = 3
-"""How often the database may refuse an article before it is skipped until the next start."""
+"""How often the database may reject an article before we skip the article until a restart."""
 _ANY: Final = (ClusterError,)
 _TEMPORARY: Final = (UnavailableError, ConflictError)
 
@@ -70,7 +71,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all pollers share."""
+    """The objects that all pollers share."""
 
     web: Web
     pages: Pages
@@ -80,19 +81,19 @@ class Shared:
 
 
 class FeedPoller:
-    """Polls one feed; `run` must be running."""
+    """Polls one feed. Run `run` as a background task."""
 
     def __init__(self, feed: Feed, shared: Shared, limits: Limits) -> None:
         self.feed = feed
         self.state = FeedState(id=feed.id, name=feed.name, url=feed.url)
         self._shared = shared
         self._limits = limits
-        self._random = random.Random()  # noqa: S311  spreads load, keeps no secret
+        self._random = random.Random()  # noqa: S311  not used for secrets
         self._counts: dict[str, int] = {}
         self._closed: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Poll until cancelled."""
+        """Poll the feed until cancelled."""
         self.state = await self._with_retries(lambda: self._shared.states.load(self.feed))
         self._update_metrics()
         while True:
@@ -107,7 +108,7 @@ class FeedPoller:
             await self.poll()
 
     async def poll(self) -> None:
-        """Poll once and save the resulting state."""
+        """Poll the feed once and save the resulting state."""
         outcome = await self._outcome()
         kind = type(outcome).__name__.lower()
         _LOOKS.labels(self.feed.name, kind).inc()
@@ -126,9 +127,9 @@ class FeedPoller:
             "next_look": self.state.next_look,
         }
         if isinstance(outcome, Failed):
-            log.warning("feed not read", **fields)
+            log.warning("could not read the feed", **fields)
         else:
-            log.info("feed read", **fields)
+            log.info("read the feed", **fields)
         await self._save()
 
     async def _outcome(self) -> Outcome:
@@ -195,15 +196,15 @@ class FeedPoller:
         )
 
     async def _store(self, entry: Entry) -> bool:
-        """Store an entry's article; False leaves the entry for the next poll."""
+        """Store an entry's article; return False if the entry is left for the next poll."""
         if self._counts.get(f"refusals {entry.key}", 0) >= _MOST_REFUSALS:
             return False
         try:
             return await self._write(entry)
         except RefusedError as exc:
-            # Other entries go on. This one stays unseen, since the reason may be our password.
+            # Our password may be the reason, so leave this entry unseen and retry it later.
             self._count(entry)
-            log.warning("article refused", url=entry.link, reason=reason(exc))
+            log.warning("the database rejected the article", url=entry.link, reason=reason(exc))
             return False
 
     async def _write(self, entry: Entry) -> bool:
@@ -213,13 +214,13 @@ class FeedPoller:
         page = await self._page(entry)
         if page is None:
             return False
-        # In a thread: a long text's fingerprint would delay other feeds and health checks.
+        # Run in a thread because fingerprinting long texts would delay health checks.
         article = await asyncio.to_thread(fetched_article, self.feed, entry, page, at=clock.now())
         await self._with_retries(lambda: writer.write(article), _TEMPORARY)
         return True
 
     async def _page(self, entry: Entry) -> Page | None:
-        """The entry's page; None when its server has asked us to wait."""
+        """Return the entry's page, or None if the page's server asked us to wait."""
         no_page = Page(entry.link, "")
         if not self.feed.pages:
             return no_page
@@ -242,7 +243,7 @@ class FeedPoller:
     async def _with_retries(
         self, call: Callable[[], Awaitable[T]], temporary: tuple[type[ClusterError], ...] = _ANY
     ) -> T:
-        """The call's result, however long the database is unavailable."""
+        """Return the call's result, retrying as long as a temporary error occurs."""
         delays = backoff(ceiling=15.0)
         while True:
             try:
@@ -250,7 +251,9 @@ class FeedPoller:
             except temporary as exc:
                 pause = next(delays)
                 log.warning(
-                    "database unavailable", reason=str(exc), again_in_seconds=round(pause, 1)
+                    "the database is unavailable; retrying",
+                    reason=str(exc),
+                    again_in_seconds=round(pause, 1),
                 )
                 await asyncio.sleep(pause)
 

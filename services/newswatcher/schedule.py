@@ -1,7 +1,7 @@
-"""When a feed is polled next, and what is remembered about it. Pure.
+"""Decides when to poll a feed next, and what to remember about the feed. Pure.
 
-Rule: randomness is an argument from 0 to 1, and time is part of the outcome. A failing feed is
-polled less and less often, and never sooner than its server asked for.
+Rule: randomness is an argument from 0 to 1, and the time is part of the outcome. A failing feed is
+polled less and less often, and never sooner than its server allows.
 """
 
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from services.stores.article import Moment
 CEILING_SECONDS: Final = 6 * 3600.0
 """The longest pause after failures."""
 LONGEST_WAIT_SECONDS: Final = 24 * 3600.0
-"""A server that asks for a longer pause is taken to be misconfigured."""
+"""The longest pause that a server can demand. A longer demand is assumed to be a mistake."""
 GONE_SECONDS: Final = 24 * 3600.0
-"""The pause after 410, because the feed may come back."""
+"""The pause after status 410, because the feed may come back."""
 FIRST_POLLS_SECONDS: Final = 10.0
-"""The first polls of all feeds are spread over this time."""
+"""The period over which the first polls of all feeds are spread."""
 MOVED_FAILURES: Final = 3
-"""A permanent redirect is forgotten after this many failures of its target."""
+"""A permanent redirect is forgotten after its target has failed this many times in a row."""
 _JITTER: Final = 0.1
 _REMEMBERED: Final = 500
-"""Entries remembered besides those in the feed now: some feeds bring old ones back."""
+"""How many entries are remembered after leaving the feed, because some feeds repeat old entries."""
 
 
 class FeedState(BaseModel):
-    """What is remembered about one feed across restarts: a document in CouchDB."""
+    """What is remembered about one feed across restarts, stored as a CouchDB document."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -37,18 +37,18 @@ class FeedState(BaseModel):
     name: str
     url: str
     moved_to: str | None = None
-    """The target of permanent redirects."""
+    """The target of the feed's permanent redirects."""
     etag: str | None = None
     modified: str | None = None
     last_look: Moment | None = None
     last_success: Moment | None = None
     failures: int = 0
-    """Consecutive failures."""
+    """The number of consecutive failures."""
     next_look: Moment | None = None
     reason: str = "not read yet"
-    """Why the feed is in this state, in words."""
+    """The outcome of the last poll, in words."""
     seen: dict[str, str] = Field(default_factory=dict)
-    """The digest of each entry whose article is stored, by key, oldest first."""
+    """The digest of each entry whose article is stored, by the entry's key, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ class Answered:
     entries: int
     stored: int
     keys: tuple[str, ...]
-    """The keys of its current entries."""
+    """The keys of the entries that the feed currently contains."""
     etag: str | None = None
     modified: str | None = None
     moved_to: str | None = None
     is_complete: bool = True
-    """Whether every entry is seen."""
+    """Whether all entries have been seen."""
     wait_seconds: float = 0.0
-    """How long a server of its articles asked us to wait."""
+    """The longest time that an article's server asked us to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Failed:
     at: datetime
     reason: str
     wait_seconds: float | None = None
-    """How long its server asked us to wait."""
+    """How long the feed's server asked us to wait."""
     is_gone: bool = False
 
 
@@ -92,7 +92,7 @@ Outcome = Answered | Unchanged | Failed
 
 
 def after(state: FeedState, outcome: Outcome, *, every_seconds: float, draw: float) -> FeedState:
-    """The feed's state after a poll."""
+    """Return the feed's state after a poll."""
     spread = 1 - _JITTER + 2 * _JITTER * draw
     match outcome:
         case Failed():
@@ -108,7 +108,7 @@ def after(state: FeedState, outcome: Outcome, *, every_seconds: float, draw: flo
             return _well(state, at, max(every_seconds * spread, requested_seconds)).model_copy(
                 update={
                     "moved_to": outcome.moved_to,
-                    # With an ETag, the next answer would omit the entries that are not seen yet.
+                    # With an ETag, the next response would not contain the unseen entries.
                     "etag": outcome.etag if is_complete else None,
                     "modified": outcome.modified if is_complete else None,
                     "reason": f"{outcome.stored} of {outcome.entries} entries were new{more}",
@@ -132,7 +132,7 @@ def _after_failure(
     state: FeedState, outcome: Failed, *, every_seconds: float, draw: float
 ) -> FeedState:
     failures = state.failures + 1
-    # The exponent is capped: a feed may fail for years.
+    # Limit the exponent, because a feed may fail for years.
     pause = min(every_seconds * 2.0 ** min(failures, 30), max(CEILING_SECONDS, every_seconds))
     if outcome.is_gone:
         pause = max(GONE_SECONDS, every_seconds)
@@ -152,7 +152,10 @@ def _after_failure(
 
 
 def pause_seconds(state: FeedState, *, now: datetime, every_seconds: float, draw: float) -> float:
-    """Seconds until the next poll, sensible even after a restart with a wrong clock."""
+    """Return the number of seconds until the next poll.
+
+    The result is limited, in case the clock was wrong when the state was saved.
+    """
     if state.next_look is None:
         return min(FIRST_POLLS_SECONDS, every_seconds) * draw
     pause = (state.next_look - now).total_seconds()
@@ -160,13 +163,13 @@ def pause_seconds(state: FeedState, *, now: datetime, every_seconds: float, draw
     if state.failures:
         longest = max(longest, LONGEST_WAIT_SECONDS * (1 + _JITTER))
     elif state.last_look is not None:
-        # A server of its articles may have asked for a longer pause than the feed's.
+        # An article's server may have asked for a pause longer than the feed's interval.
         longest = max(longest, (state.next_look - state.last_look).total_seconds())
     return max(0.0, min(pause, longest))
 
 
 def remembered(seen: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
-    """The seen entries, without the oldest of those that have left the feed."""
+    """Return the seen entries, without the oldest entries that are no longer in the feed."""
     current = set(keys)
     past = [key for key in seen if key not in current][-_REMEMBERED:]
     return {key: seen[key] for key in past} | {key: seen[key] for key in keys if key in seen}

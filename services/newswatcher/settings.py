@@ -1,4 +1,4 @@
-"""newswatcher's settings."""
+"""The newswatcher service's settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,36 +18,36 @@ def _readable(file: Path) -> Path:
 
 
 class Settings(WebSettings):
-    """newswatcher's own settings; those of every service are in `WebSettings`."""
+    """The settings of newswatcher only; settings that all services share are in `WebSettings`."""
 
     feeds_file: Annotated[Path, AfterValidator(_readable)] = Path(__file__).with_name("feeds.toml")
-    """The list of feeds; `services/newswatcher/feeds.py` describes its form."""
+    """The list of feeds, in the format described in `services/newswatcher/feeds.py`."""
     couchdb_url: str = "http://couchdb:5984"
-    """The store of the articles."""
+    """The URL of the CouchDB server that stores the articles."""
     couchdb_user: str = "spotswarm"
-    """The user that writes the articles."""
+    """The CouchDB user that writes the articles."""
     couchdb_password: SecretStr = SecretStr("")
-    """Its password; empty if the database has none."""
+    """The CouchDB user's password; empty if CouchDB requires none."""
     contact: str = Field(default="", max_length=200, pattern=r"^[\x20-\x7e]*$")
-    """An address or page for complaints from publishers; part of the User-Agent."""
+    """A contact address or page for publishers' complaints, sent in the User-Agent."""
     allow_private: bool = False
-    """Whether private addresses may be fetched. For labs and tests only: otherwise a feed could
-    make us read what is reachable only from inside this network."""
+    """Whether private addresses may be fetched. Use this only in labs and tests: in production, a
+    feed could make us fetch pages that are reachable only from inside this network."""
     host_interval_seconds: float = Field(default=2.0, ge=0)
-    """The pause between two requests to a host; its robots.txt may ask for more."""
+    """The pause between requests to a host. The host's robots.txt may ask for a longer pause."""
     fetch_seconds: float = Field(default=20.0, gt=0)
-    """How long one request may take, including the whole answer."""
+    """How long one request may take, including the complete response."""
     feed_bytes: int = Field(default=5_000_000, gt=0)
-    """The longest feed that is accepted, after decompression."""
+    """The maximum size of a feed in bytes, after decompression."""
     page_bytes: int = Field(default=2_000_000, gt=0)
-    """The longest page that is accepted, after decompression."""
+    """The maximum size of a page in bytes, after decompression."""
     parse_seconds: float = Field(default=10.0, gt=0)
     """How long parsing a feed or a page may take."""
     pages_per_look: int = Field(default=20, gt=0)
-    """The most new entries per poll of a feed; the rest waits for the next poll."""
+    """The maximum number of new entries per poll of a feed; the others wait for the next poll."""
     outgoing_connections: int = Field(default=20, gt=0)
-    """The most connections to all hosts together."""
+    """The maximum number of connections to all hosts together."""
 
     def feeds(self) -> tuple[feeds.Feed, ...]:
-        """The feeds in the file."""
+        """Return the feeds in the feeds file."""
         return feeds.parse(self.feeds_file.read_text())

@@ -1,7 +1,7 @@
 """Runs work that may hang in threads that can be abandoned.
 
-Rule: these are daemon threads. One that hangs while parsing a page blocks neither the end of the
-process nor, up to a limit, the other threads.
+Rule: all threads are daemon threads. A thread that hangs while parsing a page does not prevent the
+process from exiting, and a few such threads do not block the others.
 """
 
 import asyncio
@@ -15,17 +15,19 @@ from runtime.errors import UnavailableError
 
 T = TypeVar("T")
 
-_LOST: Final = Gauge("newswatcher_lost_threads", "Threads that did not end in time and still run")
+_LOST: Final = Gauge(
+    "newswatcher_lost_threads", "Threads that did not finish in time and are still running"
+)
 _AT_ONCE: Final = 2
 _MOST_LOST: Final = 8
 
 
 class OverdueError(UnavailableError):
-    """The work took too long, or too much earlier work did."""
+    """The work did not finish in time, or too many earlier threads are still running."""
 
 
 class Threads:
-    """A few threads at once."""
+    """Runs a few threads at the same time."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -33,18 +35,18 @@ class Threads:
 
     @property
     def lost(self) -> int:
-        """How many abandoned threads still run."""
+        """The number of abandoned threads that are still running."""
         return self._lost
 
     async def run(self, work: Callable[[], T], *, limit_seconds: float) -> T:
-        """The work's result or error.
+        """Run `work` in a thread and return its result or raise its error.
 
         Raises:
-            OverdueError: the work did not end in time.
+            OverdueError: if the work does not finish in time.
         """
         async with self._slots:
             if self._lost >= _MOST_LOST:
-                raise OverdueError("too much earlier work has not ended yet")
+                raise OverdueError("too many earlier threads are still running")
             loop = asyncio.get_running_loop()
             done: asyncio.Future[T] = loop.create_future()
             state = {"lost": False}
@@ -64,7 +66,7 @@ class Threads:
                 async with asyncio.timeout(limit_seconds):
                     return await asyncio.shield(done)
             except TimeoutError as exc:
-                raise OverdueError(f"it did not end within {limit_seconds:g} s") from exc
+                raise OverdueError(f"the work did not finish within {limit_seconds:g} s") from exc
             finally:
                 if not done.done():
                     state["lost"] = True
@@ -86,5 +88,5 @@ def _work(
     try:
         loop.call_soon_threadsafe(finish, result, error)
     except RuntimeError:
-        # The loop is closed: nobody is waiting.
+        # The event loop is closed, so no task is waiting for the result.
         return

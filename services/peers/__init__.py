@@ -1,1 +1,1 @@
-"""The services' clients of each other's APIs: one module per service that is called."""
+"""Clients that the services use to call each other: one module for each service called."""

@@ -1,6 +1,6 @@
-"""The client of auth: accounts, logins, API tokens, and whose a token is.
+"""The client of the auth service: accounts, logins, API tokens and token verification.
 
-Rule: each error class tells the caller what to do. No error contains a token or a password.
+Rule: callers decide what to do by an error's class. No error contains a token or a password.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,22 +14,22 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
 
 SCOPES: Final = ("news:read", "sentiment:read", "quotes:read", "usage:read")
-"""Every scope there is; a login has them all."""
+"""All scopes. A login has all of them."""
 _DEFAULT_WAIT: Final = 30
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class InvalidError(RefusedError):
-    """A field is wrong; the message is for the person who filled it in."""
+    """A field is invalid. The message is meant for the person who filled in the form."""
 
 
 class TakenError(RefusedError):
-    """The e-mail address already has an account."""
+    """An account with this e-mail address already exists."""
 
 
 class RateLimitedError(RefusedError):
-    """Too many attempts; `retry_after` is in seconds."""
+    """There were too many attempts. Try again after `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
@@ -49,7 +49,11 @@ class Account(_Answer):
 
 
 class Login(_Answer):
-    """A login: `access` opens everything until it expires, `refresh` buys the next login, once."""
+    """A login and its two tokens.
+
+    The `access` token permits everything until it expires. The `refresh` token can be exchanged
+    once for the next login.
+    """
 
     account: str
     email: str
@@ -63,7 +67,7 @@ class Login(_Answer):
 
 
 class ApiToken(_Answer):
-    """An API token without its secret."""
+    """An API token, without its secret text."""
 
     id: str
     name: str
@@ -74,7 +78,7 @@ class ApiToken(_Answer):
 
 
 class MadeToken(ApiToken):
-    """A new API token with its text, which cannot be read again."""
+    """A new API token with its text, which cannot be retrieved again."""
 
     token: str
 
@@ -83,7 +87,7 @@ class MadeToken(ApiToken):
 
 
 class Verified(_Answer):
-    """Whose a token is, and what it permits."""
+    """The owner of a valid token, and the scopes that the token grants."""
 
     kind: Literal["login", "api"]
     account: str
@@ -99,9 +103,10 @@ class _Tokens(_Answer):
 
 
 class Auth:
-    """Auth's HTTP API.
+    """The client of auth's HTTP API.
 
-    Every method raises UnavailableError when auth is away or busy, RefusedError when it refuses.
+    Every method raises UnavailableError if auth is unavailable or overloaded, and RefusedError if
+    auth rejects the request.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
@@ -109,38 +114,51 @@ class Auth:
         self._url = url.rstrip("/")
 
     async def sign_up(self, email: str, password: str, *, client: str | None = None) -> Account:
-        """Create an account; `client` is the visitor's address.
+        """Create an account. `client` is the visitor's IP address.
 
         Raises:
-            TakenError: the address has an account.
-            InvalidError: what is wrong with the address or the password.
+            TakenError: if an account with this e-mail address already exists.
+            InvalidError: if the e-mail address or the password is not acceptable.
         """
         body = {"email": email, "password": password}
         return await self._model(Account, "POST", "/accounts", body=body, client=client)
 
     async def login(self, email: str, password: str, *, client: str | None = None) -> Login:
-        """Log in; RefusedError for a wrong address or password, RateLimitedError after too many."""
+        """Log in. `client` is the visitor's IP address.
+
+        Raises:
+            RateLimitedError: if there were too many attempts.
+            RefusedError: if the e-mail address or the password is wrong.
+        """
         body = {"email": email, "password": password}
         return await self._model(Login, "POST", "/login", body=body, client=client)
 
     async def refresh(self, refresh: str) -> Login:
-        """Exchange a refresh token for the next login; RefusedError when it was used before."""
+        """Exchange a refresh token for the next login.
+
+        Raises:
+            RefusedError: if the token is invalid or has already been used.
+        """
         return await self._model(Login, "POST", "/refresh", body={"refresh": refresh})
 
     async def logout(self, refresh: str) -> None:
-        """End a login."""
+        """End the login that has this refresh token."""
         await self._ask("POST", "/logout", body={"refresh": refresh})
 
     async def logout_all(self, access: str) -> None:
-        """End every login of the account."""
+        """End all of the account's logins."""
         await self._ask("POST", "/logout-all", token=access)
 
     async def change_password(self, access: str, *, old: str, new: str) -> None:
-        """Change the password, which ends every other login; RefusedError: `old` is wrong."""
+        """Change the account's password, which ends all its other logins.
+
+        Raises:
+            RefusedError: if the old password is wrong.
+        """
         await self._ask("POST", "/password", token=access, body={"old": old, "new": new})
 
     async def me(self, access: str) -> Account:
-        """The account of a login."""
+        """Return the account that the access token belongs to."""
         return await self._model(Account, "GET", "/me", token=access)
 
     async def make_token(
@@ -151,20 +169,24 @@ class Auth:
         scopes: Sequence[str],
         expires_days: int | None = None,
     ) -> MadeToken:
-        """Create an API token; its text is in this answer and in no other."""
+        """Create an API token. The token's text is returned only here."""
         body = {"name": name, "scopes": list(scopes), "expires_days": expires_days}
         return await self._model(MadeToken, "POST", "/api-tokens", token=access, body=body)
 
     async def tokens(self, access: str) -> Sequence[ApiToken]:
-        """The account's API tokens, the newest first."""
+        """Return the account's API tokens, newest first."""
         return (await self._model(_Tokens, "GET", "/api-tokens", token=access)).tokens
 
     async def revoke(self, access: str, token_id: str) -> None:
-        """Revoke an API token; GoneError when there is none with this id."""
+        """Revoke an API token.
+
+        Raises:
+            GoneError: if the account has no token with this id.
+        """
         await self._ask("DELETE", f"/api-tokens/{quote(token_id, safe='')}", token=access)
 
     async def verify(self, token: str, *, scope: str | None = None) -> Verified | None:
-        """Whose a token is; None when it is not valid or lacks the scope."""
+        """Return the token's owner and scopes, or None if the token is invalid or lacks `scope`."""
         query = {"scope": scope} if scope else None
         try:
             return await self._model(Verified, "GET", "/verify", token=token, query=query)
@@ -174,7 +196,7 @@ class Auth:
             return None
 
     async def check(self) -> str | None:
-        """For a service's readiness: None when auth and its store answer, else a sentence."""
+        """Readiness check: return None if auth and its store respond, otherwise the problem."""
         try:
             readiness = await self._ask("GET", "/health/ready")
         except ClusterError as exc:
@@ -185,7 +207,9 @@ class Auth:
         try:
             return model.model_validate(await self._ask(method, path, **request))
         except ValidationError as exc:
-            raise UnavailableError(f"{method} {path}: cannot read auth's answer") from exc
+            raise UnavailableError(
+                f"{method} {path}: auth's response has an unexpected format"
+            ) from exc
 
     async def _ask(
         self,
@@ -209,11 +233,11 @@ class Auth:
             ) as answer:
                 content = await answer.json(content_type=None) if answer.status != 204 else {}
                 status, wait = answer.status, answer.headers.get("Retry-After", "")
-        # A token that cannot be a header's value cannot be one of auth's.
+        # The token is not valid in a header, so auth cannot have issued it.
         except ValueError as exc:
-            raise RefusedError(f"{route}: the token is not a token of auth's") from exc
+            raise RefusedError(f"{route}: the token was not issued by auth") from exc
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise UnavailableError(f"{route}: auth does not answer") from exc
+            raise UnavailableError(f"{route}: auth did not respond") from exc
         if status < 400:
             return content if isinstance(content, dict) else {}
         raise _error(status, wait, route, content if isinstance(content, dict) else {})
@@ -231,6 +255,6 @@ def _error(status: int, wait: str, route: str, problem: Mapping[str, Any]) -> Cl
         case 404:
             return GoneError(message)
         case _ if status >= 500:
-            return UnavailableError(f"{route}: auth answers {status}")
+            return UnavailableError(f"{route}: auth returned {status}")
         case _:
             return RefusedError(message)

@@ -1,14 +1,15 @@
-"""Interactive Brokers' Client Portal gateway over HTTP: its Web API v1, without pacing.
+"""The client of Interactive Brokers' Client Portal gateway, for version 1 of its Web API.
 
-Rule: only this module knows the gateway's paths and status codes. It neither waits nor retries:
-callers keep to the pacing (a violator's address is banned for fifteen minutes, a repeated
-violator's for good). Answers come back as JSON, which `services.cp_api.parsing` interprets.
+Rule: only this module contains the gateway's paths and status codes. It neither waits nor retries:
+callers must respect the rate limits. Interactive Brokers blocks an address that exceeds the limits
+for fifteen minutes, and permanently if this happens repeatedly. Responses are returned as parsed
+JSON, which `services.cp_api.parsing` interprets.
 
-From Interactive Brokers' Web API documentation: the base path; POST for /tickle and
-/iserver/auth/status; /iserver/auth/ssodh/init with `publish` and `compete` in place of the
-deprecated /iserver/reauthenticate; 401 without a login; 429 when paced, with no Retry-After.
-Observed, not documented: "no bridge" and "not authenticated" when the brokerage session has ended,
-and "Please query /accounts first".
+Interactive Brokers' Web API documentation specifies the base path; POST for /tickle and
+/iserver/auth/status; /iserver/auth/ssodh/init with `publish` and `compete`, which replaces the
+deprecated /iserver/reauthenticate; status 401 without a login; and status 429, without
+Retry-After, after too many requests. We also observed some undocumented errors: "no bridge" and
+"not authenticated" if the brokerage session has ended, and "Please query /accounts first".
 """
 
 import json
@@ -33,60 +34,60 @@ _NO_ACCOUNTS: Final = "query /accounts first"
 
 
 class PacedError(UnavailableError):
-    """The gateway answered 429: send nothing until the penalty is over."""
+    """The gateway returned 429. Send no requests until the penalty is over."""
 
 
 class SessionError(UnavailableError):
-    """The brokerage session has ended; re-authentication may restore it without a person."""
+    """The brokerage session has ended. Re-authenticating may restore it without human help."""
 
 
 class AccountsError(UnavailableError):
-    """/iserver/accounts must be requested first in this session; then repeat the request."""
+    """This session must request /iserver/accounts before it can repeat the failed request."""
 
 
 class UnansweredError(UnavailableError):
-    """This request has no answer; others may have one."""
+    """The gateway cannot serve this request, but other requests may still succeed."""
 
 
 class LoginError(RefusedError):
-    """Nobody is logged in at the gateway: a person must log in with a browser."""
+    """Nobody is logged in at the gateway. A person must log in with a browser."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the gateway; numbers with a fraction are `Decimal`."""
+    """A response from the gateway. Numbers with a fraction are parsed as `Decimal`."""
 
     body: object
     simulated: bool
-    """Set by the simulator, in a header and in every object."""
+    """Whether the response comes from the simulator, which marks every response."""
 
 
 class AuthStatus(BaseModel):
-    """The session's status: /iserver/auth/status, and part of /tickle's answer."""
+    """The brokerage session's status, as returned by /iserver/auth/status and /tickle."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     authenticated: bool = False
-    """There is a brokerage session: /iserver/… answers."""
+    """Whether there is a brokerage session, which all requests to /iserver/… require."""
     connected: bool = False
-    """The gateway reaches Interactive Brokers."""
+    """Whether the gateway is connected to Interactive Brokers."""
     competing: bool = False
-    """The same user has a brokerage session elsewhere."""
+    """Whether the same user has a brokerage session elsewhere."""
     message: str = ""
     simulated: bool = False
 
 
 def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
-    """How to verify the gateway: by `ca`, by the system's authorities, or not at all.
+    """Return a TLS context that verifies the gateway by `ca`, by the system's CAs, or not at all.
 
-    The real gateway's certificate is self-signed and names none of our hosts, so `ca` verifies the
-    certificate but no name. Not verifying logs a warning at every start.
+    The real gateway's certificate is self-signed and contains none of our host names, so `ca`
+    verifies the certificate but not the host name. If nothing is verified, a warning is logged.
     """
     if not is_verified:
         log.warning(
-            "gateway not verified",
-            meaning="anything that answers at the gateway's address is trusted",
-            instead="set GATEWAY_CA to the gateway's certificate",
+            "the gateway's certificate is not verified",
+            meaning="any server at the gateway's address is trusted",
+            instead="set GATEWAY_CA to the path of the gateway's certificate",
         )
         context = ssl.create_default_context()
         context.check_hostname = False
@@ -100,7 +101,7 @@ def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
 
 
 class Gateway:
-    """One gateway. The caller owns the HTTP session, with its limits and time-outs."""
+    """The client of one gateway. The caller owns the HTTP session and sets its time-outs."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, *, tls: ssl.SSLContext | None = None
@@ -110,16 +111,16 @@ class Gateway:
         self._tls: ssl.SSLContext | bool = tls or True
 
     async def tickle(self) -> None:
-        """Keep the login alive: once a minute, and never more than once a second."""
+        """Keep the login alive. Call this once a minute, and never more than once a second."""
         await self._ask("POST", "/tickle", about="tickle")
 
     async def auth_status(self) -> AuthStatus:
-        """The session's status."""
+        """Return the brokerage session's status."""
         answer = await self._ask("POST", "/iserver/auth/status", about="session status")
         return _status(answer)
 
     async def reauthenticate(self) -> AuthStatus:
-        """Reopen the brokerage session, without taking over one that is open elsewhere."""
+        """Reopen the brokerage session without taking over a session that is open elsewhere."""
         answer = await self._ask(
             "POST",
             "/iserver/auth/ssodh/init",
@@ -129,23 +130,26 @@ class Gateway:
         return _status(answer)
 
     async def accounts(self) -> Answer:
-        """The user's accounts; to be requested once per session before any snapshot."""
+        """Return the user's accounts. Each session must call this before its first snapshot."""
         return await self._ask("GET", "/iserver/accounts", about="accounts")
 
     async def stocks(self, symbols: Sequence[str]) -> Answer:
-        """Contracts of stocks by symbol."""
+        """Return the contracts of stocks, by symbol."""
         return await self._ask(
             "GET", "/trsrv/stocks", params={"symbols": ",".join(symbols)}, about="contracts"
         )
 
     async def definitions(self, conids: Sequence[int]) -> Answer:
-        """Definitions of up to 200 contracts, with their currencies."""
+        """Return the definitions of up to 200 contracts, including their currencies."""
         return await self._ask(
             "POST", "/trsrv/secdef", body={"conids": list(conids)}, about="contract definitions"
         )
 
     async def snapshot(self, conids: Sequence[int], fields: Sequence[str]) -> Answer:
-        """Quotes; the first answer for a contract in a session is a pre-flight without data."""
+        """Return quotes of the given contracts.
+
+        In each session, the first response for a contract is a pre-flight response without data.
+        """
         return await self._ask(
             "GET",
             "/iserver/marketdata/snapshot",
@@ -154,7 +158,7 @@ class Gateway:
         )
 
     async def history(self, conid: int, period: str, bar: str) -> Answer:
-        """Bars of one contract; at most five such requests at once."""
+        """Return price bars of one contract. At most five such requests may run concurrently."""
         return await self._ask(
             "GET",
             "/iserver/marketdata/history",
@@ -178,38 +182,40 @@ class Gateway:
                 params=params,
                 json=body,
                 ssl=self._tls,
-                allow_redirects=False,  # to the login page
+                allow_redirects=False,  # a redirect leads to the login page
             ) as answer:
                 text = await answer.text()
         except (aiohttp.ClientError, TimeoutError) as exc:
-            raise UnavailableError(f"{about}: the gateway does not answer") from exc
+            raise UnavailableError(f"{about}: the gateway did not respond") from exc
         if answer.status != 200:
             _refuse(answer.status, text, about)
         try:
             answer_body = json.loads(text, parse_float=Decimal)
         except ValueError as exc:
-            raise UnavailableError(f"{about}: the gateway's answer is not JSON") from exc
+            raise UnavailableError(f"{about}: the gateway's response is not JSON") from exc
         return Answer(answer_body, simulated=answer.headers.get("X-Simulated") == "true")
 
 
 def _refuse(status: int, text: str, about: str) -> NoReturn:
     reason = text.casefold()
     if status == 429:
-        raise PacedError(f"{about}: the gateway reports too many requests")
+        raise PacedError(f"{about}: the gateway received too many requests")
     if any(phrase in reason for phrase in _NO_SESSION):
         raise SessionError(f"{about}: the brokerage session has ended")
     if _NO_ACCOUNTS in reason:
-        raise AccountsError(f"{about}: the gateway requires a request for the accounts first")
+        raise AccountsError(f"{about}: the gateway requires the accounts to be requested first")
     if status in {301, 302, 401, 403}:
         raise LoginError(f"{about}: nobody is logged in at the gateway")
     if status in {400, 404, 500}:
-        raise UnansweredError(f"{about}: the gateway answered {status}")
-    raise UnavailableError(f"{about}: the gateway answered {status}")
+        raise UnansweredError(f"{about}: the gateway returned {status}")
+    raise UnavailableError(f"{about}: the gateway returned {status}")
 
 
 def _status(answer: Answer) -> AuthStatus:
     try:
         status = AuthStatus.model_validate(answer.body)
     except ValidationError as exc:
-        raise UnavailableError("session status: cannot read the gateway's answer") from exc
+        raise UnavailableError(
+            "session status: the gateway's response has an unexpected format"
+        ) from exc
     return status.model_copy(update={"simulated": status.simulated or answer.simulated})

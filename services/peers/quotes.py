@@ -1,7 +1,7 @@
-"""The client of cp_api, and the models of its answers: quotes, history and session status.
+"""The client of cp_api, and the models of its responses: quotes, history and session status.
 
-Prices are `Decimal` in Python and plain JSON numbers on the wire, in their shortest decimal form,
-which our client reads back as the same `Decimal`. Never compute with floats made from them.
+Prices are `Decimal` in Python. In JSON they are numbers in their shortest decimal form, which this
+client converts back to the same `Decimal`. Never convert prices to floats for calculations.
 """
 
 import json
@@ -32,29 +32,30 @@ class Quote(_Shape):
 
     symbol: str
     conid: int
-    """Interactive Brokers' number of the contract."""
+    """The contract's id at Interactive Brokers."""
     name: str
     last: Price | None = None
     last_is: Literal["trade", "close", "halted"] = "trade"
-    """`close` is the previous day's; `halted` is the last price before trading stopped."""
+    """The meaning of `last`: the price of a trade, the previous day's closing price, or the last
+    price before trading was halted."""
     bid: Price | None = None
     ask: Price | None = None
     change: Price | None = None
-    """Since the previous day's close."""
+    """The change since the previous day's close."""
     change_percent: Price | None = None
     volume: int | None = None
     currency: str
     at: datetime
-    """When Interactive Brokers updated the data, in UTC."""
+    """When Interactive Brokers last updated the data, in UTC."""
     delayed: bool = False
     simulated: bool = False
-    """The simulator invented this price."""
+    """Whether the simulator invented this price."""
     stale: bool = False
-    """The gateway is unavailable, and this is the last known quote."""
+    """Whether this is the last known quote because the gateway is unavailable."""
 
 
 class LookUp(_Shape):
-    """The answer of `/quotes`: every requested symbol is in exactly one of the three."""
+    """The response of `/quotes`. Each requested symbol is in exactly one of the three fields."""
 
     quotes: tuple[Quote, ...]
     unknown: tuple[str, ...] = ()
@@ -62,7 +63,7 @@ class LookUp(_Shape):
 
 
 class Bar(_Shape):
-    """One bar of history; `at` is its beginning."""
+    """One price bar, which begins at the time `at`."""
 
     at: datetime
     open: Price
@@ -73,7 +74,7 @@ class Bar(_Shape):
 
 
 class History(_Shape):
-    """A symbol's bars, oldest first."""
+    """A symbol's price bars, oldest first."""
 
     symbol: str
     period: str
@@ -84,22 +85,22 @@ class History(_Shape):
 
 
 class SessionStatus(_Shape):
-    """The status of the brokerage session, as cp_api last saw it."""
+    """The status of the brokerage session when cp_api last checked it."""
 
     reachable: bool
-    """Whether the gateway answers at all."""
+    """Whether the gateway responds at all."""
     authenticated: bool
     connected: bool
     competing: bool
-    """The same user is logged in elsewhere, and gets the quotes there."""
+    """Whether the same user is logged in elsewhere and receives the quotes there."""
     simulated: bool
     detail: str
-    """One sentence for a person."""
+    """The status as one sentence for people."""
     at: datetime
 
 
 class QuotesAwayError(UnavailableError):
-    """cp_api, the gateway or the session is unavailable; try again after `retry_after_seconds`."""
+    """Quotes are currently unavailable. Try again after `retry_after_seconds`."""
 
     def __init__(self, message: str, *, retry_after_seconds: float = _RETRY_SECONDS) -> None:
         super().__init__(message)
@@ -107,32 +108,42 @@ class QuotesAwayError(UnavailableError):
 
 
 class Quotes:
-    """cp_api over HTTP. The caller owns the HTTP session, with its limits and time-outs."""
+    """The client of cp_api. The caller owns the HTTP session and sets its time-outs."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url.rstrip("/")
 
     async def quote(self, symbol: str) -> Quote:
-        """One quote; `GoneError` when the symbol is unknown."""
+        """Return the quote of one symbol.
+
+        Raises:
+            GoneError: if the symbol is unknown.
+        """
         answer = await self._get(
             f"/quotes/{url_quote(symbol, safe='')}", about=f"quote of {symbol}"
         )
         return _read(Quote, answer)
 
     async def quotes(self, symbols: Sequence[str]) -> list[Quote]:
-        """The quotes of `symbols` that there are, in their order."""
+        """Return the quotes that are available for `symbols`, in the same order."""
         return list((await self.look_up(symbols)).quotes)
 
     async def look_up(self, symbols: Sequence[str]) -> LookUp:
-        """The quotes of `symbols`, with the unknown ones and those unavailable now."""
+        """Return the quotes of `symbols`, and which symbols are unknown or unavailable."""
         if not symbols:
             return LookUp(quotes=())
         answer = await self._get("/quotes", {"symbols": ",".join(symbols)}, about="quotes")
         return _read(LookUp, answer)
 
     async def history(self, symbol: str, period: str = "1w", bar: str = "1d") -> History:
-        """Bars as Interactive Brokers names them: `1w` of `1d`; `GoneError` as for a quote."""
+        """Return a symbol's price bars.
+
+        `period` and `bar` use Interactive Brokers' notation, such as `1w` and `1d`.
+
+        Raises:
+            GoneError: if the symbol is unknown.
+        """
         answer = await self._get(
             f"/history/{url_quote(symbol, safe='')}",
             {"period": period, "bar": bar},
@@ -141,11 +152,11 @@ class Quotes:
         return _read(History, answer)
 
     async def status(self) -> SessionStatus:
-        """The session's status; an unavailable gateway is an answer, not an error."""
+        """Return the session's status. An unavailable gateway is a status, not an error."""
         return _read(SessionStatus, await self._get("/status", about="the session's status"))
 
     async def check(self) -> str | None:
-        """For a service's readiness: None when cp_api answers, else a sentence."""
+        """Readiness check: return None if cp_api responds, otherwise the problem."""
         try:
             await self.status()
         except ClusterError as exc:
@@ -159,13 +170,13 @@ class Quotes:
             async with self._session.get(self._url + path, params=params) as answer:
                 text = await answer.text()
         except (aiohttp.ClientError, TimeoutError) as exc:
-            raise QuotesAwayError(f"{about}: the quote service does not answer") from exc
+            raise QuotesAwayError(f"{about}: the quote service did not respond") from exc
         if answer.status != 200:
             _refuse(answer, text, about)
         try:
             body: object = json.loads(text, parse_float=Decimal)
         except ValueError as exc:
-            raise QuotesAwayError(f"{about}: the quote service's answer is not JSON") from exc
+            raise QuotesAwayError(f"{about}: the quote service's response is not JSON") from exc
         return body
 
 
@@ -194,4 +205,4 @@ def _read(shape: type[_T], body: object) -> _T:
     try:
         return shape.model_validate(body)
     except ValidationError as exc:
-        raise QuotesAwayError("cannot read the quote service's answer") from exc
+        raise QuotesAwayError("the quote service's response has an unexpected format") from exc

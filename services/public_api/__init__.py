@@ -1,1 +1,1 @@
-"""The API for programs: news, sentiment and quotes by token, with rate limits and usage counts."""
+"""The API for programs: news, sentiment and quotes, with API tokens and rate limits."""

@@ -1,4 +1,4 @@
-"""Run public_api: `python -m services.public_api`."""
+"""Entry point: run public_api with `python -m services.public_api`."""
 
 from runtime.web.application import main, serve
 from services.public_api.app import NAME, opened

@@ -1,4 +1,4 @@
-"""Puts public_api together: its routes, and the clients of other services and stores."""
+"""Sets up public_api: its routes, and its clients for other services and stores."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,12 +26,12 @@ from services.stores.usage import Usage
 
 NAME: Final = "public_api"
 VERSION: Final = "1.0.0"
-"""The API's version; its first number is part of the paths."""
+"""The API's version. Its major version is part of every path."""
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
-    """The application with its connections; leaving the context writes the remaining usage."""
+    """Yield the application; on exit, write the remaining usage and close all connections."""
     async with AsyncExitStack() as stack:
 
         async def session(name: str) -> aiohttp.ClientSession:

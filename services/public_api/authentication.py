@@ -1,7 +1,7 @@
-"""Identifies the caller: auth verifies the token, and its answer is reused for a few seconds.
+"""Identifies callers: auth verifies their tokens, and the results are reused for a few seconds.
 
-Rule: a token that auth has not verified is never admitted. While auth is unavailable, recently
-verified tokens are, and their answers say so.
+Rule: a token that auth has not verified is never accepted. While auth is unavailable, recently
+verified tokens are still accepted, and the responses have the header `Degraded: auth`.
 """
 
 import asyncio
@@ -21,15 +21,18 @@ log = structlog.get_logger("public_api")
 
 _LONGEST_TOKEN: Final = 4096
 _PAUSE_SECONDS: Final = 1.0
-"""How long auth is left alone after it did not answer, so that not every call waits for it."""
+"""How long to send no requests to auth after a failure, so that calls need not wait."""
 _PATIENCE_SECONDS: Final = 1.0
-"""How long auth may take over a recently verified token, before the last answer is reused."""
+"""How long to wait for auth if the token was verified recently, before reusing that result."""
 _RETRY_SECONDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and whether that is from memory because auth is unavailable."""
+    """Who is calling.
+
+    `is_remembered` is true if auth is unavailable and an earlier result was reused.
+    """
 
     identity: Verified
     is_remembered: bool = False
@@ -48,10 +51,11 @@ class Authenticator:
         self._away_until = 0.0
 
     async def authenticate(self, authorization: str | None) -> Caller:
-        """The caller whose token is in the header.
+        """Return the caller whose token is in the header.
 
         Raises:
-            Problem: 401 for an invalid token, 503 for an unknown one while auth is unavailable.
+            Problem: with status 401 if the token is invalid, or with status 503 if auth is
+                unavailable and did not verify the token recently.
         """
         token = _bearer(authorization)
         key = token_hash(token)
@@ -67,38 +71,40 @@ class Authenticator:
                 identity = await self._ask(token, key)
         except (UnavailableError, TimeoutError) as exc:
             if not self._is_away:
-                log.warning("auth unavailable", reason=str(exc) or "no answer in time")
+                log.warning(
+                    "auth is unavailable", reason=str(exc) or "auth did not respond in time"
+                )
             self._is_away = True
             self._away_until = clock.monotonic() + _PAUSE_SECONDS
             return self._remembered(verification)
         except RefusedError:
-            # Too many requests, for example. That concerns this call alone.
+            # Only this call is affected, for example because of too many requests.
             return self._remembered(verification)
         if self._is_away:
-            log.info("auth available again")
+            log.info("auth is available again")
             self._is_away = False
         if identity is None:
             raise unauthorized("invalid_token", "The token is unknown, has expired or was revoked.")
         return Caller(identity)
 
     async def _ask(self, token: str, key: TokenHash) -> Verified | None:
-        """Ask auth, once for all calls that wait for the same token."""
+        """Verify a token, with one request for all calls that are waiting for this token."""
         request = self._requests.get(key)
         if request is None:
             request = asyncio.create_task(self._verify(token, key), name="verify a token")
             self._requests[key] = request
             request.add_done_callback(lambda task: self._answered(key, task))
-        # The first caller may give up before the answer arrives; the others still need it.
+        # The first caller may disconnect early; other callers still need the response.
         return await asyncio.shield(request)
 
     def _answered(self, key: TokenHash, task: "asyncio.Task[Verified | None]") -> None:
         del self._requests[key]
-        # Retrieved here too, in case all callers have gone.
+        # If every caller has disconnected, nothing else retrieves the exception.
         if not task.cancelled():
             task.exception()
 
     async def _verify(self, token: str, key: TokenHash) -> Verified | None:
-        # The answer's age counts from the request, so that a revocation in between is not missed.
+        # Count the result's age from the request: a revocation may follow while auth responds.
         at = clock.monotonic()
         identity = await self._auth.verify(token)
         if identity is None or _has_ended(identity, clock.now()):
@@ -112,18 +118,18 @@ class Authenticator:
             return Caller(verification.identity, is_remembered=True)
         raise Problem(
             status=503,
-            title="Tokens cannot be checked at the moment",
+            title="Tokens cannot be verified at the moment",
             detail="The sign-in service is unavailable. Try again in a few seconds.",
             headers={"Retry-After": str(_RETRY_SECONDS)},
         )
 
 
 def unauthorized(error: str, detail: str) -> Problem:
-    """The answer to a call without a valid token (RFC 6750)."""
+    """Return the 401 response for a call without a valid token (RFC 6750)."""
     challenge = 'Bearer realm="public_api"' + (f', error="{error}"' if error else "")
     return Problem(
         status=401,
-        title="A token is needed",
+        title="A valid token is required",
         detail=detail,
         headers={"WWW-Authenticate": challenge},
     )
@@ -133,9 +139,9 @@ def _bearer(authorization: str | None) -> str:
     kind, _, token = (authorization or "").partition(" ")
     token = token.strip()
     if kind.lower() != "bearer" or not token:
-        raise unauthorized("", "Send an API token: `Authorization: Bearer <token>`.")
+        raise unauthorized("", "Send an API token in the header `Authorization: Bearer <token>`.")
     if len(token) > _LONGEST_TOKEN or not (token.isascii() and token.isprintable()):
-        raise unauthorized("invalid_token", "This is not one of our tokens.")
+        raise unauthorized("invalid_token", "The token has an invalid format.")
     return token
 
 

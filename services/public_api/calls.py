@@ -1,6 +1,6 @@
-"""Handles one call: token, rate limit, scope, parameters, answer, in this order.
+"""Handles API calls: checks the token, rate limit, scope and parameters in this order.
 
-Rule: every call with a valid token is counted as usage, whatever its outcome.
+Rule: every call with a valid token counts as usage, whatever its outcome.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Calls:
-    """Makes the handlers of routes."""
+    """Creates the request handlers of all routes."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Calls:
         self._sources = sources
 
     def handler(self, route: Route) -> Handler:
-        """The handler of a route's calls."""
+        """Return the request handler for a route."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             began = clock.monotonic()
@@ -88,7 +88,10 @@ class Calls:
 async def plain(
     route: Route, request: web.Request, sources: Sources, caller: Any, headers: dict[str, str]
 ) -> web.Response:
-    """Answer an admitted call; the baseline that `bench.api` compares whole calls with."""
+    """Respond to a call that has passed the token, rate-limit and scope checks.
+
+    `bench.api` compares complete calls with this function.
+    """
     parameters = parsed(route.parameters, request.match_info, request.query)
     body = await route.answering(sources, parameters, caller)
     return response(request, body, headers=headers, is_paged=route.is_paged)
@@ -98,16 +101,16 @@ def _too_many(allowance: Allowance) -> Problem:
     return Problem(
         status=429,
         title="Too many calls",
-        detail=f"The token may make {allowance.limit} calls in {allowance.window_seconds} seconds."
-        f" Try again in {allowance.retry_after_seconds} seconds.",
+        detail=f"This token is limited to {allowance.limit} calls per {allowance.window_seconds} s."
+        f" Try again in {allowance.retry_after_seconds} s.",
     )
 
 
 def _not_allowed(scope: str) -> Problem:
     return Problem(
         status=403,
-        title="The token lacks the scope for this",
-        detail=f"Create a token with the scope {scope}.",
+        title="The token does not have the required scope",
+        detail=f"Create a token that has the scope {scope}.",
         headers={
             "WWW-Authenticate": f'Bearer realm="public_api", error="insufficient_scope",'
             f' scope="{scope}"'

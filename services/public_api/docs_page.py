@@ -1,7 +1,7 @@
-"""`/docs`: the API's reference, where people can try it, served with Swagger UI from this service.
+"""The page `/docs`: an interactive API reference, rendered by Swagger UI.
 
-Rule: the page loads nothing from other hosts and has nothing inline but styles; its security
-headers enforce that (`runtime.web.security_headers`).
+Rule: the page loads nothing from other hosts and has no inline content except styles. Its security
+headers enforce both restrictions (`runtime.web.security_headers`).
 """
 
 import json
@@ -48,7 +48,7 @@ SwaggerUIBundle({
 
 
 def add_routes(app: web.Application, *, document: dict[str, Any], assets: Path) -> None:
-    """Serve `/openapi.json`, and `/docs` with its files; `/` redirects to `/docs`."""
+    """Serve `/openapi.json`, and `/docs` with its files; redirect `/` to `/docs`."""
     content = json.dumps(document, ensure_ascii=False).encode()
 
     async def openapi(_request: web.Request) -> web.Response:
@@ -68,7 +68,7 @@ def add_routes(app: web.Application, *, document: dict[str, Any], assets: Path) 
         name = request.match_info["file"]
         path = assets / "swagger-ui-dist" / name
         if name not in _FILES or not path.is_file():
-            raise Problem(status=404, title="No such file", detail="This page has no such file.")
+            raise Problem(status=404, title="File not found", detail="There is no such file.")
         return web.FileResponse(path, headers={"Content-Type": _FILES[name], **_SHARED})
 
     async def home(_request: web.Request) -> web.Response:

@@ -1,9 +1,9 @@
-"""The API's only rate limit: a bucket of calls per token, in this process's memory.
+"""The API's only rate limit: a bucket of calls for each API token, in this process's memory.
 
-Its numbers are the settings `RATE_LIMIT` and `RATE_WINDOW_SECONDS` (`settings.py`).
+The settings `RATE_LIMIT` and `RATE_WINDOW_SECONDS` (`settings.py`) define the limit.
 
-Rule: pure; time is an argument. Replicas deliberately do not share buckets: no call waits for
-another store, and none fails with one. With N replicas, a token gets up to N times the rate.
+Rule: pure; time is an argument. Replicas deliberately do not share buckets, so rate limiting does
+not depend on a store. With N replicas, a token gets up to N times the rate.
 """
 
 import math
@@ -12,24 +12,27 @@ from dataclasses import dataclass
 from typing import Final
 
 _MOST: Final = 10_000
-"""The most buckets; a forgotten one counts as full."""
+"""The maximum number of buckets. A token without a bucket gets a full bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Whether a call is allowed, and how many are left."""
+    """Whether a call is allowed, and how many calls remain."""
 
     is_allowed: bool
     limit: int
     remaining: int
     full_in_seconds: int
-    """Until all calls are available again."""
+    """Seconds until all calls are available again."""
     retry_after_seconds: int
-    """Until the next call is allowed; zero if it is already."""
+    """Seconds until the next call is allowed; zero if a call is allowed now."""
     window_seconds: int
 
     def headers(self) -> dict[str, str]:
-        """The headers that clients know: the older three, and those of the IETF's draft."""
+        """Return the rate-limit headers.
+
+        They are the three older headers and the two headers from the IETF's latest draft.
+        """
         fields = {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),
@@ -52,7 +55,7 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, token: str, at: float) -> Allowance:
-        """Count one call of the token; a refused call costs nothing."""
+        """Count one call with this token. Calls over the limit are not counted."""
         level, since = self._buckets.get(token, (float(self._limit), at))
         level = min(self._limit, level + max(0.0, at - since) * self._per_second)
         # The sum of many small refills may be slightly below a whole number.

@@ -1,6 +1,6 @@
-"""Turns a model into a response: JSON, its ETag, and the headers for caches.
+"""Converts a model to a JSON response with an ETag and caching headers.
 
-Rule: the ETag is strong, so equal models must serialise to equal bytes.
+Rule: the ETag is strong, so equal models must be serialised to equal bytes.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from pydantic import BaseModel
 
 _CACHING = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
-"""A client may store an answer but must ask whether it is still current."""
+"""Clients may store a response, but must revalidate the response before using it."""
 
 
 def response(
@@ -22,7 +22,7 @@ def response(
     headers: Mapping[str, str],
     is_paged: bool = False,
 ) -> web.Response:
-    """200 with the body, or 304 when the client already has it."""
+    """Return 200 with the body, or 304 if the client's copy is current."""
     content = body.model_dump_json(by_alias=True).encode()
     response_headers = CIMultiDict(_CACHING)
     response_headers.update(headers)
@@ -37,7 +37,7 @@ def response(
 
 
 def matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether `If-None-Match` names the tag, by the weak comparison that RFC 9110 prescribes."""
+    """Return whether `If-None-Match` matches the tag by weak comparison (RFC 9110)."""
     if if_none_match is None:
         return False
     tags = (part.strip().removeprefix("W/") for part in if_none_match.split(","))

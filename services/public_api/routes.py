@@ -1,4 +1,4 @@
-"""The API's routes in one table, from which both the handlers and the OpenAPI document are made."""
+"""The table of API routes, which defines both the handlers and the OpenAPI document."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ Answering = Callable[[Sources, Any, Verified], Awaitable[BaseModel]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route; `answering` gets the parameters that `parameters` has parsed."""
+    """One route. `answering` receives an instance of the model `parameters`."""
 
     path: str
     name: str
-    """OpenAPI's operationId."""
+    """The route's operationId in the OpenAPI document."""
     summary: str
     description: str
     tag: str
@@ -37,9 +37,9 @@ class Route:
     answer: type[BaseModel]
     answering: Answering
     can_be_missing: bool = False
-    """Whether it may answer 404."""
+    """Whether the route may return 404."""
     is_paged: bool = False
-    """Whether the answer's `next` is also sent as a `Link` header."""
+    """Whether the value of `next` is also sent in a `Link` header."""
 
 
 ROUTES: Final = (
@@ -47,8 +47,8 @@ ROUTES: Final = (
         "/v1/news",
         "listNews",
         "List articles",
-        "Newest first. Articles must meet all given conditions. Pages do not shift while new"
-        " articles arrive: follow `next` until it is null.",
+        "Returns the articles that match all given filters, newest first. New articles do not shift"
+        " the pages: follow `next` until its value is null.",
         "news",
         "news:read",
         NewsParameters,
@@ -60,7 +60,7 @@ ROUTES: Final = (
         "/v1/news/{id}",
         "readArticle",
         "Read an article",
-        "One article with its text.",
+        "Returns one article with its text.",
         "news",
         "news:read",
         ArticleParameters,
@@ -71,8 +71,8 @@ ROUTES: Final = (
     Route(
         "/v1/sentiment",
         "sentimentByDay",
-        "Sentiment by day",
-        "The sentiment of each day's articles, by date of publication.",
+        "Get sentiment by day",
+        "Returns the sentiment of each day's articles, by publication date.",
         "sentiment",
         "sentiment:read",
         SentimentParameters,
@@ -82,8 +82,9 @@ ROUTES: Final = (
     Route(
         "/v1/quotes/{symbol}",
         "readQuote",
-        "Quote a symbol",
-        "`simulated` marks an invented price, `delayed` and `stale` an old one.",
+        "Get a quote",
+        "Returns the price of a symbol. `simulated` marks an invented price; `delayed` and `stale`"
+        " mark an old price.",
         "quotes",
         "quotes:read",
         QuoteParameters,
@@ -94,8 +95,9 @@ ROUTES: Final = (
     Route(
         "/v1/usage",
         "usageByHour",
-        "Your calls by the hour",
-        "For all tokens of the account, or for one. Calls of the last second may be missing.",
+        "Get your calls by hour",
+        "Counts the calls of your account, or of one of its tokens. Calls from the last second may"
+        " be missing.",
         "usage",
         "usage:read",
         UsageParameters,

@@ -1,4 +1,4 @@
-"""public_api's settings."""
+"""The public_api service's settings."""
 
 from pathlib import Path
 
@@ -8,36 +8,36 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """The API's own settings; those of every service are in `WebSettings`."""
+    """The settings of public_api only; settings that all services share are in `WebSettings`."""
 
     auth_url: str = "http://auth"
-    """The sign-in service, which verifies tokens."""
+    """The URL of the auth service, which verifies tokens."""
     couchdb_url: str = "http://couchdb:5984"
-    """The store of the news."""
+    """The URL of the CouchDB server that stores the news."""
     couchdb_user: str = "spotswarm"
-    """The user that reads the news."""
+    """The CouchDB user that reads the news."""
     couchdb_password: SecretStr = SecretStr("")
-    """Its password; empty if the database has none."""
+    """The CouchDB user's password; empty if CouchDB requires none."""
     influxdb_url: str = "http://influxdb:8086"
-    """The store of the usage."""
+    """The URL of the InfluxDB server that stores the usage."""
     influxdb_user: str = "spotswarm"
-    """The user that writes and reads the usage."""
+    """The InfluxDB user that reads and writes the usage."""
     influxdb_password: SecretStr = SecretStr("")
-    """Its password; empty if the database has none."""
+    """The InfluxDB user's password; empty if InfluxDB requires none."""
     quotes_url: str = "http://cp_api:5000"
-    """The quote service."""
+    """The URL of the quote service."""
     assets_directory: Path = Path("/srv/assets")
-    """The files from npm; /docs uses `swagger-ui-dist`."""
+    """The directory of npm packages; `/docs` uses `swagger-ui-dist`."""
     verify_cache_seconds: float = Field(default=3.0, ge=0)
-    """How long auth's answer about a token is reused, and so how long a revocation may take."""
+    """How long a verification is reused; a revoked token may keep working for this long."""
     stale_seconds: float = Field(default=300.0, ge=0)
-    """How long it is reused while auth is unavailable; a revoked token may work that long."""
+    """The same while auth is unavailable; a revoked token may keep working for this long."""
     rate_limit: int = Field(default=60, ge=1)
-    """Calls that one token may make at once, and per window. Each replica counts separately: with
-    N replicas a token gets up to N times as many."""
+    """The number of calls that a token may make in each window, even all at the same time. Each
+    replica counts separately, so with N replicas a token can make up to N times as many calls."""
     rate_window_seconds: float = Field(default=60.0, gt=0)
-    """How long it takes until a token that has used up its calls has all of them again."""
+    """How long it takes until all calls are available again after a token has used them up."""
     outgoing_connections: int = Field(default=20, ge=1)
-    """The most connections to each other service or store."""
+    """The maximum number of connections to each service or store."""
     outgoing_timeout_seconds: float = Field(default=5.0, gt=0)
-    """How long another service or store may take to answer."""
+    """How long a service or store may take to respond."""

@@ -1,4 +1,4 @@
-"""Gets the answers from the stores and services, one method per route. Knows no HTTP."""
+"""Gets the data for each route from the stores and services. Contains no HTTP handling."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,69 +31,71 @@ _RETRY_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The stores and services behind the API."""
+    """The stores and services that the API reads from."""
 
     news: News
     quotes: Quotes
     usage: Usage
 
     async def list_news(self, parameters: NewsParameters, _caller: Verified) -> NewsPage:
-        """A page of articles, newest first."""
+        """Return a page of articles, newest first."""
         try:
             articles, cursor = await self.news.page(parameters.query())
         except (UnavailableError, RefusedError) as exc:
-            raise _unavailable("The news", exc) from exc
+            raise _unavailable("The news database", exc) from exc
         return NewsPage.model_construct(
             items=[item_of(article) for article in articles],
             next=cursor.encode() if cursor else None,
         )
 
     async def read_article(self, parameters: ArticleParameters, _caller: Verified) -> NewsArticle:
-        """One article with its text."""
+        """Return one article with its text."""
         try:
             return article_of(await self.news.article(parameters.id))
         except GoneError as exc:
             raise Problem(
-                status=404, title="No such article", detail="The article may have been removed."
+                status=404, title="Article not found", detail="The article may have been removed."
             ) from exc
         except (UnavailableError, RefusedError) as exc:
-            raise _unavailable("The news", exc) from exc
+            raise _unavailable("The news database", exc) from exc
 
     async def sentiment(
         self, parameters: SentimentParameters, _caller: Verified
     ) -> SentimentAnswer:
-        """Sentiment by day, of a symbol or of all articles."""
+        """Return the daily sentiment of one symbol or of all articles."""
         until = clock.now().date()
         since = until - timedelta(days=parameters.days - 1)
         symbol = parameters.symbol.upper() if parameters.symbol else None
         try:
             days = await self.news.sentiment(symbol, since, until)
         except (UnavailableError, RefusedError) as exc:
-            raise _unavailable("The sentiment", exc) from exc
+            raise _unavailable("The news database", exc) from exc
         return SentimentAnswer(symbol=symbol, since=since, until=until, days=days)
 
     async def quote(self, parameters: QuoteParameters, _caller: Verified) -> Quote:
-        """A symbol's quote."""
+        """Return a symbol's quote."""
         try:
             return await self.quotes.quote(parameters.symbol.upper())
         except GoneError as exc:
             raise Problem(
-                status=404, title="No such symbol", detail="Interactive Brokers has no such stock."
+                status=404,
+                title="Symbol not found",
+                detail="Interactive Brokers has no stock with this symbol.",
             ) from exc
         except (UnavailableError, RefusedError) as exc:
             raise _unavailable("The quote service", exc) from exc
 
     async def calls(self, parameters: UsageParameters, caller: Verified) -> UsageAnswer:
-        """The calls of the caller's account."""
+        """Return the number of calls made by the caller's account, by hour."""
         until = clock.now()
-        # Whole hours, so that the first one is complete.
+        # Start at a full hour so that the first hour is complete.
         since = (until - timedelta(days=parameters.days)).replace(minute=0, second=0, microsecond=0)
         try:
             hours = await self.usage.by_hour(
                 caller.account, parameters.token, since=since, until=until
             )
         except (UnavailableError, RefusedError) as exc:
-            raise _unavailable("The usage", exc) from exc
+            raise _unavailable("The usage database", exc) from exc
         return UsageAnswer(
             account=caller.account,
             since=since,
@@ -111,6 +113,6 @@ def _unavailable(what: str, exc: ClusterError) -> Problem:
     return Problem(
         status=503,
         title=f"{what} is unavailable at the moment",
-        detail="Its service or store does not answer. Try again in a few seconds.",
+        detail="This is usually temporary. Try again in a few seconds.",
         headers={"Retry-After": str(seconds)},
     )

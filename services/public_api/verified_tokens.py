@@ -1,6 +1,6 @@
-"""Remembers the tokens that auth verified recently. Pure: time is an argument.
+"""Remembers which tokens auth has verified recently. Pure: time is an argument.
 
-Rule: only a token's hash is stored, so a copy of the process's memory contains no tokens.
+Rule: only hashes of tokens are stored, so nobody can read a token from this cache.
 """
 
 import hashlib
@@ -16,26 +16,26 @@ _MOST: Final = 10_000
 
 
 def token_hash(token: str) -> TokenHash:
-    """The hash under which a token is remembered."""
+    """Return the hash under which a token is stored."""
     return TokenHash(hashlib.sha256(token.encode()).digest())
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whose a token is, and how long ago auth said so."""
+    """A verified token's owner and scopes, and the time since auth verified the token."""
 
     identity: Verified
     age_seconds: float
 
 
 class VerifiedTokens:
-    """The most recently used tokens that have not expired."""
+    """The most recently used tokens that auth has verified."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[TokenHash, tuple[Verified, float]] = OrderedDict()
 
     def find(self, token: TokenHash, *, at: float, now: datetime) -> Verification | None:
-        """Auth's last answer about a token, unless the token has expired since."""
+        """Return auth's last result for a token, or None if unknown or if the token has expired."""
         entry = self._entries.get(token)
         if entry is None:
             return None
@@ -47,12 +47,12 @@ class VerifiedTokens:
         return Verification(identity, at - verified_at)
 
     def keep(self, token: TokenHash, identity: Verified, *, at: float) -> None:
-        """Store auth's answer about a valid token."""
+        """Store auth's result for a valid token."""
         self._entries[token] = (identity, at)
         self._entries.move_to_end(token)
         if len(self._entries) > _MOST:
             self._entries.popitem(last=False)
 
     def forget(self, token: TokenHash) -> None:
-        """Forget a token that auth refused."""
+        """Forget a token that auth rejected."""
         self._entries.pop(token, None)

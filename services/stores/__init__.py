@@ -1,1 +1,1 @@
-"""The services' data in CouchDB and InfluxDB: models, queries, clients. No service's rules."""
+"""Models, queries and clients for the data that services share in CouchDB and InfluxDB."""

@@ -1,11 +1,11 @@
-"""The document of an article in the news database.
+"""The article documents in the news database.
 
-A new field of a feed's entry goes into `EntryFields` and is parsed in
-`newswatcher/reading/entries.py`; newswatcher then stores it. The API's models
-(`public_api/schema/answers.py`) and the site's templates choose which fields they show.
+To store another field of a feed's entries, add the field to `EntryFields` and parse it in
+`newswatcher/reading/entries.py`. The API's models (`public_api/schema/answers.py`) and the site's
+templates choose which fields they show.
 
-Rule: newswatcher writes every field but `ml`, and keeps `ml` when it writes; ml writes `ml` only.
-Times are UTC in whole seconds, because their texts are keys and must sort like the times.
+Rule: newswatcher writes every field except `ml`, which it leaves unchanged; the ml service writes
+only `ml`. Times are in UTC and whole seconds, so that they sort correctly as text in keys.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _BAND_DIGITS: Final = BAND_BITS // 4
 
 
 def timestamp(at: datetime) -> str:
-    """A time as text, in every key and document: `2026-11-24T03:00:00Z`."""
+    """Return a time as text for keys and documents, such as `2026-11-24T03:00:00Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -29,17 +29,20 @@ Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
 
 
 def article_id(canonical_url: str) -> str:
-    """The `_id` of the article with this canonical URL: one article, one document."""
+    """Return the `_id` of the document for the article with this canonical URL."""
     return "news-" + hashlib.sha256(canonical_url.encode()).hexdigest()[:32]
 
 
 def content_hash(title: str, text: str) -> str:
-    """The hash of what an analysis is made from; when it changes, so must the analysis."""
+    """Return the hash of the text to analyse. If it changes, repeat the analysis."""
     return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()
 
 
 def bands(fingerprint: str) -> list[tuple[int, str]]:
-    """The four bands of a fingerprint; texts that differ in at most 3 bits share at least one."""
+    """Split a fingerprint into four numbered bands.
+
+    Two fingerprints that differ in at most three bits have at least one band in common.
+    """
     return [
         (at // _BAND_DIGITS, fingerprint[at : at + _BAND_DIGITS])
         for at in range(0, len(fingerprint), _BAND_DIGITS)
@@ -51,7 +54,7 @@ class _Frozen(BaseModel):
 
 
 class Duplicate(_Frozen):
-    """The same news at another address."""
+    """The same news at another URL."""
 
     url: str
     source: str
@@ -62,9 +65,9 @@ class Analysis(_Frozen):
     """The ml service's analysis of an article."""
 
     version: str
-    """The model's version; a newer one analyses the article again."""
+    """The version of the analysis. Articles with an older version are analysed again."""
     of: str
-    """The article's `content_hash` at the time."""
+    """The article's `content_hash` when it was analysed."""
     score: float = Field(ge=-1, le=1)
     label: Label
     symbols: tuple[str, ...] = ()
@@ -73,19 +76,19 @@ class Analysis(_Frozen):
 
 
 class EntryFields(_Frozen):
-    """The fields that come from a feed's entry and are stored unchanged."""
+    """The fields that are copied unchanged from a feed's entry."""
 
     title: str
     summary: str = ""
     authors: tuple[str, ...] = ()
 
     def entry_fields(self) -> dict[str, Any]:
-        """These fields by name, for the article of an entry or for its next version."""
+        """Return these fields by name, for use in an article."""
         return {name: getattr(self, name) for name in EntryFields.model_fields}
 
 
 class Listing(EntryFields):
-    """An article without its text, as in pages of articles. It is never written back."""
+    """An article without its text, for lists of articles. Never written to the database."""
 
     id: str = Field(alias="_id", pattern=r"^news-[0-9a-f]{32}$")
     url: str
@@ -101,31 +104,31 @@ class Listing(EntryFields):
 
     @property
     def is_analysed(self) -> bool:
-        """Whether the analysis belongs to the article's current text."""
+        """Whether there is an analysis of the article's current text."""
         return self.ml is not None and self.ml.of == self.content_hash
 
 
 class Article(Listing):
-    """The whole document."""
+    """A complete article document."""
 
     rev: str | None = Field(default=None, alias="_rev")
-    """The revision that was read; None for a new article."""
+    """The revision that was read, or None for a new article."""
     type: Literal["news"] = "news"
     text: str
     fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
-    """64-bit simhash of the text."""
+    """The 64-bit simhash of the text, as 16 hexadecimal digits."""
 
     @classmethod
     def from_doc(cls, doc: Mapping[str, Any]) -> Self:
-        """The article of a CouchDB document.
+        """Return the article in a CouchDB document.
 
         Raises:
-            pydantic.ValidationError: the document is not an article.
+            pydantic.ValidationError: if the document is not a valid article.
         """
         return cls.model_validate(doc)
 
     def to_doc(self) -> dict[str, Any]:
-        """The CouchDB document of the article."""
+        """Return the article as a CouchDB document."""
         doc = self.model_dump(by_alias=True, mode="json")
         if self.rev is None:
             del doc["_rev"]

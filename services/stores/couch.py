@@ -1,7 +1,7 @@
-"""CouchDB over HTTP: documents, views, changes.
+"""The client of CouchDB's HTTP API: documents, views and changes.
 
-Rule: only this module knows CouchDB's paths and status codes. Sequence numbers are opaque: texts
-from CouchDB, numbers from its stand-in.
+Rule: only this module contains CouchDB's paths and status codes. Sequence numbers are opaque:
+CouchDB returns strings, and its stand-in in the lab returns integers.
 """
 
 import json
@@ -17,20 +17,20 @@ from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableErr
 
 Document = dict[str, Any]
 Place = int | str
-"""A sequence number of changes."""
+"""A sequence number in the database's changes."""
 _SLACK_SECONDS: Final = 2.0
-"""How much longer than the requested wait the database may take to answer."""
+"""How long CouchDB may take to respond after the requested wait."""
 _NOTHING: Final = object()
 _JSON_PARAMETERS: Final = frozenset({"key", "keys", "startkey", "endkey"})
 
 
 class ConflictError(ClusterError):
-    """The document was written since it was read: read it and decide again."""
+    """The document has changed since it was read. Read the document again before writing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A changed document; `doc` is None unless it was requested."""
+    """A changed document. `doc` is None unless documents were requested."""
 
     seq: Place
     id: str
@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Changes, oldest first, and the sequence number to continue from."""
+    """A batch of changes, oldest first, and the sequence number to continue from."""
 
     last_seq: Place
     rows: tuple[Change, ...]
@@ -48,7 +48,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The result for one document of `bulk`: a revision or an error."""
+    """The result of `bulk` for one document: the new revision or an error."""
 
     id: str
     rev: str | None
@@ -56,7 +56,7 @@ class Written:
 
 
 class Couch:
-    """One CouchDB server. The caller owns the HTTP session, with its limits and time-outs."""
+    """The client of one CouchDB server. The caller owns the HTTP session."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Couch:
             self._headers["Authorization"] = aiohttp.encode_basic_auth(user, secret, "utf-8")
 
     async def check(self) -> str | None:
-        """For a service's readiness: None when the server answers, else a sentence."""
+        """Readiness check: return None if CouchDB responds, otherwise the problem."""
         try:
             await self._ask("GET", "", "checking CouchDB")
         except ClusterError as exc:
@@ -81,32 +81,32 @@ class Couch:
         return None
 
     async def ensure_database(self, name: str) -> None:
-        """Create the database unless it exists."""
+        """Create the database if it does not exist."""
         try:
             await self._ask("PUT", quote(name, safe=""), f"creating database {name}")
         except _ExistsError:
             return
 
     async def get(self, db: str, doc_id: str) -> Document:
-        """The current document.
+        """Return the latest revision of a document.
 
         Raises:
-            GoneError: there is no such document or database.
+            GoneError: if the document or the database does not exist.
         """
         return _object(await self._ask("GET", _path(db, doc_id), f"reading {doc_id}"))
 
     async def put(self, db: str, doc: Mapping[str, Any]) -> str:
-        """Write a document over the revision in it; returns the new revision.
+        """Write a document and return its new revision.
 
         Raises:
-            ConflictError: the revision is not the latest.
+            ConflictError: if the document's `_rev` is not the latest revision.
         """
         doc_id = str(doc["_id"])
         answer = await self._ask("PUT", _path(db, doc_id), f"writing {doc_id}", body=doc)
         return str(_object(answer)["rev"])
 
     async def bulk(self, db: str, docs: Sequence[Mapping[str, Any]]) -> list[Written]:
-        """Write several documents independently; conflicts are in the results, never raised."""
+        """Write several documents independently. Conflicts are returned, not raised."""
         if not docs:
             return []
         rows = await self._ask(
@@ -115,7 +115,7 @@ class Couch:
         return [Written(row["id"], row.get("rev"), row.get("error")) for row in rows]
 
     async def view(self, db: str, design: str, view: str, **params: Any) -> list[dict[str, Any]]:
-        """The rows of a view; `params` are CouchDB's, with keys as Python values."""
+        """Return a view's rows. `params` are CouchDB's parameters, with Python values as keys."""
         query = {name: _parameter(name, value) for name, value in params.items()}
         path = f"{quote(db, safe='')}/_design/{design}/_view/{view}"
         answer = await self._ask("GET", path, f"reading view {view}", params=query)
@@ -130,9 +130,9 @@ class Couch:
         wait_seconds: float = 0.0,
         include_docs: bool = False,
     ) -> Changes:
-        """The changes after `since`, waiting up to `wait_seconds` for the first one.
+        """Return the changes after `since`, waiting up to `wait_seconds` if there are none.
 
-        Design documents are left out, but `last_seq` includes them.
+        Design documents are left out, but `last_seq` takes them into account.
         """
         params = {"since": str(since), "limit": str(limit), "style": "main_only"}
         if include_docs:
@@ -156,23 +156,26 @@ class Couch:
         return Changes(answer["last_seq"], rows)
 
     async def local(self, db: str, name: str) -> Document | None:
-        """A local document, which is not replicated and not among the changes."""
+        """Return a local document, or None if it does not exist.
+
+        CouchDB neither replicates local documents nor lists them among the changes.
+        """
         try:
             return await self.get(db, f"_local/{name}")
         except GoneError:
             return None
 
     async def put_local(self, db: str, name: str, body: Mapping[str, Any]) -> None:
-        """Overwrite a local document; it must have only one writer."""
+        """Overwrite a local document, which must have only one writer."""
         stored = await self.local(db, name)
         rev = {"_rev": stored["_rev"]} if stored and "_rev" in stored else {}
         await self.put(db, {**body, "_id": f"_local/{name}", **rev})
 
     async def ensure_design(self, db: str, design: Mapping[str, Any]) -> None:
-        """Write a design document unless it is up to date.
+        """Write a design document unless the stored document is up to date.
 
-        One with a higher `version` stays: during an update, old and new replicas run side by side,
-        and every change of a design makes the database rebuild its indexes.
+        A stored document with a higher `version` is kept. During an update, old and new replicas
+        run side by side, and every change to a design document makes CouchDB rebuild its indexes.
         """
         try:
             stored = await self.get(db, design["_id"])
@@ -184,7 +187,7 @@ class Couch:
         try:
             await self.put(db, {**design, **({"_rev": rev} if rev else {})})
         except ConflictError:
-            # Another of our services starts at the same moment and writes the same document.
+            # Another service that is starting now has written the same document.
             return
 
     async def _ask(
@@ -218,26 +221,26 @@ class Couch:
                 try:
                     content = await answer.read()
                 except TimeoutError:
-                    # It answered without a body: the stand-in waits longer than requested.
+                    # Only headers arrived: the stand-in waits longer than requested.
                     if wait_seconds:
                         return _NOTHING
                     raise
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise UnavailableError(f"{attempt}: CouchDB does not answer") from exc
+            raise UnavailableError(f"{attempt}: CouchDB did not respond") from exc
         if status >= 400:
             raise _error(status, attempt)
         try:
             return json.loads(content)
         except ValueError as exc:
-            raise UnavailableError(f"{attempt}: CouchDB's answer is not JSON") from exc
+            raise UnavailableError(f"{attempt}: CouchDB's response is not JSON") from exc
 
 
 class _ExistsError(RefusedError):
-    """412: the database exists."""
+    """The database already exists (status 412)."""
 
 
 def _error(status: int, attempt: str) -> ClusterError:
-    message = f"{attempt}: CouchDB answered {status}"
+    message = f"{attempt}: CouchDB returned {status}"
     match status:
         case 404:
             return GoneError(message)
@@ -267,5 +270,5 @@ def _parameter(name: str, value: Any) -> str:
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UnavailableError("CouchDB's answer has an unexpected form")
+        raise UnavailableError("CouchDB's response has an unexpected format")
     return value

@@ -1,8 +1,8 @@
-"""The place in a list of articles at which the next page begins.
+"""The position in a list of articles where the next page begins.
 
-Rule: a place is a key, never a count, so that new articles neither repeat nor hide one. Its text is
-opaque to clients. The checksum protects against accidents only: a forged cursor shows nothing that
-its author could not query anyway.
+Rule: a position is a key, not a count, so no article is repeated or skipped when new articles
+arrive. Clients must treat the cursor's text as opaque. The checksum only detects accidental
+changes: a forged cursor reveals nothing that its author could not query directly.
 """
 
 import base64
@@ -17,7 +17,7 @@ from services.stores.article import timestamp
 
 
 class Cursor(BaseModel):
-    """The place after this article."""
+    """The position immediately after an article."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,21 +26,21 @@ class Cursor(BaseModel):
 
     @property
     def key(self) -> list[str]:
-        """The last part of a view's key."""
+        """The last two parts of a view's key: publication time and article id."""
         return [timestamp(self.published), self.id]
 
     def encode(self) -> str:
-        """The cursor as a URL-safe text for clients."""
+        """Return the cursor as URL-safe text for clients."""
         key = self.key
         body = json.dumps([*key, _checksum(key)], separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """The cursor of a text that `encode` made.
+        """Return the cursor that `encode` converted to this text.
 
         Raises:
-            ValueError: the text is not a cursor.
+            ValueError: if the text is not a valid cursor.
         """
         try:
             body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -48,7 +48,7 @@ class Cursor(BaseModel):
             cursor = cls.model_validate({"published": published, "id": article})
         except (binascii.Error, ValueError, TypeError, ValidationError) as exc:
             raise ValueError("is not a cursor of this API") from exc
-        # Each place has exactly one valid text, which keeps clients' caches small.
+        # Each position has exactly one valid text, which keeps clients' caches small.
         if checksum != _checksum(cursor.key) or cursor.encode() != text:
             raise ValueError("is not a cursor of this API")
         return cursor

@@ -1,9 +1,9 @@
-"""The views of the news database, as CouchDB's JavaScript.
+"""The views of the news database, written in JavaScript for CouchDB.
 
-Rule: raise VERSION with every change. No service overwrites a newer design, so that old and new
+Rule: raise VERSION with every change. No service overwrites a newer design, so old and new
 replicas can run side by side during an update.
 
-Rows contain the article without its text, so that a page of articles is one read of an index.
+Rows contain the article without its text, so a page of articles needs only one index read.
 """
 
 from typing import Any, Final

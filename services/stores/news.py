@@ -1,7 +1,7 @@
-"""The news database: pages of articles, single articles, sentiment by day.
+"""The news database: pages of articles, single articles and daily sentiment.
 
-Rule: every query uses an index and a few limited reads; no caller can make the database read all
-articles.
+Rule: every query uses an index and a limited number of reads; no caller can make the database read
+all articles.
 """
 
 from collections.abc import Iterable
@@ -42,17 +42,17 @@ __all__ = [
 
 DATABASE: Final = "news"
 EVERYTHING: Final = "*"
-"""Stands for all articles in the view of sentiment."""
+"""The key for all articles in the `sentiment` view."""
 _SCAN: Final = 200
 _SCANS: Final = 5
-"""The most reads for one page when several conditions have to be checked."""
+"""The maximum number of reads for one page of a query with several filters."""
 _ATTEMPTS: Final = 5
 _HIGHEST: Final[dict[str, str]] = {}
-"""Sorts after every text in CouchDB's collation."""
+"""A value that CouchDB sorts after all strings."""
 
 
 class NewsQuery(BaseModel):
-    """Which articles, newest first; None means any."""
+    """Filters for articles. A filter that is None matches every article."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,14 +61,14 @@ class NewsQuery(BaseModel):
     source: str | None = None
     label: Label | None = None
     since: AwareDatetime | None = None
-    """Published at this time or later."""
+    """Match articles published at this time or later."""
     until: AwareDatetime | None = None
-    """Published before this time."""
+    """Match articles published before this time."""
     limit: int = Field(default=20, ge=1, le=100)
     cursor: Cursor | None = None
 
     def matches(self, article: Listing) -> bool:
-        """Whether the article meets the conditions on symbol, topic, source and label."""
+        """Return whether the article matches the symbol, topic, source and label filters."""
         ml = article.ml
         return (
             (self.symbol is None or (ml is not None and self.symbol in ml.symbols))
@@ -91,22 +91,23 @@ class DaySentiment(BaseModel):
 
 
 class News:
-    """The articles in one CouchDB."""
+    """The articles in one CouchDB database."""
 
     def __init__(self, couch: Couch, *, database: str = DATABASE) -> None:
         self._couch = couch
         self._database = database
 
     async def prepare(self) -> None:
-        """Create the database and its views, unless they exist."""
+        """Create the database and its views if they do not exist."""
         await self._couch.ensure_database(self._database)
         await self._couch.ensure_design(self._database, design.DESIGN)
 
     async def page(self, query: NewsQuery) -> tuple[list[Listing], Cursor | None]:
-        """One page, and a cursor for the next one if there may be one.
+        """Return one page, newest first, and a cursor if there may be a next page.
 
-        A page may be shorter than its limit and still have a next one: with several conditions, a
-        limited number of articles that meet the rarest one is checked for the others.
+        A page may contain fewer articles than the limit and still have a next page: a query with
+        several filters reads a limited number of articles that match the most selective filter,
+        and checks these articles against the other filters.
         """
         view, prefix, conditions = _index(query)
         batch = query.limit if conditions < 2 else max(query.limit, _SCAN)
@@ -116,9 +117,9 @@ class News:
             start = _from(query, after)
             end = [timestamp(query.since)] if query.since else []
             if end and isinstance(start[0], str) and start[0] < end[0]:
-                # CouchDB refuses a range whose end is before its beginning.
+                # CouchDB rejects a range that ends before it begins.
                 return articles, None
-            # One extra row shows whether there is a next page, and one is the cursor's own.
+            # One extra row shows whether there is a next page; the other is the cursor's article.
             rows = await self._rows(
                 view,
                 startkey=[*prefix, *start],
@@ -141,24 +142,25 @@ class News:
         return articles, after
 
     async def article(self, article: str) -> Article:
-        """One article with its text.
+        """Return one article with its text.
 
         Raises:
-            GoneError: there is no such article.
+            GoneError: if there is no article with this id.
         """
         return Article.from_doc(await self._couch.get(self._database, article))
 
     async def save(self, article: Article) -> Article:
-        """Write an article over the revision that was read; returns it with the new revision.
+        """Write an article and return a copy with the new revision.
 
         Raises:
-            ConflictError: it was written since, for example by ml: read it and decide again.
+            ConflictError: if the stored article has changed since it was read, for example
+                because the ml service has written an analysis.
         """
         rev = await self._couch.put(self._database, article.to_doc())
         return article.model_copy(update={"rev": rev})
 
     async def analyse(self, article: Article, analysis: Analysis) -> bool:
-        """Store an analysis unless the text has changed since; whether it was stored."""
+        """Store an analysis unless the text has changed; return whether it was stored."""
         for _ in range(_ATTEMPTS):
             if article.content_hash != analysis.of:
                 return False
@@ -168,10 +170,13 @@ class News:
                 article = await self.article(article.id)
             else:
                 return True
-        raise ConflictError(f"writing {article.id}: conflicts {_ATTEMPTS} times in a row")
+        raise ConflictError(f"writing {article.id}: {_ATTEMPTS} conflicts in a row")
 
     async def near(self, fingerprint: str) -> dict[str, str]:
-        """The fingerprints of possible near-duplicates, by article id. The caller compares them."""
+        """Return the fingerprints of possible near-duplicates, by article id.
+
+        The caller must compare the fingerprints.
+        """
         fingerprints = {}
         for band in bands(fingerprint):
             for row in await self._rows("by_fingerprint", key=list(band), limit=_SCAN):
@@ -181,7 +186,10 @@ class News:
     async def sentiment(
         self, symbol: str | None, since_day: date, until_day: date
     ) -> list[DaySentiment]:
-        """Each day with articles, oldest first, both ends included; None means any symbol."""
+        """Return the sentiment of each day that has articles, oldest first.
+
+        The range includes both days. If `symbol` is None, all articles count.
+        """
         key = symbol or EVERYTHING
         rows = await self._rows(
             "sentiment",
@@ -201,28 +209,28 @@ class News:
         ]
 
     async def symbols(self, limit: int = 50) -> dict[str, int]:
-        """How many articles name each symbol, most frequent first."""
+        """Return the number of articles for each symbol, most frequent first."""
         return _most(await self._rows("by_symbol", group_level=1), limit)
 
     async def topics(self, limit: int = 50) -> dict[str, int]:
-        """How many articles each topic has, most frequent first."""
+        """Return the number of articles for each topic, most frequent first."""
         return _most(await self._rows("by_topic", group_level=1), limit)
 
     async def sources(self, limit: int = 50) -> dict[str, int]:
-        """How many articles each feed has, most frequent first."""
+        """Return the number of articles for each feed, most frequent first."""
         return _most(await self._rows("by_source", group_level=1), limit)
 
     async def _rows(self, view: str, **params: Any) -> list[dict[str, Any]]:
         try:
             return await self._couch.view(self._database, design.NAME, view, **params)
         except GoneError:
-            # No writer has started yet, or the database was deleted.
+            # Nothing has been written yet, or the database was deleted.
             await self.prepare()
             return await self._couch.view(self._database, design.NAME, view, **params)
 
 
 def _index(query: NewsQuery) -> tuple[str, list[str], int]:
-    """The most selective view, the beginning of its keys, and the number of conditions."""
+    """Return the most selective view, its key prefix, and the number of filters."""
     conditions = [
         ("by_symbol", query.symbol),
         ("by_topic", query.topic),
@@ -237,10 +245,10 @@ def _index(query: NewsQuery) -> tuple[str, list[str], int]:
 
 
 def _from(query: NewsQuery, after: Cursor | None) -> list[Any]:
-    """The key to start from, in descending order: the newest, `until`, or the cursor."""
+    """Return the key where a descending read starts: the newest, `until`, or the cursor."""
     ends: list[datetime] = [query.until] if query.until else []
     if after is None:
-        # `[until]` sorts before `[until, id]`, so articles published at `until` are left out.
+        # `[until]` sorts before `[until, id]`, so articles published at `until` are excluded.
         return [timestamp(ends[0])] if ends else [_HIGHEST]
     if ends and timestamp(ends[0]) <= after.key[0]:
         return [timestamp(ends[0])]

@@ -1,7 +1,7 @@
-"""Queues calls in memory and writes them to InfluxDB in batches, in the background.
+"""Queues API calls in memory and writes them to InfluxDB in batches in the background.
 
-Rule: every request calls `track`, so it neither waits nor fails, whatever InfluxDB does. When the
-queue is full, the oldest calls are dropped and counted.
+Rule: every request calls `track`, which therefore never waits or fails, even if InfluxDB is
+unavailable. When the queue is full, the oldest calls are dropped, and a counter is increased.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ CAPACITY: Final = 10_000
 BATCH: Final = 1_000
 EVERY_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 5.0
-"""How long leaving the context may take for the remaining calls."""
+"""How long writing the remaining calls may take at shutdown."""
 _PAUSE_SECONDS: Final = 10.0
-"""The longest pause between two attempts while InfluxDB is unavailable."""
+"""The longest pause between attempts while InfluxDB is unavailable."""
 _NANOSECONDS: Final = 1_000
 
 
 class UsageTracker:
-    """Writes calls inside its context; leaving it writes the remaining ones."""
+    """A context manager that writes calls in the background, and the rest on exit."""
 
     def __init__(
         self,
@@ -52,16 +52,16 @@ class UsageTracker:
         self._every = every_seconds
         self._flush = flush_seconds
         self._writer: asyncio.Task[None] | None = None
-        # Keeps replicas' calls of one microsecond apart, the clock's precision.
-        self._offset = random.randrange(_NANOSECONDS)  # noqa: S311  keeps no secret
+        # Distinguishes calls that two replicas receive in the same microsecond.
+        self._offset = random.randrange(_NANOSECONDS)  # noqa: S311  not used for secrets
         self._last = 0
         self.dropped = 0
-        """Calls that were dropped: the queue was full, or InfluxDB rejected them."""
+        """The number of calls lost because the queue was full or InfluxDB rejected them."""
         self.written = 0
 
     @property
     def waiting(self) -> int:
-        """Calls that are not yet written."""
+        """The number of calls that have not been written yet."""
         return len(self._waiting) + len(self._batch)
 
     def track(
@@ -75,7 +75,7 @@ class UsageTracker:
         status: int,
         latency_ms: float,
     ) -> None:
-        """Queue a call; never blocks and never raises."""
+        """Queue a call. Never blocks and never raises."""
         if len(self._waiting) == self._waiting.maxlen:
             self._drop(1)
         nanoseconds = int(at.timestamp() * 1e6) * _NANOSECONDS + self._offset
@@ -101,7 +101,7 @@ class UsageTracker:
                 while self.waiting:
                     await self._write_some()
         except (ClusterError, TimeoutError):
-            log.warning("usage lost at shutdown", calls=self.waiting)
+            log.warning("lost usage at shutdown", calls=self.waiting)
 
     async def _write_for_ever(self) -> None:
         delays = backoff(ceiling=_PAUSE_SECONDS)
@@ -112,19 +112,19 @@ class UsageTracker:
             except ClusterError as exc:
                 _WAITING.set(self.waiting)
                 if not is_away:
-                    log.warning("usage cannot be written", reason=str(exc))
+                    log.warning("could not write usage; retrying", reason=str(exc))
                 is_away = True
                 await asyncio.sleep(next(delays))
                 continue
             if is_away:
-                log.info("usage is written again", lost=self.dropped)
+                log.info("usage can be written again", lost=self.dropped)
                 is_away = False
                 delays = backoff(ceiling=_PAUSE_SECONDS)
             if not is_more:
                 await asyncio.sleep(self._every)
 
     async def _write_some(self) -> bool:
-        """Write a batch, which is retried if it fails; whether more is waiting."""
+        """Write one batch; return whether another full batch is waiting."""
         while self._waiting and len(self._batch) < BATCH:
             self._batch.append(self._waiting.popleft())
         try:
@@ -132,9 +132,13 @@ class UsageTracker:
             self.written += len(self._batch)
             _WRITTEN.inc(len(self._batch))
         except RejectedError as exc:
-            # Retrying would block all other calls for ever.
+            # Retrying would block all later calls forever.
             self._drop(len(self._batch))
-            log.warning("usage rejected", calls=len(self._batch), reason=str(exc))
+            log.warning(
+                "InfluxDB rejected usage; dropping these calls",
+                calls=len(self._batch),
+                reason=str(exc),
+            )
         self._batch = []
         _WAITING.set(self.waiting)
         return len(self._waiting) >= BATCH

@@ -1,7 +1,7 @@
-"""The usage of the API in InfluxDB 1.x: one point per call.
+"""The API's usage in InfluxDB 1.x: one point for each call.
 
-Rule: a call's time makes its point unique, so repeating `write` counts nothing twice. Tags contain
-only values from auth and the route table, nothing that a client sent.
+Rule: each point has a unique timestamp, so writing a call twice does not count it twice. Tags
+contain only values from auth and the route table, and never text sent by a client.
 """
 
 import json
@@ -28,12 +28,12 @@ class RejectedError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the API with a valid token."""
+    """One API call with a valid token."""
 
     at_nanoseconds: int
-    """Since 1970; unique among the calls of one token to one route."""
+    """Nanoseconds since 1970, unique among one token's calls to one route."""
     token: str
-    """The token's id, never the token."""
+    """The token's id, never the token itself."""
     account: str
     route: str
     """The route's pattern, such as `/v1/news/{id}`."""
@@ -42,7 +42,7 @@ class Call:
     latency_ms: float
 
     def line(self) -> str:
-        """The call in InfluxDB's line protocol."""
+        """Return the call in InfluxDB's line protocol."""
         tags = {
             "account": self.account,
             "method": self.method,
@@ -64,16 +64,16 @@ class UsageHour(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     at: AwareDatetime
-    """When the hour begins."""
+    """The start of the hour."""
     calls: int
     errors: int
-    """Calls that were answered with 400 or above."""
+    """The number of calls that failed with status 400 or above."""
     p50_ms: float
     p95_ms: float
 
 
 class Usage:
-    """The usage database of one InfluxDB, created by the first write."""
+    """The client of the usage database in InfluxDB. The first write creates the database."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Usage:
             self._headers["Authorization"] = aiohttp.encode_basic_auth(user, secret, "utf-8")
 
     async def check(self) -> str | None:
-        """For a service's readiness: None when the server answers, else a sentence."""
+        """Readiness check: return None if InfluxDB responds, otherwise the problem."""
         try:
             await self._ask("GET", "/ping", "checking InfluxDB")
         except ClusterError as exc:
@@ -98,10 +98,10 @@ class Usage:
         return None
 
     async def write(self, calls: Sequence[Call]) -> None:
-        """Store these calls; storing a call again changes nothing.
+        """Store calls. Storing a call a second time has no effect.
 
         Raises:
-            RejectedError: InfluxDB does not accept these calls and never will.
+            RejectedError: if InfluxDB will never accept these calls.
         """
         if not calls:
             return
@@ -118,7 +118,7 @@ class Usage:
     async def by_hour(
         self, account: str, token: str | None = None, *, since: datetime, until: datetime
     ) -> list[UsageHour]:
-        """The hours with calls of an account or of one of its tokens, oldest first."""
+        """Return the calls of an account, or of one of its tokens, by hour, oldest first."""
         where = (
             f'"account" = $account AND time >= {_nanoseconds(since)} AND time < '
             f"{_nanoseconds(until)}"
@@ -127,7 +127,7 @@ class Usage:
         if token is not None:
             where += ' AND "token" = $of_token'
             bound["of_token"] = token
-        # The text contains no value from a caller: those are bound parameters.
+        # Values from callers are bound parameters, and are never part of the query text.
         rows = await self._query(
             'SELECT SUM("count"), SUM("errors"),'  # noqa: S608
             ' PERCENTILE("latency_ms", 50), PERCENTILE("latency_ms", 95)'
@@ -146,7 +146,7 @@ class Usage:
         ]
 
     async def _query(self, query: str, bound: Mapping[str, str] | None = None) -> list[Any]:
-        """The rows of one statement; with several, their errors would be mixed up."""
+        """Run a single statement and return its rows."""
         form = {"q": query, "db": DATABASE, "epoch": "s"}
         if bound:
             form["params"] = json.dumps(bound)
@@ -155,14 +155,14 @@ class Usage:
             (result,) = json.loads(content)["results"]
         except (ValueError, KeyError, TypeError) as exc:
             raise UnavailableError(
-                "reading usage: InfluxDB's answer has an unexpected form"
+                "reading usage: InfluxDB's response has an unexpected format"
             ) from exc
         error = result.get("error", "")
         if "database not found" in error:
-            # There have been no calls yet.
+            # No calls have been written yet.
             return []
         if error:
-            raise RefusedError("reading usage: InfluxDB refused the query")
+            raise RefusedError("reading usage: InfluxDB rejected the query")
         series = result.get("series", [])
         return list(series[0]["values"]) if series else []
 
@@ -182,10 +182,10 @@ class Usage:
                 content = await answer.read()
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise UnavailableError(f"{attempt}: InfluxDB does not answer") from exc
+            raise UnavailableError(f"{attempt}: InfluxDB did not respond") from exc
         if status < 400:
             return content
-        message = f"{attempt}: InfluxDB answered {status}"
+        message = f"{attempt}: InfluxDB returned {status}"
         if status == 404:
             raise GoneError(message)
         if status >= 500 or status in (408, 429):

@@ -1,1 +1,1 @@
-"""Access to the web: resolves names and fetches bytes. Decides nothing."""
+"""Access to the web: resolves host names and fetches URLs. Makes no decisions."""

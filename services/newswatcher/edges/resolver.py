@@ -1,7 +1,7 @@
-"""Resolves names for a client that may reach only the public internet.
+"""Resolves host names for a client that may reach only the public internet.
 
-Rule: the check covers the very addresses that the client then connects to, so a name cannot change
-its meaning in between.
+Rule: the client connects to exactly the addresses that were checked, so a DNS record cannot change
+between the check and the connection.
 """
 
 import socket
@@ -13,11 +13,11 @@ from services.newswatcher.fetching.addresses import is_public
 
 
 class PrivateAddressError(OSError):
-    """A name has no public address."""
+    """The host name has no public address."""
 
 
 class PublicResolver(AbstractResolver):
-    """The system's resolver, without addresses that are not public."""
+    """The system's resolver, limited to public addresses."""
 
     def __init__(self) -> None:
         self._inner = ThreadedResolver()
@@ -25,15 +25,15 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The public addresses of a name.
+        """Return the public addresses of a host name.
 
         Raises:
-            PrivateAddressError: the name has none.
+            PrivateAddressError: if the name has no public address.
         """
         results = await self._inner.resolve(host, port, family)
         public = [result for result in results if is_public(result["host"])]
         if not public:
-            raise PrivateAddressError(f"{host} is not an address of the public internet")
+            raise PrivateAddressError(f"{host} is not on the public internet")
         return public
 
     async def close(self) -> None:

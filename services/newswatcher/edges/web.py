@@ -1,6 +1,6 @@
-"""Fetches from the web: follows redirects one by one, limits sizes and times, classifies errors.
+"""Fetches URLs: follows redirects one by one, limits sizes and times, and classifies errors.
 
-Rule: no server is trusted, neither its addresses nor its sizes nor its speed.
+Rule: no server is trusted, so redirects, addresses, response sizes and times are all checked.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -20,9 +20,9 @@ from services.newswatcher.fetching.addresses import is_public
 from services.newswatcher.fetching.politeness import PacedError, Turns
 
 Admission = Callable[[str], Awaitable[None]]
-"""Called before each request, including redirects; its errors become those of `get`."""
+"""A check that `get` calls before each request, including redirects. It may raise errors."""
 PACED_SECONDS: Final = 300.0
-"""How long a server that answers 429 without Retry-After is left alone."""
+"""How long to wait before the next request to a server that returns 429 without Retry-After."""
 _MOST_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
 _PERMANENT: Final = (301, 308)
@@ -32,13 +32,13 @@ _LATER: Final = (408, 425, 500, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 2xx with its body, or a 304."""
+    """A 2xx response with its body, or a 304 response."""
 
     status: int
     url: str
     """The URL after all redirects."""
     moved_to: str | None
-    """The URL after permanent redirects only; None without any."""
+    """The URL after permanent redirects only, or None if there were none."""
     content_type: str
     etag: str | None
     modified: str | None
@@ -52,7 +52,7 @@ class _Redirect:
 
 
 class Web:
-    """An HTTP client that takes turns at each host."""
+    """An HTTP client that sends requests to each host one at a time."""
 
     def __init__(
         self,
@@ -78,15 +78,15 @@ class Web:
         admit: Admission | None = None,
         is_cut: bool = False,
     ) -> Answer:
-        """Fetch a URL, waiting for a turn at each host on the way.
+        """Fetch a URL and follow redirects, waiting for a turn at each host.
 
-        Too long a body is refused, or cut if `is_cut`.
+        If the body is too long, `get` raises RefusedError, or truncates the body if `is_cut`.
 
         Raises:
-            PacedError: the server asked us to come later (429, or Retry-After).
-            UnavailableError: no answer, or a temporary error.
-            GoneError: 404 or 410.
-            RefusedError: any other answer that is not usable.
+            PacedError: if the server asked us to wait (429, or 503 with Retry-After).
+            UnavailableError: if the server did not respond or returned a temporary error.
+            GoneError: if the server returned 404 or 410.
+            RefusedError: if the response is not usable for any other reason.
         """
         moved_to: str | None = None
         is_moved = True
@@ -117,16 +117,16 @@ class Web:
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RefusedError("a redirect leads to something other than http or https")
+            raise RefusedError("the URL does not use http or https")
         if parts.username or parts.password:
-            raise RefusedError("addresses with a user name are refused")
+            raise RefusedError("URLs with a user name or password are not allowed")
         if (
             not self._allow_private
             and _is_literal(parts.hostname)
             and not is_public(parts.hostname)
         ):
-            # Literal addresses do not go through the resolver.
-            raise RefusedError(f"{parts.hostname} is not an address of the public internet")
+            # The resolver does not check URLs that contain an IP address.
+            raise RefusedError(f"{parts.hostname} is not on the public internet")
 
     async def _request(
         self, url: str, host: str, headers: Mapping[str, str], most_bytes: int, *, is_cut: bool
@@ -144,19 +144,19 @@ class Web:
                     body = await _body(answer, most_bytes, is_cut=is_cut)
                 return answer.status, body, answer.headers
         except TimeoutError as exc:
-            raise UnavailableError(f"{host} did not answer in time") from exc
+            raise UnavailableError(f"{host} did not respond in time") from exc
         except aiohttp.InvalidURL as exc:
-            raise RefusedError("this is not an address") from exc
+            raise RefusedError("the URL is invalid") from exc
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             if _is_private(exc):
-                raise RefusedError(f"{host} is not an address of the public internet") from exc
-            raise UnavailableError(f"{host} cannot be reached, or broke the connection") from exc
+                raise RefusedError(f"{host} is not on the public internet") from exc
+            raise UnavailableError(f"{host} cannot be reached or closed the connection") from exc
 
     def _refuse(self, answer: aiohttp.ClientResponse, host: str) -> None:
         status = answer.status
         if 200 <= status < 300 or status == 304:
             return
-        message = f"{host} answered {status}"
+        message = f"{host} returned {status}"
         wait_seconds = retry_after(answer.headers.get("Retry-After"), at=clock.now())
         if status == 429 or (status == 503 and wait_seconds is not None):
             wait_seconds = PACED_SECONDS if wait_seconds is None else wait_seconds
@@ -170,13 +170,13 @@ class Web:
 
 
 def host_of(url: str) -> str:
-    """The host with its port, which takes turns."""
+    """Return the URL's host name, with the port if the URL contains a port."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def retry_after(header: str | None, *, at: datetime) -> float | None:
-    """The seconds of a Retry-After header, a number or a date; None when it is neither."""
+    """Return the seconds until a Retry-After time, or None if the header is missing or invalid."""
     if header is None:
         return None
     header = header.strip()
@@ -186,7 +186,7 @@ def retry_after(header: str | None, *, at: datetime) -> float | None:
         when = parsedate_to_datetime(header)
     except ValueError:
         return None
-    # In HTTP, a date without a zone is in UTC.
+    # In HTTP, a date without a time zone is in UTC.
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max(0.0, (when - at).total_seconds())
 
@@ -195,7 +195,7 @@ def retry_after(header: str | None, *, at: datetime) -> float | None:
 async def web_client(
     *, user_agent: str, connections: int, allow_private: bool
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """An HTTP session for the web, without cookies, proxies or private addresses."""
+    """Yield an HTTP session that uses no cookies, proxies or private addresses."""
     connector = aiohttp.TCPConnector(
         limit=connections,
         limit_per_host=1,
@@ -217,7 +217,7 @@ async def _body(answer: aiohttp.ClientResponse, most_bytes: int, *, is_cut: bool
         if len(body) > most_bytes:
             if is_cut:
                 return bytes(body[:most_bytes])
-            raise RefusedError(f"the answer is longer than {most_bytes} bytes")
+            raise RefusedError(f"the response is longer than {most_bytes} bytes")
     return bytes(body)
 
 
@@ -225,7 +225,7 @@ def _target(url: str, location: str) -> str:
     try:
         return urljoin(url, location).partition("#")[0]
     except ValueError as exc:
-        raise RefusedError("a redirect's target is not an address") from exc
+        raise RefusedError("the redirect's target is not a valid URL") from exc
 
 
 def _is_literal(host: str) -> bool:
@@ -241,5 +241,5 @@ def _is_private(error: BaseException | None) -> bool:
 
 
 def reason(error: ClusterError) -> str:
-    """An error's message, shortened for tables."""
+    """Return an error's message, shortened to 200 characters."""
     return str(error)[:200]

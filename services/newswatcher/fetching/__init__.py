@@ -1,1 +1,1 @@
-"""What may be fetched and when: public addresses, robots.txt, pauses between requests."""
+"""Rules for fetching: public addresses only, robots.txt, and pauses between requests."""

@@ -1,7 +1,7 @@
-"""Which addresses may be fetched: those of the public internet. Pure.
+"""Checks which IP addresses may be fetched: only those of the public internet. Pure.
 
-Rule: addresses with an embedded IPv4 address (mapped, 6to4, NAT64, Teredo) are judged by that
-address too, because networks translate them.
+Rule: if an IPv6 address contains an IPv4 address (mapped, 6to4, NAT64, Teredo), the IPv4 address
+is checked, because networks translate between the two.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ _SHARED: Final = ipaddress.ip_network("100.64.0.0/10")
 
 
 def is_public(address: str) -> bool:
-    """Whether a text is an address of the public internet."""
+    """Return whether a string is an IP address of the public internet."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

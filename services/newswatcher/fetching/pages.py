@@ -1,7 +1,7 @@
-"""Fetches articles' pages where robots.txt allows it, and parses them in threads.
+"""Fetches articles' pages if robots.txt allows it, and parses the pages in threads.
 
-Rule: an article waits only for a server that asks us to come later. When its page fails in any
-other way, the article keeps the feed's text.
+Rule: an article is delayed only if the page's server asks us to wait. If the page cannot be read
+for any other reason, the article is stored with the text from the feed.
 """
 
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ _READABLE: Final = ("text/html", "application/xhtml+xml", "")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The article on a page."""
+    """The article found on a page."""
 
     canonical_url: str
     text: str
-    """Empty when the page could not be read or contains no article."""
+    """Empty if the page could not be read or contains no article."""
 
 
 class Pages:
-    """The pages that feeds link to."""
+    """Reads the pages that feeds link to."""
 
     def __init__(
         self, web: Web, robots: Robots, threads: Threads, *, page_bytes: int, parse_seconds: float
@@ -47,10 +47,10 @@ class Pages:
         self._parse_seconds = parse_seconds
 
     async def read(self, link: str) -> Page:
-        """The page at a canonical link.
+        """Return the page at a canonical link.
 
         Raises:
-            PacedError: the server asked us to come later.
+            PacedError: if the server asked us to wait.
         """
         try:
             article = await self._read(link)
@@ -59,7 +59,7 @@ class Pages:
             raise
         except ClusterError as exc:
             _PAGES.labels(_outcome(exc)).inc()
-            log.info("page not read", url=link, reason=reason(exc))
+            log.info("could not read the page", url=link, reason=reason(exc))
             return Page(link, "")
         _PAGES.labels("read" if article.text else "no article").inc()
         return article
@@ -76,7 +76,7 @@ class Pages:
         )
         final = canonical(answer.url) or link
         url = choose(link, final, parsed.canonical_link)
-        # A page that stands before the article has a text of its own.
+        # A login or consent page contains its own text instead of the article.
         is_wall = choose(link, final, None) != final
         return Page(url, "" if is_wall else parsed.text)
 

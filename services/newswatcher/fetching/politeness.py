@@ -1,6 +1,6 @@
-"""Allows one request at a time to each host, with a pause after it.
+"""Limits each host to one request at a time, with a pause after each request.
 
-Rule: every request to the web waits for its turn here, redirects and robots.txt included.
+Rule: every request to the web waits for its turn here, including redirects and robots.txt.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from runtime import clock
 from runtime.errors import UnavailableError
 
 LONGEST_INTERVAL_SECONDS: Final = 30.0
-"""The longest pause between requests that a host may ask for."""
+"""The longest pause between requests that a robots.txt file can set."""
 _HOLDING_OFF_SECONDS: Final = 60.0
-"""Nothing waits for a host that is closed for longer."""
+"""If a host is closed for longer than this, requests fail immediately instead of waiting."""
 _FORGET_AT: Final = 2_000
 
 
 class PacedError(UnavailableError):
-    """The host asked us to come back later."""
+    """The host asked us to wait `wait_seconds` before the next request."""
 
     def __init__(self, message: str, *, wait_seconds: float) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class _Host:
 
 
 class Turns:
-    """Whose turn it is at each host."""
+    """Gives requests to the same host their turns, one after another."""
 
     def __init__(
         self, interval_seconds: float, *, monotonic: Callable[[], float] = clock.monotonic
@@ -50,7 +50,7 @@ class Turns:
         """Wait for a turn at the host and hold it until the block ends.
 
         Raises:
-            PacedError: the host is closed for longer than a minute.
+            PacedError: if the host is closed for more than a minute.
         """
         state = self._of(host)
         state.users += 1
@@ -58,9 +58,7 @@ class Turns:
             async with state.lock:
                 pause = state.free_at - self._monotonic()
                 if pause > _HOLDING_OFF_SECONDS:
-                    raise PacedError(
-                        f"{host} asked to be left alone for {pause:.0f} s", wait_seconds=pause
-                    )
+                    raise PacedError(f"{host} asked us to wait {pause:.0f} s", wait_seconds=pause)
                 if pause > 0:
                     await asyncio.sleep(pause)
                 try:
@@ -74,12 +72,12 @@ class Turns:
             state.users -= 1
 
     def close(self, host: str, wait_seconds: float) -> None:
-        """Allow no request to the host for this long."""
+        """Close the host: allow no requests to it for `wait_seconds`."""
         state = self._of(host)
         state.free_at = max(state.free_at, self._monotonic() + wait_seconds)
 
     def slow_down(self, host: str, interval_seconds: float) -> None:
-        """Pause at least this long between requests to the host from now on."""
+        """From now on, pause for at least `interval_seconds` between requests to the host."""
         self._of(host).interval_seconds = min(interval_seconds, LONGEST_INTERVAL_SECONDS)
 
     def _of(self, host: str) -> _Host:

@@ -1,6 +1,7 @@
-"""What each host's robots.txt allows us to read.
+"""Checks whether a host's robots.txt allows us to read a page.
 
-Rule: by RFC 9309, a missing robots.txt allows everything; one that cannot be fetched, nothing.
+Rule: as RFC 9309 requires, a missing robots.txt allows everything, and a robots.txt that cannot be
+fetched allows nothing.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from services.newswatcher.edges.web import Web, host_of
 from services.newswatcher.fetching.politeness import Turns
 
 NAME: Final = "Spotswarm-newswatcher"
-"""The name by which a robots.txt may address us."""
+"""The name for this robot in robots.txt files."""
 _VALID_SECONDS: Final = 24 * 3600.0
 _UNREADABLE_VALID_SECONDS: Final = 1800.0
 _MOST_BYTES: Final = 512 * 1024
@@ -26,25 +27,25 @@ _MOST_HOSTS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One host's rules; without a parser, nothing may be read."""
+    """One host's rules. If `parser` is None, nothing may be read."""
 
     parser: RobotFileParser | None
     until: float
 
     def allow(self, url: str) -> bool:
-        """Whether we may read this."""
+        """Return whether the rules allow us to read this URL."""
         return self.parser is not None and self.parser.can_fetch(NAME, url)
 
 
 def parse(text: str) -> RobotFileParser:
-    """The rules in a robots.txt; invalid lines are ignored."""
+    """Return the rules in a robots.txt file, ignoring invalid lines."""
     parser = RobotFileParser()
     parser.parse(text.splitlines())
     return parser
 
 
 class Robots:
-    """Every host's rules, kept for a day."""
+    """The rules of all hosts, cached for a day."""
 
     def __init__(self, web: Web, turns: Turns) -> None:
         self._web = web
@@ -53,20 +54,21 @@ class Robots:
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def admit(self, url: str) -> None:
-        """Return if we may read this page.
+        """Check that we may read a page.
 
         Raises:
-            RefusedError: we may not.
-            UnavailableError: the rules cannot be fetched now.
+            RefusedError: if robots.txt does not allow us to, or could not be fetched.
         """
         parts = urlsplit(url)
         origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
-        # The lock lives as long as somebody waits for it.
+        # The lock is deleted when no task is waiting for it.
         lock = self._reading.setdefault(origin, asyncio.Lock())
         async with lock:
             rules = await self._of(origin)
         if not rules.allow(url):
-            raise RefusedError(f"the robots.txt of {parts.hostname} does not allow us to read this")
+            raise RefusedError(
+                f"the robots.txt of {parts.hostname} does not allow us to read this page"
+            )
 
     async def _of(self, origin: str) -> Rules:
         rules = self._rules.get(origin)

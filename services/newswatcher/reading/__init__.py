@@ -1,1 +1,1 @@
-"""Parses feeds, pages, texts and URLs, and fingerprints texts. No I/O; called in threads."""
+"""Parses feeds, pages, texts and URLs, and fingerprints texts. No I/O; runs in threads."""

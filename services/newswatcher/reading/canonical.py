@@ -1,7 +1,7 @@
-"""The canonical URL of an article: one URL per article, whoever links to it. Pure.
+"""Finds an article's canonical URL, which is the same for every link to the article. Pure.
 
-Rule: a page may name only a URL of its own site. Otherwise any page could replace another
-publisher's article.
+Rule: a page may only claim a canonical URL on its own site. Otherwise any page could replace
+another publisher's article.
 """
 
 import re
@@ -20,7 +20,7 @@ _TRACKING: Final = frozenset(
         *("twclid", "wbraid", "yclid", "yptr"),
     }
 )
-"""Parameters that say where a reader came from, not which article is meant."""
+"""Query parameters that track where a reader came from and do not identify the article."""
 _TRACKING_PREFIXES: Final = ("utm_", "at_campaign", "at_medium", "pk_", "mtm_")
 _SAME_SITE: Final = re.compile(r"^(?:www\d?|m|mobile|amp)\.")
 _WALLS: Final = re.compile(
@@ -31,7 +31,7 @@ _WALLS: Final = re.compile(
 
 
 def canonical(url: str) -> str | None:
-    """The URL without irrelevant parts; None when it is not a web address."""
+    """Return the URL without irrelevant parts, or None if it is not a valid web address."""
     url = url.strip()
     if not url or len(url) > MOST_CHARACTERS:
         return None
@@ -68,9 +68,10 @@ def _is_tracking(name: str) -> bool:
 
 
 def choose(link: str, final: str, own_link: str | None) -> str:
-    """The article's URL, from the feed's link, its final redirect and the page's own claim.
+    """Return the article's canonical URL.
 
-    `link` and `final` are canonical; `own_link` is as the page wrote it.
+    `link` is the feed's link and `final` is the URL after redirects, both in canonical form.
+    `own_link` is the page's own canonical link, exactly as written in the page.
     """
     reached = link if _is_wall(link, final) else final
     if own_link is None:
@@ -82,13 +83,13 @@ def choose(link: str, final: str, own_link: str | None) -> str:
     if own is None or not is_same_site(own, reached):
         return reached
     if _is_front(own) and not _is_front(reached):
-        # On many sites, every page claims to be the front page.
+        # Many sites declare the front page as the canonical URL of every page.
         return reached
     return own
 
 
 def is_same_site(url: str, other: str) -> bool:
-    """Whether both URLs belong to one publisher: the same host, or one a subdomain of the other."""
+    """Return whether the hosts of both URLs are the same or one is a subdomain of the other."""
     first, second = _site(url), _site(other)
     return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
 
@@ -103,7 +104,7 @@ def _is_front(url: str) -> bool:
 
 
 def _is_wall(link: str, final: str) -> bool:
-    """Whether a redirect led to a login, consent or similar page instead of the article."""
+    """Return whether the redirect led to a login, consent or similar page, not the article."""
     if link == final:
         return False
     before, after = urlsplit(link), urlsplit(final)

@@ -1,6 +1,6 @@
-"""Parses the entries of a feed. No I/O; may take a while, so it is called in a thread.
+"""Parses a feed's entries. No I/O; runs in a thread because parsing may take a while.
 
-Rule: feedparser gets a stream. It would take a text for an address or a path, and open that.
+Rule: always pass a stream to feedparser. It would treat a string as a URL or a path and open it.
 """
 
 import calendar
@@ -23,47 +23,47 @@ _MOST_AUTHORS: Final = 10
 
 
 class NotAFeedError(ValueError):
-    """The bytes are not a feed, or not one that can be parsed."""
+    """The bytes are not a feed, or the feed cannot be parsed."""
 
 
 class Entry(EntryFields):
-    """One entry, in plain text."""
+    """One entry of a feed, as plain text."""
 
     link: str
-    """Its canonical URL."""
+    """The canonical URL of the entry's article."""
     content: str
-    """The longest text of it in the feed."""
+    """The longest text that the feed contains for this entry."""
     published: datetime | None
 
     @property
     def key(self) -> str:
-        """The key under which the entry is remembered."""
+        """The key under which the entry is remembered: 16 hexadecimal digits."""
         return hashlib.sha256(self.link.encode()).hexdigest()[:16]
 
     @property
     def digest(self) -> str:
-        """A different digest means that the entry has changed."""
+        """A hash of the entry's text, which changes if the entry changes."""
         whole = f"{self.title}\n{self.summary}\n{self.content}"
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 def parse(body: bytes, *, url: str, content_type: str) -> tuple[Entry, ...]:
-    """The entries in the feed's order; each link once, and none without a title.
+    """Return the feed's entries in order, without repeated links or entries without a title.
 
     Raises:
-        NotAFeedError: the bytes are not a feed.
+        NotAFeedError: if the bytes are not a feed or cannot be parsed.
     """
-    # The headers that feedparser would use if it had fetched the feed itself.
+    # feedparser would use these headers if it had fetched the feed itself.
     headers = {"content-type": content_type, "content-location": url}
     try:
         feed = feedparser.parse(io.BytesIO(body), response_headers=headers)
     except Exception as exc:
-        # Garbage makes it, sgmllib and expat raise most kinds of errors.
-        raise NotAFeedError("the feed parser fails on the answer") from exc
+        # On invalid input, feedparser and its libraries may raise any kind of error.
+        raise NotAFeedError("the feed could not be parsed") from exc
     if not feed.get("version") and not feed.get("entries"):
-        raise NotAFeedError("the answer is not an RSS or Atom feed")
+        raise NotAFeedError("the response is not an RSS or Atom feed")
     if feed.get("bozo") and not feed.get("entries"):
-        raise NotAFeedError("the feed is broken before its first entry")
+        raise NotAFeedError("the feed contains an error before its first entry")
     by_link: dict[str, Entry] = {}
     for raw in feed["entries"][:MOST_ENTRIES]:
         entry = _entry(raw, url)
@@ -119,7 +119,7 @@ def _authors(raw: Mapping[str, Any]) -> tuple[str, ...]:
 def _moment(raw: Mapping[str, Any]) -> datetime | None:
     parsed = raw.get("published_parsed")
     if parsed is None and isinstance(raw, dict):
-        # dict's own get, because feedparser's has a fallback and warns about it.
+        # Use dict.get, because feedparser's own method falls back to another key and warns.
         parsed = dict.get(raw, "updated_parsed")
     if not isinstance(parsed, time.struct_time):
         return None

@@ -1,4 +1,4 @@
-"""Fingerprints for finding near-duplicate texts: a 64-bit simhash of the words. Pure."""
+"""Computes fingerprints for finding near-duplicate texts: 64-bit simhashes of words. Pure."""
 
 import hashlib
 import re
@@ -7,22 +7,24 @@ from typing import Final
 
 BITS: Final = 64
 NEAR_BITS: Final = 3
-"""Long texts are the same up to this many different bits; the view's four bands allow for it."""
+"""Long texts whose fingerprints differ in at most this many bits are considered the same. The four
+bands in the database view depend on this number."""
 _SHINGLE: Final = 2
 _SHORTEST_WORDS: Final = 40
-"""In a shorter text, one changed word is a different story."""
+"""In a text with fewer words, one changed word can make a different story."""
 _WORD: Final = re.compile(r"[^\W_]+(?:[.,][^\W_]+)*")
 
 
 def words(text: str) -> list[str]:
-    """The words by which a text is compared."""
+    """Return the words that are used to compare texts."""
     return _WORD.findall(text.casefold())
 
 
 def fingerprint(title: str, text: str) -> str:
-    """The fingerprint of the text, or of title and text when the text is short: 16 hex digits.
+    """Return the fingerprint of an article as 16 hexadecimal digits.
 
-    Short texts are hashed as a whole, so that no other text is near them by accident.
+    For a short text, the fingerprint is an ordinary hash of the title and the text, so no other
+    article is close to it by accident.
     """
     text_words = words(text)
     if len(text_words) < _SHORTEST_WORDS:
@@ -40,7 +42,7 @@ def fingerprint(title: str, text: str) -> str:
 
 
 def distance(first: str, second: str) -> int:
-    """The number of bits in which two fingerprints differ."""
+    """Return the number of bits in which two fingerprints differ."""
     return (int(first, 16) ^ int(second, 16)).bit_count()
 
 

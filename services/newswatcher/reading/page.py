@@ -1,4 +1,4 @@
-"""Parses an article's page: its text and its own canonical URL. No I/O; called in a thread."""
+"""Parses an article's page: its text and canonical link. No I/O; runs in a thread."""
 
 import re
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from lxml import html  # type: ignore[import-untyped]
 from services.newswatcher.reading import text
 
 LEAST_CHARACTERS: Final = 200
-"""A shorter text is a notice, a caption or a paywall, not the article."""
+"""The minimum length of an article. A shorter text is a notice, a caption or a paywall."""
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedPage:
-    """The article in a page."""
+    """The article found on a page."""
 
     text: str
-    """Empty when the page contains no article."""
+    """Empty if the page contains no article."""
     canonical_link: str | None
-    """Its rel=canonical link, as written."""
+    """The page's rel=canonical link, exactly as written, or None."""
 
 
 def parse(body: bytes, *, content_type: str) -> ParsedPage:
-    """The article in a page; no page makes it raise."""
+    """Return the article on a page. Never raises, whatever the page contains."""
     try:
         tree = trafilatura.load_html(_decoded(body, content_type))
         if tree is None:
@@ -41,7 +41,7 @@ def parse(body: bytes, *, content_type: str) -> ParsedPage:
 
 
 def _decoded(body: bytes, content_type: str) -> bytes | str:
-    """Decoded with the server's charset; undecoded, for the parser to guess, if there is none."""
+    """Decode the body with the header's charset, or return it unchanged if that is impossible."""
     charset = _CHARSET.search(content_type)
     if charset is None:
         return body

@@ -1,4 +1,4 @@
-"""Turns texts and mark-up into plain text without control characters. Pure."""
+"""Converts text and markup to plain text without control characters. Pure."""
 
 import re
 import unicodedata
@@ -23,13 +23,13 @@ _BLOCKS: Final = frozenset(
     }
 )
 _JOINERS: Final = "\u200c\u200d"
-"""Format characters that some scripts need."""
+"""Invisible characters that some writing systems need."""
 
 
 def plain(text: str, *, most: int = TEXT_CHARACTERS) -> str:
-    """The text without control characters, changes of direction and surrogates; spaces folded.
+    """Return the text without control characters, direction marks, surrogates or repeated spaces.
 
-    Lines stay separate. Too long a text is cut at a space.
+    Line breaks are kept. A text with more than `most` characters is truncated at a space.
     """
     printable = "".join(
         char
@@ -44,15 +44,15 @@ def plain(text: str, *, most: int = TEXT_CHARACTERS) -> str:
 
 
 def line(text: str, *, most: int) -> str:
-    """The plain text in one line."""
+    """Return the plain text on a single line."""
     return plain(text.replace("\n", " ").replace("\r", " "), most=most)
 
 
 def from_markup(marked_up: str, *, most: int = TEXT_CHARACTERS) -> str:
-    """The plain text of an HTML fragment or of a plain text."""
+    """Return the plain text of an HTML fragment or of a string without markup."""
     if not _LOOKS_MARKED_UP.search(marked_up):
         return plain(marked_up, most=most)
-    # The parser takes a null character for the end, and fails on surrogates.
+    # The parser stops at a null character and fails on surrogates.
     clean = marked_up[:_MARKUP_CHARACTERS].encode("utf-8", "ignore").replace(b"\0", b"")
     try:
         tree = html.document_fromstring(
@@ -62,7 +62,7 @@ def from_markup(marked_up: str, *, most: int = TEXT_CHARACTERS) -> str:
         return ""
     etree.strip_elements(tree, *_SILENT, with_tail=False)
     parts: list[str] = []
-    # Read but never written back: a tree may contain characters that it does not accept.
+    # Do not assign text to the tree: lxml rejects some of the characters that it returns.
     for event, element in etree.iterwalk(tree, events=("start", "end")):
         if element.tag in _BLOCKS:
             parts.append("\n")

@@ -1,1 +1,1 @@
-"""The API as its callers see it: parameters, answers, and the OpenAPI document made from them."""
+"""The API's parameters and responses, and the OpenAPI document generated from both."""

@@ -1,4 +1,4 @@
-"""The models of the API's answers. Callers rely on every field: add fields, never remove one."""
+"""The models of the API's responses. Callers rely on every field, so never remove a field."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -18,18 +18,18 @@ class _Shape(BaseModel):
 class Sentiment(_Shape):
     """An article's sentiment, computed from its words."""
 
-    score: float = Field(ge=-1, le=1, description="-1 is bad news, 1 is good news")
+    score: float = Field(ge=-1, le=1, description="-1 means bad news, 1 means good news")
     label: Label
 
 
 class NewsItem(_Shape):
-    """An article in a list."""
+    """An article in a list, without its text."""
 
     id: str
     title: str
     summary: str
     url: str
-    source: str = Field(description="Name of the feed it came from")
+    source: str = Field(description="Name of the feed that contained the article")
     authors: tuple[str, ...]
     published: Moment
     sentiment: Sentiment | None = Field(description="null until the article has been scored")
@@ -44,17 +44,17 @@ class NewsArticle(NewsItem):
 
 
 class NewsPage(_Shape):
-    """Articles, newest first."""
+    """A page of articles, newest first."""
 
     items: Sequence[NewsItem]
     next: str | None = Field(
-        description="The `cursor` of the next page; null on the last one. A page may have fewer"
-        " articles than the limit, or none, and still have a next page."
+        description="The `cursor` of the next page; null on the last page. A page may contain fewer"
+        " articles than the limit, or no articles, even if there is a next page."
     )
 
 
 class SentimentAnswer(_Shape):
-    """Sentiment by day, without days that have no articles."""
+    """Sentiment by day. Days without articles are omitted."""
 
     symbol: str | None
     since: date
@@ -63,7 +63,7 @@ class SentimentAnswer(_Shape):
 
 
 class UsageAnswer(_Shape):
-    """Calls by hour, without hours that have no calls."""
+    """Calls by hour. Hours without calls are omitted."""
 
     account: str
     since: Moment
@@ -74,14 +74,14 @@ class UsageAnswer(_Shape):
 
 
 class WrongParameter(_Shape):
-    """A wrong parameter and what is wrong with it."""
+    """An invalid parameter, and why the parameter is invalid."""
 
     parameter: str
     detail: str
 
 
 class ProblemAnswer(_Shape):
-    """An error (RFC 9457)."""
+    """An error response (RFC 9457)."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -93,12 +93,12 @@ class ProblemAnswer(_Shape):
 
 
 def item_of(article: Listing) -> NewsItem:
-    """An article for a list; the database has already validated its fields."""
+    """Return an article as a list item, without validating its fields again."""
     return NewsItem.model_construct(**_fields(article))
 
 
 def article_of(article: Article) -> NewsArticle:
-    """An article with its text."""
+    """Return an article with its text, without validating its fields again."""
     return NewsArticle.model_construct(**_fields(article), text=article.text)
 
 

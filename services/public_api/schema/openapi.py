@@ -1,6 +1,7 @@
-"""The OpenAPI 3.1 document, generated from the route table and the models that the API uses.
+"""The OpenAPI 3.1 document, generated from the route table and the API's models.
 
-Rule: what a model or the table says is not repeated here, so the document cannot become wrong.
+Rule: this module repeats nothing from the models or the route table, so the document always
+matches the API.
 """
 
 import re
@@ -15,35 +16,35 @@ from services.public_api.schema.parameters import Parameters
 
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _ABOUT: Final = (
-    "Market news with sentiment, quotes, and the calls you made.\n\n"
-    "Create an API token on the site and send it as `Authorization: Bearer <token>`. Answers have"
-    " an `ETag`: send it back as `If-None-Match`, and an unchanged answer comes without its body."
-    " Errors are `application/problem+json` (RFC 9457). `Degraded: auth` on an answer means that"
-    " your token could not be checked now but was valid recently.\n\n"
-    "Rate limits are per token; each replica of the API counts separately."
+    "Market news with sentiment scores, stock quotes, and statistics about your API calls.\n\n"
+    "Create an API token on the site and send it as `Authorization: Bearer <token>`. Responses have"
+    " an `ETag`: if you send it back as `If-None-Match`, you get the body only if it has changed."
+    " Errors are returned as `application/problem+json` (RFC 9457). The response header"
+    " `Degraded: auth` means that your token could not be verified now but was valid recently.\n\n"
+    "Rate limits apply to each token. Each replica of the API counts separately."
 )
 _HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "ETag": ("Identifies the exact bytes of the answer", {"type": "string"}),
-    "RateLimit-Limit": ("Calls per window", {"type": "integer"}),
-    "RateLimit-Remaining": ("Calls left now", {"type": "integer"}),
+    "ETag": ("Identifies the exact bytes of the response", {"type": "string"}),
+    "RateLimit-Limit": ("Calls allowed per window", {"type": "integer"}),
+    "RateLimit-Remaining": ("Calls remaining", {"type": "integer"}),
     "RateLimit-Reset": ("Seconds until all calls are available again", {"type": "integer"}),
-    "Link": ('The next page, with rel="next"', {"type": "string"}),
+    "Link": ('Link to the next page, with rel="next"', {"type": "string"}),
     "Retry-After": ("Seconds to wait before trying again", {"type": "integer"}),
     "WWW-Authenticate": ("What is wrong with the token (RFC 6750)", {"type": "string"}),
 }
 _LIMITS: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _REFUSALS: Final = {
-    400: ("A parameter is wrong; `errors` names each", _LIMITS),
-    401: ("No token, or one that is unknown, expired or revoked", ("WWW-Authenticate",)),
-    403: ("The token lacks this scope", ("WWW-Authenticate", *_LIMITS)),
-    404: ("It does not exist", _LIMITS),
-    429: ("Too many calls", ("Retry-After", *_LIMITS)),
-    503: ("A service or store does not answer", ("Retry-After",)),
+    400: ("A parameter is invalid; `errors` lists each invalid parameter", _LIMITS),
+    401: ("The token is missing, unknown, expired or revoked", ("WWW-Authenticate",)),
+    403: ("The token does not have the required scope", ("WWW-Authenticate", *_LIMITS)),
+    404: ("The requested resource does not exist", _LIMITS),
+    429: ("The token has made too many calls", ("Retry-After", *_LIMITS)),
+    503: ("A service or store is unavailable", ("Retry-After",)),
 }
 
 
 def document(version: str) -> dict[str, Any]:
-    """The whole document, as JSON values."""
+    """Return the complete document as JSON values."""
     answers: list[type[BaseModel]] = [*(route.answer for route in ROUTES), ProblemAnswer]
     _, schemas = models_json_schema(
         [(model, "serialization") for model in dict.fromkeys(answers)], ref_template=_SCHEMAS
@@ -88,7 +89,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": [*_parameters(route), _IF_NONE_MATCH],
         "responses": {
             "200": {
-                "description": "The answer",
+                "description": "Success",
                 "headers": _headers(headers),
                 "content": {"application/json": {"schema": _schema_of(route.answer)}},
             },
@@ -112,7 +113,7 @@ _IF_NONE_MATCH: Final = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
-    "description": "The `ETag` of your copy",
+    "description": "The `ETag` of the copy that you have",
     "schema": {"type": "string"},
 }
 
@@ -133,14 +134,14 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _properties(model: type[Parameters]) -> dict[str, dict[str, Any]]:
-    """The schema of each parameter, by name and without references."""
+    """Return each parameter's schema by name, without references."""
     schema = model.model_json_schema(mode="validation")
     assert "$defs" not in schema
     return dict(schema["properties"])
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter's schema without null: callers omit a parameter instead."""
+    """Return a parameter's schema without null, because callers omit unused parameters."""
     schema = {name: value for name, value in schema.items() if name != "title"}
     options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
     if schema.get("default", ...) is None:

@@ -1,6 +1,6 @@
-"""The parameters of calls: one model per route, from which OpenAPI is made too.
+"""The parameters of API calls: one model per route, also used for the OpenAPI document.
 
-Rule: an unknown parameter is refused by name, so that a misspelt condition is never ignored.
+Rule: an unknown parameter is reported as an error, so a misspelled filter is never ignored.
 """
 
 import re
@@ -28,19 +28,19 @@ _PRINTABLE: Final = r"^[^\u0000-\u001f\u007f]+$"
 def _moment(value: object) -> datetime:
     text = str(value)
     if not _RFC3339.fullmatch(text):
-        raise ValueError("is not a time with a zone, such as 2026-11-24T03:00:00Z")
+        raise ValueError("must be a time with a time zone, such as 2026-11-24T03:00:00Z")
     moment = datetime.fromisoformat(text.upper())
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
         return _EARLIEST if moment.year < _EARLIEST.year else _LATEST
-    # Nothing was published outside this range, within which texts sort like times.
+    # No article is older or newer. Within this range, timestamps sort correctly as text.
     return min(max(moment, _EARLIEST), _LATEST)
 
 
 def _whole(value: object) -> object:
     if not _NUMBER.fullmatch(str(value)):
-        raise ValueError("is not a whole number")
+        raise ValueError("must be a whole number")
     return int(str(value))
 
 
@@ -69,25 +69,25 @@ class Parameters(BaseModel):
 
 
 class NewsParameters(Parameters):
-    """Which articles: those that meet all conditions."""
+    """Filters for articles. An article must match all of them."""
 
-    symbol: Symbol | None = Field(None, description="Articles that name this symbol")
-    topic: Text | None = Field(None, description="Articles about this topic")
-    source: Text | None = Field(None, description="Articles from this feed")
-    label: Label | None = Field(None, description="Articles with this sentiment")
-    since: Moment | None = Field(None, description="Published at this time or later")
-    until: Moment | None = Field(None, description="Published before this time")
+    symbol: Symbol | None = Field(None, description="Only articles that name this symbol")
+    topic: Text | None = Field(None, description="Only articles about this topic")
+    source: Text | None = Field(None, description="Only articles from this feed")
+    label: Label | None = Field(None, description="Only articles with this sentiment")
+    since: Moment | None = Field(None, description="Only articles published at this time or later")
+    until: Moment | None = Field(None, description="Only articles published before this time")
     limit: Annotated[_Limit, BeforeValidator(_whole, json_schema_input_type=_Limit)] = Field(
-        20, description="The most articles on one page"
+        20, description="The maximum number of articles per page"
     )
     cursor: Annotated[Cursor, BeforeValidator(_cursor, json_schema_input_type=str)] | None = Field(
         None,
-        description="The `next` of the previous page",
+        description="The value of `next` from the previous page",
         json_schema_extra={"format": "cursor"},
     )
 
     def query(self) -> NewsQuery:
-        """The query for the store."""
+        """Return the query for the news database."""
         conditions = {name: getattr(self, name) for name in self.model_fields_set}
         if self.symbol:
             conditions["symbol"] = self.symbol.upper()
@@ -95,34 +95,36 @@ class NewsParameters(Parameters):
 
 
 class ArticleParameters(Parameters):
-    """One article."""
+    """Identifies one article."""
 
-    id: str = Field(pattern=r"^news-[0-9a-f]{32}$", description="An id from a page of news")
+    id: str = Field(
+        pattern=r"^news-[0-9a-f]{32}$", description="The article's id, as returned by `/v1/news`"
+    )
 
 
 class SentimentParameters(Parameters):
-    """Whose sentiment, over how many days."""
+    """Selects a symbol and a number of days."""
 
-    symbol: Symbol | None = Field(None, description="For this symbol instead of all articles")
+    symbol: Symbol | None = Field(None, description="Only articles that name this symbol")
     days: Annotated[_Days, BeforeValidator(_whole, json_schema_input_type=_Days)] = Field(
-        30, description="How many days, up to today in UTC"
+        30, description="The number of days, including today in UTC"
     )
 
 
 class QuoteParameters(Parameters):
-    """One quote."""
+    """Identifies the symbol to quote."""
 
-    symbol: Symbol = Field(description="The symbol at the exchange")
+    symbol: Symbol = Field(description="The stock's ticker symbol")
 
 
 class UsageParameters(Parameters):
-    """How far back."""
+    """Selects a number of days and, optionally, one token."""
 
     days: Annotated[_UsageDays, BeforeValidator(_whole, json_schema_input_type=_UsageDays)] = Field(
-        7, description="How many days, up to now"
+        7, description="The number of days until now"
     )
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-]{1,64}$")] | None = Field(
-        None, description="The id of one token, instead of all tokens of the account"
+        None, description="Only calls with the token that has this id"
     )
 
 
@@ -130,16 +132,18 @@ P = TypeVar("P", bound=Parameters)
 
 
 def parsed(model: type[P], path: Mapping[str, str], query: MultiMapping[str]) -> P:
-    """The parameters of a call.
+    """Parse and validate a call's parameters.
 
     Raises:
-        Problem: 400 that names every wrong parameter and what is wrong with it.
+        Problem: with status 400 and the reason for each invalid parameter.
     """
     parameters = dict(query)
     errors = [
         _error(name, "must not be repeated") for name in parameters if len(query.getall(name)) > 1
     ]
-    errors += [_error(name, "is not a query parameter") for name in parameters if name in path]
+    errors += [
+        _error(name, "is part of the path, not of the query") for name in parameters if name in path
+    ]
     if not errors:
         try:
             return model.model_validate(parameters | dict(path))
@@ -169,7 +173,7 @@ def _problem(errors: Iterable[dict[str, str]]) -> Problem:
     first = errors[0]
     return Problem(
         status=400,
-        title="A parameter is wrong",
+        title="A parameter is invalid",
         detail=f"{first['parameter']}: {first['detail']}",
         extra={"errors": errors},
     )

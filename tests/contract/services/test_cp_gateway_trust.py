@@ -81,7 +81,7 @@ async def test_an_unknown_certificate_is_refused(
     gateway: Secure, session: aiohttp.ClientSession
 ) -> None:
     client = Gateway(session, gateway.url, tls=trust(ca=None, is_verified=True))
-    with pytest.raises(UnavailableError, match="does not answer"):
+    with pytest.raises(UnavailableError, match="did not respond"):
         await client.auth_status()
 
 

@@ -227,7 +227,7 @@ async def test_a_database_that_is_created_later_or_again_is_followed(
     task = asyncio.create_task(one.run())
 
     async def says_there_is_none() -> bool:
-        return await one.check() == "there is no news database yet"
+        return await one.check() == "the news database does not exist yet"
 
     async def is_analysed() -> bool:
         try:

@@ -115,8 +115,8 @@ async def test_a_stopped_database_is_unavailable_until_it_starts(
     await things.put(DB, {"_id": "a"})
     assert await things.check() is None
     await stores.stop("couch")
-    with pytest.raises(UnavailableError, match="CouchDB does not answer"):
+    with pytest.raises(UnavailableError, match="CouchDB did not respond"):
         await things.get(DB, "a")
-    assert await things.check() == "checking CouchDB: CouchDB does not answer"
+    assert await things.check() == "checking CouchDB: CouchDB did not respond"
     await stores.start("couch")
     assert (await things.get(DB, "a"))["_id"] == "a"

@@ -37,7 +37,7 @@ def test_a_feed_has_the_files_interval_unless_it_has_its_own() -> None:
         ("feeds = 3", "feeds"),
         ("", "feeds"),
         ("feeds = []", "feeds"),
-        ("[[feeds", "not TOML"),
+        ("[[feeds", "not valid TOML"),
         ('[[feeds]]\nname = "A"', "feeds.0.url"),
         ('[[feeds]]\nname = "A"\nurl = "a.example"', "must begin with http"),
         ('[[feeds]]\nname = "A"\nurl = "https://a.example/"\npage = true', "feeds.0.page"),
