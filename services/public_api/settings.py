@@ -31,7 +31,8 @@ class Settings(WebSettings):
     verify_cache_seconds: float = Field(default=3.0, ge=0)
     """How long a verification is reused; a revoked token may keep working for this long."""
     stale_seconds: float = Field(default=300.0, ge=0)
-    """The same while auth is unavailable; a revoked token may keep working for this long."""
+    """How long a verification is reused while auth is unavailable; a revoked token may keep working
+    for this long."""
     rate_limit: int = Field(default=60, ge=1)
     """The number of calls that a token may make in each window, even all at the same time. Each
     replica counts separately, so with N replicas a token can make up to N times as many calls."""
