@@ -1,5 +1,5 @@
-"""What every process of ours needs: lifecycle, backoff, clock, errors, logs, systemd.
+"""Code that all our processes share: life cycle, backoff, clock, errors, logs and systemd.
 
-Nothing here knows about Docker, AWS, Redis or the swarm; such code belongs in a daemon's `edges/`.
-Import modules one by one, so that the agent does not load a web server.
+Rule: keep code about Docker, AWS, Redis or the swarm out of this package; it belongs in a daemon's
+`edges/`. Import each module directly, so that the agent does not load a web server.
 """

@@ -1,4 +1,4 @@
-"""Delays between attempts, as a pure generator."""
+"""Generates the delays between attempts."""
 
 import random
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 def backoff(
     *, first: float = 0.5, ceiling: float = 30.0, rng: random.Random | None = None
 ) -> Iterator[float]:
-    """Seconds to wait before each next attempt, for ever: full jitter below a doubling limit.
+    """Yield the seconds to wait before each attempt, without end.
 
-    Full jitter (uniform between 0 and the limit) prevents instances that lost their leader at the
-    same moment from coming back at the same moment. The minimum is a tenth of the limit, so that
-    the jitter never causes a tight loop.
+    Each delay is random, between a tenth of a limit and the limit. The limit starts at `first` and
+    doubles each time, up to `ceiling`. The random part prevents instances that lost their leader at
+    the same time from retrying at the same time; the minimum prevents a tight loop.
     """
-    draw = rng or random.Random()  # noqa: S311  spreading load, not keeping secrets
+    draw = rng or random.Random()  # noqa: S311  jitter, not a secret
     limit = first
     while True:
         yield limit * (0.1 + 0.9 * draw.random())

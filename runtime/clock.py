@@ -1,14 +1,14 @@
-"""The only module that reads a clock; everything else gets the time as a value."""
+"""Reads the clock. Rule: all times come from this module; pure code gets the time as a value."""
 
 import time
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The time of day in UTC, with its time zone."""
+    """Return the current date and time in UTC, with the time zone set."""
     return datetime.now(UTC)
 
 
 def monotonic() -> float:
-    """Seconds on a clock that never goes back, for durations and deadlines in one process."""
+    """Return seconds on a clock that never goes backwards, to measure durations and deadlines."""
     return time.monotonic()

@@ -1,9 +1,9 @@
-"""Which version of Docker's API our edges speak with their engine.
+"""The version of Docker's API that our edges use.
 
-Rule: the newest that the engine has, which aiodocker asks it for. A service is changed by sending
-its whole spec back, and the engine drops from it every field that the API version of the call does
-not know yet: with an older version our update would remove what the operator has set. So an edge
-only states the lowest version that has all its calls and fields.
+Rule: use the engine's newest version, which aiodocker negotiates. To change a service, we send back
+its complete spec, and the engine drops every field that the call's API version does not have. With
+an older version, our update would remove the operator's settings. So an edge only states the lowest
+version that has all the calls and fields that the edge needs.
 """
 
 from typing import Final, NamedTuple
@@ -11,25 +11,26 @@ from typing import Final, NamedTuple
 from runtime.errors import RefusedError
 
 NEWEST: Final = "auto"
-"""What aiodocker takes for "ask the engine"; it asks once, and again when this is set again."""
+"""This value makes aiodocker negotiate the version with its next call. Set the value again to
+negotiate again."""
 
 
 class ApiVersion(NamedTuple):
-    """A version of the API; Docker's documentation says which engine brought it."""
+    """A version of Docker's API, such as 1.41."""
 
     major: int
     minor: int
 
     @classmethod
     def parse(cls, text: str) -> "ApiVersion":
-        """Read `1.41` or `v1.41`.
+        """Parse a version such as `1.41` or `v1.41`.
 
         Raises:
-            RefusedError: it is neither.
+            RefusedError: if the text has another form.
         """
         major, _, minor = text.removeprefix("v").partition(".")
         if not (major.isdecimal() and minor.isdecimal()):
-            raise RefusedError(f"the engine's API version {text!r} is none")
+            raise RefusedError(f"the engine's API version {text!r} is invalid")
         return cls(int(major), int(minor))
 
     def __str__(self) -> str:
@@ -37,13 +38,15 @@ class ApiVersion(NamedTuple):
 
 
 def require(offered: str, lowest: ApiVersion, *, engine: str) -> None:
-    """Refuse an engine that is too old; `engine` is the oldest release with `lowest`.
+    """Check that the engine's API version `offered` is at least `lowest`.
+
+    `engine` is the first Docker release with the version `lowest`.
 
     Raises:
-        RefusedError: says which engine to install.
+        RefusedError: if the engine is too old; the message says which release to install.
     """
     if (version := ApiVersion.parse(offered)) < lowest:
         raise RefusedError(
-            f"this engine's API is {version}, and {lowest} is needed: "
+            f"this engine's API version is {version}, but {lowest} is needed; "
             f"install Docker {engine} or later"
         )

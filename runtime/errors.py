@@ -1,27 +1,27 @@
-"""Errors by what a caller can do about them, not by which library failed.
+"""Errors grouped by what the caller can do, not by the library that failed.
 
-    ClusterError            root, never raised itself
-    ├── UnavailableError    unavailable or throttling: try again later
-    ├── RefusedError        refused: a person must act
-    └── GoneError           the object no longer exists: usually success
+    ClusterError            the base class, never raised itself
+    ├── UnavailableError    unavailable or throttled: try again later
+    ├── RefusedError        rejected: the operator must act
+    └── GoneError           the object no longer exists: often not a problem
 
-`wire.messages.MalformedMessage` complements them, for data that breaks a contract. Edges
-translate a library's error once and chain it. A message names the attempt and the next step,
-never the library and never a secret.
+Data that violates a contract raises `wire.messages.MalformedMessage` instead. Rule: edges translate
+a library's error once and chain the original error. An error message states what failed and what to
+do next, but never the library's name or a secret.
 """
 
 
 class ClusterError(Exception):
-    """The root of what edges raise."""
+    """The base class of all errors that edges raise."""
 
 
 class UnavailableError(ClusterError):
-    """The other side is unavailable, busy or throttling; the same call may succeed later."""
+    """The service is unavailable, busy or throttling; the same call may succeed later."""
 
 
 class RefusedError(ClusterError):
-    """The other side refuses, and will refuse until a person changes something."""
+    """The call was rejected and will keep failing until the operator changes something."""
 
 
 class GoneError(ClusterError):
-    """The object no longer exists."""
+    """The requested object does not exist, or no longer exists."""

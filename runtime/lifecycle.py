@@ -1,7 +1,7 @@
-"""Running a daemon process: signals, exit codes, the last log entry.
+"""Runs a daemon process: handles signals, sets the exit code, and logs why the process ends.
 
-Rule: a bug in the main task ends the process with an exit code that makes systemd restart it;
-SIGTERM and SIGINT cancel the main task, which cleans up in `finally`.
+Rule: after a bug in the main task, the process exits with a code that makes systemd restart it.
+SIGTERM and SIGINT cancel the main task, which cleans up in its `finally` blocks.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ EXIT_BUG = 70
 
 
 def run(main: Coroutine[object, object, None], *, name: str) -> int:
-    """Run a daemon until it is told to stop; returns the exit code of the process."""
+    """Run a daemon until a signal or a bug stops it; return the process's exit code."""
     log = structlog.get_logger(name)
     try:
         asyncio.run(_until_signalled(main))
     except (asyncio.CancelledError, KeyboardInterrupt):
         log.info("stopped")
         return EXIT_OK
-    # The last resort: log what failed, then let systemd restart the process.
+    # Catch every other exception: log the bug and let systemd restart the process.
     except BaseException:
-        log.exception("ended by a bug")
+        log.exception("stopped because of a bug")
         return EXIT_BUG
     return EXIT_OK
 

@@ -1,8 +1,9 @@
-"""Logs as JSON lines on stderr, which systemd stores in the journal.
+"""Writes logs as JSON lines to stderr, which systemd stores in the journal.
 
-Rule: log events are constant lower-case phrases with fields. Besides `SecretStr`, two filters keep
-secrets out: one hides fields with the name of a secret, the other hides anything in a value that
-looks like a join token, AWS credentials or a Redis password.
+Rule: a log event is a constant lower-case phrase; put variable data into fields. Besides
+`SecretStr`, two filters keep secrets out of the logs. The first filter hides fields whose names
+suggest a secret. The second hides parts of values that look like a join token, AWS credentials or a
+Redis password.
 """
 
 import logging
@@ -23,7 +24,7 @@ _PUBLIC_NAMES: Final = frozenset({"token_role", "access_key_hash"})
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace fields with a secret's name, and parts of values that look like a secret."""
+    """Hide fields whose names suggest a secret, and parts of values that look like a secret."""
     for name, value in event.items():
         if _NAMES.search(name) and name not in _PUBLIC_NAMES:
             event[name] = _HIDDEN
@@ -33,7 +34,7 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def scrub(text: str) -> str:
-    """`text` without anything that looks like a secret."""
+    """Return the text with everything that looks like a secret replaced by `[hidden]`."""
     return _SHAPES.sub(_HIDDEN, text)
 
 
@@ -48,7 +49,7 @@ def _clean(value: object) -> object:
 
 
 def configure(*, level: int = logging.INFO) -> None:
-    """Set up logging for the process; call it once, before anything else."""
+    """Set up logging for the process; call this function once, before anything is logged."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

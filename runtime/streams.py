@@ -1,7 +1,7 @@
-"""Long-running tasks: reopening streams that break, and running several tasks together.
+"""Runs long-running tasks: reopens streams that end, and runs several tasks together.
 
-Rule: retry only after `UnavailableError`. `RefusedError` passes through, because a person must
-act; any other error is a bug and ends the process.
+Rule: retry only after `UnavailableError`. `RefusedError` is not caught, because the operator must
+act; any other error is a bug that ends the process.
 """
 
 import asyncio
@@ -22,9 +22,11 @@ _CANCEL_AGAIN_SECONDS = 0.5
 async def resilient(
     name: str, follow: Callable[[], Awaitable[None]], *, ceiling: float = 15.0
 ) -> None:
-    """Follow a stream for ever: `follow` opens it, and returns or raises when it ends.
+    """Keep a stream open until cancelled.
 
-    The pauses before reopening grow, and are short again after a stream has lasted for a while.
+    `follow` opens the stream, and returns or raises UnavailableError when the stream ends. The
+    pauses before reopening the stream increase up to `ceiling` seconds, and are short again after a
+    stream has lasted for ten seconds.
     """
     delays = backoff(ceiling=ceiling)
     while True:
@@ -37,14 +39,19 @@ async def resilient(
         if monotonic() - opened > _HEALTHY_SECONDS:
             delays = backoff(ceiling=ceiling)
         pause = next(delays)
-        log.warning("stream broken", stream=name, reason=reason, again_in_seconds=round(pause, 1))
+        log.warning(
+            "stream ended; reopening it soon",
+            stream=name,
+            reason=reason,
+            again_in_seconds=round(pause, 1),
+        )
         await asyncio.sleep(pause)
 
 
 async def together(**named: Coroutine[object, object, object]) -> None:
-    """Run coroutines as named tasks until the first one ends; then cancel and await the others.
+    """Run coroutines as named tasks until the first task ends; then cancel and await the rest.
 
-    Raises what the first one raised, without an exception group around it.
+    If the first task ended with an exception, that exception is raised without an exception group.
     """
     tasks = [
         asyncio.create_task(coroutine, name=name.replace("_", " "))
@@ -59,10 +66,10 @@ async def together(**named: Coroutine[object, object, object]) -> None:
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:
-    """Cancel until all have ended.
+    """Cancel the tasks repeatedly until all of them have ended.
 
-    Cancelling once is not enough: a client library whose own timeout fires at the same moment may
-    turn the cancellation into an error, and a stream that retries would then go on.
+    A single cancellation is not enough: if a client library's time-out expires at the same moment,
+    the library may turn the cancellation into an error, and a stream that retries would continue.
     """
     pending = {task for task in tasks if not task.done()}
     while pending:

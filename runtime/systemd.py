@@ -1,7 +1,7 @@
-"""Reporting to systemd: READY, STATUS, WATCHDOG (sd_notify(3)).
+"""Reports READY, STATUS and WATCHDOG to systemd; see sd_notify(3).
 
-The protocol is one datagram to a socket that the environment names. Without that socket, as when
-a program is run by hand, every call does nothing.
+Each report is one datagram to the socket in the environment variable NOTIFY_SOCKET. If the variable
+is not set, for example because systemd did not start the program, the functions send nothing.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import socket
 
 
 def notify(**state: str) -> None:
-    """Send fields such as `READY="1"` or `STATUS="joining"`; never raises, never blocks."""
+    """Send fields such as `READY="1"` or `STATUS="joining"`, without blocking or raising errors."""
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:
         return
@@ -24,13 +24,13 @@ def notify(**state: str) -> None:
 
 
 def watchdog_seconds() -> float | None:
-    """Half of the interval that the unit sets for the watchdog; None if the unit sets none."""
+    """Return half of the unit's watchdog interval, or None if the unit has no watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC")
     return int(microseconds) / 2_000_000 if microseconds else None
 
 
 async def feed_watchdog() -> None:
-    """Report for ever from the event loop, so that the watchdog detects a blocked loop."""
+    """Report to the watchdog until cancelled; a blocked event loop stops the reports."""
     every = watchdog_seconds()
     while True:
         notify(WATCHDOG="1")

@@ -1,6 +1,6 @@
-"""What leader, agent, command line and lab must agree on: messages, labels, keys, user data.
+"""Formats shared by the leader, agent, command line and lab: messages, labels, keys and user data.
 
-They must agree across versions too: an agent in an old image talks to a new leader. Nothing here
-does I/O, reads a clock, or imports `leader`, `agent`, `cli` or `runtime`. A change that stops a
-file in `wire/examples/` from parsing strands running instances.
+The formats must stay compatible across versions, because an agent in an old image talks to a new
+leader. Rule: do no I/O here, read no clock, and import nothing from `leader`, `agent`, `cli` or
+`runtime`. If a file in `wire/examples/` no longer parses, running instances can no longer join.
 """

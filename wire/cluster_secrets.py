@@ -1,8 +1,8 @@
-"""The cluster's secrets, as `spotswarm init` writes them and the leader reads them.
+"""The cluster's secrets, which `spotswarm init` writes and the leader reads.
 
-Each is a file in a private directory, or an SSM SecureString, with one of the names below. Rule:
-secrets that only the operator needs (the CA's private key) are stored separately, below
-`operator/`, so that a manager's role need not be able to read them.
+Each secret is a file in a private directory or an SSM SecureString. Rule: store secrets that only
+the operator needs (the CA's private key) separately under `operator/`, so that the managers' role
+does not need access to them.
 """
 
 from typing import Final
@@ -13,39 +13,40 @@ from wire.messages import MalformedMessage, Secret
 
 LEADER: Final = "leader"
 OPERATOR: Final = "operator"
-"""The directory, or the part of the SSM path, for each reader."""
+"""LEADER and OPERATOR are the directories, or parts of the SSM path, for the two readers."""
 
 CA_KEY: Final = "ca.key"
 
 
 class ClusterSecrets(BaseModel):
-    """What the active leader needs to run the broker and to answer agents."""
+    """The secrets that the active leader needs to run the broker and to reply to agents."""
 
     model_config = ConfigDict(frozen=True)
 
     ca: str
-    """PEM of the CA's certificate; public, and here so that there is one source for everything."""
+    """The CA's certificate in PEM format. The certificate is public, but is stored with the
+    secrets."""
     certificate: str
-    """PEM of the broker's certificate."""
+    """The broker's certificate in PEM format."""
     certificate_key: Secret
     leader_key: Secret
-    """X25519 private key in base64."""
+    """The leader's X25519 private key in base64."""
     agent_password: Secret
     leader_password: Secret
     previous_leader_key: Secret | None = None
-    """The previous key, for as long as some agents know only that one."""
+    """The leader's previous private key, needed while some agents have only its public key."""
 
     def to_files(self) -> dict[str, str]:
-        """The texts by file or parameter name."""
+        """Return the secrets' texts by file name or parameter name."""
         values = self.model_dump(mode="json", exclude_none=True)
         return {_FILES[name]: value for name, value in values.items()}
 
     @classmethod
     def from_files(cls, files: dict[str, str]) -> "ClusterSecrets":
-        """The inverse of `to_files`.
+        """Build the secrets from the result of `to_files`.
 
         Raises:
-            MalformedMessage: names the missing files.
+            MalformedMessage: if files are missing; the message names them.
         """
         values = {field: files[name] for field, name in _FILES.items() if name in files}
         optional = {"previous_leader_key"}
@@ -53,7 +54,7 @@ class ClusterSecrets(BaseModel):
             name for field, name in _FILES.items() if field not in values | dict.fromkeys(optional)
         ]
         if missing:
-            raise MalformedMessage(f"the cluster's secrets lack {', '.join(missing)}")
+            raise MalformedMessage(f"missing cluster secrets: {', '.join(missing)}")
         return cls.model_validate(values)
 
 

@@ -1,8 +1,8 @@
-"""Placement constraints, read as Swarm reads them. Leader and command line share this reading.
+"""Parses and evaluates placement constraints like Swarm, for the leader and the command line.
 
-Rule: answer what swarmkit's `manager/constraint/constraint.go` answers. Keys and values compare
-without regard to case, but the name of a label keeps its case. A key that Swarm does not know
-excludes every node. An expression that Swarm would refuse gets no answer.
+Rule: give the same results as swarmkit's `manager/constraint/constraint.go`. Keys and values are
+not case-sensitive, but label names are. An unknown key excludes every node. An expression that
+Swarm would reject has the result None.
 https://docs.docker.com/reference/cli/docker/service/create/#constraint
 """
 
@@ -20,7 +20,7 @@ _ENGINE_LABELS: Final = "engine.labels."
 
 
 class Candidate(Protocol):
-    """What a constraint can ask about a node."""
+    """The properties of a node that constraints can use."""
 
     @property
     def id(self) -> str:
@@ -28,19 +28,19 @@ class Candidate(Protocol):
 
     @property
     def hostname(self) -> str:
-        """Its host name; empty until the node first reported."""
+        """The node's host name, which is empty until the node's first report."""
 
     @property
     def role(self) -> str:
-        """`worker` or `manager`."""
+        """The node's role, `worker` or `manager`."""
 
     @property
     def status_address(self) -> str:
-        """`Status.Addr`; of a manager this can be 0.0.0.0."""
+        """The node's `Status.Addr`, which can be 0.0.0.0 for a manager."""
 
     @property
     def platform(self) -> tuple[str, str]:
-        """Operating system and architecture."""
+        """The node's operating system and architecture."""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -48,11 +48,11 @@ class Candidate(Protocol):
 
     @property
     def engine_labels(self) -> Mapping[str, str]:
-        """The labels in its engine's configuration."""
+        """The labels in the engine's configuration."""
 
 
 class Constraint(NamedTuple):
-    """One parsed expression."""
+    """A parsed constraint expression."""
 
     key: str
     is_equal: bool
@@ -61,8 +61,8 @@ class Constraint(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Constraint | None:
-    """Read one expression; None if Swarm would refuse it."""
-    # Swarm looks for "==" first, wherever it is.
+    """Parse one expression, or return None if Swarm would reject it."""
+    # Swarm searches the entire expression for "==" first.
     operator = next((operator for operator in _OPERATORS if operator in text), None)
     if operator is None:
         return None
@@ -73,7 +73,7 @@ def parse(text: str) -> Constraint | None:
 
 
 def satisfies(node: Candidate, constraints: Iterable[str]) -> bool | None:
-    """Whether a node satisfies all constraints; None if Swarm would refuse one of them."""
+    """Return whether a node satisfies all constraints, or None if Swarm would reject any."""
     parsed = [parse(text) for text in constraints]
     if None in parsed:
         return None
@@ -105,9 +105,9 @@ def _holds(node: Candidate, constraint: Constraint) -> bool:
 
 
 def _is_in(address: str, constraint: Constraint) -> bool:
-    """Whether `node.ip` holds; an address or network that cannot be read excludes every node."""
+    """Return whether a `node.ip` constraint holds; an invalid network excludes every node."""
     _, slash, prefix = constraint.value.partition("/")
-    # Python would also read a netmask after the slash.
+    # Python would also accept a netmask after the slash.
     if slash and not prefix.isdecimal():
         return False
     try:

@@ -1,7 +1,7 @@
-"""What an instance knows about itself from its metadata service.
+"""An instance's facts from its own metadata service.
 
-The agent writes it to `/run/spotswarm/instance.json` for the leader on the same machine. Rule:
-it describes this machine only; what the leader knows about a requesting machine comes from EC2.
+The agent writes these facts to `/run/spotswarm/instance.json` for the leader on the same machine.
+Rule: use these facts only for this machine. The leader asks EC2 about machines that send requests.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +10,7 @@ from wire.messages import MalformedMessage
 
 
 class InstanceFacts(BaseModel):
-    """One instance, as its own metadata describes it."""
+    """The facts about one instance, from its own metadata."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -23,10 +23,10 @@ class InstanceFacts(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> "InstanceFacts":
-        """Parse the file's text; raises MalformedMessage."""
+        """Parse the text of `instance.json`; raise MalformedMessage if the text is invalid."""
         try:
             return cls.model_validate_json(text)
         except ValueError:
             raise MalformedMessage(
-                "instance.json does not have the format that the agent writes"
+                "instance.json does not have the agent's format; check that versions match"
             ) from None

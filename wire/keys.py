@@ -1,7 +1,7 @@
-"""The broker's Redis keys and their lifetimes, in one place so that ACL and code agree.
+"""The broker's Redis keys and their lifetimes, in one place so that the ACL and the code agree.
 
-Rule: no other module spells a Redis key. Requests are a list, never a stream: an agent's XADD
-could trim or break a stream, and an ACL cannot restrict arguments.
+Rule: no other module contains a literal Redis key. Requests are a list, not a stream, because an
+agent's XADD could trim or break a stream, and an ACL cannot restrict a command's arguments.
 """
 
 from datetime import timedelta
@@ -14,30 +14,34 @@ GRANT_LIFETIME: Final = timedelta(seconds=60)
 """How long a grant is valid, and how long the leader counts it as outstanding."""
 
 NOTICE_WAIT: Final = timedelta(seconds=20)
-"""How long an agent waits for the reply to one notice before it sends the next."""
+"""How long an agent waits for a reply to a notice before it sends the next notice."""
 
 HEARTBEAT_EVERY: Final = timedelta(seconds=5)
 HEARTBEAT_LIFETIME: Final = timedelta(seconds=20)
 
 REQUESTS_KEPT: Final = 500
-"""Older requests are dropped: their senders have given up and asked again."""
+"""The maximum number of waiting requests. Older requests are dropped, because their senders have
+already timed out and sent new requests."""
 
 
 def requests(cluster: str) -> str:
-    """The list that agents push to: join requests, notices, farewells."""
+    """Return the key of the list to which agents push join requests, notices and farewells."""
     return f"spotswarm:{cluster}:requests"
 
 
 def reply(cluster: str, name: str) -> str:
-    """The list that one reply is pushed to; `name` is 128 random bits that only the asker knows."""
+    """Return the key of the list for one reply.
+
+    `name` contains 128 random bits, which only the requesting agent and the leader have.
+    """
     return f"{reply_prefix(cluster)}{name}"
 
 
 def reply_prefix(cluster: str) -> str:
-    """The prefix of every reply list, for the ACL."""
+    """Return the common prefix of all reply lists' keys, for the ACL."""
     return f"spotswarm:{cluster}:reply:"
 
 
 def heartbeat(cluster: str) -> str:
-    """The key of the active leader's last heartbeat."""
+    """Return the key that holds the active leader's last heartbeat."""
     return f"spotswarm:{cluster}:heartbeat"

@@ -1,7 +1,7 @@
 """Our labels on nodes and services, and our tags on instances.
 
-Rule: no other module spells one of these names, and their values never change meaning: labels
-are the cluster's memory, and the next leader, which may be of another version, reads them.
+Rule: no other module contains these names as literals, and a value never changes its meaning.
+Labels are the cluster's memory: the next leader, which may have another version, reads them.
 """
 
 from datetime import UTC, datetime
@@ -13,42 +13,45 @@ LABEL_LIFECYCLE: Final = "spotswarm.lifecycle"
 LABEL_ZONE: Final = "spotswarm.zone"
 LABEL_TYPE: Final = "spotswarm.type"
 LABEL_KEY: Final = "spotswarm.key"
-"""The public key that the node joined with."""
+"""The public key of the request with which the node joined."""
 
 # Nodes: where the node is between joining and leaving.
 LABEL_PHASE: Final = "spotswarm.phase"
-"""One of the phases below; absent on a node that serves normally. Never use it in a placement
-constraint: when a label under a constraint changes, the swarm stops tasks at once (moby #34139)."""
+"""The node's phase, one of the values below; a node in normal operation does not have this label.
+Never use this label in a placement constraint: if the label changes, the swarm stops the service's
+tasks immediately (moby #34139)."""
 JOINING: Final = "joining"
-"""Labelled, and not activated yet: tells a new node's drain from an operator's."""
+"""The node has labels but is not active yet. This phase distinguishes a new node, which joins with
+availability drain, from a node that the operator drained."""
 LEAVING: Final = "leaving"
-"""To be emptied; the labels below say why, until when, and what happens then."""
+"""The node is being evacuated. The labels below contain the reason, the deadline, and what happens
+to the node afterwards."""
 HINTED: Final = "hinted"
-"""Paused for a rebalance recommendation, which AWS may not act on."""
+"""The node is paused for a rebalance recommendation, on which AWS may not act."""
 DRAINED: Final = "drained"
-"""Empty, as the operator asked; stays so until it is returned."""
+"""The operator drained the node, which stays empty until the operator returns it."""
 RETURNING: Final = "returning"
-"""Takes tasks again as soon as no constraint of ours names it."""
+"""The node becomes active as soon as none of our constraints excludes it."""
 LABEL_WHY: Final = "spotswarm.why"
 LABEL_SINCE: Final = "spotswarm.since"
 LABEL_DEADLINE: Final = "spotswarm.deadline"
 LABEL_THEN: Final = "spotswarm.then"
 LABEL_WAS: Final = "spotswarm.was"
-"""`manager` on a node that was demoted before its drain."""
+"""The value is `manager` on a node that was demoted before its drain."""
 LABEL_OTHERS: Final = "spotswarm.others"
-"""On a hinted node: how many other workers took tasks when it was paused."""
+"""On a hinted node, the number of other active workers when the node was paused."""
 PHASE_LABELS: Final = (
     LABEL_PHASE, LABEL_WHY, LABEL_SINCE, LABEL_DEADLINE, LABEL_THEN, LABEL_WAS, LABEL_OTHERS,
 )  # fmt: skip
-"""What a node loses when it takes tasks again."""
+"""The labels that are removed from a node when it becomes active again."""
 
 # Services.
 LABEL_EVACUATE: Final = "spotswarm.evacuate"
-"""Set by the service's owner: how its tasks leave a node."""
+"""Set by the service's owner to choose how the service's tasks leave a node."""
 LABEL_REBALANCE: Final = "spotswarm.rebalance"
-"""Set by the service's owner: `false` keeps its tasks where they are."""
+"""Set to `false` by the service's owner to keep the service's tasks where they are."""
 LABEL_LOAN: Final = "spotswarm.loan"
-"""Our temporary changes of the service's spec, in JSON, until they are undone."""
+"""Set by us to record temporary changes to the service's spec, in JSON, until we undo them."""
 
 # EC2 tags, set at launch.
 TAG_CLUSTER: Final = "spotswarm:cluster"
@@ -58,17 +61,17 @@ _OFF: Final = frozenset({"false", "no", "off", "0"})
 
 
 def is_off(value: str) -> bool:
-    """Whether the value of a label switches off what the label is about."""
+    """Return whether a label's value means off: `false`, `no`, `off` or `0`, in any case."""
     return value.lower() in _OFF
 
 
 def time_text(at: datetime) -> str:
-    """A time as labels hold it."""
+    """Return a time in the ISO 8601 form that our labels use."""
     return at.isoformat(timespec="milliseconds")
 
 
 def read_time(text: str | None) -> datetime:
-    """The inverse of `time_text`; a text that is no time, or none at all, reads as 1970."""
+    """Parse a time written by `time_text`; return 1970-01-01 if the text is missing or invalid."""
     try:
         at = datetime.fromisoformat(text or "")
     except ValueError:

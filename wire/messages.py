@@ -1,8 +1,8 @@
 """The messages between agents and leader: frozen, versioned, and distinguished by `kind`.
 
-Rule: a new field needs a default, and no field is ever renamed; receivers ignore fields that they
-do not know. A new meaning gets a new kind or a new version. Every kind has an example in
-`wire/examples/` that must parse for ever.
+Rule: give each new field a default, and never rename a field; receivers ignore unknown fields. Use
+a new kind or a new version for a new meaning. Every kind has an example in `wire/examples/`, which
+every later version must be able to parse.
 """
 
 from datetime import datetime, timedelta
@@ -23,7 +23,8 @@ from pydantic import (
 
 VERSION: Final = 1
 MAX_BYTES: Final = 8 * 1024
-"""Longer messages are refused unread; the longest valid one is below 4 KiB."""
+"""The maximum message size. Longer messages are rejected without parsing; valid messages are
+shorter than 4 KiB."""
 
 Token128 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """128 random bits in hexadecimal, for nonces and reply names."""
@@ -35,15 +36,15 @@ Secret = Annotated[
     SecretStr,
     PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json"),
 ]
-"""A value that is shown as asterisks everywhere except in the JSON that `dump` produces."""
+"""A value that is printed as asterisks, except in the JSON from `dump`."""
 
 
-class MalformedMessage(ValueError):  # noqa: N818  the name of the error tree in runtime.errors
-    """Data from outside breaks the contract; the message never quotes that data."""
+class MalformedMessage(ValueError):  # noqa: N818  no suffix, because it is not in runtime.errors
+    """Raised when outside data is invalid; the error message never quotes this data."""
 
 
 class UnknownMessage(MalformedMessage):
-    """A kind or version that this build does not know; normal between versions, and dropped."""
+    """Raised for an unknown kind or version, which is normal if two sides' versions differ."""
 
 
 class Role(StrEnum):
@@ -54,7 +55,7 @@ class Role(StrEnum):
 
 
 class Availability(StrEnum):
-    """Whether a node takes tasks, in Swarm's own terms."""
+    """A node's availability in Swarm, which determines whether the node gets tasks."""
 
     ACTIVE = "active"
     PAUSE = "pause"
@@ -62,7 +63,7 @@ class Availability(StrEnum):
 
 
 class DenialCode(StrEnum):
-    """Why a join was denied, as sent to the agent; only the leader has the full sentence."""
+    """The reason for a denial, as sent to the agent; only the leader has the full sentence."""
 
     WRONG_CLUSTER = "wrong-cluster"
     STALE = "stale"
@@ -93,10 +94,10 @@ class _Message(BaseModel):
 
 
 class AwsProof(BaseModel):
-    """An STS GetCallerIdentity call signed by the instance role: values, not a request.
+    """The variable parts of an STS GetCallerIdentity call, signed by the instance role.
 
-    The leader builds host, method, body and bound headers itself (compare CVE-2020-16250), so
-    nothing here can make it call anything else.
+    The leader itself adds the host, method, body and bound headers (compare CVE-2020-16250), so
+    these values cannot make the leader send any other request.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -108,7 +109,7 @@ class AwsProof(BaseModel):
 
 
 class PasswordClaim(BaseModel):
-    """What a machine outside AWS claims about itself; the broker's password is its only proof."""
+    """The identity that a machine outside AWS claims; its only proof is the broker's password."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -118,7 +119,7 @@ class PasswordClaim(BaseModel):
 
 
 class JoinRequest(_Message):
-    """An agent requests a join token."""
+    """An agent's request for a join token."""
 
     kind: Literal["join-request"] = "join-request"
     cluster: Cluster
@@ -130,7 +131,7 @@ class JoinRequest(_Message):
 
 
 class Grant(_Message):
-    """The leader grants the request: join now, through one of these managers, with this token."""
+    """The leader's grant, with the join token and the managers through which to join."""
 
     kind: Literal["grant"] = "grant"
     cluster: Cluster
@@ -144,22 +145,22 @@ class Grant(_Message):
 
 
 class Denial(_Message):
-    """The leader denies the request; `leader_time` lets an agent with a wrong clock sign again."""
+    """The leader's denial; an agent whose clock is wrong can sign again with `leader_time`."""
 
     kind: Literal["denial"] = "denial"
     cluster: Cluster
     nonce: Token128
     code: Annotated[str, StringConstraints(pattern=r"^[a-z-]{1,40}$")]
-    """A `DenialCode`, or a code of a later leader; an unknown code makes the agent wait."""
+    """A `DenialCode`, or a code from a newer leader; an agent waits after an unknown code."""
     leader_time: AwareDatetime
     retry_after_seconds: int = Field(ge=0, le=3600)
 
 
 class Notice(_Message):
-    """An agent passes on AWS's notice for its instance, boxed with its join key.
+    """An agent's report of a notice from AWS for its instance, boxed with its join key.
 
-    Sent again, with another `reply`, while the notice stands. Messages with the same instance,
-    `notice` and `event` are about the same notice.
+    The agent sends the report again, with a new `reply`, until AWS withdraws the notice. Messages
+    with the same `instance`, `notice` and `event` are about the same notice.
     """
 
     kind: Literal["notice"] = "notice"
@@ -168,16 +169,16 @@ class Notice(_Message):
     notice: Literal["interruption", "rebalance", "maintenance"]
     action: Literal["terminate", "stop", "hibernate"] | None = None
     effective: AwareDatetime | None = None
-    """When AWS will act; for a rebalance recommendation, when AWS made it."""
+    """When AWS will act, or for a rebalance recommendation, when AWS made the recommendation."""
     seen: AwareDatetime
     reply: Token128 | None = None
     """The name of the list on which the agent waits for `Leave`."""
     event: Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,80}$")] | None = None
-    """AWS's EventId of a scheduled maintenance."""
+    """AWS's EventId for a scheduled maintenance."""
 
 
 class Leave(_Message):
-    """The leader has emptied the node: leave the swarm now. Boxed to the node's join key."""
+    """The leader's order to leave the swarm after the node was emptied, boxed for its join key."""
 
     kind: Literal["leave"] = "leave"
     cluster: Cluster
@@ -187,7 +188,7 @@ class Leave(_Message):
 
 
 class Farewell(_Message):
-    """An agent has left the swarm and says why, boxed with its join key."""
+    """An agent's message that it has left the swarm, with the reason, boxed with its join key."""
 
     kind: Literal["farewell"] = "farewell"
     cluster: Cluster
@@ -198,7 +199,7 @@ class Farewell(_Message):
 
 
 class Heartbeat(_Message):
-    """The active leader is alive; every agent can read it, so it contains no secret."""
+    """The active leader's heartbeat; every agent can read it, so it contains no secrets."""
 
     kind: Literal["heartbeat"] = "heartbeat"
     cluster: Cluster
@@ -215,14 +216,17 @@ _MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(Message, config=ConfigDict(defe
 
 
 def parse(data: bytes) -> AnyMessage:
-    """Read one message.
+    """Parse one message.
 
     Raises:
-        UnknownMessage: this build does not know its kind or version.
-        MalformedMessage: it is too long, not JSON, or breaks the format of its kind.
+        UnknownMessage: if the message's kind or version is unknown.
+        MalformedMessage: if the message is too long, is not JSON, or does not have the format of
+            its kind.
     """
     if len(data) > MAX_BYTES:
-        raise MalformedMessage(f"a message of {len(data)} bytes; at most {MAX_BYTES} are accepted")
+        raise MalformedMessage(
+            f"the message has {len(data)} bytes, but the maximum is {MAX_BYTES} bytes"
+        )
     try:
         return _MESSAGES.validate_json(data)
     except ValidationError as exc:
@@ -236,18 +240,19 @@ def parse(data: bytes) -> AnyMessage:
             sorted({".".join(map(str, fault["loc"])) or "format" for fault in faults})
         )
         error = UnknownMessage if unknown else MalformedMessage
-        # The cause would quote the data, including secrets.
-        raise error(f"not a message of this version: {where}") from None
+        # Do not chain the validation error, because it would quote the data, including secrets.
+        raise error(f"the message is not valid in this version: {where}") from None
 
 
 def dump(message: AnyMessage) -> bytes:
-    """Write one message with its secrets in clear text: only to seal it, or for a public kind.
+    """Return a message as JSON, without fields that are None.
 
-    Fields that are None are left out, because None is their default.
+    The JSON contains secrets as plain text. Call this function only to seal a message, or for a
+    kind without secrets.
     """
     return message.model_dump_json(exclude_none=True).encode()
 
 
 def is_fresh(issued: datetime, now: datetime, skew: timedelta) -> bool:
-    """Whether two clocks agree to within `skew`."""
+    """Return whether the two times differ by at most `skew`."""
     return abs(now - issued) <= skew

@@ -1,7 +1,7 @@
 """The AWS call that proves an identity, defined once for the signer and the verifier.
 
-It is STS GetCallerIdentity (POST, fixed body), signature version 4, with the cluster, the nonce
-and the asker's public key as signed headers. Rule: both sides build the request from these
+The call is STS GetCallerIdentity (POST, fixed body) with Signature Version 4. The cluster, the
+nonce and the agent's public key are signed headers. Rule: both sides build the request from these
 constants; only the signature, its date and the session token are transmitted.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -25,7 +25,7 @@ SIGNED_HEADERS: Final = ";".join(
         )
     )
 )
-"""Exactly these: a header that is not signed would bind the proof to nothing."""
+"""The headers that must be signed; an unsigned header could be replaced."""
 
 AUTHORIZATION: Final = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<access_key>[A-Z0-9]{16,128})/(?P<day>\d{8})/"
@@ -37,13 +37,13 @@ ROLE_ARN: Final = re.compile(
     r"arn:aws(?:-cn|-us-gov)?:sts::(?P<account>\d{12}):assumed-role/"
     r"(?P<role>[\w+=,.@-]{1,64})/(?P<instance>i-[0-9a-f]{8,17})"
 )
-"""EC2 names the role session after the instance; the session name of a person does not match."""
+"""EC2 names the role session with the instance id, so a person's session does not match."""
 
 DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
 
 def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str) -> dict[str, str]:
-    """All signed headers except `host`, which HTTP client and signer take from the URL."""
+    """Return all signed headers except `host`, which HTTP client and signer take from the URL."""
     return {
         "content-type": CONTENT_TYPE,
         "x-amz-date": date,
@@ -55,6 +55,6 @@ def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str
 
 
 def endpoint(region: str) -> str:
-    """The regional STS endpoint; the global one is a single point of failure."""
+    """Return the URL of the region's STS endpoint; the global endpoint depends on one region."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"https://sts.{region}.{suffix}/"

@@ -1,11 +1,12 @@
-"""Sealing messages in boxes (PyNaCl `Box`), which the broker can neither read nor forge.
+"""Seals messages in boxes (PyNaCl `Box`), which the broker can neither read nor forge.
 
-A request is `version ‖ agent's public key ‖ box to the leader`; a reply is `version ‖ box to
-that key`. The agent makes a new key for each join request. The key of the request that it joined
-with is its join key: the leader stores the public half and recognizes notices and farewells by it.
+A request is `version ‖ agent's public key ‖ box for the leader`; a reply is `version ‖ box for the
+agent's key`. The agent generates a new key for each join request. The key of the successful request
+becomes the join key. The leader stores its public half, and accepts an instance's notices and
+farewells only from this key.
 
-Rule: box replies with the leader's static key, and never use a sealed box: with anonymous replies
-whoever controls the broker could hand an agent the token of another swarm.
+Rule: box replies with the leader's static key, and never use a PyNaCl `SealedBox`. With anonymous
+replies, anyone who controls the broker could send an agent another swarm's token.
 """
 
 from base64 import b64decode, b64encode
@@ -23,16 +24,16 @@ MAX_SEALED_BYTES: Final = len(_VERSION) + _KEY_BYTES + Box.NONCE_SIZE + 16 + MAX
 
 
 class Unopenable(MalformedMessage):
-    """No key opens the box, or it was altered."""
+    """Raised when no key opens a box, or when the box was altered."""
 
 
 def seal_request(message: AnyMessage, *, sender: PrivateKey, leader: PublicKey) -> bytes:
-    """Box a message to the leader; `sender` is a new key, or the join key."""
+    """Box a message for the leader; `sender` is a new key for a join request, or the join key."""
     return _VERSION + bytes(sender.public_key) + bytes(_encrypt(sender, leader, message))
 
 
 class Opened(NamedTuple):
-    """An opened request: the message, its sender, and the index of the leader's key that fits."""
+    """An opened request: the message, the sender's key, and the index of the leader's key."""
 
     message: AnyMessage
     sender: PublicKey
@@ -40,49 +41,49 @@ class Opened(NamedTuple):
 
 
 def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> Opened:
-    """Open a request with whichever of the leader's keys fits, current or previous.
+    """Open a request with the leader's current or previous key.
 
     Raises:
-        Unopenable: no key fits, or the data was altered.
-        MalformedMessage: the box opens, but does not contain a message.
+        Unopenable: if no key opens the box, or the data was altered.
+        MalformedMessage: if the box does not contain a valid message.
     """
     head = len(_VERSION) + _KEY_BYTES
     if len(data) > MAX_SEALED_BYTES or len(data) <= head or data[:1] != _VERSION:
-        raise Unopenable("not a sealed request of this version")
+        raise Unopenable("the data is not a sealed request of this version")
     sender = PublicKey(data[len(_VERSION) : head])
     message, by = _decrypt([(key, sender) for key in leaders], data[head:])
     return Opened(message, sender, by)
 
 
 def seal_reply(message: AnyMessage, *, leader: PrivateKey, asker: PublicKey) -> bytes:
-    """Box a reply to the key of its request."""
+    """Box a reply for the public key of the agent that sent the request."""
     return _VERSION + bytes(_encrypt(leader, asker, message))
 
 
 def open_reply(data: bytes, *, asker: PrivateKey, leaders: Sequence[PublicKey]) -> AnyMessage:
-    """Open a reply boxed with one of the leader's keys; raises as `open_request` does."""
+    """Open a reply boxed with one of the leader's keys; raises the errors of `open_request`."""
     if len(data) > MAX_SEALED_BYTES or data[:1] != _VERSION:
-        raise Unopenable("not a sealed reply of this version")
+        raise Unopenable("the data is not a sealed reply of this version")
     return _decrypt([(asker, key) for key in leaders], data[1:])[0]
 
 
 def public_text(key: PublicKey) -> str:
-    """A public key as text, as in user data and the signed header."""
+    """Return a public key in base64, as used in user data and the signed header."""
     return b64encode(bytes(key)).decode()
 
 
 def public_key(text: str) -> PublicKey:
-    """The inverse of `public_text`; raises MalformedMessage."""
+    """Parse a public key in base64; raise MalformedMessage if the text is not a key."""
     return PublicKey(_key_bytes(text))
 
 
 def private_text(key: PrivateKey) -> str:
-    """A private key as text, as in the cluster's secrets; a secret itself."""
+    """Return a private key in base64, as used in the cluster's secrets; the text is a secret."""
     return b64encode(bytes(key)).decode()
 
 
 def private_key(text: str) -> PrivateKey:
-    """The inverse of `private_text`; raises MalformedMessage."""
+    """Parse a private key in base64; raise MalformedMessage if the text is not a key."""
     return PrivateKey(_key_bytes(text))
 
 

@@ -1,8 +1,8 @@
-"""The user data that an instance boots with: TOML, printed by `spotswarm init` and `user-data`.
+"""The TOML user data that an instance boots with; `spotswarm user-data` prints it.
 
-Any process that reaches the metadata service can read it, so nothing in it is enough to join: the
-broker's password only keeps strangers off the broker, and identity is proven separately. Rule:
-unknown settings are ignored, because an old image may get new user data; `unknown` names them.
+Any process that can reach the metadata service can read user data, so its contents are not enough
+to join the swarm: the password only keeps strangers off the broker, and an instance proves its
+identity separately. Rule: ignore unknown settings, because an old image may get new user data.
 """
 
 import tomllib
@@ -14,33 +14,34 @@ from wire.messages import Cluster, MalformedMessage, Role, Secret
 from wire.sealing import public_key
 
 FIRST_LINE: Final = "#spotswarm"
-"""Distinguishes our user data from a script or a cloud-config; a comment in TOML."""
+"""The first line of our user data, a TOML comment, which no script or cloud-config starts with."""
 
 
 class UserData(BaseModel):
-    """The settings of one instance's agent, and the table for its leader."""
+    """The settings of an instance's agent, and the table with its leader's settings."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     cluster: Cluster
     broker: Annotated[str, Field(pattern=r"^rediss://[A-Za-z0-9.-]+:\d+$")]
-    """The broker's URL: always TLS, with a name or an address from the broker's certificate."""
+    """The broker's URL, which always uses TLS and a host name or address in the certificate."""
     password: Secret
     """The password of the broker's user `agent`."""
     leader_keys: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
-    """The leader's X25519 public keys in base64: one, or two during a change of keys."""
+    """The leader's X25519 public keys in base64: one key, or two keys during a key change."""
     ca: str
-    """PEM of the CA that signed the broker's certificate."""
+    """The certificate of the broker's CA in PEM format."""
     role: Role = Role.WORKER
-    """The role to request; the leader decides by what EC2 says about the instance."""
+    """The role to request; the leader's decision is based on EC2's data about the instance."""
     identity: Literal["aws", "password"] = "aws"
     sts_endpoint: str | None = None
-    """The endpoint of the signed call; None: the region's own endpoint."""
+    """The STS endpoint for the signed call; None means the region's endpoint."""
     deadman_seconds: Annotated[int, Field(ge=0)] = 600
-    """A worker that reaches neither managers nor leader for so long powers off; 0: never."""
+    """A worker powers off if it cannot reach a manager or the leader for this long; 0 disables the
+    dead-man switch."""
     leader: Any = None
-    """The `[leader]` table: if there is one, the leader daemon runs. Only the leader reads it, so
-    that a wrong setting in it does not keep the instance from joining."""
+    """The `[leader]` table. If this table exists, the leader daemon runs. Only the leader reads the
+    table, so that an invalid setting there does not prevent the instance from joining."""
 
     @field_validator("leader_keys")
     @classmethod
@@ -51,34 +52,35 @@ class UserData(BaseModel):
 
 
 def parse(text: str) -> UserData:
-    """Read user data.
+    """Parse user data.
 
     Raises:
-        MalformedMessage: names every wrong setting and never quotes a value.
+        MalformedMessage: if settings are invalid; the message names them without their values.
     """
     try:
         return UserData.model_validate(_table(text))
     except ValidationError as exc:
-        raise MalformedMessage(f"user data: {faults(exc)}") from None
+        raise MalformedMessage(f"user data is invalid: {faults(exc)}") from None
 
 
 def faults(error: ValidationError) -> str:
-    """The wrong settings and what is wrong with each, without their values."""
+    """Return the name of each invalid setting and what is wrong with it, without the values."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in details)
 
 
 def unknown(text: str) -> tuple[str, ...]:
-    """Names of settings that this build does not know; the leader checks its own table."""
+    """Return the names of unknown settings, except in the leader's table."""
     return tuple(name for name in _table(text) if name not in UserData.model_fields)
 
 
 def _table(text: str) -> dict[str, Any]:
     if not text.startswith(FIRST_LINE):
         raise MalformedMessage(
-            f"user data does not begin with {FIRST_LINE!r}: print it with `spotswarm user-data`"
+            f"user data does not begin with {FIRST_LINE!r};"
+            " run `spotswarm user-data` to print valid user data"
         )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        raise MalformedMessage(f"user data is not TOML: {exc}") from None
+        raise MalformedMessage(f"user data is not valid TOML: {exc}") from None

@@ -1,4 +1,4 @@
-"""What our web services share: the aiohttp application, settings, error answers, shutdown.
+"""Code that our web services share: the aiohttp application, settings, errors and shutdown.
 
-Agent and leader never import this package: the agent must not load a web server.
+Rule: never import this package in the agent or the leader; the agent must not load a web server.
 """

@@ -1,8 +1,8 @@
-"""The application that all our web services start from: request ids, log, metrics, health.
+"""The base application of all our web services: request ids, logs, metrics and health.
 
-Rule: a missing dependency makes a service degraded, never unready, because without the ingress it
-could not even say what is wrong. Only a service that is stopping is unready. Nothing that is
-logged or counted here comes from a query string, a header or a body.
+Rule: a missing dependency makes a service degraded, not unready, because an unready service gets no
+requests and could not even report the problem. Only a service that is stopping is unready. Never
+log or count data from a query string, a header or a body.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ from runtime.web.settings import S, WebSettings, load
 log = structlog.get_logger("web")
 
 Check = Callable[[], Awaitable[str | None]]
-"""Checks one dependency: None if it works, else a sentence without secrets."""
+"""Checks one dependency. Returns None if the dependency works, or else a sentence that describes
+the problem without secrets."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUEST_ID: Final = "X-Request-Id"
@@ -42,15 +43,15 @@ _QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
 _REQUESTS: Final = Counter(
-    "http_requests_total", "Requests answered.", ["service", "route", "method", "status"]
+    "http_requests_total", "Requests handled.", ["service", "route", "method", "status"]
 )
 _SECONDS: Final = Histogram(
-    "http_request_seconds", "Time to answer a request.", ["service", "route", "method"]
+    "http_request_seconds", "Time to handle a request.", ["service", "route", "method"]
 )
 
 
 def request_id(request: web.Request) -> str:
-    """The id of a request in the logs, here and in the services that it causes requests to."""
+    """Return the request's id, which appears in the logs of all services that handle it."""
     identifier: str = request.get(_REQUEST_ID, "")
     return identifier
 
@@ -58,7 +59,7 @@ def request_id(request: web.Request) -> str:
 def application(
     name: str, *, settings: WebSettings, checks: Mapping[str, Check] | None = None
 ) -> web.Application:
-    """An application with middlewares, health and metrics; the service adds its routes."""
+    """Return an application with middlewares, health and metrics; the service adds its routes."""
     app = web.Application(
         client_max_size=_MOST_BYTES, middlewares=[_identified, _observed(name), _problems]
     )
@@ -67,18 +68,18 @@ def application(
     app.router.add_get("/health/ready", _ready(checks or {}))
     app.router.add_get("/metrics", _metrics)
     if settings.test_build:
-        # Imported by name: production images do not contain the module.
+        # Import the module by name, because production images do not contain it.
         import_module("runtime.web.self_test").add_route(app, name)
     return app
 
 
 async def serve(app: web.Application, settings: WebSettings) -> None:
-    """Serve until cancelled, then stop as the settings say."""
+    """Serve until cancelled, then stop gracefully within the times in the settings."""
     await serving.serve(app, host=settings.host, port=settings.port, stopping=settings.stopping)
 
 
 def main(name: str, settings: type[S], live: Callable[[S], Awaitable[None]]) -> NoReturn:
-    """Run a service's process: read settings, set up logs, then run `live` until told to stop."""
+    """Run a service: read its settings, set up logs, and run `live` until a signal stops it."""
     values = load(settings)
     logs.configure(level=logging.getLevelNamesMapping()[values.log_level.upper()])
 
@@ -93,7 +94,7 @@ async def _identified(request: web.Request, handler: Handler) -> web.StreamRespo
     header = request.headers.get(REQUEST_ID, "")
     identifier = header if _ID.fullmatch(header) else uuid.uuid4().hex
     request[_REQUEST_ID] = identifier
-    # A connection's task answers many requests, so the binding must end with this one.
+    # A connection's task handles many requests, so remove the binding after this request.
     with structlog.contextvars.bound_contextvars(request_id=identifier):
         return await handler(request)
 
@@ -127,7 +128,7 @@ def _record(name: str, request: web.Request, status: int, seconds: float) -> Non
     _SECONDS.labels(name, route, method).observe(seconds)
     if route not in _QUIET:
         log.info(
-            "request",
+            "handled a request",
             method=method,
             route=route,
             status=status,
@@ -149,7 +150,7 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         log.warning("request failed", reason=str(exc))
         problem = of_cluster(exc)
     except Exception:
-        log.exception("request failed by a bug")
+        log.exception("request failed because of a bug")
         problem = Problem(status=500, title="Internal error")
     return problem.response(request_id=request_id(request))
 
@@ -158,7 +159,7 @@ async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     for header, value in EVERY_ANSWER.items():
         response.headers.setdefault(header, value)
     response.headers[REQUEST_ID] = request_id(request)
-    # It would tell attackers which versions run here.
+    # The Server header would tell attackers which versions we use.
     response.headers.pop(hdrs.SERVER, None)
 
 
@@ -189,6 +190,6 @@ async def _state(check: Check) -> str:
         async with asyncio.timeout(_CHECK_SECONDS):
             return await check() or "ok"
     except TimeoutError:
-        return "does not answer"
+        return "is not responding"
     except ClusterError as exc:
         return str(exc)

@@ -1,7 +1,7 @@
-"""HTTP requests from one of our services to another, or to a store.
+"""Sends HTTP requests from one of our services to another service or to a store.
 
-Rule: everything is bounded. A peer that hangs costs its caller the timeout and the connections of
-the pool, nothing more. Host names are resolved often, because tasks move.
+Rule: set a limit for everything. If a peer hangs, the caller loses no more than the time-out and
+the pool's connections. Host names are resolved often, because tasks move.
 """
 
 from collections.abc import AsyncIterator
@@ -19,9 +19,9 @@ _CONNECT_SECONDS: Final = 2.0
 async def outgoing(
     *, name: str, connections: int = 20, timeout_seconds: float = 5.0
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client session with at most `connections` connections and `timeout_seconds` per call.
+    """Open a client session with at most `connections` connections and a time-out for each call.
 
-    It sends the id of the request that is being answered as `X-Request-Id`.
+    The session sends the current request's id as `X-Request-Id`.
     """
     connector = aiohttp.TCPConnector(limit=connections, ttl_dns_cache=_DNS_SECONDS)
     timeout = aiohttp.ClientTimeout(
@@ -32,7 +32,7 @@ async def outgoing(
         timeout=timeout,
         headers={"User-Agent": f"spotswarm-{name}"},
         middlewares=(_pass_on,),
-        # Cookies of one caller must never be sent with the request of another.
+        # Never send one caller's cookies with another caller's request.
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
         yield session

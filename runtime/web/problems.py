@@ -1,7 +1,7 @@
-"""Errors as HTTP answers: `application/problem+json` (RFC 9457).
+"""HTTP responses for errors, as `application/problem+json` (RFC 9457).
 
-Rule: a problem says in our words what the caller did wrong or can do next. It never contains
-internal details, values that the caller sent, or a library's message.
+Rule: a problem states in our own words what the caller did wrong or can do next. A problem never
+contains internal details, values that the caller sent, or a library's error message.
 """
 
 import json
@@ -20,8 +20,8 @@ _RETRY_SECONDS: Final = "5"
 M = TypeVar("M", bound=BaseModel)
 
 
-class Problem(Exception):  # noqa: N818  RFC 9457's own word
-    """A handler raises it to answer with an error."""
+class Problem(Exception):  # noqa: N818  the term in RFC 9457
+    """Raised by a handler to respond with an error."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Problem(Exception):  # noqa: N818  RFC 9457's own word
         status: int,
         title: str,
         detail: str = "",
-        type: str = "about:blank",  # noqa: A002  the field's name in RFC 9457
+        type: str = "about:blank",  # noqa: A002  the field name in RFC 9457
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
@@ -42,7 +42,7 @@ class Problem(Exception):  # noqa: N818  RFC 9457's own word
         self.extra = extra
 
     def response(self, *, request_id: str = "") -> web.Response:
-        """The answer; its request id lets the caller refer to it when talking to an operator."""
+        """Return the HTTP response; callers can quote its request id when they report the error."""
         document: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status}
         if self.detail:
             document["detail"] = self.detail
@@ -57,13 +57,13 @@ class Problem(Exception):  # noqa: N818  RFC 9457's own word
 
 
 def of_http(error: web.HTTPException) -> Problem:
-    """The problem for an error that aiohttp raised: no route, wrong method, body too large."""
+    """Return the problem for an aiohttp error, such as no route or a body that is too large."""
     keep = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
     return Problem(status=error.status, title=HTTPStatus(error.status).phrase, headers=keep)
 
 
 def of_cluster(error: ClusterError) -> Problem:
-    """The problem for an error of an edge; the error's own message belongs in the log."""
+    """Return the problem for an edge's error, without the error's message, which is only logged."""
     if isinstance(error, UnavailableError):
         return Problem(
             status=503,
@@ -74,23 +74,26 @@ def of_cluster(error: ClusterError) -> Problem:
     if isinstance(error, GoneError):
         return Problem(status=404, title="Not found")
     if isinstance(error, RefusedError):
-        return Problem(status=403, title="Refused")
+        return Problem(status=403, title="Forbidden")
     return Problem(status=500, title="Internal error")
 
 
 async def body_of(request: web.Request, model: type[M]) -> M:
-    """The request's JSON body as a model.
+    """Parse the request's JSON body and return it as a model.
 
     Raises:
-        Problem: 415 for another media type, 400 for invalid JSON, 422 for an invalid field.
+        Problem: with status 415 if the media type is not JSON, 400 if the JSON is invalid, or 422
+            if a field is invalid.
     """
     if request.content_type != "application/json":
-        raise Problem(status=415, title="JSON is expected", detail="Content-Type: application/json")
+        raise Problem(
+            status=415, title="The body must be JSON", detail="Set Content-Type: application/json."
+        )
     try:
-        # JSON is UTF-8, whatever charset the header names. Deep nesting counts as invalid.
+        # JSON is always UTF-8, so ignore the header's charset. Deep nesting counts as invalid.
         document = json.loads((await request.read()).decode())
     except (ValueError, RecursionError) as exc:
-        raise Problem(status=400, title="The body is not JSON") from exc
+        raise Problem(status=400, title="The body is not valid JSON") from exc
     try:
         return model.model_validate(document)
     except ValidationError as exc:

@@ -1,7 +1,7 @@
-"""The security headers of all our web services. Nothing else sets one: not a service, not Traefik.
+"""The security headers of all our web services; neither the services nor Traefik set any others.
 
-`EVERY_ANSWER` is sent by every service. The site's pages and the API's reference page have a
-content security policy of their own. Rule: no inline script and nothing from another host.
+Every service sends `EVERY_ANSWER`. The site's pages and the API's reference page have their own
+content security policies. Rule: allow no inline scripts and nothing from other hosts.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ EVERY_ANSWER: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
 }
-"""Defaults; an answer that sets one of these headers itself keeps its own value."""
+"""Default headers; a response that already has one of these headers keeps its own value."""
 
 API_REFERENCE: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
@@ -20,7 +20,7 @@ API_REFERENCE: Final[Mapping[str, str]] = {
         " frame-ancestors 'none'"
     )
 }
-"""Of public_api's page /docs; Swagger UI needs inline styles."""
+"""The headers of public_api's page /docs; Swagger UI needs inline styles."""
 
 _SITE: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
@@ -29,7 +29,7 @@ _SITE: Final[Mapping[str, str]] = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Not "no-referrer": browsers would send forms with "Origin: null", which the site refuses.
+    # Not "no-referrer": browsers would send forms with "Origin: null", which the site rejects.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -41,5 +41,5 @@ _HTTPS: Final[Mapping[str, str]] = {
 
 
 def of_site(*, https: bool) -> Mapping[str, str]:
-    """The headers of webservice; over https, browsers must keep to https for a year."""
+    """Return webservice's headers; with `https`, browsers must use HTTPS for the next year."""
     return {**_SITE, **_HTTPS} if https else _SITE

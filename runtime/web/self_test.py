@@ -1,7 +1,8 @@
-"""`/test`: runs a service's own unit tests inside the running service and reports coverage.
+"""Serves `/test`, which runs a service's unit tests inside the service and reports coverage.
 
-Rule: only images built for tests contain this module. Only one run at a time, because it occupies
-a core for seconds. The output may quote code, so the ingress asks for a password.
+Rule: only images built for tests contain this module. Only one test run is allowed at a time,
+because a run occupies a core for seconds. The output may quote code, so the ingress requires a
+password.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ from runtime.web.problems import Problem
 _WITHIN_SECONDS: Final = 300.0
 _LONGEST_MESSAGE: Final = 4000
 _IMAGES_OWN: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "ASSETS_DIRECTORY")
-"""The environment variables that tests inherit. The others are settings of the deployment, and unit
-tests must not depend on them."""
+"""The environment variables that tests inherit. All other variables are settings of the deployment,
+on which unit tests must not depend."""
 
 
 def add_route(app: web.Application, service: str, *, root: Path = Path()) -> None:
-    """Serve `/test` for a service whose tests are in `tests/unit/services/NAME` below `root`."""
+    """Serve `/test` for a service whose tests are in `tests/unit/services/NAME` under `root`."""
     turn = asyncio.Lock()
     root = root.resolve()
 
@@ -34,8 +35,8 @@ def add_route(app: web.Application, service: str, *, root: Path = Path()) -> Non
         if turn.locked():
             raise Problem(
                 status=409,
-                title="The tests are running",
-                detail="Ask again when they are done.",
+                title="The tests are already running",
+                detail="Try again when the tests have finished.",
                 headers={"Retry-After": "10"},
             )
         async with turn:
@@ -46,11 +47,11 @@ def add_route(app: web.Application, service: str, *, root: Path = Path()) -> Non
 
 
 async def run_tests(service: str, root: Path) -> dict[str, Any]:
-    """Run a service's unit tests under coverage in a separate process.
+    """Run a service's unit tests in a separate process, and return their results and coverage.
 
     Raises:
-        Problem: 504 if they take longer than five minutes; 500 if they cannot be run, or if there
-            are none, because that must not look like success.
+        Problem: with status 504 if the tests take longer than five minutes, or 500 if the tests
+            cannot be run. A service without tests also gets 500, not an empty success.
     """
     began = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="self-test-") as scratch:
@@ -106,7 +107,7 @@ async def _run(command: list[str], root: Path, environment: dict[str, str]) -> s
         async with asyncio.timeout(_WITHIN_SECONDS):
             output, _ = await process.communicate()
     except TimeoutError as exc:
-        raise Problem(status=504, title="The tests take too long") from exc
+        raise Problem(status=504, title="The tests took too long") from exc
     finally:
         if process.returncode is None:
             process.kill()
@@ -115,13 +116,13 @@ async def _run(command: list[str], root: Path, environment: dict[str, str]) -> s
 
 
 def _results(report: Path) -> dict[str, Any]:
-    """The outcomes of the tests; empty if there were none."""
+    """Read the numbers of passed and failed tests from a JUnit report; empty without tests."""
     if not report.exists():
         return {}
     counts = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0}
     failures = []
     names = {"failure": "failed", "error": "errors", "skipped": "skipped"}
-    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314  pytest's own
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314  pytest wrote this file
         outcome = next((element for element in case if element.tag in names), None)
         counts[names[outcome.tag] if outcome is not None else "passed"] += 1
         if outcome is not None and outcome.tag != "skipped":

@@ -1,10 +1,10 @@
-"""Serving HTTP so that a service can stop without losing a request.
+"""Serves HTTP in such a way that a service can stop without losing a request.
 
 Rule: a service keeps accepting requests after SIGTERM, because an ingress that polls the swarm
-keeps sending them until its next poll. The service first announces that it is stopping (`/health`
-answers 503, every answer has `Connection: close`) and continues for `linger_seconds`, which must
-be longer than the ingress takes to notice. Then it accepts no more connections, finishes the
-requests in flight, and ends.
+keeps sending requests until its next poll. The service first announces that it is stopping:
+`/health` returns 503, and every response has `Connection: close`. The service then continues for
+`linger_seconds`, which must be longer than the ingress needs to notice. Finally, the service closes
+its port, finishes the requests in flight, and exits.
 """
 
 import asyncio
@@ -19,18 +19,21 @@ log = structlog.get_logger("serving")
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """How a service stops. Its container's stop grace period must be longer than both times."""
+    """How long a service takes to stop.
+
+    The container's stop grace period must be longer than the sum of both times.
+    """
 
     linger_seconds: float = 5.0
-    """How long to keep serving after SIGTERM: the ingress's polling interval, plus the time that it
-    needs to apply a change, plus a delay on a busy host. Engines wait two seconds before the
-    signal, but that is not documented, so it is not counted here."""
+    """How long to keep serving after SIGTERM. This time covers the ingress's polling interval, the
+    time to apply a change, and a delay on a busy host. Engines wait two seconds before they send
+    the signal, but this wait is not documented, so do not rely on it."""
     finish_seconds: float = 10.0
-    """How long requests in flight may take after that, before they are aborted."""
+    """How long requests in flight may take after lingering, before they are aborted."""
 
     @property
     def grace_seconds(self) -> float:
-        """The shortest safe stop grace period; an engine that kills sooner loses requests."""
+        """The shortest safe stop grace period; with a shorter period, requests are lost."""
         return self.linger_seconds + self.finish_seconds
 
 
@@ -38,13 +41,13 @@ _LEAVING: Final = web.AppKey("leaving", asyncio.Event)
 
 
 def is_leaving(request: web.Request) -> bool:
-    """Whether the service is stopping; that can begin while it serves this request."""
+    """Return whether the service is stopping, which may start while it handles this request."""
     leaving = request.config_dict.get(_LEAVING)
     return leaving is not None and leaving.is_set()
 
 
 async def health(request: web.Request) -> web.Response:
-    """Answer 200 until SIGTERM and 503 after it; the caller adds the route."""
+    """Respond with 200 until SIGTERM and with 503 afterwards; the caller adds the route."""
     if is_leaving(request):
         return web.Response(status=503, text="leaving\n")
     return web.Response(text="ready\n")
@@ -53,9 +56,10 @@ async def health(request: web.Request) -> web.Response:
 async def serve(
     app: web.Application, *, port: int, host: str = "0.0.0.0", stopping: Stopping | None = None
 ) -> None:
-    """Serve until cancelled, then stop as `stopping` says; for `runtime.lifecycle.run`.
+    """Serve until cancelled, then stop gracefully within the times in `stopping`.
 
-    A second cancellation, caused by a second signal, ends the lingering at once.
+    Run this with `runtime.lifecycle.run`, which cancels on a signal. A second signal ends the
+    lingering immediately.
     """
     stopping = stopping or Stopping()
     app[_LEAVING] = asyncio.Event()
@@ -72,7 +76,7 @@ async def serve(
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             app[_LEAVING].set()
-            log.info("leaving", linger_seconds=stopping.linger_seconds)
+            log.info("stopping after the linger time", linger_seconds=stopping.linger_seconds)
             await asyncio.sleep(stopping.linger_seconds)
             raise
     finally:
@@ -80,7 +84,7 @@ async def serve(
 
 
 async def _last_answer(request: web.Request, response: web.StreamResponse) -> None:
-    """Make every client open its next connection elsewhere once we are stopping."""
+    """Close the connection after a response if the service is stopping, so clients reconnect."""
     if is_leaving(request):
         response.force_close()
         response.headers["Connection"] = "close"

@@ -1,8 +1,8 @@
-"""Settings of the services, from environment variables or from files with secrets.
+"""Reads the services' settings from environment variables or from secret files.
 
-Rule: a field's value is in the environment variable of its name in capitals, or in the file of
-its name in `/run/secrets`. Never print a value, not even a wrong one: it may be a misplaced
-password.
+A field's value comes from the environment variable with the field's name in capitals, or from the
+file with the field's name in `/run/secrets`. Rule: never print a value, even if it is invalid: the
+value may be a misplaced password.
 """
 
 import sys
@@ -16,12 +16,12 @@ from pydantic_settings.exceptions import SettingsError
 from runtime.web.serving import Stopping
 
 EXIT_CONFIG: Final = 78
-"""EX_CONFIG of sysexits.h: a restart will not help."""
+"""The exit code for invalid settings, EX_CONFIG in sysexits.h; a restart does not help."""
 _SECRETS: Final = Path("/run/secrets")
 
 
 class WebSettings(BaseSettings):
-    """The settings that every service has."""
+    """The settings that all services share."""
 
     model_config = SettingsConfigDict(
         secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
@@ -35,17 +35,17 @@ class WebSettings(BaseSettings):
     port: int = Field(default=80, ge=1, le=65535)
     """The port to listen on."""
     linger_seconds: float = Field(default=5.0, ge=0)
-    """How long to keep serving after SIGTERM; longer than the ingress's polling interval."""
+    """How long to keep serving after SIGTERM; must exceed the ingress's polling interval."""
     finish_seconds: float = Field(default=10.0, ge=0)
-    """How long requests in flight may take after that."""
+    """How long requests in flight may take after the service has stopped accepting requests."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The lowest level that is logged. Requests have level `info`."""
+    """The lowest log level that is written. Requests are logged with level `info`."""
     test_build: bool = False
-    """Whether to serve `/test`. Only images built for tests contain what it needs."""
+    """Whether to serve `/test`. Only images built for tests contain the necessary module."""
 
     @property
     def stopping(self) -> Stopping:
-        """How the service stops."""
+        """The times that the service takes to stop."""
         return Stopping(linger_seconds=self.linger_seconds, finish_seconds=self.finish_seconds)
 
 
@@ -53,22 +53,22 @@ S = TypeVar("S", bound=WebSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Read the settings; if any is wrong, print a sentence for each and end the process."""
+    """Read the settings; if any setting is invalid, print an error for each and exit."""
     try:
         return settings()
     except ValidationError as exc:
         for fault in exc.errors(include_url=False, include_context=False, include_input=False):
             name = "_".join(map(str, fault["loc"])).upper()
             _say(
-                f"setting {name}: {fault['msg']}; set the variable {name} or the secret"
-                f" /run/secrets/{name.lower()}"
+                f"the setting {name} is invalid: {fault['msg']}; set the variable {name} or the"
+                f" secret /run/secrets/{name.lower()}"
             )
         sys.exit(EXIT_CONFIG)
     except SettingsError as exc:
-        # The message names the field and its source, but no value.
-        _say(f"{exc}: JSON is expected there")
+        # The error names the field and its source, but contains no value.
+        _say(f"{exc}; the value must be JSON")
         sys.exit(EXIT_CONFIG)
 
 
 def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)  # noqa: T201  there is no log without settings
+    print(sentence, file=sys.stderr)  # noqa: T201  logging is not set up without settings

@@ -285,7 +285,7 @@ async def test_a_socket_left_by_a_killed_leader_is_replaced(tmp_path: Path, port
         (("status",), "contract"),
         (("nodes",), WORKER),
         (("joins",), "not-in-cluster"),
-        (("explain", WORKER), "[7946/tcp+udp]"),
+        (("explain", WORKER), "[7946/tcp]"),
     ],
 )
 async def test_a_command_prints_a_table_of_at_most_100_columns_and_json(

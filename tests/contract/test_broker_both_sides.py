@@ -159,7 +159,7 @@ async def test_a_leader_with_another_password_is_told_of_another_redis(
 ) -> None:
     other = another_cluster.secrets.leader_password
     mixed = cluster.secrets.model_copy(update={"leader_password": other})
-    with pytest.raises(RefusedError, match="another Redis on the port") as refused:
+    with pytest.raises(RefusedError, match="another Redis uses the port") as refused:
         async with connected(mixed, cluster=CLUSTER, port=cluster.port):
             pytest.fail("connected to a Redis of other secrets")
     assert other.get_secret_value() not in f"{refused.value!r} {refused.value.__cause__!r}"

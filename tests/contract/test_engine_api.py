@@ -76,7 +76,9 @@ async def test_an_engine_that_is_too_old_is_refused_with_the_one_to_install(
     ask: Any, other: OtherEngine
 ) -> None:
     async with other.running("1.30"):
-        with pytest.raises(RefusedError, match=r"API is 1\.30, and 1\.\d+ is needed: install"):
+        with pytest.raises(
+            RefusedError, match=r"API version is 1\.30, but 1\.\d+ is needed; install"
+        ):
             await ask()
 
 

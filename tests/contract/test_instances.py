@@ -100,7 +100,9 @@ def test_a_name_that_is_not_an_instance_id_gets_no_file(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RefusedError, match="saving the console output of i-0123456789abcdef0"):
+    with pytest.raises(
+        RefusedError, match="could not save the console output of i-0123456789abcdef0"
+    ):
         consoles.save(InstanceId("i-0123456789abcdef0"), "x", directory=tmp_path / "file")
 
 

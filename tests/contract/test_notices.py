@@ -108,7 +108,7 @@ async def test_a_queue_that_is_missing_is_away_and_does_not_end_the_leader(
     cloud: Any, aws: Aws, queue: Queue
 ) -> None:
     gone = NoticeQueue(aws, f"{queue.url}-gone")
-    with pytest.raises(UnavailableError, match="receiving notices"):
+    with pytest.raises(UnavailableError, match="could not receive notices"):
         await gone.receive()
     await gone.delete(["x"])
 
@@ -131,5 +131,5 @@ async def test_a_queue_closed_to_us_is_away_and_does_not_end_the_leader(
     monkeypatch.setenv("AWS_SESSION_TOKEN", nobody.session_token.get_secret_value())
     async with Aws(region="eu-central-1", endpoint=cloud.url) as worker:
         closed = NoticeQueue(worker, queue.url)
-        with pytest.raises(UnavailableError, match="receiving notices"):
+        with pytest.raises(UnavailableError, match="could not receive notices"):
             await closed.receive()

@@ -72,7 +72,7 @@ async def test_a_missing_secret_is_named_and_no_value_is_quoted(
 async def test_a_missing_directory_and_ssm_without_aws_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="does not exist; create it with"):
         await secrets.read(f"file:{tmp_path}/nowhere", None)
-    with pytest.raises(RefusedError, match="SSM need AWS"):
+    with pytest.raises(RefusedError, match="SSM require AWS"):
         await secrets.read("ssm:/spotswarm/x/leader", None)
 
 

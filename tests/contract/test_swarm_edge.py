@@ -321,5 +321,5 @@ async def test_an_engine_that_is_not_there_is_away(ground: Any) -> None:
     async with Swarm(f"unix://{ground}/no-engine.sock") as nobody:
         with pytest.raises(UnavailableError):
             await nobody.engine()
-        with pytest.raises(UnavailableError, match="following the engine's events"):
+        with pytest.raises(UnavailableError, match="could not follow the engine's events"):
             await anext(nobody.changes())

@@ -78,7 +78,7 @@ def test_an_agent_with_another_leaders_key_gets_no_answer(scenario, others_secre
     other = tomllib.loads(others_secrets)
     worker = scenario.launch(user_data=scenario.user_data(leader_keys=other["leader_keys"]))
 
-    scenario.says(worker, "is its key the one in user data?")
+    scenario.says(worker, "check that user data contains the leader's key")
 
     assert scenario.denial("unopenable")["answer"] == "dropped"
     assert not scenario.is_in_swarm(worker)

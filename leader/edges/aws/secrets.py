@@ -27,7 +27,7 @@ async def read(source: str, aws: Aws | None) -> ClusterSecrets:
     try:
         return ClusterSecrets.from_files(files)
     except MalformedMessage as exc:
-        raise RefusedError(f"{exc} at {source}: create them with `spotswarm init`") from exc
+        raise RefusedError(f"{source}: {exc}; create them with `spotswarm init`") from exc
 
 
 def _directory(path: Path) -> dict[str, str]:

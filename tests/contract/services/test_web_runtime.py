@@ -156,7 +156,7 @@ async def test_requests_are_logged_by_route_and_without_their_query(client: Any)
             pass
         async with client.get("/health/live"):
             pass
-    (line,) = [one for one in told if one["event"] == "request"]
+    (line,) = [one for one in told if one["event"] == "handled a request"]
     assert (line["route"], line["status"], line["method"]) == ("/seen", 200, "GET")
     assert SECRET not in str(told)
 
