@@ -81,7 +81,7 @@ bench-leave: setup needs ## Compare how workers leave: ours, Swarm's drain, a po
 bench-rebalance: setup needs ## Compare rebalancing with docker service update --force (root)
 	@$(PYTHON) -m bench.rebalance
 
-bench-heartbeat: setup needs ## Measure what the swarm's heartbeat costs the managers (root)
+bench-heartbeat: setup needs ## Measure the heartbeat's load on the managers (root)
 	@$(PYTHON) -m bench.heartbeat
 
 bench-api: setup needs ## Compare public_api behind Traefik with its bare handler

@@ -1,7 +1,7 @@
-"""A loaded cluster: Traefik on three managers, services on spot workers, and requests to them.
+"""A cluster under load: Traefik on three managers, services on spot workers, and steady requests.
 
-Rule: a measurement begins when nothing moves: every task is up, no service is being changed, and
-there are as many workers as at the start. Rebalancing by the leader itself is switched off.
+Rule: a measurement begins only when the cluster is settled: every task is up, no service is being
+changed, and the number of workers is the initial number. Automatic rebalancing is switched off.
 """
 
 import os
@@ -25,13 +25,13 @@ from lab.places import Places
 from runtime import clock
 
 POLL_SECONDS: Final = 0.2
-"""Between two looks. Figures may be late by as much, and each look costs the managers time."""
+"""Time between two looks. A figure may be late by this time; each look loads the managers."""
 STEADY_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedCluster:
-    """The lab that is up, and the services on it."""
+    """The running lab and the services on it."""
 
     lab: Lab
     sight: Sight
@@ -39,7 +39,7 @@ class LoadedCluster:
     workers: int
 
     def load(self, rate: float) -> Traffic:
-        """Start steady requests to all services through all managers; returns when they flow."""
+        """Start steady requests to all services through all managers, and return the traffic."""
         addresses = [manager.address for manager in ingress.managers(self.lab)]
         return traffic.start(
             Plan(addresses, [service.host for service in self.services], rate=rate)
@@ -52,10 +52,12 @@ class LoadedCluster:
         within: float = 90,
         and_is: Callable[[], bool] = lambda: True,
     ) -> Look:
-        """Wait until nothing has moved for `STEADY_SECONDS`; by default with the first workers.
+        """Wait until the cluster has been settled for `STEADY_SECONDS`, and return the last look.
+
+        The cluster must have `workers` workers, by default the initial number.
 
         Raises:
-            LabError: says what still moves.
+            LabError: if the cluster does not settle in time. The message lists what is unsettled.
         """
         deadline = clock.monotonic() + within
         since: float | None = None
@@ -70,11 +72,13 @@ class LoadedCluster:
             elif look.at - since >= STEADY_SECONDS:
                 return look
             if clock.monotonic() > deadline:
-                raise LabError(f"not settled after {within:.0f} s: {_unsettled(look)}")
+                raise LabError(
+                    f"the cluster did not settle within {within:.0f} s: {_unsettled(look)}"
+                )
             time.sleep(POLL_SECONDS)
 
     def add_worker(self, *, within: float = 60) -> Node:
-        """Launch a spot worker and wait until it serves."""
+        """Launch a spot worker, wait until the worker is serving, and return its node."""
         (instance,) = self.lab.launch()
         deadline = clock.monotonic() + within
         while clock.monotonic() < deadline:
@@ -82,17 +86,17 @@ class LoadedCluster:
                 if node.instance == instance and node.is_serving:
                     return node
             time.sleep(POLL_SECONDS)
-        raise LabError(f"{instance} does not serve after {within:.0f} s")
+        raise LabError(f"{instance} is not serving after {within:.0f} s")
 
     def remove_worker(self, node: Node) -> None:
-        """Terminate a worker's instance and remove its node at once."""
+        """Terminate a worker's instance and remove its node immediately."""
         self.lab.terminate(node.instance)
         if node.id in self.sight.look(leaving="none").nodes:
             self.sight.engine(f"/nodes/{node.id}?force=1", "DELETE")
 
 
 def workers_of(look: Look) -> list[Node]:
-    """The nodes that run services."""
+    """Return the worker nodes, which run the services."""
     return [node for node in look.nodes.values() if node.role == "worker"]
 
 
@@ -115,10 +119,10 @@ def prepared(
     report: Report,
     leader: Mapping[str, object] | None = None,
 ) -> Iterator[LoadedCluster]:
-    """Three managers, some workers and these services; taken down at the end in any case.
+    """Yield three managers and some workers with services; always take the lab down at the end.
 
     Raises:
-        LabError: another lab is up, or something does not come up.
+        LabError: if another lab is running, or a node or service does not come up.
     """
     with booted(workers=workers, report=report, leader=leader or {}) as lab:
         report("starting Traefik and the services")
@@ -132,10 +136,10 @@ def prepared(
 
 @contextmanager
 def booted(*, workers: int, report: Report, leader: Mapping[str, object]) -> Iterator[Lab]:
-    """Three managers and some idle workers; taken down at the end in any case.
+    """Yield three managers and some idle workers; always take the lab down at the end.
 
     Raises:
-        LabError: another lab is up, or a node does not come up.
+        LabError: if another lab is running, or a node does not come up.
     """
     places = Places.here()
     name = f"bench-{os.getpid()}"
@@ -149,10 +153,10 @@ def booted(*, workers: int, report: Report, leader: Mapping[str, object]) -> Ite
 
 @contextmanager
 def taken_down(places: Places, name: str, report: Report) -> Iterator[None]:
-    """Take the lab of this cluster down at the end, if it is the one that is up.
+    """At the end, take down the running lab if it belongs to the named cluster.
 
     Raises:
-        LabError: something could not be removed.
+        LabError: if part of the lab could not be removed.
     """
     try:
         yield
@@ -164,7 +168,7 @@ def taken_down(places: Places, name: str, report: Report) -> Iterator[None]:
 
 
 def _is_up(places: Places, name: str) -> bool:
-    """Whether the lab that is up has the cluster of this name; another one is left alone."""
+    """Whether the running lab belongs to the named cluster."""
     pid = sweep.daemon(places)
     try:
         return name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -173,7 +177,7 @@ def _is_up(places: Places, name: str) -> bool:
 
 
 def versions(sight: Sight) -> dict[str, Any]:
-    """When it ran, on what host, and which versions."""
+    """Return the time, the host, the engine's version and the commit of a benchmark."""
     engine = sight.engine("/version")["Version"]
     return {
         "at": clock.now().isoformat(timespec="seconds"),

@@ -1,7 +1,7 @@
-"""How long one decision takes in clusters of 100, 1,000 and 5,000 nodes.
+"""Measure how long one decision takes in clusters of 100, 1,000 and 5,000 nodes.
 
-The baseline, measured in the same run at each size, is one plain walk over every node and task,
-which any decision that looks at everything needs. Needs no root: `make bench-decide`.
+The baseline, measured in the same run at each size, is a plain walk over every node and task, the
+minimum for a decision that looks at all of them. Run `make bench-decide`; root is not required.
 """
 
 import argparse
@@ -54,7 +54,7 @@ _WIDTH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The lists of a busy swarm: some services are uneven, one node in fifty is leaving or lost."""
+    """A busy swarm. Some services are uneven, and one node in fifty is leaving or lost."""
 
     nodes: tuple[Node, ...]
     instances: tuple[Instance, ...]
@@ -63,7 +63,7 @@ class Cluster:
 
 
 def cluster(size: int) -> Cluster:
-    """A cluster of this many nodes."""
+    """Return a cluster with `size` nodes."""
     nodes = tuple(_node(number) for number in range(size))
     count = size * _TASKS_PER_NODE // _TASKS_PER_SERVICE
     services = tuple(_service(number) for number in range(count))
@@ -141,7 +141,7 @@ def _service(number: int) -> Service:
 
 
 def events(cluster: Cluster) -> Iterator[tuple[str, Event]]:
-    """One event of each kind that a leader handles all the time."""
+    """Yield one event of each kind that a leader handles frequently, with its name."""
     at = _AT + timedelta(seconds=5)
     newcomer = replace(_instance(len(cluster.nodes)), id=InstanceId("i-new"))
     identity = Identity("aws", newcomer)
@@ -160,7 +160,7 @@ def events(cluster: Cluster) -> Iterator[tuple[str, Event]]:
 
 
 def settled(cluster: Cluster) -> View:
-    """The view of a leader that has been active for a while."""
+    """Return the view of a leader that has been active for some time."""
     view = replace(first_view(), tokens=Tokens(worker_rotated=_AT), heartbeat=timedelta(seconds=2))
     listed: tuple[Event, ...] = (
         NodesListed("e", _AT, cluster.nodes, _AT),
@@ -173,7 +173,7 @@ def settled(cluster: Cluster) -> View:
 
 
 def _gone(view: View) -> View:
-    """The same view after the instances of all lost nodes have been missing for long."""
+    """Return the view after the instances of all lost nodes have been missing for an hour."""
     absences = {
         InstanceId(f"i-{name[1:]}"): Absence(99, _AT - timedelta(hours=1))
         for name in view.census.down
@@ -183,7 +183,7 @@ def _gone(view: View) -> View:
 
 
 def _walk(view: View) -> int:
-    """The baseline: look at every node and task once."""
+    """Look at every node and task once. This is the baseline."""
     assert view.work is not None
     ready = sum(1 for node in view.nodes.values() if node.is_ready)
     return ready + sum(
@@ -192,7 +192,7 @@ def _walk(view: View) -> int:
 
 
 def measure(size: int, rounds: int) -> list[dict[str, Any]]:
-    """Milliseconds of each kind of event, of `reconcile` alone and of the baseline, at one size."""
+    """Return the milliseconds that each event, `reconcile` alone and the baseline take."""
     busy = cluster(size)
     view = settled(busy)
     gone = _gone(view)
@@ -223,7 +223,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Medians by size, and how the time per node grows from the smallest to the largest."""
+    """Return a table of medians by size, and of the growth in time per node."""
     figures_table = Table(
         title="Milliseconds of one decision (medians)", box=None, title_style="bold"
     )
@@ -246,10 +246,10 @@ def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m bench.decide", description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="+", default=[100, 1000, 5000], help="sizes")
-    parser.add_argument("--rounds", type=int, default=31, help="calls of each; default 31")
+    parser.add_argument("--rounds", type=int, default=31, help="calls per event; default 31")
     options = parser.parse_args()
     before = host()
     entries = [entry for size in options.nodes for entry in measure(size, options.rounds)]

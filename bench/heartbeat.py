@@ -1,9 +1,8 @@
-"""What the swarm's heartbeat costs the managers, and how soon a lost worker is Down.
+"""Measure the load of the swarm's heartbeat on the managers, and how soon a lost worker is Down.
 
-The cluster has three managers and idle workers. Each period in turn is set on the swarm, the
-managers' engines are measured for a while, then some workers lose power. Our own leaders are
-stopped, because their requests would be measured too. Run it as root from the repository:
-`make bench-heartbeat`.
+The cluster has three managers and idle workers. For each heartbeat period, the managers' engines
+are measured for a while, and then some workers lose power. Our leader daemons are stopped, because
+their requests would also be measured. Run `make bench-heartbeat` as root from the repository.
 """
 
 import argparse
@@ -33,31 +32,31 @@ from lab.places import Places
 from runtime import clock
 
 _DEFAULT: Final = 5
-"""Swarm's own period in seconds, which the ratios compare with."""
+"""Swarm's default period in seconds. The ratios are relative to this period."""
 _MANAGERS: Final = 3
 _SETTLE_SECONDS: Final = 7.0
-"""An engine learns a new period with its next beat, up to one old period and 0.5 s later."""
+"""An engine learns a new period with its next heartbeat, up to one old period plus 0.5 s later."""
 _CUT: Final = 2
-"""Workers that lose power at once; each is a sample."""
+"""Number of workers that lose power at the same time; each worker gives one sample."""
 _POLL_SECONDS: Final = 0.05
 _WIDTH: Final = 100
 _SIZES: Final = ((100, 2), (400, 3), (1000, 5), (5000, 5))
-"""Nodes and periods of the extrapolated figures: the steps of `leader.upkeep.heartbeat`."""
+"""Nodes and periods for the extrapolated figures, from the steps in `leader.upkeep.heartbeat`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one manager had used at a moment."""
+    """The total resources that one manager had used at a moment."""
 
     at: float
     cpu: float
-    """CPU seconds of its engine."""
+    """CPU seconds used by the manager's engine."""
     wire: int
-    """Bytes over its network link, in both directions."""
+    """Bytes over the manager's network link, in both directions."""
 
 
 def main() -> None:
-    """Measure and print; the lab is taken down in any case."""
+    """Measure and print the figures; always take the lab down at the end."""
     options = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     turns = [
@@ -79,7 +78,7 @@ def main() -> None:
                 "workers": options.workers,
                 "seconds": options.seconds,
             }
-            report(f"with our leaders running, {_DEFAULT} s")
+            report(f"our leaders running, a heartbeat every {_DEFAULT} s")
             _set(sight, _DEFAULT)
             windows.append(
                 {"leader": True, "period": _DEFAULT, **_costs(lab, sight, options.seconds)}
@@ -99,12 +98,12 @@ def main() -> None:
 
 
 def _direction(number: int) -> int:
-    """Backwards, then forwards, so that drift over time affects all periods alike."""
+    """Return -1 or 1, alternately, so that drift over time affects all periods equally."""
     return -1 if number % 2 == 0 else 1
 
 
 def _set(sight: Sight, period: int) -> None:
-    """Set the period as the leader does, and wait until every engine uses it."""
+    """Set the period in the same way as the leader, and wait until every engine uses the period."""
     swarm = sight.engine("/swarm")
     spec = swarm["Spec"] | {"Dispatcher": {"HeartbeatPeriod": period * 1_000_000_000}}
     sight.engine(f"/swarm/update?version={swarm['Version']['Index']}", "POST", spec)
@@ -118,7 +117,7 @@ def _stop_leaders(lab: Lab) -> None:
 
 
 def _costs(lab: Lab, sight: Sight, seconds: float) -> dict[str, Any]:
-    """CPU seconds per minute of the leading manager's engine and of the others, and traffic."""
+    """Return the managers' CPU seconds per minute and their traffic per node and minute."""
     nodes = sight.engine("/nodes")
     leads = next(
         node["Description"]["Hostname"]
@@ -140,7 +139,7 @@ def _costs(lab: Lab, sight: Sight, seconds: float) -> dict[str, Any]:
     lead = [figure for machine, figure in cpu.items() if machine.hostname == leads]
     others = [figure for machine, figure in cpu.items() if machine.hostname != leads]
     if len(lead) != 1:
-        raise LabError(f"the leading manager {leads} is not a machine of the lab")
+        raise LabError(f"the Raft leader {leads} is not a machine in the lab")
     return {
         "lead_cpu": round(lead[0], 3),
         "other_cpu": round(sum(others) / len(others), 3),
@@ -149,15 +148,16 @@ def _costs(lab: Lab, sight: Sight, seconds: float) -> dict[str, Any]:
 
 
 def _engine(machine: Machine) -> int:
-    """Process id of a machine's dockerd."""
+    """Return the process id of a machine's dockerd."""
     for pid in cgroups.processes([Path(group) for group in machine.record.cgroups]):
         if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "dockerd":
             return pid
-    raise LabError(f"{machine.hostname} has no engine")
+    raise LabError(f"no engine is running on {machine.hostname}")
 
 
 def _read(machine: Machine, engine: int) -> Reading:
-    # The name may contain anything, so count from its end: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    # A program's name may contain spaces, so count fields from the end of the name:
+    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     fields = Path(f"/proc/{engine}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     ticks = int(fields[11]) + int(fields[12])
     link = net.names(Places.here(), machine.instance, machine.address)[1]
@@ -167,10 +167,10 @@ def _read(machine: Machine, engine: int) -> Reading:
 
 
 def _cut(lab: Lab, sight: Sight, number: int) -> list[float]:
-    """Cut the power of some workers, boot them again; returns the seconds until each was Down.
+    """Cut some workers' power, reboot them, and return the seconds until each worker was Down.
 
     Raises:
-        LabError: a worker was not Down in time, or did not come back.
+        LabError: if a worker is not Down in time, or does not become Ready again.
     """
     workers = sorted(
         (machine for machine in lab.machines() if machine.record.role == "worker"),
@@ -207,12 +207,12 @@ def _wait_ready(sight: Sight, hosts: Collection[str]) -> None:
     deadline = clock.monotonic() + 90
     while any(_states(sight)[host] != "ready" for host in hosts):
         if clock.monotonic() > deadline:
-            raise LabError(f"not all of {', '.join(hosts)} are Ready again after 90 s")
+            raise LabError(f"not all of these nodes are Ready after 90 s: {', '.join(hosts)}")
         time.sleep(0.5)
 
 
 def summary(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One entry per period, the longest first, with ratios to the default."""
+    """Return one entry per period, longest first, with ratios to the default period."""
     periods = sorted({window["period"] for window in windows if not window["leader"]}, reverse=True)
     entries = []
     for period in periods:
@@ -232,9 +232,9 @@ def summary(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, float]:
-    """CPU milliseconds of one heartbeat, from the slope over all windows.
+    """Return the CPU milliseconds of one heartbeat, calculated by linear regression.
 
-    `fit` is how well a line fits (r squared). Near 0, the cost is below the noise.
+    The `fit` values are r squared. A value near 0 means that the cost is lost in the noise.
     """
     own = [window for window in windows if not window["leader"]]
     beats = [60 * nodes / window["period"] for window in own]
@@ -247,14 +247,14 @@ def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, floa
 
 
 def at_size(cost_ms: float, nodes: int, period: int) -> float:
-    """The share of one core, in per cent, that the heartbeats of so many nodes take."""
+    """Return the percentage of one core that is used by the heartbeats of `nodes` nodes."""
     return round(100 * nodes / period * cost_ms / 1000, 2)
 
 
 def _show(windows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
     out = Console(width=_WIDTH)
     entries = summary(windows)
-    table = Table(title="What a heartbeat costs the managers", box=None, title_style="bold")
+    table = Table(title="Heartbeat load on the managers", box=None, title_style="bold")
     for head in (
         "period, s",
         "leading: CPU s/min", f"/ {_DEFAULT} s", "others: CPU s/min", f"/ {_DEFAULT} s",
@@ -270,13 +270,14 @@ def _show(windows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> Non
     out.print(table)
     with_leader = next(window for window in windows if window["leader"])
     out.print(
-        f"with our leaders running, {_DEFAULT} s: {with_leader['lead_cpu']:.2f} and"
-        f" {with_leader['other_cpu']:.2f} CPU s/min"
+        f"with our leaders running and a heartbeat every {_DEFAULT} s:"
+        f" {with_leader['lead_cpu']:.2f} CPU s/min for the leading manager,"
+        f" {with_leader['other_cpu']:.2f} CPU s/min for the other managers"
     )
     beat = per_beat(windows, about["workers"] + _MANAGERS)
     out.print(
-        f"one heartbeat: {beat['lead_cpu_ms']} CPU ms of the leading manager (r2"
-        f" {beat['lead_cpu_fit']}), {beat['other_cpu_ms']} CPU ms of each other manager (r2"
+        f"one heartbeat: {beat['lead_cpu_ms']} CPU ms on the leading manager (r2"
+        f" {beat['lead_cpu_fit']}), {beat['other_cpu_ms']} CPU ms on each other manager (r2"
         f" {beat['other_cpu_fit']})"
     )
     sizes = [
@@ -284,9 +285,10 @@ def _show(windows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> Non
         for nodes, period in _SIZES
     ]
     out.print(
-        "extrapolated, of the leading manager's core: "
+        "extrapolated load on one core of the leading manager: "
         + ", ".join(
-            f"{entry['nodes']} nodes at {entry['period']} s {entry['core']} %" for entry in sizes
+            f"{entry['core']} % for {entry['nodes']} nodes at {entry['period']} s"
+            for entry in sizes
         )
     )
     print(
@@ -309,7 +311,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=2, help="rounds of each period; default 2")
     parser.add_argument(
-        "--seconds", type=float, default=40.0, help="measured each time; default 40"
+        "--seconds", type=float, default=40.0, help="seconds per measurement; default 40"
     )
     parser.add_argument("--workers", type=int, default=5, help="idle workers; default 5")
     options = parser.parse_args()

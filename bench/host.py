@@ -1,4 +1,4 @@
-"""What a benchmark ran on: the host and the commit."""
+"""The host and the commit of a benchmark."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from lab.host import run
 
 
 def host() -> dict[str, Any]:
-    """The machine under the lab, and its load."""
+    """Return facts about the machine that hosts the lab: CPUs, memory, kernel and load."""
     cpu = "unknown"
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
@@ -27,6 +27,6 @@ def host() -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit that ran, or `unknown`."""
+    """Return the current commit's short hash, or `unknown`."""
     git = ("git", "-C", str(cluster.REPOSITORY), "rev-parse", "--short", "HEAD")
     return run(*git, check=False).stdout.strip() or "unknown"

@@ -1,7 +1,7 @@
-"""Rebalancing after a worker joined: ours, and `docker service update --force`.
+"""Compare our rebalancing with `docker service update --force` after a worker has joined.
 
-A fifth worker joins four under load, and each way then moves tasks to it. The ways take turns on
-the same swarm. Run it as root from the repository: `make bench-rebalance`.
+A fifth worker joins four workers under load, and then each way moves tasks to the new worker. The
+ways take turns on the same swarm. Run `make bench-rebalance` as root from the repository.
 """
 
 import argparse
@@ -45,7 +45,7 @@ SERVICES: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How services are rebalanced, and when that is complete."""
+    """How services are rebalanced, and when rebalancing is complete."""
 
     name: str
     what: str
@@ -65,7 +65,7 @@ def _is_even(loaded: LoadedCluster) -> bool:
 
 
 def _force(loaded: LoadedCluster, look: Look) -> None:
-    """`docker service update --force --detach` of every service with more than one task."""
+    """Do what `docker service update --force --detach` does, for services with several tasks."""
     for service in look.services.values():
         if service.replicas > 1:
             row = loaded.sight.engine(f"/services/{service.id}")
@@ -82,7 +82,7 @@ _WAYS: Final = (
 
 
 def main() -> None:
-    """Measure and print; the lab is taken down in any case."""
+    """Measure and print the figures; always take the lab down at the end."""
     parser = argparse.ArgumentParser(prog="python -m bench.rebalance", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each way; default 3")
     parser.add_argument(
@@ -108,10 +108,10 @@ def main() -> None:
 
 
 def measure(loaded: LoadedCluster, way: Way, rate: float) -> dict[str, Any]:
-    """A worker joins, the services are rebalanced, and the worker is drained and removed.
+    """Add a worker, rebalance the services, remove the worker, and return the figures.
 
     Raises:
-        LabError: the cluster did not settle before or after.
+        LabError: if the cluster does not settle before or after rebalancing.
     """
     loaded.wait_settled()
     node = loaded.add_worker()
@@ -154,7 +154,7 @@ def _figures(way: str, before: Look, after: Look, report: Report) -> dict[str, A
 
 
 def _placed(look: Look) -> dict[str, list[int]]:
-    """For each service, how many of its tasks each worker has."""
+    """Return the number of tasks on each worker, by service."""
     nodes = cluster.workers_of(look)
     return {
         service.name: [sum(task.node == node.id for task in look.of(service.id)) for node in nodes]
@@ -163,7 +163,7 @@ def _placed(look: Look) -> dict[str, list[int]]:
 
 
 def needed(counts: Sequence[int]) -> int:
-    """How many tasks must move at least until no worker has two more than another."""
+    """Return the fewest moves after which no worker has two tasks more than another worker."""
     low, over = divmod(sum(counts), len(counts))
     goal = sorted([low + 1] * over + [low] * (len(counts) - over), reverse=True)
     have = sorted(counts, reverse=True)
@@ -171,23 +171,23 @@ def needed(counts: Sequence[int]) -> int:
 
 
 def _evenness(look: Look) -> dict[str, int]:
-    """For each service, its tasks on the fullest worker minus those on the emptiest."""
+    """Return the difference between the largest and smallest number of tasks, by service."""
     return {name: max(counts) - min(counts) for name, counts in _placed(look).items()}
 
 
 def _leave(loaded: LoadedCluster, node: Node) -> None:
-    """Drain and remove a worker, so that the next round begins like this one."""
+    """Drain and remove a worker, so that the next round starts in the same state."""
     loaded.sight.leader(f"/drain/{node.id}", {"within": 120})
     deadline = clock.monotonic() + 120
     while loaded.sight.look(leaving=node.id).on(node.id):
         if clock.monotonic() > deadline:
-            raise LabError(f"{node.hostname} is not empty after 120 s")
+            raise LabError(f"{node.hostname} is still not empty after 120 s")
         time.sleep(cluster.POLL_SECONDS)
     loaded.remove_worker(node)
 
 
 def summary(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One entry per way, with ratios to the baseline."""
+    """Return one entry per way, with ratios to the baseline."""
     entries = []
     for way in _WAYS:
         own = [sample for sample in samples if sample["way"] == way.name]
@@ -215,7 +215,7 @@ def summary(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _show(samples: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
-    table = Table(title="Rebalancing after a fifth worker joined", box=None, title_style="bold")
+    table = Table(title="Rebalancing after a fifth worker joins", box=None, title_style="bold")
     table.add_column("way", no_wrap=True)
     for head in (
         "rounds", "moves needed", "restarted", "lost", "seconds", "max-min after", "p99 ms",
@@ -241,7 +241,7 @@ def _show(samples: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> Non
         max(entry["lag_p99_ms"] for entry in entries),
         max(entry["lag_most_ms"] for entry in entries),
     )
-    out.print(f"requests were sent late by {late[0]:.0f} ms (p99), {late[1]:.0f} ms at most")
+    out.print(f"requests were sent up to {late[0]:.0f} ms late (p99), at most {late[1]:.0f} ms")
     print(json.dumps({"bench": "rebalance", **about, "medians": entries, "rounds": list(samples)}))
 
 

@@ -1,9 +1,10 @@
-"""Score sentiment and symbols on headlines that were not used to build them.
+"""Score sentiment and symbol detection on headlines that were not used to build them.
 
 The held-out set is `services/ml/evaluation/headlines.csv`, with the columns label (positive,
-negative, neutral), headline and symbols (separated by spaces; may be empty). It was written without
-regard to the lexicon, and nothing is tuned on it: `tuning.csv` beside it is for that. The baselines
-are the most frequent label, and ten obvious words. The last line is one JSON object.
+negative, neutral), headline and symbols (separated by spaces; may be empty). The headlines were
+written without regard to the lexicon. Nothing is tuned on this set: use `tuning.csv` beside it. The
+baselines are the most frequent label and a list of ten obvious words. The last line of output is
+one JSON object.
 
     python -m bench.sentiment [FILE]
 """
@@ -43,23 +44,23 @@ class Headline:
 
 
 def read(file: Path) -> list[Headline]:
-    """The headlines of a file.
+    """Return the headlines in a CSV file.
 
     Raises:
-        ValueError: a label is unknown.
+        ValueError: if a label is unknown.
     """
     headlines = []
     with file.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             if row["label"] not in LABELS:
-                raise ValueError(f"no such label: {row['label']}")
+                raise ValueError(f"unknown label: {row['label']}")
             symbols_of_row = frozenset((row.get("symbols") or "").split())
             headlines.append(Headline(row["label"], row["headline"], symbols_of_row))
     return headlines
 
 
 def scored(truth: Sequence[Label], labels: Sequence[Label]) -> dict[str, Any]:
-    """Accuracy, macro-F1, and the confusion matrix."""
+    """Return the accuracy, the F1 scores and the confusion matrix."""
     pairs = Counter(zip(truth, labels, strict=True))
     f1 = {label: _f1(pairs, label) for label in LABELS}
     return {
@@ -78,7 +79,7 @@ def _f1(pairs: Counter[tuple[Label, Label]], label_of: Label) -> float:
 
 
 def ten_words(headline: str) -> Label:
-    """The naive baseline: five good words and five bad ones."""
+    """Label a headline by counting five good words and five bad words. This is a baseline."""
     tokens = words.tokens(headline)
 
     def count(stems: Sequence[str]) -> int:
@@ -89,12 +90,12 @@ def ten_words(headline: str) -> Label:
 
 
 def ours(headline: str) -> Label:
-    """The label that the service ml gives to a headline without its article."""
+    """Return the label that the service ml assigns to a headline without its article."""
     return sentiment.label(sentiment.score(headline, ""))
 
 
 def named(held_out: Sequence[Headline]) -> dict[str, float]:
-    """Precision and recall of the symbols, over all headlines together."""
+    """Return precision, recall and F1 for symbols over all headlines, and the exact matches."""
     hit = predicted = true = exact = 0
     for headline in held_out:
         ours_of = frozenset(symbols.find(headline.text, "", ""))
@@ -113,9 +114,9 @@ def named(held_out: Sequence[Headline]) -> dict[str, float]:
 
 
 def main(file: Path) -> int:
-    """Score, and print the tables and the JSON; 1 if there is nothing to score."""
+    """Score the headlines, and print tables and JSON. Return 1 if the file does not exist."""
     if not file.exists():
-        print(f"{file} does not exist: name another file", file=sys.stderr)
+        print(f"{file} does not exist; specify another file", file=sys.stderr)
         return 1
     held_out = read(file)
     truth = [headline.label for headline in held_out]
@@ -125,7 +126,7 @@ def main(file: Path) -> int:
         "ten words": ten_words,
         "majority": lambda _headline: most,
     }
-    # Loaded before the measurement.
+    # Load the lexicon and the symbols before the measurement.
     lexicon.standard(), symbols.standard()
     began = time.perf_counter()
     scores = {

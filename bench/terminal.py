@@ -1,4 +1,4 @@
-"""The progress bar of a benchmark, and its errors."""
+"""A benchmark's progress bar and error output."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +15,10 @@ Report = Callable[[str], None]
 
 @contextmanager
 def progress(total: int) -> Iterator[tuple[Report, Callable[[], None]]]:
-    """A bar on stderr. Yields a function that names the current step, and one that counts it."""
+    """Show a progress bar on stderr.
+
+    Yields a function that displays the current step's name, and a function that advances the bar.
+    """
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -32,6 +35,6 @@ def progress(total: int) -> Iterator[tuple[Report, Callable[[], None]]]:
 
 
 def fail(reason: LabError) -> NoReturn:
-    """Print the error and exit with 1."""
+    """Print the error and exit with status 1."""
     Console(stderr=True).print(str(reason), style="red", markup=False, highlight=False)
     sys.exit(1)

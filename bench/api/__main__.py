@@ -1,7 +1,8 @@
-"""What Traefik, tokens and usage tracking cost a call of public_api, for one page of news.
+"""Measure what Traefik, tokens and usage tracking add to a public_api request for a page of news.
 
 The baseline, measured in the same run, is the bare handler, `bench.api.bare`. Real processes on
-this host take turns under load by wrk, over a few connections. Needs no root: `make bench-api`.
+this host take turns under load from wrk over a few connections. Run `make bench-api`; root is not
+required.
 """
 
 import argparse
@@ -40,7 +41,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One way under load for one interval."""
+    """The figures of one way under load for one interval."""
 
     way: str
     connections: int
@@ -53,21 +54,23 @@ class Sample:
 
 
 def main() -> None:
-    """Measure and print; every process is ended in any case."""
+    """Measure and print the figures; always stop every process at the end."""
     parser = argparse.ArgumentParser(prog="python -m bench.api", description=__doc__)
     parser.add_argument(
         "--rounds",
         type=int,
         default=3,
-        help="rounds of all ways, forwards and backwards; default 3",
+        help="number of rounds, each running all ways forwards and backwards; default 3",
     )
-    parser.add_argument("--seconds", type=int, default=2, help="of load each time; default 2")
+    parser.add_argument(
+        "--seconds", type=int, default=2, help="seconds of load per measurement; default 2"
+    )
     parser.add_argument(
         "--connections",
         type=int,
         nargs="+",
         default=[1, 4],
-        help="open connections; the worst counts; default 1 4",
+        help="numbers of open connections; the worst result is reported; default 1 4",
     )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -94,7 +97,7 @@ def main() -> None:
 
 def _load(way: Way, *, connections: int, seconds: int, number: int) -> Sample:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        # In a private file: anyone can read a command line.
+        # The token goes into a private file, because anyone can read a command line.
         for name, value in way.headers.items():
             script.write(f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n")
         script.write(_REPORT)
@@ -105,9 +108,9 @@ def _load(way: Way, *, connections: int, seconds: int, number: int) -> Sample:
                 command, capture_output=True, text=True, check=True, timeout=seconds + 60
             )
         except FileNotFoundError as exc:
-            raise LabError("wrk is not installed: install it with `make needs`") from exc
+            raise LabError("wrk is not installed; run `make needs` to install it") from exc
         except subprocess.CalledProcessError as exc:
-            raise LabError(f"wrk failed on {way.what}: {exc.stderr}") from exc
+            raise LabError(f"wrk failed with {way.what}: {exc.stderr}") from exc
     output = json.loads(process.stdout.strip().splitlines()[-1])
     if output["failed"] or not output["requests"]:
         raise LabError(f"{way.what}: {output['failed']} of {output['requests']} requests failed")
@@ -115,7 +118,7 @@ def _load(way: Way, *, connections: int, seconds: int, number: int) -> Sample:
 
 
 def summary(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """One entry per number of connections and way: medians, and ratios to the bare handler."""
+    """Return medians and ratios to the bare handler, per number of connections and way."""
     entries = []
     for connections in dict.fromkeys(sample.connections for sample in samples):
         same_load = [sample for sample in samples if sample.connections == connections]

@@ -1,7 +1,7 @@
-"""The bare handler of `/v1/news`: the baseline of `bench.api`.
+"""A bare handler for `/v1/news`, the baseline of `bench.api`.
 
-It reads the same articles from the same CouchDB, checks the same parameters and answers the same
-bytes with the same ETag, without Traefik, token, rate limit, tracking, log or metrics.
+The handler reads the same articles from the same CouchDB, checks the same parameters and returns
+the same bytes and ETag, but without Traefik, tokens, rate limits, tracking, logs or metrics.
 """
 
 import argparse
@@ -42,7 +42,7 @@ async def _live(port: int, couchdb: str) -> None:
 
 
 def main() -> None:
-    """Serve until SIGTERM."""
+    """Serve requests until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m bench.api.bare", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--couchdb", required=True, help="URL of the database server")

@@ -1,6 +1,6 @@
-"""Runs public_api and everything it needs as processes of this host, bare and behind Traefik.
+"""Run public_api and its dependencies as processes on this host, directly and behind Traefik.
 
-Rule: the programs run as shipped; only ports, secrets and the rate limit are set here.
+Rule: the programs run as shipped. Only ports, secrets and the rate limit are set here.
 """
 
 import asyncio
@@ -51,10 +51,10 @@ class Way:
 
 @contextmanager
 def standing() -> Iterator[tuple[Way, Way, Way]]:
-    """The bare handler, public_api, and public_api through Traefik; all are ended afterwards.
+    """Run the bare handler, public_api and Traefik, yield the three ways, and then stop all.
 
     Raises:
-        LabError: a program is missing or did not start.
+        LabError: if a program is missing or does not start.
     """
     with ExitStack() as open_, tempfile.TemporaryDirectory(prefix="ssb-") as path:
         place = Path(path)
@@ -77,7 +77,7 @@ def standing() -> Iterator[tuple[Way, Way, Way]]:
                     "INFLUXDB_USER": host_stores.USER,
                     "INFLUXDB_PASSWORD": influx.password,
                     "QUOTES_URL": "http://127.0.0.1:1",
-                    # One token makes all requests, and must not be limited.
+                    # All requests use the same token, so its rate must not be limited.
                     "RATE_LIMIT": "1000000000",
                 },
             ),
@@ -105,7 +105,7 @@ def standing() -> Iterator[tuple[Way, Way, Way]]:
 
 
 async def _furnish(couch_url: str, auth_url: str) -> str:
-    """Store articles and create a token."""
+    """Store articles, create a token, and return the token."""
     async with aiohttp.ClientSession() as session:
         couch = Couch(session, couch_url)
         news = News(couch)
@@ -157,7 +157,7 @@ def _article(number: int, rng: random.Random) -> Article:
 def _traefik(open_: ExitStack, place: Path, port: int, api: int) -> None:
     program = Path(sys.executable).with_name("traefik")
     if not program.exists():
-        raise LabError(f"{program} is missing: install it with `make setup`")
+        raise LabError(f"{program} is missing; run `make setup` to install it")
     routes = {
         "http": {
             "routers": {
@@ -236,12 +236,12 @@ def _wait(place: Path, name: str, url: str, headers: Mapping[str, str] | None = 
                     f"{log.name}: {log.read_text(errors='replace')[-1000:]}"
                     for log in place.glob("*.log")
                 )
-                raise LabError(f"{name} does not answer at {url}: {exc}\n{logs}") from exc
+                raise LabError(f"{name} is not responding at {url}: {exc}\n{logs}") from exc
         time.sleep(0.05)
 
 
 def _free_port() -> int:
-    """A free port below those of outgoing connections."""
+    """Return a free port below the range used for outgoing connections."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as sock:

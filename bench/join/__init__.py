@@ -1,1 +1,1 @@
-"""`python -m bench.join`: how long a booted machine takes to join the swarm, by three methods."""
+"""`python -m bench.join`: compare how long a booted machine takes to join, by three methods."""

@@ -1,7 +1,7 @@
-"""How long a booted machine takes to join: our agent, `docker swarm join`, Ansible.
+"""Measure how long a booted machine takes to join with our agent, `docker swarm join` and Ansible.
 
-The three take turns on the same machines, in a different order each round. Run it as root from
-the repository: `make bench-join`, or `python -m bench.join --help`.
+The three ways take turns on the same machines, in a different order each round. Run
+`make bench-join` as root from the repository. For options, run `python -m bench.join --help`.
 """
 
 import argparse
@@ -27,14 +27,14 @@ from lab.machines.machine import Machine
 from runtime import clock
 
 _ROUND_SECONDS: Final = 90.0
-"""A round may take so long before the benchmark gives up."""
+"""The maximum duration of a round. The benchmark fails if a round takes longer."""
 _WIDTH: Final = 100
 
 
 def main() -> None:
-    """Measure and print; the lab is taken down in any case."""
+    """Measure and print the figures; always take the lab down at the end."""
     options = _arguments()
-    # As with Ctrl-C, the lab is taken down.
+    # Take the lab down on SIGTERM, as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = list(zip(options.machines, options.rounds, strict=True))
     try:
@@ -71,7 +71,7 @@ async def _measure(
             advance()
         for count, rounds in plan:
             for number in range(rounds):
-                # A single machine is a different one each round.
+                # Start with a different machine in each round.
                 machines = [
                     ready.workers[(number + offset) % len(ready.workers)] for offset in range(count)
                 ]
@@ -121,7 +121,7 @@ def _show(rounds: Sequence[Round], about: dict[str, object]) -> None:
     for entry in entries:
         if "stages" in entry:
             parts = ", ".join(f"{name} {took:.2f}" for name, took in entry["stages"].items())
-            out.print(f"{entry['machines']} by {entry['way']}, seconds of each stage: {parts}")
+            out.print(f"{entry['machines']} by {entry['way']}, seconds per stage: {parts}")
     samples = [sample.json() for sample in rounds]
     print(json.dumps({"bench": "join", **about, "medians": entries, "rounds": samples}))
 
@@ -129,14 +129,14 @@ def _show(rounds: Sequence[Round], about: dict[str, object]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.join", description=__doc__)
     parser.add_argument(
-        "--machines", type=_numbers, default=[1, 8], help="machines that join at once; default 1,8"
+        "--machines", type=_numbers, default=[1, 8], help="machines that join together; default 1,8"
     )
     parser.add_argument(
-        "--rounds", type=_numbers, default=[7, 5], help="rounds of each; default 7,5"
+        "--rounds", type=_numbers, default=[7, 5], help="rounds per number of machines; default 7,5"
     )
     options = parser.parse_args()
     if len(options.machines) != len(options.rounds):
-        parser.error("--machines and --rounds must have equally many numbers")
+        parser.error("--machines and --rounds must have the same number of values")
     return options
 
 

@@ -1,6 +1,6 @@
-"""From samples to medians, ratios, a table and the line of JSON.
+"""Compute medians, ratios, the table and the JSON output from samples.
 
-Rule: the JSON keeps every sample of every round; only this module computes medians.
+Rule: the JSON contains every sample of every round, and only this module computes medians.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from rich.table import Table
 
 BASELINE: Final = "raw"
 _DIGITS: Final = 4
-"""Digits after the point, in seconds."""
+"""Decimal places for values in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round of one way: for each machine, the seconds since the command."""
+    """One round of one way. For each machine, times are in seconds since the command started."""
 
     way: str
     machines: int
@@ -29,7 +29,7 @@ class Round:
     coarsest: float = 0.0
 
     def json(self) -> dict[str, Any]:
-        """The round as it is in the last line."""
+        """Return the round in the format of the JSON output."""
         return {
             "way": self.way,
             "machines": self.machines,
@@ -46,7 +46,7 @@ class Round:
 
 
 def summary(rounds: Sequence[Round]) -> list[dict[str, Any]]:
-    """One entry per number of machines and way, with ratios to the baseline."""
+    """Return one entry per number of machines and way, with ratios to the baseline."""
     entries = []
     for machines in sorted({round_.machines for round_ in rounds}):
         same_size = [round_ for round_ in rounds if round_.machines == machines]
@@ -81,7 +81,7 @@ def _medians(rounds: Sequence[Round]) -> dict[str, float]:
 
 
 def _stages(rounds: Sequence[Round]) -> dict[str, Any]:
-    """The median duration of each stage, counted from the end of the stage before."""
+    """Return the median duration of each stage, measured from the end of the previous stage."""
     took: dict[str, list[float]] = {}
     for reached in (stages for round_ in rounds for stages in round_.stages):
         before = 0.0
@@ -94,7 +94,7 @@ def _stages(rounds: Sequence[Round]) -> dict[str, Any]:
 
 
 def table(entries: Sequence[Mapping[str, Any]], ways: Mapping[str, str]) -> Table:
-    """Medians in seconds, in 100 columns."""
+    """Return a table of medians in seconds, at most 100 columns wide."""
     figures_table = Table(
         title="Seconds from the command to Ready (medians)", box=None, title_style="bold"
     )

@@ -1,7 +1,8 @@
-"""The three ways to join a swarm: our agent, Docker's own command, Ansible.
+"""The three ways to join a swarm: our agent, Docker's own command, and Ansible.
 
-Each starts one command on all machines at once, and returns when it has ended. Rule: each is run
-as its users run it, with its defaults; a step that one is spared, all are spared.
+Each way starts one command for all machines at the same time, and waits until the command ends.
+Rule: each way is run with its defaults, as its users would run it. A step that is skipped for one
+way is skipped for all.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from lab.machines.machine import Machine
 _PLAYBOOK: Final = Path(__file__).with_name("playbook.yml")
 _UNIT: Final = "spotswarm-agent.service"
 _STAGE_ENDS: Final = (
-    # Words in the agent's journal, in order; each ends the stage it is named after.
+    # Stages, in order, and text in the agent's journal that marks the end of each stage.
     ("settled", "prepared"),
     ("asked", "asking to join"),
     ("granted", "joining the swarm"),
@@ -32,28 +33,28 @@ class Way(Protocol):
     name: str
     what: str
     until_active: bool
-    """Whether the leader then labels and activates the node, which is timed as well."""
+    """Whether the leader labels and activates the node afterwards, which is also timed."""
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:
-        """Run the command and wait for its end."""
+        """Run the command and wait until it ends."""
         ...
 
 
 class Agent:
-    """Ours: the machine joins by itself when its agent starts."""
+    """Our way: a machine joins automatically when its agent starts."""
 
     name = "spotswarm"
     what = "spotswarm-agent"
     until_active = True
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:  # noqa: ARG002
-        """Start all agents; they ask for the token themselves."""
+        """Start all agents. Each agent requests its own token."""
         start = ("systemctl", "start", "--no-block", _UNIT)
         await asyncio.gather(*(_run(*machine.command(*start)) for machine in machines))
 
 
 class Raw:
-    """The baseline: Docker's own command on every machine, with the token known."""
+    """The baseline: Docker's own command on every machine, with a token from the benchmark."""
 
     name = "raw"
     what = "docker swarm join"
@@ -69,7 +70,7 @@ class Raw:
 
 
 class Ansible:
-    """One playbook, run from the host over ssh: no facts, eight forks, otherwise the defaults."""
+    """A playbook, run from the host over ssh without facts, with eight forks and defaults."""
 
     name = "ansible"
     what = "ansible-playbook"
@@ -91,8 +92,8 @@ class Ansible:
                 str(_PLAYBOOK),
             )
             environment = {name: text for name, text in os.environ.items() if name[:6] != "PYTHON"}
-            # A new home for each round, so that no ssh connection is reused: nobody has connected
-            # before to a machine that is about to join.
+            # Use a new home for each round to prevent the reuse of ssh connections: normally,
+            # there is no connection yet to a machine that is about to join.
             await _run(*argv, env={**environment, "ANSIBLE_HOME": home, "LC_ALL": "C.UTF-8"})
 
     def _inventory(self, machines: Sequence[Machine]) -> dict[str, object]:
@@ -109,10 +110,10 @@ class Ansible:
 
 
 def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, float], int]:
-    """When the agent reached each stage, in seconds since the command, and how often it retried.
+    """Return when the agent reached each stage, in seconds since the command, and its retries.
 
-    A retry explains a slow round. `began` and `wall` are the time of the command on the monotonic
-    and the wall clock: systemd dates the process by the first, the journal its lines by the second.
+    A retry explains a slow round. `began` and `wall` are the command's start time on the monotonic
+    clock, which systemd uses for the process, and on the wall clock, which the journal uses.
     """
     shown = machine.run("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", _UNIT)
     reached = {"process": int(shown.stdout.partition("=")[2]) / 1e6 - began}

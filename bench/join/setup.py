@@ -1,7 +1,7 @@
-"""Prepares the first round: Ansible, its layer for the machines, and a lab of idle workers.
+"""Prepare the first round: Ansible, its layer for the machines, and a lab with idle workers.
 
-Slow parts are kept in the lab's cache under a hash of their inputs. Rule: all ways use the same
-machines, so all machines have what Ansible needs.
+Results of slow steps are kept in the lab's cache under a hash of their inputs. Rule: all ways use
+the same machines, so Ansible's requirements are installed on all machines.
 """
 
 import hashlib
@@ -53,23 +53,23 @@ rm -rf var/lib/apt/lists/* usr/sbin/policy-rc.d
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The lab that is up, and what Ansible needs."""
+    """The running lab and the files that Ansible needs."""
 
     lab: Lab
     manager: Machine
     workers: list[Machine]
     ansible: Path
-    """Directory of Ansible's programs."""
+    """Directory with Ansible's programs."""
     key: Path
     """The ssh key that every worker accepts."""
 
 
 @contextmanager
 def prepared(workers: int, *, report: Report) -> Iterator[Setup]:
-    """A lab of one manager and idle workers, which is taken down at the end in any case.
+    """Yield a lab with one manager and idle workers; always take the lab down at the end.
 
     Raises:
-        LabError: another lab is up, or something does not come up.
+        LabError: if another lab is running, or a machine does not come up.
     """
     check_needs(choose(DEFAULT).suite)
     places = Places.here()
@@ -91,8 +91,8 @@ def prepared(workers: int, *, report: Report) -> Iterator[Setup]:
 
 
 def _write_unit(machine: Machine) -> None:
-    # Not `systemctl unmask`: the mask hides the unit in the same directory, and deleting it from
-    # the overlay would also hide the unit below.
+    # Do not use `systemctl unmask`: the mask replaces the unit file in the same directory, and
+    # deleting the mask from the overlay would also hide the unit file in the lower layer.
     text = (cluster.REPOSITORY / "ami/units" / _UNIT).read_text(encoding="utf-8")
     machine.write(f"/etc/systemd/system/{_UNIT}", text, 0o644)
     machine.run("systemctl", "daemon-reload")
@@ -102,9 +102,9 @@ def _install_ansible(cache: Path, report: Report) -> Path:
     venv = cache / f"ansible-{ANSIBLE}"
     done = venv / "done"
     if not done.exists():
-        report(f"installing ansible {ANSIBLE} from PyPI (once; a minute)")
+        report(f"installing Ansible {ANSIBLE} from PyPI (only once; takes a minute)")
         shutil.rmtree(venv, ignore_errors=True)
-        # Not moved into place afterwards: the programs of a venv contain its path.
+        # Create the venv at its final path, because its programs contain the path.
         run(sys.executable, "-m", "venv", str(venv), timeout=120)
         uv = Path(sys.executable).with_name("uv")
         python = str(venv / "bin/python")
@@ -116,12 +116,13 @@ def _install_ansible(cache: Path, report: Report) -> Path:
 
 
 def _bake_layer(places: Places, report: Report) -> tuple[Path, Path]:
-    """A layer with an ssh server and the Docker SDK; returns the layer and the ssh key."""
+    """Build a layer with an ssh server and the Docker SDK; return the layer and the ssh key."""
     rootfs = image.bake(places, cluster.REPOSITORY, choose(DEFAULT), report=report)[-1]
     parts = "\0".join((rootfs.name, _INSTALL, *_PACKAGES))
     baked = places.cache / "bench" / f"layer-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
     if not baked.exists():
-        report(f"installing {', '.join(_PACKAGES)} for Ansible's machines (once; half a minute)")
+        packages = ", ".join(_PACKAGES)
+        report(f"installing {packages} for Ansible (only once; takes half a minute)")
         work = Path(tempfile.mkdtemp(dir=baked.parent))
         try:
             _install_packages(rootfs, work)
@@ -138,14 +139,14 @@ def _install_packages(rootfs: Path, work: Path) -> None:
     for name in ("layer", "scratch", "merged"):
         (work / name).mkdir()
     (work / "layer").chmod(0o755)
-    # PYTHONDONTWRITEBYTECODE would slow Ansible's modules down.
+    # PYTHONDONTWRITEBYTECODE would slow down Ansible's modules.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    # In its own mount namespace, so that nothing stays mounted.
+    # Use a separate mount namespace, so that all mounts disappear when the command ends.
     spaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
     shell = ("sh", "-euc", _INSTALL, "sh", str(rootfs), str(work), *_PACKAGES)
     run(*spaces, *shell, timeout=600, env=env)
     for mount_point in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
-        # Empty mount points of the host's files; the lab's own layer has those files.
+        # Delete the empty mount points of the host's files; the lab's layer has the real files.
         if (work / "layer" / mount_point).is_file() and not (
             work / "layer" / mount_point
         ).stat().st_size:
@@ -162,7 +163,7 @@ def _authorize(work: Path) -> None:
 
 
 def versions(setup: Setup) -> dict[str, str]:
-    """Versions of what ran."""
+    """Return the versions of Ansible, the engine and this repository."""
     banner = run(str(setup.ansible / "ansible"), "--version").stdout.splitlines()[0]
     engine = setup.manager.docker("version", "--format", "{{.Server.Version}}").strip()
     return {

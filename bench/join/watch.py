@@ -1,7 +1,7 @@
-"""Detects when nodes join, for all ways alike, by polling the manager engine's list of nodes.
+"""Detect when nodes join by polling the manager's list of nodes, in the same way for all ways.
 
-Rule: the clock starts just before the command and stops with the answer that shows the node as
-Ready. Both are on this host, so that no way reports its own time.
+Rule: the clock starts just before the command and stops with the response that shows the node as
+Ready. Both times are measured on this host, so no way reports its own time.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ from runtime import clock
 from wire.labels import LABEL_INSTANCE
 
 POLL_SECONDS: Final = 0.01
-"""From an answer to the next request."""
+"""Time from a response to the next request."""
 _SETTLE_SECONDS: Final = 2.0
-"""After a clean-up, while engines remove their overlay network and the leader notices."""
+"""Time after a clean-up for engines to remove their overlay network and the leader to notice."""
 
 
 @dataclass(slots=True)
 class FirstSeen:
-    """When each host was first seen in a state, in seconds of the monotonic clock."""
+    """When each host was first seen in a state, in seconds on the monotonic clock."""
 
     ready: dict[str, float] = field(default_factory=dict)
     active: dict[str, float] = field(default_factory=dict)
-    """Ready, labelled with its instance, and taking tasks."""
+    """When each host was first Ready, labelled with its instance, and taking tasks."""
     coarsest: float = 0.0
-    """The longest time between two answers: by so much a figure may be late."""
+    """The longest time between two responses. A figure may be late by this time."""
 
 
 class Watch:
-    """Polls the manager's engine, and takes the workers out of the swarm again."""
+    """Polls the manager's engine, and removes the workers from the swarm after each round."""
 
     def __init__(self, manager: Machine, workers: list[Machine]) -> None:
         self._manager = manager
@@ -53,16 +53,16 @@ class Watch:
             await engine.close()
 
     async def token(self) -> str:
-        """The current worker token; the leader rotates it."""
+        """Return the current worker token, which the leader may have rotated."""
         return str((await self._engine.swarm.inspect())["JoinTokens"]["Worker"])
 
     async def follow(
         self, machines: Iterable[Machine], first: FirstSeen, *, until_active: bool, within: float
     ) -> None:
-        """Fill `seen` until every machine's node is Ready, or also active.
+        """Fill `first` until every machine's node is Ready or, with `until_active`, active.
 
         Raises:
-            LabError: names who is missing.
+            LabError: if a node is still missing after `within` seconds. The message names it.
         """
         names = {machine.hostname for machine in machines}
         reached = first.active if until_active else first.ready
@@ -80,11 +80,11 @@ class Watch:
                         first.active.setdefault(name, at)
             if at > deadline:
                 missing = ", ".join(sorted(names - set(reached)))
-                raise LabError(f"not in the swarm after {within:.0f} s: {missing}")
+                raise LabError(f"nodes did not join the swarm within {within:.0f} s: {missing}")
             await asyncio.sleep(POLL_SECONDS)
 
     async def clean(self) -> None:
-        """Stop every agent and take every worker out of the swarm, to start each round alike."""
+        """Stop all agents and remove all workers from the swarm, so that rounds start equal."""
         await asyncio.gather(*(self._leave(machine) for machine in self._workers))
         own = (await self._engine.system.info())["Swarm"]["NodeID"]
         deadline = clock.monotonic() + 30
@@ -106,16 +106,18 @@ class Watch:
                 await engine.swarm.leave(force=True)
             except DockerError as exc:
                 if clock.monotonic() > deadline:
-                    raise LabError(f"{machine.hostname} cannot leave: {exc.message}") from exc
+                    raise LabError(
+                        f"{machine.hostname} could not leave the swarm: {exc.message}"
+                    ) from exc
             await asyncio.sleep(0.1)
 
     async def _remove(self, node: str) -> None:
         try:
             await self._engine.nodes.remove(node_id=node, force=True)
         except DockerError as exc:
-            # 404: already gone; 500: the manager had a newer version of the node, so try again.
+            # 404: the node is gone. 500: the node has changed meanwhile, so the caller retries.
             if exc.status not in {404, 500}:
-                raise LabError(f"node {node} cannot be removed: {exc.message}") from exc
+                raise LabError(f"could not remove node {node}: {exc.message}") from exc
 
 
 def is_active(node: Mapping[str, Any]) -> bool:

@@ -1,1 +1,1 @@
-"""`python -m bench.leave`: what users notice when a worker leaves, by three methods."""
+"""`python -m bench.leave`: compare how three ways of removing a worker affect users."""

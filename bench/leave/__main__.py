@@ -1,7 +1,7 @@
-"""What users notice when a worker leaves: our evacuation, Swarm's own drain, and a power cut.
+"""Measure how a leaving worker affects users: our evacuation, Swarm's drain, and a power cut.
 
-Twenty tasks run on four spot workers, under steady load through Traefik; the ways take turns on
-the same swarm. Run it as root from the repository: `make bench-leave`, or
+Twenty tasks run on four spot workers under steady load through Traefik. The ways take turns on the
+same swarm. Run `make bench-leave` as root from the repository. For options, run
 `python -m bench.leave --help`.
 """
 
@@ -28,15 +28,16 @@ from lab.machines.record import RUNNING, read
 from runtime import clock
 
 _RATE: Final = 10.0
-"""Requests a second for each service."""
+"""Requests per second for each service."""
 _BEFORE: Final = 5.0
-"""Seconds of load before the worker starts to leave, to compare with."""
+"""Seconds of load before the worker starts to leave, for comparison."""
 _AFTER: Final = 3.0
-"""Seconds of load afterwards: an ingress that learns late loses requests late."""
+"""Seconds of load afterwards, because an ingress may lose requests until its routes are updated."""
 _WITHIN: Final = 110.0
 _WIDTH: Final = 100
 SERVICES: Final = tuple(
-    # A health check starts a process in the task: one a second for twenty tasks takes a core.
+    # A health check starts a process in the task. Twenty tasks with a check every second would use
+    # a complete core.
     WebService(name, replicas, start_seconds=start, stop_seconds=stop, health_interval_seconds=2)
     for name, replicas, start, stop in (
         ("lone-quick", 1, 0, 0),
@@ -54,7 +55,7 @@ _LONE: Final = {service.name for service in SERVICES if service.replicas == 1}
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a worker leaves, and when that is complete."""
+    """How a worker leaves, and when its departure is complete."""
 
     name: str
     what: str
@@ -97,7 +98,7 @@ def _is_known(seconds: float) -> bool:
 
 
 def main() -> None:
-    """Measure and print; the lab is taken down in any case."""
+    """Measure and print the figures; always take the lab down at the end."""
     parser = argparse.ArgumentParser(prog="python -m bench.leave", description=__doc__)
     parser.add_argument(
         "--rounds", type=int, default=5, help="rounds of ours, drain, ours, power cut; default 5"
@@ -106,7 +107,7 @@ def main() -> None:
         "--rate", type=float, default=_RATE, help="requests per second to each service; default 10"
     )
     options = parser.parse_args()
-    # As with Ctrl-C, the lab is taken down.
+    # Take the lab down on SIGTERM, as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     ways = _TURN * options.rounds
     departures: list[Departure] = []
@@ -126,10 +127,10 @@ def main() -> None:
 
 
 def measure(loaded: LoadedCluster, way: Way, number: int, rate: float) -> Departure:
-    """One worker leaves under load, and a new one takes its place.
+    """Make one worker leave under load, replace it, and return the departure's figures.
 
     Raises:
-        LabError: the cluster did not settle before or after.
+        LabError: if the cluster does not settle first, or the new worker does not start serving.
     """
     look = loaded.wait_settled()
     node = _chosen(look)
@@ -153,7 +154,7 @@ def measure(loaded: LoadedCluster, way: Way, number: int, rate: float) -> Depart
 
 
 def _chosen(look: Look) -> Node:
-    """The worker closest to having one single-replica service and five tasks."""
+    """Return the worker that is closest to having one single-replica service and five tasks."""
     lone = {service.id for service in look.services.values() if service.replicas == 1}
 
     def distance(node: Node) -> tuple[int, int, str]:
@@ -172,7 +173,7 @@ def _follow(
     began: float,
     until: Callable[[Departure], bool],
 ) -> None:
-    """Look repeatedly, and record when each state was first seen."""
+    """Look repeatedly, and record when each state is first seen."""
     deadline = began + _WITHIN
     left = len(departure.tasks)
     while not until(departure):
@@ -206,7 +207,7 @@ def _show(departures: list[Departure], about: dict[str, object]) -> None:
         max(entry["lag_p99_ms"] for entry in entries),
         max(entry["lag_most_ms"] for entry in entries),
     )
-    out.print(f"requests were sent late by {late[0]:.0f} ms (p99), {late[1]:.0f} ms at most")
+    out.print(f"requests were sent up to {late[0]:.0f} ms late (p99), at most {late[1]:.0f} ms")
     samples = [departure.json() for departure in departures]
     print(json.dumps({"bench": "leave", **about, "medians": entries, "departures": samples}))
 

@@ -1,7 +1,7 @@
-"""What one departure cost, and the table of all of them. Pure.
+"""The figures of one departure, and the table of all departures. Pure.
 
-Rule: the three ways are compared by requests, which users see. Seconds to empty exist only for a
-node that lives until it is empty, seconds to gone only if the node is removed.
+Rule: the three ways are compared by lost requests, which users notice. A figure for `empty` exists
+only if the node runs until it is empty, and a figure for `gone` only if the node is removed.
 """
 
 import math
@@ -19,28 +19,28 @@ BASELINE: Final = "drain"
 
 @dataclass(slots=True)
 class Departure:
-    """How one worker left; times are seconds since it began."""
+    """How one worker left. Times are in seconds since the departure began."""
 
     way: str
     number: int
     tasks: list[str]
     """The service of each task on the worker."""
     lone: list[str]
-    """Those of them with a single replica."""
+    """The services among them that have a single replica."""
     replaced: float = math.nan
     """When all services had all their tasks up on other workers."""
     empty: float = math.nan
     """When no task was left on the worker."""
     down: float = math.nan
     gone: float = math.nan
-    """When its node was removed and its machine off."""
+    """When the worker's node had been removed and its machine was off."""
     cut_off: int = 0
-    """Tasks that still ran on it when it stopped."""
+    """Number of tasks that were still running when the worker stopped."""
     ended: float = math.nan
     figures: dict[str, Any] = field(default_factory=dict)
 
     def count(self, report: Report, at: float, rate: float) -> None:
-        """Count what became of the requests before and after `at`."""
+        """Count the successful and lost requests before and after `at`."""
         before = report.between(report.began + 1, at)
         after = report.between(at, report.ended + 1)
         by_service: dict[str, dict[str, Any]] = {
@@ -59,7 +59,7 @@ class Departure:
             "lost_before": before.lost,
             "kinds": {kind: loss.count for kind, loss in after.losses.items()},
             "by_service": by_service,
-            # Each request stands for the time until the next is due.
+            # Each lost request counts as an outage until the next request is due.
             "outage_ms": [
                 round(1000 * by_service.get(name, {"lost": 0})["lost"] / rate) for name in self.lone
             ],
@@ -71,7 +71,7 @@ class Departure:
         }
 
     def json(self) -> dict[str, Any]:
-        """The departure as it is in the last line."""
+        """Return the departure in the format of the JSON output."""
         times = {
             name: _seconds(getattr(self, name)) for name in ("replaced", "empty", "down", "gone")
         }
@@ -87,7 +87,7 @@ class Departure:
 
 
 def summary(departures: Sequence[Departure]) -> list[dict[str, Any]]:
-    """One entry per way, with ratios to the baseline."""
+    """Return one entry per way, with ratios to the baseline."""
     base = _entry([departure for departure in departures if departure.way == BASELINE])
     entries = []
     for way in dict.fromkeys(departure.way for departure in departures):
@@ -129,9 +129,9 @@ def _entry(own: Sequence[Departure]) -> dict[str, Any]:
 
 
 def table(entries: Sequence[dict[str, Any]], ways: dict[str, str]) -> Table:
-    """The table, in 100 columns."""
+    """Return the table, at most 100 columns wide."""
     figures_table = Table(
-        title="Workers leaving under load (medians; worst after the slash)",
+        title="Workers leaving under load (median/worst)",
         box=None,
         title_style="bold",
     )

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Orders and renews the site's certificate by DNS, and puts it where the managers copy it from.
+# Orders and renews the site's certificate by DNS, and stores it for the managers to copy.
 #
 # DOMAIN, ACME_EMAIL, ACME_SERVER   the domain, the account, and the ACME server
-# ACME_DNS                          lego's name of the DNS provider; its settings are lego's
-# STORE                             folder of the account, the certificate and the key
+# ACME_DNS                          lego's name for the DNS provider, with lego's own variables
+# STORE                             folder for the account, the certificate and the key
 #
-# Only one may run at a time. It checks twice a day whether a renewal is due. After a failure it
-# waits an hour, because Let's Encrypt limits failures.
+# Only one instance of this script may run at a time. The script checks twice a day whether a
+# renewal is due. After a failure it waits for an hour, because Let's Encrypt limits failures.
 set -eu
 umask 077
 every=${ACME_EVERY_SECONDS:-43200}
 pause=${ACME_PAUSE_SECONDS:-3600}
-# lego's image has the program in /, which is not in PATH.
+# In lego's image, the program is in /, which is not in PATH.
 command -v lego >/dev/null || PATH=$PATH:/
 # Each ACME server has its own account and certificates.
 home=$STORE/lego/$(printf %s "${ACME_SERVER:-default}" | tr -c 'A-Za-z0-9.-' _)
@@ -28,7 +28,7 @@ once() {
     else
         lego "$@" run || return 1
     fi
-    # One file, renamed into place: nobody reads the key without its certificate.
+    # Rename a single file into place, so that readers always get a key with its certificate.
     cat "$certificate.crt" "$certificate.key" >"$STORE/site.pem.new" &&
         mv "$STORE/site.pem.new" "$STORE/site.pem"
 }

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Copies each store at intervals and removes the oldest copies.
 #
-# BACKUPS: the folder of the copies, EVERY_SECONDS: the interval, KEEP: how many copies to keep. The
-# stores' volumes are below /stores.
+# BACKUPS is the folder for the copies, EVERY_SECONDS is the interval, and KEEP is the number of
+# copies to keep. The stores' volumes are below /stores.
 #
 # Redis provides a consistent snapshot. CouchDB only appends to its files, so they can be copied
-# while it writes. InfluxDB's files are copied as they are: the usage of the last seconds may be
-# missing.
+# while CouchDB is writing. InfluxDB's files are copied without a snapshot, so the last few seconds
+# of usage data may be missing.
 set -eu
 umask 077
 PASSWORD_FILE=${PASSWORD_FILE:-/run/secrets/redis_password}
@@ -15,8 +15,8 @@ pack() { # NAME PATH: copy a volume to an archive
     tries=0
     while :; do
         status=0
-        # 1: a file grew meanwhile, as expected. 2: a file vanished; the next try copies its
-        # successor.
+        # 1: a file grew while it was being copied, which is expected. 2: a file was replaced, so
+        # try again.
         tar -C "/stores/$1" -czf "$2.new" . || status=$?
         if [ "$status" -le 1 ]; then mv "$2.new" "$2"; return 0; fi
         tries=$((tries + 1))
@@ -47,7 +47,7 @@ back_up() {
         fi
         case "$failed" in *"$name"*) ;; *) prune "$name" && echo "saved $name-$at" ;; esac
     done
-    if [ -n "$failed" ]; then echo "not saved:$failed" >&2; return 1; fi
+    if [ -n "$failed" ]; then echo "could not save:$failed" >&2; return 1; fi
 }
 
 trap 'exit 0' TERM INT

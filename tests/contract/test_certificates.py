@@ -187,11 +187,11 @@ async def test_another_certificate_is_handed_to_the_ingress_and_the_same_one_is_
     assert (none.returncode, none.stdout, list(to.iterdir())) == (0, "", [])
 
     (store / "site.pem").write_text("one")
-    assert (await script("copy-certificates.sh", env)).stdout == "certificate copied\n"
+    assert (await script("copy-certificates.sh", env)).stdout == "copied the certificate\n"
     assert (to / "site.pem").read_text() == "one"
     assert f"{to}/site.pem" in (to / "certificates.yml").read_text()
     assert (await script("copy-certificates.sh", env)).stdout == ""
 
     (store / "site.pem").write_text("two")
-    assert (await script("copy-certificates.sh", env)).stdout == "certificate copied\n"
+    assert (await script("copy-certificates.sh", env)).stdout == "copied the certificate\n"
     assert (to / "site.pem").read_text() == "two"

@@ -1,7 +1,8 @@
-"""`make lint`: no name outside tests is one of the words that say nothing about the value.
+"""Check that no name is a vague word, such as `thing`, which does not describe the value.
 
-Checks every binding: variables, parameters, attributes, functions, classes, modules, and names
-that imports, loops, `with`, `except` and patterns bind. Underscores and case do not count.
+`make lint` runs this check on the code, but not on tests. It covers every binding: variables,
+parameters, attributes, functions, classes, modules, and names that are bound by imports, loops,
+`with`, `except` and patterns. Case and leading or trailing underscores are ignored.
 
 Usage: python tests/lint/vague_names.py FILE_OR_DIRECTORY...
 """
@@ -48,12 +49,12 @@ VAGUE: Final = frozenset(
 
 
 def is_vague(name: str) -> bool:
-    """Whether a name is one of the words, whatever its case and underscores."""
+    """Whether a name is a vague word, ignoring case and leading or trailing underscores."""
     return name.strip("_").lower() in VAGUE
 
 
 def bindings(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and name of everything that a module binds."""
+    """Yield the line and the name of every binding in a module."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
@@ -73,7 +74,7 @@ def bindings(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def vague_bindings(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and name of each vague binding of a file, its own name included as line 1."""
+    """Yield the line and the name of each vague binding in a file, and line 1 for a vague file."""
     if is_vague(path.stem):
         yield 1, path.stem
     for line, name in bindings(ast.parse(path.read_text(encoding="utf-8"))):
@@ -82,7 +83,7 @@ def vague_bindings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print each vague binding below the paths; 1 if there is one."""
+    """Print each vague binding below the paths. Return 1 if any was found, otherwise 0."""
     roots = [Path(argument) for argument in arguments]
     files = [file for root in roots for file in ([root] if root.is_file() else root.rglob("*.py"))]
     count = 0
@@ -90,7 +91,7 @@ def main(arguments: list[str]) -> int:
         if "node_modules" in file.parts:
             continue
         for line, name in vague_bindings(file):
-            print(f"{file}:{line}: {name!r} does not say what the value is")
+            print(f"{file}:{line}: the name {name!r} does not describe the value")
             count += 1
     return 1 if count else 0
 

@@ -1,9 +1,10 @@
-"""Which contract tests concern what changed: `python tests/running/changed.py` prints their files.
+"""Choose the contract tests for the changed files, and print the paths of the test files.
 
-What changed is what differs from where this branch left `origin/main`, or from the last commit
-where there is no such branch. A test file concerns a module that it imports, starts as a program
-or reaches through other modules: of each changed module the closest test files are chosen, and of
-equally close ones those that reach the fewest modules.
+Run `python tests/running/changed.py`. A file counts as changed if it differs from the merge base
+with `origin/main`, or from the last commit if there is no such branch. A test file concerns the
+modules that it imports, starts as programs or reaches through other modules. For each changed
+module, the closest test files are chosen. Among equally close files, those that reach the fewest
+modules are preferred.
 """
 
 import ast
@@ -20,25 +21,25 @@ ROOT: Final = Path(__file__).parents[2]
 CONTRACT: Final = Path("tests/contract")
 PACKAGES: Final = ("agent", "cli", "lab", "leader", "runtime", "services", "wire")
 _OF_EACH: Final = 2
-"""Test files for each changed module."""
+"""Maximum number of test files for each changed module."""
 _AT_MOST: Final = 8
-"""Test files in all: what is left out is printed, and `make contract` runs it."""
+"""Maximum number of test files in total. The others are printed; `make contract` runs them."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file of the contract tests, as far as its text says what it depends on."""
+    """The dependencies of one contract test file, as found in its text."""
 
     modules: frozenset[str]
-    """Modules of ours that it imports, or starts as programs."""
+    """Our modules that the file imports or starts as programs."""
     words: frozenset[str]
-    """What it imports, the fixtures it asks for, and the constants it contains."""
+    """The names that the file imports, its functions' arguments, and its string constants."""
     fixtures: frozenset[str]
-    """Fixtures that it defines."""
+    """The fixtures that the file defines."""
 
 
 def read(text: str, modules: Iterable[str]) -> Source:
-    """What the text of a test file, or of a module of fixtures, depends on."""
+    """Return the dependencies of a test file or a fixture module with this text."""
     known = set(modules)
     direct: set[str] = set()
     words: set[str] = set()
@@ -65,7 +66,10 @@ def read(text: str, modules: Iterable[str]) -> Source:
 
 
 def direct_modules(sources: Mapping[Path, Source]) -> dict[Path, dict[str, int]]:
-    """Of each test file, the modules it depends on at once (0) or by its fixtures (more)."""
+    """Return the modules that each test file depends on, with their distances.
+
+    The distance is 0 for a direct dependency, and larger for a dependency through fixtures.
+    """
     found = {}
     for path, source in sources.items():
         if not path.name.startswith("test_"):
@@ -94,7 +98,7 @@ def _uses(user: Source, path: Path, other: Source) -> bool:
 
 
 def distances_to(modules: Iterable[str], importers: Mapping[str, frozenset[str]]) -> dict[str, int]:
-    """How many imports lead from each module to the closest of these."""
+    """Return the number of imports from each module to the closest of the given modules."""
     layer, steps = set(modules), 0
     distances = dict.fromkeys(layer, 0)
     while layer:
@@ -110,7 +114,7 @@ def concerned(
     importers: Mapping[str, frozenset[str]],
     breadth: Mapping[Path, int],
 ) -> list[Path]:
-    """The test files of a changed module, or of a package, the closest first."""
+    """Return the test files that concern the changed modules, closest first."""
     distances = distances_to(changed, importers)
     costs = {
         path: min(distances[name] + steps for name, steps in modules.items() if name in distances)
@@ -123,7 +127,7 @@ def concerned(
 def chosen(
     edited: Iterable[Path], ranked: Iterable[list[Path]], *, of_each: int, at_most: int
 ) -> tuple[list[Path], list[Path]]:
-    """The test files to run, and those that are left out for want of time."""
+    """Return the test files to run, and the test files that are left out to save time."""
     wanted = dict.fromkeys(edited)
     queues = [paths[:of_each] for paths in ranked]
     for place in range(of_each):
@@ -133,7 +137,7 @@ def chosen(
 
 
 def modules_of(path: Path, modules: Iterable[str]) -> frozenset[str]:
-    """The module that a file of the tree is; of a package's data, the package's modules."""
+    """Return a source file's module, or all modules in the package that contains a data file."""
     known = frozenset(modules)
     if path.suffix == ".py":
         parts = path.parent.parts if path.stem == "__init__" else (*path.parent.parts, path.stem)
@@ -158,7 +162,7 @@ def _changed_files() -> list[Path]:
 
 
 def _mentioning(path: Path, sources: Mapping[Path, Source]) -> list[Path]:
-    """Test files that name a file which is no module: a script, a stack, a template."""
+    """Return test files that mention a file that is not a module, such as a script or a stack."""
     return [
         test
         for test, source in sources.items()
@@ -172,7 +176,7 @@ def _sources(modules: Iterable[str]) -> Iterator[tuple[Path, Source]]:
 
 
 def main() -> None:
-    """Print the test files to run, one a line; say on stderr what is left out."""
+    """Print the test files to run, one per line; print the files that are left out on stderr."""
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)
     importers = {
         name: frozenset(graph.find_modules_that_directly_import(name)) for name in graph.modules
@@ -197,7 +201,7 @@ def main() -> None:
     run, left_out = chosen(edited, ranked, of_each=_OF_EACH, at_most=_AT_MOST)
     print(*run, sep="\n")
     if left_out:
-        print("left to make contract:", *left_out, file=sys.stderr)
+        print("left out; run `make contract` to include:", *left_out, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Where a test run's time went: the slowest tests, and the total of each layer.
+"""Report where a test run spent its time: the slowest tests, and each layer's total.
 
-A layer's total adds up its tests' set-up, call and tear-down, whichever worker ran them; its
-span is the wall time from the start of its first test to the end of its last.
+A layer's total is the sum of its tests' set-up, call and tear-down times on all workers. Its span
+is the wall time from the start of the first test to the end of the last test.
 """
 
 import re
@@ -14,14 +14,14 @@ import pytest
 
 _SLOWEST: Final = 10
 _GROUP: Final = re.compile(r"@[\w-]+$")
-"""What xdist adds to the name of a test that is run in a group."""
+"""The suffix that xdist adds to the name of a test in a group."""
 _WORTH_TELLING_SECONDS: Final = 20.0
-"""A shorter run prints nothing of this."""
+"""Runs that are shorter than this print no report."""
 
 
 @dataclass
 class Time:
-    """What one test, or one layer, took."""
+    """The time that one test or one layer took, in seconds."""
 
     seconds: float = 0.0
     set_up: float = 0.0
@@ -39,7 +39,7 @@ class Time:
 
 
 class Timings:
-    """The plugin; with xdist it sees every worker's reports in the process that prints."""
+    """The pytest plugin. With xdist, the main process receives the reports of all workers."""
 
     def __init__(self) -> None:
         self.tests: dict[str, Time] = {}
@@ -58,13 +58,13 @@ class Timings:
 
 
 def layer_of(nodeid: str) -> str:
-    """`unit`, `contract` or `lab`: the folder below `tests`."""
+    """Return a test's layer, which is its folder below `tests`: `unit`, `contract` or `lab`."""
     parts = PurePosixPath(nodeid.partition("::")[0]).parts
     return parts[1] if len(parts) > 2 and parts[0] == "tests" else "other"
 
 
 def summary(tests: dict[str, Time], layers: dict[str, Time]) -> Iterable[str]:
-    """The lines to print."""
+    """Yield the lines of the report."""
     for nodeid, time in sorted(tests.items(), key=lambda known: -known[1].seconds)[:_SLOWEST]:
         name = _GROUP.sub("", nodeid)
         yield f"{time.seconds:7.1f} s  {time.set_up:6.1f} s of it set-up  {name}"

@@ -64,5 +64,5 @@ def test_the_exit_code_says_whether_there_is_one(tmp_path, capsys):
     (tmp_path / "b.py").write_text("\ntold = 1\n")
     assert vague_names.main([str(tmp_path)]) == 1
     assert capsys.readouterr().out == (
-        f"{tmp_path}/b.py:2: 'told' does not say what the value is\n"
+        f"{tmp_path}/b.py:2: the name 'told' does not describe the value\n"
     )
