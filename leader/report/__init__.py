@@ -1,5 +1,5 @@
-"""What people read: the rows behind `status`, `nodes`, `joins`, `leaving` and `explain`, and plans.
+"""Reports for operators: the data that `spotswarm` prints about the cluster, and plans.
 
-Without I/O. These modules read the view and the record, and never change either. A new column or
-sentence for the operator belongs here; the table that prints it is in `cli`.
+This package does no I/O. Its modules read the view and the record, but never change them. New
+columns and sentences for operators belong here. The tables that print them are in `cli`.
 """

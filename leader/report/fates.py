@@ -1,6 +1,6 @@
-"""What happens to each task on a node that is emptied, in sentences.
+"""Describes in sentences what will happen to each task on a node that is being emptied.
 
-Rule: `leader.moving.fates` decides; this only describes.
+Rule: `leader.moving.fates` makes the decisions, and this module only describes them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,12 @@ from leader.view.terms import Leaving, drain_by, leave_by
 from leader.view.work import Service, Task, Work
 from wire.labels import LABEL_EVACUATE
 
-UNCHECKED: Final = "no health check: Swarm calls its tasks up when the process starts"
+UNCHECKED: Final = "without a health check, Swarm considers a task up once its process starts"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFate:
-    """One task of a node, and what will happen to it."""
+    """A task on a node, and what will happen to the task."""
 
     name: str
     service: str
@@ -30,7 +30,7 @@ class TaskFate:
 
 
 def fates(node: Node, work: Work, terms: Leaving, policy: Policy) -> tuple[TaskFate, ...]:
-    """The fate of every task on a node that leaves on these terms, by name."""
+    """Return the fate of every task on a node that leaves on these terms, sorted by name."""
     rows = []
     for task in work.on(node.id):
         if not (task.is_wanted or task.is_there):
@@ -52,42 +52,42 @@ def fates(node: Node, work: Work, terms: Leaving, policy: Policy) -> tuple[TaskF
 def _reason(task: Task, work: Work, terms: Leaving, policy: Policy) -> str:
     fate, service = fate_of(task, work), work.services.get(task.service)
     if fate is Fate.STOPPING:
-        return "it is stopping already"
+        return "it is already stopping"
     if service is None:
         return "its service has been removed"
     match fate:
         case Fate.RUNS_ON:
             cut_off_at = leave_by(terms, policy)
-            return f"it runs until it ends, or is cut off at {cut_off_at:%H:%M:%S} UTC"
+            return f"it keeps running until it ends, or is cut off at {cut_off_at:%H:%M:%S} UTC"
         case Fate.WAITS:
             drained_at = drain_by(terms, policy)
             return (
-                f"its own update is {service.update_state}: it moves when that ends, or is left"
-                f" to Swarm's drain at {drained_at:%H:%M:%S} UTC"
+                f"it moves when its service's update ({service.update_state}) ends, or is left to"
+                f" Swarm's drain at {drained_at:%H:%M:%S} UTC"
             )
         case Fate.MOVED if service.has_health_check:
-            return "a replacement is healthy elsewhere first"
+            return "it stops once a replacement is healthy elsewhere"
         case Fate.MOVED:
-            return f"a replacement starts elsewhere first; {UNCHECKED}"
+            return f"it stops once a replacement has started elsewhere; {UNCHECKED}"
     return _why_stopped_first(service)
 
 
 def _why_stopped_first(service: Service) -> str:
     if service.mode == "global":
-        return "global: it stops, and every other node has its own"
+        return "it stops, because its service is global and has a task on every other node"
     if service.mode != "replicated":
-        return "a job: it stops, and starts again elsewhere"
+        return "it stops and starts again elsewhere, because its service is a job"
     if service.labels.get(LABEL_EVACUATE) == Manner.STOP_FIRST:
-        why = f"its label {LABEL_EVACUATE} says so"
+        why = f"the service has the label {LABEL_EVACUATE}={Manner.STOP_FIRST.value}"
     elif service.has_host_ports:
-        why = "it uses a port of the host"
+        why = "the service uses a port of the host"
     else:
-        why = "its data is on this machine"
-    return f"it stops before a replacement starts: {why}"
+        why = "the service's data is on this machine"
+    return f"it stops before a replacement starts, because {why}"
 
 
 def stranded(node: Node, view: View, work: Work) -> Iterator[str]:
-    """A sentence for each service of which no other node can take a task now."""
+    """Yield a sentence for each service whose tasks no other node can take now."""
     others = [other for other in view.nodes.values() if other.id != node.id]
     names = {task.service for task in work.on(node.id) if task.is_wanted}
     services = [work.services[name] for name in names if name in work.services]
@@ -100,7 +100,7 @@ def stranded(node: Node, view: View, work: Work) -> Iterator[str]:
 
 
 def _why_stranded(service: Service, others: Sequence[Node], work: Work) -> str:
-    """Why none of these nodes can take a task; empty if one can, or nobody can tell."""
+    """Return why none of these nodes can take a task; empty if a node can, or if it is unclear."""
     able = eligible(others, service.constraints)
     if able is None:
         return ""
@@ -114,4 +114,4 @@ def _why_stranded(service: Service, others: Sequence[Node], work: Work) -> str:
             continue
         if has_room(by_id[name], service, work):
             return ""
-    return "no other node has room for it"
+    return "no other node has room for another task"

@@ -1,7 +1,7 @@
-"""What draining, returning or rebalancing would do, or why it is refused, before it is done.
+"""Shows what a drain, return or rebalance would do, or why the leader refuses to do it.
 
-Rule: a plan is no promise; the leader decides again with every event. Refused is what would do harm
-or nothing at all, and every refusal names the next step.
+Rule: a plan is not a promise, because the leader makes new decisions after every event. A command
+is refused if it would do harm or have no effect. Every refusal includes a next step.
 """
 
 from collections import Counter
@@ -25,41 +25,42 @@ from wire.labels import DRAINED, HINTED, LABEL_LOAN, LEAVING, RETURNING
 from wire.messages import Availability, Role
 
 _PREFIX: Final = 4
-_NODES: Final = "spotswarm nodes shows them"
+_NODES: Final = "run `spotswarm nodes` to list the nodes"
+_WATCH: Final = "run `spotswarm leaving --watch` to follow the progress"
 
 
 @dataclass(frozen=True, slots=True)
 class DrainPlan:
-    """How a node would be drained."""
+    """What a drain of a node would do."""
 
     node: NodeId
     hostname: str
     instance: InstanceId | None
     deadline: datetime
     is_demoted: bool
-    """It is a manager and is demoted first."""
+    """Whether the node is a manager, which is demoted first."""
     tasks: tuple[TaskFate, ...]
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnPlan:
-    """How a node would take tasks again."""
+    """What the return of a node would do."""
 
     node: NodeId
     hostname: str
     instance: InstanceId | None
     phase: str
     is_promoted: bool
-    """It was a manager and becomes one again."""
+    """Whether the node was a manager, and will be promoted again."""
     held_by: tuple[str, ...] = ()
-    """Services that our constraints keep from it; the constraints are removed first."""
+    """The services that our constraints keep off the node until the constraints are removed."""
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RebalancePlan:
-    """How a service would be rebalanced, by host name."""
+    """What rebalancing a service would do; `before` and `after` are task counts by host name."""
 
     service: ServiceId
     name: str
@@ -71,32 +72,32 @@ class RebalancePlan:
 
 
 def is_called(node: Node, name: str) -> bool:
-    """Whether this names a node: host name with or without domain, id, instance or address."""
+    """Whether a name refers to a node: its host name (domain optional), id, instance or address."""
     return bool(name) and name in {
         node.id, node.hostname, node.hostname.partition(".")[0], node.instance, node.address,
     }  # fmt: skip
 
 
 def is_start(name: str, node: NodeId) -> bool:
-    """Whether a name is the start of a node's id and long enough to be taken for it."""
+    """Whether a name is the beginning of a node's id, and long enough to identify the node."""
     return len(name) >= _PREFIX and node.startswith(name)
 
 
 def find_node(view: View, name: str) -> Node | Refusal:
-    """The node of this name; if several have it, the only one that is not Down."""
+    """Return the node with this name; if several nodes match, the only match that is not Down."""
     nodes = [node for node in view.nodes.values() if is_called(node, name)]
     nodes = nodes or [node for node in view.nodes.values() if is_start(name, node.id)]
     if not nodes:
-        return Refusal(f"no node is called {name!r}", _NODES, is_unknown=True)
+        return Refusal(f"there is no node named {name!r}", _NODES, is_unknown=True)
     living = [node for node in nodes if node.status != "down"]
     if len(nodes) > 1 and len(living) != 1:
         ids = ", ".join(sorted(node.id for node in nodes))
-        return Refusal(f"{len(nodes)} nodes are called {name!r}", f"name one by its id: {ids}")
+        return Refusal(f"{len(nodes)} nodes are named {name!r}", f"use a node id instead: {ids}")
     return living[0] if living else nodes[0]
 
 
 def drain_plan(moment: Moment, name: str, within: timedelta) -> DrainPlan | Refusal:
-    """What draining this node within this time would do to each task on it."""
+    """Return what a drain within this time would do to the node and its tasks."""
     view, at = moment.view, moment.at
     node, work = find_node(view, name), view.work
     if isinstance(node, Refusal):
@@ -126,8 +127,8 @@ _NOT_LISTED: Final = Refusal(
 def _leader_warning(node: Node) -> Iterator[str]:
     if node.is_leader:
         yield (
-            f"{node.hostname} leads the swarm: another manager takes over and continues the drain;"
-            " follow it there"
+            f"{node.hostname} leads the swarm; another manager will take over and continue the"
+            " drain, so follow the drain on that manager"
         )
 
 
@@ -137,25 +138,27 @@ def _undrainable(node: Node, view: View, at: datetime) -> Refusal | None:
         return _already_leaving(node, view, at)
     if node.phase == DRAINED:
         return Refusal(
-            f"{host} is already drained", f"spotswarm return {host} lets it take tasks again"
+            f"{host} is already drained",
+            f"run `spotswarm return {host}` to let the node take tasks again",
         )
     wish = view.moves.wishes.get(node.id)
     if wish is not None and wish.want == "drain":
-        return Refusal(f"{host} is about to be drained", "spotswarm leaving --watch follows it")
+        return Refusal(f"{host} is about to be drained", _WATCH)
     if node.is_joining:
         return Refusal(
-            f"{host} is still joining and takes no tasks yet", f"spotswarm explain {host}"
+            f"{host} is still joining and does not take tasks yet",
+            f"run `spotswarm explain {host}` to see why",
         )
     if node.status == "down":
         return Refusal(
-            f"{host} is Down: Swarm has already restarted its tasks elsewhere",
-            f"spotswarm explain {host} shows what happens to it",
+            f"{host} is Down, and Swarm has already restarted its tasks elsewhere",
+            f"run `spotswarm explain {host}` to see what happens next",
         )
     hindrance = why_not_demoted(node, view) if node.role is Role.MANAGER else None
     if hindrance is not None:
         return Refusal(
             f"{host} is a manager and cannot be demoted: {hindrance}",
-            "spotswarm nodes shows the managers; launch another one first",
+            "run `spotswarm nodes` to list the managers, and launch another manager first",
         )
     return None
 
@@ -163,16 +166,16 @@ def _undrainable(node: Node, view: View, at: datetime) -> Refusal | None:
 def _already_leaving(node: Node, view: View, at: datetime) -> Refusal:
     terms = leaving_of(node)
     seconds = max(0, round((terms.deadline - at).total_seconds()))
-    remaining = (view.work or Work()).still_on(node.id)
+    remaining = len((view.work or Work()).still_on(node.id))
+    tasks = "1 task" if remaining == 1 else f"{remaining} tasks"
     return Refusal(
-        f"{node.hostname} is already leaving ({terms.why}): {len(remaining)} tasks are still on it,"
-        f" {seconds} seconds are left",
-        "spotswarm leaving --watch follows it",
+        f"{node.hostname} is already leaving ({terms.why}), with {tasks} and {seconds} s left",
+        _WATCH,
     )
 
 
 def return_plan(view: View, name: str) -> ReturnPlan | Refusal:
-    """How a leaving, drained or hinted node would return."""
+    """Return what the return of a leaving, drained or hinted node would do."""
     node = find_node(view, name)
     if isinstance(node, Refusal):
         return node
@@ -181,9 +184,11 @@ def return_plan(view: View, name: str) -> ReturnPlan | Refusal:
         return refusal
     warnings = []
     if node.instance is not None and view.notices.of(node.instance, "rebalance"):
-        warnings.append("AWS still recommends to rebalance it, so it may be paused again")
+        warnings.append(
+            "AWS's rebalance recommendation still applies, so the node may be paused again"
+        )
     if node.status == "down":
-        warnings.append("it is Down: it takes tasks once it is Ready")
+        warnings.append("the node is Down, and will take tasks once it is Ready")
     return ReturnPlan(
         node=node.id,
         hostname=node.hostname,
@@ -201,35 +206,37 @@ def _unreturnable(node: Node, view: View) -> Refusal | None:
         notice = view.notices.of(node.instance, "interruption") if node.instance else None
         when = terms.deadline if node.phase == LEAVING else notice and notice.deadline
         return Refusal(
-            f"AWS interrupts {host}" + (f" at {when:%H:%M:%S} UTC" if when else ""),
-            "this cannot be stopped; spotswarm leaving --watch follows it",
+            f"AWS will interrupt {host}" + (f" at {when:%H:%M:%S} UTC" if when else ""),
+            f"the interruption cannot be stopped; {_WATCH}",
         )
     if node.instance is not None and (
         node.instance in view.notices.ordered or node.instance in view.notices.departed
     ):
-        return Refusal(f"{host} has been told to leave the swarm", "it is too late; launch another")
+        return Refusal(
+            f"{host} has already been told to leave the swarm",
+            "launch another instance instead",
+        )
     if node.phase == RETURNING:
-        return Refusal(f"{host} is already returning", "spotswarm leaving --watch follows it")
+        return Refusal(f"{host} is already returning", _WATCH)
     if node.phase in {LEAVING, DRAINED, HINTED}:
         return None
     if node.is_joining:
-        return Refusal(
-            f"{host} is still joining", f"spotswarm explain {host} shows what it waits for"
-        )
+        return Refusal(f"{host} is still joining", f"run `spotswarm explain {host}` to see why")
     if node.id in view.moves.wishes:
         return Refusal(f"{host} is about to be drained", "try again in a few seconds")
     if node.availability is Availability.ACTIVE:
         return Refusal(f"{host} already takes tasks", _NODES)
     return Refusal(
-        f"{host} was set to {node.availability.value} by hand, not by spotswarm",
-        f"docker node update --availability active {host}",
+        f"the availability of {host} was set to {node.availability.value} with Docker, not with"
+        " spotswarm",
+        f"run `docker node update --availability active {host}`",
     )
 
 
 def rebalance_plans(
     view: View, names: Sequence[str], at: datetime
 ) -> tuple[RebalancePlan, ...] | Refusal:
-    """What rebalancing these services would do, by name or id; without names, all services."""
+    """Return what rebalancing these services (names or ids; empty for all) would do."""
     work = view.work
     if work is None:
         return _NOT_LISTED
@@ -237,8 +244,8 @@ def rebalance_plans(
     missing = [name for name in names if name not in known]
     if missing:
         return Refusal(
-            f"no service is called {', '.join(map(repr, missing))}",
-            "docker service ls shows them",
+            f"there is no service named {', '.join(map(repr, missing))}",
+            "run `docker service ls` to list the services",
             is_unknown=True,
         )
     chosen = [known[name] for name in dict.fromkeys(names)] or list(work.services.values())
@@ -277,13 +284,13 @@ def _rebalance_plan(
 
 
 def rebalance_waits_for(view: View) -> str:
-    """Which nodes rebalancing waits for, as a sentence; empty if it waits for none."""
+    """Return which nodes rebalancing is waiting for, as a sentence; empty if it is not waiting."""
     hosts = ", ".join(sorted(node.hostname for node in busy_nodes(view)))
-    return f"it starts once {hosts} left or joined" if hosts else ""
+    return f"rebalancing starts after these nodes have joined or left: {hosts}" if hosts else ""
 
 
 def _hosts(view: View) -> dict[NodeId, str]:
-    """A unique name for each node."""
+    """Return a unique display name for each node."""
     times = Counter(node.hostname for node in view.nodes.values())
     return {
         node.id: node.hostname + (f" ({node.id})" if times[node.hostname] > 1 else "")

@@ -1,7 +1,7 @@
-"""How far every leaving, hinted, drained or returning node is, and what it waits for.
+"""Shows the progress of leaving, hinted, drained and returning nodes, and what they wait for.
 
-Rule: `leader.leaving.steps` decides; this only shows its steps. The rows are what
-`spotswarm leaving --json` prints.
+Rule: `leader.leaving.steps` makes the decisions, and this module only shows the steps.
+`spotswarm leaving --json` prints the rows.
 """
 
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ _IS_LEAVING: Final = frozenset({"evacuating", "draining", "leaving"})
 
 
 def leaving(moment: Moment) -> list[dict[str, Any]]:
-    """One row for each node, the one with the least time left first."""
+    """Return one row for each such node, sorted by the time that is left."""
     nodes = moment.view.nodes.values()
     rows = [row for node in nodes if (row := _row(node, moment)) is not None]
     return sorted(
@@ -30,7 +30,7 @@ def leaving(moment: Moment) -> list[dict[str, Any]]:
 
 
 def _terms(node: Node, moment: Moment) -> Leaving:
-    """The terms of the node's labels, or of a wish to drain that they do not say yet."""
+    """Return the terms in the node's labels, or the terms of a pending drain request."""
     wish = moment.view.moves.wishes.get(node.id)
     if wish is not None and wish.want == "drain" and node.phase != LEAVING:
         return wished_terms(wish)
@@ -46,7 +46,8 @@ def _row(node: Node, moment: Moment) -> dict[str, Any] | None:
     setback = view.setbacks.get(node_subject(node.id))
     if setback is not None:
         host = node.hostname.partition(".")[0]
-        waits_for += f"; the last step failed {setback.times}x: spotswarm explain {host}"
+        times = "once" if setback.times == 1 else f"{setback.times} times"
+        waits_for += f"; the last step failed {times}, run `spotswarm explain {host}` to see why"
     has_deadline = terms.deadline.timestamp() > 0
     is_leaving = step.stage in _IS_LEAVING
     has_limits = is_leaving or step.stage == DRAINED

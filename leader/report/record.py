@@ -1,7 +1,7 @@
-"""Recent requests, decisions and results: what `spotswarm joins` and `explain` print.
+"""Records recent join requests, decisions and results for `spotswarm joins` and `explain`.
 
-Bounded and in memory only; the journal keeps them for longer. Rule: like the log, it never contains
-a secret.
+The record is kept only in memory and has a limited size. The journal keeps the same information for
+longer. Rule: like the log, the record never contains a secret.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ _MOST_DECISIONS: Final = 2000
 
 @dataclass(slots=True)
 class Join:
-    """One request and its answer; `instance` is empty until its identity is proven."""
+    """A join request and the response; `instance` is empty if the identity was not proven."""
 
     at: datetime
     instance: str
@@ -31,7 +31,7 @@ class Join:
 
 @dataclass(slots=True)
 class Decision:
-    """One action: why it was decided, by which event, and its outcome."""
+    """An action, the reason for the action, the event that caused it, and the outcome."""
 
     at: datetime
     action: str
@@ -41,13 +41,13 @@ class Decision:
     cause: str
     outcome: str = "under way"
     tasks: tuple[str, ...] = ()
-    """Tasks that it leaves behind: not moved in time, or cut off."""
+    """The tasks that were not moved in time or were cut off."""
     nodes: tuple[NodeId, ...] = ()
-    """For a change of a service: the nodes because of which it is made."""
+    """The nodes that caused the action, if it changes a service."""
 
 
 class Record:
-    """The latest requests and decisions since this daemon began to lead, newest last."""
+    """The latest requests and decisions since this daemon became the leader, newest last."""
 
     def __init__(self) -> None:
         self.joins: deque[Join] = deque(maxlen=_MOST_JOINS)
@@ -55,7 +55,7 @@ class Record:
         self._open: dict[tuple[str, str], Decision] = {}
 
     def decided(self, action: Action, at: datetime) -> None:
-        """Note an action when it is decided."""
+        """Record an action that has been decided."""
         instance: str | None = None
         match action:
             case GrantJoin(asker=asker, reason=reason):
@@ -91,17 +91,17 @@ class Record:
         self._open[(action.subject, action.cause)] = decision
 
     def unopened(self, at: datetime, reason: str) -> None:
-        """Note a request that could not be opened and therefore not be answered."""
+        """Record a request that could not be decrypted, so that no response is possible."""
         self.joins.append(Join(at, "", "", "dropped", "unopenable", reason))
 
     def ended(self, action: Action, outcome: str) -> None:
-        """Note the outcome of an action."""
+        """Record the outcome of an action."""
         decision = self._open.pop((action.subject, action.cause), None)
         if decision is not None:
             decision.outcome = outcome
 
     def about(self, *names: str) -> list[Decision]:
-        """The decisions on any of these nodes, instances or services, oldest first."""
+        """Return the decisions on these nodes, instances or services, oldest first."""
         wanted = {name for name in names if name}
         return [
             decision
@@ -110,7 +110,7 @@ class Record:
         ]
 
     def because_of(self, nodes: Collection[str]) -> list[Decision]:
-        """The changes of services that were made because of these nodes, oldest first."""
+        """Return the service changes that these nodes caused, oldest first."""
         return [
             decision for decision in self.decisions if not set(nodes).isdisjoint(decision.nodes)
         ]

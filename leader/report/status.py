@@ -1,6 +1,7 @@
-"""The admin API's answers about the cluster, made from the view and the record.
+"""Builds the admin API's responses about the cluster from the view and the record.
 
-Rule: `spotswarm --json` prints them, so fields are added and never renamed or removed.
+Rule: `spotswarm --json` prints these responses, so fields may be added but never renamed or
+removed.
 """
 
 from dataclasses import asdict
@@ -23,7 +24,7 @@ from wire.labels import (
 
 
 def nodes(view: View) -> list[dict[str, Any]]:
-    """One row for each node, managers first, then by host name."""
+    """Return one row for each node, with managers first and then sorted by host name."""
     return [
         _node(node, view)
         for node in sorted(
@@ -61,14 +62,14 @@ def _instance(instance: Instance) -> dict[str, Any]:
 
 
 def joins(record: Record) -> list[dict[str, Any]]:
-    """One row for each request, newest first."""
+    """Return one row for each join request, newest first."""
     return [_join(join) for join in reversed(record.joins)]
 
 
 def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
-    """All that is known about a node or instance, by any of its names or the start of its id.
+    """Return everything known about a node or instance, by any of its names or a prefix of its id.
 
-    For a service, its decisions. None if no node, instance, decision or request has this name.
+    For a service, return the decisions about the service. Return None if nothing has this name.
     """
     nodes = [
         node for node in view.nodes.values() if is_called(node, name) or is_start(name, node.id)
@@ -127,7 +128,7 @@ def _notices(view: View, instance: InstanceId) -> list[dict[str, Any]]:
 
 
 def summary(view: View, *, at: datetime, wanted_managers: int) -> dict[str, Any]:
-    """The cluster in a few numbers."""
+    """Return a summary of the cluster."""
     by_status: dict[str, int] = {}
     for node in view.nodes.values():
         key = f"{node.role.value}s_{node.status}"

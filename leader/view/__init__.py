@@ -1,6 +1,6 @@
-"""What the leader knows and decides with: the view, events, actions, ids and labels.
+"""The values that the leader's decisions use: the view, events, actions and ids.
 
-Immutable values without I/O. A rule that reads one value (when a notice expires, whether a task is
-up) belongs here. A rule that weighs several values to choose an action belongs in the package that
-decides the question.
+These values are immutable, and this package does no I/O. Rules about a single value belong here,
+such as when a notice expires or whether a task is up. Rules that compare several values to choose
+an action belong in the package that makes the decision.
 """

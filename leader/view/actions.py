@@ -1,6 +1,6 @@
-"""What to do, as imperative values, each with the `reason` that operators read.
+"""Actions that the leader decides on, each with a `reason` for the operator.
 
-Rule: `subject` names what an action works on; two actions on one subject are never in flight at the
+Rule: `subject` identifies what an action changes. A subject never has two actions in flight at the
 same time.
 """
 
@@ -20,7 +20,7 @@ from wire.messages import Role
 class _Decided:
     reason: str
     cause: str = ""
-    """The id of the event that it answers; `decide` sets it."""
+    """The id of the event that led to this action; `decide` sets this field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +30,13 @@ class _OnNode(_Decided):
 
     @property
     def subject(self) -> str:
-        """The node."""
+        """The subject for the node."""
         return node_subject(self.node)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantJoin(_Decided):
-    """Send a join token to an asker, sealed to its key."""
+    """Send a join token to the sender of a request, encrypted for the sender's key."""
 
     asker: Asker
     instance: Instance
@@ -45,13 +45,13 @@ class GrantJoin(_Decided):
 
     @property
     def subject(self) -> str:
-        """The request."""
+        """The subject for the request."""
         return f"ask {self.asker.nonce}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenyJoin:
-    """Refuse a join request, with the code of the denial."""
+    """Deny a join request, with a code and a reason."""
 
     asker: Asker
     denied: Denied
@@ -59,46 +59,46 @@ class DenyJoin:
 
     @property
     def reason(self) -> str:
-        """The denial's sentence."""
+        """The reason for the denial."""
         return self.denied.reason
 
     @property
     def subject(self) -> str:
-        """The request."""
+        """The subject for the request."""
         return f"ask {self.asker.nonce}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelNode(_OnNode):
-    """Bind a node to its instance by our labels, and keep its other labels."""
+    """Bind a node to its instance with labels, and keep the node's other labels."""
 
     labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeNode(_OnNode):
-    """Check that a new node's gossip port can be reached."""
+    """Check that a new node's gossip port is reachable."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateNode(_OnNode):
-    """Let a node take tasks, and end its phase."""
+    """Let a node take tasks, and remove its phase labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseNode(_OnNode):
-    """Give a node no more tasks; the labels say why and how it leaves."""
+    """Keep new tasks off a node, and write into its labels why and how the node leaves."""
 
     labels: Mapping[str, str]
     is_drained: bool = False
-    """It is drained already, and stays drained."""
+    """Whether the node is already drained, and therefore stays drained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainNode(_OnNode):
-    """Have the swarm stop what still runs on a node."""
+    """Let Swarm stop all tasks that are still running on a node."""
 
     unmoved: tuple[str, ...] = ()
     """The tasks that were not moved in time."""
@@ -111,12 +111,12 @@ class DemoteNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromoteNode(_OnNode):
-    """Make a node a manager again that was one before it was drained."""
+    """Promote a node that was a manager before the drain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleNode(_OnNode):
-    """Note on a node that it is drained and stays in the swarm."""
+    """Mark a node as drained; the node stays in the swarm."""
 
     labels: Mapping[str, str]
     cut_off: tuple[str, ...] = ()
@@ -132,31 +132,31 @@ class OrderLeave(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveNode(_OnNode):
-    """Remove a worker's entry; `by_force` even while it is still Ready."""
+    """Remove a worker from the swarm; `by_force` also removes a worker that is still Ready."""
 
     by_force: bool = False
     is_departed: bool = False
-    """It left in order, so this does not count as one of the round's removals."""
+    """Whether the node left in the normal way, so that the removal limit does not apply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateInstance(_Decided):
-    """Terminate an instance that we emptied or that is of no use."""
+    """Terminate an instance that is empty or that does not work as a node."""
 
     instance: InstanceId
     keeps_console: bool = False
-    """Save its console output first."""
+    """Whether to save the instance's console output first."""
     cut_off: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
-        """The instance."""
+        """The subject for the instance."""
         return f"instance {self.instance}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeService(_Decided):
-    """Change our part of a service's spec, if the spec is still at this version."""
+    """Change our parts of a service's spec, provided that the spec still has this version."""
 
     service: ServiceId
     name: str
@@ -165,86 +165,86 @@ class ChangeService(_Decided):
     update: Mapping[str, Any] | None
     replicas: int
     label: str | None
-    """The new value of our loan label; None removes the label."""
+    """The new value of the loan label, or None to remove the label."""
     nodes: tuple[NodeId, ...] = ()
-    """The nodes because of which it is made: the service's tasks leave them, or may return."""
+    """The nodes that the service's tasks leave, or may return to."""
     is_failure: bool = False
-    """This undoes a move that failed."""
+    """Whether this change undoes a failed move."""
 
     @property
     def subject(self) -> str:
-        """The service."""
+        """The subject for the service."""
         return service_subject(self.service)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotateToken(_Decided):
-    """Replace a role's join token; nodes that have joined are not affected."""
+    """Replace a role's join token, which does not affect nodes that have already joined."""
 
     role: Role
 
     @property
     def subject(self) -> str:
-        """The swarm spec, of which there is one."""
+        """The subject for the swarm's own spec."""
         return "swarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetHeartbeat(_Decided):
-    """Set how often nodes send a heartbeat; a node that misses three is Down."""
+    """Set how often nodes send a heartbeat; a node that misses three heartbeats is Down."""
 
     period: timedelta
 
     @property
     def subject(self) -> str:
-        """The swarm spec, of which there is one."""
+        """The subject for the swarm's own spec."""
         return "swarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListInstances(_Decided):
-    """Ask EC2 for the cluster's instances."""
+    """List the cluster's instances in EC2."""
 
     @property
     def subject(self) -> str:
-        """EC2's list."""
+        """The subject for the list of instances."""
         return "instances"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceInstance(_Decided):
-    """Ask the fleet for one more instance, if possible from other pools than these."""
+    """Request another instance from the fleet, preferably not from the pools in `avoid`."""
 
     instance: InstanceId
     avoid: tuple[Pool, ...] = ()
 
     @property
     def subject(self) -> str:
-        """The fleet, for one instance."""
+        """The subject for this instance's replacement."""
         return f"replacement {self.instance}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteNotices(_Decided):
-    """Delete messages from the queue that have been acted on."""
+    """Delete messages that have been handled from the queue."""
 
     receipts: tuple[str, ...]
 
     @property
     def subject(self) -> str:
-        """The messages, by the end of the first receipt."""
+        """The subject for the messages, with the end of the first receipt."""
         return f"notices {self.receipts[0][-16:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse(_Decided):
-    """Do nothing, and log an error: a person must look at it."""
+    """Change nothing, and log an error that an operator must look into."""
 
     about: str
 
     @property
     def subject(self) -> str:
-        """What is refused."""
+        """The subject for this refusal."""
         return f"refusal {self.about}"
 
 
@@ -276,7 +276,7 @@ Action = (
 
 
 def tasks_left_behind(action: Action) -> tuple[str, ...]:
-    """The tasks that an action stops although they were to be moved or to end by themselves."""
+    """Return the tasks that an action stops although they should have moved or ended first."""
     match action:
         case DrainNode(unmoved=tasks):
             return tasks

@@ -1,7 +1,7 @@
-"""Who has been Ready, who is missing and since when: the evidence for removing nodes.
+"""Counts Ready, Down and missing nodes and instances, as evidence for removals.
 
-Rule: this only counts; `leader.upkeep.reconcile` decides. The counts are lost when the leader
-changes, so every new leader waits again before it removes anything.
+Rule: this module only counts, and `leader.upkeep.reconcile` makes the decisions. The counts are
+lost when the leader changes, so a new leader waits again before removing anything.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,7 +13,7 @@ from leader.view.ids import InstanceId, NodeId
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """In how many lists in a row, and since when, EC2 has not shown an instance as running."""
+    """The lists in a row that did not show an instance as running, and when the first arrived."""
 
     lists: int
     since: datetime
@@ -21,15 +21,15 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Counts since this leader began."""
+    """What this leader has counted since it began to lead."""
 
     begun: datetime | None = None
     seen_ready: frozenset[NodeId] = frozenset()
-    """Nodes that were Ready at least once."""
+    """The nodes that have been Ready at least once."""
     down: Mapping[NodeId, datetime] = field(default_factory=dict)
     missing: Mapping[InstanceId, Absence] = field(default_factory=dict)
     apart: Mapping[InstanceId, datetime] = field(default_factory=dict)
-    """Instances that run without being a Ready node, and since when."""
+    """The instances that run without a Ready node, and since when."""
     removed: tuple[datetime, ...] = ()
     """The times of recent removals."""
     refused: datetime | None = None
@@ -38,7 +38,7 @@ class Census:
     def see_nodes(
         self, *, ready: Collection[NodeId], down: Iterable[NodeId], at: datetime
     ) -> "Census":
-        """Count one list of nodes."""
+        """Return the census after another list of nodes."""
         return replace(
             self,
             begun=self.begun or at,
@@ -49,7 +49,7 @@ class Census:
     def see_instances(
         self, *, missing: Iterable[InstanceId], apart: Iterable[InstanceId], at: datetime
     ) -> "Census":
-        """Count one list of instances."""
+        """Return the census after another list of instances."""
         return replace(
             self,
             missing={instance: self._absence(instance, at) for instance in missing},
@@ -61,5 +61,5 @@ class Census:
         return Absence(1, at) if before is None else Absence(before.lists + 1, before.since)
 
     def remove(self, at: datetime, within: timedelta) -> "Census":
-        """Count one removal, and forget those before the current round."""
+        """Return the census after a removal, without removals that are older than `within`."""
         return replace(self, removed=(*(when for when in self.removed if at - when < within), at))

@@ -1,4 +1,4 @@
-"""What happened, in the past tense, each with the id that its actions name as their cause."""
+"""Events that the leader responds to. The resulting actions name the event's id as their cause."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from leader.view.work import Service, Task
 
 @dataclass(frozen=True, slots=True)
 class JoinAsked:
-    """A request whose identity is proven."""
+    """A join request arrived, and its identity is proven."""
 
     id: str
     at: datetime
@@ -21,7 +21,7 @@ class JoinAsked:
 
 @dataclass(frozen=True, slots=True)
 class JoinUnproven:
-    """A request that was refused before its identity was proven."""
+    """A join request was denied before its identity was proven."""
 
     id: str
     at: datetime
@@ -31,7 +31,7 @@ class JoinUnproven:
 
 @dataclass(frozen=True, slots=True)
 class NodesListed:
-    """All nodes of the swarm, as requested at `requested_at`."""
+    """The swarm listed its nodes; the list was requested at `requested_at`."""
 
     id: str
     at: datetime
@@ -42,7 +42,7 @@ class NodesListed:
 
 @dataclass(frozen=True, slots=True)
 class WorkListed:
-    """All services and tasks of the swarm, as requested at `requested_at`."""
+    """The swarm listed its services and tasks; the lists were requested at `requested_at`."""
 
     id: str
     at: datetime
@@ -53,7 +53,7 @@ class WorkListed:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """A notice about an instance, from the queue (with a receipt) or from its agent."""
+    """A notice about an instance arrived, from the queue (with a receipt) or from the agent."""
 
     id: str
     at: datetime
@@ -64,7 +64,7 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class LeftSwarm:
-    """An agent reported that it left the swarm, with the key that its node is bound to."""
+    """An agent reported that its node has left the swarm, and proved this with its join key."""
 
     id: str
     at: datetime
@@ -74,7 +74,7 @@ class LeftSwarm:
 
 @dataclass(frozen=True, slots=True)
 class DrainAsked:
-    """The operator wants a node drained, and it was checked that this is possible."""
+    """The operator requested the drain of a node that can be drained."""
 
     id: str
     at: datetime
@@ -84,7 +84,7 @@ class DrainAsked:
 
 @dataclass(frozen=True, slots=True)
 class ReturnAsked:
-    """The operator wants a leaving, drained or hinted node to take tasks again."""
+    """The operator requested that a leaving, drained or hinted node take tasks again."""
 
     id: str
     at: datetime
@@ -93,7 +93,7 @@ class ReturnAsked:
 
 @dataclass(frozen=True, slots=True)
 class RebalanceAsked:
-    """The operator wants services rebalanced now, regardless of cooldown and budget."""
+    """The operator requested that services be rebalanced now, without cooldown and limits."""
 
     id: str
     at: datetime
@@ -102,7 +102,7 @@ class RebalanceAsked:
 
 @dataclass(frozen=True, slots=True)
 class InstancesListed:
-    """All instances of the cluster that are not terminated."""
+    """EC2 listed the cluster's instances, without those that are terminated."""
 
     id: str
     at: datetime
@@ -111,7 +111,7 @@ class InstancesListed:
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """Time has passed."""
+    """Some time has passed without another event."""
 
     id: str
     at: datetime
@@ -119,7 +119,7 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An action was carried out."""
+    """An action succeeded."""
 
     id: str
     at: datetime
@@ -128,7 +128,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An action failed; `reason` is a sentence without secrets."""
+    """An action failed; `reason` is a sentence that contains no secrets."""
 
     id: str
     at: datetime

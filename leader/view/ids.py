@@ -1,6 +1,7 @@
-"""Ids, kept apart by type so that a node's id is never passed as an instance's.
+"""Types for the ids of nodes, instances, services and tasks, and the subjects of actions.
 
-A subject names what an action works on; the view keys actions in flight and setbacks by it.
+A subject is a string that identifies what an action changes. The view uses subjects as keys for
+actions in flight and for setbacks.
 """
 
 from typing import Final, Literal, NewType
@@ -17,10 +18,10 @@ SERVICE_SUBJECT: Final = "service "
 
 
 def node_subject(node: NodeId) -> str:
-    """The subject of actions on a node."""
+    """Return the subject for actions on a node."""
     return f"{NODE_SUBJECT}{node}"
 
 
 def service_subject(service: ServiceId) -> str:
-    """The subject of actions on a service."""
+    """Return the subject for actions on a service."""
     return f"{SERVICE_SUBJECT}{service}"

@@ -1,7 +1,7 @@
-"""What the leader knows, as immutable values.
+"""The leader's view of the cluster and its policy, as immutable values.
 
-Rule: only `decide` changes the `View`, by making a new one. A list from outside replaces the
-previous list as a whole; events that hint at a change never patch it.
+Rule: only `decide` changes the view, by returning a new `View`. A new list always replaces the
+complete previous list. Events that indicate a change never update a list in part.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from wire.messages import Availability, DenialCode, Role
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance, as EC2 describes it."""
+    """An instance, as described by EC2."""
 
     id: InstanceId
     state: str
@@ -35,18 +35,18 @@ class Instance:
 
     @property
     def pool(self) -> Pool:
-        """Its Spot capacity pool."""
+        """The instance's Spot capacity pool."""
         return self.type, self.zone
 
     @property
     def runs(self) -> bool:
-        """Whether EC2 says that it runs or is about to run."""
+        """Whether the instance is running or about to run, according to EC2."""
         return self.state in {"pending", "running"}
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node, as the swarm describes it."""
+    """A node, as described by the swarm."""
 
     id: NodeId
     hostname: str
@@ -58,45 +58,46 @@ class Node:
     is_leader: bool = False
     reachability: str | None = None
     status_address: str = ""
-    """`Status.Addr`, which the constraint `node.ip` goes by; of a manager it can be 0.0.0.0."""
+    """`Status.Addr`, which the constraint `node.ip` uses; for a manager, it can be 0.0.0.0."""
     labels: Mapping[str, str] = field(default_factory=dict)
     engine_labels: Mapping[str, str] = field(default_factory=dict)
     platform: tuple[str, str] = ("linux", "x86_64")
-    """Operating system and architecture, as placement constraints name them."""
+    """The operating system and the architecture, as used in placement constraints."""
     cpu: int = 0
-    """In billionths of a core."""
+    """The node's CPU capacity in billionths of a core."""
     memory: int = 0
+    """The node's memory in bytes."""
 
     @property
     def instance(self) -> InstanceId | None:
-        """The instance that the leader bound this node to, if it has."""
+        """The instance that this node is bound to, or None."""
         label = self.labels.get(LABEL_INSTANCE)
         return InstanceId(label) if label else None
 
     @property
     def is_ready(self) -> bool:
-        """Whether the swarm receives its heartbeats."""
+        """Whether the swarm is receiving the node's heartbeats."""
         return self.status == "ready"
 
     @property
     def is_joining(self) -> bool:
-        """Whether it is bound to its instance and not activated yet."""
+        """Whether the node is bound to its instance but not activated yet."""
         return self.phase == JOINING
 
     @property
     def phase(self) -> str:
-        """Where it is between joining and leaving; empty for an ordinary member."""
+        """The phase in the node's label, such as joining or leaving; empty for an ordinary node."""
         return self.labels.get(LABEL_PHASE, "")
 
     @property
     def takes_tasks(self) -> bool:
-        """Whether the swarm may place a task on it now."""
+        """Whether the swarm can place tasks on the node now."""
         return self.is_ready and self.availability is Availability.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A proven identity; `instance` is as EC2 describes it, or as a password claim does."""
+    """A proven identity; `instance` comes from EC2 or, outside AWS, from the request itself."""
 
     mode: Literal["aws", "password"]
     instance: Instance
@@ -104,7 +105,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request for a token whose identity is proven; `key` is the asker's public key."""
+    """A token request with a proven identity; `key` is the sender's public key."""
 
     nonce: str
     reply: str
@@ -116,20 +117,20 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Where to send the answer to a request whose identity may not be proven."""
+    """The sender of a token request, which the response goes to; the identity may be unproven."""
 
     nonce: str
     reply: str
     key: str
     role: Role
     opened_by: int = 0
-    """Which of the leader's keys opened the request and must seal the answer."""
+    """The index of the leader's key that decrypted the request and must encrypt the response."""
     instance: InstanceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Why a join is denied: a code for the agent and a sentence for the operator."""
+    """The denial of a join request: a code for the agent and a reason for the operator."""
 
     code: DenialCode
     reason: str
@@ -138,7 +139,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """A grant whose node has not appeared yet."""
+    """A grant to an instance whose node has not been seen yet."""
 
     instance: Instance
     role: Role
@@ -148,7 +149,7 @@ class Outstanding:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """How often the join tokens were used since their last rotation."""
+    """How often the join tokens have been granted since their last rotation."""
 
     worker_grants: int = 0
     worker_rotated: datetime | None = None
@@ -157,7 +158,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """An action failed `times` times in a row; it is not tried again before `until`."""
+    """An action that failed `times` times in a row and is not retried before `until`."""
 
     times: int
     until: datetime
@@ -165,7 +166,7 @@ class Setback:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the operator asked for, until the node's labels say it."""
+    """An operator's request about a node, kept until the node's labels record the request."""
 
     want: Literal["drain", "return"]
     at: datetime
@@ -174,27 +175,27 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """How far requested moves are; a new leader can do without any of it."""
+    """The progress of requested moves. A new leader can work without this information."""
 
     wishes: Mapping[NodeId, Wish] = field(default_factory=dict)
     stuck: Mapping[ServiceId, Setback] = field(default_factory=dict)
-    """Services whose tasks did not come up elsewhere, and until when they are left alone."""
+    """Services whose tasks did not come up elsewhere, and how long each service is left alone."""
     rebalanced: tuple[tuple[datetime, int], ...] = ()
-    """When services were rebalanced in the last hour, and by how many tasks each time."""
+    """The time and the number of moved tasks of each rebalancing in the last hour."""
     node_added_at: datetime | None = None
-    """When a node last began to take tasks."""
+    """When a node most recently became able to take tasks."""
     rebalance_wishes: Mapping[ServiceId, datetime] = field(default_factory=dict)
-    """Services that the operator wants rebalanced now, and since when."""
+    """Services that the operator wants to rebalance now, and the times of the requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that the active leader knows. All of it can be listed again."""
+    """Everything that the active leader knows. A new leader can rebuild the view from new lists."""
 
     nodes: Mapping[NodeId, Node] = field(default_factory=dict)
     nodes_at: datetime | None = None
     nodes_from: datetime | None = None
-    """A list requested before this may miss a change of ours, and is dropped."""
+    """A list requested before this time may lack one of our changes, and is discarded."""
     instances: Mapping[InstanceId, Instance] = field(default_factory=dict)
     instances_at: datetime | None = None
     outstanding: Mapping[InstanceId, Outstanding] = field(default_factory=dict)
@@ -204,25 +205,25 @@ class View:
     setbacks: Mapping[str, Setback] = field(default_factory=dict)
     work: Work | None = None
     work_from: datetime | None = None
-    """Like `nodes_from`; `work` is None until a newer list arrives."""
+    """Like `nodes_from`, but for `work`, which is None until a newer list arrives."""
     heartbeat: timedelta | None = None
-    """The swarm's dispatcher heartbeat."""
+    """The heartbeat period of the swarm's dispatcher."""
     notices: Notices = field(default_factory=Notices)
     pools: Pools = field(default_factory=Pools)
     census: Census = field(default_factory=Census)
     moves: Moves = Moves()
 
     def bound(self, instance: InstanceId) -> tuple[Node, ...]:
-        """The nodes labelled with this instance, old entries included."""
+        """Return the nodes that are bound to this instance, including old nodes that are Down."""
         return tuple(node for node in self.nodes.values() if node.instance == instance)
 
     def join_addresses(self) -> tuple[str, ...]:
-        """Private addresses of the managers that nodes can join, the Raft leader's first."""
+        """Return the private addresses of the Ready managers, with the Raft leader's first."""
         able = [node for node in self.managers() if node.is_ready and node.address]
         return tuple(node.address for node in sorted(able, key=lambda node: not node.is_leader))
 
     def managers(self) -> tuple[Node, ...]:
-        """The swarm's managers, including lost ones: they count for the majority."""
+        """Return the swarm's managers, including lost managers, which count for the majority."""
         return tuple(node for node in self.nodes.values() if node.role is Role.MANAGER)
 
     def is_changing(self, node: NodeId) -> bool:
@@ -232,9 +233,9 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the operator wants, and the leader's time limits.
+    """The operator's settings and the leader's time limits.
 
-    A field without a default comes from a setting, whose default is in `leader.settings`.
+    Fields without a default come from settings, whose defaults are in `leader.settings`.
     """
 
     cluster: str
@@ -246,41 +247,41 @@ class Policy:
     nodes_stale_after: timedelta = timedelta(seconds=30)
     instances_every: timedelta = timedelta(seconds=60)
     unknown_node_every: timedelta = timedelta(seconds=5)
-    """How often EC2 is asked while a node's instance is unknown or one seems to be gone."""
+    """How often to list the instances while a node's instance is unknown or seems to be gone."""
 
     drain_within: timedelta
-    """How long a node has to leave if AWS sets no deadline."""
+    """How long a node has to leave if AWS has set no deadline."""
     drain_reserve: timedelta = timedelta(seconds=30)
-    """Before the deadline: tasks that have not moved by then are left to Swarm's drain."""
+    """How long before the deadline Swarm's drain takes over tasks that have not moved."""
     leave_margin: timedelta = timedelta(seconds=15)
-    """Before the deadline: the node then leaves, even if tasks still run on it."""
+    """How long before the deadline the node leaves, even if tasks are still running on it."""
     moves_at_once: int = 50
-    """How many tasks, of all services together, may be moving off leaving nodes at a time."""
+    """How many tasks of all services may be moving off leaving nodes at the same time."""
     start_within: timedelta = timedelta(seconds=30)
-    """How long to wait for a starting replacement before another node's tasks join the move."""
+    """How long to wait for a starting replacement before moving the next node's tasks."""
     hint_patience: timedelta
     maintenance_lead: timedelta = timedelta(minutes=15)
     pool_penalty: timedelta = timedelta(minutes=10)
 
     absent_lists: int = 3
-    """How many lists in a row must miss an instance before its node is removed."""
+    """How many lists in a row must lack an instance before its node is removed."""
     absent_for: timedelta
     down_for: timedelta
-    """An instance that runs while its node is Down for so long is terminated."""
+    """How long a node may be Down before its running instance is terminated."""
     orphan_after: timedelta
-    """An instance that runs so long without being a node is terminated."""
+    """How long an instance may run without being a node before it is terminated."""
     removals_at_once: int
-    """How many nodes and instances that did not leave in order are removed in one round."""
+    """How many nodes and instances may be removed in one round, not counting normal departures."""
     removal_round: timedelta = timedelta(seconds=60)
 
     is_rebalancing: bool
     rebalance_cooldown: timedelta
-    """The wait after a node joined, so that not every service moves tasks to it at once."""
+    """How long to wait after a node joins before rebalancing any service."""
     rebalances_per_hour: int
-    """How many tasks may move in an hour."""
+    """How many tasks rebalancing may move per hour."""
     rebalance_patience: timedelta = timedelta(seconds=120)
-    """An added task that is not up by then is removed."""
+    """How long an added task may take to come up before it is removed."""
     heartbeat: timedelta | None
-    """None chooses it by the size of the cluster."""
+    """The heartbeat period, or None to choose the period by the size of the swarm."""
     keeps_heartbeat: bool
-    """Leave the swarm's heartbeat as the operator set it."""
+    """Whether to leave the swarm's heartbeat period unchanged."""

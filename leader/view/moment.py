@@ -1,4 +1,4 @@
-"""One moment of deciding: everything that a decision or a report reads."""
+"""The input of a decision or report: the view, the policy and the time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +8,10 @@ from leader.view.model import Policy, View
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is known and wanted at one time."""
+    """The view and the policy at a given time."""
 
     view: View
     policy: Policy
     at: datetime
     is_work_new: bool = False
-    """Services and tasks have just been listed, so new moves may be planned."""
+    """Whether services and tasks have just been listed, so that new moves may be planned."""

@@ -1,7 +1,7 @@
-"""What AWS announced about instances, and which agents wait for permission to leave.
+"""AWS's announcements about instances, and the agents that are waiting for permission to leave.
 
-Rule: the same notice can come from the agent and from the queue. Both are merged into one entry
-for each instance and kind; a repeated, late or reordered notice can only bring a deadline forward.
+Rule: the same notice can come from the agent and from the queue. The leader keeps one notice for
+each instance and kind. A repeated, late or reordered notice can only make the deadline earlier.
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ Source = Literal["agent", "queue"]
 NOTICE: Final = timedelta(minutes=2)
 """The time between EC2's interruption notice and the interruption."""
 _BETWEEN_REQUESTS: Final = timedelta(seconds=10)
-"""How long an agent may take to ask again after its wait has ended."""
+"""How long after the end of its wait an agent may take to send another request."""
 _LIFETIMES: Final[Mapping[NoticeKind, timedelta]] = {
     "interruption": timedelta(minutes=2),
     "rebalance": timedelta(hours=24),
     "maintenance": timedelta(hours=24),
     "state": timedelta(),
 }
-"""How long a notice is kept after its deadline or, if it has none, its announcement."""
+"""How long a notice is kept after its deadline or, without a deadline, its announcement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One announcement; `deadline` is when AWS acts."""
+    """An announcement about an instance; `deadline` is the time when AWS acts."""
 
     instance: InstanceId
     kind: NoticeKind
@@ -38,12 +38,12 @@ class Notice:
     announced_at: datetime
     deadline: datetime | None = None
     action: str = ""
-    """terminate, stop or hibernate; for maintenance its code; for a state change the new state."""
+    """What AWS does: terminate, stop or hibernate, a maintenance code, or the new state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An agent that waits on its reply list until `until`."""
+    """An agent that is waiting for permission to leave, on the list `reply` until `until`."""
 
     reply: str
     key: str
@@ -53,29 +53,29 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """The notices that are still valid, and how far the instances have left because of them."""
+    """The valid notices, and how far the departures of the affected instances have progressed."""
 
     standing: Mapping[InstanceId, tuple[Notice, ...]] = field(default_factory=dict)
     listeners: Mapping[InstanceId, Listener] = field(default_factory=dict)
     receipts: Mapping[InstanceId, tuple[str, ...]] = field(default_factory=dict)
-    """Messages to delete from the queue once they have been acted on."""
+    """The receipts of messages to delete from the queue once they have been handled."""
     departed: Mapping[InstanceId, datetime] = field(default_factory=dict)
-    """Instances whose agents reported that they left the swarm."""
+    """Instances whose agents reported that the node has left the swarm, and when."""
     ordered: Mapping[InstanceId, tuple[datetime, datetime]] = field(default_factory=dict)
-    """When each agent was first and last told to leave."""
+    """The first and the latest time when the leader told each agent to leave."""
     to_terminate: Mapping[InstanceId, str] = field(default_factory=dict)
-    """Instances to terminate because their nodes have been removed, with the reason."""
+    """Instances to terminate because their nodes have been removed, and the reasons."""
     replacements: Mapping[InstanceId, datetime] = field(default_factory=dict)
-    """Instances for which the fleet was asked for a replacement, and when."""
+    """When the leader requested a replacement for each instance."""
 
     def of(self, instance: InstanceId, kind: NoticeKind) -> Notice | None:
-        """The instance's notice of this kind."""
+        """Return an instance's notice of this kind, or None."""
         return next(
             (notice for notice in self.standing.get(instance, ()) if notice.kind == kind), None
         )
 
     def merge(self, notice: Notice) -> "Notices":
-        """Add a notice; of two deadlines for the same event the earlier one counts."""
+        """Return these notices with another notice added. The earlier of two deadlines applies."""
         known = self.of(notice.instance, notice.kind)
         if known is not None:
             deadlines = [each.deadline for each in (known, notice) if each.deadline is not None]
@@ -89,7 +89,7 @@ class Notices:
         return replace(self, standing={**self.standing, notice.instance: (*others, notice)})
 
     def deleted(self, deleted: tuple[str, ...]) -> "Notices":
-        """These messages are no longer to be deleted from the queue."""
+        """Return these notices without the receipts of deleted messages."""
         remaining = {
             instance: tuple(receipt for receipt in receipts if receipt not in deleted)
             for instance, receipts in self.receipts.items()
@@ -99,7 +99,7 @@ class Notices:
         )
 
     def without(self, instance: InstanceId) -> "Notices":
-        """Everything but this instance, which is gone or is an ordinary member again."""
+        """Return these notices without an instance that is gone or is an ordinary node again."""
         if not (
             instance in self.standing
             or instance in self.listeners
@@ -121,7 +121,7 @@ class Notices:
         )
 
     def current(self, now: datetime) -> "Notices":
-        """These notices without the expired ones and without agents that stopped asking."""
+        """Return these notices without expired notices and without agents that no longer wait."""
         if all(_is_waiting(listener, now) for listener in self.listeners.values()) and not any(
             _is_expired(notice, now) for notices in self.standing.values() for notice in notices
         ):

@@ -1,13 +1,13 @@
-"""Why the leader does not do what the operator asks, as a value."""
+"""The leader's refusal of an operator's command."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing is done, and what the operator can do instead."""
+    """Why a command was refused, and what the operator can do next."""
 
     reason: str
     next_step: str
     is_unknown: bool = False
-    """Nothing of that name exists."""
+    """Whether the command was refused because nothing has the given name."""

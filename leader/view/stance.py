@@ -1,7 +1,7 @@
-"""What this manager's daemon does now: lead, stand by, found the swarm or wait.
+"""Chooses a daemon's stance: to lead, stand by, found the swarm or wait.
 
-Rule: Raft elects the leader. Raft cannot decide who creates the swarm, because there is none yet;
-a claim that only one instance can win decides that once.
+Rule: Raft elects the leader. Before the swarm exists, Raft cannot decide which instance creates it.
+Therefore, the instances compete for a claim that only one of them can win.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Stance(StrEnum):
-    """What the daemon does until the engine's state changes."""
+    """What a daemon does until the state of its engine changes."""
 
     LEAD = "leading"
     STAND_BY = "standby"
@@ -19,7 +19,7 @@ class Stance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The Swarm state of this machine's engine."""
+    """The Swarm state of the engine on this machine."""
 
     state: str
     node: str = ""
@@ -31,35 +31,38 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Founder:
-    """Which instance has claimed the right to found the swarm, if any."""
+    """The instance that has claimed the right to found the swarm, if any."""
 
     instance: str | None
     is_founded: bool = False
 
 
 def choose(engine: Engine, founder: Founder | None, *, instance: str) -> tuple[Stance, str]:
-    """The stance and a sentence that says why.
+    """Return the stance and the reason for it.
 
-    `founder` is None when it is unknown: the claim cannot be read, or the operator creates the
-    swarm by hand.
+    `founder` is None if the founder is unknown, because the claim cannot be read or because the
+    operator creates the swarm manually.
     """
     if engine.state == "active" and engine.is_leader:
         return Stance.LEAD, "this engine is the Raft leader"
     if engine.state == "active" and engine.is_manager:
         if engine.error or not engine.leader:
             return Stance.STAND_BY, "the swarm has no leader right now"
-        return Stance.STAND_BY, f"{engine.leader} leads"
+        return Stance.STAND_BY, f"{engine.leader} is the leader"
     if engine.state == "active":
         return (
             Stance.WAIT,
-            "this engine is a worker: promote it, or remove the [leader] part from its user data",
+            "this node is a worker; promote it, or remove the [leader] table from its user data",
         )
     if engine.state != "inactive":
-        return Stance.WAIT, f"the engine is {engine.state}; the agent handles that"
+        return Stance.WAIT, f"the engine's Swarm state is {engine.state}, which the agent handles"
     if founder is None:
-        return Stance.WAIT, "the engine is in no swarm, and it is not known who founds it"
+        return Stance.WAIT, "the engine is not in a swarm, and the founder of the swarm is unknown"
     if founder.is_founded:
-        return Stance.WAIT, "the swarm has been founded; the agent asks for a manager token"
+        return (
+            Stance.WAIT,
+            "the swarm has been founded, and the agent is requesting a manager token",
+        )
     if founder.instance is None or founder.instance == instance:
         return Stance.FOUND_SWARM, "no swarm has been founded yet"
     return Stance.WAIT, f"{founder.instance} is founding the swarm"

@@ -1,6 +1,6 @@
-"""On what terms a node leaves: why, since and until when, and what follows.
+"""The terms on which a node leaves: the reason, the start, the deadline, and what happens next.
 
-Rule: the terms are kept in the node's labels, so that the next leader knows them.
+Rule: the terms are stored in the node's labels, where the next leader can read them.
 """
 
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from wire.labels import (
 
 
 class Then(StrEnum):
-    """What follows once a node is empty."""
+    """What happens once a node is empty."""
 
     TERMINATE = "terminate"
     STAY = "stay"
-    """The operator drained it: it stays in the swarm, without tasks."""
+    """The operator drained the node, which stays in the swarm without tasks."""
     AWS = "aws"
     """AWS stops or hibernates the instance, which may come back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The terms as a node's labels say them, with the times of the leader that wrote them."""
+    """The terms in a node's labels; the times are those of the leader that wrote the labels."""
 
     why: str
     since: datetime
@@ -40,7 +40,7 @@ class Leaving:
     then: Then
 
     def labels(self) -> dict[str, str]:
-        """The node's labels that say this."""
+        """Return these terms as node labels."""
         return {
             LABEL_PHASE: LEAVING,
             LABEL_WHY: self.why,
@@ -51,7 +51,10 @@ class Leaving:
 
 
 def leaving_of(node: Node) -> Leaving:
-    """Read a leaving node's labels; damaged ones mean that its time is over and that it stays."""
+    """Read the terms from a node's labels.
+
+    If the labels are damaged, the deadline has passed and the node stays in the swarm.
+    """
     then = node.labels.get(LABEL_THEN, "")
     return Leaving(
         why=node.labels.get(LABEL_WHY, "unknown"),
@@ -62,21 +65,27 @@ def leaving_of(node: Node) -> Leaving:
 
 
 def drain_by(leaving: Leaving, policy: Policy) -> datetime:
-    """When tasks that have not moved are left to Swarm's drain; sooner if the notice is short."""
+    """Return when Swarm's drain takes over tasks that have not moved.
+
+    The time is the drain reserve before the deadline, or less if the notice is short.
+    """
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.drain_reserve, whole * 0.4)
 
 
 def leave_by(leaving: Leaving, policy: Policy) -> datetime:
-    """When the node leaves even if tasks still run on it; sooner if the notice is short."""
+    """Return when the node leaves, even if tasks are still running on it.
+
+    The time is the leave margin before the deadline, or less if the notice is short.
+    """
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.leave_margin, whole * 0.2)
 
 
 def is_taken(node: Node, view: View) -> bool:
-    """Whether AWS is taking the node, by a notice or by its labels; it cannot be returned then.
+    """Whether AWS is taking the node, so that the node cannot return.
 
-    The labels count too, because a new leader may not know the notice yet.
+    Both notices and labels count, because a new leader may not have received the notice yet.
     """
     if node.instance is not None and view.notices.of(node.instance, "interruption"):
         return True

@@ -1,7 +1,8 @@
-"""What runs on the swarm: services and tasks as the swarm describes them, indexed once per list.
+"""The services and tasks of the swarm, indexed once for each list.
 
-Rule: a task is *wanted* by its desired state and *up* by its state. A task that is being stopped is
-up but not wanted until its process has ended. Nothing here decides.
+Rule: a task's desired state determines whether the task is *wanted*, and its current state
+determines whether it is *up*. A task that is being stopped is up but not wanted until its process
+has ended. This module makes no decisions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ _SETTLED = frozenset({"", "completed", "rollback_completed"})
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service, as its spec describes it; `update` is its raw UpdateConfig."""
+    """A service, as described by its spec; `update` is the unchanged UpdateConfig."""
 
     id: ServiceId
     name: str
@@ -31,31 +32,31 @@ class Service:
     constraints: tuple[str, ...] = ()
     has_preferences: bool = False
     most_per_node: int = 0
-    """MaxReplicas; 0 means no limit."""
+    """The highest number of tasks on one node (MaxReplicas); 0 means no limit."""
     update: Mapping[str, Any] | None = None
     update_state: str = ""
-    """UpdateStatus.State: empty before the first update and right after a change."""
+    """UpdateStatus.State, which is empty before the first update and right after a change."""
     template: str = ""
-    """The task spec without the placement, as text: equal texts make equal tasks."""
+    """The task spec without the placement, as text. Services with equal texts start equal tasks."""
     has_health_check: bool = False
     has_host_ports: bool = False
     has_local_volumes: bool = False
     cpu: int = 0
-    """Reserved by each task, in billionths of a core."""
+    """The CPU reservation of each task, in billionths of a core."""
     memory: int = 0
-    """Reserved by each task, in bytes."""
+    """The memory reservation of each task, in bytes."""
     stop_grace: timedelta = timedelta(seconds=10)
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_settled(self) -> bool:
-        """Whether no update of it is under way or stuck."""
+        """Whether no update of the service is under way, paused or rolling back."""
         return self.update_state in _SETTLED
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task; `node` is None until the scheduler has placed it."""
+    """A task; `node` is None until the scheduler has placed the task."""
 
     id: TaskId
     service: ServiceId
@@ -65,26 +66,26 @@ class Task:
     desired: str
     created: datetime
     trouble: str = ""
-    """Why it is not up, as the engine puts it."""
+    """The engine's message about why the task is not up."""
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the swarm wants it to run and it has not ended."""
+        """Whether the swarm wants the task to run, and the task has not ended."""
         return self.desired in _WANTED and self.state not in _OVER
 
     @property
     def is_up(self) -> bool:
-        """Whether it serves as far as the swarm knows: healthy, or started if it has no check."""
+        """Whether the task is healthy or, without a health check, has started."""
         return self.state == "running"
 
     @property
     def is_there(self) -> bool:
-        """Whether its process may still be running on its node."""
+        """Whether the task's process may still be running on a node."""
         return self.node is not None and self.state not in _OVER and self.state != "new"
 
     @property
     def is_broken(self) -> bool:
-        """Whether it ended because it could not run."""
+        """Whether the task has failed or was rejected."""
         return self.state in _BROKEN
 
 
@@ -98,7 +99,7 @@ class Work:
 
     @classmethod
     def of(cls, services: Iterable[Service], tasks: Iterable[Task]) -> "Work":
-        """Index one pair of lists."""
+        """Index a list of services and a list of tasks."""
         by_node: dict[NodeId, list[Task]] = {}
         by_service: dict[ServiceId, list[Task]] = {}
         for task in tasks:
@@ -112,19 +113,19 @@ class Work:
         )
 
     def on(self, node: NodeId) -> tuple[Task, ...]:
-        """Every task that the node has or recently had."""
+        """Return every task that the node has or recently had."""
         return self.by_node.get(node, ())
 
     def of_service(self, service: ServiceId) -> tuple[Task, ...]:
-        """Every task of a service, including those without a node."""
+        """Return every task of a service, including tasks without a node."""
         return self.by_service.get(service, ())
 
     def still_on(self, node: NodeId) -> tuple[Task, ...]:
-        """The tasks whose processes may still be running on the node."""
+        """Return the tasks whose processes may still be running on the node."""
         return tuple(task for task in self.on(node) if task.is_there)
 
     def name(self, task: Task) -> str:
-        """A task as Docker shows it: `web.3`, or the service's name for a global one."""
+        """Return the task's name as in Docker: `web.3`, or only `web` for a global service."""
         service = self.services.get(task.service)
         name = service.name if service else task.service[:12]
         return f"{name}.{task.slot}" if task.slot else name

@@ -314,7 +314,7 @@ Makes = Callable[[], Daemon]
         (standby, ("nodes",), 3, "run this command on manager-2"),
         (standby, ("leaving",), 3, "run this command on manager-2"),
         (standby, ("drain", "x"), 3, "run this command on manager-2"),
-        (leading, ("drain", "nobody"), 5, "no node is called"),
+        (leading, ("drain", "nobody"), 5, "there is no node named"),
         (standby, ("explain", "x"), 3, "run this command on manager-2"),
         (leading, ("explain", "nobody"), 5, "no record of a node"),
         (leading, ("explain", "a/b c"), 5, "no record of a node"),

@@ -296,7 +296,7 @@ async def test_a_manager_is_demoted_before_its_drain_and_promoted_again_afterwar
 @pytest.mark.parametrize(
     ("arguments", "expected", "error"),
     [
-        (("drain", "nobody"), 5, "spotswarm nodes shows them"),
+        (("drain", "nobody"), 5, "spotswarm nodes"),
         (("drain", "n-9"), 7, "cannot be demoted"),
         (("return", "n-1"), 7, "already takes tasks"),
         (("rebalance", "nothing"), 5, "docker service ls"),
@@ -336,7 +336,7 @@ async def test_a_node_that_aws_is_taking_cannot_be_returned(tmp_path: Path, port
         await operator.leaving()
         status, answer = await operator.ask("/return/n-1", {})
         assert status == 422
-        assert "AWS interrupts ip-10-0-0-1" in answer["error"]
+        assert "AWS will interrupt ip-10-0-0-1" in answer["error"]
         status, answer = await operator.ask("/drain/n-1", {})
         assert status == 422
         assert "already leaving (interruption)" in answer["error"]

@@ -77,14 +77,18 @@ def test_of_an_old_entry_that_is_down_and_the_node_of_today_the_living_is_meant(
 @pytest.mark.parametrize(
     ("said", "fate", "words"),
     [
-        ({"has_health_check": True}, Fate.MOVED, "healthy elsewhere first"),
-        ({}, Fate.MOVED, "when the process starts"),
+        ({"has_health_check": True}, Fate.MOVED, "once a replacement is healthy elsewhere"),
+        ({}, Fate.MOVED, "once its process starts"),
         ({"update_state": "updating"}, Fate.WAITS, "left to Swarm's drain at 20:01:00 UTC"),
-        ({"labels": {"spotswarm.evacuate": "stop-first"}}, Fate.DRAINED, "its label"),
+        (
+            {"labels": {"spotswarm.evacuate": "stop-first"}},
+            Fate.DRAINED,
+            "the service has the label spotswarm.evacuate=stop-first",
+        ),
         ({"labels": {"spotswarm.evacuate": "never"}}, Fate.RUNS_ON, "cut off at 20:01:15 UTC"),
         ({"has_host_ports": True}, Fate.DRAINED, "a port of the host"),
-        ({"has_local_volumes": True}, Fate.DRAINED, "its data is on this machine"),
-        ({"mode": "global"}, Fate.DRAINED, "every other node has its own"),
+        ({"has_local_volumes": True}, Fate.DRAINED, "the service's data is on this machine"),
+        ({"mode": "global"}, Fate.DRAINED, "has a task on every other node"),
         ({"mode": "replicated-job"}, Fate.DRAINED, "starts again elsewhere"),
     ],
 )
@@ -164,7 +168,11 @@ def test_nobody_is_warned_without_need_or_without_knowing(nodes, said):
 @pytest.mark.parametrize(
     ("node_", "reason", "next_step"),
     [
-        (leaving(1, why="interruption"), "already leaving (interruption): 1 tasks", "--watch"),
+        (
+            leaving(1, why="interruption"),
+            "already leaving (interruption), with 1 task and",
+            "--watch",
+        ),
         (leaving(1, phase=DRAINED), "already drained", "spotswarm return"),
         (worker(1, labels={"spotswarm.phase": "joining"}), "joining", "explain"),
         (worker(1, status="down"), "is Down", "explain"),
@@ -199,7 +207,7 @@ def test_a_manager_is_demoted_unless_the_majority_would_go():
 
     told = plan(*three)
     assert told.is_demoted
-    assert "another manager takes over" in told.warnings[0]
+    assert "another manager will take over" in told.warnings[0]
     assert not plan(*three, name="n-2").warnings
     lost = manager_node("n-4", status="down", reachability="unreachable")
     assert "not a majority" in plan(*three[:2], lost).reason
@@ -210,15 +218,15 @@ def test_a_manager_is_demoted_unless_the_majority_would_go():
     ("node_", "reason"),
     [
         (worker(1), "already takes tasks"),
-        (worker(1, availability=Availability.DRAIN), "by hand"),
+        (worker(1, availability=Availability.DRAIN), "with Docker, not with spotswarm"),
         (worker(1, labels={"spotswarm.phase": "joining"}), "joining"),
         (leaving(1, phase=RETURNING), "already returning"),
         (
             leaving(1, why="interruption", then=Then.TERMINATE),
-            "AWS interrupts ip-10-0-0-1 at 20:01:30",
+            "AWS will interrupt ip-10-0-0-1 at 20:01:30",
         ),
-        (leaving(1, why="interruption", then=Then.AWS), "AWS interrupts"),
-        (leaving(1, why="maintenance", then=Then.TERMINATE), "AWS interrupts"),
+        (leaving(1, why="interruption", then=Then.AWS), "AWS will interrupt"),
+        (leaving(1, why="maintenance", then=Then.TERMINATE), "AWS will interrupt"),
     ],
 )
 def test_only_what_can_come_back_is_returned(node_, reason):

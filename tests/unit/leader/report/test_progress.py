@@ -248,7 +248,7 @@ def test_a_node_waits_last_for_tasks_that_end_by_themselves():
 def test_a_row_says_that_the_last_step_failed():
     (row,) = rows(GOING, setbacks={"node n-1": Setback(3, NOW)})
 
-    assert "failed 3x: spotswarm explain ip-10-0-0-1" in row["waits_for"]
+    assert "failed 3 times, run `spotswarm explain ip-10-0-0-1`" in row["waits_for"]
 
 
 def test_the_node_with_the_least_time_comes_first_and_the_drained_last():
