@@ -1,4 +1,5 @@
-"""The lab's AWS: moto with signatures enforced, the metadata service, Elastic IPs, the spot market.
+"""The lab's AWS: moto with enforced signatures, the metadata service, Elastic IPs and the spot
+market.
 
-This package does what EC2, IAM, SQS and the metadata service do; `lab.machines` has the machines.
+This package simulates EC2, IAM, SQS and the metadata service; `lab.machines` runs the machines.
 """

@@ -1,7 +1,7 @@
-"""The initial contents of the lab's AWS account: users, roles, network, an address.
+"""Sets up the lab's AWS account: users, roles, a network, a queue and an Elastic IP.
 
-Rule: the roles have the rights that `infra/` gives them on AWS and no others; AWS denies a call
-that the lab denies. Worker instances have no rights: an instance proves its identity without any.
+Rule: each role has exactly the rights that `infra/` gives it on AWS, so the lab and AWS deny the
+same calls. Worker instances have no rights, because they need none to prove their identity.
 """
 
 import json
@@ -17,7 +17,7 @@ from lab.places import ACCOUNT, REGION, ZONES, Places
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The lab's own key and the resources of its account."""
+    """The lab's own AWS key and the resources in its account."""
 
     endpoint: str
     key: str
@@ -25,21 +25,21 @@ class Account:
     allocation: str
     """The allocation id of the leader's Elastic IP."""
     subnets: Mapping[str, str]
-    """Zone → subnet."""
+    """Zone → subnet id."""
     images: Mapping[str, str]
-    """Engine → the image id that boots a machine with it."""
+    """Engine → the id of the image with that engine."""
     image: str
-    """An image from AWS: machines that boot it get the lab's default engine."""
+    """The id of an AWS image; machines that boot this image get the lab's default engine."""
     queue: str
-    """URL of the queue of EventBridge's events; machines reach it by the same URL."""
+    """The URL of the queue for EventBridge's events; machines use the same URL."""
     cluster: str
 
     def client(self, service: str) -> Any:
-        """A boto3 client with the lab's key, which may do anything."""
+        """Return a boto3 client with the lab's key, which has full access."""
         return client(self.endpoint, service, self.key, self.secret)
 
     def write(self, path: Path) -> None:
-        """Write the account for later clients of the lab; only root may read it."""
+        """Save the account to a file for other processes; only root can read the file."""
         draft = path.with_suffix(".new")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(self)), encoding="ascii")
@@ -47,12 +47,12 @@ class Account:
 
     @classmethod
     def read(cls, path: Path) -> "Account":
-        """The inverse of `write`."""
+        """Read the account from a file that `write` saved."""
         return cls(**json.loads(path.read_text(encoding="ascii")))
 
 
 def furnish(endpoint: str, cluster: str, places: Places, engines: Iterable[str] = ()) -> Account:
-    """Fill an empty account, with an image for each engine; call this before `Cloud.enforce`."""
+    """Set up an empty account, with an image for each engine; call this before `Cloud.enforce`."""
 
     def open_client(service: str) -> Any:
         return client(endpoint, service, "unchecked", "unchecked")
@@ -91,12 +91,12 @@ def _image(ec2: Any, engine: str) -> str:
 
 
 def queue_name(cluster: str) -> str:
-    """The name of the cluster's queue."""
+    """Return the name of the cluster's queue."""
     return f"spotswarm-{cluster}"
 
 
 def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
-    """Role → the statements of its policy."""
+    """Return each role's policy statements, by role name."""
     parameters = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/spotswarm/{cluster}"
     manager = [
         {
@@ -126,7 +126,7 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
             "Action": [
                 "sqs:ReceiveMessage",
                 "sqs:DeleteMessage",
-                # AWS includes this in sqs:DeleteMessage; moto checks it by its own name.
+                # On AWS, sqs:DeleteMessage includes this action; moto checks it separately.
                 "sqs:DeleteMessageBatch",
                 "sqs:ChangeMessageVisibility",
             ],
@@ -148,7 +148,8 @@ def _admin(iam: Any) -> tuple[str, str]:
 
 
 def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> None:
-    # Only EC2 may assume it: otherwise any user could open a session with an instance's name.
+    # Only EC2 may assume the role. Otherwise, any user could open a session with an instance's
+    # name.
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -168,7 +169,7 @@ def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> None:
 
 
 def _network(ec2: Any, network: IPv4Network) -> dict[str, str]:
-    """Make the lab's network the default, so that a launch without a subnet uses it."""
+    """Make the lab's network the default for launches; return each zone's subnet id."""
     vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
     for old in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=old["SubnetId"])
@@ -186,5 +187,5 @@ def _network(ec2: Any, network: IPv4Network) -> dict[str, str]:
 
 
 def blocks(network: IPv4Network) -> list[IPv4Network]:
-    """The subnets of the zones."""
+    """Return the address blocks of the zones' subnets."""
     return list(network.subnets(new_prefix=network.prefixlen + 2))

@@ -1,6 +1,6 @@
-"""The announcements for one instance, and their text in its metadata service. Pure values.
+"""The announcements for one instance, and their texts in the metadata service. Pure.
 
-Rule: an announcement keeps its audience; AWS may take an instance without any announcement.
+Rule: each announcement records who can see it. AWS may take an instance without announcing this.
 """
 
 import json
@@ -14,11 +14,11 @@ from lab.aws.cloud import Instance
 from lab.aws.eventbridge import Action, Code, stamp
 
 _WINDOW: Final = timedelta(hours=2)
-"""From a scheduled event's start to its end."""
+"""How long a scheduled event lasts."""
 
 
 class By(StrEnum):
-    """The audience: the machine (by its metadata), the leader (by the queue)."""
+    """Who can see an announcement: the machine (metadata), the leader (queue), both or neither."""
 
     BOTH = "both"
     IMDS = "imds"
@@ -27,12 +27,12 @@ class By(StrEnum):
 
     @property
     def is_in_metadata(self) -> bool:
-        """Whether the metadata service has the announcement."""
+        """Whether the metadata service shows the announcement."""
         return self in (By.BOTH, By.IMDS)
 
     @property
     def is_in_queue(self) -> bool:
-        """Whether EventBridge sends the announcement."""
+        """Whether EventBridge sends the announcement to the queue."""
         return self in (By.BOTH, By.SQS)
 
 
@@ -46,7 +46,7 @@ class Taking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """AWS is going to take a spot instance."""
+    """An announcement that AWS will take a spot instance."""
 
     action: Action
     at: datetime
@@ -54,13 +54,13 @@ class Interruption:
 
     @property
     def taking(self) -> Taking:
-        """What AWS does; a machine of the lab cannot hibernate, so it stops."""
+        """What AWS does to the instance; lab machines cannot hibernate, so they stop instead."""
         return Taking.TERMINATE if self.action is Action.TERMINATE else Taking.STOP
 
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """An event is scheduled for an instance."""
+    """An announcement of a scheduled event for an instance."""
 
     event_id: str
     code: Code
@@ -69,11 +69,14 @@ class Maintenance:
 
     @property
     def ends(self) -> datetime:
-        """The end of the event."""
+        """When the event ends."""
         return self.at + _WINDOW
 
     def taking(self, instance: Instance) -> Taking | None:
-        """What AWS does; a one-time spot instance cannot be stopped, so AWS terminates it."""
+        """Return what AWS does to the instance, or None if AWS does nothing.
+
+        A one-time spot instance cannot be stopped, so AWS terminates it instead.
+        """
         match self.code:
             case Code.RETIREMENT | Code.STOP:
                 return Taking.TERMINATE if instance.is_spot else Taking.STOP
@@ -94,7 +97,7 @@ class Announced:
     """Whether the interruption has taken place."""
 
     def text(self, leaf: str) -> str | None:
-        """The metadata service's text at a path below `meta-data/`, if any."""
+        """Return the announcement's text at a path below `meta-data/`, or None."""
         coming = self.interruption
         if coming is not None and not coming.by.is_in_metadata:
             coming = None

@@ -1,7 +1,7 @@
-"""Clients of the lab's AWS.
+"""Creates clients for the lab's AWS.
 
-Rule: this module imports nothing that imports moto: a command such as `python -m lab status` would
-start a second later.
+Rule: this module must not import moto, directly or indirectly, because commands such as
+`python -m lab status` would take a second longer to start.
 """
 
 from typing import Any, Final
@@ -12,16 +12,16 @@ from botocore.config import Config
 from lab.places import REGION
 
 AGENT_TAG: Final = "spotswarm-lab:agent"
-"""`off` boots the instance with our units masked, for benches of bare machines."""
+"""An instance tag; the value `off` masks our units, for benchmarks of bare machines."""
 MANAGER: Final = "spotswarm-manager"
 WORKER: Final = "spotswarm-worker"
 VISITOR: Final = "visitor"
-"""A role of the same account outside the cluster. Each profile has the name of its role."""
+"""A role in the same account, but outside the cluster. Each profile is named after its role."""
 
 
 def client(endpoint: str, service: str, key: str, secret: str, token: str | None = None) -> Any:
-    """A boto3 client of the lab's AWS."""
-    # The stubs cannot follow a service name that is a value.
+    """Return a boto3 client for a service of the lab's AWS."""
+    # The type stubs support only literal service names.
     session: Any = boto3.Session(
         aws_access_key_id=key,
         aws_secret_access_key=secret,

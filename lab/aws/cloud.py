@@ -1,7 +1,8 @@
-"""The AWS of the lab: moto's server in this process, with signatures and policies enforced.
+"""The lab's AWS: a moto server in this process that enforces signatures and policies.
 
-Rule: moto omits some of what EC2 does; only `lab.aws.gaps` adds what the product relies on. By
-default moto checks no signature; `enforce` makes it check them and proves that it does.
+Rule: moto lacks some EC2 behaviour that the product relies on; only `lab.aws.gaps` adds it. By
+default, moto does not check signatures; `enforce` turns these checks on and verifies that they
+work.
 """
 
 import base64
@@ -29,7 +30,7 @@ _SESSION: Final = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance, from EC2's view."""
+    """An instance as EC2 describes it."""
 
     id: str
     address: str
@@ -48,7 +49,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the metadata service gives an instance with a role."""
+    """Temporary credentials that the metadata service gives an instance with a role."""
 
     key: str
     secret: str = field(repr=False)
@@ -57,7 +58,7 @@ class Credentials:
 
 
 class Cloud:
-    """moto in this process. Open one at a time: moto's state belongs to the process."""
+    """A moto server in this process. Open only one at a time, because moto's state is global."""
 
     def __init__(self) -> None:
         self._server: ThreadedMotoServer | None = None
@@ -66,9 +67,10 @@ class Cloud:
     def open(
         self, address: str, port: int, *, console: Callable[[str], bytes] = lambda _: b""
     ) -> None:
-        """Serve at an address; port 0 takes a free one. moto checks nothing until `enforce`.
+        """Start serving at an address; port 0 selects a free port.
 
-        `console` returns the console output of an instance's machine, by instance id.
+        moto accepts every call until `enforce`. `console` returns the console output of an
+        instance's machine, given the instance id.
         """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
         gaps.close(_ec2(), console)
@@ -78,7 +80,7 @@ class Cloud:
         self.endpoint = f"http://{host}:{bound}"
 
     def close(self) -> None:
-        """Stop serving and forget everything."""
+        """Stop serving, and delete all of moto's state."""
         if self._server:
             self._server.stop()
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
@@ -88,7 +90,8 @@ class Cloud:
         """Check signatures and policies from now on.
 
         Raises:
-            LabError: a wrong signature still passes; no test of identity would prove anything.
+            LabError: if moto still accepts a wrong signature, which would make identity tests
+                worthless.
         """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
         ActionAuthenticatorMixin.request_count = 0
@@ -98,12 +101,12 @@ class Cloud:
         except ClientError:
             return
         raise LabError(
-            "moto accepts a forged signature: this version does not enforce signatures. "
-            "Install the one in requirements/dev.txt."
+            "moto accepted a forged signature, so this version does not enforce signatures: "
+            "install the version in requirements/dev.txt"
         )
 
     def instances(self) -> dict[str, Instance]:
-        """All instances, terminated ones included, by id."""
+        """Return all instances by id, including terminated instances."""
         instances: dict[str, Instance] = {}
         for reservation in list(_ec2().reservations.values()):
             for moto_instance in list(reservation.instances):
@@ -123,14 +126,14 @@ class Cloud:
             user_data=_user_data(moto_instance.user_data),
             hop_limit=moto_instance.metadata_options.http_put_response_hop_limit,
             shows_tags=moto_instance.metadata_options.instance_metadata_tags == "enabled",
-            # A one-time spot instance cannot be stopped: EC2 terminates it.
+            # A one-time spot instance cannot be stopped, so EC2 terminates it.
             ends_on_shutdown=moto_instance.lifecycle == "spot"
             or moto_instance.instance_initiated_shutdown_behavior == "terminate",
             tags=dict(_ec2().tags.get(moto_instance.id, {})),
         )
 
     def addresses(self) -> dict[str, str]:
-        """Elastic IP → private address, of all that are associated with a running instance."""
+        """Return Elastic IP → private address, for Elastic IPs of running instances."""
         private_addresses = {}
         for elastic_ip in list(_ec2().addresses):
             if elastic_ip.instance is not None and elastic_ip.instance.state == "running":
@@ -138,10 +141,10 @@ class Cloud:
         return private_addresses
 
     def credentials(self, role: str, instance: str) -> Credentials:
-        """New credentials of a role for an instance, as EC2 gets them.
+        """Return new credentials for a role, as EC2 gets them for an instance.
 
-        Bypasses the AssumeRole API: the roles trust only EC2, so that no user can pose as an
-        instance.
+        This bypasses the AssumeRole API, because the roles trust only EC2, so that no user can
+        pose as an instance.
         """
         sts: Any = get_backend("sts")[ACCOUNT]["aws"]
         session = sts.assume_role(
@@ -160,32 +163,32 @@ class Cloud:
         )
 
     def was_shut_down(self, instance: Instance) -> None:
-        """The machine powered itself off: EC2 stops or terminates the instance."""
+        """Stop or terminate an instance whose machine powered itself off, as EC2 does."""
         act = _ec2().terminate_instances if instance.ends_on_shutdown else _ec2().stop_instances
         act([instance.id])
 
     def terminate(self, instance: str) -> None:
-        """Terminate an instance, as EC2 does by itself."""
+        """Terminate an instance without an API call, as EC2 does after an interruption notice."""
         _ec2().terminate_instances([instance])
 
     def stop(self, instance: str) -> None:
-        """Stop an instance, as EC2 does by itself."""
+        """Stop an instance without an API call, as EC2 does after an interruption notice."""
         _ec2().stop_instances([instance])
 
     def send(self, queue: str, body: str) -> None:
-        """Put a message into a queue, as EventBridge does."""
+        """Send a message to a queue, as EventBridge does."""
         sqs: Any = get_backend("sqs")[ACCOUNT][REGION]
         sqs.send_message(queue, body)
 
     def free(self, address: str) -> None:
-        """Free a destroyed machine's private address, which moto would keep for ever."""
+        """Release a destroyed machine's private address, which moto would otherwise never reuse."""
         for subnet in _ec2().describe_subnets():
             subnet.del_subnet_ip(address)
 
 
 @contextlib.contextmanager
 def serving(address: str, port: int = 0) -> Iterator[Cloud]:
-    """Serve a cloud for the time of a `with`."""
+    """Serve a cloud for the duration of a `with` block."""
     cloud = Cloud()
     cloud.open(address, port)
     try:
@@ -216,5 +219,8 @@ def _user_data(user_data: Any) -> bytes | None:
 
 @functools.lru_cache(maxsize=256)
 def _decoded(text: str | bytes) -> bytes:
-    """Cached: the daemon reads instances many times a second, and user data never changes."""
+    """Decode user data from base64.
+
+    Cached, because the daemon reads instances several times a second and user data never changes.
+    """
     return base64.b64decode(text)

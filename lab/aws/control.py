@@ -1,7 +1,7 @@
-"""Takes orders to the market, over a socket that only root can reach.
+"""Accepts orders to the spot market, on a socket that only root can use.
 
-Rule: an order names an instance and a delay in seconds; only the daemon's clock turns the delay
-into a time. `lab.aws.orders` is the client.
+Rule: an order contains an instance id and a delay in seconds; only the daemon's clock turns the
+delay into a time. `lab.aws.orders` is the client.
 """
 
 import contextlib
@@ -24,13 +24,13 @@ from runtime import clock
 async def serving(
     socket: Path, market: Market, instances: Callable[[], Mapping[str, Instance]]
 ) -> AsyncIterator[None]:
-    """Take orders for the time of a `with`."""
+    """Accept orders for the duration of a `with` block."""
 
     async def take(request: web.Request) -> web.Response:
         body = await request.json()
         instance = instances().get(body["instance"])
         if instance is None:
-            raise web.HTTPNotFound(text=f"EC2 knows no instance {body['instance']}")
+            raise web.HTTPNotFound(text=f"EC2 has no instance {body['instance']}")
         try:
             at = _obey(market, instance, request.match_info["order"], body)
         except (LabError, ValueError) as exc:
@@ -49,7 +49,7 @@ async def serving(
 
 
 def _obey(market: Market, instance: Instance, order: str, body: Mapping[str, Any]) -> datetime:
-    """Carry an order out; returns the time at which it takes effect."""
+    """Carry out an order; return the time at which it takes effect."""
     now = clock.now()
     at = now + timedelta(seconds=body.get("seconds", 0))
     by = By(body.get("by", By.BOTH))
@@ -63,5 +63,5 @@ def _obey(market: Market, instance: Instance, order: str, body: Mapping[str, Any
         case "withdraw":
             market.withdraw(instance, now=now)
         case _:
-            raise LabError(f"the market has no order {order!r}")
+            raise LabError(f"{order!r} is not an order that the spot market supports")
     return at

@@ -1,4 +1,4 @@
-"""The loop that routes Elastic IPs to their instances, as EC2 associates them."""
+"""Routes each Elastic IP to the instance with which EC2 has associated the address."""
 
 import asyncio
 from typing import Final
@@ -14,12 +14,12 @@ _EVERY: Final = 0.2
 
 
 async def follow(cloud: Cloud, places: Places) -> None:
-    """Route addresses until cancelled; a new association takes effect a moment later."""
+    """Keep routing Elastic IPs until cancelled; new associations take effect a moment later."""
     pointed: dict[str, str] = {}
     while True:
         wanted = cloud.addresses()
         if wanted != pointed:
             await asyncio.to_thread(firewall.point, places, wanted)
-            log.info("addresses pointed", addresses=wanted)
+            log.info("routed the Elastic IPs", addresses=wanted)
             pointed = wanted
         await asyncio.sleep(_EVERY)

@@ -1,7 +1,8 @@
-"""The events AWS puts into a cluster's queue, in EventBridge's format. Pure.
+"""Builds the events that AWS sends to a cluster's queue, in EventBridge's format. Pure.
 
-Rule: each has the shape that its documentation shows, oddities included; a test that needs a false
-event changes the text. EventBridge gives each event its own id; a duplicate is the same text twice.
+Rule: each event has exactly the form in the AWS documentation, including its oddities. A test that
+needs a malformed event changes the text. EventBridge gives each event a unique id, so a duplicate
+is the same text sent twice.
 """
 
 import json
@@ -24,7 +25,7 @@ class Action(StrEnum):
 
 
 class Code(StrEnum):
-    """What a scheduled event does to an instance, in the metadata service's words."""
+    """What a scheduled event does to an instance, with the metadata service's codes."""
 
     RETIREMENT = "instance-retirement"
     STOP = "instance-stop"
@@ -43,8 +44,8 @@ _HEALTH_CODES: Final[Mapping[Code, str]] = {
 
 
 def interruption(instance: Instance, action: Action, at: datetime) -> str:
-    """The warning that AWS is about to take a spot instance."""
-    # Only in this event AWS puts the zone in the place of region and account:
+    """Return the warning that AWS is about to take a spot instance."""
+    # In this event only, AWS writes the zone in place of the region and the account:
     # docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
     arn = f"arn:aws:ec2:{instance.zone}:instance/{instance.id}"
     detail = {"instance-id": instance.id, "instance-action": str(action)}
@@ -52,13 +53,13 @@ def interruption(instance: Instance, action: Action, at: datetime) -> str:
 
 
 def rebalance(instance: Instance, at: datetime) -> str:
-    """The hint that AWS is more likely to take this spot instance than others."""
+    """Return the rebalance recommendation for a spot instance that AWS may soon take."""
     detail = {"instance-id": instance.id}
     return _event("EC2 Instance Rebalance Recommendation", detail, at, [_arn(instance)])
 
 
 def state_change(instance: Instance, state: str, at: datetime) -> str:
-    """The notification that an instance has reached a state."""
+    """Return the notification that an instance has entered a state."""
     detail = {"instance-id": instance.id, "state": state}
     return _event("EC2 Instance State-change Notification", detail, at, [_arn(instance)])
 
@@ -73,9 +74,9 @@ def scheduled_change(
     ends: datetime,
     status: str = "upcoming",
 ) -> str:
-    """AWS Health's announcement of maintenance, or with `closed` its end.
+    """Return AWS Health's announcement of maintenance, or of its end if `status` is `closed`.
 
-    Shape: docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
+    Format: docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
     """
     kind = _HEALTH_CODES[code]
     detail = {
@@ -102,7 +103,7 @@ def scheduled_change(
 
 
 def description(code: Code) -> str:
-    """A scheduled event in words."""
+    """Return a description of a scheduled event."""
     return {
         Code.RETIREMENT: "The instance is running on degraded hardware",
         Code.STOP: "The instance is scheduled for stop",
@@ -113,7 +114,7 @@ def description(code: Code) -> str:
 
 
 def stamp(at: datetime) -> str:
-    """A time as EC2 and EventBridge write it: whole seconds, UTC, Z."""
+    """Return a time as EC2 and EventBridge write it, such as `2026-01-31T12:00:00Z`."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

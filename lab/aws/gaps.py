@@ -1,14 +1,15 @@
-"""Adds what EC2 and SSM do and moto does not, as far as the product relies on it.
+"""Adds behaviour of EC2 and SSM that moto lacks and the product relies on.
 
-Rule: remove a gap when moto does the same as AWS. The gaps of moto 5.2.5:
+Rule: remove a patch as soon as moto behaves like AWS. moto 5.2.5 has these gaps:
 
-- RunInstances gives the profile only to the first of several instances, and ignores profile,
-  market and metadata options of the launch template.
-- RunInstances without a subnet picks an address outside every subnet, not in the zone's default.
-- AssumeRole of a role that trusts only services ends in an internal error.
-- moto checks every SSM call against the resource `*`, so that no policy on a path matches.
-- StartInstances does not change LaunchTime; on EC2 it is the time of the latest start.
-- GetConsoleOutput answers with an example.
+- RunInstances gives the instance profile only to the first of several instances. It ignores the
+  launch template's instance profile, market options and metadata options.
+- RunInstances without a subnet picks an address outside every subnet, instead of an address in the
+  zone's default subnet.
+- AssumeRole fails with an internal error if the role trusts only services.
+- moto checks every SSM call against the resource `*`, so a policy for a path never matches.
+- StartInstances does not change LaunchTime; on EC2, LaunchTime is the time of the latest start.
+- GetConsoleOutput returns a fixed example.
 """
 
 import base64
@@ -29,11 +30,11 @@ _JUDGE: Final = "_authenticate_and_authorize_normal_action"
 
 
 Console = Callable[[str], bytes]
-"""Returns the console output of an instance's machine, by instance id."""
+"""Returns the console output of an instance's machine, given the instance id."""
 
 
 def close(ec2: Any, console: Console) -> None:
-    """Close the gaps of this EC2 backend and of SSM; idempotent."""
+    """Patch this EC2 backend, SSM and IAM so that they behave like AWS. Idempotent."""
     if not hasattr(ec2, "lab_closed"):
         ec2.run_instances = _like_ec2(ec2, ec2.run_instances)
         ec2.start_instances = _begin_anew(ec2.start_instances)
@@ -49,7 +50,7 @@ def _like_ec2(ec2: Any, run_instances: Callable[..., Any]) -> Callable[..., Any]
     ) -> Any:
         template = {}
         if options.get("launch_template"):
-            # The public accessor takes a request.
+            # The public accessor needs a request object.
             template = ec2._get_template_from_args(options["launch_template"]).data  # noqa: SLF001
         profile = template.get("IamInstanceProfile") or {}
         name = options.get("iam_instance_profile_name") or profile.get("Name")
@@ -63,7 +64,7 @@ def _like_ec2(ec2: Any, run_instances: Callable[..., Any]) -> Callable[..., Any]
         if not options.get("subnet_id") and not options.get("nics"):
             options["subnet_id"] = _default_subnet(ec2, options.get("placement"))
         reservation = run_instances(image_id, count, user_data, security_group_names, **options)
-        # After we return, moto gives the request's own profile to the first instance.
+        # After this function returns, moto gives the request's profile to the first instance.
         in_request = bool(
             options.get("iam_instance_profile_name") or options.get("iam_instance_profile_arn")
         )
@@ -92,7 +93,7 @@ def _begin_anew(start_instances: Callable[..., Any]) -> Callable[..., Any]:
 
 def _show(console: Console) -> Callable[[Any], ActionResult]:
     def get_console_output(self: Any) -> ActionResult:
-        # Raises EC2's error when there is no such instance.
+        # This call raises EC2's error if there is no such instance.
         instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
         output = Base64EncodedString.from_encoded_bytes(base64.b64encode(console(instance.id)))
         return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": output})
@@ -117,7 +118,7 @@ def _judge_each(self: Any, _resource: str = "*") -> None:
 
 
 def _is_trusted(self: Any, principal: str) -> bool:
-    """Whether a trust policy names this user or role; the caller is never a service."""
+    """Return whether a trust policy names this user or role; the caller is never a service."""
     named = self._statement.get("Principal")
     trusted = named if isinstance(named, str) else (named or {}).get("AWS", [])
     return trusted == "*" or principal in ([trusted] if isinstance(trusted, str) else trusted)

@@ -1,8 +1,9 @@
-"""The lab's AWS and metadata service on the loopback, without machines, in a separate process.
+"""Runs the lab's AWS and metadata service on the loopback interface, without machines.
 
-For tests of the answers of both. The metadata service takes a client at 127.0.0.N for the instance
-with the private address 10.98.0.N. Rule: moto's state belongs to its process, so this never runs
-inside the test's.
+Tests use this module to check the responses of both services. The metadata service treats a client
+at 127.0.0.N as the instance with the private address 10.98.0.N.
+
+Rule: moto's state is global, so this module runs in a separate process, never in the test's.
 """
 
 import asyncio
@@ -32,15 +33,15 @@ _HOST: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Loopback:
-    """A cloud that listens on the loopback."""
+    """A cloud that listens on the loopback interface."""
 
     account: Account
     metadata: str
-    """URL of the metadata service."""
+    """The metadata service's URL."""
     market: Orders
 
     def launch(self, profile: str | None, *, user_data: str = "", spot: bool = True) -> Instance:
-        """Launch an instance without a machine."""
+        """Launch an instance that has no machine."""
         request = {
             "ImageId": self.account.image,
             "InstanceType": "t3.small",
@@ -68,13 +69,13 @@ class Loopback:
 
 
 def seat(address: str) -> str:
-    """The loopback address that stands for an instance's machine."""
+    """Return the loopback address that represents an instance's machine."""
     return f"127.0.0.{address.rsplit('.', 1)[1]}"
 
 
 @contextlib.contextmanager
 def loopback(cluster: str = "demo") -> Iterator[Loopback]:
-    """Serve a cloud with a filled account for the time of a `with`."""
+    """Serve a cloud with a ready account for the duration of a `with` block."""
     with TemporaryDirectory(prefix="spotswarm-loopback-") as directory:
         account_file = Path(directory) / "account.json"
         process = subprocess.Popen(
@@ -88,7 +89,7 @@ def loopback(cluster: str = "demo") -> Iterator[Loopback]:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
             if not url:
-                raise LabError("the loopback cloud did not start; its error is above")
+                raise LabError("the loopback cloud did not start; see its error output above")
             yield Loopback(Account.read(account_file), url, Orders(_socket_beside(account_file)))
         finally:
             process.kill()
@@ -131,7 +132,7 @@ async def _serve(account_file: Path, cluster: str) -> None:
 
 
 def _leave(_instance: str) -> None:
-    """Do nothing: there is no machine to reboot."""
+    """Do nothing, because there is no machine to reboot."""
 
 
 if __name__ == "__main__":

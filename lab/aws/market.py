@@ -1,11 +1,11 @@
 """The spot market: what AWS announces about an instance, and what AWS then does.
 
-Rule: announcements are best effort; AWS takes the instance in any case. `By` selects the audience
-of an announcement. Nothing here acts: `due` returns what to do, and `lab.aws.taking` does it.
-Callers pass the time.
+Rule: announcements are best effort; AWS takes the instance in any case. `By` selects who can see an
+announcement. This module only decides: `due` returns what to do, and `lab.aws.taking` does it.
+Callers pass the current time.
 
-moto has an instance running, stopped or terminated at once, where EC2 passes through the states
-between. `passed` returns them, timed by what the machine really does.
+With moto, an instance is running, stopped or terminated immediately; on EC2, it passes through
+intermediate states. `passed` adds these states, based on what the machine really does.
 """
 
 import uuid
@@ -24,7 +24,7 @@ from lab.machines.record import Stage
 GRACE_SECONDS: Final = 20.0
 """How long a machine may take to shut down before the lab cuts its power."""
 TAKEN_GRACE_SECONDS: Final = 5.0
-"""The same after the two minutes of an interruption notice."""
+"""The same limit for a machine that has already had an interruption notice."""
 _NOTHING: Final = Announced()
 _PATHS: Final = {
     "pending": ("pending",),
@@ -34,12 +34,12 @@ _PATHS: Final = {
     "shutting-down": ("shutting-down",),
     "terminated": ("shutting-down", "terminated"),
 }
-"""State → the states through which EC2 reaches it."""
+"""State → the states that an instance passes through on EC2, up to and including that state."""
 
 
 @dataclass(slots=True)
 class Market:
-    """All announcements in this lab; `send` puts a text into the cluster's queue."""
+    """All announcements in this lab; `send` sends a text to the cluster's queue."""
 
     send: Callable[[str], None]
     _announced: dict[str, Announced] = field(default_factory=dict)
@@ -49,10 +49,10 @@ class Market:
     def interrupt(
         self, instance: Instance, *, action: Action, by: By, now: datetime, at: datetime
     ) -> None:
-        """Announce that AWS takes a spot instance at a time; replaces an earlier announcement.
+        """Announce that AWS will take a spot instance at a time; replace an earlier announcement.
 
         Raises:
-            LabError: it is no spot instance, or does not run.
+            LabError: if the instance is not a spot instance, or is not running.
         """
         _require_spot(instance)
         _require_running(instance)
@@ -61,10 +61,10 @@ class Market:
             self.send(eventbridge.interruption(instance, action, now))
 
     def hint(self, instance: Instance, *, by: By, now: datetime) -> None:
-        """Recommend to leave a spot instance; AWS does nothing else.
+        """Announce a rebalance recommendation for a spot instance; AWS does nothing else.
 
         Raises:
-            LabError: it is no spot instance, or does not run.
+            LabError: if the instance is not a spot instance, or is not running.
         """
         _require_spot(instance)
         _require_running(instance)
@@ -76,10 +76,10 @@ class Market:
     def maintain(
         self, instance: Instance, *, code: Code, by: By, now: datetime, at: datetime
     ) -> None:
-        """Schedule maintenance of an instance; replaces earlier maintenance.
+        """Schedule maintenance for an instance; replace earlier maintenance.
 
         Raises:
-            LabError: it does not run.
+            LabError: if the instance is not running.
         """
         _require_running(instance)
         planned = Maintenance(f"instance-event-{uuid.uuid4().hex[:17]}", code, at, by)
@@ -88,20 +88,20 @@ class Market:
             self.send(_health(instance, planned, now))
 
     def withdraw(self, instance: Instance, *, now: datetime) -> None:
-        """Withdraw all announcements for an instance. Only AWS Health sends an event about it."""
+        """Withdraw all announcements for an instance; only AWS Health sends an event about this."""
         announced = self._announced.pop(instance.id, _NOTHING)
         planned = announced.maintenance
         if planned and planned.by.is_in_queue:
             self.send(_health(instance, planned, now, status="closed"))
 
     def text(self, instance: Instance, leaf: str) -> str | None:
-        """The metadata service's text at a path below `meta-data/`, if any."""
+        """Return the announcement's text at a path below `meta-data/`, or None."""
         return self._announced.get(instance.id, _NOTHING).text(leaf)
 
     def observe(
         self, instances: Mapping[str, Instance], stages: Mapping[str, Stage], *, now: datetime
     ) -> None:
-        """Send an event for every state change since the last call, whatever caused it."""
+        """Send an event for every state change since the last call, whatever caused the change."""
         for name, instance in instances.items():
             for state in passed(self._sent_states.get(name), instance.state, stages.get(name)):
                 self.send(eventbridge.state_change(instance, state, now))
@@ -110,7 +110,7 @@ class Market:
                     self._announced.pop(name, None)
 
     def due(self, instances: Mapping[str, Instance], *, now: datetime) -> dict[str, Taking]:
-        """Instance id → what AWS does to it now; returns each taking once."""
+        """Return what AWS does to instances now, by instance id; return each action only once."""
         takings: dict[str, Taking] = {}
         for name, announced in self._announced.items():
             if name not in instances or instances[name].state != "running":
@@ -126,7 +126,7 @@ class Market:
         return takings
 
     def grace(self, name: str) -> float:
-        """Seconds that an instance's machine has to shut down."""
+        """Return how many seconds an instance's machine has to shut down."""
         announced = self._announced.get(name)
         return TAKEN_GRACE_SECONDS if announced and announced.is_taken else GRACE_SECONDS
 
@@ -150,28 +150,30 @@ def _health(
 
 def _require_spot(instance: Instance) -> None:
     if not instance.is_spot:
-        raise LabError(f"{instance.id} is on demand; AWS takes back only spot instances")
+        raise LabError(
+            f"{instance.id} is an on-demand instance; AWS interrupts only spot instances"
+        )
 
 
 def _require_running(instance: Instance) -> None:
     if instance.state != "running":
-        raise LabError(f"{instance.id} does not run: EC2 reports it as {instance.state}")
+        raise LabError(f"{instance.id} is not running: its state in EC2 is {instance.state}")
 
 
 def passed(previous: str | None, state: str, stage: Stage | None) -> tuple[str, ...]:
-    """The states an instance went through after `previous`, the current state included."""
+    """Return the states that an instance passed through after `previous`, up to the current one."""
     now = _now(previous, state, stage)
     path = _PATHS[now]
     if previous == now:
         return ()
     if previous == "stopping" and now in ("pending", "running"):
-        # It started again between two calls.
+        # The instance started again between two calls.
         return ("stopped", *path)
     return path[path.index(previous) + 1 :] if previous in path else path
 
 
 def _now(previous: str | None, state: str, stage: Stage | None) -> str:
-    """The state that EC2 would report, from moto's state and the machine's stage."""
+    """Return the state that EC2 would report, given moto's state and the machine's stage."""
     is_on = stage not in (None, Stage.LAUNCHED, Stage.STOPPED)
     match state:
         case "pending" | "running":

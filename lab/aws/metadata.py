@@ -1,8 +1,9 @@
-"""The instance metadata service, only version 2, on a real socket.
+"""The instance metadata service (version 2 only), on a real socket.
 
-Like EC2's, it identifies a machine by the packet's source address. Rule: it must be as strict as
-EC2: it answers only with a token, and only with the same machine's token. Its answer to a token
-request travels no further than the instance's hop limit, so a container on a bridge gets no token.
+Like EC2's service, it identifies a machine by the packets' source address. Rule: it must be as
+strict as EC2. Every request needs a token, which the same machine must have requested. The response
+to a token request travels no farther than the instance's hop limit, so a container on a bridge
+cannot get a token.
 """
 
 import asyncio
@@ -27,16 +28,16 @@ _RENEW_BEFORE: Final = timedelta(minutes=15)
 _TREE: Final = "latest/meta-data/"
 
 Find = Callable[[str], Instance | None]
-"""The running instance with this private address."""
+"""Returns the running instance with this private address, or None."""
 Issue = Callable[[str, str], Credentials]
-"""New credentials of a role for an instance."""
+"""Returns new credentials, given a role and an instance id."""
 Tell = Callable[[Instance, str], str | None]
-"""The announcement at a path of an instance, `spot/…` or `events/…`; None when there is none."""
+"""Returns an instance's announcement at a path such as `spot/…` or `events/…`, or None."""
 
 
 @dataclass(slots=True)
 class Metadata:
-    """The service; serve its `application`."""
+    """The metadata service; serve its `application`."""
 
     find: Find
     issue: Issue
@@ -45,7 +46,7 @@ class Metadata:
     _credentials: dict[tuple[str, str], Credentials] = field(default_factory=dict)
 
     def application(self) -> web.Application:
-        """Routes of the service."""
+        """Return the web application with the service's routes."""
         app = web.Application(middlewares=[self._refuse_proxies])
         app.router.add_put("/latest/api/token", self._token)
         app.router.add_get("/{path:.*}", self._get)
@@ -56,7 +57,7 @@ class Metadata:
     async def _refuse_proxies(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Refuse forwarded requests: an attacker may send them through an open proxy."""
+        """Reject forwarded requests, because an attacker may send them through an open proxy."""
         if "X-Forwarded-For" in request.headers:
             raise web.HTTPForbidden
         return await handler(request)
@@ -126,7 +127,7 @@ class Metadata:
 
 
 def about(instance: Instance, leaf: str) -> str | None:
-    """The text at a path below `meta-data/`; None when there is none."""
+    """Return the instance's metadata at a path below `meta-data/`, or None if there is none."""
     name = f"ip-{instance.address.replace('.', '-')}.{REGION}.compute.internal"
     if leaf.startswith("tags/instance") and not instance.shows_tags:
         return None
@@ -148,7 +149,7 @@ def about(instance: Instance, leaf: str) -> str | None:
 
 
 def identity_document(instance: Instance) -> dict[str, str | None]:
-    """`dynamic/instance-identity/document`, unsigned."""
+    """Return the contents of `dynamic/instance-identity/document`, without a signature."""
     return {
         "accountId": ACCOUNT,
         "architecture": "x86_64",

@@ -1,7 +1,7 @@
-"""Orders of a person or a test to the market, `lab.aws.market`.
+"""Sends orders from a user or a test to the spot market, `lab.aws.market`.
 
-Rule: this module imports nothing that imports moto, so that a command starts quickly. Actions,
-codes and audiences are plain words here; the daemon checks them.
+Rule: this module must not import moto, directly or indirectly, so that commands start quickly.
+Actions, codes and audiences are plain strings here; the daemon checks them.
 """
 
 import http.client
@@ -16,10 +16,10 @@ from lab.machines.sockets import Connection
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The market of the lab that is up, through its daemon's socket.
+    """Sends orders to the running lab's spot market, through the daemon's socket.
 
-    Every order raises a LabError when EC2 knows no such instance, the instance does not run, or
-    the order does not apply to it.
+    Every order raises a `LabError` if EC2 has no such instance, the instance is not running, or
+    the order does not apply to the instance.
     """
 
     at: Path
@@ -27,15 +27,15 @@ class Orders:
     def interrupt(
         self, instance: str, *, notice: float = 120, action: str = "terminate", by: str = "both"
     ) -> str:
-        """Let AWS take a spot instance after `notice` seconds; returns the time, in UTC.
+        """Interrupt a spot instance after `notice` seconds; return the time of this, in UTC.
 
-        `action`: terminate, stop or hibernate. `by`: both, imds, sqs or neither; AWS takes the
-        instance in any case.
+        `action` is terminate, stop or hibernate. `by` selects who can see the announcement: both,
+        imds, sqs or neither. AWS takes the instance in any case.
         """
         return self._ask("interrupt", instance, seconds=notice, action=action, by=by)
 
     def hint(self, instance: str, *, by: str = "both") -> str:
-        """Let AWS recommend to leave a spot instance; returns the time of the recommendation."""
+        """Send a rebalance recommendation for a spot instance; return its time, in UTC."""
         return self._ask("hint", instance, by=by)
 
     def maintain(
@@ -46,15 +46,15 @@ class Orders:
         code: str = "instance-retirement",
         by: str = "both",
     ) -> str:
-        """Let AWS schedule maintenance in `within` seconds; returns its time.
+        """Schedule maintenance that starts in `within` seconds; return its start time, in UTC.
 
-        `code`: instance-retirement, instance-stop, system-reboot, instance-reboot or
-        system-maintenance. Only the last one does nothing to the machine.
+        `code` is instance-retirement, instance-stop, system-reboot, instance-reboot or
+        system-maintenance. Of these, system-maintenance does nothing to the machine.
         """
         return self._ask("maintain", instance, seconds=within, code=code, by=by)
 
     def withdraw(self, instance: str) -> None:
-        """Let AWS withdraw all announcements for an instance that are still pending."""
+        """Withdraw all pending announcements for an instance."""
         self._ask("withdraw", instance)
 
     def _ask(self, order: str, instance: str, **more: Any) -> str:
@@ -64,7 +64,7 @@ class Orders:
             answer = connection.getresponse()
             text = answer.read().decode()
         except OSError as exc:
-            raise LabError(f"the lab's daemon does not answer: {exc}") from exc
+            raise LabError(f"could not reach the lab's daemon: {exc}") from exc
         finally:
             connection.close()
         if answer.status != http.client.OK:

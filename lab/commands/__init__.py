@@ -1,4 +1,4 @@
-"""The `python -m lab` commands for a person: their output and drawings.
+"""The `python -m lab` commands, with their output and drawings.
 
-Rule: they do nothing that a test could not do through `lab.client`.
+Rule: the commands do nothing that a test could not do through `lab.client`.
 """

@@ -1,6 +1,6 @@
-"""`python -m lab images`: our own images, built and pushed by hand.
+"""The command `python -m lab images`, which builds and pushes our own images.
 
-Rule: this command does nothing that `lab.images.building` cannot do for a test.
+Rule: this command does nothing that a test could not do through `lab.images.building`.
 """
 
 from typing import Annotated, Final
@@ -16,18 +16,18 @@ app: Final = typer.Typer()
 
 @app.command()
 def images(
-    services: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    services: Annotated[list[str] | None, typer.Argument(help="By default, all.")] = None,
     *,
     tests: Annotated[bool, typer.Option(help="Build the test images too.")] = False,
-    push: Annotated[bool, typer.Option(help="Push them to the cluster's registry.")] = False,
+    push: Annotated[bool, typer.Option(help="Push to the cluster's registry.")] = False,
     user: Annotated[str, typer.Option(help="User name for the registry.")] = "",
     password: Annotated[
-        str, typer.Option(envvar="REGISTRY_PASSWORD", help="Set the variable, not the option.")
+        str, typer.Option(envvar="REGISTRY_PASSWORD", help="Better: set the environment variable.")
     ] = "",
 ) -> None:
     """Build the services' images on a manager's engine and print their names."""
     lab = Lab.attach()
-    with out.status("building") as status:
+    with out.status("building images") as status:
         built = building.build(lab, services or (), tests=tests, report=status.update)
         if push:
             building.push(lab, built, user=user, password=password, report=status.update)

@@ -1,7 +1,7 @@
-"""Draws what `python -m lab watch` shows: nodes with their tasks, requests, decisions. Pure.
+"""Draws the output of `python -m lab watch`: nodes with their tasks, requests and decisions. Pure.
 
-Rule: a frame fits into 100 columns and 30 rows, and shows only observed or counted values. It shows
-a service's name once, and its colour everywhere else.
+Rule: a frame fits into 100 columns and 30 rows, and shows only observed or counted values. Each
+service's name appears only once; everywhere else, a colour represents the service.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _MANAGER_ROWS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision of the leader; `since` is in seconds after the start."""
+    """One of the leader's decisions; `since` is the number of seconds since the start."""
 
     since: float
     action: str
@@ -34,24 +34,24 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """The results of the load so far."""
+    """Statistics about the requests so far."""
 
     sent: int = 0
     lost: int = 0
     p99_ms: float = 0.0
-    """Over the last seconds."""
+    """The 99th percentile of the latency over the last few seconds."""
     lag_ms: float = 0.0
-    """The latest delay of the load's client itself."""
+    """The longest recent delay caused by the load generator itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One moment."""
+    """Everything that is visible at one moment."""
 
     since: float
     look: Look
     leaving: Mapping[str, Mapping[str, Any]]
-    """Node → its row of `spotswarm leaving`."""
+    """Node id → the node's row in the output of `spotswarm leaving`."""
     requests: Requests
     decisions: Sequence[Decision]
     gone: Sequence[Node] = field(default=())
@@ -59,7 +59,7 @@ class Frame:
 
 
 def draw(frame: Frame, *, decisions: int = 8) -> RenderableType:
-    """The frame for a terminal."""
+    """Return a drawing of the frame for a terminal."""
     names = sorted(
         frame.look.services.values(), key=lambda service: (service.replicas, service.name)
     )
@@ -98,7 +98,7 @@ def _nodes(frame: Frame, colours: Mapping[str, str]) -> Table:
 
 
 def _place(node: Node) -> list[int]:
-    """A sort key that orders host names by address."""
+    """Return a sort key that orders host names by address."""
     return [int(part) for part in node.hostname.split("-") if part.isdigit()]
 
 
@@ -138,14 +138,14 @@ def _requests(counted: Requests) -> Text:
     line.append(f"{counted.sent:,} sent, ", style="not bold")
     line.append(f"{counted.lost:,} lost", style="bold red" if counted.lost else "bold green")
     line.append(
-        f"; 99 % within {counted.p99_ms:.0f} ms; the load is up to {counted.lag_ms:.0f} ms late",
+        f"; 99 % within {counted.p99_ms:.0f} ms; sent up to {counted.lag_ms:.0f} ms late",
         style="not bold",
     )
     return line
 
 
 def _decisions(decided: Sequence[Decision]) -> list[Text]:
-    lines = [Text("the leader decided", style="bold")] if decided else []
+    lines = [Text("the leader's decisions", style="bold")] if decided else []
     for decision in decided:
         line = Text(f"{decision.since:+6.1f} s  ", style="dim", no_wrap=True, overflow="ellipsis")
         line.append(f"{decision.action} {decision.subject}", style="not dim bold")

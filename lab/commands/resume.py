@@ -1,7 +1,7 @@
-"""Continues with a lab that is up, so that a person can repeat every `make demo...`.
+"""Continues with a lab that is already up, so that every `make demo...` can be repeated.
 
-Rule: it only adds. It launches missing workers and changes nothing that runs. It removes only the
-remains of a lab whose daemon died, because nothing in them works.
+Rule: this module launches missing workers, but changes nothing that is running. It removes only
+what is left of a lab whose daemon died, because such a lab no longer works.
 """
 
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from wire.labels import TAG_ROLE
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The ids of a lab's instances that EC2 reports as running."""
+    """The ids of a lab's instances that EC2 reports as pending or running."""
 
     managers: tuple[str, ...]
     workers: tuple[str, ...]
     dead: tuple[str, ...]
-    """Instances of both roles without power."""
+    """Instances of either role whose machines have no power."""
 
 
 def running_lab(places: Places) -> Lab | None:
-    """The lab if it is up and complete; removes the remains of a crashed lab.
+    """Return the lab if it is up and complete; otherwise, remove what is left of it.
 
     Raises:
-        LabError: names what could not be removed.
+        LabError: if something could not be removed; the message lists it.
     """
     remains = sweep.remains(places)
     if not remains:
@@ -39,30 +39,33 @@ def running_lab(places: Places) -> Lab | None:
     if sweep.daemon(places) is not None and places.account.exists() and is_founded:
         return Lab.attach(places.name)
     out.print(f"found the remains of a lab that crashed or was interrupted ({remains[0]})")
-    with out.status("removing it"):
+    with out.status("removing the remains"):
         if stuck := sweep.sweep(places):
             raise LabError("could not remove: " + "; ".join(stuck))
     return None
 
 
 def resume(lab: Lab, *, workers: int, wait: int) -> None:
-    """Print the lab's state, and launch workers until it has `workers` of them again."""
+    """Print the lab's state, then launch workers until there are `workers` again."""
     inventory = inventory_of(lab)
     serving = sum(map(is_serving, lab.nodes()))
     out.print(
-        f"found the lab {lab.places.name} up: {_count(inventory.managers, 'manager')},"
-        f" {_count(inventory.workers, 'worker')}; {serving} nodes serve"
+        f"the lab {lab.places.name} is already up: {_count(inventory.managers, 'manager')},"
+        f" {_count(inventory.workers, 'worker')}; nodes serving: {serving}"
     )
     for instance in inventory.dead:
-        out.print(f"{instance} has no power: {command()} reboot {instance}", highlight=False)
+        out.print(
+            f"{instance} has no power; run `{command()} reboot {instance}` to boot it again",
+            highlight=False,
+        )
     missing = workers - len(inventory.workers)
     if missing > 0:
-        out.print(f"launching {missing} more to have {workers} workers")
+        out.print(f"launching {missing} more workers, for a total of {workers}")
         watch(lab, lab.launch(role="worker", lifecycle="spot", count=missing), wait or 60)
 
 
 def inventory_of(lab: Lab) -> Inventory:
-    """The lab's instances; those without power are separate."""
+    """Return the lab's instances; those without power are listed separately."""
     dead = {machine.instance for machine in lab.machines() if machine.record.stage is Stage.DEAD}
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     reservations = lab.aws("ec2").describe_instances(Filters=filters)["Reservations"]

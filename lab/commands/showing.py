@@ -1,6 +1,6 @@
-"""How the lab's commands print, and how they find the machine that a person names.
+"""Prints the output of the lab's commands, and finds the machine that a user specifies.
 
-Rule: a pipe gets whole lines, not lines cut to a terminal's width.
+Rule: output to a pipe contains complete lines, not lines cut to a terminal's width.
 """
 
 import sys
@@ -19,7 +19,7 @@ from lab.machines.record import Stage
 from lab.places import Places
 from wire.labels import TAG_ROLE
 
-# A pipe has no width, and a long line says more than a truncated table.
+# A pipe has no width, and long lines are more useful than a truncated table.
 out: Final = Console() if sys.stdout.isatty() else Console(width=120)
 _STEPS: Final = (Stage.LAUNCHED, Stage.BOOTED, Stage.ENGINE)
 _JOINED: Final = len(_STEPS)
@@ -29,17 +29,17 @@ _COLUMNS: Final = (
 _HEADS: Final = {"state": "EC2", "stage": "MACHINE"}
 
 InstanceId = Annotated[
-    str, typer.Argument(metavar="ID", help="Instance id, or a unique end of it.")
+    str, typer.Argument(metavar="ID", help="Instance id, or its last characters if unique.")
 ]
 
 
 def command() -> str:
-    """The command for this process's lab, as a person types it."""
+    """Return the command line for this process's lab, as a user types it."""
     return f".venv/bin/{Places.here().command}"
 
 
 def table_of(rows: list[dict[str, Any]]) -> Table:
-    """A table of `rows`, one machine a line."""
+    """Return a table of `rows`, with one machine per line."""
     table = Table(box=None, pad_edge=False)
     for column in _COLUMNS:
         table.add_column(_HEADS.get(column, column.upper()), no_wrap=True)
@@ -49,7 +49,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 
 
 def rows(lab: Lab) -> list[dict[str, Any]]:
-    """Every instance, with the states of EC2, its machine and its node."""
+    """Return a row for each instance, with the states of the instance, its machine and its node."""
     nodes = {node.get("instance"): node for node in lab.nodes()}
     records = {machine.instance: machine.record for machine in lab.machines()}
     described = []
@@ -77,7 +77,7 @@ def rows(lab: Lab) -> list[dict[str, Any]]:
 
 
 def machines_of(lab: Lab, count: int) -> list[Machine]:
-    """The machines of a new lab, once the daemon has recorded all of them."""
+    """Return a new lab's machines, after waiting for the daemon to record all of them."""
     deadline = time.monotonic() + 10
     while len(machines := lab.machines()) < count and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -85,10 +85,10 @@ def machines_of(lab: Lab, count: int) -> list[Machine]:
 
 
 def watch(lab: Lab, instances: list[str], within: int) -> None:
-    """Show every machine's progress from launched to joined.
+    """Show each machine's progress from launched to joined.
 
     Raises:
-        LabError: a machine did not join in time.
+        LabError: if a machine does not join in time.
     """
     deadline = time.monotonic() + within
     columns = (
@@ -104,7 +104,7 @@ def watch(lab: Lab, instances: list[str], within: int) -> None:
         nodes: list[dict[str, Any]] = []
         while not progress.finished and time.monotonic() < deadline:
             stages = {machine.instance: machine.record.stage for machine in lab.machines()}
-            # No leader can answer before there is an engine.
+            # No leader can respond before the engines do.
             if all(stages.get(name) is Stage.ENGINE for name in instances):
                 nodes = lab.nodes()
             serving = {node["instance"] for node in nodes if is_serving(node)}
@@ -125,10 +125,10 @@ def _progress_of(stage: Stage) -> int:
 
 
 def find(lab: Lab, name: str) -> Machine:
-    """The machine with this instance id, address, host name, or unique end of an id.
+    """Return the machine with this instance id (or a unique end of it), address or host name.
 
     Raises:
-        LabError: no machine matches, or several do.
+        LabError: if no machine matches, or several machines do.
     """
     matches = [
         machine
@@ -137,11 +137,13 @@ def find(lab: Lab, name: str) -> Machine:
     ]
     matches = matches or [machine for machine in lab.machines() if machine.instance.endswith(name)]
     if len(matches) != 1:
-        raise LabError(f"{len(matches)} machines match {name}: see `{command()} status`")
+        raise LabError(
+            f"{len(matches)} machines match {name}; run `{command()} status` to list the machines"
+        )
     return matches[0]
 
 
 def fail(reason: str) -> NoReturn:
-    """Print the reason and exit."""
+    """Print the reason to stderr, and exit with status 1."""
     Console(stderr=True).print(reason, style="red", markup=False, highlight=False)
     sys.exit(1)

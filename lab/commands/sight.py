@@ -1,7 +1,7 @@
-"""The swarm's state, read from the managers' sockets several times a second.
+"""Reads the swarm's state from the managers' sockets, several times a second.
 
-Rule: it starts no process in a machine. A command there takes half a core for a moment, and would
-distort a measurement.
+Rule: do not start a process in a machine. This would take half a core for a moment, and distort a
+measurement.
 """
 
 import http
@@ -23,7 +23,7 @@ _SETTLED: Final = frozenset({"", "completed", "rollback_completed"})
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node, from the swarm's view."""
+    """A node as the swarm describes it."""
 
     id: str
     hostname: str
@@ -35,18 +35,18 @@ class Node:
 
     @property
     def instance(self) -> str:
-        """The instance that the node is bound to; empty when there is none."""
+        """The id of the instance that the node is bound to, or an empty string."""
         return self.labels.get(LABEL_INSTANCE, "")
 
     @property
     def is_serving(self) -> bool:
-        """Whether the node takes tasks and is bound to an instance."""
+        """Whether the node accepts tasks and is bound to an instance."""
         return self.status == "ready" and self.availability == "active" and bool(self.instance)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task that is on a node, or will be."""
+    """A task that is on a node, or will be."""
 
     id: str
     service: str
@@ -62,41 +62,41 @@ class Task:
 
     @property
     def is_up(self) -> bool:
-        """Whether the task runs, and has passed its health check if it has one."""
+        """Whether the task is running and, if it has a health check, healthy."""
         return self.state == "running"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One replicated service."""
+    """A replicated service."""
 
     id: str
     name: str
     replicas: int
     is_settled: bool
-    """Whether the service has no update under way and no borrowed task."""
+    """Whether the service has no update in progress and no loan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One observation; `at` is the monotonic time when all answers had arrived."""
+    """One observation; `at` is the monotonic time at which all responses had arrived."""
 
     at: float
     nodes: Mapping[str, Node]
     services: Mapping[str, Service]
     tasks: tuple[Task, ...]
-    """The tasks of replicated services that exist or will exist."""
+    """The replicated services' tasks that exist or will exist."""
 
     def on(self, node: str) -> list[Task]:
-        """The tasks on a node."""
+        """Return the tasks on a node."""
         return [task for task in self.tasks if task.node == node and task.is_there]
 
     def of(self, service: str) -> list[Task]:
-        """The tasks that a service wants."""
+        """Return a service's tasks that are supposed to run."""
         return [task for task in self.tasks if task.service == service and task.is_wanted]
 
     def is_up_without(self, node: str) -> bool:
-        """Whether every service has all its tasks up, none of them on this node."""
+        """Return whether every service has all its replicas up on nodes other than this one."""
         return all(
             sum(task.is_up and task.node != node for task in self.of(service.id))
             >= service.replicas
@@ -114,19 +114,19 @@ class Look:
 
 
 class Sight:
-    """Reads the swarm's state from any manager that answers."""
+    """Reads the swarm's state from any manager that responds."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
 
     def look(self, *, leaving: str = "") -> Look:
-        """Nodes, replicated services and their tasks.
+        """Return the nodes, the replicated services and their tasks.
 
-        With a node that is `leaving`, the search for stopping tasks covers only that node. This is
-        much cheaper, because a swarm keeps the history of every task.
+        If the id of a node is passed as `leaving`, only that node is searched for stopping tasks.
+        This is much cheaper, because a swarm keeps the history of every task.
 
         Raises:
-            LabError: no manager answers.
+            LabError: if no manager responds.
         """
         nodes = {node["ID"]: _node(node) for node in self.engine("/nodes")}
         services = {
@@ -146,12 +146,12 @@ class Sight:
         return list(self.engine(f"/tasks?filters={quote(json.dumps(filters))}"))
 
     def engine(self, path: str, method: str = "GET", body: object = None) -> Any:
-        """The answer of a manager's engine.
+        """Return the JSON response of a manager's engine.
 
         Raises:
-            LabError: no engine answers, or the engine refuses.
+            LabError: if no engine responds, or the engine responds with an error.
         """
-        problem = "no manager runs"
+        problem = "no manager is running"
         for machine in managers(self._lab):
             try:
                 status, answer = machine.ask_engine(path, method, body)
@@ -164,7 +164,7 @@ class Sight:
         raise LabError(f"{method} {path}: {problem}")
 
     def leader(self, path: str, body: object = None) -> Any:
-        """The active leader's answer on its admin socket; None when there is no leader."""
+        """Return the active leader's response from its admin socket, or None without a leader."""
         for machine in managers(self._lab):
             try:
                 status, answer = machine.ask_leader(path, body)

@@ -1,4 +1,4 @@
-"""`python -m lab site` and `show-site`: the site on the lab's swarm."""
+"""The commands `python -m lab site` and `python -m lab show-site`, for the site on the swarm."""
 
 import time
 from typing import Annotated
@@ -19,42 +19,42 @@ app = typer.Typer()
 def deploy_site(
     *,
     tests: Annotated[
-        bool, typer.Option("--tests", help="Deploy test builds, which answer /test.")
+        bool, typer.Option("--tests", help="Deploy test builds, which serve /test.")
     ] = False,
 ) -> None:
-    """Build the site's images on the swarm, and deploy edge and services; idempotent."""
+    """Build the site's images on the swarm, and deploy the stacks edge and services."""
     lab = Lab.attach()
     began = time.monotonic()
     try:
-        with showing_steps("preparing the images of the stores and of Traefik") as report:
+        with showing_steps("preparing images for the stores and Traefik") as report:
             site.deploy(lab, tests=tests, report=report)
             site.open_window(lab)
     except LabError as exc:
         fail(str(exc))
-    out.print(f"the site serves after {time.monotonic() - began:.0f} s")
+    out.print(f"the site is up after {time.monotonic() - began:.0f} s")
 
 
 @app.command(name="show-site")
 def show_site() -> None:
-    """Show the site's services and its addresses."""
+    """Show the site's services and addresses."""
     lab = Lab.attach()
     deployed = site.attach(lab)
     status, _ = ask(deployed.addresses()[0], site.DOMAIN)
     if status == 0:
-        fail("the site does not answer: deploy it with make demo-services")
+        fail("the site is not responding; run `make demo-services` to deploy it")
     services = reachable_manager(lab).docker(
         "service", "ls", "--format", "table {{.Name}}\t{{.Replicas}}\t{{.Image}}"
     )
     address, port = deployed.addresses()[0], lab.places.window_port
     out.print(f"\n{services}", markup=False, highlight=False)
     out.print(
-        "\nopen it\n"
+        "\nopen the site\n"
         f"  in a browser here:  http://{site.DOMAIN}:{port}/\n"
-        f"  the API's pages:    http://{site.API}:{port}/docs\n"
+        f"  API documentation:  http://{site.API}:{port}/docs\n"
         f"  without a browser:  curl -H 'Host: {site.API}' http://{address}/openapi.json\n"
-        f"  Traefik's pages:    http://{address}:8080/dashboard/"
+        f"  Traefik dashboard:  http://{address}:8080/dashboard/"
         f"  ({site.OPERATOR}, {deployed.password})\n"
-        f"  interrupt a worker: {command()} interrupt ID, and go on browsing\n"
+        f"  interrupt a worker: {command()} interrupt ID (and keep browsing)\n"
         f"  take it down:       {command()} down",
         markup=False,
         highlight=False,

@@ -1,4 +1,4 @@
-"""Shows the steps of long work: a line for each step, and a spinner while it runs."""
+"""Shows the steps of a long operation: a line for each step, and a spinner during the step."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from lab.commands.showing import out
 
 @contextmanager
 def showing_steps(first: str) -> Iterator[Callable[[str], None]]:
-    """Yields a function to call at the start of each step; it prints the seconds so far."""
+    """Yield a function that prints the name of a step and the seconds so far."""
     began = time.monotonic()
     with out.status(first) as spinner:
 

@@ -1,6 +1,6 @@
-"""`python -m lab interrupt …`: the commands that disturb instances, by AWS or by accident.
+"""The `python -m lab` commands that disturb instances, such as `interrupt` and `partition`.
 
-Rule: each prints one line that says what happens and when, and one line that says what to watch.
+Rule: a command prints one line about what will happen and when, and one line about what to watch.
 """
 
 from typing import Annotated, Final
@@ -14,9 +14,7 @@ app: Final = typer.Typer()
 
 Audience = Annotated[
     str,
-    typer.Option(
-        "--by", help="Announced by: both, imds (to the machine), sqs (to the leader), neither."
-    ),
+    typer.Option("--by", help="Where to announce: imds (machine), sqs (leader), both or neither."),
 ]
 
 
@@ -24,28 +22,28 @@ Audience = Annotated[
 def interrupt(
     instance: InstanceId,
     *,
-    notice: Annotated[float, typer.Option(min=0, help="Seconds; on AWS 120.")] = 120,
+    notice: Annotated[float, typer.Option(min=0, help="Seconds; 120 on AWS.")] = 120,
     action: Annotated[str, typer.Option(help="terminate, stop or hibernate")] = "terminate",
     by: Audience = "both",
 ) -> None:
-    """Let AWS interrupt a spot instance: warn now, take it when the notice is over."""
+    """Interrupt a spot instance: announce the interruption now, take the instance later."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.interrupt(name, notice=notice, action=action, by=by)
     _say(
-        f"announced by {by}: EC2 will {action} {name} at {at}, in {notice:g} s",
+        f"EC2 will {action} {name} at {at}, in {notice:g} s (announced to: {by})",
         f"watch {command()} status",
     )
 
 
 @app.command()
 def hint(instance: InstanceId, *, by: Audience = "both") -> None:
-    """Let AWS recommend to leave a spot instance; AWS does nothing else."""
+    """Send a rebalance recommendation for a spot instance; AWS does nothing else."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.hint(name, by=by)
     _say(
-        f"announced by {by} at {at}: AWS may take {name} sooner than others; it does nothing else",
+        f"AWS sent a rebalance recommendation for {name} at {at} (announced to: {by})",
         f"watch {command()} status",
     )
 
@@ -64,19 +62,19 @@ def maintain(
     ] = "instance-retirement",
     by: Audience = "both",
 ) -> None:
-    """Let AWS schedule maintenance of an instance."""
+    """Schedule maintenance for an instance, as AWS does."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.maintain(name, within=within, code=code, by=by)
     _say(
-        f"announced by {by}: {code} of {name} at {at}, in {within:g} s",
-        f"{command()} withdraw {name}, or wait",
+        f"EC2 scheduled {code} for {name} at {at}, in {within:g} s (announced to: {by})",
+        f"wait, or run {command()} withdraw {name}",
     )
 
 
 @app.command()
 def withdraw(instance: InstanceId) -> None:
-    """Let AWS withdraw its announcements for an instance that are still pending."""
+    """Withdraw AWS's pending announcements for an instance."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.market.withdraw(name)
@@ -88,13 +86,13 @@ def withdraw(instance: InstanceId) -> None:
 
 @app.command()
 def partition(instance: InstanceId) -> None:
-    """Pull a machine's network cable; it still runs but reaches nothing."""
+    """Pull a machine's network cable; the machine keeps running but cannot reach anything."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.partition(name)
     _say(
-        f"{name} has no network now; its node is down about 15 s later",
-        f"{command()} nodes; end it with {command()} heal {name}",
+        f"{name} has no network now; its node will be down in about 15 s",
+        f"{command()} nodes; to reconnect the machine, {command()} heal {name}",
     )
 
 
@@ -104,12 +102,12 @@ def heal(instance: InstanceId) -> None:
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.heal(name)
-    _say(f"{name} is connected again; its node is ready within seconds", f"{command()} nodes")
+    _say(f"{name} is connected again; its node will be ready in a moment", f"{command()} nodes")
 
 
 @app.command()
 def kill(instances: Annotated[list[str], typer.Argument(metavar="ID...")]) -> None:
-    """Cut the power of machines; EC2 still reports them as running."""
+    """Cut the power to machines; EC2 still reports their instances as running."""
     lab = Lab.attach()
     for name in instances:
         lab.kill(find(lab, name).instance)
@@ -117,7 +115,7 @@ def kill(instances: Annotated[list[str], typer.Argument(metavar="ID...")]) -> No
 
 @app.command()
 def reboot(instance: InstanceId) -> None:
-    """Boot a machine again on its disk, also after its power was cut."""
+    """Reboot a machine, or boot it again after its power was cut; keep its disk."""
     lab = Lab.attach()
     lab.reboot(find(lab, instance).instance)
 

@@ -1,7 +1,7 @@
-"""`python -m lab watch`: the cluster under load, live, and the results of requests.
+"""The command `python -m lab watch`, which shows the cluster under load, live.
 
-Rule: it only watches. It creates an ingress and some services the way an operator would. With
-`--interrupt` AWS takes a worker, and this command does nothing to help the cluster.
+Rule: after this command has created an ingress and some services as an operator would, it only
+watches. With `--interrupt`, AWS takes a worker, and the command does nothing to help the cluster.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ SERVICES: Final = (
     WebService("front", 6),
 )
 _FROM_AFAR: Final = re.compile(r',\s*url\("https:[^;]*(?=;)')
-"""Web fonts of an exported picture: the picture must load nothing from the network."""
+"""Matches an exported picture's web fonts; the picture must not load anything from the network."""
 _LOOK_SECONDS: Final = 0.4
 _LATELY_SECONDS: Final = 5.0
 _SETTLED_SECONDS: Final = 3.0
@@ -53,12 +53,12 @@ _WORDS: Final = {
 @app.command()
 def watch(
     *,
-    interrupt: Annotated[bool, typer.Option(help="Let AWS take a worker, then end.")] = False,
-    seconds: Annotated[float, typer.Option(help="When to end; 0: on Ctrl-C.")] = 0,
-    rate: Annotated[float, typer.Option(help="Requests a second for each service.")] = 10,
-    svg: Annotated[Path | None, typer.Option(help="Save the key moments in this file.")] = None,
+    interrupt: Annotated[bool, typer.Option(help="Let AWS take a worker, then exit.")] = False,
+    seconds: Annotated[float, typer.Option(help="When to exit; 0 means on Ctrl-C.")] = 0,
+    rate: Annotated[float, typer.Option(help="Requests per second for each service.")] = 10,
+    svg: Annotated[Path | None, typer.Option(help="Save the key moments to this file.")] = None,
 ) -> None:
-    """Show nodes, tasks, requests and decisions live, under load."""
+    """Show nodes, tasks, requests and decisions live while the cluster is under load."""
     lab = Lab.attach()
     sight = Sight(lab)
     with out.status("starting Traefik and some services"):
@@ -71,7 +71,7 @@ def watch(
                 for frame in watching.frames(fates, lab, is_interrupting=interrupt, until=seconds):
                     shown.update(draw(frame), refresh=True)
         except KeyboardInterrupt:
-            out.print("the services stay; make demo-down takes everything down")
+            out.print("the services keep running; run `make demo-down` to take the lab down")
     lost = sum(fate.outcome != "ok" for fate in fates)
     out.print(f"{len(fates)} requests sent, {lost} lost")
     if svg is not None:
@@ -79,11 +79,11 @@ def watch(
 
 
 class Watching:
-    """Watches the swarm, and keeps the key moments."""
+    """Watches the swarm, and keeps pictures of the key moments."""
 
     def __init__(self, sight: Sight) -> None:
         self.scenes: dict[str, RenderableType] = {}
-        """Event → the picture of that moment."""
+        """The name of a key moment → its picture."""
         self._sight = sight
         self._began = clock.monotonic()
         self._began_at = clock.now()
@@ -93,7 +93,7 @@ class Watching:
     def frames(
         self, fates: list[Fate], lab: Lab, *, is_interrupting: bool, until: float
     ) -> Iterator[Frame]:
-        """Yields frames until the interruption or the time is over."""
+        """Yield frames until the interruption is over or `until` seconds have passed."""
         victim: Node | None = None
         over: float | None = None
         while True:
@@ -133,7 +133,7 @@ class Watching:
         )
 
     def _decisions(self, look: Look) -> list[Decision]:
-        """The leader's decisions about nodes and services since the start."""
+        """Return the leader's decisions about nodes and services since the start."""
         names = {node.id: node.hostname for node in self._known.values()}
         services = {service.id: service.name for service in look.services.values()}
         for name in (*names, *services.values()):
@@ -179,11 +179,11 @@ def _counted(fates: list[Fate], at: float) -> Requests:
 
 
 def _victim(look: Look) -> Node:
-    """A serving worker; if possible one that has the only task of a service."""
+    """Return a serving worker, if possible one that runs a service's only task."""
     single = {service.id for service in look.services.values() if service.replicas == 1}
     serving = [node for node in look.nodes.values() if node.role == "worker" and node.is_serving]
     if not serving:
-        fail(f"no worker serves: {command()} launch")
+        fail(f"no worker is serving; run `{command()} launch` to launch one")
     return max(serving, key=lambda node: sum(t.service in single for t in look.on(node.id)))
 
 
@@ -196,7 +196,7 @@ def _prepare(lab: Lab, sight: Sight) -> None:
 
 @contextmanager
 def load(lab: Lab, rate: float) -> Iterator[list[Fate]]:
-    """Send steady requests to all services from a thread; yields the growing list of results."""
+    """Send steady requests to all services from a thread; yield the growing list of results."""
     plan = Plan(
         [machine.address for machine in ingress.managers(lab)],
         [service.host for service in SERVICES],
@@ -218,7 +218,7 @@ def load(lab: Lab, rate: float) -> Iterator[list[Fate]]:
 
 
 def _export(to: Path, scenes: dict[str, RenderableType], *, interrupt: bool) -> None:
-    """Save one picture with all moments, one below the other."""
+    """Save a picture that shows all moments, one below another."""
     console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"))  # noqa: SIM115
     for number, (name, scene) in enumerate(scenes.items()):
         if number:
@@ -228,4 +228,4 @@ def _export(to: Path, scenes: dict[str, RenderableType], *, interrupt: bool) -> 
     words = f"python -m lab watch{' --interrupt' if interrupt else ''}"
     form = _FROM_AFAR.sub("", CONSOLE_SVG_FORMAT)
     console.save_svg(str(to), title=words, theme=SVG_EXPORT_THEME, code_format=form)
-    out.print(f"{len(scenes)} moments are in {to}")
+    out.print(f"saved {len(scenes)} moments to {to}")

@@ -1,7 +1,8 @@
-// A substitute for CouchDB 3: pouchdb-server, with additions at its HTTP interface.
+// A substitute for CouchDB 3: pouchdb-server behind a small HTTP proxy.
 //
-// Adds GET /_up. Like CouchDB 3 it requires the administrator's name and password, when these are
-// set by COUCHDB_USER and COUCHDB_PASSWORD or in [admins] of /opt/couchdb/etc/local.d/*.ini.
+// The proxy adds GET /_up. Like CouchDB 3, it requires the administrator's name and password if
+// they are set, either by COUCHDB_USER and COUCHDB_PASSWORD or in the section [admins] of
+// /opt/couchdb/etc/local.d/*.ini.
 "use strict";
 const { spawn } = require("node:child_process");
 const { createHash, timingSafeEqual } = require("node:crypto");
@@ -47,7 +48,7 @@ const server = http.createServer((request, response) => {
       { error: "unauthorized", reason: "You are not a server admin." },
       { "WWW-Authenticate": 'Basic realm="server"' },
     );
-  // pouchdb-server has no users, and would refuse an unknown name.
+  // pouchdb-server has no users, so it would reject any name.
   const { authorization, ...headers } = request.headers;
   const target = path === "/_up" ? "/" : request.url;
   const inner = http.request(
@@ -64,12 +65,12 @@ const server = http.createServer((request, response) => {
   inner.on("error", () =>
     response.headersSent ? response.destroy() : answer(response, 503, { status: "starting" }),
   );
-  // A client that hangs up on a _changes feed must not leave it running.
+  // If a client disconnects from a _changes feed, end the feed.
   response.on("close", () => inner.destroy());
   request.pipe(inner);
 });
 
-// Its log is a file with a line for every request.
+// By default, pouchdb-server logs every request.
 fs.writeFileSync("/tmp/pouchdb.json", '{"log": {"level": "error", "file": "/tmp/pouchdb.log"}}');
 const child = spawn(
   process.execPath,

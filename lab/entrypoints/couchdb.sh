@@ -1,5 +1,5 @@
 #!/bin/bash
-# The entry point at the official image's path; it does not run the server as root.
+# The entry point, at the same path as in the official image. The server does not run as root.
 set -e
 if [[ ${1-} == /opt/couchdb/bin/couchdb || ${1-} == couchdb ]]; then
     shift

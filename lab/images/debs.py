@@ -1,7 +1,7 @@
-"""Turns Debian packages into layers without an installation: fetches and unpacks them over a base.
+"""Turns Debian packages into layers: downloads the packages and unpacks them over a base image.
 
-Rule: apt works in its own directories, with the base's archive. The host may have another release,
-its lists may be months old, and the lab leaves its package cache alone.
+Rule: apt uses separate directories and the base image's archive. The host may run another Debian
+release or have outdated package lists, and its package cache must not change.
 """
 
 import io
@@ -31,12 +31,13 @@ _LEFT_OUT: Final = (
 
 
 class Archive:
-    """The archive that a base image installs from."""
+    """The archive from which a base image installs its packages."""
 
     def __init__(self, work: Path, *, status: bytes, sources: bytes) -> None:
-        """`status` is the base's dpkg database: apt does not fetch what it lists as installed.
+        """Prepare the directories for apt, and download the package lists.
 
-        `sources` is the base's sources.list.
+        `status` is the base image's dpkg database; apt does not fetch packages that are installed
+        there. `sources` is the base image's sources.list.
         """
         self._work = work
         for part in ("lists/partial", "debs"):
@@ -47,7 +48,7 @@ class Archive:
         self._apt("update", within=300)
 
     def fetch(self, name: str, packages: Sequence[str]) -> list[Path]:
-        """Fetch packages, and their dependencies that the base lacks."""
+        """Download packages and all dependencies that the base image lacks; return the files."""
         at = self._work / "debs" / name
         (at / "partial").mkdir(parents=True)
         options = ("--no-install-recommends", "--download-only", "--yes")
@@ -72,7 +73,7 @@ class Archive:
 
 
 def unpack(packages: Sequence[Path], into: tarfile.TarFile, *, written: Iterable[str] = ()) -> None:
-    """Write the packages' files into a layer, except those in `written`; runs no scripts."""
+    """Write the packages' files to a layer, except those in `written`; run no package scripts."""
     seen = {*tars.MERGED, *written}
     for package in packages:
         done = subprocess.run(
@@ -82,7 +83,7 @@ def unpack(packages: Sequence[Path], into: tarfile.TarFile, *, written: Iterable
             timeout=60,
         )
         if done.returncode != 0:
-            raise LabError(f"{package.name} cannot be read: {done.stderr.decode()[-500:]}")
+            raise LabError(f"could not read {package.name}: {done.stderr.decode()[-500:]}")
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as source:
             tars.copy(source, into, _placed, seen)
 

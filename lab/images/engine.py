@@ -1,7 +1,7 @@
-"""A machine's engine through `docker` on this host: builds, pushes, saves.
+"""Builds, pushes and saves images on a machine's engine, through `docker` on this host.
 
-Rule: each engine has its own directory for the files of `docker login`, so that it touches neither
-another engine's nor the person's own.
+Rule: each engine has its own directory for `docker login`, so that a login never changes the
+settings of another engine or of the user.
 """
 
 import os
@@ -15,12 +15,12 @@ from lab.host import LabError, run
 
 
 class Engine:
-    """A machine's engine through `docker` on this host, with its own logins."""
+    """A machine's engine, used through `docker` on this host, with its own logins."""
 
     def __init__(self, host: str, config: Path) -> None:
         docker = shutil.which("docker")
         if docker is None:
-            raise LabError("building images needs the docker command: apt-get install docker.io")
+            raise LabError("could not find `docker`: run `apt-get install docker.io`")
         self._docker = docker
         config.mkdir(mode=0o700, exist_ok=True)
         self._env = {
@@ -28,25 +28,25 @@ class Engine:
             "HOME": str(config),
             "DOCKER_CONFIG": str(config),
             "DOCKER_HOST": host,
-            # Every engine has this builder; the client may lack the plugin for BuildKit.
+            # Every engine has the classic builder; the client may lack the plugin for BuildKit.
             "DOCKER_BUILDKIT": "0",
         }
 
     def run(self, *argv: str, timeout: float = 60, stdin: str | None = None) -> str:
-        """Run a docker command; returns its output.
+        """Run a docker command; return its output.
 
         Raises:
-            LabError: the command failed; quotes its output.
+            LabError: if the command fails; quotes its output.
         """
         return run(self._docker, *argv, timeout=timeout, stdin=stdin, env=self._env).stdout
 
     def build(self, context: Path, dockerfile: Path, *options: str) -> str:
-        """Build from a directory; returns the image's id."""
+        """Build an image from a directory; return the image's id."""
         argv = ("build", "--quiet", "--file", str(dockerfile), *options, str(context))
         return self.run(*argv, timeout=900).strip()
 
     def save(self, images: Sequence[str], take: Callable[[IO[bytes]], object]) -> None:
-        """Pass the output of `docker save` to `take`."""
+        """Run `docker save`, and pass its output to `take`."""
         argv = [self._docker, "save", *images]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, env=self._env) as saving:
             assert saving.stdout is not None

@@ -1,7 +1,7 @@
 """Builds the base of all images on the lab's engines: Debian with Python, as `python:3.11-slim`.
 
-Rule: only this image contains the host's settings for its package registries. They are the host's
-own: no file of the repository, and no image that leaves this host, contains them.
+Rule: only this image contains the host's settings for package registries. These settings must not
+get into the repository, or into an image that leaves this host.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ BUNDLE: Final = "etc/ssl/certs/ca-certificates.crt"
 NAME: Final = "python:3.11-slim"
 PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SUITE: Final = "bookworm"
-"""The Debian release with Python 3.11, independent of the host's release."""
+"""The Debian release that has Python 3.11; it does not depend on the host's release."""
 _PACKAGES: Final = ("python3", "python3-pip", "ca-certificates")
 _DPKG: Final = "force-unsafe-io\n" + "".join(
     f"path-exclude /usr/share/{name}/*\n" for name in ("doc", "man", "locale", "info")
@@ -29,14 +29,14 @@ _DPKG: Final = "force-unsafe-io\n" + "".join(
 
 
 def key() -> str:
-    """The hash of the layer's inputs."""
+    """Return the layer's key, a hash of its inputs."""
     files = [Path(__file__), *_host_files()]
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return images.key("ground", archive.mirror(), *contents)
 
 
 def make(places: Places, store: Store, named: str, work: Path) -> str:
-    """Build the layer, which takes half a minute; returns its digest."""
+    """Build the layer, which takes half a minute; return its digest."""
     root = work / "ground"
     _bootstrap(places, root)
 
@@ -48,11 +48,11 @@ def make(places: Places, store: Store, named: str, work: Path) -> str:
 
 
 def tag(store: Store, layer: str) -> str:
-    """Give the image its usual name."""
+    """Create the image under its usual name; return its name in the lab's registry."""
     environment = [
         PATH,
         "LANG=C.UTF-8",
-        # In a virtual environment pip has its own certificates.
+        # By default, pip in a virtual environment uses its own certificates.
         f"PIP_CERT=/{BUNDLE}",
         "PIP_ROOT_USER_ACTION=ignore",
     ]
@@ -63,7 +63,7 @@ def tag(store: Store, layer: str) -> str:
 
 def _bootstrap(places: Places, root: Path) -> None:
     (root / "etc/dpkg/dpkg.cfg.d").mkdir(parents=True)
-    # This file system needs neither safety from power cuts nor manuals.
+    # This file system does not need to survive power cuts, and needs no manuals.
     (root / "etc/dpkg/dpkg.cfg.d/lab").write_text(_DPKG, encoding="ascii")
     image.debootstrap(places, root, SUITE, _PACKAGES)
     for bulk in ("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys", "run"):
@@ -71,7 +71,7 @@ def _bootstrap(places: Places, root: Path) -> None:
         (root / bulk).mkdir()
     for old in (root / "var/lib/dpkg").glob("*-old"):
         old.unlink()
-    # The official image does not have Debian's Python, and lets pip install packages.
+    # Let pip install packages, as in the official image, whose Python is not Debian's.
     for mark in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
         mark.unlink()
     (root / "usr/bin/python").symlink_to("python3")
@@ -81,7 +81,7 @@ def _bootstrap(places: Places, root: Path) -> None:
 
 
 def _host_files() -> list[Path]:
-    """The host's settings for its package registries, without those of a person."""
+    """Return the host's settings files for package registries, but none of a user's own files."""
     files = [Path("/") / BUNDLE, Path("/etc/pip.conf")]
     files += archive.apt_settings()
     return [path for path in files if path.exists()]

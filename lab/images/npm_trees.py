@@ -1,7 +1,7 @@
 """The parts of images that come from npm: npm itself, and the substitute for CouchDB.
 
-Rule: images contain no person's settings. Of the host's npm settings they get only the registry and
-the certificates, because a person's file also contains passwords.
+Rule: images do not contain a user's npm settings, which may include passwords. They contain only
+the registry's address and the certificates.
 """
 
 import tarfile
@@ -16,7 +16,7 @@ from lab.images import tars
 from lab.images.ground import BUNDLE
 
 _NPM: Final = "npm@10.9.9"
-"""The newest major that runs on Debian's Node."""
+"""The newest major version that runs on Debian's Node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Tree:
     """A part of an image that comes from npm."""
 
     fetch: Callable[[Path], Path]
-    """Fetches it, with an empty directory to work in; returns its path."""
+    """Fetches the part, using an empty work directory; returns the part's path."""
     place: Callable[[Path, tarfile.TarFile], None]
-    """Writes it into a layer."""
+    """Writes the fetched part to a layer."""
 
 
 def _fetch_npm(at: Path) -> Path:
     at.mkdir(parents=True, exist_ok=True)
-    # The work directory has no project's .npmrc.
+    # With this prefix, npm does not read a project's .npmrc.
     run("npm", "pack", "--silent", f"--pack-destination={at}", "--prefix", str(at), _NPM)
     return next(at.glob("npm-*.tgz"))
 
@@ -64,7 +64,7 @@ def _place_couchdb(source: Path, into: tarfile.TarFile) -> None:
 
 
 def _without_other_systems(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Drop the native parts for other systems, which are most of the size."""
+    """Leave out native binaries for other systems, which make up most of the size."""
     _, is_prebuilt, system = member.name.partition("/prebuilds/")
     if is_prebuilt and not system.startswith("linux"):
         return None

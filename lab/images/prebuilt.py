@@ -1,7 +1,7 @@
-"""Finished images of ours that later labs reuse, by the hash of their inputs.
+"""Stores our finished images for later labs, under a hash of their inputs.
 
-Rule: a key stands for the same files, the same bases and the same way of building. So a lab that
-takes these images gets the result of its own builder.
+Rule: images with the same key have the same files, the same bases and the same build steps. A lab
+that reuses such images therefore gets what its own build would produce.
 """
 
 import hashlib
@@ -17,11 +17,13 @@ from lab.images.engine import Engine
 from lab.images.store import Store
 
 PARALLEL: Final = 3
-"""Pulls and pushes at the same time."""
+"""How many pulls or pushes run at the same time."""
 
 
 def key(store: Store, tag: str, *recipe: Path) -> str:
-    """The hash of the images' inputs: our files, which the tag stands for, bases, recipe."""
+    """Return a hash of the images' inputs: our files (represented by the tag), the bases and the
+    modules in `recipe`.
+    """
     bases_now = [store.find(*base.split(":")) for base in (ground.NAME, *bases.names())]
     total = hashlib.sha256(json.dumps([tag, bases_now]).encode())
     for module in recipe:
@@ -31,7 +33,7 @@ def key(store: Store, tag: str, *recipe: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prebuilt:
-    """Finished images in the lab's store, by the hash of their inputs."""
+    """Finished images in the lab's store, under a hash of their inputs."""
 
     on: Engine
     store: Store
@@ -39,11 +41,11 @@ class Prebuilt:
     key: str
 
     def has(self, images: Mapping[str, str]) -> bool:
-        """Whether the store has all of them."""
+        """Return whether the store has all of these images."""
         return all(self.store.find(f"built-{name}", self.key) for name in images)
 
     def get(self, images: Mapping[str, str]) -> None:
-        """Pull them to the engine, under the names that a build would give them."""
+        """Pull the images to the engine, under the names that a build would give them."""
 
         def pull(name: str) -> None:
             source = f"{self.registry}/built-{name}:{self.key}"
@@ -51,12 +53,12 @@ class Prebuilt:
             self.on.run("tag", source, images[name])
 
         first, *others = images
-        # The first pull brings the layers that all share.
+        # The first pull also fetches the layers that all images share.
         pull(first)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(pull, others))
 
     def put(self, images: Mapping[str, str]) -> None:
-        """Save them from the engine to the store."""
+        """Copy the images from the engine to the store."""
         names = {image: f"built-{name}" for name, image in images.items()}
         self.on.save(list(names), lambda saved: self.store.adopt_all(names, self.key, saved))

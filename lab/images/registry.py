@@ -1,8 +1,8 @@
-"""The registry from which the lab's engines pull, by its address and as a mirror of Docker Hub.
+"""The registry from which the lab's engines pull images, directly or as a mirror of Docker Hub.
 
-Rule: it is read-only over the network. The lab writes images straight into the directory of
-`lab.images.store`; `lab.sweep` ends the process. Engines always try to pull a service's image, so
-every image that the lab deploys must be in this registry or in one that the lab deployed.
+Rule: the registry is read-only over the network. The lab writes images directly to the directory of
+`lab.images.store`, and `lab.sweep` ends the process. Engines always try to pull a service's image,
+so every image that the lab deploys must be in this registry or in a registry that the lab deployed.
 """
 
 import sys
@@ -21,11 +21,11 @@ from runtime import lifecycle, logs
 from runtime.web import serving
 
 _NAME: Final = "/v2/{name:(?:library/)?[^/]+}"
-"""Engines ask a mirror for `redis:7` as `library/redis`."""
+"""The path of an image; engines request `redis` from a mirror as `library/redis`."""
 
 
 def application(store: Store) -> web.Application:
-    """The application that serves pulls, and nothing else."""
+    """Return the web application, which serves only pulls."""
 
     async def hello(_request: web.Request) -> web.Response:
         return web.json_response({})
@@ -54,16 +54,16 @@ def application(store: Store) -> web.Application:
 
 
 def start(places: Places, *, within: float = 30) -> None:
-    """Make sure that the lab's registry serves.
+    """Start the lab's registry if necessary, and wait until it responds.
 
     Raises:
-        LabError: it did not start.
+        LabError: if the registry does not respond within `within` seconds.
     """
     servers.start(places, sweep.REGISTRY)
     deadline = time.monotonic() + within
     while not _answers(places):
         if time.monotonic() > deadline:
-            raise LabError(f"the lab's registry does not answer, see {places.lab}/registry.log")
+            raise LabError(f"the lab's registry does not respond; see {places.lab}/registry.log")
         time.sleep(0.05)
 
 

@@ -1,7 +1,7 @@
-"""The stages of a Dockerfile, and those that a target needs. Pure.
+"""Parses a Dockerfile's stages, and finds the stages that a target needs. Pure.
 
-Rule: newer builders build only the stages that the target needs. The old builder, which every
-engine has, builds all stages above the target; so it gets a file without the others.
+Rule: newer builders build only the stages that the target needs. The classic builder, which every
+engine has, builds all stages above the target, so it gets a Dockerfile without unneeded stages.
 """
 
 import re
@@ -19,13 +19,13 @@ class Stage:
 
     name: str
     text: str
-    """Its instructions, FROM included."""
+    """The stage's instructions, including FROM."""
     needs: frozenset[str]
-    """The stages that it begins with or copies from."""
+    """The names of the stages that this stage is based on or copies from."""
 
 
 def parse(dockerfile: str) -> list[Stage]:
-    """The stages of a Dockerfile, in their order."""
+    """Return a Dockerfile's stages, in order."""
     matches = list(_FROM.finditer(dockerfile))
     ends = [match.start() for match in matches[1:]] + [len(dockerfile)]
     names = {match[2] for match in matches}
@@ -37,7 +37,7 @@ def parse(dockerfile: str) -> list[Stage]:
 
 
 def needed(stages: Collection[Stage], targets: Iterable[str]) -> list[Stage]:
-    """The targets and all stages that they need, in the order of the file."""
+    """Return the targets and all stages that they need, in the Dockerfile's order."""
     by_name = {stage.name: stage for stage in stages}
     names: set[str] = set()
     waiting = list(targets)
@@ -50,5 +50,5 @@ def needed(stages: Collection[Stage], targets: Iterable[str]) -> list[Stage]:
 
 
 def pruned(stages: Collection[Stage], target: str) -> str:
-    """A Dockerfile that ends with the target and has only the stages that it needs."""
+    """Return a Dockerfile that contains only the target and the stages that the target needs."""
     return "".join(stage.text for stage in needed(stages, [target]))

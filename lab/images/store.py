@@ -1,7 +1,8 @@
-"""A directory of images: blobs, layers by the key of their inputs, and tags.
+"""A directory of images: blobs, layers (under a key of their inputs) and tags.
 
-Rule: it is a cache that outlives the lab. A blob is written to a draft and renamed, and never
-changes; only tags change. So it needs no lock, and no reader sees half of a file.
+Rule: the directory is a cache that outlives the lab. A blob is written to a draft file, moved into
+place, and never changed; only tags change. The store therefore needs no lock, and readers never see
+a partial file.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from lab.places import Places
 MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG: Final = "application/vnd.docker.container.image.v1+json"
 _LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar"
-"""Not compressed: transfers stay in the host's memory, and compression would cost time."""
+"""Layers are not compressed, because transfers stay on this host and compression takes time."""
 _SAFE: Final = re.compile(r"[a-z0-9][a-zA-Z0-9._-]*")
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _KEPT_LAYERS: Final = 96
@@ -37,11 +38,11 @@ class Store:
             (self.root / part).mkdir(parents=True, exist_ok=True)
 
     def blob(self, digest: str) -> Path:
-        """The path of a blob, which may not exist."""
+        """Return the path of a blob, which may not exist."""
         return self.root / "blobs" / digest.removeprefix("sha256:")
 
     def layer_of(self, key: str) -> str | None:
-        """The digest of the layer with this key; None when there is no such layer yet."""
+        """Return the digest of the layer with this key, or None if there is no such layer yet."""
         index = self.root / "layers" / key
         if index.exists():
             digest = index.read_text(encoding="ascii")
@@ -51,7 +52,7 @@ class Store:
         return None
 
     def layer(self, key: str, fill: Callable[[IO[bytes]], None]) -> str:
-        """The digest of the layer with this key; if the layer is new, `fill` writes it as a tar."""
+        """Return the digest of the layer with this key; `fill` writes a new layer as a tar file."""
         digest = self.layer_of(key)
         if digest is None:
             digest = self._write(fill)
@@ -62,7 +63,7 @@ class Store:
     def tag(
         self, name: str, tag: str, *, layers: Sequence[str], config: Mapping[str, object]
     ) -> str:
-        """Make `name:tag` from layers and a container's config; returns the image's name."""
+        """Create the image `name:tag` from layers and a config; return its name in the registry."""
         machine = platform.machine()
         image = {
             "architecture": _ARCHITECTURES.get(machine, machine),
@@ -74,20 +75,20 @@ class Store:
         return self._tag(name, tag, config=self._put(image), layers=layers)
 
     def adopt(self, name: str, tag: str, saved: IO[bytes]) -> str:
-        """Store the image that `docker save` wrote, unchanged; returns the image's name."""
+        """Store an image that `docker save` wrote, unchanged; return its name in the registry."""
         ((_, config, layers),) = self._extract(saved)
         return self._tag(name, tag, config=config, layers=layers)
 
     def adopt_all(self, names: Mapping[str, str], tag: str, saved: IO[bytes]) -> None:
-        """Store all images that `docker save` wrote; `names` maps their names to names here."""
+        """Store all images that `docker save` wrote; `names` maps their names to new names."""
         for saved_as, config, layers in self._extract(saved):
             for reference in saved_as:
                 self._tag(names[reference], tag, config=config, layers=layers)
 
     def _extract(self, saved: IO[bytes]) -> list[tuple[list[str], str, list[str]]]:
-        """Extract saved images; returns names, config and layers of each."""
+        """Extract saved images; return each image's names, config digest and layer digests."""
         with tempfile.TemporaryDirectory(dir=self.root) as scratch:
-            # Layers of several images are links in the tar, which a stream cannot follow.
+            # Layers that several images share are links in the tar, which a stream cannot follow.
             with tarfile.open(fileobj=saved, mode="r|") as tar:
                 tar.extractall(scratch, filter="data")
             at = Path(scratch)
@@ -109,7 +110,7 @@ class Store:
         ]
 
     def find(self, name: str, reference: str) -> str | None:
-        """The digest of a manifest by tag or digest; None when no complete image has it."""
+        """Return a manifest's digest by tag or digest, or None if there is no complete image."""
         if reference.startswith("sha256:"):
             return reference if self.blob(reference).exists() else None
         if not (_SAFE.fullmatch(name) and _SAFE.fullmatch(reference)):
@@ -121,7 +122,7 @@ class Store:
         return digest if self._is_whole(digest) else None
 
     def config_of(self, name: str, tag: str) -> str | None:
-        """The digest of a tag's config, which engines use as the image's id."""
+        """Return the digest of an image's config, which engines use as the image id, or None."""
         digest = self.find(name, tag)
         if digest is None:
             return None
@@ -155,7 +156,7 @@ class Store:
             Path(draft).unlink(missing_ok=True)
 
     def _take(self, file: Path) -> str:
-        """Move a complete file of the same file system into the blobs."""
+        """Add a complete file on the same file system to the blobs; return its digest."""
         with file.open("rb") as whole:
             digest = "sha256:" + hashlib.file_digest(whole, "sha256").hexdigest()
         with contextlib.suppress(FileExistsError):
@@ -177,7 +178,7 @@ class Store:
 
     def _prune(self) -> None:
         aged = sorted((self.root / "layers").iterdir(), key=lambda at: -at.stat().st_mtime)
-        # Two keys may have the same contents.
+        # Two keys may refer to the same blob.
         in_use = {at.read_text(encoding="ascii") for at in aged[:_KEPT_LAYERS]}
         for old in aged[_KEPT_LAYERS:]:
             digest = old.read_text(encoding="ascii")

@@ -1,7 +1,7 @@
-"""Writes layers as tars, entry by entry, without files on a disk.
+"""Writes layers as tar files, entry by entry, without temporary files on disk.
 
-Rule: a layer's directories must not replace the links of the layer below. `/bin`, `/lib` and
-similar are links to `/usr` in every image here, so entries go below `usr/`.
+Rule: a layer's directories must not replace links in the layer below. `/bin`, `/lib` and similar
+directories are links into `/usr` in every image here, so entries go below `usr/`.
 """
 
 import io
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import IO, Final
 
 MERGED: Final = ("bin", "sbin", "lib", "lib64")
-"""Directories at the root that are links into `usr/`."""
+"""Top-level directories that are links into `usr/`."""
 Filter = Callable[[tarfile.TarInfo], tarfile.TarInfo | None]
 
 
 def writing(fill: Callable[[tarfile.TarFile], None]) -> Callable[[IO[bytes]], None]:
-    """A function that writes one tar with the entries of `fill`."""
+    """Return a function that writes a tar file with the entries that `fill` adds."""
 
     def write(out: IO[bytes]) -> None:
         with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as into:
@@ -40,7 +40,7 @@ def link(into: tarfile.TarFile, name: str, target: str) -> None:
 
 
 def text(into: tarfile.TarFile, files: Mapping[str, str], mode: int = 0o644) -> None:
-    """Add files, by name."""
+    """Add text files; `files` maps names to contents."""
     for name, contents in files.items():
         body = contents.encode()
         member = tarfile.TarInfo(name)
@@ -49,13 +49,13 @@ def text(into: tarfile.TarFile, files: Mapping[str, str], mode: int = 0o644) -> 
 
 
 def executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter: the file belongs to root, and every user may run it."""
+    """A filter that makes root the file's owner, and lets every user run the file."""
     member.mode = 0o755
     return rooted(member)
 
 
 def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter: the file belongs to root, whatever its owner on this host."""
+    """A filter that makes root the file's owner, whoever owns the file on this host."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
@@ -64,7 +64,7 @@ def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def copy(
     source: tarfile.TarFile, into: tarfile.TarFile, keep: Filter, seen: set[str] | None = None
 ) -> None:
-    """Copy a tar's entries, as `keep` changes them, except names in `seen`."""
+    """Copy a tar file's entries through the filter `keep`, except names in `seen`."""
     seen = set() if seen is None else seen
     for member in source:
         body = source.extractfile(member) if member.isreg() else None
@@ -75,17 +75,17 @@ def copy(
 
 
 def merged(name: str) -> str:
-    """The name of a package's file with `/usr` merged."""
+    """Return the name that a package's file has on a system with a merged `/usr`."""
     name = name.removeprefix("./").strip("/")
     head, _, rest = name.partition("/")
     return f"usr/{name}" if head in MERGED and rest else name
 
 
 def read(layer: Path, name: str) -> bytes:
-    """The contents of a file in a layer.
+    """Return the contents of a file in a layer.
 
     Raises:
-        KeyError: the layer has no such file.
+        KeyError: if the layer has no such file.
     """
     with tarfile.open(layer) as tar:
         body = tar.extractfile(name)

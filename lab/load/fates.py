@@ -1,7 +1,8 @@
-"""The results of requests, and figures about them. Pure.
+"""The results of requests, and statistics about them. Pure.
 
-Rule: a request without an answer of 200 is lost. Times come from `runtime.clock.monotonic`, which
-all processes of a host share: a test may compare them with its own.
+Rule: a request counts as lost unless it gets a response with status 200. Times come from
+`runtime.clock.monotonic`, which all processes on a host share, so tests may compare these times
+with their own.
 """
 
 import json
@@ -16,20 +17,20 @@ class Fate:
 
     host: str
     due: float
-    """The time at which the client had to send it."""
+    """The time at which the client should have sent the request."""
     lag: float
-    """Seconds by which the client sent it late; the service has no part in this."""
+    """How many seconds late the client sent the request; the service did not cause this."""
     latency: float
-    """Seconds from sending to the whole answer, or to the error."""
+    """Seconds from sending the request to the complete response or the error."""
     outcome: str
-    """`ok`, a status, or the kind of error."""
+    """`ok`, an HTTP status, or the kind of error."""
     task: str = ""
-    """The host name of the task that answered."""
+    """The host name of the task that responded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """All lost requests of one kind."""
+    """All lost requests with the same outcome."""
 
     count: int
     first: float
@@ -38,7 +39,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every request between `began` and `ended`, in the order they were due."""
+    """All requests between `began` and `ended`, in the order in which they were due."""
 
     fates: tuple[Fate, ...]
     began: float
@@ -51,17 +52,17 @@ class Report:
 
     @property
     def ok(self) -> int:
-        """The number of requests with an answer of 200."""
+        """The number of requests that got a response with status 200."""
         return sum(fate.outcome == "ok" for fate in self.fates)
 
     @property
     def lost(self) -> int:
-        """The number of requests without one."""
+        """The number of lost requests."""
         return self.sent - self.ok
 
     @property
     def losses(self) -> dict[str, Loss]:
-        """Outcome → the lost requests, with the times of the first and the last."""
+        """Outcome → the number of lost requests, and the times of the first and the last."""
         losses: dict[str, Loss] = {}
         for fate in self.fates:
             if fate.outcome != "ok":
@@ -71,46 +72,46 @@ class Report:
 
     @property
     def hosts(self) -> list[str]:
-        """The services that the requests went to."""
+        """The host names in the requests, one for each service."""
         return sorted({fate.host for fate in self.fates})
 
     @property
     def tasks(self) -> set[str]:
-        """Host names of all tasks that answered."""
+        """The host names of all tasks that responded."""
         return {fate.task for fate in self.fates if fate.task}
 
     def of(self, host: str) -> "Report":
-        """The report of one service."""
+        """Return the report for one service, given its host name."""
         return self._where(lambda fate: fate.host == host)
 
     def between(self, start: float, end: float) -> "Report":
-        """The report of the requests due in this window."""
+        """Return the report for the requests that were due in this time window."""
         part = self._where(lambda fate: start <= fate.due < end)
         return Report(part.fates, max(start, self.began), min(end, self.ended))
 
     def latency(self, share: float) -> float:
-        """Seconds within which this share of the answers arrived; 1 is the slowest.
+        """Return a quantile of the latency in seconds, such as 0.99; 1 means the slowest request.
 
-        Lost requests have no latency: look at `lost` first. NaN when there was no answer.
+        Lost requests have no latency, so check `lost` first. NaN if all requests were lost.
         """
         return _quantile((fate.latency for fate in self.fates if fate.outcome == "ok"), share)
 
     def lag(self, share: float = 1.0) -> float:
-        """Seconds by which the client was late with this share of the requests, at most."""
+        """Return a quantile of the client's delay in seconds; by default, the longest delay."""
         return _quantile((fate.lag for fate in self.fates), share)
 
     def dump(self) -> str:
-        """The report as JSON, for another process."""
+        """Return the report as JSON, for another process."""
         return json.dumps([self.began, self.ended, *map(astuple, self.fates)])
 
     @classmethod
     def parse(cls, text: str) -> "Report":
-        """The inverse of `dump`."""
+        """Read a report from the output of `dump`."""
         began, ended, *fates = json.loads(text)
         return cls(tuple(Fate(*fate) for fate in fates), began, ended)
 
     def __str__(self) -> str:
-        """Print a line for each service, the kinds of loss, and how late the client was."""
+        """Return a summary: the client's delay, the services and their lost requests."""
         late = f"{1000 * self.lag(0.99):.0f} ms (p99), {1000 * self.lag():.0f} ms at most"
         seconds = f"{self.ended - self.began:.1f} s"
         lines = [f"{self.sent} sent in {seconds}, {self.lost} lost; the client was late by {late}"]

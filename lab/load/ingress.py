@@ -1,8 +1,8 @@
-"""Web traffic on the lab's swarm: Traefik on the managers, services behind it.
+"""Runs Traefik on the swarm's managers, with the lab's services behind it.
 
-Rule: it does only what an operator could type: `docker service create`, with labels. This kernel
-has no IPVS, so everything uses `dnsrr` and host ports. `lab.load.web_service` has the options by
-which a service loses no request when its tasks move; `_TRAEFIK` has the others.
+Rule: do only what an operator could type, such as `docker service create` with labels. The lab's
+kernel has no IPVS, so everything uses `dnsrr` and host ports. `lab.load.web_service` and
+`_TRAEFIK` have the options with which services lose no requests when their tasks move.
 """
 
 import http.client
@@ -20,7 +20,7 @@ from lab.machines.record import Stage
 REFRESH_SECONDS: Final = 1
 _TRAEFIK_SERVICE: Final = "traefik"
 _EDGE_TRAEFIK: Final = "edge_traefik"
-"""The Traefik of the stack `edge`, which uses the same ports and serves the same network."""
+"""The Traefik service of the stack `edge`, which uses the same ports and the same network."""
 _CONFIG: Final = "traefik-again"
 _AGAIN: Final = """\
 http:
@@ -32,17 +32,17 @@ http:
 """
 _TRAEFIK: Final = (
     "--entrypoints.web.address=:80",
-    # A task that ended between two refreshes refuses the connection: Traefik then tries the next
-    # task. It repeats only requests that never reached a task.
+    # If a task has ended since the last refresh, the connection fails and Traefik tries the next
+    # task. Traefik repeats only requests that never reached a task.
     "--entrypoints.web.http.middlewares=again@file",
     "--providers.file.filename=/again.yml",
     "--providers.swarm=true",
     "--providers.swarm.exposedbydefault=false",
     f"--providers.swarm.network={NETWORK}",
     f"--providers.swarm.refreshseconds={REFRESH_SECONDS}",
-    # Two seconds by default: changes that come one after another would wait for each other.
+    # The default of two seconds would delay a change that soon follows another.
     "--providers.providersthrottleduration=100ms",
-    # Thirty seconds by default: a node that lost its power neither accepts nor refuses.
+    # The default of thirty seconds is too long for a node without power, which never responds.
     "--serverstransport.forwardingtimeouts.dialtimeout=1s",
     "--global.checknewversion=false",
     "--global.sendanonymoususage=false",
@@ -50,13 +50,13 @@ _TRAEFIK: Final = (
 
 
 def open_ingress(lab: Lab, *, within: float = 60) -> None:
-    """Start the registry, the network and Traefik; return when every manager's port 80 answers.
+    """Start the registry, the network and Traefik; wait until every manager's port 80 responds.
 
-    Idempotent; uses the Traefik of the stack `edge` if it is deployed. The swarm also starts
-    Traefik on later managers.
+    Idempotent. Uses the Traefik service of the stack `edge` if that stack is deployed. The swarm
+    also starts Traefik on managers that join later.
 
     Raises:
-        LabError: names the manager that does not answer.
+        LabError: if Traefik does not respond on a manager; the message contains its address.
     """
     registry.start(lab.places)
     manager = reachable_manager(lab)
@@ -91,15 +91,15 @@ def open_ingress(lab: Lab, *, within: float = 60) -> None:
 
 
 def close_ingress(lab: Lab) -> None:
-    """Remove our Traefik, whose ports the stack `edge` needs; does nothing if there is none."""
+    """Remove our Traefik service, if any, because the stack `edge` needs its ports."""
     remove(lab, _TRAEFIK_SERVICE)
 
 
 def deploy(lab: Lab, *services: WebService) -> None:
-    """Create services; `wait_served` waits until they answer.
+    """Create services; call `wait_served` to wait until they respond.
 
     Raises:
-        LabError: Docker refused; quotes its output.
+        LabError: if Docker rejects a service; quotes Docker's output.
     """
     registry.start(lab.places)
     for service in services:
@@ -110,10 +110,10 @@ def deploy(lab: Lab, *services: WebService) -> None:
 
 
 def wait_served(lab: Lab, *services: WebService, within: float = 60) -> None:
-    """Wait until every task of these services has answered through every manager.
+    """Wait until every task of these services has responded through every manager.
 
     Raises:
-        LabError: names the service, and how many of its tasks answer.
+        LabError: if a task does not respond in time; the message contains the service's name.
     """
     deadline = time.monotonic() + within
     for service in services:
@@ -136,7 +136,7 @@ def wait_served(lab: Lab, *services: WebService, within: float = 60) -> None:
 
 
 def remove(lab: Lab, *names: str) -> None:
-    """Remove services; ignores those that do not exist."""
+    """Remove services; ignore services that do not exist."""
     manager = reachable_manager(lab)
     if present := [name for name in names if name in _services(manager)]:
         manager.docker("service", "rm", *present)
@@ -145,7 +145,7 @@ def remove(lab: Lab, *names: str) -> None:
 def ask(
     address: str, host: str, *, path: str = "/", port: int = 80, timeout: float = 5
 ) -> tuple[int, str]:
-    """Send one request to an ingress; returns status and body. Status 0 means no answer."""
+    """Send a request to an ingress; return the status and the body. Status 0 means no response."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host, "Connection": "close"})
@@ -158,7 +158,7 @@ def ask(
 
 
 def managers(lab: Lab) -> list[Machine]:
-    """The running managers, whose port 80 is the ingress."""
+    """Return the running managers, whose port 80 is the ingress."""
     records = ((machine, machine.record) for machine in lab.machines())
     return [
         machine
@@ -168,10 +168,10 @@ def managers(lab: Lab) -> list[Machine]:
 
 
 def reachable_manager(lab: Lab) -> Machine:
-    """A manager of a swarm that has a leader.
+    """Return a manager whose swarm has a Raft leader.
 
     Raises:
-        LabError: no manager can be reached.
+        LabError: if there is no such manager.
     """
     for machine in managers(lab):
         if machine.is_manager_reachable():

@@ -1,9 +1,9 @@
-"""Steady web traffic, and the result of every single request.
+"""Sends steady web traffic, and records the result of every request.
 
-Rule: the load is open-loop: it sends a request when it is due, whatever the results of the others,
-and counts every request, time-outs and those in flight at the end included. It runs in a separate
-process, so that a test's own work delays no request. The report says how late the client was,
-because a late client measures itself.
+Rule: the load is open-loop. Each request is sent when it is due, whatever happens to the others,
+and every request counts, including time-outs and requests in flight at the end. Traffic runs in a
+separate process, so that a test's own work does not delay requests. The report includes the
+client's delay, because a late client measures only itself.
 
 `python -m lab.load.traffic --address A --rate 20 --seconds 30 HOST...` prints a report.
 """
@@ -26,23 +26,23 @@ from lab.load.fates import Fate, Report
 from runtime import clock
 
 LONGEST_SECONDS: Final = 900.0
-"""Traffic ends after this time, even if no call stops it."""
+"""Traffic ends after this time, even if `stop` is not called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The requests to send."""
+    """Which requests to send, and how often."""
 
     addresses: Sequence[str]
-    """Ingresses, used in turn."""
+    """Addresses of the ingress, used in turn."""
     hosts: Sequence[str]
-    """Services, by the host name in the request."""
+    """Host names of the services, used in turn."""
     rate: float = 20.0
-    """Requests a second for each host."""
+    """Requests per second for each host name."""
     timeout_seconds: float = 10.0
     keeps_alive: bool = False
-    """Keep connections to the ingress. Off by default: aiohttp repeats a request by itself when a
-    connection turns out to be closed, and the report could not count such failures."""
+    """Whether to reuse connections to the ingress. Off by default, because aiohttp itself repeats a
+    request if a connection turns out to be closed, and the report could not count such failures."""
     path: str = "/"
     seconds: float = LONGEST_SECONDS
 
@@ -55,7 +55,7 @@ class Traffic:
         self._report: Report | None = None
 
     def stop(self) -> Report:
-        """Send no more, wait for the requests in flight, and return the report."""
+        """Stop sending requests, wait for those in flight, and return the report."""
         if self._report is None and self._process.stdin is not None:
             self._process.stdin.close()
         return self.finished()
@@ -64,13 +64,13 @@ class Traffic:
         """Wait until the plan's time is over, and return the report.
 
         Raises:
-            RuntimeError: the process failed; its stderr has the reason.
+            RuntimeError: if the process failed; its stderr has the reason.
         """
         if self._report is None:
             with self._process as process:
                 output = process.stdout.read() if process.stdout else ""
             if process.returncode != 0:
-                raise RuntimeError(f"the traffic ended with {process.returncode}")
+                raise RuntimeError(f"the traffic process failed with status {process.returncode}")
             self._report = Report.parse(output)
         return self._report
 
@@ -87,7 +87,7 @@ class Traffic:
 
 
 def start(plan: Plan) -> Traffic:
-    """Start traffic; returns just before the first request."""
+    """Start traffic; return just before the first request."""
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.load.traffic", "--plan", json.dumps(asdict(plan))],
         stdin=subprocess.PIPE,
@@ -98,14 +98,14 @@ def start(plan: Plan) -> Traffic:
     )
     if process.stdout is None or process.stdout.readline() != "flowing\n":
         process.kill()
-        raise RuntimeError(f"the traffic did not start ({process.wait()})")
+        raise RuntimeError(f"the traffic process did not start (status {process.wait()})")
     return Traffic(process)
 
 
 async def flow(plan: Plan, until: asyncio.Event, *, fates: list[Fate] | None = None) -> Report:
-    """Send until `until` is set or the plan's time is over; returns when all requests have ended.
+    """Send requests until `until` is set or the plan's time is over; then wait for those in flight.
 
-    `fates` is a list that grows as requests end, for a caller that watches them.
+    The results are added to `fates` as requests end, so that a caller can follow them.
     """
     fates = [] if fates is None else fates
     connector = aiohttp.TCPConnector(limit=0, force_close=not plan.keeps_alive)
@@ -149,7 +149,7 @@ async def _send(
 
 
 def kind_of(error: BaseException) -> str:
-    """The outcome for an error, in the words of the report."""
+    """Return the outcome that represents an error in the report."""
     match error:
         case TimeoutError():
             return "timed out"
@@ -167,9 +167,9 @@ async def _live(plan: Plan, parent: IO[str] | None) -> Report:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     if parent is not None:
-        # The parent has the other end: it closes the pipe to stop this, or by its own end.
+        # The parent closes its end of the pipe to stop the traffic, or when it exits.
         loop.add_reader(parent.fileno(), until.set)
-        # A client that waits for a processor would measure its own delay.
+        # A client that waits for CPU time would measure its own delay.
         prefer_this_process()
         print("flowing", flush=True)
     try:
@@ -180,11 +180,13 @@ async def _live(plan: Plan, parent: IO[str] | None) -> Report:
 
 
 def main() -> None:
-    """As a child, take a plan and print JSON; for a person, take options and print a table."""
+    """Send traffic and print a report: JSON for a parent process, or a table for a user."""
     parser = argparse.ArgumentParser(prog="python -m lab.load.traffic", description=__doc__)
     parser.add_argument("--plan", help=argparse.SUPPRESS)
-    parser.add_argument("--address", action="append", help="an ingress; may be given again")
-    parser.add_argument("--rate", type=float, default=20.0, help="requests a second for each host")
+    parser.add_argument("--address", action="append", help="an ingress; can be repeated")
+    parser.add_argument(
+        "--rate", type=float, default=20.0, help="requests per second for each host"
+    )
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--keep-alive", action="store_true")
     parser.add_argument("hosts", nargs="*", metavar="HOST")
@@ -193,7 +195,7 @@ def main() -> None:
         print(asyncio.run(_live(Plan(**json.loads(arguments.plan)), sys.stdin)).dump())
         return
     if not (arguments.address and arguments.hosts):
-        parser.error("an --address and a HOST are needed")
+        parser.error("at least one --address and one HOST are required")
     plan = Plan(
         arguments.address,
         arguments.hosts,

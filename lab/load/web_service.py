@@ -1,9 +1,9 @@
-"""A service of the test application, as an operator would describe it to Docker.
+"""Describes a service that runs the test application, with Docker's options.
 
-Rule: the defaults are those that zero loss needs: a health check, because a task without one counts
-as up when its process starts; a linger longer than the ingress's refresh; a grace period longer
-than the linger and the slowest request. Docker's defaults for replacing tasks stay, because the
-product has to cope with them.
+Rule: by default, a service loses no requests. This takes a health check, because a task without one
+counts as up as soon as its process starts; a linger longer than the ingress's refresh interval; and
+a grace period longer than the linger and the slowest request. Docker's defaults for replacing tasks
+are not changed, because the product has to cope with them.
 """
 
 from collections.abc import Mapping
@@ -18,31 +18,31 @@ DOMAIN: Final = "lab.example"
 
 @dataclass(frozen=True, slots=True)
 class WebService:
-    """One service of the lab's test application."""
+    """A service that runs the lab's test application."""
 
     name: str
     replicas: int = 2
     start_seconds: float = 0.0
     linger_seconds: float = 5.0
     stop_seconds: float = 0.0
-    """The delay of its end, after it has stopped serving."""
+    """How long the application takes to exit after it has stopped serving."""
     has_health_check: bool = True
     health_interval_seconds: float = 1.0
     version: str = "1"
     is_bad: bool = False
-    """Whether it never becomes healthy."""
+    """Whether the application never becomes healthy."""
     constraint: str = "node.role==worker"
     labels: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
-    """More options of `docker service create`."""
+    """Additional options for `docker service create`."""
 
     @property
     def host(self) -> str:
-        """The host name by which the ingress finds it."""
+        """The host name that the ingress routes to this service."""
         return f"{self.name}.{DOMAIN}"
 
     def options(self) -> list[str]:
-        """The options of `docker service create`, without the image."""
+        """Return the options for `docker service create`, without the image."""
         router = f"traefik.http.routers.{self.name}"
         labels = {
             "traefik.enable": "true",

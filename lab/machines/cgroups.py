@@ -1,4 +1,4 @@
-"""One cgroup for each machine, in every hierarchy the host has.
+"""Manages a cgroup for each machine, in every hierarchy that the host has.
 
 Rule: start a machine only in its own cgroup. Engines that share a cgroup would manage each other's
 containers, and `down` finds the lab's processes only by their cgroups.
@@ -21,27 +21,28 @@ _ENTER: Final = (
     ' shift; n=$((n - 1)); done; exec "$@"'
 )
 _CPU_SHARES: Final = {"cpu.shares": "4096", "cpu.weight": "400"}
-"""On version 1 and 2: four times the default."""
+"""Files of cgroup v1 and v2, each with four times its default value."""
 _CPUSET_FILES: Final = ("cpuset.cpus", "cpuset.mems")
 
 
 def is_unified() -> bool:
-    """Whether the host has only cgroup v2."""
+    """Return whether the host has only cgroup v2."""
     return (ROOT / "cgroup.controllers").exists()
 
 
 def boot_options() -> list[str]:
-    """The nspawn options with which a machine's systemd accepts the host's cgroups."""
-    # systemd 256 and later refuse v1 unless the kernel's command line has two options for it; this
-    # replaces the second one.
+    """Return the nspawn options with which a machine's systemd accepts the host's cgroups."""
+    # systemd 256 and later reject v1 unless the kernel's command line has two special options;
+    # this variable replaces the second option.
     return [] if is_unified() else ["--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
 
 
 def parents(membership: str, *, unified: bool) -> list[Path]:
-    """Directories in which the lab makes its cgroups; `membership` is /proc/self/cgroup's text.
+    """Return the directories in which the lab creates its cgroups.
 
-    On v1 this is our own cgroup, because others may be read-only. On v2 it is the root: a cgroup
-    with processes in it, such as ours, cannot give controllers to children.
+    `membership` is the text of /proc/self/cgroup. On v1, the directories are this process's own
+    cgroups, because others may be read-only. On v2, the directory is the root, because a cgroup
+    that contains processes, such as ours, cannot give controllers to its children.
     """
     if unified:
         return [ROOT]
@@ -54,7 +55,7 @@ def parents(membership: str, *, unified: bool) -> list[Path]:
 
 
 def create(lab: str, name: str) -> list[Path]:
-    """Make the cgroups of one machine below the lab's; keeps those that exist."""
+    """Create a machine's cgroups below the lab's, unless they exist; return their directories."""
     unified = is_unified()
     membership = Path("/proc/self/cgroup").read_text(encoding="ascii")
     groups = []
@@ -66,8 +67,8 @@ def create(lab: str, name: str) -> list[Path]:
             group.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise LabError(
-                f"cannot make the cgroup {group} ({exc.strerror}); in a container, start it "
-                "privileged with a writable /sys/fs/cgroup"
+                f"could not create the cgroup {group} ({exc.strerror}); if this host is a "
+                "container, start the container privileged and with a writable /sys/fs/cgroup"
             ) from exc
         if unified:
             _delegate(parent)
@@ -81,22 +82,22 @@ def create(lab: str, name: str) -> list[Path]:
 
 
 def starting_in(groups: list[Path], argv: Sequence[str]) -> list[str]:
-    """The command that enters these cgroups and then runs `argv`."""
+    """Return a command that enters these cgroups and then runs `argv`."""
     return ["sh", "-c", _ENTER, "sh", str(len(groups)), *map(str, groups), *argv]
 
 
 def _delegate(group: Path) -> None:
     controllers = (group / "cgroup.controllers").read_text(encoding="ascii").split()
     for controller in controllers:
-        # Without a controller that the host reserves a limit is missing, but the lab works.
+        # If the host reserves a controller, a limit is missing, but the lab still works.
         with contextlib.suppress(OSError):
             (group / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
 
 
 def _prefer(lab: Path) -> None:
-    """Give the lab's machines priority over other work of the host.
+    """Give the lab's machines priority over other work on the host.
 
-    By default all of them together would get as much CPU time as one busy process of the host.
+    By default, all machines together would get as much CPU time as one busy process on the host.
     """
     for file, share in _CPU_SHARES.items():
         if (lab / file).exists():
@@ -104,36 +105,36 @@ def _prefer(lab: Path) -> None:
 
 
 def _inherit(group: Path, file: str) -> None:
-    """On v1 copy cpus and mems to a cpuset: without them it accepts no process."""
+    """On v1, copy the parent's value to a cpuset, which would otherwise accept no processes."""
     path = group / file
     if path.exists() and not path.read_text(encoding="ascii").strip():
         path.write_text((group.parent / file).read_text(encoding="ascii"), encoding="ascii")
 
 
 def leftovers(lab: str) -> list[Path]:
-    """Every cgroup directory of this lab on the host, in all hierarchies."""
+    """Return this lab's cgroup directories on the host, in all hierarchies."""
     groups = []
     for at, names, _ in os.walk(ROOT):
         if lab in names:
             groups.append(Path(at) / lab)
-        # Do not descend into labs: their machines have thousands of cgroups.
+        # Do not descend into labs, because their machines have thousands of cgroups.
         names[:] = [name for name in names if not name.startswith(CGROUP)]
     return groups
 
 
 def processes(groups: list[Path]) -> set[int]:
-    """Ids of all processes in these cgroups and below."""
+    """Return the ids of all processes in these cgroups and their descendants."""
     pids: set[int] = set()
     for group in groups:
         for at, _, _ in os.walk(group):
             with contextlib.suppress(OSError):
                 pids.update(map(int, (Path(at) / "cgroup.procs").read_text().split()))
-    # 0 stands for a process outside our pid namespace, which is not the lab's.
+    # 0 represents a process outside our pid namespace, which does not belong to the lab.
     return pids - {0}
 
 
 def kill(groups: list[Path], *, within: float = 10) -> set[int]:
-    """Kill every process in these cgroups; returns those that remain after `within` seconds."""
+    """Kill all processes in these cgroups; return the ids of those alive after `within` seconds."""
     deadline = time.monotonic() + within
     while alive := processes(groups):
         for pid in alive:
@@ -146,7 +147,7 @@ def kill(groups: list[Path], *, within: float = 10) -> set[int]:
 
 
 def remove(groups: list[Path]) -> None:
-    """Remove these cgroups and all below, and the lab's own if empty; skips busy ones."""
+    """Remove these cgroups with their descendants, and the lab's own if empty; skip busy ones."""
     for group in groups:
         for at, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):

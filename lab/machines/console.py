@@ -1,6 +1,7 @@
-"""The console output of machines, also after their end.
+"""Keeps the console output of machines, even after a machine has been destroyed.
 
-Rule: EC2 keeps an instance's console for an hour after its end; the lab keeps it until `down`.
+Rule: EC2 keeps an instance's console output for an hour after the instance is terminated; the lab
+keeps the output until `down`.
 """
 
 import contextlib
@@ -8,16 +9,16 @@ from pathlib import Path
 from typing import Final
 
 _SHOWN_BYTES: Final = 64 * 1024
-"""Number of bytes that EC2 shows of a console: the latest ones."""
+"""EC2 shows only this many bytes from the end of the console output."""
 
 
 def path(machines: Path, instance: str) -> Path:
-    """The file of a machine's console while the machine exists."""
+    """Return the file with a machine's console output, while the machine exists."""
     return machines / instance / "console.log"
 
 
 def keep(machines: Path, instance: str) -> None:
-    """Move the console away before the machine is destroyed; does nothing if there is none."""
+    """Archive the console file, if any, before the machine is destroyed."""
     archived = _archived(machines, instance)
     archived.parent.mkdir(exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
@@ -25,7 +26,7 @@ def keep(machines: Path, instance: str) -> None:
 
 
 def tail(machines: Path, instance: str) -> bytes:
-    """The end of a console as EC2 shows it; empty when there was no output."""
+    """Return the end of the console output, as EC2 shows it; empty if there was no output."""
     for at in (path(machines, instance), _archived(machines, instance)):
         with contextlib.suppress(FileNotFoundError):
             return at.read_bytes()[-_SHOWN_BYTES:]

@@ -1,7 +1,7 @@
-"""A lab's iptables chains: traffic out, traffic between machines, and Elastic IPs.
+"""A lab's iptables chains, for outbound traffic, traffic between machines and Elastic IPs.
 
-Rule: the lab's rules are in its own chains, and it adds only jumps to built-in chains. So the
-clean-up deletes the jumps and the chains, and cannot remove another program's rule.
+Rule: the lab's rules are in its own chains, and built-in chains get only jumps to these chains. The
+clean-up deletes the jumps and the chains, so it cannot remove another program's rules.
 """
 
 import re
@@ -38,8 +38,8 @@ COMMIT
 def up(places: Places) -> None:
     """Install the chains.
 
-    By the first rule the answers to a machine that calls an Elastic IP, even its own, come back
-    through the host.
+    The first rule is for machines that call an Elastic IP, even their own: it makes the replies
+    come back through the host.
     """
     rules = _RULES.format(
         chains=places.chain_prefix,
@@ -51,10 +51,10 @@ def up(places: Places) -> None:
 
 
 def point(places: Places, addresses: Mapping[str, str]) -> None:
-    """Route each Elastic IP to a private address, all at once; drop all other routes.
+    """Route each Elastic IP to a private address, all in one step; drop all other routes.
 
-    Connections to the address's earlier instance are reset from now on. On AWS they break as well;
-    without the reset conntrack would keep them on the earlier instance for ever.
+    From now on, connections to an Elastic IP's previous instance are reset. On AWS, they break as
+    well; without the reset, conntrack would keep them on the previous instance forever.
     """
     chain, stale_chain = f"{places.chain_prefix}POINT", f"{places.chain_prefix}STALE"
     bridge = places.bridge
@@ -72,7 +72,7 @@ def point(places: Places, addresses: Mapping[str, str]) -> None:
             ]
         )
     )
-    # The host routes before it translates addresses, so it needs a route for each of them.
+    # The host routes packets before it translates addresses, so each Elastic IP needs a route.
     argv = ("ip", "route", "show", "root", str(places.elastic), "dev", bridge)
     shown = run(*argv, check=False).stdout
     for line in shown.splitlines():
@@ -83,7 +83,7 @@ def point(places: Places, addresses: Mapping[str, str]) -> None:
 
 
 def down(places: Places) -> None:
-    """Remove every rule and chain of the lab, in whatever state; does nothing if there is none."""
+    """Remove all of the lab's rules and chains, even if some are already missing."""
     for table in ("nat", "filter"):
         rules = remains(places, table)
         chains = [rule.split()[1] for rule in rules if rule.startswith("-N")]
@@ -92,7 +92,7 @@ def down(places: Places) -> None:
             for rule in rules
             if rule.startswith("-A") and not rule.startswith(f"-A {places.chain_prefix}")
         ]
-        # Flush all before deleting any: iptables keeps a chain that another chain jumps to.
+        # Flush all chains first, because iptables cannot delete a chain that is a jump target.
         lines = [f"-D {jump}" for jump in jumps]
         lines += [f"{verb} {chain}" for verb in ("-F", "-X") for chain in chains]
         if lines:
@@ -101,7 +101,7 @@ def down(places: Places) -> None:
 
 
 def remains(places: Places, table: str) -> list[str]:
-    """The lab's rules and chains in one table, as `iptables -S` prints them."""
+    """Return the lab's rules and chains in one table, as `iptables -S` prints them."""
     shown = run("iptables", "-w", "-t", table, "-S", check=False).stdout
     return [line for line in shown.splitlines() if re.search(rf" {places.chain_prefix}", line)]
 

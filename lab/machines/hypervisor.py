@@ -1,7 +1,8 @@
-"""The loop that runs a machine for each of EC2's instances.
+"""Runs a machine for each EC2 instance.
 
-Rule: one action at a time for each machine. `reconcile` decides which; nothing is decided here. If
-an action fails, the record says that the machine is dead and the log says why; the others go on.
+Rule: each machine has only one action at a time. `reconcile` chooses the action; this module
+decides nothing. If an action fails, the machine is recorded as dead, the reason is logged, and the
+other machines are not affected.
 """
 
 import asyncio
@@ -31,10 +32,10 @@ Result = TypeVar("Result")
 
 _EVERY: Final = 0.2
 _AT_ONCE: Final = 3
-"""Machines that boot at the same time; more would delay each other."""
+"""How many machines boot at the same time; more machines would delay each other."""
 _BOOT_SECONDS: Final = 120
 _QUARANTINE: Final = 32
-"""Number of destroyed machines whose addresses stay unused for a while."""
+"""How many destroyed machines' addresses are kept from being reused."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class _Entry:
 
 
 class Hypervisor:
-    """The machines of one lab; call `run` for as long as the lab is up."""
+    """Manages the machines of one lab; `run` must run while the lab is up."""
 
     def __init__(
         self,
@@ -57,9 +58,10 @@ class Hypervisor:
         *,
         grace: Callable[[str], float],
     ) -> None:
-        """`layers` returns the layers of an image id, in overlayfs's format.
+        """Create a hypervisor without machines.
 
-        `grace` returns the seconds that an instance's machine has to shut down.
+        `layers` returns the layers of an image, in overlayfs's format, given the image id. `grace`
+        returns how many seconds a machine has to shut down, given the instance id.
         """
         self._cloud = cloud
         self._grace = grace
@@ -73,23 +75,23 @@ class Hypervisor:
         self._instances: dict[str, Instance] = {}
 
     def find(self, address: str) -> Instance | None:
-        """The running instance with a private address."""
+        """Return the running instance with this private address, or None."""
         for instance in self._instances.values():
             if instance.address == address and instance.state == "running":
                 return instance
         return None
 
     def stages(self) -> dict[str, Stage]:
-        """Instance id → the stage of its machine."""
+        """Return the stage of each machine, by instance id."""
         return {name: entry.record.stage for name, entry in self._entries.items()}
 
     def reboot(self, instance: str) -> None:
-        """Reboot a machine in order; does nothing when it does not run."""
+        """Reboot a machine cleanly; do nothing if the machine is not running."""
         if entry := self._entries.get(instance):
             power.send(entry.record, power.REBOOT)
 
     async def run(self) -> None:
-        """Compare instances and machines, and act, until cancelled."""
+        """Keep the machines in line with EC2's instances, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._instances = self._cloud.instances()
@@ -131,12 +133,12 @@ class Hypervisor:
                     self._write(entry, stage=Stage.STOPPED, init=None)
                 case Act.DESTROY:
                     await self._destroy(entry)
-            log.info("machine done", act=act, instance=name, stage=entry.record.stage)
+            log.info("completed an action", act=act, instance=name, stage=entry.record.stage)
         except (LabError, OSError) as exc:
-            log.exception("machine failed", act=act, instance=name, reason=str(exc))
+            log.exception("an action failed", act=act, instance=name, reason=str(exc))
             if name in self._entries and act is not Act.DESTROY:
                 self._write(entry, stage=Stage.DEAD)
-            # A busy disk is free a moment later; a retry without a pause would fill the log.
+            # A busy disk is free a moment later; retries without a pause would flood the log.
             await asyncio.sleep(1)
         finally:
             entry.is_busy = False
@@ -145,8 +147,8 @@ class Hypervisor:
         instance = self._instances[entry.record.instance]
         if not power.is_ours(self._places, instance.address):
             raise LabError(
-                f"{instance.id} has the address {instance.address}, outside of the lab's network: "
-                "launch it into one of the lab's subnets"
+                f"{instance.id} has the address {instance.address}, outside the lab's network: "
+                "launch the instance in one of the lab's subnets"
             )
         planned = entry.record
         async with self._slots:
@@ -176,12 +178,12 @@ class Hypervisor:
                 self._write(entry, stage=Stage.ENGINE)
                 seconds = round(clock.monotonic() - began, 2)
                 log.info(
-                    "engine answers", instance=record.instance, version=version, seconds=seconds
+                    "engine started", instance=record.instance, version=version, seconds=seconds
                 )
                 return
             await asyncio.sleep(0.1)
-        # This is not a failure of the hardware; the machine's journal has the reason.
-        log.warning("engine does not answer", instance=record.instance)
+        # This is not a hardware failure; the reason is in the machine's journal.
+        log.warning("engine did not start", instance=record.instance)
 
     async def _shut_down(self, entry: _Entry) -> None:
         process, record = entry.process, entry.record
@@ -193,7 +195,7 @@ class Hypervisor:
 
     async def _destroy(self, entry: _Entry) -> None:
         if entry.record.stage in RUNNING:
-            # As on EC2, the system may shut down first.
+            # As on EC2, the machine may shut down first.
             await self._shut_down(entry)
         record = entry.record
         await self._in_thread(lambda: power.destroy(self._places, record))
@@ -203,7 +205,7 @@ class Hypervisor:
             self._cloud.free(self._resting.popleft())
 
     def _notice_ends(self) -> None:
-        """Record machines that ended: by a reboot, a power-off or a power cut."""
+        """Record the machines that have rebooted, powered off or lost power."""
         for name, entry in self._entries.items():
             if entry.is_busy or entry.process is None or entry.record.stage not in RUNNING:
                 continue
@@ -213,7 +215,7 @@ class Hypervisor:
             entry.process = None
             log.info("machine ended", instance=name, code=code)
             if code == power.REBOOTED:
-                # EC2 still reports it as running, so the next comparison boots it again.
+                # EC2 still reports the instance as running, so the machine is booted again soon.
                 self._write(entry, stage=Stage.STOPPED, init=None)
             elif code == 0:
                 self._write(entry, stage=Stage.STOPPED, init=None)

@@ -1,7 +1,7 @@
 """Bakes the layers that machines boot from: a root file system, and our code as a layer above it.
 
-Rule: each layer is built in a directory of its own and renamed when complete. Its name is the hash
-of all its inputs. A layer with such a name is complete and never changes.
+Rule: each layer is built in a temporary directory, which is renamed when the layer is complete. The
+new name contains a hash of all the layer's inputs. A layer with such a name never changes.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ from lab.machines import cgroups, wheels
 from lab.places import BUILDING, Places
 
 BAKE: Final = "bake"
-"""The cgroup of all processes of a bake, so that `down` can end an abandoned one."""
+"""The cgroup for all processes of a bake, so that `down` can end an abandoned bake."""
 _KEEP: Final = {"rootfs-": 4, "engine-": 2, "code-": 8}
 _UPGRADE: Final = """\
 newer=$1; shift
@@ -38,7 +38,7 @@ Report = Callable[[str], None]
 
 
 def bake(places: Places, repository: Path, engine: Engine, *, report: Report) -> list[Path]:
-    """The layers of a machine, topmost first; bakes only those whose inputs have changed."""
+    """Bake the layers whose inputs have changed; return all layers of a machine, topmost first."""
     places.cache.mkdir(parents=True, exist_ok=True)
     with alone(places.cache):
         for stale in places.cache.glob(f"{BUILDING}*"):
@@ -51,7 +51,7 @@ def bake(places: Places, repository: Path, engine: Engine, *, report: Report) ->
         )
         rootfs = places.cache / f"rootfs-{ground}"
         if not rootfs.exists():
-            report(f"baking the root file system, Debian {engine.suite} (once; two minutes)")
+            report(f"baking a Debian {engine.suite} root file system (only once; two minutes)")
             with _building(places, rootfs) as work:
                 _bake_rootfs(places, repository, engine, work)
         layers = [rootfs]
@@ -59,7 +59,7 @@ def bake(places: Places, repository: Path, engine: Engine, *, report: Report) ->
             recipe = _digest([], repository, ground, engine.newer_suite, *FROM_NEWER, _UPGRADE)
             newer = places.cache / f"engine-{recipe}"
             if not newer.exists():
-                report(f"taking the engine from Debian {engine.newer_suite} (once; 20 seconds)")
+                report(f"adding the engine of Debian {engine.newer_suite} (only once; 20 seconds)")
                 with _building(places, newer) as work:
                     _bake_newer_engine(places, repository, engine, rootfs, work)
             layers.insert(0, newer)
@@ -101,10 +101,10 @@ def _bake_rootfs(places: Places, repository: Path, engine: Engine, work: Path) -
 
 
 def debootstrap(places: Places, root: Path, suite: str, packages: Iterable[str]) -> None:
-    """Make a root file system of Debian packages.
+    """Create a root file system from Debian packages.
 
     Raises:
-        ArchiveError: quotes the archive's answer.
+        ArchiveError: if debootstrap fails; quotes its errors.
     """
     with archive.delivering("a root file system", suite):
         run_grouped(
@@ -160,7 +160,7 @@ def _bake_code(places: Places, repository: Path, rootfs: Path, work: Path) -> No
 
 @contextmanager
 def _above(rootfs: Path, work: Path) -> Iterator[Path]:
-    """A file system that writes changes to `rootfs` into the new layer."""
+    """Mount a file system that stores all changes to `rootfs` in the new layer; yield its path."""
     for name in ("layer", "scratch", "merged"):
         (work / name).mkdir()
     options = f"lowerdir={rootfs},upperdir={work / 'layer'},workdir={work / 'scratch'}"
@@ -178,7 +178,7 @@ def _provision(
     binds: Mapping[Path, str],
     settings: Mapping[str, str],
 ) -> None:
-    """Run a step of the bake in its own namespace, so that no mount can remain."""
+    """Run a step of the bake in its own namespace, so that no mounts are left behind."""
     run_grouped(
         places,
         "systemd-nspawn",
@@ -186,7 +186,7 @@ def _provision(
         "--register=no",
         "--keep-unit",
         "--as-pid2",
-        # Keeps stderr separate: `run` shows it when the step fails.
+        # Keep stderr separate, because `run` shows it if the step fails.
         "--pipe",
         f"--directory={root}",
         *(f"--bind-ro={source}:{at}" for source, at in binds.items()),
@@ -196,7 +196,7 @@ def _provision(
 
 
 def run_grouped(places: Places, *argv: str) -> None:
-    """Run one program of a bake in a cgroup, where `down` finds it even after a crash."""
+    """Run a program of a bake in a cgroup, where `down` finds the program even after a crash."""
     groups = cgroups.create(places.cgroup, BAKE)
     try:
         # Our own PYTHON variables must not apply to programs in the image.
@@ -211,7 +211,7 @@ def _building(places: Places, target: Path) -> Iterator[Path]:
     work = Path(tempfile.mkdtemp(prefix=places.building_prefix, dir=target.parent))
     try:
         yield work
-        # mkdtemp makes a private directory; service users need to read a root directory.
+        # mkdtemp creates a private directory, but service users need to read their root directory.
         (work / "layer").chmod(0o755)
         (work / "layer").rename(target)
     finally:
@@ -238,7 +238,7 @@ def _digest(parts: Iterable[Path], repository: Path, *also: str) -> str:
 
 
 def _prune(cache: Path) -> None:
-    # Other labs may run machines of older code.
+    # Keep mounted layers, because other labs may run machines with older code.
     mounted = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     for prefix, keep in _KEEP.items():
         aged = sorted(cache.glob(f"{prefix}*"), key=lambda at: at.stat().st_mtime, reverse=True)

@@ -1,7 +1,7 @@
-"""The lab's layer over the image: the differences between a lab machine and an EC2 instance.
+"""Writes the lab's layer over the image: what a lab machine needs and an EC2 instance does not.
 
-Rule: the product must work without it. Whatever a machine needs to join a swarm belongs in `ami/`;
-this layer only makes up for what a container lacks compared with a virtual machine.
+Rule: the product must work without this layer. Whatever a machine needs to join a swarm belongs in
+`ami/`; this layer only makes up for what a container lacks compared with a virtual machine.
 """
 
 import os
@@ -15,7 +15,7 @@ from lab.machines import cgroups
 from lab.places import Places
 
 _MASKED: Final = (
-    # They need a real disk or terminal.
+    # These units need a real disk or terminal.
     "console-getty.service",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
@@ -23,7 +23,7 @@ _MASKED: Final = (
     "fstrim.timer",
     "getty@.service",
     "systemd-pstore.service",
-    # Machines share the host's kernel: most of these settings would change the host.
+    # Machines share the host's kernel, so most sysctl settings would change the host.
     "systemd-sysctl.service",
 )
 _WRITABLE_CGROUPS: Final = """\
@@ -41,12 +41,12 @@ mountpoint -q $c && mount -o remount,bind,rw $c; done; true'
 """
 _CERTIFICATES: Final = "etc/ssl/certs/ca-certificates.crt"
 EXTRA_LAYER: Final = "SPOTSWARM_LAB_EXTRA_LAYER"
-"""Environment variable: a directory to add as the topmost layer of the image."""
+"""Environment variable with a directory to add as the image's topmost layer."""
 AGENT_UNITS: Final = ("spotswarm-agent.service", "spotswarm-leader.path")
 
 
 def write(layer: Path, places: Places) -> None:
-    """Write the layer, with the host's current certificates."""
+    """Write the layer, including the host's current certificates."""
     units = layer / "etc/systemd/system"
     (units / "sysinit.target.wants").mkdir(parents=True)
     mask(layer, _MASKED)
@@ -54,15 +54,15 @@ def write(layer: Path, places: Places) -> None:
         unit = units / "spotswarm-lab-cgroups.service"
         unit.write_text(_WRITABLE_CGROUPS, encoding="ascii")
         (units / "sysinit.target.wants" / unit.name).symlink_to(f"../{unit.name}")
-    # Machines use the host's network, whose proxies may have certificates of their own.
+    # Machines use the host's network, whose proxies may have their own certificates.
     if (Path("/") / _CERTIFICATES).exists():
         (layer / _CERTIFICATES).parent.mkdir(parents=True)
         shutil.copyfile(Path("/") / _CERTIFICATES, layer / _CERTIFICATES)
     (layer / "etc/resolv.conf").write_text(
         f"nameserver {places.gateway}\nsearch {DOMAIN}\n", encoding="ascii"
     )
-    # The lab's registry has no certificate, and serves images in place of Docker Hub. These are
-    # options because daemon.json belongs to the image.
+    # The lab's registry has no certificate, and serves images in place of Docker Hub. Use command
+    # line options, because daemon.json belongs to the image.
     engine = (
         f"--insecure-registry={places.network}",
         f"--registry-mirror=http://{places.registry}",
@@ -72,7 +72,7 @@ def write(layer: Path, places: Places) -> None:
     options.write_text(f'DOCKER_OPTS="{" ".join(engine)}"\n', encoding="ascii")
     journal = layer / "etc/systemd/journald.conf.d/70-lab.conf"
     journal.parent.mkdir(parents=True)
-    # If twenty machines synced their journals, the disk would be very slow.
+    # Twenty machines that sync their journals would make the disk very slow.
     journal.write_text("[Journal]\nStorage=volatile\nForwardToConsole=no\n", encoding="ascii")
 
 
@@ -85,10 +85,10 @@ def mask(layer: Path, units: tuple[str, ...]) -> None:
 
 
 def offer(places: Places, engine: str, layers: list[Path]) -> None:
-    """List the layers that machines with this engine boot from; the daemon reads the list.
+    """Write the list of layers that machines with this engine boot from, for the daemon.
 
     Raises:
-        LabError: the extra layer is not a directory.
+        LabError: if the extra layer is not a directory.
     """
     stack = [places.lab / "layer", *layers]
     if extra := os.environ.get(EXTRA_LAYER):

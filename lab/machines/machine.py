@@ -1,7 +1,7 @@
-"""A machine from its administrator's view: commands, files, journal, engine; how to wait for it.
+"""Gives access to a machine's commands, files, journal and engine, and waits for its stages.
 
-Rule: a command in a machine enters the machine's cgroups first. Otherwise the machine's limits
-would not apply to it, and `down` would not find it.
+Rule: a command in a machine first enters the machine's cgroups. Otherwise, the machine's limits
+would not apply to the command, and `down` would not find its process.
 """
 
 import http
@@ -29,7 +29,7 @@ _ENV: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine of the lab that is up; every property reads the current state."""
+    """A machine of a running lab; every property reads the current state."""
 
     instance: str
     address: str
@@ -38,10 +38,10 @@ class Machine:
 
     @property
     def record(self) -> Record:
-        """The daemon's latest record.
+        """The daemon's latest record of the machine.
 
         Raises:
-            LabError: the machine does not exist.
+            LabError: if the machine does not exist.
         """
         record = read(self.machines, self.instance)
         if record is None:
@@ -50,10 +50,10 @@ class Machine:
 
     @property
     def init(self) -> int:
-        """Process id of its init on the host.
+        """The process id, on the host, of the machine's init.
 
         Raises:
-            LabError: the machine does not run.
+            LabError: if the machine is not running.
         """
         record = self.record
         if record.init is None or record.stage not in RUNNING:
@@ -62,19 +62,19 @@ class Machine:
 
     @property
     def root(self) -> Path:
-        """Its file system while it runs."""
+        """The path, on the host, of the machine's file system while the machine is running."""
         return Path(f"/proc/{self.init}/root")
 
     @property
     def docker_host(self) -> str:
-        """The address for `docker -H` on the host."""
+        """The address of the machine's engine, for `docker -H` on the host."""
         return f"unix://{self.root}/run/docker.sock"
 
     def command(self, *argv: str) -> list[str]:
-        """The command for the host that runs `argv` in the machine, as root."""
+        """Return a command for the host that runs `argv` in the machine, as root."""
         groups = [Path(group) for group in self.record.cgroups]
         if cgroups.is_unified():
-            # Only leaf cgroups accept processes; init's own is a leaf.
+            # Only leaf cgroups accept processes, and init's own cgroup is a leaf.
             own = Path(f"/proc/{self.init}/cgroup").read_text(encoding="ascii").split("::")[1]
             groups = [cgroups.ROOT / own.strip().lstrip("/")]
         enter = ("nsenter", f"--target={self.init}")
@@ -88,54 +88,56 @@ class Machine:
         check: bool = True,
         input: str | None = None,  # noqa: A002 - the name in subprocess
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command in the machine to its end.
+        """Run a command in the machine, and wait until it ends.
 
         Raises:
-            LabError: the command failed and `check` is set, or it took too long.
+            LabError: if the command fails and `check` is set, or takes too long.
         """
         return run(*self.command(*argv), check=check, timeout=timeout, stdin=input)
 
     def journal(self, *units: str, lines: int = 200) -> str:
-        """The last lines of the journal, of all units or of some."""
+        """Return the last lines of the journal, for all units or only for `units`."""
         chosen = [part for unit in units for part in ("-u", unit)]
         options = ("--no-pager", "-o", "short-precise", "-n", str(lines))
         return self.run("journalctl", *options, *chosen, check=False).stdout
 
     def write(self, path: str, text: str, mode: int = 0o600) -> None:
-        """Write a file in the machine, whole or not at all."""
+        """Write a file in the machine atomically."""
         script = 'umask 077; cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1"'
         self.run("sh", "-c", script, "sh", path, f"{mode:o}", input=text)
 
     def console(self) -> str:
-        """The console output since the launch."""
+        """Return the console output since the launch."""
         path = console.path(self.machines, self.instance)
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def docker(self, *argv: str, timeout: float = 30) -> str:
-        """The output of a docker command in the machine."""
+        """Run a docker command in the machine; return its output."""
         return self.run("docker", *argv, timeout=timeout).stdout
 
     def ask_engine(self, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
-        """Status and JSON of a request to its engine.
+        """Send a request to the machine's engine; return the HTTP status and the JSON body.
 
         Raises:
-            OSError: the engine does not answer.
-            LabError: the machine does not run.
+            OSError: if the engine does not respond.
+            LabError: if the machine is not running.
         """
         return sockets.ask(self.root / _ENGINE, path, method, body)
 
     def ask_leader(self, path: str, body: object = None) -> tuple[int, Any]:
-        """Status and JSON of a request to its leader daemon; a `body` is posted.
+        """Send a request to the machine's leader daemon; return the HTTP status and the JSON body.
+
+        With a `body`, the request is a POST.
 
         Raises:
-            OSError: no leader daemon answers.
-            LabError: the machine does not run.
+            OSError: if no leader daemon responds.
+            LabError: if the machine is not running.
         """
         method = "GET" if body is None else "POST"
         return sockets.ask(self.root / _LEADER, path, method, body)
 
     def is_manager_reachable(self) -> bool:
-        """Whether its engine is a manager of a swarm that has a leader."""
+        """Return whether the machine is a manager of a swarm that has a Raft leader."""
         try:
             status, info = self.ask_engine("/info")
         except (OSError, LabError):
@@ -145,10 +147,10 @@ class Machine:
 
 
 def find(places: Places, instance: str) -> Machine:
-    """The machine of an instance.
+    """Return the machine of an instance.
 
     Raises:
-        LabError: the instance has no machine, or not yet.
+        LabError: if the instance does not have a machine (yet).
     """
     record = read(places.machines, instance)
     if record is None:
@@ -157,12 +159,12 @@ def find(places: Places, instance: str) -> Machine:
 
 
 def find_all(places: Places) -> list[Machine]:
-    """All machines, in whatever stage."""
+    """Return all machines, whatever stage they are in."""
     return [find(places, record.instance) for record in read_all(places.machines)]
 
 
 def running_managers(places: Places) -> list[Machine]:
-    """The managers whose engines answer."""
+    """Return the managers whose engines respond."""
     return [
         find(places, record.instance)
         for record in read_all(places.machines)
@@ -171,7 +173,7 @@ def running_managers(places: Places) -> list[Machine]:
 
 
 def last_words(machine: Machine, lines: int = 25) -> str:
-    """The stage of a machine and the end of its journal, for a person."""
+    """Return a machine's stage and the end of its journal, as text to print."""
     record = machine.record
     if record.stage in RUNNING:
         units = ("spotswarm-agent", "spotswarm-leader", "docker")
@@ -185,7 +187,7 @@ def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, with
     """Wait until an instance's machine is in one of these stages.
 
     Raises:
-        LabError: it is not after `within` seconds; quotes the end of its journal.
+        LabError: if it is not after `within` seconds; quotes the end of the machine's journal.
     """
     deadline = time.monotonic() + within
     while True:
@@ -202,10 +204,10 @@ def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, with
 
 
 def wait_reboot(places: Places, instance: str, init: int | None, *, within: float) -> None:
-    """Wait until a machine runs with another init than this one.
+    """Wait until a machine is running with an init process other than `init`.
 
     Raises:
-        LabError: it does not after `within` seconds; quotes the end of its journal.
+        LabError: if it is not after `within` seconds; quotes the end of the machine's journal.
     """
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

@@ -1,7 +1,7 @@
-"""A lab's network: one bridge, and a namespace and a cable for each machine.
+"""A lab's network: a bridge, and a network namespace and a virtual cable for each machine.
 
-Rule: the lab sets a machine's address from outside before the boot, in place of EC2's DHCP; nothing
-in the image knows the lab's network.
+Rule: the lab sets a machine's address from outside before the boot, in place of EC2's DHCP. Nothing
+in the image depends on the lab's network.
 """
 
 import json
@@ -12,36 +12,36 @@ from lab.host import run
 from lab.places import METADATA, Places
 
 _MAC: Final = "02:53:50:4f:54:{:02x}"
-"""The address of a bridge: locally administered, and different for each lab."""
+"""The MAC address of a bridge: locally administered, and different for each lab."""
 
 
 def up(places: Places) -> None:
-    """Make the bridge with the gateway and metadata addresses."""
+    """Create the bridge, with the addresses of the gateway and the metadata service."""
     bridge, mac = places.bridge, _MAC.format(places.number)
-    # Without a fixed address a bridge takes the lowest one of its ports. It would change while
-    # machines join, and for a minute they would send packets to an address that does not exist.
+    # By default, a bridge takes the lowest MAC address of its ports. This address would change when
+    # machines start, and for a minute they would send packets to an address that no longer exists.
     run("ip", "link", "add", bridge, "address", mac, "type", "bridge")
     run("ip", "addr", "add", f"{places.gateway}/{places.network.prefixlen}", "dev", bridge)
     run("ip", "addr", "add", f"{METADATA}/32", "dev", bridge)
     run("ip", "link", "set", bridge, "up")
-    # Elastic IPs without a machine are unreachable, and never leave for a real network.
+    # Packets to an Elastic IP without a machine must not leave for a real network.
     run("ip", "route", "add", "blackhole", str(places.elastic))
 
 
 def down(places: Places) -> None:
-    """Remove every link, namespace and route of the lab."""
+    """Remove the lab's links, namespaces and routes."""
     lines = [f"link delete {name}" for name in links(places)]
     lines += [f"netns delete {name}" for name in namespaces(places)]
     lines += [f"route delete {route}" for route in routes(places)]
-    # Forced: the kernel may have removed a route together with its link.
+    # Continue after errors, because the kernel may have removed a route together with its link.
     run("ip", "-force", "-batch", "-", check=False, stdin="\n".join(lines) + "\n")
 
 
 def plug(places: Places, instance: str, address: str) -> str:
-    """Give a machine its namespace and cable; returns the namespace's name."""
+    """Create a machine's namespace and cable; return the namespace's name."""
     namespace, link = names(places, instance, address)
     run("ip", "netns", "add", namespace)
-    # With br_netfilter the bridge returns a packet to the machine's own Elastic IP: hairpin.
+    # With br_netfilter, a machine can reach its own Elastic IP only in hairpin mode.
     outside = f"""\
 link add {link} type veth peer name host0 netns {namespace}
 link set {link} master {places.bridge} up
@@ -59,29 +59,29 @@ route add default via {places.gateway}
 
 
 def connect(places: Places, instance: str, address: str) -> None:
-    """Put a machine's cable back; idempotent."""
+    """Put a machine's cable back. Idempotent."""
     run("ip", "link", "set", names(places, instance, address)[1], "up")
 
 
 def disconnect(places: Places, instance: str, address: str) -> None:
-    """Pull a machine's cable at the host's end; it reaches nothing, not even the metadata."""
+    """Pull a machine's cable, which cuts it off even from the metadata service."""
     run("ip", "link", "set", names(places, instance, address)[1], "down")
 
 
 def unplug(places: Places, instance: str, address: str) -> None:
-    """Remove namespace and cable; does nothing if there are none."""
+    """Remove a machine's namespace and cable, if they exist."""
     namespace, link = names(places, instance, address)
     run("ip", "link", "delete", link, check=False)
     run("ip", "netns", "delete", namespace, check=False)
 
 
 def names(places: Places, instance: str, address: str) -> tuple[str, str]:
-    """The names of a machine's namespace and of its cable's end on the host."""
+    """Return the names of a machine's namespace and of the host's end of its cable."""
     return places.namespace_prefix + instance, places.link_prefix + address.rsplit(".", 1)[1]
 
 
 def links(places: Places) -> list[str]:
-    """The lab's links on the host."""
+    """Return the names of the lab's links on the host."""
     shown = json.loads(run("ip", "-j", "link").stdout or "[]")
     return [
         link["ifname"]
@@ -91,16 +91,16 @@ def links(places: Places) -> list[str]:
 
 
 def namespaces(places: Places) -> list[str]:
-    """The lab's network namespaces."""
+    """Return the names of the lab's network namespaces."""
     directory = Path("/run/netns")
     if not directory.is_dir():
         return []
-    # `i-` begins every instance id; it keeps lab 1 apart from lab 12.
+    # Every instance id begins with `i-`, which distinguishes lab 1 from lab 12.
     prefix = f"{places.namespace_prefix}i-"
     return sorted(at.name for at in directory.iterdir() if at.name.startswith(prefix))
 
 
 def routes(places: Places) -> list[str]:
-    """The lab's routes on the host, as `ip route delete` takes them."""
+    """Return the lab's routes on the host, as `ip route delete` accepts them."""
     shown = run("ip", "route", "show", "root", str(places.elastic), check=False).stdout
     return [line.strip() for line in shown.splitlines()]

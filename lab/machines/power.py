@@ -1,7 +1,7 @@
-"""Builds a machine, switches it on, shuts it down, destroys it.
+"""Builds, boots, shuts down and destroys machines.
 
-Rule: `kill -9` on the nspawn process does not stop a machine; its init goes on. To cut the power,
-kill the init: the kernel then kills its whole pid namespace.
+Rule: `kill -9` on the nspawn process does not stop a machine, because its init keeps running. To
+cut the power, kill the init; the kernel then kills all processes in its pid namespace.
 
 All functions block; the daemon calls them from threads.
 """
@@ -24,20 +24,20 @@ from lab.machines.record import Record
 from lab.places import EFS, Places
 
 _POWEROFF: Final = signal.SIGRTMIN + 4
-"""systemd's signals; see systemd(1)."""
+"""The signal that makes systemd power off; see systemd(1)."""
 REBOOT: Final = signal.SIGRTMIN + 5
 REBOOTED: Final = 133
-"""nspawn's exit code when the machine asked for a reboot."""
+"""nspawn's exit code if the machine reboots."""
 _SERVER: Final = re.compile(r"^Server: Docker/(\S+)", re.MULTILINE)
 PROPAGATE: Final = Path("/run/systemd/nspawn/propagate")
 
 
 def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Record:
-    """Make a machine's disk, network and cgroups."""
+    """Create a machine's disk, network and cgroups; return its record."""
     instance, address, machines = planned.instance, planned.address, places.machines
     groups = cgroups.create(places.cgroup, instance)
     record = replace(planned, cgroups=tuple(str(group) for group in groups))
-    # The record comes first, so that `destroy` can remove a half-built machine.
+    # Write the record first, so that `destroy` can remove a half-built machine.
     record.write(machines)
     at = machines / instance
     upper = at / "upper"
@@ -47,7 +47,7 @@ def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Recor
     (upper / "etc/hosts").write_text(
         f"127.0.0.1 localhost\n{address} {record.hostname}\n", encoding="ascii"
     )
-    # systemd would fill an empty one with the same id in all machines.
+    # If this file were empty, systemd would write the same id in all machines.
     (upper / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
     if not agent:
         layer.mask(upper, layer.AGENT_UNITS)
@@ -66,10 +66,10 @@ def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Recor
 
 
 def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes], int]":
-    """Boot a machine; returns the nspawn process and the process id of the init.
+    """Boot a machine; return the nspawn process and the process id of the machine's init.
 
     Raises:
-        LabError: no init started; quotes the console.
+        LabError: if no init starts; quotes the console output.
     """
     at = places.machines / record.instance
     name = places.namespace_prefix + record.instance
@@ -77,7 +77,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         "systemd-nspawn",
         "--boot",
         "--quiet",
-        # The host may not run systemd, so there may be no manager and no unit.
+        # The host may not run systemd, so do not register with a manager or create a unit.
         "--register=no",
         "--keep-unit",
         f"--machine={name}",
@@ -87,9 +87,9 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         "--resolv-conf=off",
         "--timezone=off",
         "--link-journal=no",
-        # An engine needs most capabilities, and on EC2 it has all.
+        # An engine needs most capabilities, and has all of them on EC2.
         "--capability=all",
-        # The engine's own overlays cannot lie on an overlay.
+        # The engine's own overlays do not work on top of an overlay.
         f"--bind={at / 'docker'}:/var/lib/docker",
         f"--bind={places.efs}:{EFS}",
         *cgroups.boot_options(),
@@ -100,7 +100,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes",
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": str(int(cgroups.is_unified())),
     }
-    # A boot puts a pulled cable back.
+    # Put the cable back if it was pulled.
     net.connect(places, record.instance, record.address)
     console_log = console.path(places.machines, record.instance)
     with console_log.open("ab") as out:
@@ -124,10 +124,10 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
 
 
 def engine_version(record: Record) -> str:
-    """The version of the engine once it serves its API; empty before that.
+    """Return the engine's version once the engine serves its API, or an empty string before that.
 
-    Connects only after the engine has started: the socket exists earlier, and a connection would
-    make systemd start the engine.
+    This function connects only after the engine has started. The socket exists earlier, and a
+    connection would make systemd start the engine.
     """
     run_directory = Path(f"/proc/{record.init}/root/run")
     if not (run_directory / "docker.pid").exists():
@@ -145,7 +145,7 @@ def engine_version(record: Record) -> str:
 
 
 def shut_down(process: "subprocess.Popen[bytes]", record: Record, *, within: float) -> None:
-    """Ask the machine to power off, as EC2 does; cut the power after `within` seconds."""
+    """Power the machine off as EC2 does; cut the power if this takes more than `within` seconds."""
     send(record, _POWEROFF)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(within)
@@ -155,23 +155,23 @@ def shut_down(process: "subprocess.Popen[bytes]", record: Record, *, within: flo
 
 
 def send(record: Record, number: int) -> None:
-    """Send a signal to a machine's init; does nothing when the init is gone."""
+    """Send a signal to a machine's init; do nothing if the init is gone."""
     if record.init is not None and is_init(record):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.init, number)
 
 
 def is_init(record: Record) -> bool:
-    """Whether the recorded process id still belongs to this machine's init."""
+    """Return whether the recorded process id still belongs to this machine's init."""
     groups = [Path(group) for group in record.cgroups]
     return record.init in cgroups.processes(groups)
 
 
 def destroy(places: Places, record: Record) -> None:
-    """Remove everything of a machine; ignores what is gone already.
+    """Remove everything that belongs to a machine; ignore parts that are already gone.
 
     Raises:
-        LabError: its disk is still in use.
+        LabError: if the machine's disk is still in use.
     """
     machines = places.machines
     groups = [Path(group) for group in record.cgroups]
@@ -192,12 +192,12 @@ def destroy(places: Places, record: Record) -> None:
 
 
 def hostname(address: str) -> str:
-    """The name EC2 gives an instance with this private address."""
+    """Return the host name that EC2 gives an instance with this private address."""
     return "ip-" + address.replace(".", "-")
 
 
 def is_ours(places: Places, address: str) -> bool:
-    """Whether a private address belongs to the lab's network and is not the gateway."""
+    """Return whether an address belongs to the lab's network and is not the gateway's address."""
     return any(address == str(host) for host in list(places.network.hosts())[1:])
 
 

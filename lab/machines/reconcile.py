@@ -1,6 +1,6 @@
 """Decides what to do so that the machines match EC2's instances. Pure.
 
-Rule: a machine whose power was cut stays as it is until EC2 stops or terminates the instance,
+Rule: a machine whose power was cut is left alone until EC2 stops or terminates the instance,
 because EC2 does not notice a power cut.
 """
 
@@ -24,7 +24,7 @@ class Act(StrEnum):
 
 
 def reconcile(states: Mapping[str, str], stages: Mapping[str, Stage]) -> dict[str, Act]:
-    """Instance id → action, from EC2's states and the machines' stages."""
+    """Return the actions to take, by instance id, given EC2's states and the machines' stages."""
     acts = {
         instance: act
         for instance, state in states.items()

@@ -1,6 +1,7 @@
 """The daemon's record of each machine, which the lab's commands read.
 
-Rule: only the daemon writes; it replaces a whole file, so that a reader never sees half of one.
+Rule: only the daemon writes records, and it writes them atomically, so readers never see a partial
+record.
 """
 
 import json
@@ -13,18 +14,18 @@ _FILE: Final = "machine.json"
 
 
 class Stage(StrEnum):
-    """How far a machine has got."""
+    """A machine's stage between launch and end."""
 
     LAUNCHED = "launched"
-    """EC2 reports the instance as running; the machine waits for its boot."""
+    """EC2 reports the instance as running, but the machine has not booted yet."""
     BOOTED = "booted"
-    """Its init runs."""
+    """The machine's init is running."""
     ENGINE = "engine"
-    """Its engine answers."""
+    """The machine's engine responds."""
     STOPPED = "stopped"
-    """Shut down in order; the disk remains."""
+    """The machine was shut down cleanly; its disk still exists."""
     DEAD = "dead"
-    """Without power; EC2 does not know."""
+    """The machine has no power, and EC2 has not noticed."""
 
 
 RUNNING: Final = frozenset({Stage.BOOTED, Stage.ENGINE})
@@ -32,22 +33,22 @@ RUNNING: Final = frozenset({Stage.BOOTED, Stage.ENGINE})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The current state of one machine."""
+    """The current state of a machine."""
 
     instance: str
     address: str
     hostname: str
     role: str = ""
-    """From its tag `spotswarm:role`."""
+    """The value of the instance's tag `spotswarm:role`."""
     stage: Stage = Stage.LAUNCHED
     init: int | None = None
-    """Process id of its init on the host, while the machine runs."""
+    """The process id, on the host, of the machine's init while the machine is running."""
     cgroups: tuple[str, ...] = ()
     engine: str = ""
-    """The version of its engine, once it has answered."""
+    """The engine's version; empty until the engine has responded."""
 
     def write(self, machines: Path) -> None:
-        """Replace the machine's record."""
+        """Write the record, replacing the machine's earlier record."""
         directory = machines / self.instance
         directory.mkdir(parents=True, exist_ok=True)
         draft = directory / f"{_FILE}.new"
@@ -56,7 +57,7 @@ class Record:
 
 
 def read(machines: Path, instance: str) -> Record | None:
-    """The record of one machine; None when there is no such machine."""
+    """Return a machine's record, or None if there is no such machine."""
     try:
         text = (machines / instance / _FILE).read_text(encoding="ascii")
     except (FileNotFoundError, NotADirectoryError):
@@ -68,7 +69,7 @@ def read(machines: Path, instance: str) -> Record | None:
 
 
 def read_all(machines: Path) -> list[Record]:
-    """The records of all machines, by instance id."""
+    """Return the records of all machines, in the order of their instance ids."""
     if not machines.is_dir():
         return []
     records = (read(machines, at.name) for at in sorted(machines.iterdir()))

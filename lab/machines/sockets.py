@@ -1,7 +1,7 @@
-"""HTTP requests from the host to the Unix sockets of a machine's programs.
+"""Sends HTTP requests from the host to the Unix sockets of programs in a machine.
 
-Rule: use this for frequent requests, not a command in the machine. Such a command takes half a core
-for a moment, and slows down whatever is measured meanwhile.
+Rule: for frequent requests, use this module instead of running a command in the machine. Such a
+command takes half a core for a moment, and would distort a measurement.
 """
 
 import http.client
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Connection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+    """An HTTP connection over a Unix socket."""
 
     def __init__(self, at: Path, *, timeout: float = 5) -> None:
         super().__init__("machine", timeout=timeout)
@@ -26,10 +26,10 @@ class Connection(http.client.HTTPConnection):
 
 
 def ask(at: Path, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
-    """Send one request; returns status and JSON.
+    """Send a request; return the HTTP status and the JSON body.
 
     Raises:
-        OSError: no program answers, or the answer is not HTTP with JSON.
+        OSError: if no program responds, or the response is not HTTP with JSON.
     """
     connection = Connection(at)
     try:
@@ -39,6 +39,6 @@ def ask(at: Path, path: str, method: str = "GET", body: object = None) -> tuple[
         content = answer.read()
         return answer.status, json.loads(content) if content.strip() else None
     except (http.client.HTTPException, ValueError) as exc:
-        raise OSError(f"{at.name} does not answer HTTP with JSON: {exc}") from exc
+        raise OSError(f"the response from {at.name} is not HTTP with JSON: {exc}") from exc
     finally:
         connection.close()

@@ -1,7 +1,7 @@
-"""The wheels of an image: the locked requirements, and our own code.
+"""Provides an image's wheels: the locked requirements, and our own code.
 
-Rule: the image's pip never contacts an index. The host's pip, which can reach one, fills a
-wheelhouse; the image installs only from that, by hash.
+Rule: the image's pip never contacts a package index. The host's pip downloads all wheels to a
+directory, and the image's pip installs only these wheels, after checking their hashes.
 """
 
 import importlib.util
@@ -15,15 +15,16 @@ from packaging.markers import Environment, Marker, default_environment
 from lab.host import LabError, run
 
 SOURCES: Final = ("agent", "cli", "leader", "runtime", "wire")
-"""The packages that go into the image. The lab does not."""
+"""The packages that go into the image; the lab does not belong there."""
 _PROJECT_FILES: Final = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 _BUILD: Final = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 
 def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
-    """Fill `wheelhouse` with every wheel that the image's Python needs, checked by hash.
+    """Download every wheel that the image's Python needs to `wheelhouse`, and check the hashes.
 
-    `python` is the image's version, such as 3.13, not that of the Python that runs the lab.
+    `python` is the version of the image's Python, such as 3.13, not of the Python that runs the
+    lab.
     """
     wheelhouse.mkdir(parents=True, exist_ok=True)
     plain = wheelhouse / "requirements.txt"
@@ -44,9 +45,9 @@ def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
 
 
 def for_image(locked: str, python: str) -> str:
-    """The locked requirements for the image's Python, without their markers.
+    """Return the locked requirements for the image's Python, without environment markers.
 
-    pip evaluates markers for its own Python, which is the host's and not the image's.
+    The host's pip cannot evaluate the markers, because it would use the version of its own Python.
     """
     lines = []
     for entry in locked.replace("\\\n", " ").splitlines():
@@ -61,7 +62,10 @@ def for_image(locked: str, python: str) -> str:
 
 
 def _applies(marker: str, python: str) -> bool:
-    """Whether it holds for any patch release of the image's Python; an extra wheel is harmless."""
+    """Return whether a marker holds for some patch release of the image's Python.
+
+    When in doubt, the result is True, because an extra wheel is harmless.
+    """
     if not marker:
         return True
     here = default_environment()
@@ -77,9 +81,9 @@ def _applies(marker: str, python: str) -> bool:
 
 
 def build(repository: Path, into: Path) -> Path:
-    """Build our own wheel from the working tree, without writing into the tree."""
+    """Build our own wheel from the working tree, without writing to the tree; return its path."""
     if not importlib.util.find_spec("setuptools"):
-        raise LabError("building our wheel needs setuptools: pip install 'setuptools>=77'")
+        raise LabError("could not find setuptools: run `pip install 'setuptools>=77'`")
     tree = into / "source"
     for name in SOURCES:
         shutil.copytree(
@@ -99,4 +103,4 @@ def _pip() -> tuple[str, ...]:
     for name in ("pip3", "pip"):
         if program := shutil.which(name):
             return (program,)
-    raise LabError("filling the image needs pip: apt-get install python3-pip")
+    raise LabError("could not find pip: run `apt-get install python3-pip`")

@@ -1,1 +1,1 @@
-"""The site on the lab's swarm: its deployment, its made-up news, and a window for browsers."""
+"""The site on the lab's swarm: its deployment, its made-up news, and its port for browsers."""

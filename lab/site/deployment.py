@@ -1,8 +1,8 @@
-"""Deploys the site on the lab's swarm, the way an operator deploys it on a cluster.
+"""Deploys the site on the lab's swarm, as an operator would deploy it on a cluster.
 
-Rule: it deploys by `spotswarm deploy` with the repository's own stack files, and builds by
-`docker build`. The lab adds what a cluster on AWS has besides: files on the shared file system,
-news to read, and a new password for the operator of each lab.
+Rule: build with `docker build`, and deploy with `spotswarm deploy` and the repository's own stack
+files. The lab adds only what a cluster on AWS would already have: files on the shared file system,
+news to read, and a password for the operator.
 """
 
 import http
@@ -45,23 +45,23 @@ def _quiet(_step: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The site of the lab that is up."""
+    """The site of a running lab."""
 
     lab: Lab
     password: str = field(repr=False)
     """The operator's password for the registry, the dashboard and `/test`."""
 
     def addresses(self) -> list[str]:
-        """The addresses of the ingress, which runs on the managers."""
+        """Return the addresses of the ingress, which runs on the managers."""
         return [machine.address for machine in ingress.managers(self.lab)]
 
     def url(self) -> str:
-        """The site's URL by a manager's address; its host name is `DOMAIN`."""
+        """Return the site's URL with a manager's address; requests need `DOMAIN` as the host."""
         return f"http://{self.addresses()[0]}"
 
 
 def attach(lab: Lab) -> Site:
-    """The site of a lab; the first call makes the operator's password."""
+    """Return a lab's site; the first call generates the operator's password."""
     at = lab.places.lab / _PASSWORD
     if not at.exists():
         at.touch(mode=0o600)
@@ -76,12 +76,13 @@ def deploy(
     variables: Mapping[str, str] | None = None,
     report: Report = _quiet,
 ) -> Site:
-    """Deploy edge, images and services; returns when both stacks have converged. Idempotent.
+    """Deploy the stack `edge`, build the images, and deploy the stack `services`. Idempotent.
 
-    With `tests` the services are test builds. `variables` go into the deployment's `.env`.
+    Returns when the site responds. With `tests`, the services are test builds. `variables` are
+    added to the deployment's `.env`.
 
     Raises:
-        LabError: a step failed; quotes its output.
+        LabError: if a step fails; quotes its output.
     """
     site = attach(lab)
     bases.provide(lab.places, report=report)
@@ -89,7 +90,7 @@ def deploy(
     start_newswire(lab.places)
     _furnish(site)
     wanted = dict(variables or {})
-    # The edge mostly waits for its tasks, while the builder needs the processor.
+    # Deploying the edge is mostly waiting, so the images can be built at the same time.
     with ThreadPoolExecutor(1) as pool:
         building_images = pool.submit(building.build, lab, tests=tests, reuse=True, report=report)
         report("deploying the edge: Traefik and the registry")
@@ -101,7 +102,7 @@ def deploy(
         wanted["TEST_BUILD"] = "1"
     report("deploying the services")
     spotswarm_deploy(site, SERVICES, wanted | {"VERSION": built.version})
-    report("waiting for the site to answer")
+    report("waiting for the site to respond")
     wait_answers(site)
     return site
 
@@ -114,10 +115,10 @@ def spotswarm_deploy(
     check: bool = True,
     timeout: float = 420,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the operator's `spotswarm deploy` against a manager's engine.
+    """Run `spotswarm deploy` against a manager's engine, as an operator would.
 
     Raises:
-        LabError: the command failed and `check` is set.
+        LabError: if the command fails and `check` is set.
     """
     env_file = site.lab.places.lab / f"{stack}.env"
     settings = _settings(site.lab.places) | dict(variables)
@@ -130,7 +131,7 @@ def spotswarm_deploy(
 
 
 def environment(site: Site) -> dict[str, str]:
-    """The environment in which docker and spotswarm reach a manager and the registry."""
+    """Return environment variables with which `docker` and `spotswarm` can reach a manager."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(site.lab.places.lab),
@@ -141,10 +142,10 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def wait_answers(site: Site, *, within: float = 120) -> None:
-    """Wait until site and API answer through every manager.
+    """Wait until the site and the API respond through every manager.
 
     Raises:
-        LabError: names the host that does not answer, and quotes its last answer.
+        LabError: if one of them does not respond in time; quotes the last response.
     """
     deadline = clock.monotonic() + within
     for address in site.addresses():
@@ -153,15 +154,18 @@ def wait_answers(site: Site, *, within: float = 120) -> None:
             while status != http.HTTPStatus.OK:
                 status, body = ingress.ask(address, host, path=path)
                 if clock.monotonic() > deadline:
-                    raise LabError(f"{host}{path} through {address}: {status} {body[:300]}")
+                    raise LabError(
+                        f"{host}{path} did not respond with status 200 through {address}; "
+                        f"the last response was: {status} {body[:300]}"
+                    )
                 time.sleep(0.2)
 
 
 def start_newswire(places: Places, *, within: float = 30) -> None:
-    """Make sure that the news wires serve.
+    """Start the news wires if necessary, and wait until they respond.
 
     Raises:
-        LabError: they did not start.
+        LabError: if the news wires do not respond within `within` seconds.
     """
     servers.start(places, sweep.NEWSWIRE)
     deadline = clock.monotonic() + within
@@ -170,12 +174,12 @@ def start_newswire(places: Places, *, within: float = 30) -> None:
         if status == http.HTTPStatus.OK:
             return
         if clock.monotonic() > deadline:
-            raise LabError(f"the news wires do not answer, see {places.lab}/newswire.log")
+            raise LabError(f"the news wires do not respond; see {places.lab}/newswire.log")
         time.sleep(0.1)
 
 
 def open_window(lab: Lab) -> None:
-    """Forward browsers of this host to the site; see `lab.site.window`."""
+    """Forward a port on this host to the site, for browsers; see `lab.site.window`."""
     servers.start(lab.places, sweep.WINDOW, *(machine.address for machine in ingress.managers(lab)))
 
 
@@ -188,20 +192,20 @@ def _settings(places: Places) -> dict[str, str]:
         "ALLOW_PRIVATE": "true",
         "CONTACT": "operator@lab.example",
         "USERS_FILE": str(places.efs / "traefik/.htpasswd"),
-        # In a demo all requests come from one address; other tests cover the limit.
+        # In a demo, all requests come from one address; other tests cover the limit.
         "RATE_LIMIT": "6000",
     }
 
 
 def _furnish(site: Site) -> None:
-    """Write the files on the shared file system that the first deployment needs."""
+    """Write the files that a deployment needs, most of them to the shared file system."""
     efs = site.lab.places.efs
     users = {efs / "traefik/.htpasswd", efs / "registry-auth/htpasswd"}
     for part in ("traefik/certificates", "registry", "registry-auth", "backups"):
         (efs / part).mkdir(parents=True, exist_ok=True)
     for at in users:
         if not at.exists():
-            # The registry accepts only bcrypt.
+            # The registry accepts only bcrypt hashes.
             hashed = bcrypt.hashpw(site.password.encode(), bcrypt.gensalt(rounds=8)).decode()
             at.write_text(f"{OPERATOR}:{hashed}\n", encoding="ascii")
     feeds = "".join(

@@ -1,8 +1,8 @@
-"""The services' stores as processes of this host, for tests and benches: Redis, InfluxDB, and
-`pouchdb-server`, which speaks CouchDB's protocol.
+"""Runs the services' stores as processes on this host, for tests and benchmarks: Redis, InfluxDB,
+and `pouchdb-server`, which implements CouchDB's protocol.
 
-Rule: their data outlives `stop` and `start`, as in production. Each store listens only on the
-loopback address, and `stop` ends it by its own process id.
+Rule: the stores' data survives `stop` and `start`, as in production. Each store listens only on the
+loopback address, and `stop` ends only the store's own process.
 """
 
 import base64
@@ -32,7 +32,7 @@ _POUCHDB: Final = (
 
 
 class Store(ABC):
-    """One store; `url` and `password` stay the same after a restart."""
+    """A store; its `url` and `password` stay the same after a restart."""
 
     name: str
     password: str = ""
@@ -49,14 +49,14 @@ class Store(ABC):
 
     @property
     def pid(self) -> int | None:
-        """The process id while the store runs."""
+        """The store's process id, or None if the store is not running."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the store and wait until it answers; does nothing while it runs.
+        """Start the store and wait until it responds; do nothing if it is already running.
 
         Raises:
-            LabError: a program is missing, or the store did not start.
+            LabError: if a program is missing, or the store does not start.
         """
         if self._process is not None and self._process.poll() is None:
             return
@@ -79,7 +79,7 @@ class Store(ABC):
         self._furnish()
 
     def stop(self) -> None:
-        """Stop the store as a container engine would, and wait; does nothing if it does not run."""
+        """Stop the store as a container engine would, and wait; do nothing if it is not running."""
         if self._process is None:
             return
         self._process.terminate()
@@ -95,10 +95,10 @@ class Store(ABC):
 
     @abstractmethod
     def empty(self) -> None:
-        """Forget all data."""
+        """Delete all data."""
 
     def _furnish(self) -> None:  # noqa: B027  most stores need no setup
-        """Set the store up once it answers."""
+        """Set up the store once it responds."""
 
     def _answers(self) -> bool:
         try:
@@ -111,7 +111,7 @@ class Store(ABC):
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **form: str
     ) -> bytes:
         data = urllib.parse.urlencode(form).encode() if form else None
-        # The store's own URL, on the loopback address.
+        # This is the store's own URL, on the loopback address.
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}{path}", data=data, headers=dict(headers or {}), method=method
         )
@@ -134,7 +134,7 @@ class Redis(Store):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def empty(self) -> None:
-        """Forget all data."""
+        """Delete all data."""
         self._say("FLUSHALL")
 
     def _command(self) -> list[str]:
@@ -159,13 +159,13 @@ class Redis(Store):
             while reply.count(b"\r\n") < 2:
                 more = connection.recv(4096)
                 if not more:
-                    raise ConnectionError("redis-server hung up")
+                    raise ConnectionError("redis-server closed the connection")
                 reply += more
         return reply.split(b"\r\n")[1]
 
 
 class Couch(Store):
-    """A substitute for CouchDB without accounts, so `password` is empty, and without `/_up`."""
+    """A substitute for CouchDB that has no accounts (so `password` is empty) and no `/_up`."""
 
     name = "pouchdb-server"
 
@@ -207,7 +207,7 @@ class Influx(Store):
         return self._call("POST", "/query", {"Authorization": f"Basic {credentials}"}, q=query)
 
     def _furnish(self) -> None:
-        # InfluxDB lets any client create the first user; later it says "user already exists".
+        # InfluxDB lets any client create the first user. After a restart, the user already exists.
         self._query(f"CREATE USER {USER} WITH PASSWORD '{self.password}' WITH ALL PRIVILEGES")
 
     def _command(self) -> list[str]:

@@ -1,8 +1,8 @@
-"""Forwards a port of this host to the site's ingress, for browsers.
+"""Forwards a port on this host to the site's ingress, for browsers.
 
-Rule: it forwards bytes and does not parse HTTP. Browsers resolve names below `localhost` to their
-own machine, so a person can open the site by its name. Each connection goes to the next manager,
-and to another manager when that one does not answer.
+Rule: forward bytes without parsing HTTP. Browsers resolve names below `localhost` to their own
+machine, so a user can open the site by name. Connections go to the managers in turn; if a manager
+does not respond, the connection goes to another manager.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _CHUNK = 65536
 
 
 class Window:
-    """Forwards a port to an ingress that answers."""
+    """Forwards a port to an ingress that responds."""
 
     def __init__(self, addresses: Sequence[str], *, to_port: int = 80) -> None:
         self._turns = itertools.count()
@@ -32,14 +32,16 @@ class Window:
 
     @asynccontextmanager
     async def opened(self, port: int = 0) -> AsyncIterator[asyncio.Server]:
-        """Listen on the loopback, by default on a free port; closes all connections at the end."""
+        """Listen on the loopback address, by default on a free port, for the duration of a `with`
+        block; then close all connections.
+        """
         server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield server
         finally:
             server.close()
-            # Browsers keep connections open, and a new one may arrive meanwhile.
+            # Browsers keep connections open, and new connections may arrive during the shutdown.
             while self._serving:
                 for writer in self._writers:
                     writer.transport.abort()

@@ -81,6 +81,6 @@ async def test_a_port_that_is_taken_is_said():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-        with pytest.raises(dns.LabError, match="limit this host's name server"):
+        with pytest.raises(dns.LabError, match="configure this host's DNS server"):
             async with dns.serving(NETWORK, "127.0.0.1", port):
                 pass

@@ -143,7 +143,7 @@ def test_orders_that_make_no_sense_are_refused_with_the_reason(
 ) -> None:
     manager = cloud.launch(MANAGER, spot=False)
 
-    with pytest.raises(LabError, match="on demand"):
+    with pytest.raises(LabError, match="on-demand"):
         cloud.market.interrupt(manager.id)
     with pytest.raises(LabError, match="no instance i-0"):
         cloud.market.hint("i-0")

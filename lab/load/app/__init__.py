@@ -1,5 +1,5 @@
-"""The application of the lab's services; by its settings it starts slowly, stops slowly or fails.
+"""The test application of the lab's services, which can start slowly, stop slowly or fail.
 
-It uses `runtime.web.serving` as our own services do, and imports nothing else of the lab: the image
-contains only this package and `runtime`.
+Like our own services, the application uses `runtime.web.serving`. It must not import other modules
+of the lab, because its image contains only this package and `runtime`.
 """

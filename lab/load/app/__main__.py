@@ -1,8 +1,9 @@
-"""Serve `/` (the task and its version), `/slow/SECONDS` and `/health`.
+"""Serves `/` (the task's host name and version), `/slow/SECONDS` and `/health`.
 
-Environment: START_SECONDS, the delay before it serves. LINGER_SECONDS and FINISH_SECONDS, see
-`runtime.web.serving`. STOP_SECONDS, the delay after it has stopped accepting connections. FAIL, if
-set, answers 500 to everything. VERSION, the version in its answers. PORT, by default 8080.
+Environment variables: START_SECONDS delays the start. STOP_SECONDS delays the exit after the
+application has stopped accepting connections. For LINGER_SECONDS and FINISH_SECONDS, see
+`runtime.web.serving`. If FAIL is set, every response has status 500. VERSION is the version in
+responses. PORT is the port to listen on, by default 8080.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ async def _sick(_request: web.Request) -> web.Response:
 
 
 async def _dawdle(_app: web.Application) -> None:
-    """Delay the end, like a service that cleans up slowly; it accepts no more connections."""
+    """Delay the exit, like a service that cleans up slowly and accepts no more connections."""
     await asyncio.sleep(_seconds("STOP_SECONDS"))
 
 
@@ -43,7 +44,7 @@ async def _live() -> None:
     await asyncio.sleep(_seconds("START_SECONDS"))
     app = web.Application()
     if os.environ.get("FAIL"):
-        # This is the only route: aiohttp prefers routes with a fixed path, in whatever order.
+        # Add no other route, because aiohttp prefers routes with a fixed path in any order.
         app.router.add_get("/{path:.*}", _sick)
     else:
         app.router.add_get("/", _answer)

@@ -1,7 +1,7 @@
-"""News for a lab without the internet: three wires with feeds and article pages, on the gateway.
+"""News for a lab without internet access: three news wires with feeds and article pages.
 
-This package does only what a feed's reader sees: RSS, pages, conditional answers. The product
-processes the news.
+This package provides only what a feed reader sees: RSS, pages and conditional responses, served at
+the gateway's address. The product processes the news.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
-"""Serves the wires: `/WIRE/feed.xml` and `/WIRE/NUMBER/TITLE`, with `ETag` and `Last-Modified`.
+"""Serves the news wires: `/WIRE/feed.xml` (with `ETag` and `Last-Modified`), `/WIRE/NUMBER/TITLE`.
 
-Rule: the clock publishes stories, and a story never changes. The dates count from the process's
-start, so that there is always news of the last three days.
+Rule: a story appears when its time comes, and never changes. Dates are relative to the process's
+start, so there is always news from the last three days.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _STORIES: Final = Path(__file__).with_name("stories.toml")
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One story of a wire."""
+    """A news wire's story."""
 
     wire: str
     number: int
@@ -38,13 +38,13 @@ class Story:
 
     @property
     def path(self) -> str:
-        """The path of its page."""
+        """The URL path of the story's page."""
         words = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
         return f"/{self.wire}/{self.number}/{words}"
 
 
 def stories(start: datetime) -> list[Story]:
-    """All stories, newest first; future ones have a date after `start`."""
+    """Return all stories, newest first; stories to be published later have a date after `start`."""
     entries = tomllib.loads(_STORIES.read_text(encoding="utf-8"))["story"]
     parsed = [
         Story(
@@ -60,7 +60,7 @@ def stories(start: datetime) -> list[Story]:
 
 
 def feed(wire: str, out: Sequence[Story], *, base: str) -> str:
-    """The RSS 2.0 feed of these stories."""
+    """Return an RSS 2.0 feed of these stories."""
     items = "".join(
         f"<item><title>{escape(story.title)}</title><link>{base}{story.path}?utm_source=rss</link>"
         f'<guid isPermaLink="true">{base}{story.path}</guid>'
@@ -77,7 +77,7 @@ def feed(wire: str, out: Sequence[Story], *, base: str) -> str:
 
 
 def page(story: Story, *, base: str) -> str:
-    """A story's page, with the menus and footers of a newspaper."""
+    """Return a story's HTML page, with a newspaper's menu and footer."""
     body = "".join(f"<p>{escape(part)}</p>\n" for part in story.paragraphs)
     return (
         f'<!doctype html><html lang="en"><head><title>{escape(story.title)}</title>'
@@ -89,7 +89,7 @@ def page(story: Story, *, base: str) -> str:
 
 
 def application(all_stories: Sequence[Story]) -> web.Application:
-    """The application that serves feeds and pages of published stories."""
+    """Return the web application, which serves feeds and pages of published stories."""
 
     def out_by_now(wire: str) -> list[Story]:
         if wire not in WIRES:

@@ -158,14 +158,14 @@ def test_what_is_withdrawn_is_silent_and_does_not_happen(
 
 
 def test_on_demand_instances_are_not_taken_back(market: Market, on_demand: Instance) -> None:
-    with pytest.raises(LabError, match="on demand"):
+    with pytest.raises(LabError, match="on-demand"):
         interrupt(market, on_demand)
-    with pytest.raises(LabError, match="on demand"):
+    with pytest.raises(LabError, match="on-demand"):
         market.hint(on_demand, by=By.BOTH, now=NOW)
 
 
 def test_nothing_is_announced_of_what_does_not_run(market: Market, spot: Instance) -> None:
-    with pytest.raises(LabError, match="does not run"):
+    with pytest.raises(LabError, match="is not running"):
         interrupt(market, replace(spot, state="stopped"))
 
 
