@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-# One process for the scenarios and their cluster, two for the rest: what two cores carry.
+# Two cores can run three test processes: one for the scenarios and their cluster, two for the rest.
 SIDE_BY_SIDE := 3
 GROUPED := --dist=loadgroup --no-loadscope-reorder
 
@@ -16,7 +16,7 @@ setup: .venv/ready ## Create .venv with all locked packages
 .venv/ready: requirements/dev.txt requirements/bootstrap.txt setup.cfg | needs
 	@requirements/setup.sh
 
-needs: ## Install what the host lacks for the lab and the tests (Debian, Ubuntu; root)
+needs: ## Install missing packages for the lab and the tests (Debian, Ubuntu; needs root)
 	@lab/install-needs.sh
 	@if [ -x lab/install-npm.sh ]; then lab/install-npm.sh; fi
 
@@ -32,67 +32,67 @@ lint: setup ## Check style, types, imports and shell scripts
 	$(PYTHON) tests/lint/vague_names.py agent bench cli lab leader runtime services tests/lint wire
 	.venv/bin/shellcheck -x .ci/run ami/*.sh lab/*.sh requirements/*.sh
 
-check: lint needs ## Lint, run the unit tests and the contract tests of what changed (before a commit; root)
+check: lint needs ## Lint, and run the unit tests and the affected contract tests (before a commit; needs root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) $(GROUPED) tests/unit $$(.venv/bin/python tests/running/changed.py)
 
-unit: setup ## Run the unit tests in parallel (seconds)
+unit: setup ## Run the unit tests in parallel (takes seconds)
 	.venv/bin/pytest -n auto $(GROUPED) tests/unit
 
-fuzz: setup ## Try the properties with many random examples (minutes)
+fuzz: setup ## Run the property-based tests with many random examples (takes minutes)
 	.venv/bin/pytest -n auto $(GROUPED) tests/unit -m hypothesis --hypothesis-profile=fuzz
 
-contract: setup needs ## Test the edges against real Redis, real Docker and the AWS stand-in (minutes; root)
+contract: setup needs ## Test the edges with real Redis, real Docker and simulated AWS (takes minutes; needs root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) $(GROUPED) tests/contract
 
-lab: setup needs ## Run the scenarios on a cluster of booted machines (minutes; root)
+lab: setup needs ## Run the scenarios on a cluster of booted machines (takes minutes; needs root)
 	.venv/bin/pytest tests/lab
 
-test: setup needs ## Run every test and report where the time went (root)
+test: setup needs ## Run all tests and report where the time was spent (needs root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) $(GROUPED) tests/lab tests/contract tests/unit
 
-test-engines: setup needs ## Run the short set of scenarios on the oldest and newest engine, and mixed engines (root)
+test-engines: setup needs ## Run a few scenarios on the oldest, the newest and mixed engines (needs root)
 	.venv/bin/pytest tests/lab -m engines --engine 20.10
 	.venv/bin/pytest tests/lab -m engines --engine 28.5
 	.venv/bin/pytest tests/engines
 
-demo: setup needs ## Boot three managers and three spot workers here, or continue with those that run (root)
+demo: setup needs ## Start or resume a demo cluster of three managers and three spot workers (needs root)
 	@$(PYTHON) -m lab up --resume --managers 3 --workers 3 --wait 120
 	@$(PYTHON) -m lab show
 
 demo-nodes: ## Print the demo cluster's nodes as JSON
 	@$(PYTHON) -m lab nodes
 
-demo-watch: demo ## Watch a demo worker being emptied while AWS takes it (root)
+demo-watch: demo ## Interrupt a demo worker and watch its tasks move to other nodes (needs root)
 	@$(PYTHON) -m lab watch --interrupt
 
-demo-services: demo ## Build the site and deploy it on the demo cluster (root)
+demo-services: demo ## Build the site and deploy it on the demo cluster (needs root)
 	@$(PYTHON) -m lab site
 	@$(PYTHON) -m lab show-site
 
-demo-down: ## Take the demo cluster down and leave nothing behind (root)
+demo-down: ## Stop the demo cluster and remove everything it created (needs root)
 	@$(PYTHON) -m lab down
 
-bench-join: setup needs ## Compare how machines join: our agent, raw Docker, Ansible (root)
+bench-join: setup needs ## Compare joining with our agent, plain Docker and Ansible (needs root)
 	@$(PYTHON) -m bench.join
 
-bench-leave: setup needs ## Compare how workers leave: ours, Swarm's drain, a power cut (root)
+bench-leave: setup needs ## Compare leaving with our evacuation, Swarm's drain and a power cut (needs root)
 	@$(PYTHON) -m bench.leave
 
-bench-rebalance: setup needs ## Compare rebalancing with docker service update --force (root)
+bench-rebalance: setup needs ## Compare our rebalancing with `docker service update --force` (needs root)
 	@$(PYTHON) -m bench.rebalance
 
-bench-heartbeat: setup needs ## Measure the heartbeat's load on the managers (root)
+bench-heartbeat: setup needs ## Measure the swarm heartbeat's load on the managers (needs root)
 	@$(PYTHON) -m bench.heartbeat
 
-bench-api: setup needs ## Compare public_api behind Traefik with its bare handler
+bench-api: setup needs ## Compare public_api behind Traefik with its handler alone
 	@$(PYTHON) -m bench.api
 
-bench-sentiment: setup ## Score the sentiment on held-out headlines next to trivial baselines
+bench-sentiment: setup ## Compare the sentiment model with simple baselines on held-out headlines
 	@$(PYTHON) -m bench.sentiment
 
-bench-decide: setup ## Time one decision at 100, 1,000 and 5,000 nodes
+bench-decide: setup ## Measure the time of one decision with 100, 1,000 and 5,000 nodes
 	@$(PYTHON) -m bench.decide
 
-clean: ## Remove what builds and tests left in this tree
+clean: ## Remove the files that builds and tests created in this tree
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage ./*.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

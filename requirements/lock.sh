@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Locks every dependency with its hashes, for the images and for developers and CI.
+# Locks the versions and hashes of all dependencies, for the images, for developers and for CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() { # output, extras…
@@ -11,7 +11,7 @@ compile() { # output, extras…
 compile requirements/image.txt agent leader cli
 compile requirements/services.txt services
 compile requirements/dev.txt agent leader services cli lab dev
-tools() { # output, packages… to install on top of the services'
+tools() { # output, packages… to install in addition to the services' packages
     local output=$1
     shift
     printf '%s\n' "$@" | uv pip compile - --constraint requirements/services.txt \

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The developers' virtual environment: the locked packages, then this tree as an editable install.
+# Creates the developers' virtual environment with the locked packages and this tree (editable).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=requirements/steps.sh
 . requirements/steps.sh
 if ! python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    echo "error: python3 is older than 3.11 or lacks venv" >&2
-    echo "next:  apt-get install python3 python3-venv   (Debian 12 or later, Ubuntu 24.04 or later)" >&2
+    echo "error: python3 is older than 3.11, or the venv module is missing" >&2
+    echo "next:  run apt-get install python3 python3-venv (Debian 12 or later, Ubuntu 24.04 or later)" >&2
     exit 1
 fi
 [ -x .venv/bin/pip ] || step "creating .venv" python3 -m venv .venv

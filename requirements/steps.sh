@@ -1,6 +1,7 @@
-# Sourced by the scripts that install. `step TEXT COMMAND...` runs a command and shows one line for
-# it: on a terminal with the time and the last line of output, elsewhere its beginning and its end.
-# The whole output goes to a log, whose end and path are shown if the command fails.
+# Sourced by the installation scripts. `step TEXT COMMAND...` runs a command and shows its progress.
+# On a terminal, one line shows the elapsed time and the last line of output; elsewhere, one line is
+# printed when the command starts and one when it ends. All output goes to a log file. If the command
+# fails, the end of the log and its path are shown.
 # shellcheck shell=bash
 steps_log=${SPOTSWARM_SETUP_LOG:-$PWD/build/setup.log}
 
@@ -11,7 +12,7 @@ step() {
     printf '\n== %s %s\n$ %s\n' "$(date +%T)" "$text" "$*" >>"$steps_log"
     "$@" >>"$steps_log" 2>&1 </dev/null &
     pid=$!
-    # A background job ignores Ctrl-C: pass it on.
+    # A background job ignores Ctrl-C, so forward the signal.
     trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
     if [[ -t 2 ]]; then
         while kill -0 "$pid" 2>/dev/null; do
@@ -27,7 +28,7 @@ step() {
     if ((status)); then
         tail -n 20 "$steps_log" >&2
         echo "error: $text failed after $((SECONDS - began)) s" >&2
-        echo "next:  read $steps_log, correct the cause and run the same command again" >&2
+        echo "next:  read $steps_log, fix the problem and run the same command again" >&2
         return "$status"
     fi
     echo "$text: done in $((SECONDS - began)) s" >&2
