@@ -63,7 +63,9 @@ async def test_a_missing_secret_is_named_and_no_value_is_quoted(
     store = Directory(tmp_path / "secrets")
     files = cluster.secrets.to_files()
     store.write(LEADER, {name: text for name, text in files.items() if name != "leader.key"})
-    with pytest.raises(RefusedError, match=r"missing cluster secrets: leader\.key; .*spotswarm init") as refused:
+    with pytest.raises(
+        RefusedError, match=r"missing cluster secrets: leader\.key; .*spotswarm init"
+    ) as refused:
         await secrets.read(f"{store.place}/{LEADER}", None)
     text_of_error = f"{refused.value!r} {refused.value.__cause__!r}"
     assert not any(text in text_of_error for text in files.values())
