@@ -35,7 +35,7 @@ class Batch:
 def needs_analysis(article: Article) -> bool:
     """Return whether the article must be analysed.
 
-    That is the case if its analysis is missing, outdated, or of an earlier text.
+    An article must be analysed if the analysis is missing, outdated, or of an earlier text.
     """
     return not article.is_analysed or (
         article.ml is not None and version.is_older(article.ml.version)
@@ -65,7 +65,7 @@ def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = ana
 
 
 def _analysis(doc: Mapping[str, Any], at: datetime, analysing: Analyse) -> Analysis | None:
-    # If only the stored analysis is invalid, for example from a future version, replace it.
+    # Replace an analysis that cannot be parsed, for example from a future version.
     try:
         article = Article.from_doc(doc)
     except ValidationError:

@@ -4,7 +4,7 @@ The file contains these kinds of terms:
 
     move      a quantity rises or falls ("soars"); the weight is for a desirable quantity
     change    somebody raises or lowers a quantity ("cuts"); ignored if the quantity is unknown
-    noun      a quantity: 1 if a rise is good news, -1 if a rise is bad news, 0 if neither
+    noun      a quantity: 1 if a rise is good news, -1 if a rise is bad news, otherwise 0
     beat      results are better or worse than a mark
     mark      a value that results are compared with, such as estimates or expectations
     tone      a word that is good or bad news on its own

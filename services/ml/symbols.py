@@ -18,7 +18,7 @@ from services.ml import words
 
 FILE: Final = Path(__file__).parent / "data" / "companies.csv"
 BESIDE: Final = FILE.with_name("beside.csv")
-"""Words that show, when they follow a name, that a company is meant, such as "acquires"."""
+"""Words such as "acquires", which show that the name before them is a company."""
 MOST: Final = 10
 _TITLE_WEIGHT: Final = 5
 _LEAD_CHARACTERS: Final = 500

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 VERSION: Final = "1"
-"""A whole number. Raise it with every change to the rules or the data that affects an analysis; a
-test detects changes to the data. Articles with an older version are analysed again. Articles with
-a newer version are left alone, because old and new replicas run side by side during an update."""
+"""A whole number, to be raised with every change to the rules or the data that affects an analysis.
+A test detects changes to the data. Articles with an older version are analysed again. Articles
+with a newer version are not, because old and new replicas run side by side during an update."""
 DATA: Final = "e1c6d0059050181fb0b492c54c9b16227480ac73694f79ca1ef486f4274f8949"
 """The value that `digest` returned when VERSION was last raised."""
 

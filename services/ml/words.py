@@ -1,6 +1,6 @@
 """Splits texts into words, spelled as in the lexicon. Pure.
 
-Numbers, including amounts and percentages, become `#`, because the lexicon cannot judge them.
+Numbers, including amounts and percentages, become `#`, because the lexicon contains no numbers.
 Hyphens separate words, and `n't` becomes the word `not`.
 """
 

@@ -70,7 +70,7 @@ def user_agent(contact: str) -> str:
 def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
     """Readiness check: return None while feeds can be read, otherwise the problem."""
     if threads.lost:
-        return f"{threads.lost} of the parsing threads do not finish"
+        return f"threads that are stuck while parsing: {threads.lost}"
     failing = [poller for poller in pollers if poller.state.failures]
     if pollers and len(failing) == len(pollers):
         return "no feed can be read"

@@ -1,4 +1,4 @@
-"""Writes articles to the news database, which means adding, updating or skipping each article.
+"""Writes new and changed articles to the news database, and records duplicates.
 
 Rule: each process writes one article at a time. Otherwise, if two feeds published the same news at
 the same moment, both articles would be stored as new.
@@ -76,10 +76,11 @@ class ArticleWriter:
     async def write(self, fetched: FetchedArticle) -> str:
         """Store the article, or record it as a duplicate of another article. Safe to repeat.
 
-        Returns the action taken: `added`, `changed`, `noted` (a duplicate) or `kept` (unchanged).
+        The return value is the action taken: `added`, `changed`, `noted` (a duplicate) or `kept`
+        (unchanged).
 
         Raises:
-            UnavailableError: if the database is unavailable; the article may not be stored.
+            UnavailableError: if the database is unavailable. The article may or may not be stored.
             ConflictError: if other processes keep changing the stored article.
         """
         async with self._lock:

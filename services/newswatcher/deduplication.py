@@ -14,7 +14,8 @@ from services.stores.article import Article, Duplicate, content_hash
 
 MOST_DUPLICATES: Final = 50
 NEAR_DAYS: Final = 5
-"""Two articles further apart are not duplicates; they may be routine, such as daily reports."""
+"""Articles published further apart than this are never treated as duplicates, because routine texts
+such as daily market reports are often similar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class NoteDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Nothing has changed, so nothing must be stored."""
+    """Nothing has changed, so there is nothing to store."""
 
 
 Verdict = Add | Change | NoteDuplicate | Keep

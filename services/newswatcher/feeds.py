@@ -76,7 +76,7 @@ def parse(text: str) -> tuple[Feed, ...]:
     """Return the feeds in the text of a feeds file.
 
     Raises:
-        ValueError: if the file is invalid. The message contains the place and the reason.
+        ValueError: if the file is invalid. The message describes the error and its location.
     """
     try:
         return FeedList.model_validate(tomllib.loads(text)).feeds

@@ -1,7 +1,7 @@
 """Polls one feed forever: fetches the feed, stores new articles, saves the state, and waits.
 
-Rule: errors of a feed or of its articles' servers are outcomes of the poll and affect no other
-feed. Only an unavailable database stops a poller, which then waits and loses no articles.
+Rule: if a feed or the server of an article fails, no other feed is affected. Only an unavailable
+database stops a poller, which then waits and loses no articles.
 """
 
 import asyncio
@@ -51,11 +51,11 @@ _SAVE_EVERY: Final = 10
 """The number of articles after which the state is saved during a poll. After a crash, at most this
 many articles are fetched again."""
 _MOST_DELAYS: Final = 3
-"""How many polls a server may delay an article before the article is stored without its page."""
+"""For how many polls a server may delay an article before we store the article without its page."""
 _LONGEST_DELAY_SECONDS: Final = 3600.0
 """The longest time by which the articles' servers can delay the next poll of the feed."""
 _MOST_REFUSALS: Final = 3
-"""How often the database may reject an article before we skip the article until a restart."""
+"""How many times the database may reject an article before we skip the article until a restart."""
 _ANY: Final = (ClusterError,)
 _TEMPORARY: Final = (UnavailableError, ConflictError)
 
@@ -202,7 +202,7 @@ class FeedPoller:
         try:
             return await self._write(entry)
         except RefusedError as exc:
-            # Our password may be the reason, so leave this entry unseen and retry it later.
+            # A wrong password may be the cause, so leave the entry unseen and retry later.
             self._count(entry)
             log.warning("the database rejected the article", url=entry.link, reason=reason(exc))
             return False
@@ -243,7 +243,7 @@ class FeedPoller:
     async def _with_retries(
         self, call: Callable[[], Awaitable[T]], temporary: tuple[type[ClusterError], ...] = _ANY
     ) -> T:
-        """Return the call's result, retrying as long as a temporary error occurs."""
+        """Return the call's result, retrying while temporary errors occur."""
         delays = backoff(ceiling=15.0)
         while True:
             try:

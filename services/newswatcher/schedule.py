@@ -15,7 +15,7 @@ from services.stores.article import Moment
 CEILING_SECONDS: Final = 6 * 3600.0
 """The longest pause after failures."""
 LONGEST_WAIT_SECONDS: Final = 24 * 3600.0
-"""The longest pause that a server can demand. A longer demand is assumed to be a mistake."""
+"""The longest pause that a server can request. Longer requests are assumed to be mistakes."""
 GONE_SECONDS: Final = 24 * 3600.0
 """The pause after status 410, because the feed may come back."""
 FIRST_POLLS_SECONDS: Final = 10.0
@@ -24,7 +24,7 @@ MOVED_FAILURES: Final = 3
 """A permanent redirect is forgotten after its target has failed this many times in a row."""
 _JITTER: Final = 0.1
 _REMEMBERED: Final = 500
-"""How many entries are remembered after leaving the feed, because some feeds repeat old entries."""
+"""How many entries are remembered after they leave the feed, as some feeds repeat old entries."""
 
 
 class FeedState(BaseModel):

@@ -1,4 +1,4 @@
-"""Runs work that may hang in threads that can be abandoned.
+"""Runs work in threads that can be abandoned if the work hangs.
 
 Rule: all threads are daemon threads. A thread that hangs while parsing a page does not prevent the
 process from exiting, and a few such threads do not block the others.

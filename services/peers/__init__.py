@@ -1,1 +1,1 @@
-"""Clients that the services use to call each other: one module for each service called."""
+"""Clients that the services use to call each other: one module for each service."""

@@ -1,6 +1,7 @@
 """The client of the auth service: accounts, logins, API tokens and token verification.
 
-Rule: callers decide what to do by an error's class. No error contains a token or a password.
+Rule: an error's class determines what the caller should do. Errors never contain tokens or
+passwords.
 """
 
 from collections.abc import Mapping, Sequence

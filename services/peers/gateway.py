@@ -78,7 +78,9 @@ class AuthStatus(BaseModel):
 
 
 def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
-    """Return a TLS context that verifies the gateway by `ca`, by the system's CAs, or not at all.
+    """Return a TLS context that verifies the gateway, or a context that verifies nothing.
+
+    The gateway is verified against `ca`, or against the system's CAs if `ca` is None.
 
     The real gateway's certificate is self-signed and contains none of our host names, so `ca`
     verifies the certificate but not the host name. If nothing is verified, a warning is logged.

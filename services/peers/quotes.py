@@ -36,8 +36,8 @@ class Quote(_Shape):
     name: str
     last: Price | None = None
     last_is: Literal["trade", "close", "halted"] = "trade"
-    """The meaning of `last`: the price of a trade, the previous day's closing price, or the last
-    price before trading was halted."""
+    """The kind of price in `last`: a trade, the previous day's close, or the last price before a
+    trading halt."""
     bid: Price | None = None
     ask: Price | None = None
     change: Price | None = None
@@ -55,7 +55,7 @@ class Quote(_Shape):
 
 
 class LookUp(_Shape):
-    """The response of `/quotes`. Each requested symbol is in exactly one of the three fields."""
+    """The response to `/quotes`. Each requested symbol is in exactly one of the three fields."""
 
     quotes: tuple[Quote, ...]
     unknown: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class SessionStatus(_Shape):
     """Whether the same user is logged in elsewhere and receives the quotes there."""
     simulated: bool
     detail: str
-    """The status as one sentence for people."""
+    """A description of the status for people, in one sentence."""
     at: datetime
 
 

@@ -21,9 +21,9 @@ log = structlog.get_logger("public_api")
 
 _LONGEST_TOKEN: Final = 4096
 _PAUSE_SECONDS: Final = 1.0
-"""How long to send no requests to auth after a failure, so that calls need not wait."""
+"""How long auth is not called after a failure, so that most calls do not have to wait."""
 _PATIENCE_SECONDS: Final = 1.0
-"""How long to wait for auth if the token was verified recently, before reusing that result."""
+"""How long to wait for auth before reusing a recent verification."""
 _RETRY_SECONDS: Final = 5
 
 
@@ -78,7 +78,7 @@ class Authenticator:
             self._away_until = clock.monotonic() + _PAUSE_SECONDS
             return self._remembered(verification)
         except RefusedError:
-            # Only this call is affected, for example because of too many requests.
+            # auth rejected only this call, for example because of too many requests.
             return self._remembered(verification)
         if self._is_away:
             log.info("auth is available again")
@@ -104,7 +104,7 @@ class Authenticator:
             task.exception()
 
     async def _verify(self, token: str, key: TokenHash) -> Verified | None:
-        # Count the result's age from the request: a revocation may follow while auth responds.
+        # Measure the age from the start, because the token may be revoked during the request.
         at = clock.monotonic()
         identity = await self._auth.verify(token)
         if identity is None or _has_ended(identity, clock.now()):

@@ -47,8 +47,8 @@ ROUTES: Final = (
         "/v1/news",
         "listNews",
         "List articles",
-        "Returns the articles that match all given filters, newest first. New articles do not shift"
-        " the pages: follow `next` until its value is null.",
+        "Returns the articles that match all given filters, newest first. To read all pages, follow"
+        " `next` until its value is null. New articles do not shift the pages.",
         "news",
         "news:read",
         NewsParameters,

@@ -34,8 +34,8 @@ class Settings(WebSettings):
     """How long a verification is reused while auth is unavailable; a revoked token may keep working
     for this long."""
     rate_limit: int = Field(default=60, ge=1)
-    """The number of calls that a token may make in each window, even all at the same time. Each
-    replica counts separately, so with N replicas a token can make up to N times as many calls."""
+    """The number of calls that a token may make in one burst and per window. Each replica counts
+    separately, so with N replicas a token can make up to N times as many calls."""
     rate_window_seconds: float = Field(default=60.0, gt=0)
     """How long it takes until all calls are available again after a token has used them up."""
     outgoing_connections: int = Field(default=20, ge=1)

@@ -35,7 +35,7 @@ class VerifiedTokens:
         self._entries: OrderedDict[TokenHash, tuple[Verified, float]] = OrderedDict()
 
     def find(self, token: TokenHash, *, at: float, now: datetime) -> Verification | None:
-        """Return auth's last result for a token, or None if unknown or if the token has expired."""
+        """Return auth's last result for a token, or None if the token is unknown or has expired."""
         entry = self._entries.get(token)
         if entry is None:
             return None

@@ -1,7 +1,7 @@
 """The client of CouchDB's HTTP API: documents, views and changes.
 
 Rule: only this module contains CouchDB's paths and status codes. Sequence numbers are opaque:
-CouchDB returns strings, and its stand-in in the lab returns integers.
+CouchDB returns strings, and the lab's stand-in for CouchDB returns integers.
 """
 
 import json
@@ -19,7 +19,7 @@ Document = dict[str, Any]
 Place = int | str
 """A sequence number in the database's changes."""
 _SLACK_SECONDS: Final = 2.0
-"""How long CouchDB may take to respond after the requested wait."""
+"""The extra time that CouchDB may take to respond once the requested wait is over."""
 _NOTHING: Final = object()
 _JSON_PARAMETERS: Final = frozenset({"key", "keys", "startkey", "endkey"})
 
@@ -115,7 +115,7 @@ class Couch:
         return [Written(row["id"], row.get("rev"), row.get("error")) for row in rows]
 
     async def view(self, db: str, design: str, view: str, **params: Any) -> list[dict[str, Any]]:
-        """Return a view's rows. `params` are CouchDB's parameters, with Python values as keys."""
+        """Return a view's rows. `params` are CouchDB's query parameters, given as Python values."""
         query = {name: _parameter(name, value) for name, value in params.items()}
         path = f"{quote(db, safe='')}/_design/{design}/_view/{view}"
         answer = await self._ask("GET", path, f"reading view {view}", params=query)
@@ -132,7 +132,7 @@ class Couch:
     ) -> Changes:
         """Return the changes after `since`, waiting up to `wait_seconds` if there are none.
 
-        Design documents are left out, but `last_seq` takes them into account.
+        Design documents are left out, but `last_seq` includes changes to them.
         """
         params = {"since": str(since), "limit": str(limit), "style": "main_only"}
         if include_docs:

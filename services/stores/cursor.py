@@ -47,10 +47,10 @@ class Cursor(BaseModel):
             published, article, checksum = json.loads(body)
             cursor = cls.model_validate({"published": published, "id": article})
         except (binascii.Error, ValueError, TypeError, ValidationError) as exc:
-            raise ValueError("is not a cursor of this API") from exc
+            raise ValueError("must be a valid cursor") from exc
         # Each position has exactly one valid text, which keeps clients' caches small.
         if checksum != _checksum(cursor.key) or cursor.encode() != text:
-            raise ValueError("is not a cursor of this API")
+            raise ValueError("must be a valid cursor")
         return cursor
 
 

@@ -1,7 +1,7 @@
 """Queues API calls in memory and writes them to InfluxDB in batches in the background.
 
 Rule: every request calls `track`, which therefore never waits or fails, even if InfluxDB is
-unavailable. When the queue is full, the oldest calls are dropped, and a counter is increased.
+unavailable. When the queue is full, the oldest calls are dropped, and a metric counts them.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _NANOSECONDS: Final = 1_000
 
 
 class UsageTracker:
-    """A context manager that writes calls in the background, and the rest on exit."""
+    """Writes calls in the background, and all remaining calls when the context exits."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableErr
 DATABASE: Final = "usage"
 MEASUREMENT: Final = "call"
 KEPT_DAYS: Final = 90
-"""How long InfluxDB keeps calls before it deletes them."""
+"""The number of days after which InfluxDB deletes calls."""
 _ESCAPED: Final = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\ ", "\\": "/"})
 
 

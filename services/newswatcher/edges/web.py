@@ -20,7 +20,8 @@ from services.newswatcher.fetching.addresses import is_public
 from services.newswatcher.fetching.politeness import PacedError, Turns
 
 Admission = Callable[[str], Awaitable[None]]
-"""A check that `get` calls before each request, including redirects. It may raise errors."""
+"""A check that `get` makes before each request, including redirects. The check raises an error if
+the request is not allowed."""
 PACED_SECONDS: Final = 300.0
 """How long to wait before the next request to a server that returns 429 without Retry-After."""
 _MOST_REDIRECTS: Final = 5
@@ -150,7 +151,7 @@ class Web:
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             if _is_private(exc):
                 raise RefusedError(f"{host} is not on the public internet") from exc
-            raise UnavailableError(f"{host} cannot be reached or closed the connection") from exc
+            raise UnavailableError(f"{host} could not be reached or closed the connection") from exc
 
     def _refuse(self, answer: aiohttp.ClientResponse, host: str) -> None:
         status = answer.status
@@ -176,7 +177,7 @@ def host_of(url: str) -> str:
 
 
 def retry_after(header: str | None, *, at: datetime) -> float | None:
-    """Return the seconds until a Retry-After time, or None if the header is missing or invalid."""
+    """Return a Retry-After header's delay in seconds, or None if there is no valid header."""
     if header is None:
         return None
     header = header.strip()

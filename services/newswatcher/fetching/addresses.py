@@ -1,4 +1,4 @@
-"""Checks which IP addresses may be fetched: only those of the public internet. Pure.
+"""Checks whether an IP address is public, because only public addresses may be fetched. Pure.
 
 Rule: if an IPv6 address contains an IPv4 address (mapped, 6to4, NAT64, Teredo), the IPv4 address
 is checked, because networks translate between the two.
@@ -12,7 +12,7 @@ _SHARED: Final = ipaddress.ip_network("100.64.0.0/10")
 
 
 def is_public(address: str) -> bool:
-    """Return whether a string is an IP address of the public internet."""
+    """Return whether a string is a public IP address."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

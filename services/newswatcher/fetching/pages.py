@@ -76,7 +76,7 @@ class Pages:
         )
         final = canonical(answer.url) or link
         url = choose(link, final, parsed.canonical_link)
-        # A login or consent page contains its own text instead of the article.
+        # A login or consent page contains its own text, not the article's.
         is_wall = choose(link, final, None) != final
         return Page(url, "" if is_wall else parsed.text)
 

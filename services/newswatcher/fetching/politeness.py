@@ -36,7 +36,7 @@ class _Host:
 
 
 class Turns:
-    """Gives requests to the same host their turns, one after another."""
+    """Schedules requests so that each host receives one request at a time."""
 
     def __init__(
         self, interval_seconds: float, *, monotonic: Callable[[], float] = clock.monotonic

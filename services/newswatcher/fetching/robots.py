@@ -18,7 +18,7 @@ from services.newswatcher.edges.web import Web, host_of
 from services.newswatcher.fetching.politeness import Turns
 
 NAME: Final = "Spotswarm-newswatcher"
-"""The name for this robot in robots.txt files."""
+"""The name that robots.txt files can use for this robot."""
 _VALID_SECONDS: Final = 24 * 3600.0
 _UNREADABLE_VALID_SECONDS: Final = 1800.0
 _MOST_BYTES: Final = 512 * 1024
@@ -57,7 +57,7 @@ class Robots:
         """Check that we may read a page.
 
         Raises:
-            RefusedError: if robots.txt does not allow us to, or could not be fetched.
+            RefusedError: if robots.txt forbids reading the page or could not be fetched.
         """
         parts = urlsplit(url)
         origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))

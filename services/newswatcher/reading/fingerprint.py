@@ -23,8 +23,8 @@ def words(text: str) -> list[str]:
 def fingerprint(title: str, text: str) -> str:
     """Return the fingerprint of an article as 16 hexadecimal digits.
 
-    For a short text, the fingerprint is an ordinary hash of the title and the text, so no other
-    article is close to it by accident.
+    For a short text, the fingerprint is an ordinary hash of the title and the text, so different
+    articles do not have similar fingerprints by accident.
     """
     text_words = words(text)
     if len(text_words) < _SHORTEST_WORDS:

@@ -34,7 +34,7 @@ def _moment(value: object) -> datetime:
         moment = moment.astimezone(UTC)
     except OverflowError:
         return _EARLIEST if moment.year < _EARLIEST.year else _LATEST
-    # No article is older or newer. Within this range, timestamps sort correctly as text.
+    # No article is outside this range. Inside this range, timestamps sort correctly as text.
     return min(max(moment, _EARLIEST), _LATEST)
 
 
@@ -107,7 +107,7 @@ class SentimentParameters(Parameters):
 
     symbol: Symbol | None = Field(None, description="Only articles that name this symbol")
     days: Annotated[_Days, BeforeValidator(_whole, json_schema_input_type=_Days)] = Field(
-        30, description="The number of days, including today in UTC"
+        30, description="The number of days, up to and including today (UTC)"
     )
 
 
@@ -121,10 +121,10 @@ class UsageParameters(Parameters):
     """Selects a number of days and, optionally, one token."""
 
     days: Annotated[_UsageDays, BeforeValidator(_whole, json_schema_input_type=_UsageDays)] = Field(
-        7, description="The number of days until now"
+        7, description="The number of days up to now"
     )
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-]{1,64}$")] | None = Field(
-        None, description="Only calls with the token that has this id"
+        None, description="The id of a token; by default, calls with all tokens count"
     )
 
 

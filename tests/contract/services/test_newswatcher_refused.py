@@ -150,7 +150,7 @@ async def test_private_addresses_are_not_fetched_however_they_are_written(
             await watch.poll()
             assert watch.state.failures == 1
             # What the system's resolver does not accept as an address cannot be reached either.
-            assert "public internet" in watch.state.reason or "cannot be" in watch.state.reason
+            assert "public internet" in watch.state.reason or "could not be" in watch.state.reason
     assert server.asked == []
 
 
@@ -188,7 +188,7 @@ async def test_every_kind_of_bad_feed_fails_alone_and_says_why(
         "/broken": "before its first entry",
         "/path": "not an RSS or Atom",
         "/bomb": "longer than",
-        "/not-gzip": "cannot be reached or closed the connection",
+        "/not-gzip": "could not be reached or closed the connection",
         "/teapot": "returned 418",
         "/gone": "returned 410",
         "/nowhere": "returned 404",
