@@ -69,7 +69,7 @@ def up(
     managers: Annotated[int, typer.Option(min=0, max=7)] = 3,
     workers: Annotated[int, typer.Option(min=0)] = 3,
     *,
-    wait: Annotated[int, typer.Option(help="Seconds to wait for the nodes; 0 to not wait.")] = 60,
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the nodes; 0 to skip.")] = 60,
     cluster: Annotated[str, typer.Option(help="Name of the cluster.")] = "demo",
     engine: EngineName = DEFAULT,
     resuming: Annotated[
@@ -90,11 +90,11 @@ def up(
             engine=engine,
             report=report,
         )
-    out.print(f"AWS answers after {time.monotonic() - began:.1f} s: {lab.account.endpoint}")
-    out.print(f"machines have Docker {lab.engine_package()}", highlight=False)
+    out.print(f"AWS is ready after {time.monotonic() - began:.1f} s at {lab.account.endpoint}")
+    out.print(f"the machines run Docker {lab.engine_package()}", highlight=False)
     if wait and managers + workers:
         watch(lab, [machine.instance for machine in machines_of(lab, managers + workers)], wait)
-        out.print(f"{managers + workers} nodes serve after {time.monotonic() - began:.1f} s")
+        out.print(f"{managers + workers} nodes are serving after {time.monotonic() - began:.1f} s")
 
 
 @app.command()
@@ -108,7 +108,7 @@ def down() -> None:
         out.print(f"the lab {places.name} is down; the image cache was kept")
         return
     fail(
-        "could not remove everything; this is left:\n  "
+        "could not take the lab down completely; these parts are left:\n  "
         + "\n  ".join(left)
         + f"\nrun `{places.command} down` again"
     )
@@ -161,13 +161,13 @@ def show() -> None:
 @app.command()
 def launch(
     *,
-    role: Annotated[str, typer.Option(help="worker or manager")] = "worker",
-    lifecycle: Annotated[str | None, typer.Option(help="spot or on-demand")] = None,
+    role: Annotated[str, typer.Option(help="worker or manager.")] = "worker",
+    lifecycle: Annotated[str | None, typer.Option(help="spot or on-demand.")] = None,
     count: Annotated[int, typer.Option(min=1)] = 1,
-    zone: Annotated[str | None, typer.Option(help="a, b or c; by default, each in turn")] = None,
+    zone: Annotated[str | None, typer.Option(help="a, b or c; by default, each in turn.")] = None,
     instance_type: Annotated[str, typer.Option("--type")] = "t3.small",
     user_data: Annotated[Path | None, typer.Option(exists=True, dir_okay=False)] = None,
-    profile: Annotated[str | None, typer.Option(help="instance profile")] = None,
+    profile: Annotated[str | None, typer.Option(help="Instance profile.")] = None,
     engine: EngineName | None = None,
 ) -> None:
     """Launch instances and print their ids."""

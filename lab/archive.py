@@ -53,7 +53,7 @@ def delivering(what: str, suite: str) -> Iterator[None]:
     """Turn a failure of debootstrap or apt into an `ArchiveError`.
 
     Raises:
-        ArchiveError: if debootstrap or apt fails; contains `what` and quotes their errors.
+        ArchiveError: if debootstrap or apt fails; the message contains `what` and the errors.
     """
     try:
         yield

@@ -123,7 +123,7 @@ class Lab:
             LabError: if something could not be removed; the message lists it.
         """
         if left := sweep.sweep(self.places):
-            raise LabError("could not remove: " + "; ".join(left))
+            raise LabError("could not remove these parts of the lab: " + "; ".join(left))
 
     def launch(
         self,
@@ -220,7 +220,7 @@ class Lab:
         wait_stage(self.places, instance, RUNNING, within=30)
 
     def partition(self, instance: str) -> None:
-        """Pull a machine's network cable, which cuts it off even from the metadata service."""
+        """Pull a machine's network cable; the machine cannot even reach the metadata service."""
         net.disconnect(self.places, instance, self.machine(instance).address)
 
     def heal(self, instance: str) -> None:
@@ -228,14 +228,14 @@ class Lab:
         net.connect(self.places, instance, self.machine(instance).address)
 
     def announce(self, body: str) -> None:
-        """Send any text to the cluster's queue; `lab.aws.eventbridge` builds the events of AWS."""
+        """Send any text to the cluster's queue; `lab.aws.eventbridge` builds AWS's events."""
         self.aws("sqs").send_message(QueueUrl=self.account.queue, MessageBody=body)
 
     def machine(self, instance: str) -> Machine:
         """Return the machine of an instance.
 
         Raises:
-            LabError: if the instance does not have a machine (yet); see `wait_machines`.
+            LabError: if there is no machine for the instance; see `wait_machines`.
         """
         return find(self.places, instance)
 
@@ -249,7 +249,7 @@ class Lab:
         """Wait until machines reach a stage; by default, until their engines respond.
 
         Raises:
-            LabError: if a machine does not reach it in time; quotes the end of its journal.
+            LabError: if a machine does not reach the stage in time; quotes the machine's journal.
         """
         stages = {stage, Stage.ENGINE} if stage is Stage.BOOTED else {stage}
         for instance in instances:
@@ -295,7 +295,7 @@ class Lab:
         """Wait until exactly `count` nodes are serving; return all nodes.
 
         Raises:
-            LabError: if a node is missing after `within` seconds; quotes the end of its journal.
+            LabError: if a node is missing after `within` seconds; quotes its machine's journal.
         """
         deadline = time.monotonic() + within
         while True:

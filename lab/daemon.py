@@ -1,4 +1,4 @@
-"""The lab's daemon: AWS, the metadata service, the hypervisor and Elastic IPs.
+"""The lab's daemon, which runs AWS, the metadata service, the hypervisor and Elastic IPs.
 
 Rule: when the daemon stops or crashes, it removes nothing. Only `lab.sweep` takes a lab down, so
 taking a lab down also works after a crash.
@@ -70,7 +70,7 @@ async def serve(places: Places, cluster: str) -> None:
         tasks.create_task(following, name="spot market")
         tasks.create_task(elastic.follow(cloud, places), name="elastic addresses")
         furnished.write(places.account)
-        log.info("lab is up", endpoint=cloud.endpoint)
+        log.info("the lab is up", endpoint=cloud.endpoint)
 
 
 @contextlib.asynccontextmanager

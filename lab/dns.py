@@ -25,7 +25,7 @@ DOMAIN: Final = f"{REGION}.compute.internal"
 PATIENCE_SECONDS: Final = 1.0
 """How long the host's own resolver may take to look up a name."""
 _SILENT_SECONDS: Final = 30.0
-"""How long the server does without the host's resolver after a time-out."""
+"""How long the server does not use the host's resolver after a time-out."""
 _TTL_SECONDS: Final = 60
 _INTERNET: Final = 1
 _NAME_OF_QUESTION: Final = b"\xc0\x0c"
@@ -102,7 +102,7 @@ def reply(question: Question, answer: Answer) -> bytes:
 
 
 def instance_address(name: str, network: IPv4Network) -> str | None:
-    """Return the address in an instance's host name, or None if the name is a different one.
+    """Return the address in an instance's host name, or None for any other name.
 
     Instance names look like `ip-10-98-0-4`, with or without the domain.
     """

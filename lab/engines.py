@@ -23,7 +23,7 @@ class Engine:
     packages: tuple[str, ...] = ()
     """Packages in the image in addition to those from `ami/provision.sh list-packages`."""
     newer_suite: str = ""
-    """The release that contains the engine, if newer than the root file system's release."""
+    """A newer release that contains the engine; empty if the root file system's release does."""
 
 
 FROM_NEWER: Final = ("docker.io", "docker-cli", "containerd", "runc")
@@ -52,7 +52,7 @@ def choose(name: str) -> Engine:
 
 
 def package_version(layers: list[Path]) -> str:
-    """Return the version of the `docker.io` package in an image, given its layers from the top."""
+    """Return the version of `docker.io` in an image, given the image's layers, topmost first."""
     for layer in layers:
         status = layer / "var/lib/dpkg/status"
         if status.exists():

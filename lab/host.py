@@ -61,10 +61,10 @@ def run(
             env=env,
         )
     except subprocess.TimeoutExpired:
-        raise LabError(f"`{shlex.join(argv)}` did not end within {timeout} s") from None
+        raise LabError(f"`{shlex.join(argv)}` did not finish within {timeout} s") from None
     if check and done.returncode != 0:
         output = (done.stderr or done.stdout).strip()[-2000:]
-        raise LabError(f"`{shlex.join(argv)}` failed ({done.returncode}): {output}")
+        raise LabError(f"`{shlex.join(argv)}` failed with status {done.returncode}: {output}")
     return done
 
 
@@ -99,7 +99,7 @@ def check_needs(suite: str = "") -> None:
         LabError: if something is missing; lists everything that is missing and how to get it.
     """
     if lines := needs.missing(look(), suite):
-        raise LabError("this host lacks some things that the lab needs\n  " + "\n  ".join(lines))
+        raise LabError("this host lacks some things that the lab needs:\n  " + "\n  ".join(lines))
 
 
 def look() -> needs.Host:

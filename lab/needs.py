@@ -15,7 +15,7 @@ class Cgroups(StrEnum):
     V1 = "v1"
     """Each controller has its own hierarchy; an empty v2 hierarchy may exist as well."""
     V2 = "v2"
-    """All controllers share one hierarchy, as on Debian 11, Ubuntu 22.04 and later."""
+    """All controllers share one hierarchy, as on Debian since 11 and Ubuntu since 22.04."""
 
 
 NSPAWN_OLDEST: Final = 242
@@ -37,7 +37,7 @@ class Host:
     """The missing Python modules."""
     cgroups: Cgroups = Cgroups.V1
     nspawn: int = 0
-    """The version of systemd-nspawn, or 0 if the program is missing or its version unknown."""
+    """The version of systemd-nspawn; 0 if the program is missing or its version is unknown."""
     suites: Sequence[str] = ()
     """The Debian releases for which debootstrap has a script."""
     has_keyring: bool = True

@@ -80,7 +80,7 @@ class Places:
 
     @property
     def number(self) -> int:
-        """0 for `demo`, otherwise 1 to 254; `lab.sharing` prevents two labs with one number."""
+        """0 for `demo`, otherwise 1 to 254; no two labs can run with the same number."""
         if self.name == DEFAULT_NAME:
             return 0
         return 1 + zlib.crc32(self.name.encode()) % _NUMBERS
@@ -112,7 +112,7 @@ class Places:
 
     @property
     def registry(self) -> str:
-        """The address of the lab's registry, which is also its engines' mirror, without TLS."""
+        """The address of the lab's registry, which engines also use as a mirror, without TLS."""
         return f"{self.gateway}:5000"
 
     @property

@@ -1,6 +1,7 @@
 """The announcements for one instance, and their texts in the metadata service. Pure.
 
-Rule: each announcement records who can see it. AWS may take an instance without announcing this.
+Rule: each announcement records who can see it. AWS may also take an instance without any
+announcement.
 """
 
 import json

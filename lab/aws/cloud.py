@@ -1,8 +1,8 @@
 """The lab's AWS: a moto server in this process that enforces signatures and policies.
 
-Rule: moto lacks some EC2 behaviour that the product relies on; only `lab.aws.gaps` adds it. By
-default, moto does not check signatures; `enforce` turns these checks on and verifies that they
-work.
+Rule: moto lacks some EC2 behaviour that the product relies on; add such behaviour only in
+`lab.aws.gaps`. By default, moto does not check signatures; `enforce` turns these checks on and
+verifies that they work.
 """
 
 import base64
@@ -69,8 +69,8 @@ class Cloud:
     ) -> None:
         """Start serving at an address; port 0 selects a free port.
 
-        moto accepts every call until `enforce`. `console` returns the console output of an
-        instance's machine, given the instance id.
+        moto accepts every call until `enforce` is called. `console` returns the console output of
+        an instance's machine, given the instance id.
         """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
         gaps.close(_ec2(), console)
@@ -133,7 +133,7 @@ class Cloud:
         )
 
     def addresses(self) -> dict[str, str]:
-        """Return Elastic IP → private address, for Elastic IPs of running instances."""
+        """Return the private address for each Elastic IP that belongs to a running instance."""
         private_addresses = {}
         for elastic_ip in list(_ec2().addresses):
             if elastic_ip.instance is not None and elastic_ip.instance.state == "running":
@@ -141,7 +141,7 @@ class Cloud:
         return private_addresses
 
     def credentials(self, role: str, instance: str) -> Credentials:
-        """Return new credentials for a role, as EC2 gets them for an instance.
+        """Return new credentials for a role, as EC2 obtains them for an instance.
 
         This bypasses the AssumeRole API, because the roles trust only EC2, so that no user can
         pose as an instance.

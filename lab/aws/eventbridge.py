@@ -25,7 +25,7 @@ class Action(StrEnum):
 
 
 class Code(StrEnum):
-    """What a scheduled event does to an instance, with the metadata service's codes."""
+    """What a scheduled event does to an instance; the values are the metadata service's codes."""
 
     RETIREMENT = "instance-retirement"
     STOP = "instance-stop"

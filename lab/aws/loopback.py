@@ -75,7 +75,7 @@ def seat(address: str) -> str:
 
 @contextlib.contextmanager
 def loopback(cluster: str = "demo") -> Iterator[Loopback]:
-    """Serve a cloud with a ready account for the duration of a `with` block."""
+    """Serve a cloud with a complete account for the duration of a `with` block."""
     with TemporaryDirectory(prefix="spotswarm-loopback-") as directory:
         account_file = Path(directory) / "account.json"
         process = subprocess.Popen(

@@ -4,8 +4,8 @@ Rule: announcements are best effort; AWS takes the instance in any case. `By` se
 announcement. This module only decides: `due` returns what to do, and `lab.aws.taking` does it.
 Callers pass the current time.
 
-With moto, an instance is running, stopped or terminated immediately; on EC2, it passes through
-intermediate states. `passed` adds these states, based on what the machine really does.
+In moto, an instance is running, stopped or terminated immediately. On EC2, an instance passes
+through intermediate states; `passed` adds these, based on what the machine really does.
 """
 
 import uuid

@@ -1,9 +1,10 @@
 """The instance metadata service (version 2 only), on a real socket.
 
-Like EC2's service, it identifies a machine by the packets' source address. Rule: it must be as
-strict as EC2. Every request needs a token, which the same machine must have requested. The response
-to a token request travels no farther than the instance's hop limit, so a container on a bridge
-cannot get a token.
+Like EC2's service, this service identifies a machine by the source address of its packets.
+
+Rule: accept nothing that EC2 would reject. Every request needs a token, which the same machine must
+have requested. The response to a token request travels no farther than the instance's hop limit, so
+a container on a bridge cannot get a token.
 """
 
 import asyncio

@@ -27,7 +27,7 @@ class Orders:
     def interrupt(
         self, instance: str, *, notice: float = 120, action: str = "terminate", by: str = "both"
     ) -> str:
-        """Interrupt a spot instance after `notice` seconds; return the time of this, in UTC.
+        """Interrupt a spot instance after `notice` seconds; return the interruption's time in UTC.
 
         `action` is terminate, stop or hibernate. `by` selects who can see the announcement: both,
         imds, sqs or neither. AWS takes the instance in any case.
@@ -49,7 +49,7 @@ class Orders:
         """Schedule maintenance that starts in `within` seconds; return its start time, in UTC.
 
         `code` is instance-retirement, instance-stop, system-reboot, instance-reboot or
-        system-maintenance. Of these, system-maintenance does nothing to the machine.
+        system-maintenance. A system-maintenance event does nothing to the machine.
         """
         return self._ask("maintain", instance, seconds=within, code=code, by=by)
 
@@ -68,5 +68,5 @@ class Orders:
         finally:
             connection.close()
         if answer.status != http.client.OK:
-            raise LabError(f"{order} {instance}: {text}")
+            raise LabError(f"the order `{order} {instance}` failed: {text}")
         return str(json.loads(text)["at"])

@@ -22,7 +22,7 @@ def images(
     push: Annotated[bool, typer.Option(help="Push to the cluster's registry.")] = False,
     user: Annotated[str, typer.Option(help="User name for the registry.")] = "",
     password: Annotated[
-        str, typer.Option(envvar="REGISTRY_PASSWORD", help="Better: set the environment variable.")
+        str, typer.Option(envvar="REGISTRY_PASSWORD", help="Use the environment variable.")
     ] = "",
 ) -> None:
     """Build the services' images on a manager's engine and print their names."""

@@ -1,4 +1,4 @@
-"""Continues with a lab that is already up, so that every `make demo...` can be repeated.
+"""Continues with a lab that is already up, so that each `make demo...` command can be repeated.
 
 Rule: this module launches missing workers, but changes nothing that is running. It removes only
 what is left of a lab whose daemon died, because such a lab no longer works.
@@ -27,7 +27,7 @@ class Inventory:
 
 
 def running_lab(places: Places) -> Lab | None:
-    """Return the lab if it is up and complete; otherwise, remove what is left of it.
+    """Return the lab if it is up and complete; otherwise, remove any remains and return None.
 
     Raises:
         LabError: if something could not be removed; the message lists it.
@@ -41,7 +41,7 @@ def running_lab(places: Places) -> Lab | None:
     out.print(f"found the remains of a lab that crashed or was interrupted ({remains[0]})")
     with out.status("removing the remains"):
         if stuck := sweep.sweep(places):
-            raise LabError("could not remove: " + "; ".join(stuck))
+            raise LabError("could not remove these parts of the lab: " + "; ".join(stuck))
     return None
 
 

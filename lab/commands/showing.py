@@ -125,7 +125,9 @@ def _progress_of(stage: Stage) -> int:
 
 
 def find(lab: Lab, name: str) -> Machine:
-    """Return the machine with this instance id (or a unique end of it), address or host name.
+    """Return the machine with this instance id, address or host name.
+
+    The last characters of an instance id are sufficient if they are unique.
 
     Raises:
         LabError: if no machine matches, or several machines do.

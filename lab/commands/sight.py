@@ -1,7 +1,7 @@
 """Reads the swarm's state from the managers' sockets, several times a second.
 
-Rule: do not start a process in a machine. This would take half a core for a moment, and distort a
-measurement.
+Rule: do not start a process in a machine, because this takes half a core for a moment and distorts
+measurements.
 """
 
 import http
@@ -161,7 +161,7 @@ class Sight:
             if status < http.HTTPStatus.BAD_REQUEST:
                 return answer
             problem = str(answer)
-        raise LabError(f"{method} {path}: {problem}")
+        raise LabError(f"{method} {path} failed on all managers: {problem}")
 
     def leader(self, path: str, body: object = None) -> Any:
         """Return the active leader's response from its admin socket, or None without a leader."""

@@ -22,11 +22,11 @@ Audience = Annotated[
 def interrupt(
     instance: InstanceId,
     *,
-    notice: Annotated[float, typer.Option(min=0, help="Seconds; 120 on AWS.")] = 120,
+    notice: Annotated[float, typer.Option(min=0, help="Seconds of notice; 120 on AWS.")] = 120,
     action: Annotated[str, typer.Option(help="terminate, stop or hibernate")] = "terminate",
     by: Audience = "both",
 ) -> None:
-    """Interrupt a spot instance: announce the interruption now, take the instance later."""
+    """Interrupt a spot instance: announce it now, and take the instance when the notice ends."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.interrupt(name, notice=notice, action=action, by=by)
@@ -52,7 +52,7 @@ def hint(instance: InstanceId, *, by: Audience = "both") -> None:
 def maintain(
     instance: InstanceId,
     *,
-    within: Annotated[float, typer.Option("--in", min=0, help="Seconds.")] = 600,
+    within: Annotated[float, typer.Option("--in", min=0, help="Seconds until it starts.")] = 600,
     code: Annotated[
         str,
         typer.Option(
@@ -79,7 +79,7 @@ def withdraw(instance: InstanceId) -> None:
     name = find(lab, instance).instance
     lab.market.withdraw(name)
     _say(
-        f"AWS has withdrawn all announcements for {name}; nothing will happen",
+        f"AWS has withdrawn all announcements for {name}, so nothing will happen",
         f"{command()} status",
     )
 

@@ -1,4 +1,4 @@
-"""The command `python -m lab watch`, which shows the cluster under load, live.
+"""The command `python -m lab watch`, which shows the cluster live under load.
 
 Rule: after this command has created an ingress and some services as an operator would, it only
 watches. With `--interrupt`, AWS takes a worker, and the command does nothing to help the cluster.

@@ -145,7 +145,9 @@ def provide(places: Places, *, report: Report = lambda _step: None) -> list[str]
             trees = {name: pool.submit(TREES[name].fetch, work / name) for name in sorted(wanted)}
             below = store.layer_of(ground_key)
             if below is None:
-                report("building python:3.11-slim for the lab's engines (only once; a minute)")
+                report(
+                    "building python:3.11-slim for the lab's engines (only once; takes a minute)"
+                )
                 below = ground.make(places, store, ground_key, work)
             if missing:
                 report(f"building {', '.join(base.name for base in missing)} for the lab's engines")

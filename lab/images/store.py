@@ -1,4 +1,4 @@
-"""A directory of images: blobs, layers (under a key of their inputs) and tags.
+"""A directory of images: blobs, layers (stored under a hash of their inputs) and tags.
 
 Rule: the directory is a cache that outlives the lab. A blob is written to a draft file, moved into
 place, and never changed; only tags change. The store therefore needs no lock, and readers never see
@@ -122,7 +122,7 @@ class Store:
         return digest if self._is_whole(digest) else None
 
     def config_of(self, name: str, tag: str) -> str | None:
-        """Return the digest of an image's config, which engines use as the image id, or None."""
+        """Return the digest of an image's config, or None; engines use this digest as image id."""
         digest = self.find(name, tag)
         if digest is None:
             return None

@@ -90,7 +90,7 @@ class Report:
         return Report(part.fates, max(start, self.began), min(end, self.ended))
 
     def latency(self, share: float) -> float:
-        """Return a quantile of the latency in seconds, such as 0.99; 1 means the slowest request.
+        """Return a quantile of the latency in seconds; a `share` of 1 means the longest latency.
 
         Lost requests have no latency, so check `lost` first. NaN if all requests were lost.
         """

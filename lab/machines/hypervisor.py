@@ -35,7 +35,7 @@ _AT_ONCE: Final = 3
 """How many machines boot at the same time; more machines would delay each other."""
 _BOOT_SECONDS: Final = 120
 _QUARANTINE: Final = 32
-"""How many destroyed machines' addresses are kept from being reused."""
+"""How many addresses of destroyed machines are held back before they are reused."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class _Entry:
 
 
 class Hypervisor:
-    """Manages the machines of one lab; `run` must run while the lab is up."""
+    """Manages the machines of one lab; `run` does the work until cancelled."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Hypervisor:
             power.send(entry.record, power.REBOOT)
 
     async def run(self) -> None:
-        """Keep the machines in line with EC2's instances, until cancelled."""
+        """Keep the machines in sync with EC2's instances, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._instances = self._cloud.instances()
@@ -213,7 +213,7 @@ class Hypervisor:
             if code is None:
                 continue
             entry.process = None
-            log.info("machine ended", instance=name, code=code)
+            log.info("a machine stopped", instance=name, code=code)
             if code == power.REBOOTED:
                 # EC2 still reports the instance as running, so the machine is booted again soon.
                 self._write(entry, stage=Stage.STOPPED, init=None)

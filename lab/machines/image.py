@@ -51,7 +51,7 @@ def bake(places: Places, repository: Path, engine: Engine, *, report: Report) ->
         )
         rootfs = places.cache / f"rootfs-{ground}"
         if not rootfs.exists():
-            report(f"baking a Debian {engine.suite} root file system (only once; two minutes)")
+            report(f"baking the Debian {engine.suite} root file system (only once; two minutes)")
             with _building(places, rootfs) as work:
                 _bake_rootfs(places, repository, engine, work)
         layers = [rootfs]

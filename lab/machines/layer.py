@@ -93,7 +93,7 @@ def offer(places: Places, engine: str, layers: list[Path]) -> None:
     stack = [places.lab / "layer", *layers]
     if extra := os.environ.get(EXTRA_LAYER):
         if not Path(extra).is_dir():
-            raise LabError(f"{EXTRA_LAYER}={extra} is not a directory")
+            raise LabError(f"{extra}, the value of {EXTRA_LAYER}, is not a directory")
         stack.insert(0, Path(extra).resolve())
     listed = places.layers(engine)
     listed.parent.mkdir(exist_ok=True)

@@ -150,7 +150,7 @@ def find(places: Places, instance: str) -> Machine:
     """Return the machine of an instance.
 
     Raises:
-        LabError: if the instance does not have a machine (yet).
+        LabError: if there is no machine for the instance.
     """
     record = read(places.machines, instance)
     if record is None:
@@ -187,7 +187,7 @@ def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, with
     """Wait until an instance's machine is in one of these stages.
 
     Raises:
-        LabError: if it is not after `within` seconds; quotes the end of the machine's journal.
+        LabError: if this takes more than `within` seconds; quotes the machine's journal.
     """
     deadline = time.monotonic() + within
     while True:
@@ -207,7 +207,7 @@ def wait_reboot(places: Places, instance: str, init: int | None, *, within: floa
     """Wait until a machine is running with an init process other than `init`.
 
     Raises:
-        LabError: if it is not after `within` seconds; quotes the end of the machine's journal.
+        LabError: if this takes more than `within` seconds; quotes the machine's journal.
     """
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

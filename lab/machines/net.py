@@ -64,7 +64,7 @@ def connect(places: Places, instance: str, address: str) -> None:
 
 
 def disconnect(places: Places, instance: str, address: str) -> None:
-    """Pull a machine's cable, which cuts it off even from the metadata service."""
+    """Pull a machine's cable; the machine cannot even reach the metadata service."""
     run("ip", "link", "set", names(places, instance, address)[1], "down")
 
 

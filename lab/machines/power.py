@@ -120,7 +120,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
     process.kill()
     process.wait()
     shown = console_log.read_text(encoding="utf-8", errors="replace")[-1000:]
-    raise LabError(f"machine {record.instance} did not boot: {shown}")
+    raise LabError(f"the machine {record.instance} did not boot: {shown}")
 
 
 def engine_version(record: Record) -> str:
@@ -182,7 +182,10 @@ def destroy(places: Places, record: Record) -> None:
             break
         time.sleep(0.05)
     if left or root.is_mount():
-        raise LabError(f"machine {record.instance} is still in use: processes {sorted(left)}")
+        raise LabError(
+            f"could not destroy the machine {record.instance}, because its disk is still in use "
+            f"(processes: {sorted(left)})"
+        )
     net.unplug(places, record.instance, record.address)
     cgroups.remove(groups)
     with contextlib.suppress(OSError):

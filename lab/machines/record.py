@@ -14,7 +14,7 @@ _FILE: Final = "machine.json"
 
 
 class Stage(StrEnum):
-    """A machine's stage between launch and end."""
+    """A stage in the life of a machine."""
 
     LAUNCHED = "launched"
     """EC2 reports the instance as running, but the machine has not booted yet."""

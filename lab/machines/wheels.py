@@ -15,7 +15,7 @@ from packaging.markers import Environment, Marker, default_environment
 from lab.host import LabError, run
 
 SOURCES: Final = ("agent", "cli", "leader", "runtime", "wire")
-"""The packages that go into the image; the lab does not belong there."""
+"""The packages that go into the image; the lab is not one of them."""
 _PROJECT_FILES: Final = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 _BUILD: Final = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 

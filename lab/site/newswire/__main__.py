@@ -1,4 +1,4 @@
-"""Serves the news wires: `/WIRE/feed.xml` (with `ETag` and `Last-Modified`), `/WIRE/NUMBER/TITLE`.
+"""Serves the news wires: feeds at `/WIRE/feed.xml`, and stories at `/WIRE/NUMBER/TITLE`.
 
 Rule: a story appears when its time comes, and never changes. Dates are relative to the process's
 start, so there is always news from the last three days.
