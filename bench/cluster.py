@@ -1,7 +1,7 @@
 """A cluster under load: Traefik on three managers, services on spot workers, and steady requests.
 
 Rule: a measurement begins only when the cluster is settled: every task is up, no service is being
-changed, and the number of workers is the initial number. Automatic rebalancing is switched off.
+changed, and the cluster has its initial number of workers. Automatic rebalancing is switched off.
 """
 
 import os

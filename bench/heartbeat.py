@@ -78,7 +78,7 @@ def main() -> None:
                 "workers": options.workers,
                 "seconds": options.seconds,
             }
-            report(f"our leaders running, a heartbeat every {_DEFAULT} s")
+            report(f"with our leaders running and a heartbeat every {_DEFAULT} s")
             _set(sight, _DEFAULT)
             windows.append(
                 {"leader": True, "period": _DEFAULT, **_costs(lab, sight, options.seconds)}

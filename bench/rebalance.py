@@ -65,7 +65,7 @@ def _is_even(loaded: LoadedCluster) -> bool:
 
 
 def _force(loaded: LoadedCluster, look: Look) -> None:
-    """Do what `docker service update --force --detach` does, for services with several tasks."""
+    """Run the equivalent of `docker service update --force --detach` for replicated services."""
     for service in look.services.values():
         if service.replicas > 1:
             row = loaded.sight.engine(f"/services/{service.id}")

@@ -6,7 +6,7 @@ Each subcommand has its own module with its options, its requests and its output
   return and rebalance
 - `deploy/` deploys a stack with Docker
 - `founding/` creates the secrets and user data for a new cluster
-- `progress/` works out how far a drain or a deployment has got, without I/O (pure)
+- `progress/` calculates the progress of a drain or a deployment, without I/O (pure)
 - `terminal/` contains shared code: tables, live displays, exit codes (`exits.py`)
 - `edges/` is the only code that uses sockets, Docker or AWS
 

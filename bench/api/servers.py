@@ -51,7 +51,7 @@ class Way:
 
 @contextmanager
 def standing() -> Iterator[tuple[Way, Way, Way]]:
-    """Run the bare handler, public_api and Traefik, yield the three ways, and then stop all.
+    """Run the bare handler, public_api and Traefik, and yield the three ways to request a page.
 
     Raises:
         LabError: if a program is missing or does not start.

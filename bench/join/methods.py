@@ -92,8 +92,8 @@ class Ansible:
                 str(_PLAYBOOK),
             )
             environment = {name: text for name, text in os.environ.items() if name[:6] != "PYTHON"}
-            # Use a new home for each round to prevent the reuse of ssh connections: normally,
-            # there is no connection yet to a machine that is about to join.
+            # Use a new home for each round, so that ssh connections are not reused. In practice,
+            # there is no open connection to a machine that is about to join.
             await _run(*argv, env={**environment, "ANSIBLE_HOME": home, "LC_ALL": "C.UTF-8"})
 
     def _inventory(self, machines: Sequence[Machine]) -> dict[str, object]:

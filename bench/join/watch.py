@@ -62,7 +62,7 @@ class Watch:
         """Fill `first` until every machine's node is Ready or, with `until_active`, active.
 
         Raises:
-            LabError: if a node is still missing after `within` seconds. The message names it.
+            LabError: if nodes are still missing after `within` seconds. The message names them.
         """
         names = {machine.hostname for machine in machines}
         reached = first.active if until_active else first.ready
@@ -84,7 +84,7 @@ class Watch:
             await asyncio.sleep(POLL_SECONDS)
 
     async def clean(self) -> None:
-        """Stop all agents and remove all workers from the swarm, so that rounds start equal."""
+        """Stop all agents and remove all workers from the swarm before the next round."""
         await asyncio.gather(*(self._leave(machine) for machine in self._workers))
         own = (await self._engine.system.info())["Swarm"]["NodeID"]
         deadline = clock.monotonic() + 30

@@ -143,7 +143,8 @@ def _summary(outcome: Outcome, host: str) -> str:
     if outcome.without_health_check:
         names = ", ".join(outcome.without_health_check)
         lines.append(
-            f"no health check: {names}; Swarm treated their tasks as up once the process started"
+            f"services without a health check: {names}; Swarm treats a task of such a service as up"
+            " as soon as its process starts"
         )
     if outcome.not_moved:
         lines.append(f"stopped before a replacement was up: {', '.join(outcome.not_moved)}")

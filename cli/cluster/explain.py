@@ -29,7 +29,7 @@ def explain(node: Name, as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def explanation(answer: Mapping[str, Any]) -> RenderableType:
-    """Return the known facts about the name, then every decision, oldest first."""
+    """Return tables of the known facts about the name, and of every decision, oldest first."""
     parts: list[RenderableType] = []
     if answer["nodes"]:
         parts.append(nodes.table(answer["nodes"]))

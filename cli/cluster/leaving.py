@@ -19,7 +19,7 @@ def leaving(as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Return a table with one row per node: its reason, time left and what it is waiting for."""
+    """Return a table with one row per node: the reason, the time left and the pending step."""
     if not rows:
         return Text("No nodes are leaving, hinted, drained or returning.")
     leaving_table = new_table("HOSTNAME", "STAGE", "WHY", "THEN")

@@ -11,7 +11,7 @@ from cli.terminal.options import AsJson
 from cli.terminal.tables import coloured, new_table, short_host
 
 _HOST_COLUMNS: Final = 21
-"""Longer host names are folded to keep the table within 100 columns."""
+"""Longer host names are wrapped to keep the table within 100 columns."""
 
 
 def nodes(as_json: AsJson = False, watch: Watch = False) -> None:

@@ -53,7 +53,7 @@ def plan_text(plan: Mapping[str, Any]) -> RenderableType:
     """Return the plan for display: the node that will take tasks again, and the steps before."""
     steps = []
     if plan["is_promoted"]:
-        steps.append("it becomes a manager again")
+        steps.append("the node becomes a manager again")
     if plan["held_by"]:
         services = ", ".join(plan["held_by"])
         steps.append(f"the constraint that keeps {services} off the node is removed")

@@ -65,8 +65,8 @@ def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> 
     ]
     if any(fits(node, constraints) and node.is_ready and node.is_active for node in nodes):
         return ""
-    unmet = f"that satisfies {', '.join(constraints)}" if constraints else "in the swarm"
-    return f"no node can run {name}: there is no ready and active node {unmet}"
+    unmet = f" that satisfies {', '.join(constraints)}" if constraints else ""
+    return f"no node can run {name}: there is no ready and active node{unmet}"
 
 
 def _refuse_second_home(docker: Docker, stack: Stack) -> None:

@@ -33,7 +33,7 @@ def read_variables(env_file: Path) -> dict[str, str]:
 
 
 def read_stack(name: str, directory: Path, values: dict[str, str]) -> Stack:
-    """Return the stack with this name; exit if it does not exist or cannot be deployed."""
+    """Return the named stack; exit if the stack does not exist or cannot be deployed."""
     directory = directory.absolute()
     names = stack_names(directory)
     if name not in names:

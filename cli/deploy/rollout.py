@@ -1,4 +1,4 @@
-"""One deployment: what existed before it, how far it has got, and how to roll it back."""
+"""The state of a deployment: what existed before, its progress so far, and its rollback."""
 
 import time
 from collections.abc import Sequence
@@ -88,9 +88,9 @@ def roll_back(docker: Docker, stack: Stack, rollout: Rollout) -> tuple[list[str]
     """Restore the specs of all updated services.
 
     Return the names of the restored services and of the services that could not be restored.
-    Swarm may also roll back a service, depending on the service's settings, and anybody may update
-    a service at any time. Therefore each service is watched until its old spec is back, and a spec
-    is replaced only if nobody has changed the spec since the last look.
+    Swarm may also roll back a service, depending on the service's settings, and other users may
+    update a service at any time. Therefore each service is watched until it has its old spec, and a
+    spec is replaced only if it has not changed since the last look.
     """
     deadline = clock.monotonic() + _ROLLBACK_SECONDS
     while True:

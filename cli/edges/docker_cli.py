@@ -78,7 +78,7 @@ class Docker:
         return set(self._run("secret", "ls", "--format", "{{.Name}}").split())
 
     def create_secret(self, name: str, value: str) -> None:
-        """Create a secret. Its value cannot be read from the swarm later."""
+        """Create a secret, whose value can never be read back from the swarm."""
         self._run("secret", "create", name, "-", stdin=value)
 
     def label(self, node: str, name: str, value: str) -> None:
@@ -112,7 +112,7 @@ class Docker:
         `POST /services/{id}/update`).
 
         Raises:
-            RefusedError: if the service has changed since, or the engine rejects the spec.
+            RefusedError: if the service has changed since `now`, or the engine rejects the spec.
         """
         version = now["Version"]["Index"]
         path = f"/services/{now['ID']}/update?version={version}"
@@ -181,7 +181,7 @@ class Docker:
         strict: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         command = f"docker {' '.join(argv[:2])}"
-        # Close standard input if there is no text for it, so that no command waits for an answer.
+        # Without input, close stdin, so that a command that prompts the user does not wait.
         source: Mapping[str, Any] = (
             {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         )

@@ -58,7 +58,11 @@ def init(
             )
             text = user_data_text(created.agent)
         except ValueError as exc:
-            fail(Exit.USAGE, str(exc), next_step="run `spotswarm init --help` for valid options")
+            fail(
+                Exit.USAGE,
+                str(exc),
+                next_step="run `spotswarm init --help` to see the valid options",
+            )
         store.write(LEADER, created.leader.to_files())
         store.write(OPERATOR, {CA_KEY: created.ca_key, AGENT_FILE: text})
     say(f"The cluster's secrets are in {store.place}. Managers need the secrets below /{LEADER}.")

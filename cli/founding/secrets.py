@@ -44,7 +44,7 @@ def create(
 ) -> NewCluster:
     """Create all secrets. The broker's URL contains the first name, or else the first address."""
     ca_key, ca = _authority(cluster, at)
-    # The leader itself reaches the broker over loopback.
+    # The leader connects to the broker over loopback.
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in [*names, "localhost"]]
     alternatives += [
         x509.IPAddress(ipaddress.ip_address(text)) for text in [*addresses, "127.0.0.1"]

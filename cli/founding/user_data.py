@@ -79,5 +79,9 @@ def user_data(
     try:
         text = user_data_text(table)
     except ValueError as exc:
-        fail(Exit.USAGE, str(exc), next_step="run `spotswarm user-data --help` for valid options")
+        fail(
+            Exit.USAGE,
+            str(exc),
+            next_step="run `spotswarm user-data --help` to see the valid options",
+        )
     print_user_data(text, store, as_json=as_json)

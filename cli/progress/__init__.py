@@ -1,4 +1,4 @@
-"""Work out how far a drain or a deployment has got, and on which nodes a service can run.
+"""Calculate the progress of a drain or a deployment, and find the nodes that can run a service.
 
 Pure: commands query the swarm and pass in the results. Nothing here prints or does I/O.
 """

@@ -1,4 +1,4 @@
-"""Work out what happened to each task on a node that is being drained.
+"""Determine what happens to each task on a node that is being drained.
 
 Rule: results depend only on observations, so a command can continue to follow a drain after
 another manager takes over. A task that disappears while the node is being emptied has been moved,
@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 Row = Mapping[str, Any]
 _PATIENCE: Final = 6
-"""How many updates without a row are allowed before a node in the swarm counts as returned."""
+"""Number of updates without a row after which a node that is in the swarm counts as returned."""
 _MANNERS: Final = {
     "moved": "start-first",
     "waits": "start-first",
@@ -23,7 +23,7 @@ _MANNERS: Final = {
 
 @dataclass
 class Outcome:
-    """How the drain ended. Each list contains task names, except the last list."""
+    """The result of a drain. Each list contains task names, except for the last list."""
 
     state: Literal["under way", "drained", "left", "returned"] = "under way"
     moved: list[str] = field(default_factory=list)
@@ -143,10 +143,10 @@ class DrainProgress:
                 return f"{name} was moved"
             case "start-first":
                 self.outcome.not_moved.append(name)
-                return f"time ran out: {name} stopped before its replacement was up"
+                return f"{name} was stopped before its replacement was up, because time ran out"
             case "never" if row["stage"] != "evacuating" and not row["leave_in"]:
                 self.outcome.cut_off.append(name)
-                return f"time ran out: {name} was cut off"
+                return f"{name} was cut off because time ran out"
             case "never":
                 self.outcome.ended.append(name)
                 return f"{name} finished"

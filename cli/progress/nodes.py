@@ -1,4 +1,4 @@
-"""The swarm's nodes as `docker node inspect` prints them, and whether a service can run on them."""
+"""The swarm's nodes, as `docker node inspect` prints them, and a check of placement constraints."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Work out from Swarm's services and tasks whether a stack runs as deployed.
+"""Determine from Swarm's services and tasks whether a stack runs as deployed.
 
 Rule: a task counts if it was created from its service's current spec and is running. Swarm
 reports a task as `running` only after its health check passes. A service has converged when
@@ -24,8 +24,10 @@ _DEFAULTS: Final = (
 """Default values that the engine adds to a service's spec but not to its tasks' specs."""
 _FAILED_STATES: Final = frozenset({"failed", "rejected"})
 _MAX_FAILURES: Final = 4
-"""Failed tasks after which a service counts as failed. A few failures are normal, because a
-service may start before a service that it needs."""
+"""Number of failed tasks at which a service counts as failed.
+
+A few failures are normal, because a service may start before the services that it depends on.
+"""
 _STEADY_SECONDS: Final = 3.0
 
 
@@ -67,7 +69,7 @@ class ServiceProgress:
 def service_progress(
     service: Json, tasks: Iterable[Json], nodes: Sequence[Member], *, before: frozenset[str]
 ) -> ServiceProgress:
-    """Return a service's progress. `before` has the ids of tasks older than the deployment."""
+    """Return a service's progress; `before` is the ids of the tasks before the deployment."""
     spec = service["Spec"]
     template = spec["TaskTemplate"]
     update = (service.get("UpdateStatus") or {}).get("State", "")

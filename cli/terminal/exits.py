@@ -1,4 +1,4 @@
-"""Exit codes and error messages. An error message has a problem and a next step."""
+"""Exit codes and error messages. An error message describes the problem and the next step."""
 
 from enum import IntEnum
 from typing import NoReturn

@@ -42,7 +42,7 @@ def console() -> Console:
 
 
 def new_table(*columns: str, padding: int = 2) -> Table:
-    """Return a table without borders. Its columns fold long values onto more lines."""
+    """Return a borderless table whose columns wrap long values."""
     table = Table(box=None, pad_edge=False, padding=(0, padding, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

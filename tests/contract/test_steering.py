@@ -171,7 +171,7 @@ async def test_a_node_is_drained_and_returned_without_a_gap_in_service(
         operator.play.watch.append(lambda play: fewest.append(play.swarm.serving("web")))
         code, out, err = await operator.spotswarm("drain", "ip-10-0-0-1", "--deadline", "20s")
         assert (code, err) == (0, ""), out
-        for words in ("i-1", "web.", "moved", "is drained", "no health check: api"):
+        for words in ("i-1", "web.", "moved", "is drained", "without a health check: api"):
             assert words in out
         assert min(fewest) == 6
         status, rows = await operator.ask("/leaving")

@@ -74,7 +74,7 @@ def bindings(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def vague_bindings(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of each vague binding in a file, and line 1 for a vague file."""
+    """Yield the line and the name of each vague binding. A vague file name counts as line 1."""
     if is_vague(path.stem):
         yield 1, path.stem
     for line, name in bindings(ast.parse(path.read_text(encoding="utf-8"))):

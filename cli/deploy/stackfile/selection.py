@@ -50,7 +50,7 @@ def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[
 def _not_offered(
     name: str, wishes: Wishes, provided: Mapping[str, set[str]], offered: set[str]
 ) -> str:
-    """Return why a requested service cannot be deployed, or an empty string if it can."""
+    """Return why a requested service is not available, or an empty string if it is available."""
     providers = {service for service in wishes if name in provided[service]}
     if not providers:
         available = ", ".join(sorted(offered))

@@ -33,7 +33,7 @@ class SecretWish:
 
     @property
     def variable(self) -> str:
-        """The name of the variable with the path of the secret's file."""
+        """The name of the variable that contains the path to the secret's file."""
         return f"{self.name.upper()}_FILE"
 
 
@@ -97,7 +97,7 @@ def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, re
     }
     interpolation = Interpolation(values)
     table["services"] = interpolation.of(table["services"])
-    # Replace the remaining variables last: unused parts must not require variables.
+    # Replace the remaining variables after this step, so that unused parts require no variables.
     _drop_unused(table)
     secrets = _secrets(table)
     table |= interpolation.of({key: part for key, part in table.items() if key != "services"})
@@ -124,7 +124,7 @@ def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, re
 
 
 def is_stack(text: str) -> bool:
-    """Whether a file in the stack directory is a stack. A file with `is_stack: false` is not."""
+    """Whether a file in the stack directory is a stack; `is_stack: false` marks other files."""
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -198,7 +198,7 @@ def _remove(table: Table, kind: str, names: set[str]) -> None:
 
 
 def _source(use: Any) -> str:
-    """Return a reference's name; the reference may have Compose's short or long form."""
+    """Return the name in a reference, which may have Compose's short or long form."""
     return str(use.get("source", "")) if isinstance(use, dict) else str(use)
 
 

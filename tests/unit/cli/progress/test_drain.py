@@ -80,7 +80,7 @@ def test_a_task_drained_late_without_a_replacement_is_reported():
     assert progress.outcome.not_moved == ["web.1"]
     assert progress.outcome.moved == ["web.2"]
     assert not progress.outcome.is_clean
-    assert "time ran out: web.1 stopped before its replacement was up" in news
+    assert "web.1 was stopped before its replacement was up, because time ran out" in news
 
 
 def test_a_task_that_swarm_is_meant_to_stop_is_not_a_loss():
