@@ -136,7 +136,7 @@ class Daemon:
                 self._metrics.is_active.set(0)
 
     def _steering(self) -> Steering:
-        """Return the operator's commands, which act on the term that is running at that moment."""
+        """Return the object that passes the operator's commands to the current term."""
 
         async def submit(event: Event) -> None:
             if self._active is not None:

@@ -109,7 +109,7 @@ def _wished(view: View, event: DrainAsked | ReturnAsked | RebalanceAsked) -> Vie
 def due(moment: Moment) -> tuple[Action, ...]:
     """Return the actions to carry out now, at most one for each subject.
 
-    A subject gets no action while another one is in flight or a failed one must not be retried yet.
+    A subject gets no action while an earlier action is in flight or is waiting to be retried.
     """
     view = moment.view
     if view.nodes_at is None:

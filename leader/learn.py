@@ -80,7 +80,7 @@ def _is_outdated(requested_at: datetime | None, changed_at: datetime | None) -> 
 
 
 def _without_returned(notices: Notices, nodes: tuple[Node, ...]) -> Notices:
-    """Drop the departures of instances that have joined again since, such as after a restart."""
+    """Drop the departures of instances that have joined again, for example after a restart."""
     if not notices.departed:
         return notices
     joined = {node.instance: node.created for node in nodes if node.is_ready and node.instance}
@@ -98,7 +98,10 @@ def _took_tasks(view: View, node: NodeId) -> bool:
 
 
 def instances_listed(view: View, event: InstancesListed) -> View:
-    """Replace the list of instances, count the missing ones, and drop notices about ended ones."""
+    """Replace the list of instances, and count the missing instances.
+
+    Notices about instances that no longer exist are dropped.
+    """
     instances = {instance.id: instance for instance in event.instances}
     bound = {node.instance: node for node in view.nodes.values() if node.instance is not None}
     ready = {name for name, node in bound.items() if node.is_ready}

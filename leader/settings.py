@@ -56,16 +56,21 @@ class LeaderTable(BaseModel):
     """The URL of the SQS queue with EC2's events; None if only agents report notices."""
 
     managers: Annotated[int, Field(ge=1, le=7)] = 3
-    """How many managers the cluster should have; the leader admits no more than that."""
+    """How many managers the cluster should have; the leader denies any further managers."""
     identity: Literal["aws", "password"] = "aws"
-    """How machines prove their identity. `password` admits any machine that knows the broker's
-    password, but only as a worker."""
+    """How machines prove their identity.
+
+    `password` admits any machine that knows the broker's password, but only as a worker.
+    """
     worker_batch: Positive = 50
     """The number of grants after which the worker token is rotated."""
     worker_token_minutes: Positive = 60
     """The age at which the worker token is rotated if the token has been granted."""
     heartbeat: Literal["auto", "keep"] | Annotated[int, Field(ge=1, le=60)] = "auto"
-    """The heartbeat period in seconds, `auto` for the swarm's size, or `keep` to leave it alone."""
+    """The heartbeat period in seconds.
+
+    `auto` chooses the period by the size of the swarm, and `keep` leaves the period unchanged.
+    """
     drain_seconds: Positive = 90
     """How long a node has to leave if AWS has set no deadline."""
     hint_seconds: Positive = 1800
@@ -77,7 +82,10 @@ class LeaderTable(BaseModel):
     orphan_seconds: Positive = 900
     """How long a worker instance may run without joining before it is terminated."""
     removals_at_once: Positive = 3
-    """How many nodes and instances may be removed per minute; if more are gone, none is removed."""
+    """How many nodes and instances may be removed per minute.
+
+    If more nodes and instances are missing, the leader removes none of them.
+    """
     rebalance: bool = True
     """Whether services are rebalanced after a node joins."""
     rebalance_cooldown_seconds: Annotated[int, Field(ge=0)] = 60
@@ -86,7 +94,7 @@ class LeaderTable(BaseModel):
     """How many tasks rebalancing may move per hour."""
 
     def policy(self, cluster: str) -> Policy:
-        """Return the policy that these settings describe."""
+        """Convert these settings into the leader's policy."""
         return Policy(
             cluster=cluster,
             managers=self.managers,
@@ -111,7 +119,7 @@ class LeaderTable(BaseModel):
 
 @dataclass(frozen=True)
 class Settings:
-    """The configuration with which the daemon starts."""
+    """The leader's complete configuration."""
 
     cluster: str
     facts: InstanceFacts
@@ -126,7 +134,7 @@ class Settings:
 
     @property
     def intake(self) -> IntakePolicy:
-        """The policy that the cheap checks of join requests follow."""
+        """The limits for the first checks of a join request."""
         return IntakePolicy(
             cluster=self.cluster,
             identity=self.policy.identity,

@@ -41,7 +41,8 @@ def read_answer(
     if "xml" not in content_type:
         return Denied(DenialCode.PROOF_REFUSED, "the response from STS is not XML", 30)
     try:
-        root = ET.fromstring(body)  # noqa: S314  from our own STS endpoint, capped, no DTD used
+        # The response comes from our own STS endpoint, and its size is limited.
+        root = ET.fromstring(body)  # noqa: S314
     except ET.ParseError:
         return Denied(DenialCode.PROOF_REFUSED, "the response from STS is not valid XML", 30)
     if root.tag != f"{_NAMESPACE}GetCallerIdentityResponse":
@@ -62,7 +63,8 @@ def read_answer(
     if arn["account"] != account:
         return Denied(
             DenialCode.WRONG_ACCOUNT,
-            f"the signer belongs to account {arn['account']}, but this cluster to {account}",
+            f"the signer belongs to account {arn['account']},"
+            f" but this cluster belongs to account {account}",
             60,
         )
     if arn["role"] not in roles:

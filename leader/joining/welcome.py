@@ -91,7 +91,7 @@ def _superseded(node: Node, instance: InstanceId) -> RemoveNode:
         node=node.id,
         instance=instance,
         is_departed=True,
-        reason=f"{instance} has joined again and is Ready, and this old entry is Down",
+        reason=f"{instance} has joined again as a new node, so its old node is removed",
     )
 
 

@@ -19,7 +19,7 @@ Stage = Literal["hinted", "evacuating", "draining", "leaving", "drained", "retur
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node's stage, what the node is waiting for, and the next action, if one is due."""
+    """A node's stage, what the node is waiting for, and the action that is due, if any."""
 
     stage: Stage
     waits_for: str

@@ -140,7 +140,7 @@ def serving_workers(view: View) -> int:
 
 
 def _room_for_hints(view: View, serving: int) -> int:
-    """Return how many more nodes hints may pause, not counting nodes that are being paused."""
+    """Return how many more nodes hints may pause. A node that is being paused counts as paused."""
     paused = sum(1 for node in view.nodes.values() if node.phase == HINTED)
     under_way = sum(
         1

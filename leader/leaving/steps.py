@@ -43,7 +43,7 @@ def _is_activated_by_hand(node: Node) -> bool:
 
 
 def depart(moment: Moment) -> Iterator[Action]:
-    """Yield the next actions for leaving and returning nodes, and for instances that have left."""
+    """Yield the due actions for leaving and returning nodes, and for instances of removed nodes."""
     view = moment.view
     for instance, reason in view.notices.to_terminate.items():
         known = view.instances.get(instance)

@@ -127,7 +127,7 @@ def _started(
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:
     """Whether to wait for a starting replacement, because it is new or there is still time.
 
-    `drained_at` is when the next nodes will be drained, whose tasks are waiting to move.
+    `drained_at` is the time at which the nodes of the waiting tasks will be drained.
     """
     wanted = [task for task in tasks if task.is_wanted]
     serving = {task.slot for task in wanted if task.is_up}

@@ -15,7 +15,7 @@ class Manner(StrEnum):
 
     START_FIRST = "start-first"
     STOP_FIRST = "stop-first"
-    """Swarm's drain moves the tasks, because a task must not run twice or cannot start first."""
+    """Swarm's drain stops the tasks, which must not run twice or cannot start elsewhere first."""
     NEVER = "never"
     """The tasks keep running until the node leaves."""
 

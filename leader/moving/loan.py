@@ -33,7 +33,7 @@ class Loan:
     away_from: tuple[NodeId, ...] = ()
     """The nodes that the service's tasks must avoid, with one constraint for each node."""
     constraints: tuple[str, ...] = ()
-    """The constraints that we added, without those that the service already had."""
+    """The constraints that we added, not including those that the service already had."""
     is_update_lent: bool = False
     own_update: Mapping[str, Any] | None = None
     lent_update: Mapping[str, Any] | None = None
@@ -44,7 +44,7 @@ class Loan:
 
 
 def is_our_update(service: Service, loan: Loan | None) -> bool:
-    """Whether any current update of the service comes from our constraints.
+    """Whether the service's current update, if any, comes from our constraints.
 
     If the owner has changed the task template since, the update is the owner's, and tasks that are
     not up are not our replacements.
@@ -127,7 +127,7 @@ def keep_away(
     order: Literal["start-first", "stop-first"],
     reason: str,
 ) -> ChangeService:
-    """Exclude exactly these nodes from a service, which moves all tasks there at the same time.
+    """Keep a service off exactly these nodes, so that all its tasks there move at the same time.
 
     If only placement constraints change, Swarm does not restart any other task (swarmkit,
     IsTaskDirty), and update settings are not part of a task. Therefore, the same update must not

@@ -1,4 +1,4 @@
-"""Evens out a service's tasks over the nodes with the fewest moves.
+"""Distributes a service's tasks evenly across the nodes with as few moves as possible.
 
 The leader scales the service up by k tasks, waits until all tasks are up, and scales down again.
 Swarm adds tasks on the nodes where the service has the fewest, and removes tasks from the nodes
@@ -207,7 +207,7 @@ def _continued(service: Service, loan: Loan, work: Work, moment: Moment) -> Iter
         yield restore(
             service,
             loan,
-            reason=f"the added tasks of {service.name} are up, so its scale is restored",
+            reason=f"the added tasks of {service.name} are up, so the service is scaled down",
         )
         return
     broken = [task for task in tasks if task.is_broken and task.created >= loan.since]
@@ -237,5 +237,5 @@ def _taken_back(service: Service, loan: Loan, wanted: Sequence[Task]) -> Iterato
     if all(
         task.node not in loan.away_from or task.is_up or slots[task.slot] > 1 for task in wanted
     ):
-        reason = f"the added tasks of {service.name} did not come up, so its old scale is restored"
+        reason = f"the added tasks of {service.name} did not come up, so the service is scaled down"
         yield replace(restore(service, loan, reason=reason), is_failure=True)

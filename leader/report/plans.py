@@ -1,7 +1,7 @@
 """Shows what a drain, return or rebalance would do, or why the leader refuses to do it.
 
 Rule: a plan is not a promise, because the leader makes new decisions after every event. A command
-is refused if it would do harm or have no effect. Every refusal includes a next step.
+is rejected if it would cause harm or have no effect. Every refusal includes a next step.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ _WATCH: Final = "run `spotswarm leaving --watch` to follow the progress"
 
 @dataclass(frozen=True, slots=True)
 class DrainPlan:
-    """What a drain of a node would do."""
+    """The effects of draining a node."""
 
     node: NodeId
     hostname: str
@@ -45,7 +45,7 @@ class DrainPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReturnPlan:
-    """What the return of a node would do."""
+    """The effects of returning a node to service."""
 
     node: NodeId
     hostname: str
@@ -60,7 +60,7 @@ class ReturnPlan:
 
 @dataclass(frozen=True, slots=True)
 class RebalancePlan:
-    """What rebalancing a service would do; `before` and `after` are task counts by host name."""
+    """The effects of rebalancing a service; `before` and `after` are task counts by host name."""
 
     service: ServiceId
     name: str
@@ -97,7 +97,7 @@ def find_node(view: View, name: str) -> Node | Refusal:
 
 
 def drain_plan(moment: Moment, name: str, within: timedelta) -> DrainPlan | Refusal:
-    """Return what a drain within this time would do to the node and its tasks."""
+    """Return the effects of draining this node within this time, or why it cannot be drained."""
     view, at = moment.view, moment.at
     node, work = find_node(view, name), view.work
     if isinstance(node, Refusal):
@@ -175,7 +175,7 @@ def _already_leaving(node: Node, view: View, at: datetime) -> Refusal:
 
 
 def return_plan(view: View, name: str) -> ReturnPlan | Refusal:
-    """Return what the return of a leaving, drained or hinted node would do."""
+    """Return the effects of returning a node to service, or why the node cannot return."""
     node = find_node(view, name)
     if isinstance(node, Refusal):
         return node
@@ -236,7 +236,7 @@ def _unreturnable(node: Node, view: View) -> Refusal | None:
 def rebalance_plans(
     view: View, names: Sequence[str], at: datetime
 ) -> tuple[RebalancePlan, ...] | Refusal:
-    """Return what rebalancing these services (names or ids; empty for all) would do."""
+    """Return the effects of rebalancing these services, given by name or id; all if empty."""
     work = view.work
     if work is None:
         return _NOT_LISTED
@@ -284,7 +284,7 @@ def _rebalance_plan(
 
 
 def rebalance_waits_for(view: View) -> str:
-    """Return which nodes rebalancing is waiting for, as a sentence; empty if it is not waiting."""
+    """Return a sentence about the nodes that delay rebalancing; empty if there are none."""
     hosts = ", ".join(sorted(node.hostname for node in busy_nodes(view)))
     return f"rebalancing starts after these nodes have joined or left: {hosts}" if hosts else ""
 

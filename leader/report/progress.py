@@ -21,7 +21,7 @@ _IS_LEAVING: Final = frozenset({"evacuating", "draining", "leaving"})
 
 
 def leaving(moment: Moment) -> list[dict[str, Any]]:
-    """Return one row for each such node, sorted by the time that is left."""
+    """Return a row for each leaving, hinted, drained or returning node, sorted by time left."""
     nodes = moment.view.nodes.values()
     rows = [row for node in nodes if (row := _row(node, moment)) is not None]
     return sorted(

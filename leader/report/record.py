@@ -31,7 +31,7 @@ class Join:
 
 @dataclass(slots=True)
 class Decision:
-    """An action, the reason for the action, the event that caused it, and the outcome."""
+    """An action with its reason, its cause and its outcome."""
 
     at: datetime
     action: str
@@ -43,7 +43,7 @@ class Decision:
     tasks: tuple[str, ...] = ()
     """The tasks that were not moved in time or were cut off."""
     nodes: tuple[NodeId, ...] = ()
-    """The nodes that caused the action, if it changes a service."""
+    """The nodes that caused this action, if the action changes a service."""
 
 
 class Record:

@@ -38,7 +38,7 @@ def adjust_heartbeat(moment: Moment) -> Iterator[SetHeartbeat]:
 
 
 def _by_size(nodes: int, current: timedelta) -> timedelta:
-    """Return the period for this many nodes, with some tolerance so that it does not flip-flop."""
+    """Return the period for a number of nodes, with a tolerance that prevents frequent changes."""
     for most, seconds in _STEPS:
         slack = _SLACK if current == timedelta(seconds=seconds) else 1.0
         if nodes <= most * slack:

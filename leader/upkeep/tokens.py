@@ -1,8 +1,8 @@
 """Decides when to rotate join tokens, so that old tokens stop working.
 
 Rule: tokens are rotated one at a time, and not while an instance with a grant is still joining,
-because the swarm would reject its token. A worker token that is too old is rotated anyway, and the
-instance then requests another token.
+because the swarm would then reject the instance's token. A worker token that is too old is rotated
+anyway, and the instance then requests another token.
 """
 
 from collections.abc import Iterator

@@ -36,7 +36,7 @@ class _OnNode(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantJoin(_Decided):
-    """Send a join token to the sender of a request, encrypted for the sender's key."""
+    """Send an encrypted join token to the sender of a request."""
 
     asker: Asker
     instance: Instance
@@ -226,7 +226,7 @@ class ReplaceInstance(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteNotices(_Decided):
-    """Delete messages that have been handled from the queue."""
+    """Delete handled messages from the queue."""
 
     receipts: tuple[str, ...]
 

@@ -13,7 +13,7 @@ from leader.view.ids import InstanceId, NodeId
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """The lists in a row that did not show an instance as running, and when the first arrived."""
+    """How many consecutive lists did not show an instance as running, and since when."""
 
     lists: int
     since: datetime

@@ -64,7 +64,7 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class LeftSwarm:
-    """An agent reported that its node has left the swarm, and proved this with its join key."""
+    """An agent, identified by its join key, reported that its node has left the swarm."""
 
     id: str
     at: datetime
@@ -93,7 +93,7 @@ class ReturnAsked:
 
 @dataclass(frozen=True, slots=True)
 class RebalanceAsked:
-    """The operator requested that services be rebalanced now, without cooldown and limits."""
+    """The operator requested that services be rebalanced now, ignoring the cooldown and limits."""
 
     id: str
     at: datetime
@@ -111,7 +111,7 @@ class InstancesListed:
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """Some time has passed without another event."""
+    """A regular interval has passed."""
 
     id: str
     at: datetime

@@ -117,7 +117,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The sender of a token request, which the response goes to; the identity may be unproven."""
+    """The recipient of the response to a token request, whose identity may be unproven."""
 
     nonce: str
     reply: str
@@ -179,7 +179,7 @@ class Moves:
 
     wishes: Mapping[NodeId, Wish] = field(default_factory=dict)
     stuck: Mapping[ServiceId, Setback] = field(default_factory=dict)
-    """Services whose tasks did not come up elsewhere, and how long each service is left alone."""
+    """Services whose tasks did not come up elsewhere, and when to try each service again."""
     rebalanced: tuple[tuple[datetime, int], ...] = ()
     """The time and the number of moved tasks of each rebalancing in the last hour."""
     node_added_at: datetime | None = None
@@ -264,7 +264,7 @@ class Policy:
     pool_penalty: timedelta = timedelta(minutes=10)
 
     absent_lists: int = 3
-    """How many lists in a row must lack an instance before its node is removed."""
+    """How many consecutive lists must lack an instance before its node is removed."""
     absent_for: timedelta
     down_for: timedelta
     """How long a node may be Down before its running instance is terminated."""

@@ -18,7 +18,7 @@ Source = Literal["agent", "queue"]
 NOTICE: Final = timedelta(minutes=2)
 """The time between EC2's interruption notice and the interruption."""
 _BETWEEN_REQUESTS: Final = timedelta(seconds=10)
-"""How long after the end of its wait an agent may take to send another request."""
+"""How long an agent may take to send another request after its previous wait has ended."""
 _LIFETIMES: Final[Mapping[NoticeKind, timedelta]] = {
     "interruption": timedelta(minutes=2),
     "rebalance": timedelta(hours=24),
@@ -38,12 +38,12 @@ class Notice:
     announced_at: datetime
     deadline: datetime | None = None
     action: str = ""
-    """What AWS does: terminate, stop or hibernate, a maintenance code, or the new state."""
+    """The action (terminate, stop or hibernate), the maintenance code, or the new state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An agent that is waiting for permission to leave, on the list `reply` until `until`."""
+    """An agent that is waiting for permission to leave until the time `until`."""
 
     reply: str
     key: str

@@ -53,7 +53,7 @@ class Leaving:
 def leaving_of(node: Node) -> Leaving:
     """Read the terms from a node's labels.
 
-    If the labels are damaged, the deadline has passed and the node stays in the swarm.
+    Damaged labels mean that the deadline has passed and that the node stays in the swarm.
     """
     then = node.labels.get(LABEL_THEN, "")
     return Leaving(
@@ -83,7 +83,7 @@ def leave_by(leaving: Leaving, policy: Policy) -> datetime:
 
 
 def is_taken(node: Node, view: View) -> bool:
-    """Whether AWS is taking the node, so that the node cannot return.
+    """Whether AWS is taking the node's instance, which means that the node cannot return.
 
     Both notices and labels count, because a new leader may not have received the notice yet.
     """

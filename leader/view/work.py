@@ -22,7 +22,7 @@ _SETTLED = frozenset({"", "completed", "rollback_completed"})
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service, as described by its spec; `update` is the unchanged UpdateConfig."""
+    """A service, as described by its spec; `update` is the UpdateConfig of Docker's API."""
 
     id: ServiceId
     name: str
