@@ -120,7 +120,7 @@ def _hindrance(service: Service, tasks: Sequence[Task]) -> str:
 
 
 def rebalance(moment: Moment) -> Iterator[ChangeService]:
-    """Continue the current rebalancing, or start one if a new list of services shows it is due."""
+    """Continue the current rebalancing, or start another when services have just been listed."""
     work = moment.view.work
     if work is None:
         return
