@@ -1,4 +1,4 @@
-"""The agent daemon: makes its instance a member of the swarm and keeps the instance in the swarm.
+"""The agent daemon: makes its instance join the swarm and stay in it.
 
 The agent proves the instance's identity, requests a token, joins the swarm, and leaves the swarm
 when AWS takes the instance. The leader, not the agent, decides who may join. `decide`, `model`,

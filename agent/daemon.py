@@ -136,7 +136,7 @@ class Daemon:
             )
         self._files.write_leader_files(facts, text if user_data.leader is not None else None)
         log.info(
-            "prepared",
+            "prepared this instance",
             **facts.model_dump(),
             cluster=user_data.cluster,
             role=user_data.role.value,
@@ -147,7 +147,7 @@ class Daemon:
         """Show the status in systemd's status line, and log it when it changes."""
         if status != self._status:
             self._status = status
-            log.info("status", now=status)
+            log.info("status changed", now=status)
         systemd.notify(STATUS=status)
 
 

@@ -138,7 +138,7 @@ def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View
 
 
 def _leave_without_order_at(view: View, policy: Policy) -> datetime | None:
-    """Return when a worker leaves without an order, by our clock, or None if it should not.
+    """Return the time, by our clock, when a worker must leave without an order, or None.
 
     Leaving early stops the tasks cleanly, before AWS stops the instance.
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 def backoff(
     *, first: float = 0.5, ceiling: float = 30.0, rng: random.Random | None = None
 ) -> Iterator[float]:
-    """Yield the seconds to wait before each attempt, without end.
+    """Yield the number of seconds to wait before each attempt, indefinitely.
 
     Each delay is random, between a tenth of a limit and the limit. The limit starts at `first` and
     doubles each time, up to `ceiling`. The random part prevents instances that lost their leader at

@@ -3,7 +3,7 @@
     ClusterError            the base class, never raised itself
     ├── UnavailableError    unavailable or throttled: try again later
     ├── RefusedError        rejected: the operator must act
-    └── GoneError           the object no longer exists: often not a problem
+    └── GoneError           the object does not exist: often harmless
 
 Data that violates a contract raises `wire.messages.MalformedMessage` instead. Rule: edges translate
 a library's error once and chain the original error. An error message states what failed and what to
@@ -24,4 +24,4 @@ class RefusedError(ClusterError):
 
 
 class GoneError(ClusterError):
-    """The requested object does not exist, or no longer exists."""
+    """The requested object does not exist or no longer exists."""

@@ -22,7 +22,7 @@ def run(main: Coroutine[object, object, None], *, name: str) -> int:
     try:
         asyncio.run(_until_signalled(main))
     except (asyncio.CancelledError, KeyboardInterrupt):
-        log.info("stopped")
+        log.info("stopped by a signal")
         return EXIT_OK
     # Catch every other exception: log the bug and let systemd restart the process.
     except BaseException:

@@ -13,7 +13,7 @@ from wire.messages import MalformedMessage, Secret
 
 LEADER: Final = "leader"
 OPERATOR: Final = "operator"
-"""LEADER and OPERATOR are the directories, or parts of the SSM path, for the two readers."""
+"""The directories, or parts of the SSM path, for the leader's and the operator's secrets."""
 
 CA_KEY: Final = "ca.key"
 

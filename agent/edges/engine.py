@@ -33,8 +33,8 @@ _STOP_SECONDS = 5
 _LEAVE_SECONDS = 8
 _TASK_LABEL = "com.docker.swarm.task.id"
 _AWAY_STATUSES = frozenset({0, 500, 502, 504, 900})
-"""aiodocker uses 900 if it cannot connect to the engine. 503 is not in this set, because the engine
-returns 503 when it rejects a swarm call."""
+"""aiodocker reports status 900 if it cannot connect to the engine. 503 is not in this set, because
+the engine returns 503 when it rejects a swarm call."""
 _JOIN_TIMEOUT = "Timeout was reached"
 
 

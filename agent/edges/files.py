@@ -100,7 +100,7 @@ class LocalFiles:
             return None
 
     def record_departure(self, reason: str) -> None:
-        """Record why this instance leaves; it must not join again before the next boot."""
+        """Record why this instance is leaving; it must not join again before the next boot."""
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._left, reason)
 

@@ -92,7 +92,9 @@ class Metadata:
             role = self._get(base).strip()
             document = json.loads(self._get(base + role))
         except GoneError as exc:
-            raise UnavailableError("this instance has no IAM role yet; check its profile") from exc
+            raise UnavailableError(
+                "this instance has no IAM role yet; check its instance profile"
+            ) from exc
         try:
             return Credentials(
                 access_key=document["AccessKeyId"],

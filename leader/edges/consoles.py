@@ -1,4 +1,4 @@
-"""Saves the console output of instances that are terminated because they do not work.
+"""Saves the console output of faulty instances before they are terminated.
 
 Rule: console output contains everything printed during boot, so redact secrets before saving it.
 """

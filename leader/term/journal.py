@@ -43,7 +43,7 @@ class Journal:
                 self._metrics.joins.labels("denied", denied.code.value).inc()
         write = log.error if isinstance(action, Refuse) else log.info
         write(
-            "decided",
+            "decided on an action",
             action=type(action).__name__,
             subject=action.subject,
             reason=action.reason,

@@ -18,7 +18,7 @@ class Mailbox:
     """Opens agents' messages, and sends replies while the broker is connected."""
 
     def __init__(self, leader_keys: Sequence[PrivateKey]) -> None:
-        """Use these private keys: the current key, followed by the previous key if one exists."""
+        """Store the leader's private keys: the current key, and the previous key if one exists."""
         self._keys = tuple(leader_keys)
         self._broker: Broker | None = None
 

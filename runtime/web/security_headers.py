@@ -1,4 +1,4 @@
-"""The security headers of all our web services; neither the services nor Traefik set any others.
+"""All security headers of our web services; Traefik and the services themselves set no others.
 
 Every service sends `EVERY_ANSWER`. The site's pages and the API's reference page have their own
 content security policies. Rule: allow no inline scripts and nothing from other hosts.

@@ -116,7 +116,7 @@ async def _run(command: list[str], root: Path, environment: dict[str, str]) -> s
 
 
 def _results(report: Path) -> dict[str, Any]:
-    """Read the numbers of passed and failed tests from a JUnit report; empty without tests."""
+    """Read the results from a JUnit report; return an empty dictionary if there were no tests."""
     if not report.exists():
         return {}
     counts = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0}

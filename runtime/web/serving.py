@@ -1,4 +1,4 @@
-"""Serves HTTP in such a way that a service can stop without losing a request.
+"""Serves HTTP and stops without losing requests.
 
 Rule: a service keeps accepting requests after SIGTERM, because an ingress that polls the swarm
 keeps sending requests until its next poll. The service first announces that it is stopping:
@@ -71,7 +71,7 @@ async def serve(
     try:
         # While the loop is busy, more than the default of 128 connections may arrive.
         await web.TCPSite(runner, host, port, backlog=1024).start()
-        log.info("serving", port=port)
+        log.info("serving requests", port=port)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

@@ -35,7 +35,8 @@ class WebSettings(BaseSettings):
     port: int = Field(default=80, ge=1, le=65535)
     """The port to listen on."""
     linger_seconds: float = Field(default=5.0, ge=0)
-    """How long to keep serving after SIGTERM; must exceed the ingress's polling interval."""
+    """How long to keep serving after SIGTERM. This time must be longer than the ingress's polling
+    interval."""
     finish_seconds: float = Field(default=10.0, ge=0)
     """How long requests in flight may take after the service has stopped accepting requests."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,10 +1,10 @@
-"""Moves the Elastic IP to the active leader, so that agents always find the broker there."""
+"""Moves the Elastic IP to the active leader, so that agents can always reach the broker."""
 
 from leader.edges.aws.clients import Aws
 
 
 async def take(aws: Aws, *, allocation: str, instance: str) -> bool:
-    """Associate the Elastic IP with this instance; return False if it already was.
+    """Associate the Elastic IP with this instance; return False if it was already associated.
 
     Only the Raft leader calls this, so taking the address from another instance is safe.
     """

@@ -18,12 +18,12 @@ class Fleet(Protocol):
         """Launch a replacement for this instance, outside the given pools if possible.
 
         Raises:
-            RefusedError: if the fleet cannot launch a replacement; the operator must launch one.
+            RefusedError: if the fleet cannot launch a replacement, so the operator must do it.
         """
 
 
 class NoFleet:
-    """The fleet used when none is configured: it rejects every request."""
+    """A fleet that rejects every request, for clusters in which no fleet is configured."""
 
     async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:  # noqa: D102
         pools = ", ".join(f"{kind} in {zone}" for kind, zone in avoid)

@@ -1,8 +1,8 @@
 """The right to found the swarm: an SSM parameter that only one instance can claim.
 
 PutParameter without Overwrite is atomic. If several managers boot at the same time, exactly one
-gets the right. If the swarm is lost later, no manager founds a second one. Rule: never delete the
-parameter in code; an operator who wants a new swarm deletes it.
+gets the right. If the swarm is lost later, no manager founds a second swarm. Rule: never delete the
+parameter in code; an operator who wants a new swarm deletes the parameter.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ class FoundingRight(Protocol):
         """Claim the right unless another instance has it; return the current holder."""
 
     async def founded(self, instance: str) -> None:
-        """Record that this instance has founded the swarm, so that no other instance does."""
+        """Record that this instance has founded the swarm, so that nobody founds another swarm."""
 
 
 class SsmFoundingRight:

@@ -57,7 +57,7 @@ class AwsIdentity:
         """Check who sent a screened request; return a denial if AWS fails or rejects the call."""
         assert isinstance(request.identity, AwsProof)
         try:
-            # EC2 may take seconds to list a new instance, so release the slot before asking EC2.
+            # EC2 may take seconds to find a new instance, so release the slot before calling EC2.
             async with self._slots:
                 caller = await self._ask_sts(request, request.identity, key)
             if isinstance(caller, Denied):

@@ -1,7 +1,8 @@
 """The SQS queue of EventBridge events, which `leader.leaving.parsing` parses.
 
-Rule: delete a message after its work is done, not when it is received. SQS delivers a message that
-was not deleted again after `_HIDDEN_SECONDS`, with a new receipt, to this leader or its successor.
+Rule: delete a message after its work is done, not when it is received. Until the message is
+deleted, SQS delivers it again every `_HIDDEN_SECONDS`, with a new receipt, to this leader or its
+successor.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ class NoticeQueue:
 
         Raises:
             UnavailableError: on any failure, even a missing queue or permission. The leader can
-                work without the queue: agents report notices too, and joining does not use it.
+                work without the queue, because agents report notices too.
         """
         try:
             answer = await self._aws.call(

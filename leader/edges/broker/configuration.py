@@ -2,7 +2,7 @@
 
 Rule: apart from the passwords, the ACL is the broker's only protection;
 tests/contract/test_broker_acl.py tests the agent's access to every command and key. An agent cannot
-run XADD or DEL. It can read only the heartbeat and the reply lists whose names it generated itself.
+run XADD or DEL, and can read only the heartbeat and the reply lists whose names it generated.
 """
 
 import hashlib

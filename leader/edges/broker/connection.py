@@ -48,7 +48,7 @@ class Broker:
             return int(await self._commands.llen(keys.requests(self._cluster)))
 
     async def answer(self, name: str, sealed: bytes) -> None:
-        """Push a reply to the list with this name, which expires if the agent does not read it."""
+        """Push a reply to the reply list `name`, which expires if the agent does not read it."""
         key = keys.reply(self._cluster, name)
         with _translated("send a reply"):
             pipeline = self._commands.pipeline(transaction=False)

@@ -103,7 +103,7 @@ class ProcessRedis:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
         )
-        log.info("broker started", kind="process", pid=self._process.pid, port=self._port)
+        log.info("started the broker", kind="process", pid=self._process.pid, port=self._port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -154,7 +154,7 @@ class ContainerRedis:
         except BaseException:
             await self._docker.close()
             raise
-        log.info("broker started", kind="container", image=IMAGE, port=self._port)
+        log.info("started the broker", kind="container", image=IMAGE, port=self._port)
         return self
 
     async def _start(self) -> None:
@@ -191,7 +191,7 @@ class ContainerRedis:
             await self._container.start()
 
     async def _remove(self) -> None:
-        """Remove the broker's container, also one that a killed leader left behind."""
+        """Remove the broker's container, which a killed leader may have left behind."""
         try:
             with translated("remove the broker's container"):
                 old = await self._docker.containers.get(CONTAINER)

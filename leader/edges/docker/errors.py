@@ -9,7 +9,7 @@ from aiodocker.exceptions import DockerError
 from runtime.errors import GoneError, RefusedError, UnavailableError
 
 _AWAY_STATUSES = frozenset({0, 500, 502, 503, 504, 900})
-"""aiodocker uses 900 if it cannot connect to the engine."""
+"""aiodocker reports status 900 if it cannot connect to the engine."""
 _TEMPORARY = ("out of sequence", "does not have a leader", "deadline exceeded", "try again")
 
 

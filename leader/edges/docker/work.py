@@ -1,4 +1,4 @@
-"""Reads services and tasks and changes services, through this manager's engine.
+"""Reads services and tasks, and changes services, through this manager's engine.
 
 Rule: to change a service, send back its own spec with only our fields changed. The engine does not
 resolve image digests, and it keeps the registry credentials of the previous spec if an update
