@@ -73,7 +73,7 @@ def parse(text: str) -> Constraint | None:
 
 
 def satisfies(node: Candidate, constraints: Iterable[str]) -> bool | None:
-    """Return whether a node satisfies all constraints, or None if Swarm would reject any."""
+    """Return whether a node satisfies all constraints, or None if Swarm would reject one."""
     parsed = [parse(text) for text in constraints]
     if None in parsed:
         return None

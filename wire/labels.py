@@ -7,7 +7,7 @@ Labels are the cluster's memory: the next leader, which may have another version
 from datetime import UTC, datetime
 from typing import Final
 
-# Nodes: which instance this is.
+# Node labels about the node's instance.
 LABEL_INSTANCE: Final = "spotswarm.instance"
 LABEL_LIFECYCLE: Final = "spotswarm.lifecycle"
 LABEL_ZONE: Final = "spotswarm.zone"
@@ -15,7 +15,7 @@ LABEL_TYPE: Final = "spotswarm.type"
 LABEL_KEY: Final = "spotswarm.key"
 """The public key of the request with which the node joined."""
 
-# Nodes: where the node is between joining and leaving.
+# Node labels about the node's life cycle.
 LABEL_PHASE: Final = "spotswarm.phase"
 """The node's phase, one of the values below; a node in normal operation does not have this label.
 Never use this label in a placement constraint: if the label changes, the swarm stops the service's
@@ -27,7 +27,7 @@ LEAVING: Final = "leaving"
 """The node is being evacuated. The labels below contain the reason, the deadline, and what happens
 to the node afterwards."""
 HINTED: Final = "hinted"
-"""The node is paused for a rebalance recommendation, on which AWS may not act."""
+"""The node is paused because of a rebalance recommendation; AWS may still not interrupt it."""
 DRAINED: Final = "drained"
 """The operator drained the node, which stays empty until the operator returns it."""
 RETURNING: Final = "returning"
@@ -45,7 +45,7 @@ PHASE_LABELS: Final = (
 )  # fmt: skip
 """The labels that are removed from a node when it becomes active again."""
 
-# Services.
+# Service labels.
 LABEL_EVACUATE: Final = "spotswarm.evacuate"
 """Set by the service's owner to choose how the service's tasks leave a node."""
 LABEL_REBALANCE: Final = "spotswarm.rebalance"
@@ -61,7 +61,7 @@ _OFF: Final = frozenset({"false", "no", "off", "0"})
 
 
 def is_off(value: str) -> bool:
-    """Return whether a label's value means off: `false`, `no`, `off` or `0`, in any case."""
+    """Return whether a label's value means off: `false`, `no`, `off` or `0`, ignoring case."""
     return value.lower() in _OFF
 
 

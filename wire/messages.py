@@ -44,7 +44,7 @@ class MalformedMessage(ValueError):  # noqa: N818  no suffix, because it is not 
 
 
 class UnknownMessage(MalformedMessage):
-    """Raised for an unknown kind or version, which is normal if two sides' versions differ."""
+    """Raised for an unknown kind or version, which is normal between different versions."""
 
 
 class Role(StrEnum):
