@@ -1,7 +1,7 @@
 """Controls a lab for tests and benchmarks.
 
-Rule: whatever AWS can do, the client does through an AWS call with the lab's key. It acts on the
-host only to do what AWS cannot: cut a machine's power or look inside the machine.
+Rule: whatever AWS can do, the client does through an AWS call with the lab's key. The client acts
+on the host only to do what AWS cannot: cut a machine's power, or look inside a machine.
 """
 
 import http

@@ -1,9 +1,9 @@
-"""The lab's DNS server: it resolves instance names, and all names that the host can resolve.
+"""The lab's DNS server, which resolves instance names and all names that the host can resolve.
 
-Rule: it replies immediately. If the host cannot resolve a name, the name does not exist. While the
-host's own resolver does not respond, all queries except those for instances get the reply REFUSED.
-Otherwise, an engine that looks for an image on Docker Hub would wait for ten seconds before using
-its local image.
+Rule: the server replies immediately. If the host cannot resolve a name, the name does not exist.
+While the host's own resolver does not respond, all queries except those for instances get the reply
+REFUSED. Otherwise, an engine that looks for an image on Docker Hub would wait for ten seconds
+before using its local image.
 """
 
 import asyncio

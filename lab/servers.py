@@ -1,7 +1,8 @@
 """Starts the lab's processes: the daemon, the registry, the news wires and the window to the site.
 
 Rule: the first argument of each process is the lab's directory, so that `lab.sweep` can find the
-process. No process is a child of the command that starts it, because it must outlive that command.
+process. No process is a child of the command that starts the process, because the process must
+outlive the command.
 """
 
 import subprocess

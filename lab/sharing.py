@@ -84,7 +84,7 @@ def refuse_clash(places: Places, *, run: Path = _RUN) -> None:
 
 @contextmanager
 def _alone(run: Path) -> Iterator[None]:
-    # Lock the parent directory, because a separate lock file could never be removed.
+    # Lock the parent directory, because a separate lock file could never be removed safely.
     parent = os.open(run.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(parent, fcntl.LOCK_EX)

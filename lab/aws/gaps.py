@@ -2,7 +2,7 @@
 
 Rule: remove a patch as soon as moto behaves like AWS. moto 5.2.5 has these gaps:
 
-- RunInstances gives the instance profile only to the first of several instances. It ignores the
+- RunInstances gives the instance profile only to the first of several instances, and ignores the
   launch template's instance profile, market options and metadata options.
 - RunInstances without a subnet picks an address outside every subnet, instead of an address in the
   zone's default subnet.

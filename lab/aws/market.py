@@ -5,7 +5,7 @@ announcement. This module only decides: `due` returns what to do, and `lab.aws.t
 Callers pass the current time.
 
 In moto, an instance is running, stopped or terminated immediately. On EC2, an instance passes
-through intermediate states; `passed` adds these, based on what the machine really does.
+through intermediate states; `passed` adds these states, based on what the machine really does.
 """
 
 import uuid

@@ -1,7 +1,7 @@
 """The command `python -m lab watch`, which shows the cluster live under load.
 
-Rule: after this command has created an ingress and some services as an operator would, it only
-watches. With `--interrupt`, AWS takes a worker, and the command does nothing to help the cluster.
+Rule: the command creates an ingress and some services as an operator would, and then only watches.
+With `--interrupt`, AWS takes a worker, and the command does nothing to help the cluster.
 """
 
 import asyncio

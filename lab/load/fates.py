@@ -19,7 +19,7 @@ class Fate:
     due: float
     """The time at which the client should have sent the request."""
     lag: float
-    """How many seconds late the client sent the request; the service did not cause this."""
+    """How many seconds late the client sent the request; not caused by the service."""
     latency: float
     """Seconds from sending the request to the complete response or the error."""
     outcome: str
