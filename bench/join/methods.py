@@ -122,7 +122,7 @@ def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, fl
     for line in machine.run(*read).stdout.splitlines():
         entry = json.loads(line)
         message = str(entry.get("MESSAGE"))
-        retries += "trying again" in message
+        retries += "; retrying" in message
         if stage_ends and stage_ends[0][1] in message:
             reached[stage_ends.pop(0)[0]] = int(entry["__REALTIME_TIMESTAMP"]) / 1e6 - wall
     return reached, retries
