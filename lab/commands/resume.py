@@ -11,7 +11,7 @@ from lab import sweep
 from lab.client import Lab, is_serving
 from lab.commands.showing import command, out, watch
 from lab.host import LabError
-from lab.machines.record import Stage
+from lab.machines.record import Stage, read_all
 from lab.places import Places
 from wire.labels import TAG_ROLE
 
@@ -66,7 +66,8 @@ def resume(lab: Lab, *, workers: int, wait: int) -> None:
 
 def inventory_of(lab: Lab) -> Inventory:
     """Return the lab's instances; those without power are listed separately."""
-    dead = {machine.instance for machine in lab.machines() if machine.record.stage is Stage.DEAD}
+    records = read_all(lab.places.machines)
+    dead = {record.instance for record in records if record.stage is Stage.DEAD}
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     reservations = lab.aws("ec2").describe_instances(Filters=filters)["Reservations"]
     instances = [instance for part in reservations for instance in part["Instances"]]

@@ -15,7 +15,7 @@ from rich.table import Table
 from lab.client import Lab, is_serving
 from lab.host import LabError
 from lab.machines.machine import Machine
-from lab.machines.record import Stage
+from lab.machines.record import Stage, read_all
 from lab.places import Places
 from wire.labels import TAG_ROLE
 
@@ -51,7 +51,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 def rows(lab: Lab) -> list[dict[str, Any]]:
     """Return a row for each instance, with the states of the instance, its machine and its node."""
     nodes = {node.get("instance"): node for node in lab.nodes()}
-    records = {machine.instance: machine.record for machine in lab.machines()}
+    records = {record.instance: record for record in read_all(lab.places.machines)}
     described = []
     for reservation in lab.aws("ec2").describe_instances()["Reservations"]:
         for instance in reservation["Instances"]:
@@ -103,7 +103,7 @@ def watch(lab: Lab, instances: list[str], within: int) -> None:
         }
         nodes: list[dict[str, Any]] = []
         while not progress.finished and time.monotonic() < deadline:
-            stages = {machine.instance: machine.record.stage for machine in lab.machines()}
+            stages = {record.instance: record.stage for record in read_all(lab.places.machines)}
             # No leader can respond before the engines do.
             if all(stages.get(name) is Stage.ENGINE for name in instances):
                 nodes = lab.nodes()

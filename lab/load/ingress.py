@@ -14,8 +14,7 @@ from lab.host import LabError
 from lab.images import application as images
 from lab.images import registry
 from lab.load.web_service import DOMAIN, NETWORK, WebService
-from lab.machines.machine import Machine
-from lab.machines.record import Stage
+from lab.machines.machine import Machine, running_managers
 
 REFRESH_SECONDS: Final = 1
 _TRAEFIK_SERVICE: Final = "traefik"
@@ -159,12 +158,7 @@ def ask(
 
 def managers(lab: Lab) -> list[Machine]:
     """Return the running managers, whose port 80 is the ingress."""
-    records = ((machine, machine.record) for machine in lab.machines())
-    return [
-        machine
-        for machine, record in records
-        if record.role == "manager" and record.stage is Stage.ENGINE
-    ]
+    return running_managers(lab.places)
 
 
 def reachable_manager(lab: Lab) -> Machine:

@@ -155,21 +155,26 @@ def find(places: Places, instance: str) -> Machine:
     record = read(places.machines, instance)
     if record is None:
         raise LabError(f"no machine {instance}; `python -m lab status` lists them")
-    return Machine(record.instance, record.address, record.hostname, places.machines)
+    return _machine(places, record)
 
 
 def find_all(places: Places) -> list[Machine]:
     """Return all machines, whatever stage they are in."""
-    return [find(places, record.instance) for record in read_all(places.machines)]
+    return [_machine(places, record) for record in read_all(places.machines)]
 
 
 def running_managers(places: Places) -> list[Machine]:
     """Return the managers whose engines respond."""
     return [
-        find(places, record.instance)
+        _machine(places, record)
         for record in read_all(places.machines)
         if record.role == "manager" and record.stage is Stage.ENGINE
     ]
+
+
+def _machine(places: Places, record: Record) -> Machine:
+    # From the record that was read: the machine may be gone when the directory is read again.
+    return Machine(record.instance, record.address, record.hostname, places.machines)
 
 
 def last_words(machine: Machine, lines: int = 25) -> str:

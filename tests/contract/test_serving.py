@@ -136,7 +136,14 @@ async def test_a_second_signal_ends_the_linger(eventually: Any) -> None:
         assert await service.ended(within=2) == 0
 
 
-async def test_a_service_told_to_stop_before_it_serves_ends_at_once() -> None:
+async def catches_sigterm(pid: int) -> bool:
+    """Whether the process has a handler: until its interpreter has started, it has none."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")  # noqa: ASYNC240
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+async def test_a_service_told_to_stop_before_it_serves_ends_immediately(eventually: Any) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.load.app"],
         cwd=REPOSITORY,
@@ -144,8 +151,7 @@ async def test_a_service_told_to_stop_before_it_serves_ends_at_once() -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        # Until its interpreter is up the signal has no handler, and ends it all the same.
-        await asyncio.sleep(1)
+        await eventually(lambda: catches_sigterm(process.pid))
         process.terminate()
         assert await asyncio.to_thread(process.wait, 2) == 0
     finally:

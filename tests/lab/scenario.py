@@ -11,6 +11,7 @@ import tomli_w
 from lab.client import is_serving
 from lab.host import LabError
 from lab.load import ingress
+from lab.machines.machine import running_managers
 
 BASE = 6
 GOSSIP, RAFT = 7946, 2377
@@ -154,8 +155,8 @@ class Scenario:
                 words.append(f"{instance}: {exc}")
         words.extend(
             self.lab.last_words(machine)
-            for machine in self.lab.machines()
-            if machine.record.role == "manager" and machine.instance not in self.launched
+            for machine in running_managers(self.lab.places)
+            if machine.instance not in self.launched
         )
         return "\n\n".join(words)
 
