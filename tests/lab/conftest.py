@@ -1,7 +1,7 @@
 """One cluster of three managers for all scenarios of a process; each launches its own workers.
 
-With pytest-xdist one process runs all files on one cluster. `--labs=2` makes two groups of files,
-each with its own cluster, side by side: for a host with more than two cores.
+With pytest-xdist one process runs most files on one cluster from the start. The site's files follow
+the contract tests, on a second cluster of the process that is free first.
 """
 
 import os
@@ -22,16 +22,11 @@ from lab.engines import DEFAULT, ENGINES
 from lab.load import ingress
 from lab.places import NAME_VARIABLE
 
-SECOND = {
-    "test_clean_up",
-    "test_images",
-    "test_interrupted_joins",
-    "test_joining",
-    "test_refusals",
-    "test_website",
-}
-"""With `--labs=2` the files of the group `lab-2`, about half of the time."""
+SITE = {"test_images", "test_website"}
+"""The files whose time goes into building and running the site; they have their own xdist group."""
 CLUSTER = pytest.StashKey[Lab]()
+SERVED = pytest.StashKey[Lab]()
+"""The cluster that the services were deployed to."""
 NEWEST_FIELDS = {
     "20.10": (),
     "26.1": ("--health-start-interval=500ms",),
@@ -49,14 +44,6 @@ def pytest_addoption(parser):
         help="The Docker engine of the lab's machines; `-m engines` is what runs on each.",
     )
 
-    parser.addoption(
-        "--labs",
-        type=int,
-        default=1,
-        choices=[1, 2],
-        help="How many clusters share the scenarios; each wants a core or more of its own.",
-    )
-
 
 def pytest_report_header(config):
     return f"lab engine: {config.getoption('engine')}"
@@ -69,20 +56,33 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items, config):
-    is_split = config.getoption("labs") > 1
     for item in items:
         if is_ours(item):
-            group = "lab-2" if is_split and item.path.stem in SECOND else "lab-1"
+            group = "site" if item.path.stem in SITE else "cluster"
             item.add_marker(pytest.mark.xdist_group(group))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_turn)
+
+
+def _turn(item):
+    """Scenarios, contract tests, the site, the rest: two clusters at once have no third beside."""
+    if is_ours(item):
+        return 2 if item.path.stem in SITE else 0
+    return 1 if "contract" in item.path.parts else 3
 
 
 def is_ours(item):
     return Path(__file__).parent == item.path.parent
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(pytestconfig):
-    """Three managers and three spot workers that joined by themselves."""
+    """Three managers and three spot workers that joined by themselves.
+
+    They stay up until the process has a test of another folder to run, or none.
+    """
+    if (lab := pytestconfig.stash.get(CLUSTER, None)) is not None:
+        return lab
     # With another name in the environment two checkouts can be tested at the same time.
     name = os.environ.get(NAME_VARIABLE, "tests")
     name += f"-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}"
@@ -90,11 +90,12 @@ def cluster(pytestconfig):
     lab = Lab.up(name=name, managers=3, workers=3, engine=engine, leader=HASTY)
     pytestconfig.stash[CLUSTER] = lab
     pytestconfig.stash[PACKAGE] = lab.engine_package()
-    try:
-        lab.wait_nodes(6, within=120)
-        yield lab
-    finally:
-        take_down(pytestconfig)
+    lab.wait_nodes(6, within=120)
+    return lab
+
+
+def pytest_sessionfinish(session):
+    take_down(session.config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -121,15 +122,18 @@ def scenario(cluster, request):
     begun.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(cluster, request):
-    """The ingress on all managers, and services behind it."""
+    """The ingress on all managers, and services behind it; deployed once to each cluster."""
+    if request.config.stash.get(SERVED, None) is cluster:
+        return cluster
     ingress.open_ingress(cluster)
     newest = NEWEST_FIELDS[request.config.getoption("engine")]
     # A task that started well is looked at less often where the engine can tell the two apart: each
     # look is a process, and ten of them a second are a good part of a processor.
     seldom = {"health_interval_seconds": 5.0} if newest else {}
     ingress.deploy(cluster, *(replace(service, extra=newest, **seldom) for service in SERVICES))
+    request.config.stash[SERVED] = cluster
     return cluster
 
 
@@ -152,7 +156,7 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def others_secrets(cluster, tmp_path_factory):
     """User data of another cluster of the same name: other CA, password and leader's key."""
     directory = tmp_path_factory.mktemp("others") / "secrets"
