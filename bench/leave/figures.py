@@ -1,4 +1,4 @@
-"""The figures of one departure, and the table of all departures. Pure.
+"""The figures of one departure, and the table of all departures. This module does no I/O.
 
 Rule: the three ways are compared by lost requests, which users notice. A figure for `empty` exists
 only if the node runs until it is empty, and a figure for `gone` only if the node is removed.

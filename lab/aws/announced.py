@@ -1,4 +1,6 @@
-"""The announcements for one instance, and their texts in the metadata service. Pure.
+"""The announcements for one instance, and their texts in the metadata service.
+
+This module does no I/O.
 
 Rule: each announcement records who can see it. AWS may also take an instance without any
 announcement.

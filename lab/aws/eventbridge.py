@@ -1,4 +1,6 @@
-"""Builds the events that AWS sends to a cluster's queue, in EventBridge's format. Pure.
+"""Builds the events that AWS sends to a cluster's queue, in EventBridge's format.
+
+This module does no I/O.
 
 Rule: each event has exactly the form in the AWS documentation, including its oddities. A test that
 needs a malformed event changes the text. EventBridge gives each event a unique id, so a duplicate

@@ -1,4 +1,6 @@
-"""Draws the output of `python -m lab watch`: nodes with their tasks, requests and decisions. Pure.
+"""Draws the output of `python -m lab watch`: nodes with their tasks, requests and decisions.
+
+This module does no I/O.
 
 Rule: a frame fits into 100 columns and 30 rows, and shows only observed or counted values. Each
 service's name appears only once; everywhere else, a colour represents the service.

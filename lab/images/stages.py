@@ -1,4 +1,4 @@
-"""Parses a Dockerfile's stages, and finds the stages that a target needs. Pure.
+"""Parses a Dockerfile's stages, and finds the stages that a target needs. This module does no I/O.
 
 Rule: newer builders build only the stages that the target needs. The classic builder, which every
 engine has, builds all stages above the target, so it gets a Dockerfile without unneeded stages.

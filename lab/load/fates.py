@@ -1,4 +1,4 @@
-"""The results of requests, and statistics about them. Pure.
+"""The results of requests, and statistics about them. This module does no I/O.
 
 Rule: a request counts as lost unless it gets a response with status 200. Times come from
 `runtime.clock.monotonic`, which all processes on a host share, so tests may compare these times

@@ -85,7 +85,7 @@ def open_ingress(lab: Lab, *, within: float = 60) -> None:
         while ask(machine.address, f"nobody.{DOMAIN}")[0] != http.HTTPStatus.NOT_FOUND:
             if time.monotonic() > deadline:
                 output = manager.docker("service", "ps", "--no-trunc", _TRAEFIK_SERVICE)
-                raise LabError(f"Traefik does not answer on {machine.address}:\n{output}")
+                raise LabError(f"Traefik does not respond on {machine.address}:\n{output}")
             time.sleep(0.1)
 
 
@@ -127,7 +127,7 @@ def wait_served(lab: Lab, *services: WebService, within: float = 60) -> None:
                         "service", "ps", "--no-trunc", service.name
                     )
                     raise LabError(
-                        f"{len(seen)} of {service.replicas} tasks of {service.name} answer "
+                        f"{len(seen)} of {service.replicas} tasks of {service.name} respond "
                         f"through {manager.address}:\n{output}"
                     )
                 if status != http.HTTPStatus.OK:

@@ -57,7 +57,7 @@ class Machine:
         """
         record = self.record
         if record.init is None or record.stage not in RUNNING:
-            raise LabError(f"{self.instance} does not run: it is {record.stage}")
+            raise LabError(f"{self.instance} is not running: its stage is {record.stage}")
         return record.init
 
     @property
@@ -154,7 +154,9 @@ def find(places: Places, instance: str) -> Machine:
     """
     record = read(places.machines, instance)
     if record is None:
-        raise LabError(f"no machine {instance}; `python -m lab status` lists them")
+        raise LabError(
+            f"no machine {instance} exists; run `python -m lab status` to list the machines"
+        )
     return _machine(places, record)
 
 
@@ -203,7 +205,7 @@ def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, with
             wanted = " or ".join(sorted(stages))
             problem = f"{instance} is not {wanted} after {within:.0f} s"
             if record is None:
-                raise LabError(f"{problem}; no machine was built, see {places.log}")
+                raise LabError(f"{problem}: no machine was built; the reason is in {places.log}")
             raise LabError(f"{problem}; {last_words(find(places, instance))}")
         time.sleep(0.05)
 

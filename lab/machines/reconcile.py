@@ -1,4 +1,4 @@
-"""Decides what to do so that the machines match EC2's instances. Pure.
+"""Decides what to do so that the machines match EC2's instances. This module does no I/O.
 
 Rule: a machine whose power was cut is left alone until EC2 stops or terminates the instance,
 because EC2 does not notice a power cut.

@@ -1,4 +1,4 @@
-"""Limits how often the gateway is called. Pure: the current time is an argument.
+"""Limits how often the gateway is called. The current time is an argument.
 
 Rule: no caller can loosen a limit. A request either gets a start time or is rejected immediately
 if that time would be too late, so no caller waits in vain.

@@ -1,4 +1,4 @@
-"""Derives the state of the brokerage session from the gateway's status. Pure."""
+"""Derives the state of the brokerage session from the gateway's status. This module does no I/O."""
 
 from enum import Enum, auto
 

@@ -1,4 +1,4 @@
-"""Decides what to do about the session's state. Pure: events contain the time.
+"""Decides what to do about the session's state. Events contain the time.
 
 Rules: send one alarm when the session is lost, and one message when it works again. A session
 counts as lost only after `lost_after_seconds`, because Interactive Brokers resets its servers

@@ -1,4 +1,4 @@
-"""Analyses one article. Pure: the same text always gives the same analysis."""
+"""Analyses one article. The same text always gives the same analysis."""
 
 from datetime import datetime
 from typing import Final

@@ -1,4 +1,6 @@
-"""Analyses the articles in one batch of changes and prepares the documents to write. Pure.
+"""Analyses the articles in one batch of changes and prepares the documents to write.
+
+This module does no I/O.
 
 Rule: only a document's `ml` field is replaced; all other fields, even unknown ones, stay as they
 were read. A document that is not an article is skipped, never repaired.

@@ -1,4 +1,4 @@
-"""Finds the tickers of the companies that an article names. Pure.
+"""Finds the tickers of the companies that an article names. This module does no I/O.
 
 Rule: some names are also ordinary words ("Target", "Visa", "Apple"). At the start of a sentence
 or in a headline that capitalises every word, a capital letter alone does not prove that such a

@@ -1,4 +1,7 @@
-"""Finds an article's topics by searching for the terms in a small table. Pure."""
+"""Finds an article's topics by searching for the terms in a small table.
+
+This module does no I/O.
+"""
 
 import csv
 import re

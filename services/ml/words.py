@@ -1,4 +1,4 @@
-"""Splits texts into words, spelled as in the lexicon. Pure.
+"""Splits texts into words, spelled as in the lexicon. This module does no I/O.
 
 Numbers, including amounts and percentages, become `#`, because the lexicon contains no numbers.
 Hyphens separate words, and `n't` becomes the word `not`.

@@ -1,4 +1,4 @@
-"""Decides whether a fetched article is new, a new version, or a duplicate. Pure.
+"""Decides whether a fetched article is new, a new version, or a duplicate. This module does no I/O.
 
 Rule: the first article is kept, and later articles with the same words are recorded as its
 duplicates. A new version keeps the analysis, the duplicates and the original publication time.

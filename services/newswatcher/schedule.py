@@ -1,4 +1,4 @@
-"""Decides when to poll a feed next, and what to remember about the feed. Pure.
+"""Decides when to poll a feed next, and what to remember about the feed. This module does no I/O.
 
 Rule: randomness is an argument from 0 to 1, and the time is part of the outcome. A failing feed is
 polled less and less often, and never sooner than its server allows.

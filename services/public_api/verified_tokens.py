@@ -1,4 +1,4 @@
-"""Remembers which tokens auth has verified recently. Pure: time is an argument.
+"""Remembers which tokens auth has verified recently. The current time is an argument.
 
 Rule: only hashes of tokens are stored, so nobody can read a token from this cache.
 """

@@ -1,5 +1,5 @@
 """Convert a stack file and its variables into the document that Docker deploys.
 
-Pure: functions take text and values, and return a `Stack` or raise an error that lists every
+Its functions take text and values, and return a `Stack` or raise an error that lists every
 problem.
 """

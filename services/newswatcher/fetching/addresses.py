@@ -1,4 +1,6 @@
-"""Checks whether an IP address is public, because only public addresses may be fetched. Pure.
+"""Checks whether an IP address is public, because only public addresses may be fetched.
+
+This module does no I/O.
 
 Rule: if an IPv6 address contains an IPv4 address (mapped, 6to4, NAT64, Teredo), the IPv4 address
 is checked, because networks translate between the two.

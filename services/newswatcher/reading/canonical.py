@@ -1,4 +1,6 @@
-"""Finds an article's canonical URL, which is the same for every link to the article. Pure.
+"""Finds an article's canonical URL, which is the same for every link to the article.
+
+This module does no I/O.
 
 Rule: a page may only claim a canonical URL on its own site. Otherwise any page could replace
 another publisher's article.

@@ -1,4 +1,7 @@
-"""Computes fingerprints for finding near-duplicate texts: 64-bit simhashes of words. Pure."""
+"""Computes fingerprints for finding near-duplicate texts: 64-bit simhashes of words.
+
+This module does no I/O.
+"""
 
 import hashlib
 import re

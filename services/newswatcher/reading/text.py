@@ -1,4 +1,4 @@
-"""Converts text and markup to plain text without control characters. Pure."""
+"""Converts text and markup to plain text without control characters. This module does no I/O."""
 
 import re
 import unicodedata

@@ -1,7 +1,7 @@
 """Checks with a signed token and the browser's `Origin` header that a form is from our own pages.
 
 Rule: a token is valid for one account and one nonce. The nonce exists only in the browser's cookie.
-Signing in or out creates a new nonce, which invalidates earlier tokens. Pure.
+Signing in or out creates a new nonce, which invalidates earlier tokens. This module does no I/O.
 """
 
 import base64
