@@ -55,7 +55,7 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
     grid.add_row("grants outstanding", ", ".join(answer["grants_outstanding"]) or "none")
     grid.add_row("unbound nodes", ", ".join(answer["unbound"]) or "none")
     state = "ready" if answer["healthy"] else "down"
-    grid.add_row("healthy", coloured(state, str(answer["healthy"])))
+    grid.add_row("healthy", coloured(state, "yes" if answer["healthy"] else "no"))
 
 
 def notices(rows: Sequence[Mapping[str, Any]]) -> str:
