@@ -1,5 +1,5 @@
 """The sign-in service: accounts, logins and API tokens.
 
-For each token, it returns the token's account and scopes. Each service decides what a scope
-permits.
+The sign-in service identifies a token's account and scopes. The service that received the token
+decides what each scope permits.
 """

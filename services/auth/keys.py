@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Final
 
 PREFIX: Final = "auth:"
-"""The prefix of all keys. Lua scripts append `session:<id>`, `sessions:<id>` or `account:<id>`, as
-below, when they read the id from Redis."""
+"""The prefix of all keys. Lua scripts that read an id from Redis append `session:<id>`,
+`sessions:<id>` or `account:<id>` to the prefix, like the functions below."""
 
 
 def _hashed(text: str) -> str:

@@ -28,7 +28,7 @@ class Limit:
     most: int
 
     def pauses(self) -> list[int]:
-        """Return the seconds to pause after each attempt; the last value applies from then on."""
+        """Return the pause after each attempt, in seconds. The last pause is used from then on."""
         seconds = [0] * (self.free - 1) + [min(self.first, self.most)]
         while seconds[-1] < self.most:
             seconds.append(min(self.most, 2 * seconds[-1]))

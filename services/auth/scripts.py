@@ -18,7 +18,7 @@ redis.call('HSET', KEYS[1], 'until', now + pause)
 return {0, 1}
 """
 """Count an attempt. KEYS: tries. ARGV: the current time, the seconds until the count is reset, then
-the pause after each attempt (the last value applies from then on). Returns the seconds to wait
+the pause after each attempt (the last pause is used from then on). Returns the seconds to wait
 before this attempt, and whether the attempt begins a pause."""
 
 GIVE_BACK: Final = """

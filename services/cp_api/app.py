@@ -88,7 +88,7 @@ def _problem(error: InvalidQueryError | AwayError | GoneError) -> Problem:
 async def opened(
     settings: Settings,
 ) -> AsyncIterator[tuple[web.Application, PacedGateway, QuoteService]]:
-    """Yield the application, and the gateway and quote service, whose `run` must be running."""
+    """Yield the application, gateway and quote service. The caller must run the last two."""
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)

@@ -55,7 +55,7 @@ class _Trouble:
 
 
 class PacedGateway:
-    """The rest of cp_api calls the gateway through this class. Its `run` must be running."""
+    """The rest of cp_api calls the gateway through this class. Call `run` in a background task."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class PacedGateway:
         If the session has lapsed, `call` is called again after re-authentication.
 
         Raises:
-            AwayError: if there is no result.
+            AwayError: if the gateway is unavailable or the request would have to wait too long.
         """
         self._refuse_in_trouble()
         try:
@@ -175,7 +175,7 @@ class PacedGateway:
             await self._session_turn("accounts", Gateway.accounts)
             self._sessions += 1
             self._is_ready = True
-            log.info("session is working", simulated=status.simulated)
+            log.info("the session is working", simulated=status.simulated)
 
     async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
         """Make a call that always gets a turn, because no queue is longer than `queue_seconds`."""

@@ -1,7 +1,7 @@
 """Limits how often the gateway is called. The current time is an argument.
 
 Rule: no caller can loosen a limit. A request either gets a start time or is rejected immediately
-if that time would be too late, so no caller waits in vain.
+if that time would be too late.
 
 From Interactive Brokers' Web API documentation: the gateway accepts ten requests per second in
 total, and fewer for some paths. Above the limit it responds with 429 and puts the client's address
@@ -40,7 +40,7 @@ PACES: Final = {
 
 @dataclass(slots=True)
 class Pacer:
-    """Gives each request a start time, in order of arrival. It is a set of token buckets."""
+    """Gives each request a start time, in order of arrival, with a token bucket for each limit."""
 
     paces: Mapping[str, Pace] = field(default_factory=lambda: PACES)
     granted: int = 0

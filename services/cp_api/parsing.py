@@ -58,7 +58,7 @@ def volume(value: object) -> int | None:
 
 
 def last(value: object) -> tuple[Decimal | None, Literal["trade", "close", "halted"]]:
-    """Parse the last price; return the price and whether it is a trade, a close or halted."""
+    """Parse the last price; return the price and its kind (trade, close or halted)."""
     text = str(value or "").strip()
     kind = _LAST_IS.get(text[:1].upper())
     if kind is None:

@@ -30,7 +30,7 @@ _DAY_SECONDS: Final = 86_400.0
 QUOTES: Final = Ages(fresh_seconds=2.0, stale_seconds=900.0)
 CONTRACTS: Final = Ages(fresh_seconds=_DAY_SECONDS, stale_seconds=7 * _DAY_SECONDS)
 UNKNOWN: Final = Ages(fresh_seconds=600.0, stale_seconds=600.0)
-"""How long an unknown symbol is remembered: not for long, because it may be listed soon."""
+"""How long a symbol counts as unknown. The time is limited, because stocks may be newly listed."""
 HISTORY_STALE_SECONDS: Final = _DAY_SECONDS
 _MOST_AT_ONCE: Final = 50
 
@@ -47,7 +47,7 @@ class _Snapshot:
 
 
 class QuoteService:
-    """Fetches and caches quotes and history. Its `run` must be running."""
+    """Fetches and caches quotes and history. Call `run` in a background task."""
 
     def __init__(
         self, gateway: PacedGateway, *, answer_seconds: float, history_at_once: int

@@ -16,7 +16,7 @@ from services.peers.gateway import Gateway, trust
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Tickler, Webhook]]:
-    """Yield the application, and the tickler and webhook, whose `run` must be running."""
+    """Yield the application, the tickler and the webhook. The caller must run the last two."""
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)

@@ -31,7 +31,7 @@ _CHECKS: Final = Counter("cp_looks_total", "Checks of the session, by its state"
 _TRIES: Final = Counter("cp_tickle_reauthentications_total", "Re-authentications that were started")
 _SLACK: Final = 0.1
 _LEAST_PAUSE_SECONDS: Final = 1.5
-"""The gateway allows one tickle per second, but two tickles may arrive with a shorter interval."""
+"""The gateway allows one tickle per second, but network delays may bring two closer together."""
 
 
 def state(status: AuthStatus) -> SessionState:

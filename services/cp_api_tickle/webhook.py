@@ -43,7 +43,7 @@ def message(action: RaiseAlarm | EndAlarm, *, at: datetime) -> dict[str, Any]:
 
 
 class Webhook:
-    """Sends queued alarms in order. Its `run` must be running."""
+    """Sends queued alarms in order. Call `run` in a background task."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: SecretStr | None, *, ceiling_seconds: float = 60

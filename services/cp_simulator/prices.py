@@ -2,8 +2,8 @@
 
 The logarithm of a price is the sum of several octaves. An octave consists of straight lines between
 corners, whose values are hashes of symbol, octave and position. Each octave has twice the period of
-the next finer octave, and is larger by the square root of two. Price changes therefore grow with
-the square root of time, as in a random walk.
+the next finer octave, and √2 times its size. Price changes therefore grow with the square root of
+time, as in a random walk.
 
 Rule: every octave's corners are also corners of the next finer octave. The highest and lowest price
 of a bar can therefore be calculated without sampling: a coarse octave has its extremes at corners,

@@ -17,5 +17,5 @@ class Settings(WebSettings):
     preflight_seconds: float = 0.3
     """The time from a contract's first snapshot until its data is available, in seconds."""
     admin: bool = False
-    """Whether to serve the routes under /simulator/, with which tests cause faults. Never enable
-    them if untrusted clients can reach the simulator."""
+    """Whether to serve the routes under /simulator/, which tests use to cause faults. Never enable
+    these routes if untrusted clients can reach the simulator."""

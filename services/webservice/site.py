@@ -108,7 +108,7 @@ async def ask(request: web.Request, name: str, awaitable: Any, *, away: str) -> 
 
 
 def is_for_htmx(request: web.Request) -> bool:
-    """Return whether htmx requested only part of a page. History restores need complete pages."""
+    """Return whether htmx needs only part of a page, and not a complete page for its history."""
     return (
         request.headers.get("HX-Request") == "true"
         and request.headers.get("HX-History-Restore-Request") != "true"
@@ -140,7 +140,7 @@ async def viewer_of(request: web.Request) -> Viewer:
 
 
 class SignInNeeded(web.HTTPSeeOther):
-    """Redirects to the sign-in page. For htmx, uses a header so that it loads a new page."""
+    """Redirects to the sign-in page. For htmx, a header makes the browser load the complete page."""
 
     def __init__(self, request: web.Request) -> None:
         is_page = request.method == "GET" and not is_for_htmx(request)

@@ -1,1 +1,1 @@
-"""Stores auth's state in Redis. No other package of auth talks to Redis."""
+"""Stores auth's state in Redis. No other package in auth accesses Redis."""

@@ -25,7 +25,7 @@ class StoredAccount:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt: counted if `wait_seconds` is 0, otherwise rejected for that many seconds."""
+    """The result of counting an attempt. The attempt is allowed only if `wait_seconds` is 0."""
 
     wait_seconds: int
     begins_pause: bool = False
@@ -54,13 +54,13 @@ class Accounts:
         return bool(int(is_new))
 
     async def by_email(self, email: str) -> StoredAccount | None:
-        """Return the account with a normalised e-mail address, or None if there is no account."""
+        """Return the account for a normalised e-mail address, or None if it does not exist."""
         with translated("reading an account"):
             fields = await self._account(keys=[keys.email(email)], args=[keys.PREFIX])
         return StoredAccount(fields[0], fields[1], fields[2], float(fields[3])) if fields else None
 
     async def by_id(self, account_id: str) -> StoredAccount | None:
-        """Return the account with an id, or None if there is no such account."""
+        """Return the account with this id, or None if it does not exist."""
         with translated("reading an account"):
             fields = await self._redis.hgetall(keys.account(account_id))
         if not fields:

@@ -24,7 +24,7 @@ class Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The session that an access token belongs to; `seconds_left` is until the token expires."""
+    """The session that an access token belongs to, and the seconds until the token expires."""
 
     session: str
     account: str

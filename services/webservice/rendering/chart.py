@@ -21,7 +21,7 @@ _LEFT: Final = 34.0
 class Bar:
     """A column with its label, its value and its tooltip.
 
-    A value of None leaves a gap. `part` is the part of the value that is drawn as failed calls.
+    A value of None leaves a gap. `part` is how much of the value is drawn as failed calls.
     """
 
     label: str

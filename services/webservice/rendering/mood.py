@@ -50,7 +50,7 @@ def mood(
         sentiment = by_day.get(day)
         score = sentiment.mean if sentiment else None
         bars.append(chart.Bar(formatting.short_day(day), score, _sentence(day, sentiment)))
-    title = f"Mean sentiment of {of} by day, {days} days"
+    title = f"Mean sentiment of {of} by day, last {days} days"
     about = (
         f"{_tone_word(mean)} overall: a mean of {formatting.signed(mean)} over {count} stories."
         f" {len(by_day)} of {days} days had scored stories."

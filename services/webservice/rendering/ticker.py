@@ -34,7 +34,7 @@ class Ticker:
 
 
 def ticker(answer: LookUp) -> Ticker:
-    """Return the panel's values. A single simulated, stale or delayed price causes a note."""
+    """Return the panel's values, including whether any price is simulated, stale or delayed."""
     return Ticker(
         rows=[_tile(quote) for quote in answer.quotes],
         unknown=answer.unknown,
@@ -54,6 +54,6 @@ def _tile(quote: Quote) -> Tile:
         change = "at the last close" if quote.last_is == "close" else "change unknown"
     else:
         share = quote.change_percent
-        percent = f" ({formatting.signed(share)} %)" if share is not None else ""
+        percent = f" ({formatting.signed(share)}%)" if share is not None else ""
         change = f"{sign} {formatting.signed(quote.change)}{percent}"
     return Tile(quote.symbol, quote.name, quote.last, quote.currency, tone, change)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 _YEAR_SECONDS: Final = 365 * 86_400
 _EARLY_SECONDS: Final = 20.0
-"""How long before an access token expires the browser deletes it, so it never expires in use."""
+"""The browser deletes an access token this many seconds before the token expires."""
 
 
 @dataclass(frozen=True, slots=True)

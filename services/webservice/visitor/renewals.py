@@ -48,7 +48,7 @@ class Renewals(Generic[T]):
         self._running: dict[str, _Renewal[T]] = {}
 
     async def __call__(self, refresh: str) -> T:
-        """Return the newest tokens that replace `refresh`. Errors of `renew` go to every caller.
+        """Return the newest tokens that replace `refresh`. Every caller gets the errors of `renew`.
 
         The renewal continues if a caller gives up, and later callers get the result.
         """

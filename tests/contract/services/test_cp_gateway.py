@@ -40,7 +40,7 @@ def test_without_a_zip_it_ends_with_an_instruction(tmp_path: Path) -> None:
     process = started(tmp_path / "home", tmp_path / "absent.zip")
     _, output = process.communicate(timeout=60)
     assert process.returncode == 78
-    assert "mount Interactive Brokers' clientportal.gw.zip" in output
+    assert "Mount Interactive Brokers' clientportal.gw.zip" in output
 
 
 @pytest.mark.parametrize(

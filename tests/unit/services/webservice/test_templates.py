@@ -207,4 +207,4 @@ def test_before_any_story_is_scored_the_front_page_says_so(pages: jinja2.Environ
     page = pages.get_template("landing.html").render(context(headlines=Panel([]), mood=Panel()))
 
     assert "No stories have been scored yet." in page
-    assert "No news yet." in page
+    assert "There is no news yet." in page

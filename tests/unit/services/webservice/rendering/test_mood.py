@@ -48,7 +48,7 @@ def test_the_chart_has_a_description_in_words():
     trend = mood([day(24, 3, -0.25)], until=TODAY, days=7, of="AAPL")
 
     assert trend is not None
-    assert "Mean sentiment of AAPL by day, 7 days" in trend.svg
+    assert "Mean sentiment of AAPL by day, last 7 days" in trend.svg
     assert "Negative overall" in trend.svg
     assert "24 Nov: \N{MINUS SIGN}0.25, 3 stories" in trend.svg
 
