@@ -119,7 +119,7 @@ return 1
 """Begin a session. KEYS: session, sessions, family, access, account. ARGV: prefix, account id,
 e-mail address, refresh token's hash, session id, refresh token's lifetime in seconds, access
 token's lifetime in seconds, password hash that was verified, maximum number of sessions. The
-oldest sessions above the maximum end. Returns 0 if the password has changed."""
+account's oldest sessions end if there are too many. Returns 0 if the password has changed."""
 
 REFRESH: Final = """
 local session = redis.call('GET', KEYS[1])
@@ -166,7 +166,7 @@ redis.call('ZADD', KEYS[2], ARGV[2], ARGV[3])
 return 1
 """
 """Store an API token. KEYS: API token, API tokens. ARGV: maximum number of tokens, creation time,
-token id, names and values of the fields. Returns 0 if the account has the maximum already."""
+token id, names and values of the fields. Returns 0 if the account has the maximum number."""
 
 USED: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'last_used', ARGV[1]) end

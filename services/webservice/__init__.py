@@ -1,1 +1,1 @@
-"""The website. It stores no data and shows data from the other services."""
+"""The website, which shows data from the other services and stores no data itself."""

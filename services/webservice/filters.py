@@ -29,7 +29,7 @@ class Filters:
 
     @property
     def is_set(self) -> bool:
-        """Return whether any filter is set that hides news."""
+        """Return whether any filter hides news."""
         return bool(self.symbol or self.topic or self.label)
 
     @property

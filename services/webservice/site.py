@@ -140,7 +140,7 @@ async def viewer_of(request: web.Request) -> Viewer:
 
 
 class SignInNeeded(web.HTTPSeeOther):
-    """Redirects to the sign-in page. For htmx, a header makes the browser load the complete page."""
+    """Redirects to the sign-in page. For htmx, a header makes the browser load the full page."""
 
     def __init__(self, request: web.Request) -> None:
         is_page = request.method == "GET" and not is_for_htmx(request)

@@ -1,7 +1,7 @@
 """The API tokens page, where a user can create, list and revoke tokens.
 
-Rule: a token's text appears only once, in the response to the form that created the token. It never
-appears in cookies, URLs or logs.
+Rule: a token's text appears only once, in the response to the form that created the token. The text
+never appears in cookies, URLs or logs.
 """
 
 from collections.abc import Mapping

@@ -48,7 +48,7 @@ async def test_a_reader_signs_up_reads_creates_a_token_uses_it_and_revokes_it(
     await page.get_by_role("link", name="Regulators open an investigation").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Tesla")
     await expect(page.get_by_text("The company declined to comment.")).to_be_visible()
-    await expect(page.get_by_role("link", name="Read the story at")).to_have_attribute(
+    await expect(page.get_by_role("link", name="Read on")).to_have_attribute(
         "href", "https://quaystreetjournal.example/" + _words(STORIES[4].title)
     )
 
