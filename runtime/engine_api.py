@@ -43,7 +43,7 @@ def require(offered: str, lowest: ApiVersion, *, engine: str) -> None:
     `engine` is the first Docker release with the version `lowest`.
 
     Raises:
-        RefusedError: if the engine is too old; the message says which release to install.
+        RefusedError: if the engine is too old; the message names the release to install.
     """
     if (version := ApiVersion.parse(offered)) < lowest:
         raise RefusedError(

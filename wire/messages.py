@@ -1,4 +1,4 @@
-"""The messages between agents and leader: frozen, versioned, and distinguished by `kind`.
+"""The messages between agents and the leader: frozen, versioned, and distinguished by `kind`.
 
 Rule: give each new field a default, and never rename a field; receivers ignore unknown fields. Use
 a new kind or a new version for a new meaning. Every kind has an example in `wire/examples/`, which

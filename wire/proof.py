@@ -43,7 +43,7 @@ DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
 
 def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str) -> dict[str, str]:
-    """Return all signed headers except `host`, which HTTP client and signer take from the URL."""
+    """Return all signed headers except `host`, which both sides take from the URL."""
     return {
         "content-type": CONTENT_TYPE,
         "x-amz-date": date,

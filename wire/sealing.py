@@ -2,8 +2,8 @@
 
 A request is `version ‖ agent's public key ‖ box for the leader`; a reply is `version ‖ box for the
 agent's key`. The agent generates a new key for each join request. The key of the successful request
-becomes the join key. The leader stores its public half, and accepts an instance's notices and
-farewells only from this key.
+becomes the join key. The leader stores the public half of this key, and accepts an instance's
+notices and farewells only if they are boxed with the join key.
 
 Rule: box replies with the leader's static key, and never use a PyNaCl `SealedBox`. With anonymous
 replies, anyone who controls the broker could send an agent another swarm's token.

@@ -38,7 +38,8 @@ async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> 
 
     Raises:
         RefusedError: if the CA, host name or password in user data is wrong.
-        NoReplyError: if there is no leader, or the leader does not reply; the message says which.
+        NoReplyError: if there is no leader, or the leader does not reply; the error's message
+            names the cause.
         UnavailableError: if the broker does not respond.
     """
     async with _connected(user_data, within) as client:

@@ -1,8 +1,8 @@
 """Checks whether a manager or the leader is reachable, for the dead-man switch.
 
-Times come from the machine's monotonic clock and are stored in /run. The count therefore continues
-after the agent restarts and starts again after a boot; hibernation does not count as silence. Rule:
-treat every failure as a missing response, whatever the reason.
+Times come from the machine's monotonic clock and are stored in /run. The measured silence
+therefore continues after the agent restarts, and starts at zero after a boot; hibernation does not
+count as silence. Rule: treat every failure as a missing response, whatever the reason.
 """
 
 import asyncio

@@ -82,7 +82,8 @@ def _refuse_second_home(docker: Docker, stack: Stack) -> None:
         fail(
             Exit.REFUSED,
             f"no node has the label {label} any more; the data of {', '.join(homeless)} is on the"
-            " node that had the label, and on any other node these services would start empty",
+            " node that had the label, and on any other node these services would start without"
+            " data",
             next_step="bring that node back, or restore its data on another node (see"
             f" docs/deploying.md) and run `docker node update --label-add {label}=true NODE`",
         )

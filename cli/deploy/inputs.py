@@ -42,7 +42,7 @@ def read_stack(name: str, directory: Path, values: dict[str, str]) -> Stack:
             f"there is no stack {name} in {directory}",
             next_step=f"deploy one of {', '.join(names)}, or add {name}.yml"
             if names
-            else "specify the directory with the stack files with --directory",
+            else "use --directory to specify the directory that contains the stack files",
         )
     file = directory / f"{name}.yml"
     try:

@@ -18,10 +18,10 @@ AGENT_FILE: Final = "agent.toml"
 
 InDirectory = Annotated[
     Path | None,
-    typer.Option("--directory", help="Directory that stores the secrets as files (mode 0600)."),
+    typer.Option("--directory", help="Directory for the secrets, stored as files (mode 0600)."),
 ]
 InSsm = Annotated[
-    str | None, typer.Option("--ssm", help="Prefix of the secrets stored as SSM SecureStrings.")
+    str | None, typer.Option("--ssm", help="SSM prefix for the secrets, stored as SecureStrings.")
 ]
 
 

@@ -178,12 +178,15 @@ class Hypervisor:
                 self._write(entry, stage=Stage.ENGINE)
                 seconds = round(clock.monotonic() - began, 2)
                 log.info(
-                    "engine started", instance=record.instance, version=version, seconds=seconds
+                    "the engine started",
+                    instance=record.instance,
+                    version=version,
+                    seconds=seconds,
                 )
                 return
             await asyncio.sleep(0.1)
         # This is not a hardware failure; the reason is in the machine's journal.
-        log.warning("engine did not start", instance=record.instance)
+        log.warning("the engine did not start", instance=record.instance)
 
     async def _shut_down(self, entry: _Entry) -> None:
         process, record = entry.process, entry.record

@@ -52,7 +52,7 @@ class Commands(Protocol):
         """Make a drained node available for tasks again."""
 
     async def rebalance(self, names: Sequence[str], *, is_dry: bool) -> Answer:
-        """Even out the services' tasks over the nodes."""
+        """Distribute the services' tasks evenly across the nodes."""
 
 
 class _Body(BaseModel):

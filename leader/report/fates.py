@@ -100,7 +100,10 @@ def stranded(node: Node, view: View, work: Work) -> Iterator[str]:
 
 
 def _why_stranded(service: Service, others: Sequence[Node], work: Work) -> str:
-    """Return why none of these nodes can take a task; empty if a node can, or if it is unclear."""
+    """Return why none of these nodes can take a task.
+
+    The result is empty if a node can take a task, or if a constraint cannot be evaluated.
+    """
     able = eligible(others, service.constraints)
     if able is None:
         return ""

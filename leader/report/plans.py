@@ -236,7 +236,10 @@ def _unreturnable(node: Node, view: View) -> Refusal | None:
 def rebalance_plans(
     view: View, names: Sequence[str], at: datetime
 ) -> tuple[RebalancePlan, ...] | Refusal:
-    """Return the effects of rebalancing these services, given by name or id; all if empty."""
+    """Return the effects of rebalancing services, given by name or id.
+
+    If no names are given, the result covers all services.
+    """
     work = view.work
     if work is None:
         return _NOT_LISTED

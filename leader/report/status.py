@@ -24,7 +24,7 @@ from wire.labels import (
 
 
 def nodes(view: View) -> list[dict[str, Any]]:
-    """Return one row for each node, with managers first and then sorted by host name."""
+    """Return one row for each node, sorted by role (managers first) and host name."""
     return [
         _node(node, view)
         for node in sorted(
@@ -67,7 +67,7 @@ def joins(record: Record) -> list[dict[str, Any]]:
 
 
 def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
-    """Return everything known about a node or instance, by any of its names or a prefix of its id.
+    """Return everything known about a node or instance, given a name or the beginning of its id.
 
     For a service, return the decisions about the service. Return None if nothing has this name.
     """

@@ -25,7 +25,7 @@ _LISTING_SHARE: Final = 3
 
 
 class Deposed(Exception):  # noqa: N818  not an error: Raft chose another leader
-    """Raised when this engine is no longer the Raft leader, or may no longer be."""
+    """Raised when this engine is no longer the Raft leader, or when this is uncertain."""
 
 
 class Listing:
@@ -63,7 +63,8 @@ class Listing:
         """List the nodes after each event from the engine, and at regular intervals.
 
         Raises:
-            Deposed: if another manager leads, or may lead because we can no longer list nodes.
+            Deposed: if another manager leads, or if the last list of nodes is so old that another
+                manager may lead.
         """
         while True:
             requested_at = clock.now()
@@ -90,7 +91,10 @@ class Listing:
         return nodes
 
     async def list_work(self) -> None:
-        """List services and tasks after events and regularly, and often while tasks are moving."""
+        """List services and tasks after events and at regular intervals.
+
+        The intervals are shorter while tasks are moving.
+        """
         while True:
             self._work_changed.clear()
             requested_at, started = clock.now(), clock.monotonic()

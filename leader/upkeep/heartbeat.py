@@ -6,7 +6,7 @@ Each heartbeat takes 0.52 ms of CPU time on the leading manager and 0.37 ms on e
 (docs/benchmarks.md). Therefore, the periods below use at most 2.6 % of a core with up to 100 nodes
 and 6.9 % with up to 400 nodes. The default period uses 52 % of a core with 5,000 nodes.
 
-Rule: the period must not be so short that a machine without CPU time for a moment is marked as
+Rule: the period must not be so short that a machine that briefly gets no CPU time is marked as
 Down, because its tasks would then run twice. At a period of 1 s, a node was marked as Down 1.7 s
 after its last heartbeat.
 """

@@ -232,7 +232,7 @@ class DeleteNotices(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the messages, with the end of the first receipt."""
+        """The subject for the messages, which contains the end of the first receipt."""
         return f"notices {self.receipts[0][-16:]}"
 
 

@@ -99,7 +99,10 @@ class Notices:
         )
 
     def without(self, instance: InstanceId) -> "Notices":
-        """Return these notices without an instance that is gone or is an ordinary node again."""
+        """Return these notices without any information about this instance.
+
+        The instance is gone, or its node is an ordinary node again.
+        """
         if not (
             instance in self.standing
             or instance in self.listeners

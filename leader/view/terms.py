@@ -65,18 +65,18 @@ def leaving_of(node: Node) -> Leaving:
 
 
 def drain_by(leaving: Leaving, policy: Policy) -> datetime:
-    """Return when Swarm's drain takes over tasks that have not moved.
+    """Return the time when Swarm's drain takes over tasks that have not moved.
 
-    The time is the drain reserve before the deadline, or less if the notice is short.
+    This is the deadline minus the drain reserve, which is shortened if the notice is short.
     """
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.drain_reserve, whole * 0.4)
 
 
 def leave_by(leaving: Leaving, policy: Policy) -> datetime:
-    """Return when the node leaves, even if tasks are still running on it.
+    """Return the time when the node leaves, even if tasks are still running on the node.
 
-    The time is the leave margin before the deadline, or less if the notice is short.
+    This is the deadline minus the leave margin, which is shortened if the notice is short.
     """
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.leave_margin, whole * 0.2)

@@ -57,7 +57,7 @@ class Problem(Exception):  # noqa: N818  the term in RFC 9457
 
 
 def of_http(error: web.HTTPException) -> Problem:
-    """Return the problem for an aiohttp error, such as no route or a body that is too large."""
+    """Return the problem for an aiohttp error, such as an unknown path or too large a body."""
     keep = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
     return Problem(status=error.status, title=HTTPStatus(error.status).phrase, headers=keep)
 

@@ -101,7 +101,7 @@ class UsageTracker:
                 while self.waiting:
                     await self._write_some()
         except (ClusterError, TimeoutError):
-            log.warning("lost usage at shutdown", calls=self.waiting)
+            log.warning("lost usage data at shutdown", calls=self.waiting)
 
     async def _write_for_ever(self) -> None:
         delays = backoff(ceiling=_PAUSE_SECONDS)
@@ -112,12 +112,12 @@ class UsageTracker:
             except ClusterError as exc:
                 _WAITING.set(self.waiting)
                 if not is_away:
-                    log.warning("could not write usage; retrying", reason=str(exc))
+                    log.warning("could not write usage data; retrying", reason=str(exc))
                 is_away = True
                 await asyncio.sleep(next(delays))
                 continue
             if is_away:
-                log.info("usage can be written again", lost=self.dropped)
+                log.info("usage data can be written again", lost=self.dropped)
                 is_away = False
                 delays = backoff(ceiling=_PAUSE_SECONDS)
             if not is_more:
@@ -135,7 +135,7 @@ class UsageTracker:
             # Retrying would block all later calls forever.
             self._drop(len(self._batch))
             log.warning(
-                "InfluxDB rejected usage; dropping these calls",
+                "InfluxDB rejected usage data; dropping these calls",
                 calls=len(self._batch),
                 reason=str(exc),
             )

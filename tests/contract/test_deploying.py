@@ -242,7 +242,7 @@ async def test_deploying_on_a_worker_is_refused(deployment: Deployment):
     finally:
         deployment.pair.manager = manager
     assert ended.returncode == 7
-    assert "is not a manager of a swarm" in ended.stderr
+    assert "is not a swarm manager" in ended.stderr
 
 
 async def test_a_deployment_waits_until_the_leader_has_finished_moving_tasks(
