@@ -17,9 +17,9 @@ FORGET_SECONDS: Final = 6 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Allows `free` attempts, then a pause that doubles with each attempt from `first` to `most`.
+    """Allows `free` attempts without a pause, and requires a pause before each further attempt.
 
-    `first` and `most` are in seconds.
+    The pause doubles with each attempt, from `first` to `most` seconds.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class Limit:
     most: int
 
     def pauses(self) -> list[int]:
-        """Return the pause after each attempt, in seconds. The last pause is used from then on."""
+        """Return the pause after each attempt, in seconds. Later attempts use the last pause."""
         seconds = [0] * (self.free - 1) + [min(self.first, self.most)]
         while seconds[-1] < self.most:
             seconds.append(min(self.most, 2 * seconds[-1]))

@@ -25,7 +25,7 @@ _QUEUE: Final = 40
 
 
 def weakness(password: str, email: str) -> str | None:
-    """Return a sentence for the user if a new password is unacceptable, otherwise None."""
+    """Return why a new password is unacceptable, as a sentence for the user, or None."""
     if len(password) < LEAST:
         return f"A password must have at least {LEAST} characters."
     if len(password) > MOST:

@@ -1,8 +1,9 @@
 """Combines single keys from many callers into a few requests.
 
-Rule: a key has one future, no matter how many callers wait for it. The future always ends: with a
-value, with its request's error, or with an error after `patience_seconds` if the responses keep
-omitting the key (as they do after a pre-flight). A caller that gives up does not affect others.
+Rule: a key has one future, no matter how many callers wait for it. The future always completes:
+with a value, with its request's error, or with an error after `patience_seconds` if the responses
+keep omitting the key (as they do after a pre-flight). A caller that gives up does not affect
+others.
 """
 
 import asyncio
@@ -48,7 +49,7 @@ class Batcher(Generic[K, V]):
         self._has_new = asyncio.Event()
 
     async def get(self, key: K) -> V:
-        """Return the key's value from the next request with `key`, or raise the request's error."""
+        """Add `key` to the next request; return the key's value, or raise the request's error."""
         pending = self._pending.get(key)
         if pending is None:
             future: asyncio.Future[V] = asyncio.get_running_loop().create_future()

@@ -178,7 +178,7 @@ class PacedGateway:
             log.info("the session is working", simulated=status.simulated)
 
     async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
-        """Make a call that always gets a turn, because no queue is longer than `queue_seconds`."""
+        """Make a call that the pacer never rejects, because no queue exceeds `queue_seconds`."""
         return await self._turn(endpoint, call, within=2 * self._queue_seconds)
 
     async def _turn(

@@ -1,6 +1,6 @@
 """Limits how often the gateway is called. The current time is an argument.
 
-Rule: no caller can loosen a limit. A request either gets a start time or is rejected immediately
+Rule: no caller can exceed a limit. A request either gets a start time or is rejected immediately
 if that time would be too late.
 
 From Interactive Brokers' Web API documentation: the gateway accepts ten requests per second in
@@ -60,7 +60,7 @@ class Pacer:
         return max(moments) - now
 
     def take(self, endpoint: str, *, now: float, within: float) -> float | None:
-        """Reserve a turn and return the seconds to wait for it, or None if longer than `within`."""
+        """Reserve a turn and return the seconds to wait, or None if they would exceed `within`."""
         wait = self.wait(endpoint, now=now)
         if wait > within:
             self.refused += 1

@@ -1,4 +1,6 @@
-"""Converts the gateway's responses into quotes, contracts and bars. Pure; fields may be missing.
+"""Converts the gateway's responses into quotes, contracts and bars. This module does no I/O.
+
+Any field of a response may be missing.
 
 From Interactive Brokers' Web API documentation:
 

@@ -1,7 +1,7 @@
 """Serves quotes and history: either fresh data, or the last known data marked as stale.
 
-Rule: never invent a quote. The result for a symbol is a quote that Interactive Brokers sent within
-the last fifteen minutes, or that the symbol is unknown, or that the quote is unavailable.
+Rule: never invent a quote. For each symbol, return a quote that Interactive Brokers sent within the
+last fifteen minutes, or report that the symbol is unknown or that the quote is unavailable.
 """
 
 import asyncio

@@ -1,9 +1,10 @@
-"""Decides what to do about the session's state. Events contain the time.
+"""Decides what to do about the session's state. Each event contains the time.
 
 Rules: send one alarm when the session is lost, and one message when it works again. A session
 counts as lost only after `lost_after_seconds`, because Interactive Brokers resets its servers
 every night, which takes several minutes. Never take over a competing session. After a 429, send no
-requests until the penalty is over, because they could get our address banned permanently.
+requests until the penalty is over, because further requests could get our address banned
+permanently.
 """
 
 from dataclasses import dataclass, replace
@@ -118,7 +119,7 @@ def _well(memory: Memory, event: SessionCheck) -> tuple[Memory, tuple[Action, ..
 def next_check_seconds(
     memory: Memory, policy: Policy, *, at: datetime, every_seconds: float
 ) -> float:
-    """Return the seconds until the next check, which is early if a re-authentication is due."""
+    """Return the seconds until the next check, or until a re-authentication if it is due sooner."""
     if memory.last_check is None:
         return every_seconds
     if memory.last_check.state == "paced":

@@ -1,14 +1,14 @@
 """Invents prices that depend only on the symbol and the time, without state or randomness.
 
 The logarithm of a price is the sum of several octaves. An octave consists of straight lines between
-corners, whose values are hashes of symbol, octave and position. Each octave has twice the period of
-the next finer octave, and √2 times its size. Price changes therefore grow with the square root of
-time, as in a random walk.
+corners, whose values are hashes of the symbol, the octave and the position. Each octave has twice
+the period of the next finer octave, and √2 times its amplitude. Price changes therefore grow with
+the square root of time, as in a random walk.
 
 Rule: every octave's corners are also corners of the next finer octave. The highest and lowest price
 of a bar can therefore be calculated without sampling: a coarse octave has its extremes at corners,
-and a fine octave adds at most its size. As a result, every quote is within its bar. The simulated
-market never closes, and bars start at multiples of their length in Unix time.
+and a fine octave adds at most its amplitude. As a result, every quote is within its bar. The
+simulated market never closes, and bars start at multiples of their length in Unix time.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ def _corner(symbol: str, octave: int, place: int) -> float:
 
 
 def _wander(symbol: str, at: int, *, down_to: int = 0) -> float:
-    """Return the sum of the octaves at a time, without octaves finer than `down_to`."""
+    """Return the sum of the octaves at the time `at`, without octaves finer than `down_to`."""
     total = 0.0
     for octave in range(down_to, _OCTAVES):
         place, within = divmod(at, _seconds(octave))

@@ -38,7 +38,7 @@ class Session:
     """The time of each contract's pre-flight, by conid."""
 
     def touch(self, *, now: float) -> None:
-        """Record a request, which keeps the session alive unless it has already expired."""
+        """Record a request, which keeps the session alive unless the session has expired."""
         if now - self.last_asked > self.idle_seconds:
             self.lose()
         self.last_asked = now

@@ -45,7 +45,7 @@ def needs_analysis(article: Article) -> bool:
 
 
 def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = analyse) -> Batch:
-    """Analyse the articles that need it. Never raises, whatever the documents contain."""
+    """Analyse all articles that must be analysed. Never raises, whatever the documents contain."""
     batch = Batch()
     for change in changes:
         if change.is_deleted or change.doc is None or change.doc.get("type") != "news":

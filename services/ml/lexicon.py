@@ -1,4 +1,4 @@
-"""The lexicon: the weights of words and phrases in `data/lexicon.csv`. Pure once loaded.
+"""The lexicon: the weights of words and phrases in `data/lexicon.csv`.
 
 The file contains these kinds of terms:
 
@@ -81,7 +81,7 @@ class Lexicon:
         return self._size
 
     def at(self, tokens: Sequence[str], place: int, role: int) -> Term | None:
-        """Return the longest term of a role that begins at index `place`, or None."""
+        """Return the longest term with this role that begins at index `place`, or None."""
         for term in self._roles[role].get(tokens[place], ()):
             if tuple(tokens[place : place + len(term.words)]) == term.words:
                 return term
@@ -90,7 +90,7 @@ class Lexicon:
 
 @cache
 def standard() -> Lexicon:
-    """Return the lexicon in the data file."""
+    """Load the lexicon from the data file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return Lexicon(parse(lines))
 

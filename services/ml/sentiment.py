@@ -1,4 +1,6 @@
-"""Scores how good or bad news is by what rises and what falls. Pure and deterministic.
+"""Scores how good or bad news is by what rises and what falls.
+
+The same text always gets the same score.
 
 Rule: a movement alone is neither good nor bad. Falling costs are good news and falling orders are
 bad news, so a word such as "falls" takes its sign from the quantity that moves. A quantity such as
@@ -39,6 +41,8 @@ _CLAUSES: Final = frozenset(
 
 @dataclass(slots=True)
 class _Hit:
+    """A term of the lexicon that was found in a sentence, and its signed value."""
+
     start: int
     end: int
     term: Term
@@ -156,7 +160,7 @@ def _before(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Te
 
 
 def _head(place: int, noun: Term, tokens: Sequence[str], lexicon: Lexicon) -> Term:
-    """Return the noun that counts: in "profit forecast" and "dividend tax", the last one."""
+    """Return the noun that counts: in "profit forecast" and "dividend tax", the last noun."""
     after = place + len(noun.words)
     if after < len(tokens):
         following = lexicon.at(tokens, after, _NOUN)
@@ -177,7 +181,7 @@ def _ends_clause(token: str) -> bool:
 
 
 def _shaped(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """Return the factor by which the surrounding words change the value of a hit."""
+    """Return the factor by which the surrounding words change a hit's value."""
     factor = 1.0
     for place in range(hit.start - 1, -1, -1):
         if words.is_stop(tokens[place]):

@@ -1,7 +1,7 @@
 """Decides when to poll a feed next, and what to remember about the feed. This module does no I/O.
 
-Rule: randomness is an argument from 0 to 1, and the time is part of the outcome. A failing feed is
-polled less and less often, and never sooner than its server allows.
+Rule: a random number from 0 to 1 is an argument, and the time is part of the outcome. A failing
+feed is polled less and less often, and never sooner than its server allows.
 """
 
 from dataclasses import dataclass

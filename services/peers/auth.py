@@ -170,7 +170,7 @@ class Auth:
         scopes: Sequence[str],
         expires_days: int | None = None,
     ) -> MadeToken:
-        """Create an API token. The token's text is returned only here."""
+        """Create an API token. Only this method returns the token's text."""
         body = {"name": name, "scopes": list(scopes), "expires_days": expires_days}
         return await self._model(MadeToken, "POST", "/api-tokens", token=access, body=body)
 

@@ -50,7 +50,7 @@ class UnansweredError(UnavailableError):
 
 
 class LoginError(RefusedError):
-    """Nobody is logged in at the gateway. A person must log in with a browser."""
+    """Nobody is logged in to the gateway. A person must log in with a browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _refuse(status: int, text: str, about: str) -> NoReturn:
     if _NO_ACCOUNTS in reason:
         raise AccountsError(f"{about}: the gateway requires the accounts to be requested first")
     if status in {301, 302, 401, 403}:
-        raise LoginError(f"{about}: nobody is logged in at the gateway")
+        raise LoginError(f"{about}: nobody is logged in to the gateway")
     if status in {400, 404, 500}:
         raise UnansweredError(f"{about}: the gateway returned {status}")
     raise UnavailableError(f"{about}: the gateway returned {status}")

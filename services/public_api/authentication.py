@@ -88,7 +88,7 @@ class Authenticator:
         return Caller(identity)
 
     async def _ask(self, token: str, key: TokenHash) -> Verified | None:
-        """Verify a token, with one request for all calls that are waiting for this token."""
+        """Verify a token with one request, which all calls that wait for this token share."""
         request = self._requests.get(key)
         if request is None:
             request = asyncio.create_task(self._verify(token, key), name="verify a token")

@@ -90,7 +90,7 @@ async def plain(
 ) -> web.Response:
     """Respond to a call that has passed the token, rate-limit and scope checks.
 
-    `bench.api` compares complete calls with this function.
+    `bench.api` uses this function as the baseline for complete calls.
     """
     parameters = parsed(route.parameters, request.match_info, request.query)
     body = await route.answering(sources, parameters, caller)

@@ -2,8 +2,8 @@
 
 The settings `RATE_LIMIT` and `RATE_WINDOW_SECONDS` (`settings.py`) define the limit.
 
-Rule: pure; time is an argument. Replicas deliberately do not share buckets, so rate limiting does
-not depend on a store. With N replicas, a token gets up to N times the rate.
+Rule: the current time is an argument. Replicas deliberately do not share buckets, so rate limiting
+does not depend on a store. With N replicas, a token gets up to N times the rate.
 """
 
 import math
@@ -29,10 +29,7 @@ class Allowance:
     window_seconds: int
 
     def headers(self) -> dict[str, str]:
-        """Return the rate-limit headers.
-
-        They are the three older headers and the two headers from the IETF's latest draft.
-        """
+        """Return three older rate-limit headers, and the two from the IETF's latest draft."""
         fields = {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),

@@ -34,7 +34,7 @@ def article_id(canonical_url: str) -> str:
 
 
 def content_hash(title: str, text: str) -> str:
-    """Return the hash of the text to analyse. If it changes, repeat the analysis."""
+    """Return the hash of the text to analyse. A changed hash requires a new analysis."""
     return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()
 
 

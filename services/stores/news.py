@@ -245,7 +245,7 @@ def _index(query: NewsQuery) -> tuple[str, list[str], int]:
 
 
 def _from(query: NewsQuery, after: Cursor | None) -> list[Any]:
-    """Return the key where a descending read starts: the newest, `until`, or the cursor."""
+    """Return the key where a descending read starts: the highest key, `until` or the cursor."""
     ends: list[datetime] = [query.until] if query.until else []
     if after is None:
         # `[until]` sorts before `[until, id]`, so articles published at `until` are excluded.

@@ -88,7 +88,7 @@ class Accounts:
         return bool(int(is_stored))
 
     async def begin_attempt(self, limit: Limit, subject: str, *, now: float) -> Attempt:
-        """Count an attempt and begin any pause that follows, or return how long to wait first."""
+        """Count an attempt, or return how many seconds remain if a pause is in progress."""
         with translated("counting an attempt"):
             wait, begins = await self._try(
                 keys=[keys.tries(limit.kind, subject)],

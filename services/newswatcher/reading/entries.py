@@ -1,6 +1,6 @@
 """Parses a feed's entries. No I/O; runs in a thread because parsing may take a while.
 
-Rule: always pass a stream to feedparser. It would treat a string as a URL or a path and open it.
+Rule: always pass a stream to feedparser, because it opens strings as URLs or paths.
 """
 
 import calendar

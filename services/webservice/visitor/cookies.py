@@ -19,7 +19,7 @@ _EARLY_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """Sets the cookies. `https` is whether visitors use https; the ingress may still use http."""
+    """Sets the cookies. `https` is true if visitors use https, even if the ingress uses http."""
 
     https: bool
 

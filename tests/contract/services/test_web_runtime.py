@@ -46,7 +46,7 @@ async def ill() -> str | None:
 
 
 async def away() -> str | None:
-    raise UnavailableError("asking the store: it does not answer")
+    raise UnavailableError("the store does not respond")
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ async def test_a_dependency_that_is_away_makes_it_degraded_and_not_unready(clien
             "checks": {
                 "well": "ok",
                 "ill": "the store is slow",
-                "away": "asking the store: it does not answer",
+                "away": "the store does not respond",
             },
         }
 
