@@ -50,8 +50,8 @@ def resume(lab: Lab, *, workers: int, wait: int) -> None:
     inventory = inventory_of(lab)
     serving = sum(map(is_serving, lab.nodes()))
     out.print(
-        f"the lab {lab.places.name} is already up: {_count(inventory.managers, 'manager')},"
-        f" {_count(inventory.workers, 'worker')}; nodes serving: {serving}"
+        f"the lab {lab.places.name} is already up: {_count(len(inventory.managers), 'manager')},"
+        f" {_count(len(inventory.workers), 'worker')}; nodes serving: {serving}"
     )
     for instance in inventory.dead:
         out.print(
@@ -60,7 +60,7 @@ def resume(lab: Lab, *, workers: int, wait: int) -> None:
         )
     missing = workers - len(inventory.workers)
     if missing > 0:
-        out.print(f"launching {missing} more workers, for a total of {workers}")
+        out.print(f"launching {_count(missing, 'more worker')}, for a total of {workers}")
         watch(lab, lab.launch(role="worker", lifecycle="spot", count=missing), wait or 60)
 
 
@@ -85,5 +85,5 @@ def _role(instance: dict[str, Any]) -> str:
     return str(tags.get(TAG_ROLE, ""))
 
 
-def _count(items: tuple[str, ...], noun: str) -> str:
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
