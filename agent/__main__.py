@@ -1,7 +1,7 @@
 """`spotswarm-agent`: the program that systemd starts.
 
-Rule: do not import heavy modules at the top of this file; `main` first makes imports cheaper.
-Imports take half of the time between the start of the agent and its grant.
+Rule: import heavy modules only inside `main`, which first makes imports cheaper. Imports take half
+of the time from the agent's start to its grant.
 """
 
 import gc

@@ -246,7 +246,7 @@ def _changed(node: Node, action: NodeAction) -> Node:
 
 
 def _removed(view: View, action: RemoveNode, at: datetime, policy: Policy) -> View:
-    """Remove a node and, if the node was leaving, decide whether to terminate its instance."""
+    """Remove a node, and record whether its instance must be terminated because the node left."""
     known = view.nodes.get(action.node)
     nodes = {name: node for name, node in view.nodes.items() if name != action.node}
     census, notices = view.census, view.notices

@@ -65,7 +65,7 @@ def loan_of(service: Service) -> Loan | None:
 
 @lru_cache(maxsize=1024)
 def _read(text: str) -> Loan | None:
-    """Parse a label. Results are cached, as every decision reads every label several times."""
+    """Parse a label. Results are cached because every decision reads each label several times."""
     try:
         fields = json.loads(text)
         if fields["v"] != _VERSION:

@@ -28,7 +28,7 @@ def eligible(nodes: Iterable[Node], constraints: Sequence[str]) -> tuple[NodeId,
 
 
 def imbalance(counts: Mapping[NodeId, int]) -> int:
-    """Return the fewest moves after which the nodes' task counts differ by at most one."""
+    """Return the smallest number of moves that makes the task counts differ by at most one."""
     if not counts:
         return 0
     whole, rest = divmod(sum(counts.values()), len(counts))

@@ -34,7 +34,7 @@ from the specs that we send back."""
 class Swarm:
     """Calls to the local engine about the swarm and its nodes.
 
-    All methods raise the errors of `translated`. `work` has the calls about services and tasks.
+    All methods raise the errors of `translated`. The calls about services and tasks are in `work`.
     """
 
     work: Workload
