@@ -14,7 +14,7 @@ class InspectEngine:
     reason: str
     checks_contact: bool = True
     """Whether to check the managers and the leader, which can take seconds. False when AWS is
-    about to take the instance."""
+    about to reclaim the instance."""
 
 
 @dataclass(frozen=True, slots=True)

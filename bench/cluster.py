@@ -25,7 +25,7 @@ from lab.places import Places
 from runtime import clock
 
 POLL_SECONDS: Final = 0.2
-"""Time between two looks. A figure may be late by this time; each look loads the managers."""
+"""Time between observations. A figure may be late by this time. Each one loads the managers."""
 STEADY_SECONDS: Final = 2.0
 
 
@@ -52,7 +52,7 @@ class LoadedCluster:
         within: float = 90,
         and_is: Callable[[], bool] = lambda: True,
     ) -> Look:
-        """Wait until the cluster has been settled for `STEADY_SECONDS`, and return the last look.
+        """Wait until the cluster is settled for `STEADY_SECONDS`, and return the last observation.
 
         The cluster must have `workers` workers, by default the initial number.
 

@@ -1,7 +1,7 @@
 """Measure how long one decision takes in clusters of 100, 1,000 and 5,000 nodes.
 
-The baseline, measured in the same run at each size, is a plain walk over every node and task, the
-minimum for a decision that looks at all of them. Run `make bench-decide`; root is not required.
+The baseline, measured in the same run at each size, is a plain loop over every node and task, the
+minimum for a decision that considers all of them. Run `make bench-decide`; root is not required.
 """
 
 import argparse
@@ -223,7 +223,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Return a table of medians by size, and of the growth in time per node."""
+    """Return a table with the medians for each size, and with the growth in time per node."""
     figures_table = Table(
         title="Milliseconds of one decision (medians)", box=None, title_style="bold"
     )

@@ -1,4 +1,4 @@
-"""Measure the load of the swarm's heartbeat on the managers, and how soon a lost worker is Down.
+"""Measure how much the swarm's heartbeat loads the managers, and how soon a lost worker is Down.
 
 The cluster has three managers and idle workers. For each heartbeat period, the managers' engines
 are measured for a while, and then some workers lose power. Our leader daemons are stopped, because
@@ -46,7 +46,7 @@ _SIZES: Final = ((100, 2), (400, 3), (1000, 5), (5000, 5))
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The total resources that one manager had used at a moment."""
+    """The total resources that one manager has used up to the time `at`."""
 
     at: float
     cpu: float
@@ -247,7 +247,7 @@ def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, floa
 
 
 def at_size(cost_ms: float, nodes: int, period: int) -> float:
-    """Return the percentage of one core that is used by the heartbeats of `nodes` nodes."""
+    """Return the percentage of one core that the heartbeats of this many nodes use."""
     return round(100 * nodes / period * cost_ms / 1000, 2)
 
 

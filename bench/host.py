@@ -1,4 +1,4 @@
-"""The host and the commit of a benchmark."""
+"""Describe the host and the commit on which a benchmark runs."""
 
 import os
 import platform

@@ -1,7 +1,8 @@
 """Compare our rebalancing with `docker service update --force` after a worker has joined.
 
-A fifth worker joins four workers under load, and then each way moves tasks to the new worker. The
-ways take turns on the same swarm. Run `make bench-rebalance` as root from the repository.
+In each round, a fifth worker joins four workers under load, and one of the two ways moves tasks to
+the new worker. The ways take turns on the same swarm. Run `make bench-rebalance` as root from the
+repository.
 """
 
 import argparse
@@ -163,7 +164,7 @@ def _placed(look: Look) -> dict[str, list[int]]:
 
 
 def needed(counts: Sequence[int]) -> int:
-    """Return the fewest moves after which no worker has two tasks more than another worker."""
+    """Return the smallest number of moves after which the workers differ by at most one task."""
     low, over = divmod(sum(counts), len(counts))
     goal = sorted([low + 1] * over + [low] * (len(counts) - over), reverse=True)
     have = sorted(counts, reverse=True)
@@ -171,7 +172,7 @@ def needed(counts: Sequence[int]) -> int:
 
 
 def _evenness(look: Look) -> dict[str, int]:
-    """Return the difference between the largest and smallest number of tasks, by service."""
+    """Return the largest minus the smallest number of tasks on a worker, for each service."""
     return {name: max(counts) - min(counts) for name, counts in _placed(look).items()}
 
 

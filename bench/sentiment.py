@@ -1,4 +1,4 @@
-"""Score sentiment and symbol detection on headlines that were not used to build them.
+"""Score sentiment and symbol detection on headlines that were not used to build the detectors.
 
 The held-out set is `services/ml/evaluation/headlines.csv`, with the columns label (positive,
 negative, neutral), headline and symbols (separated by spaces; may be empty). The headlines were
@@ -90,12 +90,12 @@ def ten_words(headline: str) -> Label:
 
 
 def ours(headline: str) -> Label:
-    """Return the label that the service ml assigns to a headline without its article."""
+    """Return the label that the ml service assigns to a headline without its article."""
     return sentiment.label(sentiment.score(headline, ""))
 
 
 def named(held_out: Sequence[Headline]) -> dict[str, float]:
-    """Return precision, recall and F1 for symbols over all headlines, and the exact matches."""
+    """Return the precision, recall and F1 for symbols, and the share of exact matches."""
     hit = predicted = true = exact = 0
     for headline in held_out:
         ours_of = frozenset(symbols.find(headline.text, "", ""))

@@ -249,7 +249,8 @@ class Lab:
         """Wait until machines reach a stage; by default, until their engines respond.
 
         Raises:
-            LabError: if a machine does not reach the stage in time; quotes the machine's journal.
+            LabError: if a machine does not reach the stage in time; the message includes its
+                journal.
         """
         stages = {stage, Stage.ENGINE} if stage is Stage.BOOTED else {stage}
         for instance in instances:
@@ -295,7 +296,8 @@ class Lab:
         """Wait until exactly `count` nodes are serving; return all nodes.
 
         Raises:
-            LabError: if a node is missing after `within` seconds; quotes its machine's journal.
+            LabError: if a node is missing after `within` seconds; the message includes its
+                machine's journal.
         """
         deadline = time.monotonic() + within
         while True:

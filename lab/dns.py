@@ -1,6 +1,6 @@
 """The lab's DNS server, which resolves instance names and all names that the host can resolve.
 
-Rule: the server replies immediately. If the host cannot resolve a name, the name does not exist.
+Rule: the server replies immediately. If the host cannot resolve a name, the reply is NXDOMAIN.
 While the host's own resolver does not respond, all queries except those for instances get the reply
 REFUSED. Otherwise, an engine that looks for an image on Docker Hub would wait for ten seconds
 before using its local image.

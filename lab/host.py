@@ -96,7 +96,7 @@ def check_needs(suite: str = "") -> None:
     `suite` is the Debian release that machines are baked from.
 
     Raises:
-        LabError: if something is missing; lists everything that is missing and how to get it.
+        LabError: if something is missing; the message lists each item and how to get it.
     """
     if lines := needs.missing(look(), suite):
         raise LabError("this host lacks some things that the lab needs:\n  " + "\n  ".join(lines))

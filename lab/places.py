@@ -25,9 +25,9 @@ EFS: Final = "/mnt/efs"
 """The mount point of the file system that all machines share, like EFS on AWS."""
 
 BUILDING: Final = "building-"
-"""Prefix of the directories in which labs bake images."""
+"""The prefix of the directories in which labs bake images."""
 CGROUP: Final = "spotswarm-lab"
-"""Prefix of every lab's cgroup."""
+"""The prefix of every lab's cgroup."""
 DEFAULT_NAME: Final = "demo"
 NAME_VARIABLE: Final = "SPOTSWARM_LAB_NAME"
 _DIRECTORY_VARIABLE: Final = "SPOTSWARM_LAB_DIR"
@@ -51,7 +51,7 @@ class Places:
         """Return the places of the lab with this name; by default, SPOTSWARM_LAB_NAME selects it.
 
         SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE change the directories. The lab's name is appended
-        to the first of them, unless the name is `demo`.
+        to SPOTSWARM_LAB_DIR, unless the name is `demo`.
 
         Raises:
             ValueError: if the name is not valid.
@@ -80,7 +80,7 @@ class Places:
 
     @property
     def number(self) -> int:
-        """0 for `demo`, otherwise 1 to 254; no two labs can run with the same number."""
+        """The lab's number, unique among running labs: 0 for `demo`, otherwise 1 to 254."""
         if self.name == DEFAULT_NAME:
             return 0
         return 1 + zlib.crc32(self.name.encode()) % _NUMBERS
@@ -127,17 +127,17 @@ class Places:
 
     @property
     def link_prefix(self) -> str:
-        """Prefix of the host's network links; followed by the last octet of a machine's address."""
+        """The prefix of the host's network links, before the last octet of a machine's address."""
         return f"sswv{self._tag}-"
 
     @property
     def namespace_prefix(self) -> str:
-        """Prefix of network namespaces and nspawn machines; followed by the instance id."""
+        """The prefix of network namespaces and nspawn machines, before the instance id."""
         return f"ssw{self._tag}-"
 
     @property
     def chain_prefix(self) -> str:
-        """Prefix of the lab's iptables chains."""
+        """The prefix of the lab's iptables chains."""
         return f"SPOTSWARM{self._tag}-"
 
     @property
@@ -147,7 +147,7 @@ class Places:
 
     @property
     def building_prefix(self) -> str:
-        """Prefix of the cache directories in which this lab bakes images."""
+        """The prefix of the cache directories in which this lab bakes images."""
         return f"{BUILDING}{self.name}."
 
     @property

@@ -1,8 +1,8 @@
-"""Starts the lab's processes: the daemon, the registry, the news wires and the window to the site.
+"""Starts the lab's processes: the daemon, the registry, the news wires and the port forwarder.
 
 Rule: the first argument of each process is the lab's directory, so that `lab.sweep` can find the
-process. No process is a child of the command that starts the process, because the process must
-outlive the command.
+process. No process is a child of the command that starts it, because the process must outlive
+the command.
 """
 
 import subprocess

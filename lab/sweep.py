@@ -82,7 +82,7 @@ def process(places: Places, module: str) -> int | None:
 
 
 def processes(places: Places) -> dict[str, int]:
-    """Return the process ids of this lab's daemon, registry, news wires and window, by module.
+    """Return the process ids of this lab's daemon, registry, news wires and forwarder, by module.
 
     Finds each process by the module and the lab's directory in its command line, because a process
     id from a file could belong to another process by now.

@@ -1,8 +1,8 @@
 """Measure what Traefik, tokens and usage tracking add to a public_api request for a page of news.
 
-The baseline, measured in the same run, is the bare handler, `bench.api.bare`. Real processes on
-this host take turns under load from wrk over a few connections. Run `make bench-api`; root is not
-required.
+The baseline, measured in the same run, is the bare handler, `bench.api.bare`. The programs
+run as processes on this host, and wrk loads one of them at a time over a few connections. Run
+`make bench-api`; root is not required.
 """
 
 import argparse
@@ -41,7 +41,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The figures of one way under load for one interval."""
+    """The figures for one way to request the page, under load for one interval."""
 
     way: str
     connections: int
@@ -118,7 +118,7 @@ def _load(way: Way, *, connections: int, seconds: int, number: int) -> Sample:
 
 
 def summary(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Return medians and ratios to the bare handler, per number of connections and way."""
+    """Return medians for each number of connections and way, with ratios to the bare handler."""
     entries = []
     for connections in dict.fromkeys(sample.connections for sample in samples):
         same_load = [sample for sample in samples if sample.connections == connections]

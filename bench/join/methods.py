@@ -70,7 +70,7 @@ class Raw:
 
 
 class Ansible:
-    """A playbook, run from the host over ssh without facts, with eight forks and defaults."""
+    """A playbook, run from the host over ssh with eight forks and without gathering facts."""
 
     name = "ansible"
     what = "ansible-playbook"
@@ -110,7 +110,7 @@ class Ansible:
 
 
 def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, float], int]:
-    """Return when the agent reached each stage, in seconds since the command, and its retries.
+    """Return the seconds from the command to each of the agent's stages, and the agent's retries.
 
     A retry explains a slow round. `began` and `wall` are the command's start time on the monotonic
     clock, which systemd uses for the process, and on the wall clock, which the journal uses.

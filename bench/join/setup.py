@@ -1,4 +1,4 @@
-"""Prepare the first round: Ansible, its layer for the machines, and a lab with idle workers.
+"""Prepare the first round: install Ansible, build a layer, and start a lab with idle workers.
 
 Results of slow steps are kept in the lab's cache under a hash of their inputs. Rule: all ways use
 the same machines, so Ansible's requirements are installed on all machines.

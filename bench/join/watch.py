@@ -1,4 +1,4 @@
-"""Detect when nodes join by polling the manager's list of nodes, in the same way for all ways.
+"""Detect when nodes join by polling the manager's list of nodes, whichever way is measured.
 
 Rule: the clock starts just before the command and stops with the response that shows the node as
 Ready. Both times are measured on this host, so no way reports its own time.
@@ -59,7 +59,7 @@ class Watch:
     async def follow(
         self, machines: Iterable[Machine], first: FirstSeen, *, until_active: bool, within: float
     ) -> None:
-        """Fill `first` until every machine's node is Ready or, with `until_active`, active.
+        """Record times in `first` until all nodes are Ready or, with `until_active`, active.
 
         Raises:
             LabError: if nodes are still missing after `within` seconds. The message names them.
@@ -121,7 +121,7 @@ class Watch:
 
 
 def is_active(node: Mapping[str, Any]) -> bool:
-    """Whether a Ready node is labelled with its instance and takes tasks."""
+    """Whether a Ready node accepts tasks and has a label with its instance."""
     spec = node["Spec"]
     labelled = LABEL_INSTANCE in (spec.get("Labels") or {})
     return spec.get("Availability") == "active" and labelled

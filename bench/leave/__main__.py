@@ -173,7 +173,7 @@ def _follow(
     began: float,
     until: Callable[[Departure], bool],
 ) -> None:
-    """Look repeatedly, and record when each state is first seen."""
+    """Poll the swarm, and record when each state is first seen."""
     deadline = began + _WITHIN
     left = len(departure.tasks)
     while not until(departure):

@@ -46,6 +46,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 def is_member(node: str, *, on_error: str) -> bool:
     """Whether the swarm still has a node with this id.
 
-    If the request fails, `on_error` is printed before the next step.
+    If the request fails, `on_error` is prepended to the error's `next_step`.
     """
     return any(row["node"] == node for row in get("nodes", on_error=on_error))

@@ -50,7 +50,7 @@ def return_node(
 
 
 def plan_text(plan: Mapping[str, Any]) -> RenderableType:
-    """Return the plan for display: the node that will take tasks again, and the steps before."""
+    """Return the plan for display: the returning node, and the steps before it takes tasks."""
     steps = []
     if plan["is_promoted"]:
         steps.append("the node becomes a manager again")

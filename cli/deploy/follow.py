@@ -56,7 +56,7 @@ def wait_for_convergence(
     *,
     is_quiet: bool,
 ) -> Look:
-    """Watch the deployment until it ends, and return the last look.
+    """Watch the deployment until it ends, and return its last observed state.
 
     A terminal shows a live table. Other output gets one line per change.
     """

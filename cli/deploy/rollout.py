@@ -57,7 +57,7 @@ class Look:
 
     @property
     def last_failures(self) -> list[Failure]:
-        """The last failure of the first few blamed services, one for each service."""
+        """The last failure of each of the first few blamed services."""
         failures = [service.failures[-1] for service in self.blamed if service.failures]
         return failures[:_FAILURES_SHOWN]
 
@@ -90,7 +90,7 @@ def roll_back(docker: Docker, stack: Stack, rollout: Rollout) -> tuple[list[str]
     Return the names of the restored services and of the services that could not be restored.
     Swarm may also roll back a service, depending on the service's settings, and other users may
     update a service at any time. Therefore each service is watched until it has its old spec, and a
-    spec is replaced only if it has not changed since the last look.
+    spec is replaced only if it has not changed since it was last read.
     """
     deadline = clock.monotonic() + _ROLLBACK_SECONDS
     while True:

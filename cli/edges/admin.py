@@ -20,7 +20,7 @@ _UNKNOWN: Final = "the leader has no record of a node, instance or service with 
 def get(path: str, *, on_error: str = "") -> Any:
     """Return the daemon's response, or exit with an error if there is no response.
 
-    `on_error` is printed before the next step, to tell the operator which work continues.
+    `on_error` is prepended to the error's `next_step`; it tells which work continues.
     """
     return _answer("GET", path, None, on_error)
 

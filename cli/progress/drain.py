@@ -87,7 +87,7 @@ class DrainProgress:
         return len(self._gone)
 
     def update(self, row: Row | None, *, is_member: bool = True) -> list[str]:
-        """Process the node's current row, if any, and whether the node is still in the swarm.
+        """Process the node's current row, if any; `is_member` is false if the node left the swarm.
 
         Return a sentence for each change since the last update.
         """

@@ -2,8 +2,8 @@
 
 Rule: a task counts if it was created from its service's current spec and is running. Swarm
 reports a task as `running` only after its health check passes. A service has converged when
-enough tasks are running, no old task is wanted and no update is in progress. This state must last
-for a few seconds, because a program that crashes at start also runs for a moment.
+enough tasks are running, no old task is supposed to run and no update is in progress. This state
+must last for a few seconds, because a program that crashes at start also runs for a moment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ class ServiceProgress:
 def service_progress(
     service: Json, tasks: Iterable[Json], nodes: Sequence[Member], *, before: frozenset[str]
 ) -> ServiceProgress:
-    """Return a service's progress; `before` is the ids of the tasks before the deployment."""
+    """Return a service's progress; `before` has the ids of tasks from before the deployment."""
     spec = service["Spec"]
     template = spec["TaskTemplate"]
     update = (service.get("UpdateStatus") or {}).get("State", "")

@@ -1,7 +1,7 @@
 """Sets up the lab's AWS account: users, roles, a network, a queue and an Elastic IP.
 
-Rule: each role has exactly the rights that `infra/` gives it on AWS, so the lab and AWS deny the
-same calls. Worker instances have no rights, because they need none to prove their identity.
+The managers' rights are based on the policy in `docs/operations.md`, so the lab denies most calls
+that AWS would deny. Workers have no rights, because they need none to prove their identity.
 """
 
 import json

@@ -2,8 +2,8 @@
 
 This module does no I/O.
 
-Rule: each announcement records who can see it. AWS may also take an instance without any
-announcement.
+Rule: each announcement records who can see it. AWS may also reclaim an instance without
+any announcement.
 """
 
 import json
@@ -49,7 +49,7 @@ class Taking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """An announcement that AWS will take a spot instance."""
+    """An announcement that AWS will reclaim a spot instance."""
 
     action: Action
     at: datetime

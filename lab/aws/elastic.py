@@ -1,4 +1,4 @@
-"""Routes each Elastic IP to the instance with which EC2 has associated the address."""
+"""Routes each Elastic IP to the instance that the address is associated with in EC2."""
 
 import asyncio
 from typing import Final

@@ -46,7 +46,7 @@ _HEALTH_CODES: Final[Mapping[Code, str]] = {
 
 
 def interruption(instance: Instance, action: Action, at: datetime) -> str:
-    """Return the warning that AWS is about to take a spot instance."""
+    """Return the warning that AWS is about to reclaim a spot instance."""
     # In this event only, AWS writes the zone in place of the region and the account:
     # docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
     arn = f"arn:aws:ec2:{instance.zone}:instance/{instance.id}"
@@ -55,7 +55,7 @@ def interruption(instance: Instance, action: Action, at: datetime) -> str:
 
 
 def rebalance(instance: Instance, at: datetime) -> str:
-    """Return the rebalance recommendation for a spot instance that AWS may soon take."""
+    """Return the rebalance recommendation for a spot instance that AWS may soon reclaim."""
     detail = {"instance-id": instance.id}
     return _event("EC2 Instance Rebalance Recommendation", detail, at, [_arn(instance)])
 

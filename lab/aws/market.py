@@ -1,7 +1,7 @@
 """The spot market: what AWS announces about an instance, and what AWS then does.
 
-Rule: announcements are best effort; AWS takes the instance in any case. `By` selects who can see an
-announcement. This module only decides: `due` returns what to do, and `lab.aws.taking` does it.
+Rule: announcements are best effort; AWS reclaims the instance in any case. `By` selects who can see
+an announcement. This module only decides: `due` returns what to do, and `lab.aws.taking` does it.
 Callers pass the current time.
 
 In moto, an instance is running, stopped or terminated immediately. On EC2, an instance passes
@@ -49,7 +49,7 @@ class Market:
     def interrupt(
         self, instance: Instance, *, action: Action, by: By, now: datetime, at: datetime
     ) -> None:
-        """Announce that AWS will take a spot instance at a time; replace an earlier announcement.
+        """Announce that AWS will reclaim a spot instance; replace an earlier announcement.
 
         Raises:
             LabError: if the instance is not a spot instance, or is not running.
@@ -126,7 +126,7 @@ class Market:
         return takings
 
     def grace(self, name: str) -> float:
-        """Return how many seconds an instance's machine has to shut down."""
+        """Return how many seconds the shutdown of an instance's machine may take."""
         announced = self._announced.get(name)
         return TAKEN_GRACE_SECONDS if announced and announced.is_taken else GRACE_SECONDS
 

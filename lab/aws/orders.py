@@ -30,7 +30,7 @@ class Orders:
         """Interrupt a spot instance after `notice` seconds; return the interruption's time in UTC.
 
         `action` is terminate, stop or hibernate. `by` selects who can see the announcement: both,
-        imds, sqs or neither. AWS takes the instance in any case.
+        imds, sqs or neither. AWS reclaims the instance in any case.
         """
         return self._ask("interrupt", instance, seconds=notice, action=action, by=by)
 

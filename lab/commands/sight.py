@@ -1,6 +1,6 @@
 """Reads the swarm's state from the managers' sockets, several times a second.
 
-Rule: do not start a process in a machine, because this takes half a core for a moment and distorts
+Rule: do not start processes in a machine, because each uses half a core for a moment and distorts
 measurements.
 """
 
@@ -79,7 +79,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One observation; `at` is the monotonic time at which all responses had arrived."""
+    """One observation; `at` is the monotonic time by which all responses had arrived."""
 
     at: float
     nodes: Mapping[str, Node]

@@ -26,7 +26,7 @@ def interrupt(
     action: Annotated[str, typer.Option(help="terminate, stop or hibernate")] = "terminate",
     by: Audience = "both",
 ) -> None:
-    """Interrupt a spot instance: announce it now, and take the instance when the notice ends."""
+    """Interrupt a spot instance: announce it now, and reclaim the instance when the notice ends."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.interrupt(name, notice=notice, action=action, by=by)

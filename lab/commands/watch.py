@@ -1,7 +1,7 @@
 """The command `python -m lab watch`, which shows the cluster live under load.
 
 Rule: the command creates an ingress and some services as an operator would, and then only watches.
-With `--interrupt`, AWS takes a worker, and the command does nothing to help the cluster.
+With `--interrupt`, AWS reclaims a worker, and the command does nothing to help the cluster.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ _WORDS: Final = {
 @app.command()
 def watch(
     *,
-    interrupt: Annotated[bool, typer.Option(help="Let AWS take a worker, then exit.")] = False,
+    interrupt: Annotated[bool, typer.Option(help="Let AWS reclaim a worker, then exit.")] = False,
     seconds: Annotated[float, typer.Option(help="When to exit; 0 means on Ctrl-C.")] = 0,
     rate: Annotated[float, typer.Option(help="Requests per second for each service.")] = 10,
     svg: Annotated[Path | None, typer.Option(help="Save the key moments to this file.")] = None,

@@ -110,7 +110,7 @@ def build(
     from the same files and the same bases.
 
     Raises:
-        LabError: if the build fails; quotes the builder's output.
+        LabError: if the build fails; the message includes the builder's output.
     """
     names = list(chosen) or services()
     if unknown := set(names) - set(services()):

@@ -36,7 +36,7 @@ class Engine:
         """Run a docker command; return its output.
 
         Raises:
-            LabError: if the command fails; quotes its output.
+            LabError: if the command fails; the message includes its output.
         """
         return run(self._docker, *argv, timeout=timeout, stdin=stdin, env=self._env).stdout
 

@@ -1,4 +1,4 @@
-"""Builds the base of all images on the lab's engines: Debian with Python, as `python:3.11-slim`.
+"""Builds the base of all images on the lab's engines: Debian with Python, named `python:3.11-slim`.
 
 Rule: only this image contains the host's settings for package registries. These settings must not
 get into the repository, or into an image that leaves this host.

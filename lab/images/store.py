@@ -1,8 +1,8 @@
 """A directory of images: blobs, layers (stored under a hash of their inputs) and tags.
 
-Rule: the directory is a cache that outlives the lab. A blob is written to a draft file, moved into
-place, and never changed; only tags change. The store therefore needs no lock, and readers never see
-a partial file.
+Rule: the directory is a cache that outlives the lab. A blob is written to a temporary file, moved
+into place, and never changed; only tags change. The store therefore needs no lock, and readers
+never see a partial file.
 """
 
 import contextlib
@@ -122,7 +122,7 @@ class Store:
         return digest if self._is_whole(digest) else None
 
     def config_of(self, name: str, tag: str) -> str | None:
-        """Return the digest of an image's config, or None; engines use this digest as image id."""
+        """Return the digest of an image's config, or None; engines use it as the image id."""
         digest = self.find(name, tag)
         if digest is None:
             return None

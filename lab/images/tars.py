@@ -64,7 +64,7 @@ def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def copy(
     source: tarfile.TarFile, into: tarfile.TarFile, keep: Filter, seen: set[str] | None = None
 ) -> None:
-    """Copy a tar file's entries through the filter `keep`, except names in `seen`."""
+    """Copy a tar file's entries through the filter `keep`, except those named in `seen`."""
     seen = set() if seen is None else seen
     for member in source:
         body = source.extractfile(member) if member.isreg() else None

@@ -62,7 +62,7 @@ class Report:
 
     @property
     def losses(self) -> dict[str, Loss]:
-        """Outcome → the number of lost requests, and the times of the first and the last."""
+        """For each outcome, the number of lost requests and the times of the first and the last."""
         losses: dict[str, Loss] = {}
         for fate in self.fates:
             if fate.outcome != "ok":
@@ -92,7 +92,7 @@ class Report:
     def latency(self, share: float) -> float:
         """Return a quantile of the latency in seconds; a `share` of 1 means the longest latency.
 
-        Lost requests have no latency, so check `lost` first. NaN if all requests were lost.
+        Lost requests have no latency, so check `lost` first. The result is NaN if all were lost.
         """
         return _quantile((fate.latency for fate in self.fates if fate.outcome == "ok"), share)
 

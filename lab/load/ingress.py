@@ -2,7 +2,7 @@
 
 Rule: do only what an operator could type, such as `docker service create` with labels. The lab's
 kernel has no IPVS, so everything uses `dnsrr` and host ports. `lab.load.web_service` and
-`_TRAEFIK` have the options with which services lose no requests when their tasks move.
+`_TRAEFIK` contain the options that prevent lost requests when tasks move.
 """
 
 import http.client
@@ -98,7 +98,7 @@ def deploy(lab: Lab, *services: WebService) -> None:
     """Create services; call `wait_served` to wait until they respond.
 
     Raises:
-        LabError: if Docker rejects a service; quotes Docker's output.
+        LabError: if Docker rejects a service; the message includes Docker's output.
     """
     registry.start(lab.places)
     for service in services:

@@ -1,9 +1,10 @@
 """Describes a service that runs the test application, with Docker's options.
 
-Rule: by default, a service loses no requests. This takes a health check, because a task without one
-counts as up as soon as its process starts; a linger longer than the ingress's refresh interval; and
-a grace period longer than the linger and the slowest request. Docker's defaults for replacing tasks
-are not changed, because the product has to cope with them.
+Rule: by default, a service loses no requests. It therefore has a health check, because a task
+without one counts as up as soon as its process starts. After SIGTERM, a task keeps accepting
+requests for longer than the ingress's refresh interval (it lingers), and its grace period also
+covers the slowest request. Docker's defaults for replacing tasks are not changed, because the
+product has to cope with them.
 """
 
 from collections.abc import Mapping

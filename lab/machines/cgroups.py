@@ -147,7 +147,7 @@ def kill(groups: list[Path], *, within: float = 10) -> set[int]:
 
 
 def remove(groups: list[Path]) -> None:
-    """Remove these cgroups with their descendants, and the lab's own if empty; skip busy ones."""
+    """Remove these cgroups, their descendants and, if empty, the lab's own; skip any in use."""
     for group in groups:
         for at, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):

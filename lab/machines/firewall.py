@@ -38,8 +38,8 @@ COMMIT
 def up(places: Places) -> None:
     """Install the chains.
 
-    The first rule is for machines that call an Elastic IP, even their own: it makes the replies
-    come back through the host.
+    If a machine connects to an Elastic IP, even its own, the first rule makes the replies come
+    back through the host.
     """
     rules = _RULES.format(
         chains=places.chain_prefix,

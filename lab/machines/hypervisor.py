@@ -61,7 +61,7 @@ class Hypervisor:
         """Create a hypervisor without machines.
 
         `layers` returns the layers of an image, in overlayfs's format, given the image id. `grace`
-        returns how many seconds a machine has to shut down, given the instance id.
+        returns how many seconds a shutdown may take, given the instance id.
         """
         self._cloud = cloud
         self._grace = grace

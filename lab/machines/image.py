@@ -104,7 +104,7 @@ def debootstrap(places: Places, root: Path, suite: str, packages: Iterable[str])
     """Create a root file system from Debian packages.
 
     Raises:
-        ArchiveError: if debootstrap fails; quotes its errors.
+        ArchiveError: if debootstrap fails; the message includes its errors.
     """
     with archive.delivering("a root file system", suite):
         run_grouped(
@@ -196,7 +196,7 @@ def _provision(
 
 
 def run_grouped(places: Places, *argv: str) -> None:
-    """Run a program of a bake in a cgroup, where `down` finds the program even after a crash."""
+    """Run a bake's program in a cgroup, so that `down` finds the program even after a crash."""
     groups = cgroups.create(places.cgroup, BAKE)
     try:
         # Our own PYTHON variables must not apply to programs in the image.

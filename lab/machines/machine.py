@@ -194,7 +194,7 @@ def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, with
     """Wait until an instance's machine is in one of these stages.
 
     Raises:
-        LabError: if this takes more than `within` seconds; quotes the machine's journal.
+        LabError: if this takes more than `within` seconds; the message includes the journal.
     """
     deadline = time.monotonic() + within
     while True:
@@ -214,7 +214,7 @@ def wait_reboot(places: Places, instance: str, init: int | None, *, within: floa
     """Wait until a machine is running with an init process other than `init`.
 
     Raises:
-        LabError: if this takes more than `within` seconds; quotes the machine's journal.
+        LabError: if this takes more than `within` seconds; the message includes the journal.
     """
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

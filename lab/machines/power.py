@@ -69,7 +69,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
     """Boot a machine; return the nspawn process and the process id of the machine's init.
 
     Raises:
-        LabError: if no init starts; quotes the console output.
+        LabError: if no init starts; the message includes the console output.
     """
     at = places.machines / record.instance
     name = places.namespace_prefix + record.instance

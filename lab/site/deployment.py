@@ -82,7 +82,7 @@ def deploy(
     added to the deployment's `.env`.
 
     Raises:
-        LabError: if a step fails; quotes its output.
+        LabError: if a step fails; the message includes its output.
     """
     site = attach(lab)
     bases.provide(lab.places, report=report)
@@ -145,7 +145,7 @@ def wait_answers(site: Site, *, within: float = 120) -> None:
     """Wait until the site and the API respond through every manager.
 
     Raises:
-        LabError: if one of them does not respond in time; quotes the last response.
+        LabError: if one of them does not respond in time; the message includes the last response.
     """
     deadline = clock.monotonic() + within
     for address in site.addresses():

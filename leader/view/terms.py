@@ -83,7 +83,7 @@ def leave_by(leaving: Leaving, policy: Policy) -> datetime:
 
 
 def is_taken(node: Node, view: View) -> bool:
-    """Whether AWS is taking the node's instance, which means that the node cannot return.
+    """Whether AWS is reclaiming the node's instance, which means that the node cannot return.
 
     Both notices and labels count, because a new leader may not have received the notice yet.
     """

@@ -1,4 +1,4 @@
-"""AWS takes workers under load and nothing is lost, whoever is told and whatever dies meanwhile."""
+"""AWS reclaims workers under load, and nothing is lost, whoever is told and whatever dies."""
 
 import json
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
 """The variables for stack files: the lines of .env and the values derived from them.
 
-Rule: derived variables are set only here and override .env, so they cannot contradict each other.
+Rule: derived variables are set only here and override .env, so they are always consistent.
 """
 
 import hashlib
