@@ -58,7 +58,7 @@ def pytest_terminal_summary(terminalreporter, config):
 def pytest_collection_modifyitems(items, config):
     for item in items:
         if is_ours(item):
-            group = "site" if item.path.stem in SITE else "cluster"
+            group = "website" if item.path.stem in SITE else "cluster"
             item.add_marker(pytest.mark.xdist_group(group))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=_turn)
