@@ -188,7 +188,7 @@ def _leave(loaded: LoadedCluster, node: Node) -> None:
 
 
 def summary(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return one entry per way, with ratios to the baseline."""
+    """Return one entry for each way of rebalancing, with each figure's ratio to the baseline."""
     entries = []
     for way in _WAYS:
         own = [sample for sample in samples if sample["way"] == way.name]

@@ -24,7 +24,7 @@ _PUBLIC_NAMES: Final = frozenset({"token_role", "access_key_hash"})
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Hide fields whose names suggest a secret, and parts of values that look like a secret."""
+    """Hide each field whose name suggests a secret, and any secret in the text of other fields."""
     for name, value in event.items():
         if _NAMES.search(name) and name not in _PUBLIC_NAMES:
             event[name] = _HIDDEN

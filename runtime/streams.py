@@ -43,7 +43,7 @@ async def resilient(
             "stream ended; reopening it soon",
             stream=name,
             reason=reason,
-            again_in_seconds=round(pause, 1),
+            retry_in_seconds=round(pause, 1),
         )
         await asyncio.sleep(pause)
 

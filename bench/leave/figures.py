@@ -87,7 +87,7 @@ class Departure:
 
 
 def summary(departures: Sequence[Departure]) -> list[dict[str, Any]]:
-    """Return one entry per way, with ratios to the baseline."""
+    """Return one entry for each way of leaving, with the ratio of each figure to the baseline."""
     base = _entry([departure for departure in departures if departure.way == BASELINE])
     entries = []
     for way in dict.fromkeys(departure.way for departure in departures):

@@ -45,8 +45,8 @@ def deploy(
         str,
         typer.Argument(
             metavar="STACK",
-            help="The name of a stack file in the directory, without .yml: edge (ingress and"
-            " registry), services (the site), or your own stack.",
+            help="The stack's name: edge (ingress and registry), services (the site), or the name"
+            " of your own stack file in DIRECTORY, without the extension .yml.",
             autocompletion=_stacks_starting_with,
         ),
     ],
@@ -54,10 +54,14 @@ def deploy(
         Path,
         typer.Option("--env-file", help="File with variables; shell variables take precedence."),
     ] = Path(".env"),
-    directory: Annotated[Path, typer.Option(help="Directory with stack files.")] = _DIRECTORY,
+    directory: Annotated[
+        Path, typer.Option(help="The directory that contains the stack files.")
+    ] = _DIRECTORY,
     wait: Annotated[
         bool,
-        typer.Option("--wait/--no-wait", help="Wait until the stack runs; roll back on failure."),
+        typer.Option(
+            "--wait/--no-wait", help="Wait until the stack is running; roll back on failure."
+        ),
     ] = True,
     timeout: Annotated[
         float, typer.Option(help="How many seconds to wait for the stack to run.")

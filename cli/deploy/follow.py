@@ -1,4 +1,4 @@
-"""Wait for a deployment: first until the leader has moved its tasks, then until the stack runs."""
+"""Wait until the leader has moved a deployment's tasks, then until the stack is running."""
 
 import time
 from collections.abc import Sequence

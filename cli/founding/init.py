@@ -65,7 +65,10 @@ def init(
             )
         store.write(LEADER, created.leader.to_files())
         store.write(OPERATOR, {CA_KEY: created.ca_key, AGENT_FILE: text})
-    say(f"The cluster's secrets are in {store.place}. Managers need the secrets under /{LEADER}.")
+    say(
+        f"The cluster's secrets are in {store.place}."
+        f" Managers must be able to read the ones in /{LEADER}."
+    )
     say(f"Do not let the managers' role read /{OPERATOR}, which contains the CA's key.")
     say("The user data for spot workers follows.")
     say("For managers, run `spotswarm user-data --role manager`.")

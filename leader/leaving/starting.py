@@ -1,8 +1,8 @@
-"""Decides which nodes to pause and which start to leave or return.
+"""Decides which nodes to pause, and which nodes begin to leave or to return.
 
 The decisions depend on AWS's notices and the operator's requests. Rules: a node with an
 interruption notice always leaves. A rebalance recommendation is only a hint: in one published
-record, 21 of 30 recommendations were not followed by an interruption. A hinted node is paused, and
+test, 21 of 30 recommendations were not followed by an interruption. A hinted node is paused, and
 leaves only once a replacement takes tasks. Hints never pause more than half of the workers.
 """
 

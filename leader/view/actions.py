@@ -30,7 +30,7 @@ class _OnNode(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the node."""
+        """The node that the action changes."""
         return node_subject(self.node)
 
 
@@ -45,7 +45,7 @@ class GrantJoin(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the request."""
+        """The join request that the action answers."""
         return f"ask {self.asker.nonce}"
 
 
@@ -64,7 +64,7 @@ class DenyJoin:
 
     @property
     def subject(self) -> str:
-        """The subject for the request."""
+        """The join request that the action answers."""
         return f"ask {self.asker.nonce}"
 
 
@@ -150,7 +150,7 @@ class TerminateInstance(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the instance."""
+        """The instance that the action changes."""
         return f"instance {self.instance}"
 
 
@@ -173,7 +173,7 @@ class ChangeService(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the service."""
+        """The service that the action changes."""
         return service_subject(self.service)
 
 
@@ -185,7 +185,7 @@ class RotateToken(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the swarm's own spec."""
+        """The swarm's spec, which the action changes."""
         return "swarm"
 
 
@@ -197,7 +197,7 @@ class SetHeartbeat(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the swarm's own spec."""
+        """The swarm's spec, which the action changes."""
         return "swarm"
 
 
@@ -207,7 +207,7 @@ class ListInstances(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the list of instances."""
+        """The list of instances, which the action fetches."""
         return "instances"
 
 
@@ -220,7 +220,7 @@ class ReplaceInstance(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for this instance's replacement."""
+        """The replacement of this instance."""
         return f"replacement {self.instance}"
 
 
@@ -232,7 +232,7 @@ class DeleteNotices(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for the messages, which contains the end of the first receipt."""
+        """The queue's messages, named by the end of the first message's receipt."""
         return f"notices {self.receipts[0][-16:]}"
 
 
@@ -244,7 +244,7 @@ class Refuse(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject for this refusal."""
+        """The subject that the operator must look into."""
         return f"refusal {self.about}"
 
 

@@ -86,7 +86,7 @@ class Webhook:
             log.warning(
                 "could not send an alarm; retrying",
                 outcome=outcome,
-                again_in_seconds=round(pause, 1),
+                retry_in_seconds=round(pause, 1),
             )
             await asyncio.sleep(pause)
 

@@ -65,7 +65,7 @@ class Follower:
             log.warning(
                 "could not read changes; retrying",
                 reason=self._reason,
-                again_in_seconds=round(pause, 1),
+                retry_in_seconds=round(pause, 1),
             )
             await asyncio.sleep(pause)
 

@@ -253,7 +253,7 @@ class FeedPoller:
                 log.warning(
                     "the database is unavailable; retrying",
                     reason=str(exc),
-                    again_in_seconds=round(pause, 1),
+                    retry_in_seconds=round(pause, 1),
                 )
                 await asyncio.sleep(pause)
 

@@ -31,7 +31,7 @@ VERSION: Final = "1.0.0"
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
-    """Yield the application; on exit, write the remaining usage and close all connections."""
+    """Yield the application; on exit, write any unsaved usage data and close all connections."""
     async with AsyncExitStack() as stack:
 
         async def session(name: str) -> aiohttp.ClientSession:
