@@ -1,7 +1,7 @@
 """`spotswarm-agent`: the program that systemd starts.
 
-Rule: import heavy modules only inside `main`, which first makes imports cheaper. Imports take half
-of the time from the agent's start to its grant.
+Rule: import heavy modules only inside `main`, which speeds up imports first. Imports take half of
+the time between the agent's start and the leader's grant.
 """
 
 import gc

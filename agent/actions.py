@@ -1,4 +1,7 @@
-"""The agent's actions, as values; systemd's status line shows an action's `reason`."""
+"""The agent's actions, as immutable values.
+
+Each action's `reason` is shown in systemd's status line.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +22,7 @@ class InspectEngine:
 
 @dataclass(frozen=True, slots=True)
 class RequestToken:
-    """Request a join token with a proof of our identity, signed at the leader's time.
+    """Request a join token with a proof of our identity that is dated by the leader's clock.
 
     `clock_offset` is the leader's time minus ours.
     """
@@ -31,7 +34,7 @@ class RequestToken:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Make the engine join the swarm with this ticket."""
+    """Make the engine join the swarm with the join token in `ticket`."""
 
     ticket: Ticket
     reason: str
@@ -39,16 +42,16 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class LeaveByForce:
-    """Make the engine leave a swarm that it has only half joined."""
+    """Force the engine to leave a swarm that it has not joined completely."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Stop the tasks, leave the swarm, and send the leader a farewell.
+    """Stop the tasks, leave the swarm, and send the leader a farewell message.
 
-    The instance does not join again until `Rejoin`.
+    The instance does not join again until a `Rejoin` action or the next boot.
     """
 
     why: str
@@ -72,7 +75,7 @@ class PowerOff:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait for a random time between `least` and `most`, or until news arrives."""
+    """Wait for a random time between `least` and `most`, but stop early if news arrives."""
 
     least: timedelta
     most: timedelta

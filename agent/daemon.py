@@ -1,8 +1,8 @@
-"""The agent daemon: reads its settings, then carries out the actions of `decide` one at a time.
+"""The agent daemon, which performs the actions from `decide` one at a time.
 
-At the same time, the daemon watches for notices from AWS. Rule: send READY to systemd before any
-slow work, because the engine waits for this signal (`Before=docker.service`), and import heavy
-modules only afterwards.
+The daemon also watches for notices from AWS. Rule: send READY to systemd before any slow work,
+because the engine waits for this signal (`Before=docker.service`). Import heavy modules only
+afterwards.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _READY_AT_LATEST_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """The instance's facts and the user data that it was launched with."""
+    """Facts about the instance, and the user data that it was launched with."""
 
     facts: InstanceFacts
     user_data: UserData
@@ -107,7 +107,10 @@ class Daemon:
             event = await perform(action)
 
     async def _prepare(self) -> Launch:
-        """Read the user data and claim the engine's state, retrying until both succeed."""
+        """Read the user data and make this instance the owner of the engine's state.
+
+        If either fails, retry until both succeed.
+        """
         delays = backoff(first=0.2, ceiling=15)
         while True:
             try:
@@ -132,7 +135,7 @@ class Daemon:
             log.warning(
                 "removed another instance's state",
                 instance=facts.instance,
-                reason="this disk was copied from a running instance",
+                reason="this disk was copied from another instance",
             )
         self._files.write_leader_files(facts, text if user_data.leader is not None else None)
         log.info(
@@ -152,9 +155,9 @@ class Daemon:
 
 
 def _facts_outside_aws(user_data: UserData) -> InstanceFacts:
-    """Return the facts of a machine outside AWS, such as its host name.
+    """Return facts about a machine outside AWS, such as its host name.
 
-    The address is the machine's address on the route to the broker.
+    The address is the local address from which the machine reaches the broker.
     """
     host = user_data.broker.removeprefix("rediss://").rpartition(":")[0]
     try:

@@ -1,7 +1,9 @@
-"""decide(view, event, policy) -> (view, action): how an instance joins and leaves the swarm.
+"""Decides how an instance joins and leaves the swarm.
 
-Each event leads to exactly one action. Rule: never give up or exit; retry failed actions after
-increasing pauses. News only changes the view; the next inspection of the engine leads to an action.
+`decide(view, event, policy)` returns the new view and the next action. Each event leads to exactly
+one action. Rule: never give up or exit; retry failed actions after increasing pauses. News usually
+only updates the view and causes an inspection of the engine, whose result determines what happens
+next.
 """
 
 from dataclasses import replace
@@ -84,7 +86,10 @@ def _inspect(view: View) -> InspectEngine:
 
 
 def _idle_status(view: View) -> str:
-    """Return the status to show between actions; it rarely changes, so it is logged only once."""
+    """Return the status to show between actions.
+
+    The text must not change often, because every change is logged.
+    """
     if view.departure and not view.is_member:
         return f"left the swarm: {view.departure}; waiting for AWS to stop this instance"
     if view.is_member:
@@ -138,9 +143,10 @@ def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View
 
 
 def _leave_without_order_at(view: View, policy: Policy) -> datetime | None:
-    """Return the time, by our clock, when a worker must leave without an order, or None.
+    """Return the time at which a worker leaves even without an order from the leader, or None.
 
-    Leaving early stops the tasks cleanly, before AWS stops the instance.
+    The time is by our clock. Leaving early lets the tasks stop cleanly before AWS stops the
+    instance.
     """
     match view.notice:
         case AwsNotice(
@@ -167,7 +173,7 @@ def _member_pause(view: View, event: EngineInspected, policy: Policy) -> Pause:
 
 
 def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
-    """Wait for a join in the background; leave by force if it takes too long.
+    """Wait while the engine joins in the background; leave by force if it takes too long.
 
     An engine whose managers are gone would never stop trying to join.
     """

@@ -1,6 +1,6 @@
-"""The agent's events, as values in the past tense. Every action ends with exactly one event.
+"""The agent's events, as immutable values. Every action ends with exactly one event.
 
-A pause ends with `Paused`, or with the news that interrupted the pause.
+A `Pause` ends with `Paused`, or with the news that interrupted the pause.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from agent.model import AwsNotice, EngineState, Ticket
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A pause has ended; the agent also starts with this event."""
+    """A pause has ended. The agent also starts with this event."""
 
     at: datetime
 
@@ -31,7 +31,7 @@ class EngineInspected:
 
 @dataclass(frozen=True, slots=True)
 class EngineUnavailable:
-    """The engine did not respond, or an action failed."""
+    """The engine did not respond, or an action other than joining failed."""
 
     at: datetime
     reason: str
@@ -39,7 +39,7 @@ class EngineUnavailable:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The leader granted our request."""
+    """The leader granted our join request."""
 
     at: datetime
     ticket: Ticket
@@ -47,7 +47,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The leader denied our request; `leader_offset` is the leader's time minus ours."""
+    """The leader denied our join request. `leader_offset` is the leader's time minus ours."""
 
     at: datetime
     code: str
@@ -57,7 +57,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class RequestFailed:
-    """The request got no valid reply, or could not be made or sent."""
+    """The join request could not be created or sent, or it received no valid reply."""
 
     at: datetime
     reason: str
@@ -73,7 +73,7 @@ class JoinFailed:
 
 @dataclass(frozen=True, slots=True)
 class NoticesChanged:
-    """AWS's notices for this instance changed; `notice` is now the most urgent notice."""
+    """AWS's notices for this instance have changed; `notice` is now the most urgent one."""
 
     at: datetime
     notice: AwsNotice | None
@@ -81,7 +81,7 @@ class NoticesChanged:
 
 @dataclass(frozen=True, slots=True)
 class OrderedToLeave:
-    """The leader replied to a notice with an order to leave."""
+    """The leader replied to our report of a notice with an order to leave."""
 
     at: datetime
     reason: str

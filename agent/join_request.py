@@ -1,7 +1,8 @@
 """Requests a join token from the leader and checks the reply.
 
 Rule: accept a grant only if our leader's key opens the reply, the grant has not expired, and it
-names our cluster, nonce, instance and role. Treat any other reply as a failed request.
+names our cluster, nonce, instance and role. Unless the reply is a denial of our request, treat any
+other reply as a failed request.
 """
 
 import secrets
@@ -47,7 +48,7 @@ async def request_token(
     credentials: Callable[[], Awaitable[Credentials]],
     send: Send,
 ) -> Event:
-    """Request a token once; return a `Granted`, `Denied` or `RequestFailed` event.
+    """Request a token once, and return a `Granted`, `Denied` or `RequestFailed` event.
 
     `offset` is the leader's time minus ours.
     """

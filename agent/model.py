@@ -11,7 +11,10 @@ EngineState = Literal["inactive", "pending", "active", "error", "locked"]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A checked grant with everything that the engine needs to join; `repr` hides its secrets."""
+    """A verified grant with everything that the engine needs to join.
+
+    The grant's secrets do not appear in its `repr`.
+    """
 
     token: str = field(repr=False)
     managers: tuple[str, ...]
@@ -22,7 +25,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class AwsNotice:
-    """AWS's announcement of what will happen to this instance."""
+    """AWS's announcement of what will or may happen to this instance."""
 
     kind: Literal["interruption", "rebalance", "maintenance"]
     effective: datetime | None
@@ -73,7 +76,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The agent's role and time limits. User data sets `role` and `deadman`; the rest is fixed."""
+    """The agent's role and limits.
+
+    User data sets `role` and `deadman`; all other values are fixed.
+    """
 
     role: Role
     deadman: timedelta = timedelta(minutes=10)

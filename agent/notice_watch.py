@@ -1,8 +1,8 @@
-"""Polls the metadata service for AWS's notices, and reports current notices to the leader.
+"""Polls the metadata service for AWS's notices, and reports the current notices to the leader.
 
-The watch runs in parallel with the membership loop, which receives changes as news. Rule: keep
-polling and reporting if the metadata service, broker or leader is unavailable. The membership loop
-leaves the swarm in time even without them.
+The watch runs in parallel with the membership loop, which receives changes as news. Rule: continue
+to poll and report even if the metadata service, the broker or the leader is unavailable. Even then,
+the membership loop makes the instance leave the swarm in time.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _LONGEST_PAUSE_SECONDS: Final = 3.0
 
 
 class NoticeWatch:
-    """Watches the notices for this instance; `poll` and `report` run until cancelled."""
+    """Watches for notices about this instance. `poll` and `report` both run until cancelled."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class NoticeWatch:
             )
 
     async def _report_all(self, notices: Sequence[StandingNotice]) -> None:
-        """Report these notices until the leader orders us to leave, then wait for a change."""
+        """Report these notices until the leader orders us to leave, and then wait for a change."""
         is_urgent = any(standing.notice.kind == "interruption" for standing in notices)
         is_ordered = False
         delays = _delays()
@@ -120,7 +120,7 @@ class NoticeWatch:
         await self._changed.wait()
 
     async def _report_once(self, standing: StandingNotice) -> bool:
-        """Report a notice once; return whether the leader orders us to leave."""
+        """Report a notice once, and return whether the leader has ordered us to leave."""
         from agent.edges import broker  # noqa: PLC0415  heavy, so imported when needed
 
         key = self._files.join_key()

@@ -50,7 +50,7 @@ _MAINTENANCES: Final[TypeAdapter[list[_Maintenance]]] = TypeAdapter(list[_Mainte
 def read(path: str, text: str | None) -> tuple[AwsNotice, ...]:
     """Parse the text that the metadata service returned for `path`.
 
-    The text is usually None, which means that AWS has no notice; the result is then empty.
+    `text` is usually None, which means that AWS has no notice. The result is then empty.
 
     Raises:
         MalformedMessage: if the text does not have the format that AWS documents.
@@ -122,7 +122,11 @@ class NoticeBoard:
 
     @property
     def to_report(self) -> tuple[StandingNotice, ...]:
-        """The notices to report: an interruption alone, because it is urgent, or all notices."""
+        """The notices to report to the leader.
+
+        An interruption notice is urgent, so it is reported alone. Otherwise, all notices are
+        reported.
+        """
         standing = self.standing
         is_interrupted = bool(standing) and standing[0].notice.kind == "interruption"
         return standing[:1] if is_interrupted else standing
@@ -131,7 +135,7 @@ class NoticeBoard:
 def update(
     board: NoticeBoard, path: str, notices: tuple[AwsNotice, ...], at: datetime
 ) -> tuple[NoticeBoard, News | None]:
-    """Record the notices found at `path`; return the new board and the resulting news, if any."""
+    """Record the notices found at `path`, and return the new board and any resulting news."""
     kind = _KIND_AT.get(path, "maintenance")
     before = {
         (record.standing.notice.kind, record.standing.notice.event): record

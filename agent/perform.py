@@ -1,4 +1,4 @@
-"""Carries out actions by calling the edges; each action ends with one event.
+"""Carries out actions by calling the modules in `edges/`. Each action ends with one event.
 
 Rule: turn every `ClusterError` into an event; any other exception is a bug.
 """
@@ -44,7 +44,7 @@ _POWER_OFF_SECONDS: Final = 60.0
 
 
 class Performer:
-    """Carries out the actions of `decide`, one at a time."""
+    """Carries out the actions that `decide` returns, one at a time."""
 
     def __init__(
         self,
@@ -68,7 +68,10 @@ class Performer:
         self._rng = random.Random()  # noqa: S311  jitter, not a secret
 
     async def __call__(self, action: Action) -> Event:
-        """Carry out one action and return its event; errors from the edges become events too."""
+        """Carry out one action and return the resulting event.
+
+        A `ClusterError` also becomes an event.
+        """
         try:
             return await self._carry_out(action)
         except ClusterError as exc:
@@ -161,7 +164,7 @@ class Performer:
                 await broker.push(self._user_data, sealed)
         except (ClusterError, TimeoutError) as exc:
             log.warning(
-                "could not send a farewell",
+                "could not send the farewell message",
                 reason=str(exc) or "the broker took too long to respond",
             )
 

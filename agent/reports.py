@@ -1,6 +1,6 @@
-"""The agent's reports to the leader: notices from AWS, and the farewell after leaving the swarm.
+"""The agent's reports to the leader: AWS's notices, and a farewell message after leaving the swarm.
 
-Rule: box both messages with the join key, because the leader accepts no other key. Follow an order
+Rule: encrypt all reports with the join key, because the leader accepts no other key. Obey an order
 to leave only if our leader's key opens it and it names this cluster and instance.
 """
 
@@ -30,9 +30,12 @@ async def report_notice(
     key: PrivateKey,
     send: Send,
 ) -> str:
-    """Report a notice once and wait for an order to leave; return the order's reason.
+    """Report a notice once, wait for an order to leave, and return the reason in the order.
 
-    Raises the errors of `send`, and RefusedError if the reply is not a valid order for us.
+    Errors from `send` are not caught.
+
+    Raises:
+        RefusedError: if the reply is not a valid order for this instance.
     """
     notice = standing.notice
     report = Notice(
@@ -62,7 +65,7 @@ async def report_notice(
 def sealed_farewell(
     user_data: UserData, facts: InstanceFacts, *, node: str, reason: str, key: PrivateKey
 ) -> bytes:
-    """Return a farewell from this instance, sealed for the leader."""
+    """Return a farewell message from this instance, encrypted for the leader."""
     message = Farewell(
         cluster=user_data.cluster,
         instance=facts.instance,

@@ -1,7 +1,8 @@
-"""Signs the AWS call that proves our identity (Signature Version 4), without an AWS SDK.
+"""Signs the AWS call that proves our identity, using Signature Version 4 without an AWS SDK.
 
-Importing an SDK would take longer than the rest of a join (docs/decisions/0003). Rule: sign only
-the request of `wire.proof`; tests compare every byte with botocore's signer.
+Importing an SDK would take longer than all other steps of a join (docs/decisions/0003). Rule: sign
+only the request that `wire.proof` defines. Tests compare every byte with the output of botocore's
+signer.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -37,7 +38,10 @@ def sign(
     key: str,
     at: datetime,
 ) -> AwsProof:
-    """Return the proof for one join request; `url` is the STS endpoint that the leader calls."""
+    """Return the proof of our identity for one join request.
+
+    `url` is the STS endpoint that the leader will call.
+    """
     date = at.strftime(proof.DATE_FORMAT)
     token = credentials.session_token.get_secret_value()
     parts = urlsplit(url)

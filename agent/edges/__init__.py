@@ -1,1 +1,1 @@
-"""The agent's access to the outside world: metadata service, broker, engine and files."""
+"""The agent's access to the metadata service, the broker, the engine and files."""

@@ -1,7 +1,8 @@
-"""The agent's connection to the broker: sends a message, waits for a reply, and disconnects.
+"""Sends messages to the broker and waits for replies.
 
 Each message uses a new connection, because one idle connection per instance would exhaust the
-broker's connection limit. Rule: do not trust a reply until its box is opened.
+broker's connection limit. Rule: do not trust a reply until its encrypted box has been opened with
+our keys, which verifies the sender.
 """
 
 import asyncio
@@ -30,17 +31,17 @@ _USER = "agent"
 
 
 class NoReplyError(UnavailableError):
-    """Raised when the broker accepted a request but no reply arrived in time."""
+    """Raised when the broker accepts a request but no reply arrives in time."""
 
 
 async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> bytes:
-    """Send a sealed request and wait up to `within` seconds for its sealed reply.
+    """Send a sealed request and wait up to `within` seconds for a sealed reply.
 
     Raises:
         RefusedError: if the CA, host name or password in user data is wrong.
-        NoReplyError: if there is no leader, or the leader does not reply; the error's message
-            names the cause.
-        UnavailableError: if the broker does not respond.
+        NoReplyError: if there is no leader or the leader does not reply. The message names the
+            cause.
+        UnavailableError: if the broker does not respond or is full.
     """
     async with _connected(user_data, within) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)
@@ -52,13 +53,23 @@ async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> 
 
 
 async def push(user_data: UserData, sealed: bytes) -> None:
-    """Send a sealed message that gets no reply; raises the same errors as `ask`."""
+    """Send a sealed message to which the leader does not reply.
+
+    Raises:
+        RefusedError: if the CA, host name or password in user data is wrong.
+        UnavailableError: if the broker does not respond or is full.
+    """
     async with _connected(user_data, 0) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)
 
 
 async def is_leader_there(user_data: UserData) -> bool:
-    """Return whether the leader sent a heartbeat recently; raises the same errors as `ask`."""
+    """Return whether the leader has sent a heartbeat recently.
+
+    Raises:
+        RefusedError: if the CA, host name or password in user data is wrong.
+        UnavailableError: if the broker does not respond.
+    """
     async with _connected(user_data, 0) as client:
         return await client.get(keys.heartbeat(user_data.cluster)) is not None
 

@@ -1,8 +1,9 @@
 """Checks whether a manager or the leader is reachable, for the dead-man switch.
 
-Times come from the machine's monotonic clock and are stored in /run. The measured silence
-therefore continues after the agent restarts, and starts at zero after a boot; hibernation does not
-count as silence. Rule: treat every failure as a missing response, whatever the reason.
+The time of the last contact comes from the machine's monotonic clock and is stored in /run.
+Therefore, the measured silence continues when the agent restarts but begins at zero after a boot,
+and hibernation does not count as silence. Rule: treat every failure as a missing response, whatever
+its cause.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ _BROKER_EVERY_SECONDS: Final = 20.0
 
 
 class Contact:
-    """Tries one manager at each check, and the leader if the manager does not respond."""
+    """Tries to reach one manager in each check, and the leader if that manager does not respond."""
 
     def __init__(self, file: Path, is_leader_there: Callable[[], Awaitable[bool]]) -> None:
         self._file = file
@@ -29,7 +30,7 @@ class Contact:
         self._broker_checked_at = float("-inf")
 
     async def check(self, managers: Sequence[str]) -> tuple[timedelta, int]:
-        """Return how long nobody has responded, and the number of consecutive failed checks.
+        """Return how long nobody has responded, and how many consecutive checks have failed.
 
         Both values are zero if a manager or the leader responds.
         """

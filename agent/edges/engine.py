@@ -1,4 +1,4 @@
-"""This machine's Docker engine: reads its swarm state, and makes it join and leave.
+"""Reads the local Docker engine's swarm state, and makes the engine join and leave the swarm.
 
 If the managers are unreachable, a join call returns after 20 s and the engine keeps trying in the
 background. `LocalNodeState` is then `error` until the engine leaves by force.
@@ -39,7 +39,7 @@ _JOIN_TIMEOUT = "Timeout was reached"
 
 
 class Membership(NamedTuple):
-    """The engine's state in the swarm."""
+    """The engine's swarm state and node id, and the managers that the engine knows."""
 
     state: EngineState
     error: str
@@ -50,7 +50,7 @@ class Membership(NamedTuple):
 
 
 class Engine:
-    """The local Docker engine; all methods raise UnavailableError or RefusedError."""
+    """The local Docker engine. Its methods may raise UnavailableError or RefusedError."""
 
     def __init__(self, url: str = "unix:///run/docker.sock") -> None:
         self._url = url
@@ -63,7 +63,7 @@ class Engine:
         await self._docker.close()
 
     async def membership(self) -> Membership:
-        """Return this engine's swarm state."""
+        """Return the engine's swarm state and node id, and the managers that the engine knows."""
         try:
             with _translated("the engine is not responding yet"):
                 swarm = (await self._docker.system.info())["Swarm"]
@@ -81,16 +81,16 @@ class Engine:
         )
 
     async def state(self) -> tuple[EngineState, str]:
-        """Return the engine's LocalNodeState and its error, which is empty if there is none."""
+        """Return the engine's LocalNodeState, and its error message or an empty string."""
         membership = await self.membership()
         return membership.state, membership.error
 
     async def join(self, ticket: Ticket, *, address: str) -> None:
-        """Join the swarm with this ticket, using only private addresses.
+        """Join the swarm with the join token in `ticket`, using `address` for all swarm traffic.
 
-        The engine tries only the first of RemoteAddrs. If that manager does not respond, the engine
-        is only half joined after 20 s, so we pass a manager that responds. aiodocker's own method
-        lacks Availability.
+        The engine tries only the first address in RemoteAddrs. If that manager does not respond,
+        the engine has still not joined completely after 20 s, so we pass a manager that responds.
+        We do not use aiodocker's own method, because it has no parameter for Availability.
         """
         manager = await _answering(ticket.managers)
         with _translated("the engine did not join the swarm"):
@@ -108,7 +108,7 @@ class Engine:
             )
 
     async def leave_by_force(self) -> None:
-        """Leave the swarm by force; succeeds even if the engine is not part of a swarm."""
+        """Leave the swarm by force. Do nothing if the engine is not part of a swarm."""
         try:
             with _translated("could not leave the swarm"):
                 await self._docker.swarm.leave(force=True)
@@ -119,8 +119,9 @@ class Engine:
     async def leave(self) -> None:
         """Stop the tasks and leave the swarm, by force if necessary.
 
-        Only for workers: a manager must be demoted first, so that Raft does not keep counting its
-        vote. The tasks are stopped first because an engine that leaves kills its tasks.
+        Only a worker may leave. A manager must be demoted first, because Raft would otherwise
+        continue to count its vote. The tasks are stopped first, because an engine kills its tasks
+        when it leaves.
         """
         if (await self.membership()).is_manager:
             raise RefusedError("this engine is a manager; demote it before it leaves")
@@ -128,13 +129,15 @@ class Engine:
             async with asyncio.timeout(_STOP_SECONDS + 2):
                 await self._stop_tasks()
         except (RefusedError, UnavailableError, TimeoutError) as exc:
-            log.warning("could not stop all tasks", reason=str(exc) or "the tasks took too long")
+            log.warning(
+                "could not stop all tasks", reason=str(exc) or "the tasks took too long to stop"
+            )
         try:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 with _translated("could not leave the swarm"):
                     await self._docker.swarm.leave()
         except (RefusedError, UnavailableError, TimeoutError) as exc:
-            log.warning("leaving by force", reason=str(exc) or "the engine took too long")
+            log.warning("leaving by force", reason=str(exc) or "the engine took too long to leave")
             await self.leave_by_force()
 
     async def _stop_tasks(self) -> None:
@@ -148,7 +151,7 @@ class Engine:
 
 
 async def _answering(managers: tuple[str, ...]) -> str:
-    """Return the first manager, in the leader's order, that accepts a connection."""
+    """Return the first of these managers that accepts a connection."""
     for manager in managers:
         host, _, port = manager.rpartition(":")
         try:

@@ -1,8 +1,8 @@
-"""The agent's files: the owner of the engine's state, the join key, and files in /run.
+"""Reads and writes the agent's files, such as the join key and the owner of the engine's state.
 
-A copied disk contains its engine's identity, and two engines with the same identity keep replacing
-each other in the swarm. Rule: record the owning instance before the engine's first start. Remove
-another instance's state; never reuse it.
+A copied disk contains the identity of the original engine, and two engines with the same identity
+keep replacing each other in the swarm. Rule: before the engine's first start, record which instance
+owns the engine's state. Remove state that another instance owns; never reuse it.
 """
 
 import os
@@ -45,7 +45,7 @@ class LocalFiles:
     def settings_text(self) -> str | None:
         """Return the text of `/etc/spotswarm/agent.toml`, or None if this file does not exist.
 
-        The file replaces user data.
+        If the file exists, it is used instead of user data.
         """
         try:
             return (self._etc / "agent.toml").read_text()
@@ -55,7 +55,7 @@ class LocalFiles:
     def claim(self, instance: str) -> bool:
         """Make this instance the owner of the engine's state.
 
-        Returns True if another instance's state was removed.
+        Return True if state that another instance owned was removed.
 
         Raises:
             RefusedError: if the engine is in a swarm and no owner is recorded.
@@ -78,7 +78,8 @@ class LocalFiles:
     def write_leader_files(self, facts: InstanceFacts, leader_text: str | None) -> None:
         """Write the files that this machine's leader daemon reads.
 
-        If `leader_text` is None, the leader's settings are removed, so that no leader runs here.
+        If `leader_text` is None, the file with the leader's settings is removed, so that no leader
+        daemon runs here.
         """
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._run / "instance.json", facts.model_dump_json())
@@ -93,26 +94,29 @@ class LocalFiles:
         _write(self._join_key, text)
 
     def join_key(self) -> PrivateKey | None:
-        """Return our join request's private key, or None if the engine joined in another way."""
+        """Return the private key of our join request, or None if no valid key is stored."""
         try:
             return private_key(self._join_key.read_text().strip())
         except (FileNotFoundError, MalformedMessage):
             return None
 
     def record_departure(self, reason: str) -> None:
-        """Record why this instance is leaving; it must not join again before the next boot."""
+        """Record why this instance is leaving.
+
+        The instance must not join again until this record is deleted or the machine reboots.
+        """
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._left, reason)
 
     def departure_reason(self) -> str:
-        """Return the reason that `record_departure` recorded, or an empty string."""
+        """Return the recorded reason for leaving, or an empty string if there is none."""
         try:
             return self._left.read_text().strip()
         except FileNotFoundError:
             return ""
 
     def clear_departure(self) -> None:
-        """Delete the reason that `record_departure` recorded."""
+        """Delete the recorded reason for leaving."""
         self._left.unlink(missing_ok=True)
 
     def _is_member(self) -> bool:

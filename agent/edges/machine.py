@@ -6,9 +6,12 @@ from runtime.errors import RefusedError
 
 
 def power_off() -> None:
-    """Start a normal shutdown; on EC2, this terminates a one-time spot instance.
+    """Start a normal shutdown, which terminates a one-time spot instance on EC2.
 
-    Returns immediately. Raises RefusedError if systemd rejects the request.
+    Return immediately, without waiting for the shutdown.
+
+    Raises:
+        RefusedError: if systemd rejects the request.
     """
     done = subprocess.run(
         ["systemctl", "--no-block", "--check-inhibitors=no", "poweroff"],

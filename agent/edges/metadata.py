@@ -1,10 +1,10 @@
-"""Reads the instance metadata service, version 2 only.
+"""Reads the instance metadata service, using only version 2 (IMDSv2).
 
 Version 1 responds to any process that can be tricked into sending a GET request, so we never fall
 back to it. Launch instances with `HttpTokens=required` and a hop limit of 1, so that containers on
-a bridge network cannot reach the service: anyone who can reach it has this node's identity. We use
-the standard library's client because importing an HTTP package takes longer than all calls here,
-and READY waits for these calls.
+a bridge network cannot reach the service: anyone who can reach it can claim this node's identity.
+We use the standard library's client because importing an HTTP package takes longer than all our
+calls to the service, and READY is sent only after these calls.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
 
@@ -31,7 +31,8 @@ _RENEW_BEFORE: Final = timedelta(minutes=5)
 class Metadata:
     """Reads the metadata service.
 
-    Methods raise UnavailableError, or GoneError for a path that does not exist.
+    Unless stated otherwise, methods raise UnavailableError if the service returns no valid
+    response, and GoneError if a path does not exist.
     """
 
     def __init__(self, host: str = _HOST, port: int = 80) -> None:
@@ -41,15 +42,23 @@ class Metadata:
         self._credentials: Credentials | None = None
 
     async def facts(self) -> InstanceFacts:
-        """Return the instance's facts: its id, region, zone, type, life cycle and address."""
+        """Return the instance's id, region, zone, type, life cycle and address."""
         return await asyncio.to_thread(self._facts)
 
     async def user_data(self) -> str:
-        """Return the instance's user data; raise GoneError if the instance has no user data."""
+        """Return the instance's user data.
+
+        Raises:
+            GoneError: if the instance has no user data.
+            UnavailableError: if the service returns no valid response.
+        """
         return await asyncio.to_thread(self._get, "/latest/user-data")
 
     async def credentials(self) -> Credentials:
-        """Return the instance role's credentials, cached until shortly before they expire."""
+        """Return the instance role's credentials.
+
+        The credentials are cached until shortly before they expire.
+        """
         cached = self._credentials
         if cached is None or clock.now() > cached.expires - _RENEW_BEFORE:
             cached = self._credentials = await asyncio.to_thread(self._read_credentials)
