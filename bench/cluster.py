@@ -1,7 +1,7 @@
 """A cluster under load: Traefik on three managers, services on spot workers, and steady requests.
 
 Rule: a measurement begins only when the cluster is settled: every task is up, no service is being
-changed, and the cluster has its initial number of workers. Automatic rebalancing is switched off.
+changed, and the cluster has the expected number of workers. Automatic rebalancing is switched off.
 """
 
 import os
@@ -31,7 +31,7 @@ STEADY_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class LoadedCluster:
-    """The running lab and the services on it."""
+    """A running lab and the services in it."""
 
     lab: Lab
     sight: Sight
@@ -52,9 +52,10 @@ class LoadedCluster:
         within: float = 90,
         and_is: Callable[[], bool] = lambda: True,
     ) -> Look:
-        """Wait until the cluster is settled for `STEADY_SECONDS`, and return the last observation.
+        """Wait until the cluster has been settled for a while, and return the last observation.
 
-        The cluster must have `workers` workers, by default the initial number.
+        The cluster must have been settled for `STEADY_SECONDS`. It must have `workers` workers (0
+        means the initial number), and `and_is` must return True.
 
         Raises:
             LabError: if the cluster does not settle in time. The message lists what is unsettled.
@@ -78,7 +79,7 @@ class LoadedCluster:
             time.sleep(POLL_SECONDS)
 
     def add_worker(self, *, within: float = 60) -> Node:
-        """Launch a spot worker, wait until the worker is serving, and return its node."""
+        """Launch a spot worker, wait until it accepts tasks, and return its node."""
         (instance,) = self.lab.launch()
         deadline = clock.monotonic() + within
         while clock.monotonic() < deadline:
@@ -89,7 +90,7 @@ class LoadedCluster:
         raise LabError(f"{instance} is not serving after {within:.0f} s")
 
     def remove_worker(self, node: Node) -> None:
-        """Terminate a worker's instance and remove its node immediately."""
+        """Terminate a worker's instance, and immediately remove its node from the swarm."""
         self.lab.terminate(node.instance)
         if node.id in self.sight.look(leaving="none").nodes:
             self.sight.engine(f"/nodes/{node.id}?force=1", "DELETE")
@@ -119,10 +120,12 @@ def prepared(
     report: Report,
     leader: Mapping[str, object] | None = None,
 ) -> Iterator[LoadedCluster]:
-    """Yield three managers and some workers with services; always take the lab down at the end.
+    """Yield a cluster with three managers and with workers that run services.
+
+    The lab is always taken down at the end.
 
     Raises:
-        LabError: if another lab is running, or a node or service does not come up.
+        LabError: if another lab is running, or if a node or service does not start.
     """
     with booted(workers=workers, report=report, leader=leader or {}) as lab:
         report("starting Traefik and the services")
@@ -136,10 +139,12 @@ def prepared(
 
 @contextmanager
 def booted(*, workers: int, report: Report, leader: Mapping[str, object]) -> Iterator[Lab]:
-    """Yield three managers and some idle workers; always take the lab down at the end.
+    """Yield a lab with three managers and some idle workers.
+
+    The lab is always taken down at the end.
 
     Raises:
-        LabError: if another lab is running, or a node does not come up.
+        LabError: if another lab is running, or if a node does not start.
     """
     places = Places.here()
     name = f"bench-{os.getpid()}"
@@ -156,7 +161,7 @@ def taken_down(places: Places, name: str, report: Report) -> Iterator[None]:
     """At the end, take down the running lab if it belongs to the named cluster.
 
     Raises:
-        LabError: if part of the lab could not be removed.
+        LabError: if something in the lab cannot be removed.
     """
     try:
         yield
@@ -168,7 +173,7 @@ def taken_down(places: Places, name: str, report: Report) -> Iterator[None]:
 
 
 def _is_up(places: Places, name: str) -> bool:
-    """Whether the running lab belongs to the named cluster."""
+    """Return whether the lab of the named cluster is running."""
     pid = sweep.daemon(places)
     try:
         return name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -177,7 +182,7 @@ def _is_up(places: Places, name: str) -> bool:
 
 
 def versions(sight: Sight) -> dict[str, Any]:
-    """Return the time, the host, the engine's version and the commit of a benchmark."""
+    """Return the current time, facts about the host, the engine's version and the commit."""
     engine = sight.engine("/version")["Version"]
     return {
         "at": clock.now().isoformat(timespec="seconds"),

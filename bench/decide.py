@@ -1,7 +1,8 @@
-"""Measure how long one decision takes in clusters of 100, 1,000 and 5,000 nodes.
+"""Measure how long the leader takes to make one decision in clusters of up to 5,000 nodes.
 
-The baseline, measured in the same run at each size, is a plain loop over every node and task, the
-minimum for a decision that considers all of them. Run `make bench-decide`; root is not required.
+The sizes are 100, 1,000 and 5,000 nodes. The baseline, measured in the same run at each size, is a
+plain loop over every node and task, which is the least work for a decision that considers all of
+them. Run `make bench-decide`; root access is not required.
 """
 
 import argparse
@@ -54,7 +55,10 @@ _WIDTH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A busy swarm. Some services are uneven, and one node in fifty is leaving or lost."""
+    """A busy swarm.
+
+    Some services are spread unevenly, and one node in fifty is leaving or lost.
+    """
 
     nodes: tuple[Node, ...]
     instances: tuple[Instance, ...]
@@ -141,7 +145,7 @@ def _service(number: int) -> Service:
 
 
 def events(cluster: Cluster) -> Iterator[tuple[str, Event]]:
-    """Yield one event of each kind that a leader handles frequently, with its name."""
+    """Yield the name and an example of each kind of event that a leader handles frequently."""
     at = _AT + timedelta(seconds=5)
     newcomer = replace(_instance(len(cluster.nodes)), id=InstanceId("i-new"))
     identity = Identity("aws", newcomer)
@@ -173,7 +177,7 @@ def settled(cluster: Cluster) -> View:
 
 
 def _gone(view: View) -> View:
-    """Return the view after the instances of all lost nodes have been missing for an hour."""
+    """Return the view with the instances of all lost nodes missing for an hour."""
     absences = {
         InstanceId(f"i-{name[1:]}"): Absence(99, _AT - timedelta(hours=1))
         for name in view.census.down
@@ -183,7 +187,7 @@ def _gone(view: View) -> View:
 
 
 def _walk(view: View) -> int:
-    """Look at every node and task once. This is the baseline."""
+    """Look at every node and every task once. This is the baseline."""
     assert view.work is not None
     ready = sum(1 for node in view.nodes.values() if node.is_ready)
     return ready + sum(
@@ -192,7 +196,7 @@ def _walk(view: View) -> int:
 
 
 def measure(size: int, rounds: int) -> list[dict[str, Any]]:
-    """Return the milliseconds that each event, `reconcile` alone and the baseline take."""
+    """Return the milliseconds taken by each event, by `reconcile` alone and by the baseline."""
     busy = cluster(size)
     view = settled(busy)
     gone = _gone(view)
@@ -223,7 +227,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Return a table with the medians for each size, and with the growth in time per node."""
+    """Return a table of the medians for each size and of the growth in time per node."""
     figures_table = Table(
         title="Milliseconds of one decision (medians)", box=None, title_style="bold"
     )

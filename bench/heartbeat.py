@@ -1,8 +1,9 @@
-"""Measure how much the swarm's heartbeat loads the managers, and how soon a lost worker is Down.
+"""Measure the load of heartbeats on the managers, and how soon a lost worker is marked Down.
 
-The cluster has three managers and idle workers. For each heartbeat period, the managers' engines
-are measured for a while, and then some workers lose power. Our leader daemons are stopped, because
-their requests would also be measured. Run `make bench-heartbeat` as root from the repository.
+The cluster has three managers and idle workers. For each heartbeat period, the benchmark measures
+the managers' engines for a while and then cuts the power of some workers. After the first
+measurement, our leader daemons are stopped, because their requests add to the load. Run
+`make bench-heartbeat` as root from the repository.
 """
 
 import argparse
@@ -46,7 +47,7 @@ _SIZES: Final = ((100, 2), (400, 3), (1000, 5), (5000, 5))
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The total resources that one manager has used up to the time `at`."""
+    """The total resources that one manager had used by the time `at`."""
 
     at: float
     cpu: float
@@ -98,12 +99,15 @@ def main() -> None:
 
 
 def _direction(number: int) -> int:
-    """Return -1 or 1, alternately, so that drift over time affects all periods equally."""
+    """Return -1 for even rounds and 1 for odd rounds.
+
+    The order of the periods alternates, so that drift over time affects all periods equally.
+    """
     return -1 if number % 2 == 0 else 1
 
 
 def _set(sight: Sight, period: int) -> None:
-    """Set the period in the same way as the leader, and wait until every engine uses the period."""
+    """Set the heartbeat period as the leader does, and wait until every engine uses it."""
     swarm = sight.engine("/swarm")
     spec = swarm["Spec"] | {"Dispatcher": {"HeartbeatPeriod": period * 1_000_000_000}}
     sight.engine(f"/swarm/update?version={swarm['Version']['Index']}", "POST", spec)
@@ -117,7 +121,7 @@ def _stop_leaders(lab: Lab) -> None:
 
 
 def _costs(lab: Lab, sight: Sight, seconds: float) -> dict[str, Any]:
-    """Return the managers' CPU seconds per minute and their traffic per node and minute."""
+    """Measure the managers' CPU seconds per minute and network traffic per node per minute."""
     nodes = sight.engine("/nodes")
     leads = next(
         node["Description"]["Hostname"]
@@ -167,10 +171,12 @@ def _read(machine: Machine, engine: int) -> Reading:
 
 
 def _cut(lab: Lab, sight: Sight, number: int) -> list[float]:
-    """Cut some workers' power, reboot them, and return the seconds until each worker was Down.
+    """Cut some workers' power, reboot the workers, and return how soon each was marked Down.
+
+    Times are in seconds after the power was cut.
 
     Raises:
-        LabError: if a worker is not Down in time, or does not become Ready again.
+        LabError: if a worker is not marked Down in time, or if it does not become Ready again.
     """
     workers = sorted(
         (machine for machine in lab.machines() if machine.record.role == "worker"),
@@ -212,7 +218,10 @@ def _wait_ready(sight: Sight, hosts: Collection[str]) -> None:
 
 
 def summary(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return one entry per period, longest first, with ratios to the default period."""
+    """Return the medians for each heartbeat period, starting with the longest period.
+
+    The medians are also given as ratios to those for the default period.
+    """
     periods = sorted({window["period"] for window in windows if not window["leader"]}, reverse=True)
     entries = []
     for period in periods:
@@ -232,9 +241,10 @@ def summary(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, float]:
-    """Return the CPU milliseconds of one heartbeat, calculated by linear regression.
+    """Return the CPU time of one heartbeat in milliseconds, calculated by linear regression.
 
-    The `fit` values are r squared. A value near 0 means that the cost is lost in the noise.
+    The `fit` values are r squared. A value near 0 means that the time cannot be distinguished from
+    noise.
     """
     own = [window for window in windows if not window["leader"]]
     beats = [60 * nodes / window["period"] for window in own]
@@ -247,7 +257,7 @@ def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, floa
 
 
 def at_size(cost_ms: float, nodes: int, period: int) -> float:
-    """Return the percentage of one core that the heartbeats of this many nodes use."""
+    """Return the percentage of one core that the heartbeats of `nodes` nodes use."""
     return round(100 * nodes / period * cost_ms / 1000, 2)
 
 

@@ -1,4 +1,4 @@
-"""Describe the host and the commit on which a benchmark runs."""
+"""Describe the host on which a benchmark runs, and the commit that it measures."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from lab.host import run
 
 
 def host() -> dict[str, Any]:
-    """Return facts about the machine that hosts the lab: CPUs, memory, kernel and load."""
+    """Return facts about this host: its CPUs, memory, kernel and load."""
     cpu = "unknown"
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
@@ -27,6 +27,6 @@ def host() -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Return the current commit's short hash, or `unknown`."""
+    """Return the short hash of the current commit, or `unknown` if there is none."""
     git = ("git", "-C", str(cluster.REPOSITORY), "rev-parse", "--short", "HEAD")
     return run(*git, check=False).stdout.strip() or "unknown"

@@ -1,8 +1,8 @@
 """Compare our rebalancing with `docker service update --force` after a worker has joined.
 
-In each round, a fifth worker joins four workers under load, and one of the two ways moves tasks to
-the new worker. The ways take turns on the same swarm. Run `make bench-rebalance` as root from the
-repository.
+In each round, a fifth worker joins four workers under load, and one of the two methods moves tasks
+to the new worker. The methods take turns on the same swarm. Run `make bench-rebalance` as root from
+the repository.
 """
 
 import argparse
@@ -46,7 +46,7 @@ SERVICES: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How services are rebalanced, and when rebalancing is complete."""
+    """How to rebalance services, and how to tell when rebalancing is complete."""
 
     name: str
     what: str
@@ -66,7 +66,10 @@ def _is_even(loaded: LoadedCluster) -> bool:
 
 
 def _force(loaded: LoadedCluster, look: Look) -> None:
-    """Run the equivalent of `docker service update --force --detach` for replicated services."""
+    """Force an update of every service that has more than one replica.
+
+    This is equivalent to `docker service update --force --detach`.
+    """
     for service in look.services.values():
         if service.replicas > 1:
             row = loaded.sight.engine(f"/services/{service.id}")
@@ -155,7 +158,7 @@ def _figures(way: str, before: Look, after: Look, report: Report) -> dict[str, A
 
 
 def _placed(look: Look) -> dict[str, list[int]]:
-    """Return the number of tasks on each worker, by service."""
+    """Return, for each service, the number of its tasks on each worker."""
     nodes = cluster.workers_of(look)
     return {
         service.name: [sum(task.node == node.id for task in look.of(service.id)) for node in nodes]
@@ -172,12 +175,12 @@ def needed(counts: Sequence[int]) -> int:
 
 
 def _evenness(look: Look) -> dict[str, int]:
-    """Return the largest minus the smallest number of tasks on a worker, for each service."""
+    """Return, for each service, the difference between the most and fewest tasks on a worker."""
     return {name: max(counts) - min(counts) for name, counts in _placed(look).items()}
 
 
 def _leave(loaded: LoadedCluster, node: Node) -> None:
-    """Drain and remove a worker, so that the next round starts in the same state."""
+    """Drain and remove a worker, so that the next round starts from the same state."""
     loaded.sight.leader(f"/drain/{node.id}", {"within": 120})
     deadline = clock.monotonic() + 120
     while loaded.sight.look(leaving=node.id).on(node.id):
@@ -188,7 +191,10 @@ def _leave(loaded: LoadedCluster, node: Node) -> None:
 
 
 def summary(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return one entry for each way of rebalancing, with each figure's ratio to the baseline."""
+    """Return the summarized figures for each method of rebalancing.
+
+    The main figures are also given as ratios to the baseline.
+    """
     entries = []
     for way in _WAYS:
         own = [sample for sample in samples if sample["way"] == way.name]

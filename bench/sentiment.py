@@ -2,9 +2,9 @@
 
 The held-out set is `services/ml/evaluation/headlines.csv`, with the columns label (positive,
 negative, neutral), headline and symbols (separated by spaces; may be empty). The headlines were
-written without regard to the lexicon. Nothing is tuned on this set: use `tuning.csv` beside it. The
-baselines are the most frequent label and a list of ten obvious words. The last line of output is
-one JSON object.
+written without regard to the lexicon. Do not tune anything on this set; use `tuning.csv` in the
+same directory instead. There are two baselines for sentiment: the most frequent label, and a count
+of ten obvious words. The last line of the output is one JSON object.
 
     python -m bench.sentiment [FILE]
 """
@@ -79,7 +79,7 @@ def _f1(pairs: Counter[tuple[Label, Label]], label_of: Label) -> float:
 
 
 def ten_words(headline: str) -> Label:
-    """Label a headline by counting five good words and five bad words. This is a baseline."""
+    """Label a headline by counting five good words and five bad words. This is one baseline."""
     tokens = words.tokens(headline)
 
     def count(stems: Sequence[str]) -> int:
@@ -90,12 +90,12 @@ def ten_words(headline: str) -> Label:
 
 
 def ours(headline: str) -> Label:
-    """Return the label that the ml service assigns to a headline without its article."""
+    """Return the label that the ml service assigns to a headline alone, without an article."""
     return sentiment.label(sentiment.score(headline, ""))
 
 
 def named(held_out: Sequence[Headline]) -> dict[str, float]:
-    """Return the precision, recall and F1 for symbols, and the share of exact matches."""
+    """Return the precision, recall and F1 score for symbols, and the share of exact matches."""
     hit = predicted = true = exact = 0
     for headline in held_out:
         ours_of = frozenset(symbols.find(headline.text, "", ""))
@@ -114,7 +114,10 @@ def named(held_out: Sequence[Headline]) -> dict[str, float]:
 
 
 def main(file: Path) -> int:
-    """Score the headlines, and print tables and JSON. Return 1 if the file does not exist."""
+    """Score the headlines, and print tables and JSON.
+
+    Return the exit status: 1 if the file does not exist, and 0 otherwise.
+    """
     if not file.exists():
         print(f"{file} does not exist; specify another file", file=sys.stderr)
         return 1

@@ -17,7 +17,7 @@ Report = Callable[[str], None]
 def progress(total: int) -> Iterator[tuple[Report, Callable[[], None]]]:
     """Show a progress bar on stderr.
 
-    Yields a function that displays the current step's name, and a function that advances the bar.
+    Yield a function that displays the current step's name, and a function that advances the bar.
     """
     bar = Progress(
         TextColumn("{task.description}"),

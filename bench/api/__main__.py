@@ -1,8 +1,8 @@
-"""Measure what Traefik, tokens and usage tracking add to a public_api request for a page of news.
+"""Measure how much Traefik, tokens and usage tracking slow down a request for a page of news.
 
-The baseline, measured in the same run, is the bare handler, `bench.api.bare`. The programs
-run as processes on this host, and wrk loads one of them at a time over a few connections. Run
-`make bench-api`; root is not required.
+The baseline, measured in the same run, is the bare handler in `bench.api.bare`. The programs run as
+processes on this host, and wrk sends requests to one of them at a time over a few connections. Run
+`make bench-api`; root access is not required.
 """
 
 import argparse
@@ -41,7 +41,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The figures for one way to request the page, under load for one interval."""
+    """The figures of one measurement: one request method under load for a few seconds."""
 
     way: str
     connections: int
@@ -118,7 +118,10 @@ def _load(way: Way, *, connections: int, seconds: int, number: int) -> Sample:
 
 
 def summary(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Return medians for each number of connections and way, with ratios to the bare handler."""
+    """Return the medians for each number of connections and each request method.
+
+    Each median is also given as a ratio to the bare handler's median.
+    """
     entries = []
     for connections in dict.fromkeys(sample.connections for sample in samples):
         same_load = [sample for sample in samples if sample.connections == connections]

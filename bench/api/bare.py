@@ -1,7 +1,8 @@
 """A bare handler for `/v1/news`, the baseline of `bench.api`.
 
-The handler reads the same articles from the same CouchDB, checks the same parameters and returns
-the same bytes and ETag, but without Traefik, tokens, rate limits, tracking, logs or metrics.
+Like public_api, the handler reads the articles from CouchDB, checks the parameters, and returns the
+same bytes and ETag. It uses no Traefik, tokens, rate limits, usage tracking, request logs or
+metrics.
 """
 
 import argparse
@@ -42,7 +43,7 @@ async def _live(port: int, couchdb: str) -> None:
 
 
 def main() -> None:
-    """Serve requests until SIGTERM."""
+    """Serve requests until SIGTERM arrives."""
     parser = argparse.ArgumentParser(prog="python -m bench.api.bare", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--couchdb", required=True, help="URL of the database server")

@@ -1,6 +1,7 @@
-"""Run public_api and its dependencies as processes on this host, directly and behind Traefik.
+"""Run public_api with its dependencies as processes on this host, both with and without Traefik.
 
-Rule: the programs run as shipped. Only ports, secrets and the rate limit are set here.
+Rule: run the programs as shipped. Only addresses, secrets, the rate limit and the shutdown delay
+are set here.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ HOST: Final = "api.localhost"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to request the same page of news."""
+    """A method of requesting the page of news."""
 
     name: str
     what: str
@@ -51,7 +52,7 @@ class Way:
 
 @contextmanager
 def standing() -> Iterator[tuple[Way, Way, Way]]:
-    """Run the bare handler, public_api and Traefik, and yield the three ways to request a page.
+    """Run the bare handler, public_api and Traefik, and yield three methods of requesting the page.
 
     Raises:
         LabError: if a program is missing or does not start.
@@ -105,7 +106,7 @@ def standing() -> Iterator[tuple[Way, Way, Way]]:
 
 
 async def _furnish(couch_url: str, auth_url: str) -> str:
-    """Store articles, create a token, and return the token."""
+    """Store articles in CouchDB, create an API token, and return the token."""
     async with aiohttp.ClientSession() as session:
         couch = Couch(session, couch_url)
         news = News(couch)
@@ -241,7 +242,7 @@ def _wait(place: Path, name: str, url: str, headers: Mapping[str, str] | None = 
 
 
 def _free_port() -> int:
-    """Return a free port below the range used for outgoing connections."""
+    """Return a free port below the range that the kernel uses for outgoing connections."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as sock:

@@ -1,1 +1,1 @@
-"""`python -m bench.join`: compare how long a booted machine takes to join, by three methods."""
+"""`python -m bench.join`: compare how fast a booted machine joins with each of three methods."""

@@ -1,6 +1,6 @@
-"""Compute medians, ratios, the table and the JSON output from samples.
+"""Compute the medians and ratios, and create the table and the JSON output.
 
-Rule: the JSON contains every sample of every round, and only this module computes medians.
+Rule: the JSON output contains every sample of every round, and only this module computes medians.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _DIGITS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round of one way. For each machine, times are in seconds since the command started."""
+    """One round with one method. Times are in seconds since the command started."""
 
     way: str
     machines: int
@@ -46,7 +46,10 @@ class Round:
 
 
 def summary(rounds: Sequence[Round]) -> list[dict[str, Any]]:
-    """Return one entry per number of machines and way, with ratios to the baseline."""
+    """Return the medians for each number of machines and each method.
+
+    The main medians are also given as ratios to the baseline.
+    """
     entries = []
     for machines in sorted({round_.machines for round_ in rounds}):
         same_size = [round_ for round_ in rounds if round_.machines == machines]
@@ -94,7 +97,7 @@ def _stages(rounds: Sequence[Round]) -> dict[str, Any]:
 
 
 def table(entries: Sequence[Mapping[str, Any]], ways: Mapping[str, str]) -> Table:
-    """Return a table of medians in seconds, at most 100 columns wide."""
+    """Return a table of the medians in seconds, at most 100 columns wide."""
     figures_table = Table(
         title="Seconds from the command to Ready (medians)", box=None, title_style="bold"
     )

@@ -1,8 +1,7 @@
-"""The three ways to join a swarm: our agent, Docker's own command, and Ansible.
+"""The three methods of joining a swarm: our agent, `docker swarm join`, and Ansible.
 
-Each way starts one command for all machines at the same time, and waits until the command ends.
-Rule: each way is run with its defaults, as its users would run it. A step that is skipped for one
-way is skipped for all.
+Each method makes all machines join at the same time, and waits until its commands end. Rule: run
+each method as its users would. A step that is skipped for one method is skipped for all.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ _STAGE_ENDS: Final = (
 
 
 class Way(Protocol):
-    """One way to join the swarm."""
+    """A method of joining the swarm."""
 
     name: str
     what: str
@@ -36,12 +35,12 @@ class Way(Protocol):
     """Whether the leader labels and activates the node afterwards, which is also timed."""
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:
-        """Run the command and wait until it ends."""
+        """Make the machines join, and wait until the commands end."""
         ...
 
 
 class Agent:
-    """Our way: a machine joins automatically when its agent starts."""
+    """Our method: a machine joins automatically when its agent starts."""
 
     name = "spotswarm"
     what = "spotswarm-agent"
@@ -54,7 +53,7 @@ class Agent:
 
 
 class Raw:
-    """The baseline: Docker's own command on every machine, with a token from the benchmark."""
+    """The baseline: `docker swarm join` on every machine, with a token from the benchmark."""
 
     name = "raw"
     what = "docker swarm join"
@@ -64,13 +63,13 @@ class Raw:
         self._manager = f"{manager.address}:2377"
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:
-        """Run the command on all machines."""
+        """Run `docker swarm join` on all machines."""
         argv = ("docker", "swarm", "join", "--token", token, self._manager)
         await asyncio.gather(*(_run(*machine.command(*argv)) for machine in machines))
 
 
 class Ansible:
-    """A playbook, run from the host over ssh with eight forks and without gathering facts."""
+    """A playbook that runs from the host over ssh, with eight forks and without gathering facts."""
 
     name = "ansible"
     what = "ansible-playbook"
@@ -110,10 +109,11 @@ class Ansible:
 
 
 def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, float], int]:
-    """Return the seconds from the command to each of the agent's stages, and the agent's retries.
+    """Return the seconds from the command to the end of each agent stage, and the retry count.
 
-    A retry explains a slow round. `began` and `wall` are the command's start time on the monotonic
-    clock, which systemd uses for the process, and on the wall clock, which the journal uses.
+    Retries can explain a slow round. `began` and `wall` are both the command's start time: `began`
+    on the monotonic clock, which systemd uses for the process, and `wall` on the wall clock, which
+    the journal uses.
     """
     shown = machine.run("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", _UNIT)
     reached = {"process": int(shown.stdout.partition("=")[2]) / 1e6 - began}

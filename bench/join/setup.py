@@ -1,7 +1,7 @@
-"""Prepare the first round: install Ansible, build a layer, and start a lab with idle workers.
+"""Prepare the benchmark: install Ansible, build an image layer, and start a lab with idle workers.
 
-Results of slow steps are kept in the lab's cache under a hash of their inputs. Rule: all ways use
-the same machines, so Ansible's requirements are installed on all machines.
+The results of slow steps are kept in the lab's cache, under a hash of each step's inputs. Rule: all
+methods use the same machines, so the packages that Ansible needs are installed on every machine.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ rm -rf var/lib/apt/lists/* usr/sbin/policy-rc.d
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The running lab and the files that Ansible needs."""
+    """A running lab and the files that Ansible needs."""
 
     lab: Lab
     manager: Machine
@@ -66,10 +66,12 @@ class Setup:
 
 @contextmanager
 def prepared(workers: int, *, report: Report) -> Iterator[Setup]:
-    """Yield a lab with one manager and idle workers; always take the lab down at the end.
+    """Yield a lab with one manager and idle workers.
+
+    The lab is always taken down at the end.
 
     Raises:
-        LabError: if another lab is running, or a machine does not come up.
+        LabError: if another lab is running, or if a machine does not start.
     """
     check_needs(choose(DEFAULT).suite)
     places = Places.here()
@@ -116,7 +118,10 @@ def _install_ansible(cache: Path, report: Report) -> Path:
 
 
 def _bake_layer(places: Places, report: Report) -> tuple[Path, Path]:
-    """Build a layer with an ssh server and the Docker SDK; return the layer and the ssh key."""
+    """Build an image layer with an ssh server and the Docker SDK.
+
+    Return the paths of the layer and of the ssh key.
+    """
     rootfs = image.bake(places, cluster.REPOSITORY, choose(DEFAULT), report=report)[-1]
     parts = "\0".join((rootfs.name, _INSTALL, *_PACKAGES))
     baked = places.cache / "bench" / f"layer-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
@@ -163,7 +168,7 @@ def _authorize(work: Path) -> None:
 
 
 def versions(setup: Setup) -> dict[str, str]:
-    """Return the versions of Ansible, the engine and this repository."""
+    """Return the versions of Ansible and the engine, and the current commit."""
     banner = run(str(setup.ansible / "ansible"), "--version").stdout.splitlines()[0]
     engine = setup.manager.docker("version", "--format", "{{.Server.Version}}").strip()
     return {

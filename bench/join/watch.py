@@ -1,7 +1,7 @@
-"""Detect when nodes join by polling the manager's list of nodes, whichever way is measured.
+"""Detect when nodes join by polling the manager's node list, whichever method is measured.
 
-Rule: the clock starts just before the command and stops with the response that shows the node as
-Ready. Both times are measured on this host, so no way reports its own time.
+Rule: timing starts just before the command and stops with the response that shows the node as
+Ready. Both times are measured on this host, so no method measures its own time.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _SETTLE_SECONDS: Final = 2.0
 
 @dataclass(slots=True)
 class FirstSeen:
-    """When each host was first seen in a state, in seconds on the monotonic clock."""
+    """When each host was first seen Ready and active, in seconds on the monotonic clock."""
 
     ready: dict[str, float] = field(default_factory=dict)
     active: dict[str, float] = field(default_factory=dict)
@@ -53,13 +53,13 @@ class Watch:
             await engine.close()
 
     async def token(self) -> str:
-        """Return the current worker token, which the leader may have rotated."""
+        """Return the current join token for workers, which the leader may have rotated."""
         return str((await self._engine.swarm.inspect())["JoinTokens"]["Worker"])
 
     async def follow(
         self, machines: Iterable[Machine], first: FirstSeen, *, until_active: bool, within: float
     ) -> None:
-        """Record times in `first` until all nodes are Ready or, with `until_active`, active.
+        """Record times in `first` until all nodes are Ready or, if `until_active` is True, active.
 
         Raises:
             LabError: if nodes are still missing after `within` seconds. The message names them.
@@ -121,7 +121,7 @@ class Watch:
 
 
 def is_active(node: Mapping[str, Any]) -> bool:
-    """Whether a Ready node accepts tasks and has a label with its instance."""
+    """Return whether a Ready node accepts tasks and has a label that names its instance."""
     spec = node["Spec"]
     labelled = LABEL_INSTANCE in (spec.get("Labels") or {})
     return spec.get("Availability") == "active" and labelled

@@ -1,8 +1,8 @@
-"""Measure how a leaving worker affects users: our evacuation, Swarm's drain, and a power cut.
+"""Compare how our evacuation, Swarm's drain and a power cut of a worker affect users.
 
-Twenty tasks run on four spot workers under steady load through Traefik. The ways take turns on the
-same swarm. Run `make bench-leave` as root from the repository. For options, run
-`python -m bench.leave --help`.
+Twenty tasks run on four spot workers under steady load through Traefik. The three ways of removing
+a worker take turns on the same swarm. Run `make bench-leave` as root from the repository. For
+options, run `python -m bench.leave --help`.
 """
 
 import argparse
@@ -55,7 +55,7 @@ _LONE: Final = {service.name for service in SERVICES if service.replicas == 1}
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a worker leaves, and when its departure is complete."""
+    """How to make a worker leave, and how to tell when its departure is complete."""
 
     name: str
     what: str
@@ -127,10 +127,11 @@ def main() -> None:
 
 
 def measure(loaded: LoadedCluster, way: Way, number: int, rate: float) -> Departure:
-    """Make one worker leave under load, replace it, and return the departure's figures.
+    """Make one worker leave under load, replace it, and return the figures of its departure.
 
     Raises:
-        LabError: if the cluster does not settle first, or the new worker does not start serving.
+        LabError: if the cluster does not settle beforehand, or if the new worker does not accept
+            tasks.
     """
     look = loaded.wait_settled()
     node = _chosen(look)
@@ -154,7 +155,11 @@ def measure(loaded: LoadedCluster, way: Way, number: int, rate: float) -> Depart
 
 
 def _chosen(look: Look) -> Node:
-    """Return the worker that is closest to having one single-replica service and five tasks."""
+    """Return the worker whose number of single-replica services is closest to one.
+
+    Workers without such a service come last. Among equals, the number of tasks closest to five
+    decides.
+    """
     lone = {service.id for service in look.services.values() if service.replicas == 1}
 
     def distance(node: Node) -> tuple[int, int, str]:
@@ -173,7 +178,7 @@ def _follow(
     began: float,
     until: Callable[[Departure], bool],
 ) -> None:
-    """Poll the swarm, and record when each state is first seen."""
+    """Poll the swarm, and record in `departure` when each state is first seen."""
     deadline = began + _WITHIN
     left = len(departure.tasks)
     while not until(departure):

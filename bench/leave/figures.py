@@ -1,7 +1,8 @@
 """The figures of one departure, and the table of all departures. This module does no I/O.
 
-Rule: the three ways are compared by lost requests, which users notice. A figure for `empty` exists
-only if the node runs until it is empty, and a figure for `gone` only if the node is removed.
+Rule: compare the three ways of removing a worker by lost requests, because users notice these. A
+figure for `empty` exists only if the node keeps running until it is empty, and a figure for `gone`
+only if the node is removed.
 """
 
 import math
@@ -40,7 +41,7 @@ class Departure:
     figures: dict[str, Any] = field(default_factory=dict)
 
     def count(self, report: Report, at: float, rate: float) -> None:
-        """Count the successful and lost requests before and after `at`."""
+        """Compute the figures from the requests that were sent before and after `at`."""
         before = report.between(report.began + 1, at)
         after = report.between(at, report.ended + 1)
         by_service: dict[str, dict[str, Any]] = {
@@ -87,7 +88,10 @@ class Departure:
 
 
 def summary(departures: Sequence[Departure]) -> list[dict[str, Any]]:
-    """Return one entry for each way of leaving, with the ratio of each figure to the baseline."""
+    """Return the summarized figures for each way of removing a worker.
+
+    The main figures are also given as ratios to the baseline.
+    """
     base = _entry([departure for departure in departures if departure.way == BASELINE])
     entries = []
     for way in dict.fromkeys(departure.way for departure in departures):
@@ -129,7 +133,7 @@ def _entry(own: Sequence[Departure]) -> dict[str, Any]:
 
 
 def table(entries: Sequence[dict[str, Any]], ways: dict[str, str]) -> Table:
-    """Return the table, at most 100 columns wide."""
+    """Return a table of the summary, at most 100 columns wide."""
     figures_table = Table(
         title="Workers leaving under load (median/worst)",
         box=None,
