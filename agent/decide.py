@@ -1,9 +1,9 @@
 """Decides how an instance joins and leaves the swarm.
 
 `decide(view, event, policy)` returns the new view and the next action. Each event leads to exactly
-one action. Rule: never give up or exit; retry failed actions after increasing pauses. News usually
-only updates the view and causes an inspection of the engine, whose result determines what happens
-next.
+one action. Rule: never give up or exit; retry failed actions after increasingly long pauses. News
+usually only updates the view and causes an inspection of the engine, whose result determines what
+happens next.
 """
 
 from dataclasses import replace

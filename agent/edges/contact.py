@@ -30,7 +30,7 @@ class Contact:
         self._broker_checked_at = float("-inf")
 
     async def check(self, managers: Sequence[str]) -> tuple[timedelta, int]:
-        """Return how long nobody has responded, and how many consecutive checks have failed.
+        """Return how long there has been no response, and how many consecutive checks have failed.
 
         Both values are zero if a manager or the leader responds.
         """

@@ -55,7 +55,7 @@ class LocalFiles:
     def claim(self, instance: str) -> bool:
         """Make this instance the owner of the engine's state.
 
-        Return True if state that another instance owned was removed.
+        Return whether another instance's state was removed.
 
         Raises:
             RefusedError: if the engine is in a swarm and no owner is recorded.
