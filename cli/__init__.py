@@ -1,4 +1,4 @@
-"""The operator's command line, `spotswarm`.
+"""The operator's command-line program, `spotswarm`.
 
 Each subcommand has its own module with its options, its requests and its output.
 
@@ -6,10 +6,10 @@ Each subcommand has its own module with its options, its requests and its output
   return and rebalance
 - `deploy/` deploys a stack with Docker
 - `founding/` creates the secrets and user data for a new cluster
-- `progress/` calculates the progress of a drain or a deployment, without I/O (pure)
-- `terminal/` contains shared code: tables, live displays, exit codes (`exits.py`)
+- `progress/` calculates the progress of a drain or a deployment, without I/O
+- `terminal/` contains shared code: tables, live displays and exit codes (`exits.py`)
 - `edges/` is the only code that uses sockets, Docker or AWS
 
-The command line makes no decisions about the swarm. Tables are at most 100 columns wide, and
-`--json` prints the leader's response.
+The program makes no decisions about the swarm. Tables are at most 100 columns wide, and `--json`
+prints the leader's response.
 """

@@ -1,7 +1,7 @@
 """`spotswarm drain`: empty a node and follow the drain until it ends.
 
 Rule: the leader does all the work. Interrupting the command does not stop the drain, and the
-command prints a message to that effect.
+command prints a message that says so.
 """
 
 import time
@@ -32,15 +32,20 @@ def drain(
     node: NodeName,
     deadline: Annotated[
         str | None,
-        typer.Option(help="Time allowed, such as 90s or 2m. Default: the setting drain_seconds."),
+        typer.Option(
+            help="Time allowed for the drain, such as 90s or 2m. The default is the value of the"
+            " setting drain_seconds."
+        ),
     ] = None,
     dry_run: IsDryRun = False,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
-    """Empty a node and keep it empty. Replacements start on other nodes before tasks stop.
+    """Empty a node and keep it empty.
 
-    The exit code is 6 if tasks were cut off, and 7 if the leader rejects the request.
+    Where possible, replacement tasks start on other nodes before the node's tasks stop. The exit
+    code is 6 if a task was interrupted or the drain was undone, and 7 if the leader rejects the
+    request.
     """
     body: dict[str, Any] = {"dry_run": dry_run}
     if deadline is not None:
@@ -126,7 +131,7 @@ def _follow(
 
 
 def _summary(outcome: Outcome, host: str) -> str:
-    """Return a summary of how the drain ended, in a few lines."""
+    """Return a summary of the drain's outcome in a few lines."""
     endings = {
         "drained": f"{host} is drained and will stay empty until you run `spotswarm return {host}`",
         "left": f"{host} has left the swarm",

@@ -1,4 +1,4 @@
-"""`spotswarm explain`: list every decision about a node, instance or service, with its reason."""
+"""`spotswarm explain`: list every decision about a node, instance or service, with the reasons."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -24,12 +24,15 @@ Name = Annotated[
 
 
 def explain(node: Name, as_json: AsJson = False, watch: Watch = False) -> None:
-    """Explain the state of a node or service: each decision, its reason and its cause."""
+    """Show every decision about a node, instance or service, with its reason and its trigger."""
     show(f"explain/{quote(node, safe='')}", explanation, as_json=as_json, watch=watch)
 
 
 def explanation(answer: Mapping[str, Any]) -> RenderableType:
-    """Return tables of the known facts about the name, and of every decision, oldest first."""
+    """Return tables of what is known about a node, instance or service, and of all decisions.
+
+    The decisions are listed with the oldest first.
+    """
     parts: list[RenderableType] = []
     if answer["nodes"]:
         parts.append(nodes.table(answer["nodes"]))

@@ -17,7 +17,7 @@ def joins(as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Return a table with one row per request, newest first, and the reason for each result."""
+    """Return a table of requests, newest first, with the result of each request and the reason."""
     joins_table = new_table("TIME", "INSTANCE", "ROLE", "RESULT")
     joins_table.add_column("REASON", overflow="fold")
     for row in rows:

@@ -1,4 +1,4 @@
-"""`spotswarm leaving`: list nodes that are leaving or returning."""
+"""`spotswarm leaving`: list nodes that are leaving, drained or returning."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,14 +14,19 @@ from cli.terminal.tables import coloured, new_table, short_host
 
 
 def leaving(as_json: AsJson = False, watch: Watch = False) -> None:
-    """List nodes that are leaving, hinted, drained or returning, and what each is waiting for."""
+    """List nodes that are leaving, drained or returning, and what each is waiting for.
+
+    Nodes with a rebalance recommendation from AWS are also listed.
+    """
     show("leaving", table, as_json=as_json, watch=watch)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Return a table with one row per node: the reason, the time left and the pending step."""
+    """Return a table with one row per node: its stage, the reason and the time left."""
     if not rows:
-        return Text("No nodes are leaving, hinted, drained or returning.")
+        return Text(
+            "No nodes are leaving, drained or returning, and none has a rebalance recommendation."
+        )
     leaving_table = new_table("HOSTNAME", "STAGE", "WHY", "THEN")
     leaving_table.add_column("LEFT", justify="right", no_wrap=True)
     leaving_table.add_column("TASKS", justify="right", no_wrap=True)
@@ -41,6 +46,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def row_of(node: str, *, on_error: str) -> dict[str, Any] | None:
-    """Return one node's row, or None if the node is not listed. See also `nodes.is_member`."""
+    """Return one node's row, or None if the node is not listed.
+
+    Use `nodes.is_member` to find out whether an unlisted node is still in the swarm.
+    """
     rows = get("leaving", on_error=on_error)
     return next((dict(row) for row in rows if row["node"] == node), None)

@@ -15,12 +15,15 @@ _HOST_COLUMNS: Final = 21
 
 
 def nodes(as_json: AsJson = False, watch: Watch = False) -> None:
-    """List the swarm's nodes with their instances; * marks the leader."""
+    """List the swarm's nodes and their instances. An asterisk (*) marks the Raft leader."""
     show("nodes", table, as_json=as_json, watch=watch)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Return a table with one row per node. AVAIL also shows a phase, such as `leaving`."""
+    """Return a table with one row per node.
+
+    The AVAIL column also shows the node's phase, such as `leaving`.
+    """
     nodes_table = new_table(padding=1)
     hosts = [f"{short_host(row['hostname'])}{' *' if row['leader'] else ''}" for row in rows]
     is_long = any(len(host) > _HOST_COLUMNS for host in hosts)
@@ -44,8 +47,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def is_member(node: str, *, on_error: str) -> bool:
-    """Whether the swarm still has a node with this id.
+    """Return whether the swarm still has a node with this id.
 
-    If the request fails, `on_error` is prepended to the error's `next_step`.
+    If the request fails, `on_error` is added to the beginning of the error's `next_step`.
     """
     return any(row["node"] == node for row in get("nodes", on_error=on_error))

@@ -1,7 +1,7 @@
-"""`spotswarm rebalance`: spread services evenly across nodes and follow the moves.
+"""`spotswarm rebalance`: spread services evenly across nodes and follow the progress.
 
-Rule: the leader does all the work. Interrupting the command does not stop the moves, and the
-command prints a message to that effect.
+Rule: the leader does all the work. Interrupting the command does not stop rebalancing, and the
+command prints a message that says so.
 """
 
 import time
@@ -34,7 +34,7 @@ def rebalance(
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
-    """Spread services evenly across nodes with as few moves as possible.
+    """Spread services evenly across nodes, moving as few tasks as possible.
 
     The exit code is 6 if a service could not be spread evenly.
     """
@@ -66,7 +66,7 @@ def rebalance(
 def plan_table(plans: Sequence[Plan]) -> RenderableType:
     """Return a table with one row per service that is not spread evenly.
 
-    Evenly spread services are only counted.
+    Services that are spread evenly are counted but not listed.
     """
     shown = [plan for plan in plans if plan["stage"] != "even"]
     even = len(plans) - len(shown)
@@ -94,7 +94,7 @@ def plan_table(plans: Sequence[Plan]) -> RenderableType:
 
 
 def tasks_per_node(tasks: Mapping[str, int]) -> str:
-    """Return the number of tasks on each node, largest first, such as `3/2/2`.
+    """Return the number of tasks on each node as text, largest number first, such as `3/2/2`.
 
     With many nodes, equal numbers are grouped: `66x5` means 66 nodes with five tasks each.
     """
@@ -107,7 +107,7 @@ def tasks_per_node(tasks: Mapping[str, int]) -> str:
 def _follow(
     services: list[str], out: Console, *, is_quiet: bool, on_error: str
 ) -> list[dict[str, Any]]:
-    """Wait until no listed service is queued or moving, and return the services' plans."""
+    """Wait until rebalancing of these services is complete, and return their plans."""
     stages: dict[str, str] = {}
     with progress_bar(out, is_quiet=is_quiet) as (bar, live):
         line = bar.add_task("services", total=len(services), stage="", waits="")

@@ -1,7 +1,7 @@
-"""`spotswarm return`: let a node take tasks again, and wait until it does.
+"""`spotswarm return`: let a node take tasks again, and wait until it can.
 
 Rule: the leader does all the work. Interrupting the command does not stop the return, and the
-command prints a message to that effect.
+command prints a message that says so.
 """
 
 import time
@@ -24,7 +24,10 @@ from cli.terminal.tables import console, short_host, warnings
 def return_node(
     node: NodeName, dry_run: IsDryRun = False, no_wait: NoWait = False, as_json: AsJson = False
 ) -> None:
-    """Let a drained, leaving or hinted node take tasks again."""
+    """Let a node take tasks again.
+
+    The node must be leaving or drained, or have a rebalance recommendation from AWS.
+    """
     answer = post(f"return/{quote(node, safe='')}", {"dry_run": dry_run})
     plan = answer["plan"]
     out, host = console(), short_host(plan["hostname"])
@@ -50,7 +53,7 @@ def return_node(
 
 
 def plan_text(plan: Mapping[str, Any]) -> RenderableType:
-    """Return the plan for display: the returning node, and the steps before it takes tasks."""
+    """Return the plan for display: the node, and what must happen before it takes tasks again."""
     steps = []
     if plan["is_promoted"]:
         steps.append("the node becomes a manager again")
@@ -65,7 +68,10 @@ def plan_text(plan: Mapping[str, Any]) -> RenderableType:
 
 
 def _follow(node: str, out: Console, *, is_quiet: bool, on_error: str) -> str:
-    """Follow the node, and return its final stage: `active`, or empty if it left the swarm."""
+    """Follow the node, and return its final stage.
+
+    The stage is `active` if the node takes tasks again, and empty if the node has left the swarm.
+    """
     shown = ""
     while True:
         row = leaving.row_of(node, on_error=on_error)

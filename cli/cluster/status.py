@@ -24,7 +24,7 @@ def status(as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def summary(answer: Mapping[str, Any]) -> RenderableType:
-    """Return a table with one fact per row. A standby daemon reports only a few facts."""
+    """Return a table with one fact per row. A standby leader daemon reports only a few facts."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
@@ -59,7 +59,7 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
 
 
 def notices(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first few AWS notices as one line, with the number of remaining notices."""
+    """Return the first few AWS notices on one line, with the number of notices left out."""
     sentences = []
     for notice in rows[:_NOTICES_SHOWN]:
         when = f" at {clock_time(notice['deadline'])} UTC" if notice["deadline"] else ""

@@ -1,4 +1,4 @@
-"""Show a response from the leader as a table or JSON, once or refreshed every second."""
+"""Show a response from the leader as a table or as JSON, either once or every second."""
 
 import time
 from collections.abc import Callable
@@ -12,12 +12,18 @@ from cli.edges.admin import get
 from cli.terminal.options import print_json
 from cli.terminal.tables import console
 
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Refresh every second until Ctrl-C.")]
+Watch = Annotated[
+    bool, typer.Option("--watch", "-w", help="Refresh every second until Ctrl-C is pressed.")
+]
 _REFRESH_SECONDS = 1
 
 
 def show(path: str, render: Callable[[Any], RenderableType], *, as_json: bool, watch: bool) -> Any:
-    """Print the leader's response for a path of its admin API, and return the last response."""
+    """Request `path` from the leader's admin API, print the response, and return it.
+
+    If `watch` is True, repeat this every second until Ctrl-C is pressed, and return the last
+    response.
+    """
     answer = get(path)
     print_json(answer, as_json)
     if not watch:

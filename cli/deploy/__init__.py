@@ -1,5 +1,5 @@
 """`spotswarm deploy`: check a stack, deploy it with Docker, and roll it back if it fails.
 
-`deploy.py` is the subcommand and runs the steps in order. A stack is a file in the stack
-directory; `stackfile/` converts the file into the document that Docker deploys, without I/O.
+`deploy.py` contains the subcommand and runs the steps in order. A stack is a file in the stack
+directory; `stackfile/` converts the file, without I/O, into the document that Docker deploys.
 """

@@ -1,4 +1,4 @@
-"""Check what a deployment needs: networks, nodes, secrets, and a manager for the stores.
+"""Check that a deployment has what it needs: networks, nodes, secrets and a manager for the stores.
 
 Rule: nothing is changed until every check has passed.
 """
@@ -16,7 +16,7 @@ from cli.terminal.exits import Exit, fail
 
 @dataclass(frozen=True)
 class Preparation:
-    """What must be created before the stack is deployed."""
+    """The secrets to create and the node to label before the stack is deployed."""
 
     secrets: list[tuple[SecretWish, str]] = field(repr=False)
     """The missing secrets, each with its value."""
@@ -25,11 +25,11 @@ class Preparation:
 
 
 def check(docker: Docker, stack: Stack, values: Mapping[str, str]) -> Preparation:
-    """Return what must be created first; exit if anything else is missing."""
+    """Return the secrets to create and the node to label; exit if anything else is missing."""
     if absent := set(stack.networks) - docker.networks():
         fail(
             Exit.REFUSED,
-            f"the swarm has no network {', '.join(sorted(absent))}",
+            f"no such network in the swarm: {', '.join(sorted(absent))}",
             next_step="run `spotswarm status` if the leader should have created the network;"
             " otherwise run `docker network create --driver overlay --attachable NAME`",
         )
@@ -45,7 +45,7 @@ def check(docker: Docker, stack: Stack, values: Mapping[str, str]) -> Preparatio
             Exit.REFUSED,
             "\n".join(errors),
             next_step="run `docker node ls` to list the nodes; if the node with the data is down,"
-            " bring the node back, or restore the data and label another node"
+            " start it again, or restore the data on another node and label that node"
             " (see docs/deploying.md)",
         )
     return Preparation(_missing_secrets(stack, docker.secrets(), values), node_to_label)
@@ -70,7 +70,10 @@ def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> 
 
 
 def _refuse_second_home(docker: Docker, stack: Stack) -> None:
-    """Exit if the stores already run: their data is on the node that had the label."""
+    """Exit if the stores are already running.
+
+    Their data is on the node that had the label before, so no other node may get this label.
+    """
     label = stack.label_a_manager or ""
     stores = {
         f"{stack.name}_{name}"
@@ -81,10 +84,9 @@ def _refuse_second_home(docker: Docker, stack: Stack) -> None:
     if homeless := sorted(stores & running):
         fail(
             Exit.REFUSED,
-            f"no node has the label {label} any more; the data of {', '.join(homeless)} is on the"
-            " node that had the label, and on any other node these services would start without"
-            " data",
-            next_step="bring that node back, or restore its data on another node (see"
+            f"no node has the label {label} any more. The data of {', '.join(homeless)} is on the"
+            " node that had the label; on any other node, these services would start without data",
+            next_step="bring back the node with the data, or restore the data on another node (see"
             f" docs/deploying.md) and run `docker node update --label-add {label}=true NODE`",
         )
 

@@ -1,7 +1,7 @@
-"""`spotswarm deploy STACK`: check a stack, deploy it, and wait until it runs.
+"""`spotswarm deploy STACK`: check a stack, deploy it, and wait until it is running.
 
-Rule: an error that can be found in advance is reported before anything is changed. The
-deployment itself is left to Docker.
+Rule: errors that can be found in advance are reported before anything is changed. Docker performs
+the deployment itself.
 """
 
 from collections.abc import Iterator
@@ -46,13 +46,15 @@ def deploy(
         typer.Argument(
             metavar="STACK",
             help="The stack's name: edge (ingress and registry), services (the site), or the name"
-            " of your own stack file in DIRECTORY, without the extension .yml.",
+            " of another stack file in the stack directory, without the extension .yml.",
             autocompletion=_stacks_starting_with,
         ),
     ],
     env_file: Annotated[
         Path,
-        typer.Option("--env-file", help="File with variables; shell variables take precedence."),
+        typer.Option(
+            "--env-file", help="A file with variables. Environment variables override the file."
+        ),
     ] = Path(".env"),
     directory: Annotated[
         Path, typer.Option(help="The directory that contains the stack files.")
@@ -64,14 +66,14 @@ def deploy(
         ),
     ] = True,
     timeout: Annotated[
-        float, typer.Option(help="How many seconds to wait for the stack to run.")
+        float, typer.Option(help="How many seconds to wait until the stack is running.")
     ] = 300.0,
     resolve: Annotated[
         ResolveImage,
         typer.Option(
             "--resolve-image",
-            help="When to ask the registry which image a tag refers to; `always` also deploys"
-            " tags that were pushed again.",
+            help="When to ask the registry which image a tag refers to. `always` also finds new"
+            " images that were pushed with an unchanged tag.",
         ),
     ] = ResolveImage.CHANGED,
     dry_run: IsDryRun = False,
@@ -79,7 +81,7 @@ def deploy(
 ) -> None:
     """Deploy a stack with `docker stack deploy`.
 
-    The exit code is 8 if the deployment failed and was rolled back.
+    The exit code is 8 if the deployment fails and is rolled back.
     """
     values = read_variables(env_file)
     stack = read_stack(which, directory, values)
@@ -132,8 +134,8 @@ def _prepare(docker: Docker, stack: Stack, preparation: Preparation) -> None:
     if node is not None:
         docker.label(node.id, stack.label_a_manager or "", "true")
         say(
-            f"{node.hostname} will hold the volumes: it now has the label"
-            f" {stack.label_a_manager}=true. The stores start empty unless you restore them."
+            f"{node.hostname} now has the label {stack.label_a_manager}=true and will hold the"
+            " volumes. The stores start empty unless you restore their data."
         )
     for wish, value in preparation.secrets:
         docker.create_secret(wish.name, value)
@@ -152,4 +154,4 @@ def _translated_errors() -> Iterator[None]:
             next_step="set DOCKER_HOST, or run this command on a manager",
         )
     except ClusterError as exc:
-        fail(Exit.REFUSED, str(exc), next_step="fix what Docker rejected, then deploy again")
+        fail(Exit.REFUSED, str(exc), next_step="correct what Docker rejected, then deploy again")

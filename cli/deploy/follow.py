@@ -1,4 +1,4 @@
-"""Wait until the leader has moved a deployment's tasks, then until the stack is running."""
+"""Wait until the leader stops moving the stack's tasks, and later until the stack is running."""
 
 import time
 from collections.abc import Sequence
@@ -21,9 +21,10 @@ from wire.labels import LABEL_LOAN
 
 
 def wait_for_leader(docker: Docker, stack: Stack, deadline: float) -> None:
-    """Wait until the leader is not moving tasks of the stack's services.
+    """Wait until the leader is no longer moving tasks of the stack's services.
 
-    During a move, the leader changes the services' specs. A deployment would overwrite the changes.
+    During a move, the leader changes the services' specs, and a deployment would overwrite these
+    changes.
     """
     last = ""
     while True:
@@ -58,7 +59,7 @@ def wait_for_convergence(
 ) -> Look:
     """Watch the deployment until it ends, and return its last observed state.
 
-    A terminal shows a live table. Other output gets one line per change.
+    On a terminal, show a live table. Otherwise, print one line per change.
     """
     convergence = Convergence(timeout_seconds=max(1.0, deadline - clock.monotonic()))
     shown: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Read the operator's input: the variables in .env and a stack file from the directory."""
+"""Read the operator's input: the variables in .env, and a stack file from the stack directory."""
 
 import os
 from pathlib import Path
@@ -40,7 +40,7 @@ def read_stack(name: str, directory: Path, values: dict[str, str]) -> Stack:
         fail(
             Exit.USAGE,
             f"there is no stack {name} in {directory}",
-            next_step=f"deploy one of {', '.join(names)}, or add {name}.yml"
+            next_step=f"deploy an existing stack ({', '.join(names)}) or add {name}.yml"
             if names
             else "use --directory to specify the directory that contains the stack files",
         )
@@ -57,6 +57,9 @@ def read_stack(name: str, directory: Path, values: dict[str, str]) -> Stack:
 
 
 def stack_names(directory: Path) -> list[str]:
-    """Return the names of the `*.yml` files in a directory, except those with `is_stack: false`."""
+    """Return the names of all stacks in a directory.
+
+    Every `*.yml` file is a stack unless it contains `is_stack: false`.
+    """
     files = sorted(directory.glob("*.yml"))
     return [file.stem for file in files if is_stack(file.read_text(encoding="utf-8"))]

@@ -19,7 +19,7 @@ _REASONS: Final = {"failed": "tasks did not come up", "timeout": "time ran out"}
 def finish(
     docker: Docker, stack: Stack, rollout: Rollout, look: Look, out: Console, *, as_json: bool
 ) -> None:
-    """Report the deployment's final state. Exit with ROLLED_BACK unless the stack converged."""
+    """Report the deployment's final state. Exit with ROLLED_BACK unless the stack has converged."""
     report: dict[str, Any] = {
         "stack": stack.name,
         "outcome": look.verdict,

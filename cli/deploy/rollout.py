@@ -1,4 +1,4 @@
-"""The state of a deployment: what existed before, its progress so far, and its rollback."""
+"""Record what existed before a deployment, follow its progress, and roll it back if necessary."""
 
 import time
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Rollout:
-    """What existed before a deployment, and what the deployment has changed."""
+    """What existed before a deployment, and which services the deployment has changed."""
 
     services: dict[str, Row]
     tasks: frozenset[str]
@@ -36,7 +36,7 @@ class Rollout:
     updated: list[str] = field(default_factory=list)
 
     def change_of(self, name: str) -> Literal["created", "updated", "unchanged"]:
-        """Return what the deployment did to a service."""
+        """Return whether the deployment created or updated a service or left it unchanged."""
         if name in self.created:
             return "created"
         return "updated" if name in self.updated else "unchanged"
@@ -57,7 +57,7 @@ class Look:
 
     @property
     def last_failures(self) -> list[Failure]:
-        """The last failure of each of the first few blamed services."""
+        """The most recent failure of each of the first few services in `blamed`."""
         failures = [service.failures[-1] for service in self.blamed if service.failures]
         return failures[:_FAILURES_SHOWN]
 
@@ -87,10 +87,11 @@ def look(docker: Docker, stack: Stack, rollout: Rollout, convergence: Convergenc
 def roll_back(docker: Docker, stack: Stack, rollout: Rollout) -> tuple[list[str], list[str]]:
     """Restore the specs of all updated services.
 
-    Return the names of the restored services and of the services that could not be restored.
-    Swarm may also roll back a service, depending on the service's settings, and other users may
-    update a service at any time. Therefore each service is watched until it has its old spec, and a
-    spec is replaced only if it has not changed since it was last read.
+    Return the names of the restored services, and the names of those that could not be restored.
+
+    Depending on a service's settings, Swarm may also roll it back, and other users may update it at
+    any time. Therefore, each service is watched until it has its old spec and its tasks are
+    running, and a spec is replaced only if it has not changed since it was last read.
     """
     deadline = clock.monotonic() + _ROLLBACK_SECONDS
     while True:

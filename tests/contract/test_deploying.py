@@ -229,7 +229,7 @@ async def test_everything_missing_is_reported_before_anything_is_changed(deploym
     deployment.write({"web": service(networks=["absent"])}, networks={"absent": {"external": True}})
     networks = await deployment.deploy()
     assert networks.returncode == 7
-    assert "the swarm has no network absent" in networks.stderr
+    assert "no such network in the swarm: absent" in networks.stderr
     assert deployment.docker("service", "ls", "--quiet") == ""
     assert deployment.docker("secret", "ls", "--quiet") == ""
 

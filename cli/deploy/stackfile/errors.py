@@ -2,4 +2,7 @@
 
 
 class StackError(ValueError):
-    """The stack file or the selection of services is invalid. Each line names one problem."""
+    """The stack file or the selection of services is invalid.
+
+    Each line of the message names one problem.
+    """

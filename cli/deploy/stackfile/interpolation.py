@@ -1,4 +1,4 @@
-"""Replace the variables in stack files, in Compose's syntax.
+"""Replace variables in stack files. The syntax is the same as in Compose files.
 
 Rule: all missing variables are collected in one pass, and a value that is empty after replacement
 is removed from its list or table. `docker stack deploy` would keep `NAME=`, and would stop at the
@@ -27,7 +27,7 @@ _REMOVED: Final = _Removed()
 
 @dataclass
 class Interpolation:
-    """Replaces variables in a document and records the missing ones."""
+    """Replaces variables in a document and records missing variables."""
 
     values: Mapping[str, str]
     missing: dict[str, str] = field(default_factory=dict)

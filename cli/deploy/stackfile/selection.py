@@ -1,7 +1,8 @@
-"""Select the services to deploy from a stack file's `x-spotswarm` keys and SERVICES in .env.
+"""Select the services to deploy, based on a stack file's `x-spotswarm` keys and SERVICES in .env.
 
-`when` offers a service only for certain values of a variable. `provides` gives a service an
-alias. `needs` lists the services that a service requires, and `wants` lists optional ones.
+A service with `when` is offered only if certain variables have certain values. `provides` gives a
+service an alias. `needs` lists the services that a service requires, and `wants` lists services
+without which it works only partially.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[
     """Return the services to deploy, and remarks on services that will work only partially.
 
     Raises:
-        StackError: if a chosen service does not exist, is not offered, or lacks a required service.
+        StackError: if a requested service does not exist or is not offered, or if a service to
+            deploy lacks a service that it requires.
     """
     offered = {
         name

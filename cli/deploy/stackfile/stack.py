@@ -1,4 +1,4 @@
-"""Read a stack file: the services to deploy, and what must exist before the services can run.
+"""Read a stack file: the services to deploy, and what must exist before they can run.
 
 Rule: all errors are reported together, before anything is changed.
 """
@@ -33,13 +33,13 @@ class SecretWish:
 
     @property
     def variable(self) -> str:
-        """The name of the variable that contains the path to the secret's file."""
+        """The name of the variable that contains the path of the secret's file."""
         return f"{self.name.upper()}_FILE"
 
 
 @dataclass
 class Stack:
-    """A document to deploy, and its dependencies."""
+    """A stack: the document that Docker deploys, and what the document requires."""
 
     name: str
     document: Table
@@ -52,7 +52,7 @@ class Stack:
 
     @property
     def services(self) -> list[str]:
-        """The names of the services, without the stack's name."""
+        """The names of the services, without the stack's name as a prefix."""
         return list(self.document["services"])
 
     @property
@@ -61,17 +61,17 @@ class Stack:
         return [config["name"] for config in self.document.get("configs", {}).values()]
 
     def without_secrets(self, names: set[str]) -> None:
-        """Remove optional secrets from every service."""
+        """Remove the named secrets from the stack and from every service."""
         self.secrets = [secret for secret in self.secrets if secret.name not in names]
         _remove(self.document, "secrets", names)
 
     def text(self) -> str:
-        """Return the document for `docker stack deploy -c -`."""
+        """Return the document as YAML for `docker stack deploy -c -`."""
         return yaml.safe_dump(escaped(self.document), sort_keys=False, width=100)
 
 
 def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, read: Read) -> Stack:
-    """Parse a stack file; `read` returns the content of a config file.
+    """Parse a stack file; `read` is called to read each config file.
 
     Raises:
         StackError: if the stack is invalid. The message lists every problem.
@@ -124,7 +124,10 @@ def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, re
 
 
 def is_stack(text: str) -> bool:
-    """Whether a file in the stack directory is a stack; `is_stack: false` marks other files."""
+    """Return whether a YAML file in the stack directory is a stack.
+
+    A file that is not a stack contains `is_stack: false`.
+    """
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -134,14 +137,14 @@ def is_stack(text: str) -> bool:
 
 
 def constraints_of(document: Table) -> Iterator[tuple[str, str]]:
-    """Yield every placement constraint as a pair of service name and constraint."""
+    """Yield the service name and the text of every placement constraint."""
     for name, service in document["services"].items():
         for constraint in service.get("deploy", {}).get("placement", {}).get("constraints", ()):
             yield name, str(constraint)
 
 
 def _drop_unused(table: Table) -> None:
-    """Drop networks, volumes, configs and secrets that no chosen service uses."""
+    """Remove networks, volumes, configs and secrets that no chosen service uses."""
     for kind in ("networks", "secrets", "configs", "volumes"):
         if kind not in table:
             continue
@@ -166,7 +169,10 @@ def _secrets(table: Table) -> list[SecretWish]:
 
 
 def _name_configs(name: str, table: Table, directory: Path, read: Read) -> None:
-    """Name each config after a digest of its content, because Swarm cannot change a config."""
+    """Add a digest of its content to each config's name, because Swarm cannot change a config.
+
+    Configs without a file are removed.
+    """
     absent: set[str] = set()
     errors: list[str] = []
     for key, config in _part(table, "configs").items():
@@ -198,7 +204,7 @@ def _remove(table: Table, kind: str, names: set[str]) -> None:
 
 
 def _source(use: Any) -> str:
-    """Return the name in a reference, which may have Compose's short or long form."""
+    """Return the name in a reference, which may be in Compose's short or long syntax."""
     return str(use.get("source", "")) if isinstance(use, dict) else str(use)
 
 
