@@ -39,7 +39,7 @@ class LoadedCluster:
     workers: int
 
     def load(self, rate: float) -> Traffic:
-        """Start steady requests to all services through all managers, and return the traffic."""
+        """Start steady requests to all services through all managers; return their `Traffic`."""
         addresses = [manager.address for manager in ingress.managers(self.lab)]
         return traffic.start(
             Plan(addresses, [service.host for service in self.services], rate=rate)

@@ -57,7 +57,7 @@ class Reading:
 
 
 def main() -> None:
-    """Measure and print the figures; always take the lab down at the end."""
+    """Measure and print the figures, and take the lab down even after an error."""
     options = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     turns = [

@@ -79,7 +79,7 @@ class Ansible:
         self._setup = setup
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:
-        """Run the playbook for all machines."""
+        """Run the playbook on all machines."""
         with tempfile.TemporaryDirectory(prefix="ssw-") as home:
             inventory = Path(home) / "hosts.json"
             inventory.write_text(json.dumps(self._inventory(machines)), encoding="ascii")

@@ -20,7 +20,7 @@ BASELINE: Final = "drain"
 
 @dataclass(slots=True)
 class Departure:
-    """How one worker left. Times are in seconds since the departure began."""
+    """The record of one worker's departure. Times are in seconds since the departure began."""
 
     way: str
     number: int
