@@ -1,1 +1,1 @@
-"""The command line's only code with I/O: the leader's socket, Docker and secret stores."""
+"""The only command-line modules that access the leader's socket, Docker or secret stores."""

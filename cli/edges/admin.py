@@ -18,15 +18,15 @@ _UNKNOWN: Final = "the leader has no record of a node, instance or service with 
 
 
 def get(path: str, *, on_error: str = "") -> Any:
-    """Return the daemon's response, or exit with an error if there is no response.
+    """Return the daemon's response, or exit with an error message if the request fails.
 
-    `on_error` is prepended to the error's `next_step`; it tells which work continues.
+    `on_error` says which work continues despite the error; the message's next step begins with it.
     """
     return _answer("GET", path, None, on_error)
 
 
 def post(path: str, body: Mapping[str, Any], *, on_error: str = "") -> Any:
-    """Request a change, or exit with an error if the request fails. See also `get`."""
+    """Request a change and return the daemon's response; handle errors as `get` does."""
     return _answer("POST", path, body, on_error)
 
 
@@ -38,7 +38,7 @@ def _answer(method: str, path: str, body: Mapping[str, Any] | None, on_error: st
         if isinstance(exc, OSError) and exc.errno in {errno.EACCES, errno.EPERM}:
             fail(
                 Exit.UNREACHABLE,
-                f"permission to use {_SOCKET} was denied",
+                f"cannot access {_SOCKET}: permission denied",
                 next_step="run this command as root",
             )
         fail(
@@ -62,8 +62,8 @@ def _answer(method: str, path: str, body: Mapping[str, Any] | None, on_error: st
             answer.get("error", "") if "next" in answer else _UNKNOWN,
             next_step=answer.get(
                 "next",
-                "run `spotswarm nodes` to list the nodes, or `spotswarm joins` to list the requests"
-                " to join",
+                "run `spotswarm nodes` to list the nodes, or `spotswarm joins` to list the join"
+                " requests",
             ),
         )
     return answer

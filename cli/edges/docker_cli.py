@@ -1,6 +1,6 @@
-"""Run the operator's `docker` command, with the operator's DOCKER_HOST, context and logins.
+"""Run the operator's `docker` command with the operator's DOCKER_HOST, context and registry logins.
 
-Rule: secrets are passed on standard input, because any user can list the arguments of a process.
+Rule: secrets are passed on standard input, because any user can see a process's arguments.
 """
 
 import json
@@ -33,11 +33,11 @@ class Docker:
     """A swarm, accessed through one of its managers."""
 
     def ensure_manager(self) -> None:
-        """Check that the engine is reachable and is a manager.
+        """Check that the engine is reachable and is a swarm manager.
 
         Raises:
             UnavailableError: if no engine responds.
-            RefusedError: if the engine is not a manager.
+            RefusedError: if the engine is not a swarm manager.
         """
         info = json.loads(self._run("info", "--format", "{{json .}}"))
         # If no engine is reachable, `docker info` prints the error as JSON and exits with 0.
@@ -55,7 +55,7 @@ class Docker:
         return [member(row) for row in self._inspect("node", ids)]
 
     def services(self, stack: str) -> list[Row]:
-        """Return a stack's services, as `docker inspect` prints them."""
+        """Return a stack's services as `docker inspect` prints them."""
         label = f"label=com.docker.stack.namespace={stack}"
         ids = self._run("service", "ls", "--quiet", "--filter", label).split()
         return self._inspect("service", ids)
@@ -78,7 +78,7 @@ class Docker:
         return set(self._run("secret", "ls", "--format", "{{.Name}}").split())
 
     def create_secret(self, name: str, value: str) -> None:
-        """Create a secret, whose value can never be read back from the swarm."""
+        """Create a secret; its value can never be read back from the swarm."""
         self._run("secret", "create", name, "-", stdin=value)
 
     def label(self, node: str, name: str, value: str) -> None:
@@ -104,11 +104,11 @@ class Docker:
         return process.stderr.strip()
 
     def restore(self, before: Row, now: Row) -> None:
-        """Replace a service's current spec, in `now`, with its earlier spec, in `before`.
+        """Replace a service's current spec (in `now`) with its earlier spec (in `before`).
 
-        `docker service rollback` would restore the spec that Swarm keeps as the previous spec,
-        but Swarm's own rollback or another update may have changed it. The engine accepts this
-        request only while the service's version is the one in `now` (moby API,
+        `docker service rollback` would restore the spec that Swarm keeps as the previous one. An
+        automatic rollback or another update may have replaced that spec. The engine accepts the
+        request only if the service's version is still the one in `now` (Moby API:
         `POST /services/{id}/update`).
 
         Raises:
@@ -121,7 +121,7 @@ class Docker:
             raise _translated(("service", "update"), text)
 
     def logs(self, task: str, *, lines: int) -> list[str]:
-        """Return the last lines of a task's log, or an empty list if its node does not respond."""
+        """Return the last lines of a task's log, or an empty list if the log cannot be read."""
         try:
             process = self._call(
                 "service", "logs", "--raw", f"--tail={lines}", task, seconds=_LOG_SECONDS
@@ -131,7 +131,7 @@ class Docker:
         return (process.stdout + process.stderr).splitlines()[-lines:]
 
     def remove_unused_configs(self, stack: str, *, but: Iterable[str]) -> None:
-        """Remove the configs of the stack's earlier deployments, unless they are still in use."""
+        """Remove the configs of the stack's earlier deployments, except those still in use."""
         label = f"label=com.docker.stack.namespace={stack}"
         names = self._run("config", "ls", "--filter", label, "--format", "{{.Name}}").split()
         for name in set(names) - set(but):
@@ -154,9 +154,9 @@ class Docker:
         return rows
 
     def _post(self, path: str, body: Row) -> tuple[str, str]:
-        """Call the engine's API through the Docker client's connection: a context, ssh or TLS.
+        """Send a POST request to the engine's API, and return the response's status and body.
 
-        Return the HTTP status code and the body of the response.
+        The request goes through the `docker` command, which handles contexts, SSH and TLS.
         """
         content = json.dumps(body)
         request = (

@@ -1,7 +1,7 @@
-"""Where a cluster's secrets are stored: files with mode 0600, or SSM SecureStrings.
+"""Stores for a cluster's secrets: files with mode 0600, or SSM SecureStrings.
 
-Rule: a secret is written only once. Overwriting a running cluster's secrets would lock every
-instance out, so no method overwrites a secret.
+Rule: a secret is written only once. Overwriting a running cluster's secrets would lock out
+every instance, so no method overwrites a secret.
 """
 
 from pathlib import Path
@@ -14,13 +14,13 @@ from runtime.errors import RefusedError, UnavailableError
 
 
 class Store(Protocol):
-    """A store for small files in folders."""
+    """A store for small text files, which are grouped in folders."""
 
     place: str
     """The store's name in the leader's settings, without the folder."""
 
     def read(self, folder: str) -> dict[str, str]:
-        """Return the contents of a folder's files by name; empty if the folder has no files."""
+        """Return the contents of a folder's files, by file name; empty if there are no files."""
 
     def write(self, folder: str, files: dict[str, str]) -> None:
         """Write files to a folder.
@@ -31,7 +31,7 @@ class Store(Protocol):
 
 
 class Directory:
-    """A directory that only its owner can read."""
+    """A store in a directory that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
@@ -57,7 +57,7 @@ class Directory:
 
 
 class Parameters:
-    """SSM SecureStrings below a prefix, encrypted with the account's default key."""
+    """A store of SSM SecureStrings under a prefix, encrypted with the account's default KMS key."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix.rstrip("/")

@@ -20,13 +20,15 @@ from wire.cluster_secrets import CA_KEY, LEADER, OPERATOR
 
 
 def init(
-    cluster: Annotated[str, typer.Option(help="The cluster's name: a-z, 0-9 and dashes.")],
+    cluster: Annotated[str, typer.Option(help="The cluster's name (a-z, 0-9 and hyphens).")],
     address: Annotated[
         list[str] | None, typer.Option(help="The leader's IP address, such as its Elastic IP.")
     ] = None,
     name: Annotated[list[str] | None, typer.Option(help="The leader's DNS name.")] = None,
     port: Annotated[int, typer.Option(help="The broker's port.")] = 6380,
-    days: Annotated[int, typer.Option(help="Validity of the broker's certificate, in days.")] = 825,
+    days: Annotated[
+        int, typer.Option(help="Number of days for which the broker's certificate is valid.")
+    ] = 825,
     directory: InDirectory = None,
     ssm: InSsm = None,
     as_json: AsJson = False,
@@ -45,7 +47,7 @@ def init(
                 Exit.USAGE,
                 f"{store.place} already contains a cluster's secrets",
                 next_step="run `spotswarm user-data` to print the cluster's user data; new secrets"
-                " would lock every instance out",
+                " would lock out every instance",
             )
         try:
             created = create(
@@ -67,9 +69,9 @@ def init(
         store.write(OPERATOR, {CA_KEY: created.ca_key, AGENT_FILE: text})
     say(
         f"The cluster's secrets are in {store.place}."
-        f" Managers must be able to read the ones in /{LEADER}."
+        f" Managers must be able to read those in /{LEADER}."
     )
-    say(f"Do not let the managers' role read /{OPERATOR}, which contains the CA's key.")
+    say(f"Do not let managers read those in /{OPERATOR}, which include the CA's private key.")
     say("The user data for spot workers follows.")
-    say("For managers, run `spotswarm user-data --role manager`.")
+    say("To print the user data for managers, run `spotswarm user-data --role manager`.")
     print_user_data(text, store, as_json=as_json)

@@ -18,19 +18,22 @@ AGENT_FILE: Final = "agent.toml"
 
 InDirectory = Annotated[
     Path | None,
-    typer.Option("--directory", help="Directory for the secrets, stored as files (mode 0600)."),
+    typer.Option(
+        "--directory", help="Directory where the secrets are stored as files (mode 0600)."
+    ),
 ]
 InSsm = Annotated[
-    str | None, typer.Option("--ssm", help="SSM prefix for the secrets, stored as SecureStrings.")
+    str | None,
+    typer.Option("--ssm", help="SSM prefix where the secrets are stored as SecureStrings."),
 ]
 
 
 def open_store(directory: Path | None, ssm: str | None) -> Store:
-    """Return the store that the options specify; exit unless exactly one option is given."""
+    """Return the store that the options specify; exit with an error unless exactly one is given."""
     if (directory is None) == (ssm is None):
         fail(
             Exit.USAGE,
-            "the location of the secrets is not clear",
+            "the location of the secrets is missing or ambiguous",
             next_step="specify either --directory or --ssm",
         )
     if directory is not None:
@@ -41,7 +44,7 @@ def open_store(directory: Path | None, ssm: str | None) -> Store:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn a store's error into an error message and an exit code."""
+    """If a store raises an error in the `with` block, print the error and exit with UNREACHABLE."""
     try:
         yield
     except ClusterError as exc:
@@ -53,7 +56,7 @@ def translated_errors() -> Iterator[None]:
 
 
 def print_user_data(text: str, store: Store, *, as_json: bool) -> None:
-    """Print user data. The JSON format also contains the location of the leader's secrets."""
+    """Print user data; the JSON output also contains the location of the leader's secrets."""
     if as_json:
         print(json.dumps({"user_data": text, "secrets": f"{store.place}/{LEADER}"}))
     else:

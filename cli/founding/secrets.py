@@ -1,7 +1,7 @@
-"""Create a cluster's secrets: CA, broker certificate, keys, passwords and user data.
+"""Create a cluster's secrets: a CA, a broker certificate, keys, passwords and user data.
 
-Rule: the certificates must pass Python 3.13's strict verification: key usage on the CA, subject
-and authority key identifiers, server authentication on the leaf.
+Rule: the certificates must pass Python 3.13's strict verification. For this reason, they specify
+their key usage and key identifiers, and the broker's certificate allows server authentication.
 """
 
 import ipaddress
@@ -42,7 +42,7 @@ class NewCluster:
 def create(
     *, cluster: str, names: list[str], addresses: list[str], port: int, days: int, at: datetime
 ) -> NewCluster:
-    """Create all secrets. The broker's URL contains the first name, or else the first address."""
+    """Create all secrets. The broker's URL uses the first name, or else the first address."""
     ca_key, ca = _authority(cluster, at)
     # The leader connects to the broker over loopback.
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in [*names, "localhost"]]
@@ -70,10 +70,10 @@ def create(
 
 
 def user_data_text(table: dict[str, Any]) -> str:
-    """Return user data as text.
+    """Return a table of user data as the text that an instance receives.
 
     Raises:
-        MalformedMessage: if an agent would not be able to parse the text.
+        MalformedMessage: if an agent could not parse the text.
     """
     text = f"{FIRST_LINE}\n{tomli_w.dumps(table, multiline_strings=True)}"
     parse(text)

@@ -1,9 +1,9 @@
 """Determine what happens to each task on a node that is being drained.
 
 Rule: results depend only on observations, so a command can continue to follow a drain after
-another manager takes over. A task that disappears while the node is being emptied has been moved,
-because Swarm stops the old task last. A task that is still waiting for its replacement when time
-runs out has not been moved.
+another manager takes over. If a start-first task disappears before time runs out, it counts as
+moved, because Swarm stops it only after its replacement is up. If it is still waiting for its
+replacement when time runs out, it counts as not moved.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _MANNERS: Final = {
 
 @dataclass
 class Outcome:
-    """The result of a drain. Each list contains task names, except for the last list."""
+    """The result of a drain; the last list contains service names, the others task names."""
 
     state: Literal["under way", "drained", "left", "returned"] = "under way"
     moved: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Outcome:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the node was emptied without interrupting a task."""
+        """Whether the node was emptied before time ran out for any of its tasks."""
         return self.state in {"drained", "left"} and not (self.not_moved or self.cut_off)
 
 
@@ -87,9 +87,10 @@ class DrainProgress:
         return len(self._gone)
 
     def update(self, row: Row | None, *, is_member: bool = True) -> list[str]:
-        """Process the node's current row, if any; `is_member` is false if the node left the swarm.
+        """Process the leader's latest report on the node, and return a sentence for each change.
 
-        Return a sentence for each change since the last update.
+        `row` is None if the leader does not list the node as leaving. `is_member` is false if the
+        node has left the swarm.
         """
         if row is None:
             return list(self._without_row(is_member))
@@ -106,7 +107,7 @@ class DrainProgress:
         return news
 
     def as_json(self) -> dict[str, Any]:
-        """Return the outcome in the format of `--json`."""
+        """Return the outcome in the format that `--json` prints."""
         return asdict(self.outcome)
 
     def _without_row(self, is_member: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The swarm's nodes, as `docker node inspect` prints them, and a check of placement constraints."""
+"""Parse the output of `docker node inspect`, and check placement constraints."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Member:
 
 
 def member(raw: Mapping[str, Any]) -> Member:
-    """Return a node parsed from the output of `docker node inspect`."""
+    """Return the node that an object in the output of `docker node inspect` describes."""
     spec, description, status = raw["Spec"], raw.get("Description") or {}, raw.get("Status") or {}
     platform = description.get("Platform") or {}
     return Member(
@@ -42,5 +42,5 @@ def member(raw: Mapping[str, Any]) -> Member:
 
 
 def fits(node: Member, constraints: Iterable[str]) -> bool:
-    """Whether the node satisfies the constraints. Invalid constraints count as satisfied."""
+    """Return whether the node satisfies the constraints; if one is invalid, return true."""
     return satisfies(node, constraints) is not False

@@ -1,9 +1,10 @@
-"""Determine from Swarm's services and tasks whether a stack runs as deployed.
+"""Determine from Swarm's services and tasks whether a stack is running as deployed.
 
-Rule: a task counts if it was created from its service's current spec and is running. Swarm
-reports a task as `running` only after its health check passes. A service has converged when
-enough tasks are running, no old task is supposed to run and no update is in progress. This state
-must last for a few seconds, because a program that crashes at start also runs for a moment.
+Rule: a task counts only if it was created from its service's current spec and is running. Swarm
+reports a task as `running` only after its health check, if any, passes. A service is steady when
+enough tasks count, no old task is supposed to run and no update is in progress. A stack has
+converged only when all its services have been steady for a few seconds, because even a program that
+crashes at startup runs for a moment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +34,7 @@ _STEADY_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A task that did not come up."""
+    """A task that failed or that its node rejected."""
 
     task: str
     service: str
@@ -69,7 +70,7 @@ class ServiceProgress:
 def service_progress(
     service: Json, tasks: Iterable[Json], nodes: Sequence[Member], *, before: frozenset[str]
 ) -> ServiceProgress:
-    """Return a service's progress; `before` has the ids of tasks from before the deployment."""
+    """Return a service's progress; `before` has the ids of tasks older than the deployment."""
     spec = service["Spec"]
     template = spec["TaskTemplate"]
     update = (service.get("UpdateStatus") or {}).get("State", "")
@@ -110,7 +111,7 @@ def service_progress(
 
 
 def is_changed(before: Json | None, after: Json) -> bool:
-    """Whether a deployment changed a service in a way that makes Swarm replace its tasks."""
+    """Return whether a deployment changed a service in a way that makes Swarm replace its tasks."""
     return before is None or _compared(before["Spec"]["TaskTemplate"]) != _compared(
         after["Spec"]["TaskTemplate"]
     )
@@ -118,7 +119,7 @@ def is_changed(before: Json | None, after: Json) -> bool:
 
 @dataclass
 class Convergence:
-    """Observe all services over time to determine when and how the deployment ends."""
+    """Determines when and how a deployment ends, from its services' progress over time."""
 
     timeout_seconds: float
     steady_seconds: float = _STEADY_SECONDS
@@ -126,7 +127,7 @@ class Convergence:
     steady_since: float | None = None
 
     def update(self, services: Sequence[ServiceProgress], at: float) -> Verdict:
-        """Process the services' progress at the monotonic time `at`, and return a verdict."""
+        """Process the progress at monotonic time `at`, and return a verdict on the deployment."""
         if self.started is None:
             self.started = at
         if any(service.state == "failed" for service in services):
@@ -154,12 +155,13 @@ def _is_current(task: Json, template: Json) -> bool:
 
 
 def _compared(template: Json) -> Json:
-    """Return the part of a task template that determines whether tasks are replaced.
+    """Return the fields of a task template that, if changed, make Swarm replace tasks.
 
-    Placement is left out, because it can change without replacing tasks, and the leader's loans
-    change it. A forced update counts, because it replaces all tasks. Networks are left out,
-    because a service and its tasks may refer to the same network by name or by id. Empty values
-    are left out, because newer clients add `false` and empty tables to services but not to tasks.
+    The counter of forced updates is included, because a forced update replaces all tasks. Placement
+    is left out, because it can change without tasks being replaced, and because the leader changes
+    it temporarily. Networks are left out, because a service may refer to a network by name and its
+    tasks by id. Empty values are left out, because newer clients add `false` and empty objects to
+    services but not to tasks.
     """
     left_out = {"Placement", "Networks", "Runtime"}
     kept_parts = {key: value for key, value in template.items() if key not in left_out}

@@ -8,7 +8,7 @@ _PATTERN: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 def seconds(text: str) -> float:
-    """Return a duration in seconds.
+    """Parse a duration, and return it in seconds.
 
     Raises:
         ValueError: if the text is not a valid duration. The message gives examples.

@@ -1,4 +1,4 @@
-"""Exit codes and error messages. An error message describes the problem and the next step."""
+"""Exit codes and error messages. An error message states the problem and what to do next."""
 
 from enum import IntEnum
 from typing import NoReturn
@@ -11,7 +11,7 @@ _stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Exit(IntEnum):
-    """Exit codes for scripts."""
+    """Exit codes that scripts can rely on."""
 
     OK = 0
     UNHEALTHY = 1
@@ -35,7 +35,7 @@ class Exit(IntEnum):
 
 
 def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
-    """Print the problem and the next step on stderr, then exit with the given code."""
+    """Print the problem and the next step, if any, to stderr; then exit with the given code."""
     _stderr.print(f"[bold red]error:[/] {escape(problem)}")
     if next_step:
         _stderr.print(f"[bold]next:[/]  {escape(next_step)}")
@@ -43,5 +43,5 @@ def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
 
 
 def say(text: str) -> None:
-    """Print a message on stderr. Output for scripts goes to stdout."""
+    """Print a message to stderr, because stdout is reserved for output that scripts read."""
     _stderr.print(escape(text))

@@ -16,7 +16,7 @@ POLL_SECONDS: Final = 0.5
 
 @contextmanager
 def keeps_running(sentence: str) -> Iterator[None]:
-    """On Ctrl-C, print a sentence about the work that continues, and exit with INTERRUPTED."""
+    """On Ctrl-C, print `sentence`, which says what work continues, and exit with INTERRUPTED."""
     try:
         yield
     except KeyboardInterrupt:
@@ -26,7 +26,7 @@ def keeps_running(sentence: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(console: Console, *, is_quiet: bool) -> Iterator[tuple[Progress, Live]]:
-    """Show a live progress bar, but only on a terminal and only if `is_quiet` is false."""
+    """Show a live progress bar if the output is a terminal and `is_quiet` is false."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),

@@ -1,4 +1,4 @@
-"""Options and arguments that several subcommands share, and JSON output."""
+"""Options, arguments and JSON output that several subcommands share."""
 
 import json
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ IsDryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be done without doing it.")
 ]
 NoWait = Annotated[
-    bool, typer.Option("--no-wait", help="Return as soon as the leader accepts the request.")
+    bool, typer.Option("--no-wait", help="Exit as soon as the leader accepts the request.")
 ]
 NodeName = Annotated[
     str,
@@ -19,6 +19,6 @@ NodeName = Annotated[
 
 
 def print_json(answer: Any, as_json: bool) -> None:
-    """Print the response as JSON if `as_json` is true; otherwise do nothing."""
+    """Print a response as JSON if `as_json` is true; otherwise, do nothing."""
     if as_json:
         print(json.dumps(answer, indent=2), flush=True)

@@ -50,20 +50,20 @@ def new_table(*columns: str, padding: int = 2) -> Table:
 
 
 def coloured(state: str, text: str | None = None) -> Text:
-    """Return the state, or the given text, in the state's colour."""
+    """Return `text`, or by default the state's name, in the state's colour."""
     return Text(text or state, style=STATE_STYLES.get(state, ""))
 
 
 def short_host(name: str) -> str:
-    """Return a host name without its domain, which commands do not need."""
+    """Return a host name without its domain; commands accept this short form, too."""
     return name.partition(".")[0]
 
 
 def clock_time(text: str) -> str:
-    """Return the time of day of an ISO timestamp, as HH:MM:SS."""
+    """Return the time of day in an ISO 8601 timestamp, as HH:MM:SS."""
     return datetime.fromisoformat(text).strftime("%H:%M:%S")
 
 
 def warnings(plan: Mapping[str, Any]) -> list[RenderableType]:
-    """Return a plan's warnings, one per line."""
+    """Return a plan's warnings as text to print, one warning per line."""
     return [Text(f"warning: {warning}", style="yellow") for warning in plan["warnings"]]
