@@ -1,7 +1,8 @@
-"""Sets up the lab's AWS account: users, roles, a network, a queue and an Elastic IP.
+"""Sets up the lab's AWS account: a user, roles, a network, a queue and an Elastic IP.
 
-The managers' rights are based on the policy in `docs/operations.md`, so the lab denies most calls
-that AWS would deny. Workers have no rights, because they need none to prove their identity.
+The managers' permissions are based on the policy in `docs/operations.md`, so the lab denies most
+calls that AWS would deny. Workers have no permissions, because they need none to prove their
+identity.
 """
 
 import json
@@ -17,7 +18,7 @@ from lab.places import ACCOUNT, REGION, ZONES, Places
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The lab's own AWS key and the resources in its account."""
+    """The lab's AWS access key and the resources in its account."""
 
     endpoint: str
     key: str
@@ -35,11 +36,11 @@ class Account:
     cluster: str
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with the lab's key, which has full access."""
+        """Return a boto3 client that uses the lab's access key, which has full access."""
         return client(self.endpoint, service, self.key, self.secret)
 
     def write(self, path: Path) -> None:
-        """Save the account to a file for other processes; only root can read the file."""
+        """Save the account, for other processes, to a file that only root can read."""
         draft = path.with_suffix(".new")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(self)), encoding="ascii")
@@ -52,7 +53,10 @@ class Account:
 
 
 def furnish(endpoint: str, cluster: str, places: Places, engines: Iterable[str] = ()) -> Account:
-    """Set up an empty account, with an image for each engine; call this before `Cloud.enforce`."""
+    """Create all resources in an empty account, including an image for each engine.
+
+    Call this before `Cloud.enforce`, because an empty account has no valid access key.
+    """
 
     def open_client(service: str) -> Any:
         return client(endpoint, service, "unchecked", "unchecked")
@@ -96,7 +100,7 @@ def queue_name(cluster: str) -> str:
 
 
 def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
-    """Return each role's policy statements, by role name."""
+    """Return the roles' policy statements, by role name."""
     parameters = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/spotswarm/{cluster}"
     manager = [
         {
@@ -169,7 +173,7 @@ def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> None:
 
 
 def _network(ec2: Any, network: IPv4Network) -> dict[str, str]:
-    """Make the lab's network the default for launches; return each zone's subnet id."""
+    """Replace the default VPC's subnets with the lab's; return the new subnets' ids, by zone."""
     vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
     for old in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=old["SubnetId"])

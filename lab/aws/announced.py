@@ -1,9 +1,9 @@
-"""The announcements for one instance, and their texts in the metadata service.
+"""AWS's announcements about one instance, and their text in the metadata service.
 
 This module does no I/O.
 
 Rule: each announcement records who can see it. AWS may also reclaim an instance without
-any announcement.
+announcing it.
 """
 
 import json
@@ -72,7 +72,7 @@ class Maintenance:
 
     @property
     def ends(self) -> datetime:
-        """When the event ends."""
+        """The time at which the event ends."""
         return self.at + _WINDOW
 
     def taking(self, instance: Instance) -> Taking | None:
@@ -100,7 +100,7 @@ class Announced:
     """Whether the interruption has taken place."""
 
     def text(self, leaf: str) -> str | None:
-        """Return the announcement's text at a path below `meta-data/`, or None."""
+        """Return the announcement at a path below `meta-data/`, or None if there is none."""
         coming = self.interruption
         if coming is not None and not coming.by.is_in_metadata:
             coming = None

@@ -1,6 +1,6 @@
-"""Creates clients for the lab's AWS.
+"""Creates boto3 clients for the lab's AWS.
 
-Rule: this module must not import moto, directly or indirectly, because commands such as
+Rule: this module must not import moto, directly or indirectly, because then commands such as
 `python -m lab status` would take a second longer to start.
 """
 
@@ -20,7 +20,7 @@ VISITOR: Final = "visitor"
 
 
 def client(endpoint: str, service: str, key: str, secret: str, token: str | None = None) -> Any:
-    """Return a boto3 client for a service of the lab's AWS."""
+    """Return a boto3 client for a service in the lab's AWS."""
     # The type stubs support only literal service names.
     session: Any = boto3.Session(
         aws_access_key_id=key,

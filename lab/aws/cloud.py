@@ -1,4 +1,4 @@
-"""The lab's AWS: a moto server in this process that enforces signatures and policies.
+"""The lab's AWS: an in-process moto server that enforces signatures and policies.
 
 Rule: moto lacks some EC2 behaviour that the product relies on; add such behaviour only in
 `lab.aws.gaps`. By default, moto does not check signatures; `enforce` turns these checks on and
@@ -58,7 +58,7 @@ class Credentials:
 
 
 class Cloud:
-    """A moto server in this process. Open only one at a time, because moto's state is global."""
+    """An in-process moto server. Open only one at a time, because moto's state is global."""
 
     def __init__(self) -> None:
         self._server: ThreadedMotoServer | None = None
@@ -67,10 +67,10 @@ class Cloud:
     def open(
         self, address: str, port: int, *, console: Callable[[str], bytes] = lambda _: b""
     ) -> None:
-        """Start serving at an address; port 0 selects a free port.
+        """Start the server at an address; port 0 selects a free port.
 
-        moto accepts every call until `enforce` is called. `console` returns the console output of
-        an instance's machine, given the instance id.
+        The server accepts every request until `enforce` is called. `console` returns the console
+        output of an instance's machine, given the instance id.
         """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
         gaps.close(_ec2(), console)
@@ -80,7 +80,7 @@ class Cloud:
         self.endpoint = f"http://{host}:{bound}"
 
     def close(self) -> None:
-        """Stop serving, and delete all of moto's state."""
+        """Stop the server, and delete all of moto's state."""
         if self._server:
             self._server.stop()
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
@@ -90,7 +90,7 @@ class Cloud:
         """Check signatures and policies from now on.
 
         Raises:
-            LabError: if moto still accepts a wrong signature, which would make identity tests
+            LabError: if moto still accepts an invalid signature, which would make identity tests
                 worthless.
         """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
@@ -106,7 +106,7 @@ class Cloud:
         )
 
     def instances(self) -> dict[str, Instance]:
-        """Return all instances by id, including terminated instances."""
+        """Return all instances by id, including terminated ones."""
         instances: dict[str, Instance] = {}
         for reservation in list(_ec2().reservations.values()):
             for moto_instance in list(reservation.instances):
@@ -133,7 +133,7 @@ class Cloud:
         )
 
     def addresses(self) -> dict[str, str]:
-        """Return the private address for each Elastic IP that belongs to a running instance."""
+        """Return the private address of each running instance with an Elastic IP, by Elastic IP."""
         private_addresses = {}
         for elastic_ip in list(_ec2().addresses):
             if elastic_ip.instance is not None and elastic_ip.instance.state == "running":
@@ -143,8 +143,8 @@ class Cloud:
     def credentials(self, role: str, instance: str) -> Credentials:
         """Return new credentials for a role, as EC2 obtains them for an instance.
 
-        This bypasses the AssumeRole API, because the roles trust only EC2, so that no user can
-        pose as an instance.
+        The roles trust only EC2, so that no user can pose as an instance. For this reason, this
+        method bypasses the AssumeRole API.
         """
         sts: Any = get_backend("sts")[ACCOUNT]["aws"]
         session = sts.assume_role(
@@ -188,7 +188,7 @@ class Cloud:
 
 @contextlib.contextmanager
 def serving(address: str, port: int = 0) -> Iterator[Cloud]:
-    """Serve a cloud for the duration of a `with` block."""
+    """Run a moto server for the duration of a `with` block."""
     cloud = Cloud()
     cloud.open(address, port)
     try:
@@ -221,6 +221,7 @@ def _user_data(user_data: Any) -> bytes | None:
 def _decoded(text: str | bytes) -> bytes:
     """Decode user data from base64.
 
-    Cached, because the daemon reads instances several times a second and user data never changes.
+    The result is cached, because the daemon reads instances several times a second and user data
+    never changes.
     """
     return base64.b64decode(text)

@@ -1,7 +1,7 @@
-"""Accepts orders to the spot market, on a socket that only root can use.
+"""Accepts orders to the simulated spot market, on a socket that only root can use.
 
-Rule: an order contains an instance id and a delay in seconds; only the daemon's clock turns the
-delay into a time. `lab.aws.orders` is the client.
+Rule: an order contains a delay in seconds, never a time, because only the daemon's clock counts.
+`lab.aws.orders` is the client.
 """
 
 import contextlib

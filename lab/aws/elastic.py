@@ -1,4 +1,4 @@
-"""Routes each Elastic IP to the instance that the address is associated with in EC2."""
+"""Routes each Elastic IP to the instance that it is associated with in EC2."""
 
 import asyncio
 from typing import Final
@@ -14,7 +14,7 @@ _EVERY: Final = 0.2
 
 
 async def follow(cloud: Cloud, places: Places) -> None:
-    """Keep routing Elastic IPs until cancelled; new associations take effect a moment later."""
+    """Route Elastic IPs until cancelled; a new association takes effect after a short delay."""
     pointed: dict[str, str] = {}
     while True:
         wanted = cloud.addresses()

@@ -2,9 +2,9 @@
 
 This module does no I/O.
 
-Rule: each event has exactly the form in the AWS documentation, including its oddities. A test that
-needs a malformed event changes the text. EventBridge gives each event a unique id, so a duplicate
-is the same text sent twice.
+Rule: each event has exactly the format in the AWS documentation, including its oddities. A test
+that needs a malformed event changes the text. EventBridge gives each event a unique id, so a test
+that needs a duplicate event sends the same text twice.
 """
 
 import json
@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 
 class Code(StrEnum):
-    """What a scheduled event does to an instance; the values are the metadata service's codes."""
+    """What a scheduled event does to an instance; the values are codes in the metadata service."""
 
     RETIREMENT = "instance-retirement"
     STOP = "instance-stop"
@@ -61,7 +61,7 @@ def rebalance(instance: Instance, at: datetime) -> str:
 
 
 def state_change(instance: Instance, state: str, at: datetime) -> str:
-    """Return the notification that an instance has entered a state."""
+    """Return the notification that an instance has entered a new state."""
     detail = {"instance-id": instance.id, "state": state}
     return _event("EC2 Instance State-change Notification", detail, at, [_arn(instance)])
 
@@ -105,7 +105,7 @@ def scheduled_change(
 
 
 def description(code: Code) -> str:
-    """Return a description of a scheduled event."""
+    """Return AWS's description of a scheduled event with the given code."""
     return {
         Code.RETIREMENT: "The instance is running on degraded hardware",
         Code.STOP: "The instance is scheduled for stop",

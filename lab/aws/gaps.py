@@ -1,4 +1,4 @@
-"""Adds behaviour of EC2 and SSM that moto lacks and the product relies on.
+"""Adds EC2, SSM and IAM behaviour that the product relies on and moto lacks.
 
 Rule: remove a patch as soon as moto behaves like AWS. moto 5.2.5 has these gaps:
 
@@ -34,7 +34,7 @@ Console = Callable[[str], bytes]
 
 
 def close(ec2: Any, console: Console) -> None:
-    """Patch this EC2 backend, SSM and IAM so that they behave like AWS. Idempotent."""
+    """Make moto's EC2, SSM and IAM behave like AWS; it is safe to call this more than once."""
     if not hasattr(ec2, "lab_closed"):
         ec2.run_instances = _like_ec2(ec2, ec2.run_instances)
         ec2.start_instances = _begin_anew(ec2.start_instances)
@@ -118,7 +118,7 @@ def _judge_each(self: Any, _resource: str = "*") -> None:
 
 
 def _is_trusted(self: Any, principal: str) -> bool:
-    """Return whether a trust policy names this user or role; the caller is never a service."""
+    """Return whether a trust policy names this principal, which is always a user or a role."""
     named = self._statement.get("Principal")
     trusted = named if isinstance(named, str) else (named or {}).get("AWS", [])
     return trusted == "*" or principal in ([trusted] if isinstance(trusted, str) else trusted)

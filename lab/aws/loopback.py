@@ -1,9 +1,9 @@
 """Runs the lab's AWS and metadata service on the loopback interface, without machines.
 
-Tests use this module to check the responses of both services. The metadata service treats a client
+Tests use this module to check both services' responses. The metadata service treats a client
 at 127.0.0.N as the instance with the private address 10.98.0.N.
 
-Rule: moto's state is global, so this module runs in a separate process, never in the test's.
+Rule: moto's state is global, so the services run in a separate process, never in the test's.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _HOST: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Loopback:
-    """A cloud that listens on the loopback interface."""
+    """A simulated AWS that listens on the loopback interface."""
 
     account: Account
     metadata: str
@@ -75,7 +75,7 @@ def seat(address: str) -> str:
 
 @contextlib.contextmanager
 def loopback(cluster: str = "demo") -> Iterator[Loopback]:
-    """Serve a cloud with a complete account for the duration of a `with` block."""
+    """Run AWS, with a complete account, and the metadata service during a `with` block."""
     with TemporaryDirectory(prefix="spotswarm-loopback-") as directory:
         account_file = Path(directory) / "account.json"
         process = subprocess.Popen(

@@ -1,10 +1,10 @@
 """The spot market: what AWS announces about an instance, and what AWS then does.
 
-Rule: announcements are best effort; AWS reclaims the instance in any case. `By` selects who can see
-an announcement. This module only decides: `due` returns what to do, and `lab.aws.taking` does it.
-Callers pass the current time.
+Rule: announcements may fail to arrive; AWS reclaims the instance in any case. `By` selects who can
+see an announcement. This module only decides: `due` returns what to do, and `lab.aws.taking` does
+it. Callers pass the current time.
 
-In moto, an instance is running, stopped or terminated immediately. On EC2, an instance passes
+In moto, an instance immediately becomes running, stopped or terminated. On EC2, an instance passes
 through intermediate states; `passed` adds these states, based on what the machine really does.
 """
 
@@ -39,7 +39,7 @@ _PATHS: Final = {
 
 @dataclass(slots=True)
 class Market:
-    """All announcements in this lab; `send` sends a text to the cluster's queue."""
+    """All announcements in this lab; `send` sends a message to the cluster's queue."""
 
     send: Callable[[str], None]
     _announced: dict[str, Announced] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Market:
     def interrupt(
         self, instance: Instance, *, action: Action, by: By, now: datetime, at: datetime
     ) -> None:
-        """Announce that AWS will reclaim a spot instance; replace an earlier announcement.
+        """Announce that AWS will reclaim a spot instance; replace any earlier announcement.
 
         Raises:
             LabError: if the instance is not a spot instance, or is not running.
@@ -61,7 +61,7 @@ class Market:
             self.send(eventbridge.interruption(instance, action, now))
 
     def hint(self, instance: Instance, *, by: By, now: datetime) -> None:
-        """Announce a rebalance recommendation for a spot instance; AWS does nothing else.
+        """Send a rebalance recommendation for a spot instance; AWS takes no other action.
 
         Raises:
             LabError: if the instance is not a spot instance, or is not running.
@@ -76,7 +76,7 @@ class Market:
     def maintain(
         self, instance: Instance, *, code: Code, by: By, now: datetime, at: datetime
     ) -> None:
-        """Schedule maintenance for an instance; replace earlier maintenance.
+        """Schedule maintenance for an instance; replace any maintenance scheduled earlier.
 
         Raises:
             LabError: if the instance is not running.
@@ -88,14 +88,14 @@ class Market:
             self.send(_health(instance, planned, now))
 
     def withdraw(self, instance: Instance, *, now: datetime) -> None:
-        """Withdraw all announcements for an instance; only AWS Health sends an event about this."""
+        """Withdraw all announcements for an instance; only AWS Health sends a withdrawal event."""
         announced = self._announced.pop(instance.id, _NOTHING)
         planned = announced.maintenance
         if planned and planned.by.is_in_queue:
             self.send(_health(instance, planned, now, status="closed"))
 
     def text(self, instance: Instance, leaf: str) -> str | None:
-        """Return the announcement's text at a path below `meta-data/`, or None."""
+        """Return the announcement at a path below `meta-data/`, or None if there is none."""
         return self._announced.get(instance.id, _NOTHING).text(leaf)
 
     def observe(
@@ -110,7 +110,7 @@ class Market:
                     self._announced.pop(name, None)
 
     def due(self, instances: Mapping[str, Instance], *, now: datetime) -> dict[str, Taking]:
-        """Return what AWS does to instances now, by instance id; return each action only once."""
+        """Return the actions that AWS takes now, by instance id; return each action only once."""
         takings: dict[str, Taking] = {}
         for name, announced in self._announced.items():
             if name not in instances or instances[name].state != "running":
@@ -126,7 +126,7 @@ class Market:
         return takings
 
     def grace(self, name: str) -> float:
-        """Return how many seconds the shutdown of an instance's machine may take."""
+        """Return how many seconds an instance's machine may take to shut down."""
         announced = self._announced.get(name)
         return TAKEN_GRACE_SECONDS if announced and announced.is_taken else GRACE_SECONDS
 
@@ -161,7 +161,7 @@ def _require_running(instance: Instance) -> None:
 
 
 def passed(previous: str | None, state: str, stage: Stage | None) -> tuple[str, ...]:
-    """Return the states that an instance passed through after `previous`, up to the current one."""
+    """Return the states that an instance entered after `previous`, including the current one."""
     now = _now(previous, state, stage)
     path = _PATHS[now]
     if previous == now:

@@ -1,10 +1,10 @@
 """The instance metadata service (version 2 only), on a real socket.
 
-Like EC2's service, this service identifies a machine by the source address of its packets.
+Like EC2's metadata service, it identifies a machine by the source address of its packets.
 
-Rule: accept nothing that EC2 would reject. Every request needs a token, which the same machine must
-have requested. The response to a token request travels no farther than the instance's hop limit, so
-a container on a bridge cannot get a token.
+Rule: accept nothing that EC2 would reject. Every request for data needs a token that the same
+machine has requested. The response to a token request travels no more hops than the instance's hop
+limit allows. If the limit is 1, a container on a bridge network cannot get a token.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ Tell = Callable[[Instance, str], str | None]
 
 @dataclass(slots=True)
 class Metadata:
-    """The metadata service; serve its `application`."""
+    """The metadata service; `application` returns it as a web application."""
 
     find: Find
     issue: Issue
@@ -58,7 +58,7 @@ class Metadata:
     async def _refuse_proxies(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Reject forwarded requests, because an attacker may send them through an open proxy."""
+        """Reject forwarded requests, which an attacker may have sent through an open proxy."""
         if "X-Forwarded-For" in request.headers:
             raise web.HTTPForbidden
         return await handler(request)

@@ -1,4 +1,4 @@
-"""Sends orders from a user or a test to the spot market, `lab.aws.market`.
+"""Sends orders from a user or a test to the simulated spot market (`lab.aws.market`).
 
 Rule: this module must not import moto, directly or indirectly, so that commands start quickly.
 Actions, codes and audiences are plain strings here; the daemon checks them.
@@ -18,8 +18,8 @@ from lab.machines.sockets import Connection
 class Orders:
     """Sends orders to the running lab's spot market, through the daemon's socket.
 
-    Every order raises a `LabError` if EC2 has no such instance, the instance is not running, or
-    the order does not apply to the instance.
+    Every method raises a `LabError` if EC2 has no such instance, or if the order cannot be applied
+    to the instance, for example because it is not running.
     """
 
     at: Path
@@ -27,7 +27,7 @@ class Orders:
     def interrupt(
         self, instance: str, *, notice: float = 120, action: str = "terminate", by: str = "both"
     ) -> str:
-        """Interrupt a spot instance after `notice` seconds; return the interruption's time in UTC.
+        """Interrupt a spot instance after `notice` seconds; return the interruption time, in UTC.
 
         `action` is terminate, stop or hibernate. `by` selects who can see the announcement: both,
         imds, sqs or neither. AWS reclaims the instance in any case.
@@ -35,7 +35,7 @@ class Orders:
         return self._ask("interrupt", instance, seconds=notice, action=action, by=by)
 
     def hint(self, instance: str, *, by: str = "both") -> str:
-        """Send a rebalance recommendation for a spot instance; return its time, in UTC."""
+        """Send a rebalance recommendation for a spot instance; return the time, in UTC."""
         return self._ask("hint", instance, by=by)
 
     def maintain(
@@ -46,10 +46,10 @@ class Orders:
         code: str = "instance-retirement",
         by: str = "both",
     ) -> str:
-        """Schedule maintenance that starts in `within` seconds; return its start time, in UTC.
+        """Schedule maintenance to start after `within` seconds; return the start time, in UTC.
 
         `code` is instance-retirement, instance-stop, system-reboot, instance-reboot or
-        system-maintenance. A system-maintenance event does nothing to the machine.
+        system-maintenance. A system-maintenance event does not affect the machine.
         """
         return self._ask("maintain", instance, seconds=within, code=code, by=by)
 

@@ -1,7 +1,7 @@
 """Carries out what the spot market announced, and sends every state change to the queue.
 
-Rule: this loop takes instances through EC2's own operations, so that EC2's responses and the events
-agree. The hypervisor then stops the machine, as after any other call.
+Rule: this loop stops and terminates instances through moto's EC2 operations, so that EC2's
+responses and the events agree. The hypervisor then stops the machine, as it does after an API call.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ async def follow(
     stages: Callable[[], Mapping[str, Stage]],
     reboot: Callable[[str], None],
 ) -> None:
-    """Take instances when they are due, and send state changes, until cancelled."""
+    """Carry out actions when they are due, and send events for state changes, until cancelled."""
     while True:
         instances = cloud.instances()
         market.observe(instances, stages(), now=clock.now())
         for name, taking in market.due(instances, now=clock.now()).items():
-            log.info("took an instance", instance=name, how=taking)
+            log.info("acted on an instance as AWS would", instance=name, how=taking)
             match taking:
                 case Taking.TERMINATE:
                     cloud.terminate(name)
