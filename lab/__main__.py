@@ -1,6 +1,7 @@
 """The command line `python -m lab …`.
 
-Rule: this module only displays results. A test can do everything else through `lab.client`.
+Rule: this module only parses options and displays results. Tests can do everything else through
+`lab.client`.
 """
 
 import json
@@ -37,7 +38,7 @@ from lab.places import DEFAULT_NAME, NAME_VARIABLE
 EngineName = Annotated[str, typer.Option(help=f"Docker engine: {', '.join(ENGINES)}")]
 
 app: Final = typer.Typer(
-    help="A cloud on one host: real Docker engines in systemd machines, and a simulated AWS.",
+    help="A cloud on one host: Docker engines in systemd-nspawn machines, and a simulated AWS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -59,7 +60,7 @@ def choose(
         ),
     ] = DEFAULT_NAME,
 ) -> None:
-    """A cloud on one host: real Docker engines in systemd machines, and a simulated AWS."""
+    """A cloud on one host: Docker engines in systemd-nspawn machines, and a simulated AWS."""
     # `Places.here` reads this variable in this process and in its child processes.
     os.environ[NAME_VARIABLE] = places_of(name).name
 
@@ -77,7 +78,7 @@ def up(
         typer.Option("--resume", help="If the lab is already up, only launch missing workers."),
     ] = False,
 ) -> None:
-    """Start the lab: bake the image if needed, start AWS, create a cluster, launch instances."""
+    """Start the lab: bake the image if needed, start AWS, create a cluster and launch instances."""
     began = time.monotonic()
     if resuming and (lab := resume.running_lab(places_of())):
         resume.resume(lab, workers=workers, wait=wait)
@@ -116,7 +117,7 @@ def down() -> None:
 
 @app.command()
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show each machine with its EC2 state and its node."""
+    """Show the states of each instance, its machine and its node."""
     lab = Lab.attach()
     machines = rows(lab)
     if as_json:
@@ -127,13 +128,13 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 
 @app.command()
 def nodes() -> None:
-    """Print the cluster's nodes as JSON, as the active leader sees them."""
+    """Print the active leader's list of the cluster's nodes, in JSON."""
     print(json.dumps(Lab.attach().nodes(), indent=2))
 
 
 @app.command()
 def show() -> None:
-    """Show the cluster with `spotswarm`, and suggest what to try next."""
+    """Show the output of `spotswarm nodes` and `spotswarm status`, and suggest what to try next."""
     lab = Lab.attach()
     leader = next((node for node in lab.nodes() if node.get("leader")), None)
     if leader is None:
@@ -208,7 +209,7 @@ def shell(
         list[str] | None, typer.Argument(help="By default, an interactive shell.")
     ] = None,
 ) -> None:
-    """Run a command or a shell in a machine, as root."""
+    """Run a command, or an interactive shell, as root in a machine."""
     argv = find(Lab.attach(), instance).command(*(command or ["bash", "-l"]))
     os.execvp(argv[0], argv)  # noqa: S606 - the command takes over the terminal
 

@@ -1,7 +1,8 @@
-"""Finds the Debian archive for this host, and reports its errors.
+"""Finds the URL of the Debian archive, and explains failed downloads.
 
-Rule: no address is hard-coded. SPOTSWARM_LAB_MIRROR selects the archive. If the variable is not
-set, a Debian host uses its own archive, and any other host uses debootstrap's default.
+Rule: no URL is hard-coded. SPOTSWARM_LAB_MIRROR selects the archive. If the variable is not set,
+the lab uses the archive in apt's configuration on a Debian host, and debootstrap's default on any
+other host.
 """
 
 import os
@@ -19,11 +20,11 @@ _FIELDS: Final = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
 
 
 class ArchiveError(LabError):
-    """The lab could not get something from the Debian archive."""
+    """The lab could not download packages from the Debian archive."""
 
 
 def mirror() -> str:
-    """Return the archive's URL, or an empty string for debootstrap's default."""
+    """Return the archive's URL, or an empty string to use debootstrap's default."""
     if address := os.environ.get(MIRROR):
         return address
     release = _os_release()
@@ -34,7 +35,7 @@ def mirror() -> str:
 
 
 def mirror_in(targets: str, suite: str) -> str:
-    """Return the Debian archive's URL from the output of `apt-get indextargets`, if any."""
+    """Return the archive's URL from the output of `apt-get indextargets`, or an empty string."""
     for line in targets.splitlines():
         address, release, component = line.split("|")
         # Other vendors reuse the suite's name, but only Debian's archive has this component.
@@ -44,16 +45,18 @@ def mirror_in(targets: str, suite: str) -> str:
 
 
 def apt_settings() -> list[Path]:
-    """Return this host's apt configuration files that are needed to use the archive."""
+    """Return the apt configuration files that this host needs to access the archive."""
     return sorted(Path("/etc/apt/apt.conf.d").glob("99*"))
 
 
 @contextmanager
 def delivering(what: str, suite: str) -> Iterator[None]:
-    """Turn a failure of debootstrap or apt into an `ArchiveError`.
+    """Turn a failure of debootstrap or apt in the `with` block into an `ArchiveError`.
+
+    The error message says that `what` could not be downloaded.
 
     Raises:
-        ArchiveError: if debootstrap or apt fails; the message contains `what` and the errors.
+        ArchiveError: if debootstrap or apt fails; the message contains the errors.
     """
     try:
         yield

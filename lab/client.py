@@ -1,7 +1,8 @@
 """Controls a lab for tests and benchmarks.
 
-Rule: whatever AWS can do, the client does through an AWS call with the lab's key. The client acts
-on the host only to do what AWS cannot: cut a machine's power, or look inside a machine.
+Rule: whatever AWS can do, the client does through an AWS API call with the lab's key. The client
+acts on the host only to do what AWS cannot: cut a machine's power or network, or look inside a
+machine.
 """
 
 import http
@@ -36,11 +37,11 @@ Report = Callable[[str], None]
 
 
 def _quiet(_step: str) -> None:
-    """Report nothing."""
+    """Ignore the name of a step."""
 
 
 class Lab:
-    """A lab that is up on this host."""
+    """A lab that is running on this host."""
 
     def __init__(self, places: Places, account: Account) -> None:
         self.places = places
@@ -64,16 +65,15 @@ class Lab:
         agent: Mapping[str, object] | None = None,
         report: Report = _quiet,
     ) -> "Lab":
-        """Start a lab: bake its image if needed, start its daemon, create a cluster and launch
-        instances.
+        """Start a lab with a cluster, and launch its first instances; bake the image if needed.
 
         `engine` is the default Docker engine for launches. `leader` overrides settings in the
-        `[leader]` table of the managers' user data. `agent` overrides the other settings of all
-        instances. Both also apply to instances that are launched later. The environment selects
-        the lab unless `name` is given. To wait for the swarm, call `wait_nodes` afterwards.
+        `[leader]` table of the managers' user data. `agent` overrides the other user-data settings
+        of all instances. Both also apply to instances that are launched later. Unless `name` is
+        given, the environment selects the lab. To wait for the swarm, call `wait_nodes` afterwards.
 
         Raises:
-            LabError: if the host lacks something, or this lab is already up.
+            LabError: if the host lacks something that the lab needs, or if the lab is already up.
         """
         machine_engine = choose(engine)
         check_needs(machine_engine.suite)
@@ -104,10 +104,10 @@ class Lab:
 
     @classmethod
     def attach(cls, name: str | None = None) -> "Lab":
-        """Return the running lab with this name, or the one that the environment selects.
+        """Return the running lab with this name or, by default, the one the environment selects.
 
         Raises:
-            LabError: if that lab is not up.
+            LabError: if the lab is not running.
         """
         places = places_of(name)
         if sweep.daemon(places) is None or not places.account.exists():
@@ -120,7 +120,7 @@ class Lab:
         """Take the lab down.
 
         Raises:
-            LabError: if something could not be removed; the message lists it.
+            LabError: if part of the lab could not be removed; the message lists what is left.
         """
         if left := sweep.sweep(self.places):
             raise LabError("could not remove these parts of the lab: " + "; ".join(left))
@@ -139,13 +139,13 @@ class Lab:
         tags: Mapping[str, str] | None = None,
         agent_enabled: bool = True,
     ) -> list[str]:
-        """Launch instances of the cluster; return their ids without waiting for them to boot.
+        """Launch instances in the cluster; return their ids without waiting for them to boot.
 
-        Without a zone, the instances are distributed over all zones. With `user_data=""`, they
+        Without a zone, the instances are distributed across all zones. With `user_data=""`, they
         get no user data. Without an engine, they get the lab's default engine.
 
         Raises:
-            LabError: if there is no such engine, or its image could not be baked.
+            LabError: if there is no such engine or zone, or if the image could not be baked.
         """
         ec2 = self.aws("ec2")
         text = self.user_data(role) if user_data is None else user_data
@@ -189,7 +189,7 @@ class Lab:
         return package_version([Path(layer) for layer in layers])
 
     def _image(self, engine: str | None) -> str:
-        """Return an engine's image id; bake the image if this lab has not used it yet."""
+        """Return the id of an engine's image; bake the image if this lab has not used it yet."""
         engine = engine or self.places.engine.read_text(encoding="ascii")
         if not self.places.layers(engine).exists():
             layers = image.bake(self.places, cluster.REPOSITORY, choose(engine), report=_quiet)
@@ -197,7 +197,7 @@ class Lab:
         return self.account.images[engine]
 
     def terminate(self, *instances: str) -> None:
-        """Terminate instances as EC2 does: each machine may shut down before it is destroyed."""
+        """Terminate instances through EC2; each machine has time to shut down first."""
         self.aws("ec2").terminate_instances(InstanceIds=list(instances))
 
     def kill(self, instance: str) -> None:
@@ -207,7 +207,7 @@ class Lab:
         wait_stage(self.places, instance, {Stage.DEAD}, within=10)
 
     def reboot(self, instance: str) -> None:
-        """Reboot a machine cleanly, or boot it again after its power was cut; keep its disk."""
+        """Reboot a machine cleanly, or boot it again after its power was cut; its disk is kept."""
         record = self.machine(instance).record
         if record.stage in RUNNING:
             power.send(record, power.REBOOT)
@@ -220,27 +220,27 @@ class Lab:
         wait_stage(self.places, instance, RUNNING, within=30)
 
     def partition(self, instance: str) -> None:
-        """Pull a machine's network cable; the machine cannot even reach the metadata service."""
+        """Pull a machine's network cable; then it cannot reach even the metadata service."""
         net.disconnect(self.places, instance, self.machine(instance).address)
 
     def heal(self, instance: str) -> None:
-        """Put a machine's network cable back; booting the machine does the same."""
+        """Plug a machine's network cable back in; booting the machine has the same effect."""
         net.connect(self.places, instance, self.machine(instance).address)
 
     def announce(self, body: str) -> None:
-        """Send any text to the cluster's queue; `lab.aws.eventbridge` builds AWS's events."""
+        """Send any text to the cluster's queue; to build AWS events, use `lab.aws.eventbridge`."""
         self.aws("sqs").send_message(QueueUrl=self.account.queue, MessageBody=body)
 
     def machine(self, instance: str) -> Machine:
-        """Return the machine of an instance.
+        """Return an instance's machine.
 
         Raises:
-            LabError: if there is no machine for the instance; see `wait_machines`.
+            LabError: if the instance has no machine; to wait for one, call `wait_machines`.
         """
         return find(self.places, instance)
 
     def machines(self) -> list[Machine]:
-        """Return all machines, whatever stage they are in."""
+        """Return all machines, regardless of their stage."""
         return find_all(self.places)
 
     def wait_machines(
@@ -249,8 +249,8 @@ class Lab:
         """Wait until machines reach a stage; by default, until their engines respond.
 
         Raises:
-            LabError: if a machine does not reach the stage in time; the message includes its
-                journal.
+            LabError: if a machine does not reach the stage in time; the message includes the
+                machine's journal.
         """
         stages = {stage, Stage.ENGINE} if stage is Stage.BOOTED else {stage}
         for instance in instances:
@@ -260,7 +260,7 @@ class Lab:
         return [self.machine(instance) for instance in instances]
 
     def user_data(self, role: str) -> str:
-        """Return the user data for instances of a role, as `spotswarm user-data` creates it."""
+        """Return the user data for instances with a role, including the settings from `up`."""
         file = self.places.cluster / f"{role}.toml"
         if not file.exists():
             managers = int((self.places.cluster / "managers").read_text(encoding="ascii"))
@@ -270,7 +270,7 @@ class Lab:
         return file.read_text(encoding="utf-8")
 
     def aws(self, service: str) -> Any:
-        """Return a boto3 client with the lab's own key, which has full access."""
+        """Return a boto3 client that uses the lab's access key, which has full access."""
         if service not in self._clients:
             self._clients[service] = self.account.client(service)
         return self._clients[service]
@@ -296,8 +296,8 @@ class Lab:
         """Wait until exactly `count` nodes are serving; return all nodes.
 
         Raises:
-            LabError: if a node is missing after `within` seconds; the message includes its
-                machine's journal.
+            LabError: if the number of nodes is still wrong after `within` seconds; if a node is
+                missing, the message includes the journal of its machine.
         """
         deadline = time.monotonic() + within
         while True:
@@ -323,7 +323,7 @@ class Lab:
 
 
 def places_of(name: str | None = None) -> Places:
-    """Return the places of the lab with this name, or of the lab that the environment selects.
+    """Return the paths and addresses of the named lab, or of the one the environment selects.
 
     Raises:
         LabError: if the name is not valid.
@@ -335,9 +335,7 @@ def places_of(name: str | None = None) -> Places:
 
 
 def is_serving(node: Mapping[str, Any]) -> bool:
-    """Return whether a node from `spotswarm nodes --json` accepts tasks and is bound to its
-    instance.
-    """
+    """Return whether a node accepts tasks and has an instance, given its JSON from the leader."""
     return (
         node.get("status") == "ready"
         and node.get("availability") == "active"

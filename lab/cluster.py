@@ -1,8 +1,9 @@
 """Creates the lab's cluster as an operator would, using only `spotswarm` commands.
 
 Rule: the lab creates none of the cluster's secrets itself. It runs `spotswarm init`, which stores
-the secrets in SSM, and `spotswarm user-data`. Instances get the output of `spotswarm user-data`;
-the lab changes only a scenario's settings, which `keep` saves for later launches.
+the secrets in SSM, and `spotswarm user-data`, whose output the instances get as user data. In this
+output, the lab changes only the settings that a scenario overrides; `keep` saves them for later
+launches.
 """
 
 import json
@@ -37,14 +38,14 @@ def create(places: Places, account: Account) -> None:
 
 
 def keep(places: Places, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> None:
-    """Save a scenario's settings: `leader` for the `[leader]` table, `agent` for all instances."""
+    """Save settings to override: `leader` in the `[leader]` table, `agent` on all instances."""
     places.cluster.mkdir(exist_ok=True)
     settings = json.dumps({"leader": dict(leader), "agent": dict(agent)})
     _settings_file(places).write_text(settings, encoding="utf-8")
 
 
 def user_data(places: Places, account: Account, role: str, *, managers: int = 3) -> str:
-    """Return the user data for instances of a role."""
+    """Return the user data for instances with a role."""
     options = ["--role", role]
     if role == "manager":
         options += ["--managers", str(managers), "--elastic-ip", account.allocation]
@@ -57,8 +58,10 @@ def user_data(places: Places, account: Account, role: str, *, managers: int = 3)
 
 
 def merged(text: str, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
-    """Return user data with settings changed; `leader` applies only if there is a `[leader]`
-    table.
+    """Return user data with some settings replaced.
+
+    `agent` replaces settings at the top level. `leader` replaces settings in the `[leader]` table,
+    if there is one.
     """
     first, _, _ = text.partition("\n")
     table = {**tomllib.loads(text), **agent}

@@ -1,7 +1,7 @@
-"""The lab's daemon, which runs AWS, the metadata service, the hypervisor and Elastic IPs.
+"""The lab's daemon, which runs the simulated AWS and the hypervisor.
 
 Rule: when the daemon stops or crashes, it removes nothing. Only `lab.sweep` takes a lab down, so
-taking a lab down also works after a crash.
+this also works after a crash.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ async def _serve_or_say_why(places: Places, cluster: str) -> None:
 
 
 def main() -> int:
-    """Run the lab that the environment selects; the second argument is the cluster's name."""
+    """Run the lab that the environment selects; the second argument names the cluster."""
     logs.configure()
     # The machines depend on this process, so they are slow whenever it is slow.
     prefer_this_process()

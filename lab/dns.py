@@ -1,9 +1,9 @@
 """The lab's DNS server, which resolves instance names and all names that the host can resolve.
 
-Rule: the server replies immediately. If the host cannot resolve a name, the reply is NXDOMAIN.
-While the host's own resolver does not respond, all queries except those for instances get the reply
-REFUSED. Otherwise, an engine that looks for an image on Docker Hub would wait for ten seconds
-before using its local image.
+Rule: the server replies quickly. If the host's resolver reports that a name does not exist, the
+reply is NXDOMAIN. While that resolver does not respond, the reply to every query is REFUSED, except
+for queries about instances. If the server did not reply, an engine that looks for an image on
+Docker Hub would wait for ten seconds before using its local image.
 """
 
 import asyncio
@@ -63,14 +63,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The response code for a name, and the name's addresses."""
+    """The answer to a DNS question: a response code and the name's addresses, if any."""
 
     rcode: Rcode
     addresses: tuple[str, ...] = ()
 
 
 def parse(datagram: bytes) -> Question | None:
-    """Return the first question in a datagram, or None if the datagram is not a query."""
+    """Return the first question in a datagram, or None if the datagram is not a valid query."""
     if len(datagram) < 17 or datagram[2] & 0x80:
         return None
     at, labels = 12, []
@@ -148,7 +148,7 @@ class Resolver(asyncio.DatagramProtocol):
         self._transport.sendto(reply(question, answer), address)
 
     async def look_up(self, question: Question) -> Answer:
-        """Return the answer to a question."""
+        """Return the answer to a DNS question."""
         if question.kind not in _FAMILIES:
             return Answer(Rcode.REFUSED)
         if (address := instance_address(question.name, self._network)) is not None:
@@ -174,7 +174,7 @@ class Resolver(asyncio.DatagramProtocol):
 
 
 def ask_host(name: str, kind: Kind) -> Answer:
-    """Look up a name with this host's resolver, including /etc/hosts."""
+    """Look up a name with this host's resolver, which also uses /etc/hosts."""
     try:
         entries = socket.getaddrinfo(name, None, _FAMILIES[kind], socket.SOCK_STREAM)
     except socket.gaierror as exc:
@@ -197,10 +197,10 @@ async def serving(
 ) -> AsyncIterator[int]:
     """Run the DNS server at an address for the duration of a `with` block; yield its port.
 
-    Port 0 selects a free port. Instances in `network` have host names.
+    Port 0 selects a free port. The server resolves the host names of instances in `network`.
 
     Raises:
-        LabError: if another server on this host uses the port.
+        LabError: if the port cannot be used, for example because another DNS server uses it.
     """
     loop = asyncio.get_running_loop()
     try:

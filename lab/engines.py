@@ -1,7 +1,7 @@
 """The Docker engines that a machine can have, and the Debian release that contains each engine.
 
-Rule: a machine's Debian release never depends on the host's. As on EC2, an instance's image id
-selects its engine; see `lab.aws.account`.
+Rule: a machine's Debian release never depends on that of the host. As on EC2, an instance's image
+id selects its engine; see `lab.aws.account`.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def package_version(layers: list[Path]) -> str:
 
 
 def version_in(status: str, package: str) -> str:
-    """Return a package's version from dpkg's database, or an empty string if not installed."""
+    """Return a package's version in dpkg's database, or an empty string if it is not listed."""
     for entry in status.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in entry.splitlines() if ": " in line)
         if fields.get("Package") == package:

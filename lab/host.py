@@ -1,6 +1,7 @@
 """Runs programs on the host, and checks that the host has everything the lab needs.
 
-Rule: the lab runs programs through `run`, so every failure shows the command and its output.
+Rule: the lab always runs programs through `run`, so that every error message shows the command and
+its output.
 """
 
 import contextlib
@@ -47,7 +48,7 @@ def run(
     """Run a program and wait until it ends.
 
     Raises:
-        LabError: if the program fails and `check` is set, or takes longer than `timeout` seconds.
+        LabError: if it fails and `check` is true, or if it takes longer than `timeout` seconds.
     """
     try:
         done = subprocess.run(
@@ -71,7 +72,7 @@ def run(
 def remove_trees(*roots: Path) -> None:
     """Remove directory trees in parallel, but not the contents of file systems mounted in them.
 
-    Uses `rm`, because an engine's disk contains tens of thousands of files.
+    This runs `rm` for speed, because an engine's disk contains tens of thousands of files.
     """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         argv = ("rm", "--recursive", "--force", "--one-file-system", "--")
@@ -81,7 +82,7 @@ def remove_trees(*roots: Path) -> None:
 def prefer_this_process() -> None:
     """Give this process priority over other work on the host.
 
-    The process must be the leader of its session.
+    This process must be the leader of its session.
     """
     with contextlib.suppress(OSError):
         os.nice(-10)
@@ -93,17 +94,17 @@ def prefer_this_process() -> None:
 def check_needs(suite: str = "") -> None:
     """Check that this host has everything the lab needs.
 
-    `suite` is the Debian release that machines are baked from.
+    `suite` is the Debian release of the machines' image.
 
     Raises:
-        LabError: if something is missing; the message lists each item and how to get it.
+        LabError: if something is missing; the message says what is missing and how to get it.
     """
     if lines := needs.missing(look(), suite):
         raise LabError("this host lacks some things that the lab needs:\n  " + "\n  ".join(lines))
 
 
 def look() -> needs.Host:
-    """Collect the facts about this host."""
+    """Return the facts about this host that `check_needs` examines."""
     packages = {package for name, package in _PROGRAMS.items() if not shutil.which(name)}
     unified = (Path("/sys/fs/cgroup") / "cgroup.controllers").exists()
     return needs.Host(

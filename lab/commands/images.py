@@ -1,4 +1,4 @@
-"""The command `python -m lab images`, which builds and pushes our own images.
+"""The command `python -m lab images`, which builds and pushes the services' images.
 
 Rule: this command does nothing that a test could not do through `lab.images.building`.
 """
@@ -25,7 +25,7 @@ def images(
         str, typer.Option(envvar="REGISTRY_PASSWORD", help="Use the environment variable.")
     ] = "",
 ) -> None:
-    """Build the services' images on a manager's engine and print their names."""
+    """Build the services' images on a manager's engine, and print the images' names."""
     lab = Lab.attach()
     with out.status("building images") as status:
         built = building.build(lab, services or (), tests=tests, report=status.update)

@@ -1,8 +1,8 @@
-"""Draws the output of `python -m lab watch`: nodes with their tasks, requests and decisions.
+"""Draws the output of `python -m lab watch`: nodes and tasks, requests, and leader decisions.
 
 This module does no I/O.
 
-Rule: a frame fits into 100 columns and 30 rows, and shows only observed or counted values. Each
+Rule: a frame fits in 100 columns and 30 rows, and shows only observed or counted values. Each
 service's name appears only once; everywhere else, a colour represents the service.
 """
 
@@ -26,7 +26,7 @@ _MANAGER_ROWS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One of the leader's decisions; `since` is the number of seconds since the start."""
+    """One of the leader's decisions, made `since` seconds after observation began."""
 
     since: float
     action: str
@@ -36,7 +36,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Statistics about the requests so far."""
+    """Statistics about the requests sent so far."""
 
     sent: int = 0
     lost: int = 0
@@ -48,7 +48,7 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Everything that is visible at one moment."""
+    """Everything that the display shows at one moment."""
 
     since: float
     look: Look
@@ -57,11 +57,11 @@ class Frame:
     requests: Requests
     decisions: Sequence[Decision]
     gone: Sequence[Node] = field(default=())
-    """Nodes that have left since the start."""
+    """Nodes that have left since observation began."""
 
 
 def draw(frame: Frame, *, decisions: int = 8) -> RenderableType:
-    """Return a drawing of the frame for a terminal."""
+    """Draw a frame for a terminal."""
     names = sorted(
         frame.look.services.values(), key=lambda service: (service.replicas, service.name)
     )
@@ -100,7 +100,7 @@ def _nodes(frame: Frame, colours: Mapping[str, str]) -> Table:
 
 
 def _place(node: Node) -> list[int]:
-    """Return a sort key that orders host names by address."""
+    """Return a sort key that orders nodes by the addresses in their host names."""
     return [int(part) for part in node.hostname.split("-") if part.isdigit()]
 
 

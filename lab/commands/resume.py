@@ -1,4 +1,4 @@
-"""Continues with a lab that is already up, so that each `make demo...` command can be repeated.
+"""Reuses a lab that is already up, so that every `make demo...` command can be repeated.
 
 Rule: this module launches missing workers, but changes nothing that is running. It removes only
 what is left of a lab whose daemon died, because such a lab no longer works.
@@ -27,10 +27,10 @@ class Inventory:
 
 
 def running_lab(places: Places) -> Lab | None:
-    """Return the lab if it is up and complete; otherwise, remove any remains and return None.
+    """Return the lab if it is up and complete; otherwise, remove its remains and return None.
 
     Raises:
-        LabError: if something could not be removed; the message lists it.
+        LabError: if part of the lab could not be removed; the message lists what is left.
     """
     remains = sweep.remains(places)
     if not remains:
@@ -46,7 +46,7 @@ def running_lab(places: Places) -> Lab | None:
 
 
 def resume(lab: Lab, *, workers: int, wait: int) -> None:
-    """Print the lab's state, then launch workers until there are `workers` again."""
+    """Print the lab's state, and launch missing workers to bring their number to `workers`."""
     inventory = inventory_of(lab)
     serving = sum(map(is_serving, lab.nodes()))
     out.print(
@@ -65,7 +65,7 @@ def resume(lab: Lab, *, workers: int, wait: int) -> None:
 
 
 def inventory_of(lab: Lab) -> Inventory:
-    """Return the lab's instances; those without power are listed separately."""
+    """Return the ids of the lab's instances, with those without power listed separately."""
     records = read_all(lab.places.machines)
     dead = {record.instance for record in records if record.stage is Stage.DEAD}
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]

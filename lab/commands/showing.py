@@ -1,6 +1,6 @@
 """Prints the output of the lab's commands, and finds the machine that a user specifies.
 
-Rule: output to a pipe contains complete lines, not lines cut to a terminal's width.
+Rule: lines written to a pipe are never cut to a terminal's width.
 """
 
 import sys
@@ -34,12 +34,12 @@ InstanceId = Annotated[
 
 
 def command() -> str:
-    """Return the command line for this process's lab, as a user types it."""
+    """Return the command that a user types to control this process's lab."""
     return f".venv/bin/{Places.here().command}"
 
 
 def table_of(rows: list[dict[str, Any]]) -> Table:
-    """Return a table of `rows`, with one machine per line."""
+    """Return a table with one row for each instance."""
     table = Table(box=None, pad_edge=False)
     for column in _COLUMNS:
         table.add_column(_HEADS.get(column, column.upper()), no_wrap=True)
@@ -77,7 +77,7 @@ def rows(lab: Lab) -> list[dict[str, Any]]:
 
 
 def machines_of(lab: Lab, count: int) -> list[Machine]:
-    """Return a new lab's machines, after waiting for the daemon to record all of them."""
+    """Wait up to 10 s for the daemon to record a new lab's machines; return the machines."""
     deadline = time.monotonic() + 10
     while len(machines := lab.machines()) < count and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -85,7 +85,7 @@ def machines_of(lab: Lab, count: int) -> list[Machine]:
 
 
 def watch(lab: Lab, instances: list[str], within: int) -> None:
-    """Show each machine's progress from launched to joined.
+    """Show each machine's progress from its launch until its node has joined the swarm.
 
     Raises:
         LabError: if a machine does not join in time.
@@ -130,7 +130,7 @@ def find(lab: Lab, name: str) -> Machine:
     The last characters of an instance id are sufficient if they are unique.
 
     Raises:
-        LabError: if no machine matches, or several machines do.
+        LabError: if no machine matches, or more than one machine matches.
     """
     matches = [
         machine

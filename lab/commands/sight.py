@@ -1,7 +1,7 @@
-"""Reads the swarm's state from the managers' sockets, several times a second.
+"""Reads the swarm's state through the managers' sockets, several times a second.
 
-Rule: do not start processes in a machine, because each uses half a core for a moment and distorts
-measurements.
+Rule: do not start processes in a machine, because each process briefly uses half a core and
+distorts measurements.
 """
 
 import http
@@ -46,7 +46,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task that is on a node, or will be."""
+    """A task that is on a node, or will be placed on one."""
 
     id: str
     service: str
@@ -79,7 +79,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One observation; `at` is the monotonic time by which all responses had arrived."""
+    """One observation of the swarm; `at` is the monotonic time when the last response arrived."""
 
     at: float
     nodes: Mapping[str, Node]
@@ -96,7 +96,7 @@ class Look:
         return [task for task in self.tasks if task.service == service and task.is_wanted]
 
     def is_up_without(self, node: str) -> bool:
-        """Return whether every service has all its replicas up on nodes other than this one."""
+        """Return whether each service has all its replicas up on nodes other than the given one."""
         return all(
             sum(task.is_up and task.node != node for task in self.of(service.id))
             >= service.replicas
@@ -122,8 +122,8 @@ class Sight:
     def look(self, *, leaving: str = "") -> Look:
         """Return the nodes, the replicated services and their tasks.
 
-        If the id of a node is passed as `leaving`, only that node is searched for stopping tasks.
-        This is much cheaper, because a swarm keeps the history of every task.
+        If `leaving` is a node's id, only that node is searched for tasks that are stopping. This is
+        much cheaper, because Swarm also keeps tasks that have ended.
 
         Raises:
             LabError: if no manager responds.
@@ -146,10 +146,10 @@ class Sight:
         return list(self.engine(f"/tasks?filters={quote(json.dumps(filters))}"))
 
     def engine(self, path: str, method: str = "GET", body: object = None) -> Any:
-        """Return the JSON response of a manager's engine.
+        """Call the engine's API on one manager after another; return the first valid response.
 
         Raises:
-            LabError: if no engine responds, or the engine responds with an error.
+            LabError: if the call fails on all managers.
         """
         problem = "no manager is running"
         for machine in managers(self._lab):
@@ -164,7 +164,7 @@ class Sight:
         raise LabError(f"{method} {path} failed on all managers: {problem}")
 
     def leader(self, path: str, body: object = None) -> Any:
-        """Return the active leader's response from its admin socket, or None without a leader."""
+        """Return the response from the active leader's admin socket, or None if there is none."""
         for machine in managers(self._lab):
             try:
                 status, answer = machine.ask_leader(path, body)

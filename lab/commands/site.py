@@ -1,4 +1,4 @@
-"""The commands `python -m lab site` and `python -m lab show-site`, for the site on the swarm."""
+"""The `python -m lab` commands `site` and `show-site`, which deploy and show the example site."""
 
 import time
 from typing import Annotated
@@ -22,7 +22,7 @@ def deploy_site(
         bool, typer.Option("--tests", help="Deploy test builds, which serve /test.")
     ] = False,
 ) -> None:
-    """Build the site's images on the swarm, and deploy the stacks edge and services."""
+    """Build the site's images on the swarm, and deploy the stacks `edge` and `services`."""
     lab = Lab.attach()
     began = time.monotonic()
     try:

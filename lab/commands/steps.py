@@ -1,4 +1,4 @@
-"""Shows the steps of a long operation: a line for each step, and a spinner during the step."""
+"""Shows the progress of a long operation: a line for each step, and a spinner."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from lab.commands.showing import out
 
 @contextmanager
 def showing_steps(first: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function that prints the name of a step and the seconds so far."""
+    """Yield a function that prints the name of a step and the elapsed seconds."""
     began = time.monotonic()
     with out.status(first) as spinner:
 

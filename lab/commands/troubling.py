@@ -1,6 +1,6 @@
 """The `python -m lab` commands that disturb instances, such as `interrupt` and `partition`.
 
-Rule: a command prints one line about what will happen and when, and one line about what to watch.
+Rule: a message has one line about what will happen and when, and one line about what to do next.
 """
 
 from typing import Annotated, Final
@@ -26,7 +26,7 @@ def interrupt(
     action: Annotated[str, typer.Option(help="terminate, stop or hibernate")] = "terminate",
     by: Audience = "both",
 ) -> None:
-    """Interrupt a spot instance: announce it now, and reclaim the instance when the notice ends."""
+    """Announce that AWS will reclaim a spot instance, and reclaim it when the notice ends."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.interrupt(name, notice=notice, action=action, by=by)
@@ -38,7 +38,7 @@ def interrupt(
 
 @app.command()
 def hint(instance: InstanceId, *, by: Audience = "both") -> None:
-    """Send a rebalance recommendation for a spot instance; AWS does nothing else."""
+    """Send a rebalance recommendation for a spot instance; AWS takes no other action."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.hint(name, by=by)
@@ -98,7 +98,7 @@ def partition(instance: InstanceId) -> None:
 
 @app.command()
 def heal(instance: InstanceId) -> None:
-    """Put a machine's network cable back."""
+    """Plug a machine's network cable back in."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.heal(name)
@@ -115,7 +115,7 @@ def kill(instances: Annotated[list[str], typer.Argument(metavar="ID...")]) -> No
 
 @app.command()
 def reboot(instance: InstanceId) -> None:
-    """Reboot a machine, or boot it again after its power was cut; keep its disk."""
+    """Reboot a machine, or boot it again after its power was cut; its disk is kept."""
     lab = Lab.attach()
     lab.reboot(find(lab, instance).instance)
 

@@ -1,7 +1,8 @@
-"""The command `python -m lab watch`, which shows the cluster live under load.
+"""The command `python -m lab watch`, which shows the cluster live while it is under load.
 
-Rule: the command creates an ingress and some services as an operator would, and then only watches.
-With `--interrupt`, AWS reclaims a worker, and the command does nothing to help the cluster.
+Rule: the command deploys an ingress and some services as an operator would. After that, it only
+sends requests and watches. With `--interrupt`, AWS reclaims a worker, and the command does nothing
+to help the cluster.
 """
 
 import asyncio
@@ -79,7 +80,7 @@ def watch(
 
 
 class Watching:
-    """Watches the swarm, and keeps pictures of the key moments."""
+    """Watches the swarm and keeps pictures of the key moments."""
 
     def __init__(self, sight: Sight) -> None:
         self.scenes: dict[str, RenderableType] = {}
@@ -133,7 +134,7 @@ class Watching:
         )
 
     def _decisions(self, look: Look) -> list[Decision]:
-        """Return the leader's decisions about nodes and services since the start."""
+        """Return the leader's decisions about nodes and services since observation began."""
         names = {node.id: node.hostname for node in self._known.values()}
         services = {service.id: service.name for service in look.services.values()}
         for name in (*names, *services.values()):
@@ -179,7 +180,7 @@ def _counted(fates: list[Fate], at: float) -> Requests:
 
 
 def _victim(look: Look) -> Node:
-    """Return a serving worker, if possible one that runs a service's only task."""
+    """Return a worker that is serving, preferably one that runs a service's only task."""
     single = {service.id for service in look.services.values() if service.replicas == 1}
     serving = [node for node in look.nodes.values() if node.role == "worker" and node.is_serving]
     if not serving:
@@ -196,7 +197,7 @@ def _prepare(lab: Lab, sight: Sight) -> None:
 
 @contextmanager
 def load(lab: Lab, rate: float) -> Iterator[list[Fate]]:
-    """Send steady requests to all services from a thread; yield the growing list of results."""
+    """Send requests to all services at a steady rate; yield the growing list of results."""
     plan = Plan(
         [machine.address for machine in ingress.managers(lab)],
         [service.host for service in SERVICES],
@@ -218,7 +219,7 @@ def load(lab: Lab, rate: float) -> Iterator[list[Fate]]:
 
 
 def _export(to: Path, scenes: dict[str, RenderableType], *, interrupt: bool) -> None:
-    """Save a picture that shows all moments, one below another."""
+    """Save one picture that shows all the key moments, one below another."""
     console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"))  # noqa: SIM115
     for number, (name, scene) in enumerate(scenes.items()):
         if number:
