@@ -260,7 +260,7 @@ class Lab:
         return [self.machine(instance) for instance in instances]
 
     def user_data(self, role: str) -> str:
-        """Return the user data for instances with a role, including the settings from `up`."""
+        """Return the user data for instances with the given role, including settings from `up`."""
         file = self.places.cluster / f"{role}.toml"
         if not file.exists():
             managers = int((self.places.cluster / "managers").read_text(encoding="ascii"))
@@ -296,8 +296,8 @@ class Lab:
         """Wait until exactly `count` nodes are serving; return all nodes.
 
         Raises:
-            LabError: if the number of nodes is still wrong after `within` seconds; if a node is
-                missing, the message includes the journal of its machine.
+            LabError: if the number of serving nodes is still wrong after `within` seconds. If a
+                node is missing, the message includes the journal of its machine.
         """
         deadline = time.monotonic() + within
         while True:

@@ -38,14 +38,14 @@ def create(places: Places, account: Account) -> None:
 
 
 def keep(places: Places, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> None:
-    """Save settings to override: `leader` in the `[leader]` table, `agent` on all instances."""
+    """Save settings for launches: `leader` for the `[leader]` table, `agent` for all instances."""
     places.cluster.mkdir(exist_ok=True)
     settings = json.dumps({"leader": dict(leader), "agent": dict(agent)})
     _settings_file(places).write_text(settings, encoding="utf-8")
 
 
 def user_data(places: Places, account: Account, role: str, *, managers: int = 3) -> str:
-    """Return the user data for instances with a role."""
+    """Return the user data for instances with the given role."""
     options = ["--role", role]
     if role == "manager":
         options += ["--managers", str(managers), "--elastic-ip", account.allocation]

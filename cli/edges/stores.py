@@ -20,7 +20,7 @@ class Store(Protocol):
     """The store's name in the leader's settings, without the folder."""
 
     def read(self, folder: str) -> dict[str, str]:
-        """Return the contents of a folder's files, by file name; empty if there are no files."""
+        """Return the contents of a folder's files, by name; a missing folder counts as empty."""
 
     def write(self, folder: str, files: dict[str, str]) -> None:
         """Write files to a folder.
@@ -57,7 +57,7 @@ class Directory:
 
 
 class Parameters:
-    """A store of SSM SecureStrings under a prefix, encrypted with the account's default KMS key."""
+    """A store of SSM SecureStrings that share a prefix and use the account's default KMS key."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix.rstrip("/")

@@ -1,9 +1,9 @@
 """Determine what happens to each task on a node that is being drained.
 
 Rule: results depend only on observations, so a command can continue to follow a drain after
-another manager takes over. If a start-first task disappears before time runs out, it counts as
-moved, because Swarm stops it only after its replacement is up. If it is still waiting for its
-replacement when time runs out, it counts as not moved.
+another manager takes over. A start-first task that disappears before time runs out counts as moved,
+because Swarm stops such a task only after its replacement is up. A task that is still waiting for
+its replacement when time runs out counts as not moved.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,10 @@ _MANNERS: Final = {
 
 @dataclass
 class Outcome:
-    """The result of a drain; the last list contains service names, the others task names."""
+    """The result of a drain.
+
+    The lists contain the names of tasks, except for the last, which contains the names of services.
+    """
 
     state: Literal["under way", "drained", "left", "returned"] = "under way"
     moved: list[str] = field(default_factory=list)

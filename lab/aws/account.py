@@ -40,7 +40,7 @@ class Account:
         return client(self.endpoint, service, self.key, self.secret)
 
     def write(self, path: Path) -> None:
-        """Save the account, for other processes, to a file that only root can read."""
+        """Save the account for other processes, in a file that only root can read."""
         draft = path.with_suffix(".new")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(self)), encoding="ascii")

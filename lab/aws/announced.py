@@ -2,8 +2,8 @@
 
 This module does no I/O.
 
-Rule: each announcement records who can see it. AWS may also reclaim an instance without
-announcing it.
+Rule: each announcement records who can see it. AWS may also reclaim an instance without an
+announcement.
 """
 
 import json
