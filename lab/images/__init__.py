@@ -1,1 +1,1 @@
-"""Container images for the lab's engines, built without internet access, and their registry."""
+"""Builds images without pulling any from the internet, and serves them to the lab's engines."""

@@ -1,8 +1,8 @@
-"""Builds the images of the lab's services, without an engine and without internet access.
+"""Builds the images of the test application and of Traefik, without Docker or internet access.
 
-Rule: all parts are already on this host. Python and its packages come from the baked root file
-system; Traefik comes from the development environment. A layer is built only once for the same
-inputs.
+Rule: use only what is already on this host. Python and its packages come from the root file system
+that the lab has baked for its machines. Traefik comes from the development environment. A layer is
+built again only if its inputs change.
 """
 
 import hashlib
@@ -70,7 +70,8 @@ HEALTH_COMMAND: Final = (
 def application(places: Places, version: str = "1", *, is_bad: bool = False) -> str:
     """Build the test application's image; return the image's name.
 
-    The application includes the version in its responses. A bad image never becomes healthy.
+    The application includes the version in its responses. If `is_bad` is true, the
+    application fails every request, so its tasks never become healthy.
     """
     store = Store(places)
     engine = places.engine.read_text(encoding="ascii")
@@ -101,10 +102,10 @@ def application(places: Places, version: str = "1", *, is_bad: bool = False) -> 
 
 
 def traefik(places: Places) -> str:
-    """Build Traefik's image from the binary in the development environment; return its name.
+    """Build Traefik's image from the installed binary; return the image's name.
 
     Raises:
-        LabError: if there is no binary.
+        LabError: if Traefik is not installed.
     """
     beside = Path(sys.executable).with_name("traefik")
     binary = str(beside) if beside.exists() else shutil.which("traefik")
@@ -132,7 +133,7 @@ def traefik(places: Places) -> str:
 
 
 def key(*parts: str) -> str:
-    """Return the name of a layer with these inputs, for this host's architecture."""
+    """Return a layer's key, which depends on the layer's inputs and this host's architecture."""
     recipe = "\0".join((platform.machine(), *parts))
     return f"{parts[0]}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 

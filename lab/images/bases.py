@@ -1,7 +1,7 @@
-"""Builds public images under their usual names, from the archives that this host installs from.
+"""Builds substitutes for public images, under the same names, from Debian and npm packages.
 
-Rule: an image has the original's entry point, paths and environment variables, as far as our stacks
-use them. Comments in `_BASES` describe where the program itself differs.
+Rule: a substitute supports those entry points, paths and environment variables of the original
+image that our stacks use. The comments in `_BASES` describe how the programs themselves differ.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """An image: packages and our files on top of the Python image, and the image's config."""
+    """A substitute for a public image: what it adds to the Python image, and its configuration."""
 
     name: str
     tag: str
@@ -45,7 +45,7 @@ class _Base:
     owned: Mapping[str, int] = field(default_factory=dict)
     """Directory → its owner's user id."""
     trees: tuple[str, ...] = ()
-    """Parts from npm: `npm` itself, or the packages in `lab/couchdb`."""
+    """What comes from npm: `npm` itself, or the packages in `lab/couchdb`."""
 
 
 def _volume(*names: str) -> dict[str, object]:
@@ -124,14 +124,14 @@ _BASES: Final = (
 
 
 def names() -> list[str]:
-    """Return the names of these images, as used in a Dockerfile or a stack."""
+    """Return the names, such as `redis:7`, of the images that this module defines."""
     return [f"{base.name}:{base.tag}" for base in _BASES]
 
 
 def provide(places: Places, *, report: Report = lambda _step: None) -> list[str]:
-    """Make sure that the lab's registry has all base images; return the images' names.
+    """Add any missing base images to the lab's registry; return the names of all base images.
 
-    An image is built only once for the same inputs; later labs use the cache.
+    Layers are cached for later labs, and are built again only if their inputs change.
     """
     places.cache.mkdir(parents=True, exist_ok=True)
     with image.alone(places.cache):

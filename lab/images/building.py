@@ -1,9 +1,10 @@
-"""Builds our own images on one of the lab's engines, and pushes them to the cluster's registry.
+"""Builds our services' images on an engine of the lab, and pushes them to the cluster's registry.
 
-Rule: run what an operator would type: `docker build --target`, `docker login`, `docker push`. To
-speed up builds, the lab keeps the stages that install packages as images, and later labs pass these
-images to the builder with `--cache-from`. The builder decides whether they match. With `reuse`, the
-lab takes finished images from `lab.images.prebuilt`.
+Rule: run the commands that an operator would type: `docker build --target`, `docker login` and
+`docker push`. To speed up later builds, the lab saves an image of each stage that downloads
+packages. Later labs pass these images to the builder with `--cache-from`, and the builder decides
+whether it can use them. With `reuse`, `build` first looks for finished images in
+`lab.images.prebuilt`.
 """
 
 import functools
@@ -50,12 +51,12 @@ Report = Callable[[str], None]
 
 
 def _quiet(_step: str) -> None:
-    """Report nothing."""
+    """Discard a progress message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Images on one machine's engine, before they are pushed."""
+    """Images on the engine of one machine, ready to be pushed."""
 
     instance: str
     version: str
@@ -69,12 +70,12 @@ def engine(lab: Lab, instance: str) -> Engine:
 
 
 def services() -> list[str]:
-    """Return the names of the services that the Dockerfile can build."""
+    """Return the names of the services whose images the Dockerfile can build."""
     return re.findall(r"^FROM base AS (\w+)$", _dockerfile(), re.MULTILINE)
 
 
 def snapshot(into: Path) -> Path:
-    """Copy the images' inputs to `into`, so that later changes do not affect a build."""
+    """Copy the source files to `into`, so that later edits do not affect a build; return `into`."""
     shutil.rmtree(into, ignore_errors=True)
     for part in _CONTEXT:
         at = REPOSITORY / part
@@ -87,7 +88,7 @@ def snapshot(into: Path) -> Path:
 
 
 def version(context: Path) -> str:
-    """Return a tag that consists of our version and a hash of the images' inputs."""
+    """Return an image tag: Spotswarm's version and a hash of the source files in `context`."""
     total = hashlib.sha256()
     for file in sorted(path for path in context.rglob("*") if path.is_file()):
         total.update(f"{file.relative_to(context)}\0{file.stat().st_mode}\0".encode())
@@ -104,10 +105,10 @@ def build(
     reuse: bool = False,
     report: Report = _quiet,
 ) -> Built:
-    """Build the images of services (by default, of all services) on a manager's engine.
+    """Build the images of the chosen services, by default of all services, on a manager's engine.
 
-    With `tests`, also build the test images. With `reuse`, take images that an earlier lab built
-    from the same files and the same bases.
+    With `tests`, also build the test images. With `reuse`, use the images of an earlier lab if it
+    built them from the same files and base images; otherwise, save the new images for later labs.
 
     Raises:
         LabError: if the build fails; the message includes the builder's output.
@@ -157,7 +158,7 @@ def build(
 
 @dataclass
 class _Work:
-    """The builds of one call to `build`."""
+    """The state that all builds in one call to the function `build` share."""
 
     on: Engine
     context: Path
@@ -169,7 +170,7 @@ class _Work:
     """Images whose layers the builder may reuse, including those built in this call."""
 
     def build(self, stage: stages.Stage) -> str:
-        """Build a stage; return the image's id."""
+        """Build the image of a stage; return the image's id."""
         self.report(f"building {stage.name}")
         options = [f"--cache-from={source}" for source in tuple(self.sources)]
         options += ["--tag", f"{_STAGE}{stage.name}:{_LAST}", "--target", stage.name]
@@ -204,7 +205,7 @@ def push(
 
 
 def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, str]:
-    """Pull an earlier lab's images of the slow stages; return their ids, by stage."""
+    """Pull the images of slow stages that an earlier lab saved; return the image ids, by stage."""
     configs = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _SAVED_STAGES}
     known = {stage: config for stage, config in configs.items() if config is not None}
 

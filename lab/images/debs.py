@@ -1,7 +1,8 @@
-"""Turns Debian packages into layers: downloads the packages and unpacks them over a base image.
+"""Downloads Debian packages, and unpacks them into layers on top of a base image.
 
-Rule: apt uses separate directories and the base image's archive. The host may run another Debian
-release or have outdated package lists, and its package cache must not change.
+Rule: run apt with the base image's package sources, and with directories that the host's apt does
+not use. The host may run another Debian release or have outdated package lists, and its package
+cache must not change.
 """
 
 import io
@@ -31,13 +32,13 @@ _LEFT_OUT: Final = (
 
 
 class Archive:
-    """The archive from which a base image installs its packages."""
+    """The Debian archive from which packages are added to a base image."""
 
     def __init__(self, work: Path, *, status: bytes, sources: bytes) -> None:
         """Prepare the directories for apt, and download the package lists.
 
-        `status` is the base image's dpkg database; apt does not fetch packages that are installed
-        there. `sources` is the base image's sources.list.
+        `status` is the base image's dpkg database; apt does not download packages that this
+        database lists as installed. `sources` is the content of the base image's sources.list.
         """
         self._work = work
         for part in ("lists/partial", "debs"):
@@ -48,7 +49,7 @@ class Archive:
         self._apt("update", within=300)
 
     def fetch(self, name: str, packages: Sequence[str]) -> list[Path]:
-        """Download packages and all dependencies that the base image lacks; return the files."""
+        """Download packages, and dependencies that the base image lacks; return the .deb files."""
         at = self._work / "debs" / name
         (at / "partial").mkdir(parents=True)
         options = ("--no-install-recommends", "--download-only", "--yes")
@@ -73,7 +74,7 @@ class Archive:
 
 
 def unpack(packages: Sequence[Path], into: tarfile.TarFile, *, written: Iterable[str] = ()) -> None:
-    """Write the packages' files to a layer, except those in `written`; run no package scripts."""
+    """Unpack packages into a layer, but skip files named in `written`; run no package scripts."""
     seen = {*tars.MERGED, *written}
     for package in packages:
         done = subprocess.run(

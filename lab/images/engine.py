@@ -1,7 +1,7 @@
-"""Builds, pushes and saves images on a machine's engine, through `docker` on this host.
+"""Runs `docker` on this host to build, push and save images on a machine's engine.
 
-Rule: each engine has its own directory for `docker login`, so that a login never changes the
-settings of another engine or of the user.
+Rule: give `docker` a settings directory that belongs to the lab, so that `docker login` never
+changes the user's own Docker settings.
 """
 
 import os
@@ -15,7 +15,7 @@ from lab.host import LabError, run
 
 
 class Engine:
-    """A machine's engine, used through `docker` on this host, with its own logins."""
+    """A machine's engine, which `docker` on this host controls with the lab's Docker settings."""
 
     def __init__(self, host: str, config: Path) -> None:
         docker = shutil.which("docker")
@@ -46,7 +46,7 @@ class Engine:
         return self.run(*argv, timeout=900).strip()
 
     def save(self, images: Sequence[str], take: Callable[[IO[bytes]], object]) -> None:
-        """Run `docker save`, and pass its output to `take`."""
+        """Run `docker save`, and pass its output to the function `take`."""
         argv = [self._docker, "save", *images]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, env=self._env) as saving:
             assert saving.stdout is not None

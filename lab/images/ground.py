@@ -1,7 +1,7 @@
-"""Builds the base of all images on the lab's engines: Debian with Python, named `python:3.11-slim`.
+"""Builds the base image `python:3.11-slim`, which contains Debian and Python.
 
-Rule: only this image contains the host's settings for package registries. These settings must not
-get into the repository, or into an image that leaves this host.
+Rule: this image contains the host's settings for package registries, so neither the image nor any
+image based on it may leave this host. The settings must not get into the repository either.
 """
 
 import hashlib
@@ -29,14 +29,14 @@ _DPKG: Final = "force-unsafe-io\n" + "".join(
 
 
 def key() -> str:
-    """Return the layer's key, a hash of its inputs."""
+    """Return the key of the image's layer, which contains a hash of the layer's inputs."""
     files = [Path(__file__), *_host_files()]
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return images.key("ground", archive.mirror(), *contents)
 
 
 def make(places: Places, store: Store, named: str, work: Path) -> str:
-    """Build the layer, which takes half a minute; return its digest."""
+    """Build the image's layer, which takes about half a minute; return the layer's digest."""
     root = work / "ground"
     _bootstrap(places, root)
 
@@ -48,7 +48,7 @@ def make(places: Places, store: Store, named: str, work: Path) -> str:
 
 
 def tag(store: Store, layer: str) -> str:
-    """Create the image under its usual name; return its name in the lab's registry."""
+    """Create the image `python:3.11-slim` from its layer; return its name in the lab's registry."""
     environment = [
         PATH,
         "LANG=C.UTF-8",
@@ -81,7 +81,7 @@ def _bootstrap(places: Places, root: Path) -> None:
 
 
 def _host_files() -> list[Path]:
-    """Return the host's settings files for package registries, but none of a user's own files."""
+    """Return the system-wide files on this host that configure access to package registries."""
     files = [Path("/") / BUNDLE, Path("/etc/pip.conf")]
     files += archive.apt_settings()
     return [path for path in files if path.exists()]

@@ -1,7 +1,7 @@
-"""The parts of images that come from npm: npm itself, and the substitute for CouchDB.
+"""Adds npm packages to images: npm itself, and the substitute for CouchDB.
 
-Rule: images do not contain a user's npm settings, which may include passwords. They contain only
-the registry's address and the certificates.
+Rule: never copy a user's npm settings to an image, because they may include passwords. The only npm
+settings in an image are the address of the npm registry and the path of the CA certificates.
 """
 
 import tarfile
@@ -21,12 +21,12 @@ _NPM: Final = "npm@10.9.9"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A part of an image that comes from npm."""
+    """A tree of files that comes from npm, with the functions that add it to an image."""
 
     fetch: Callable[[Path], Path]
-    """Fetches the part, using an empty work directory; returns the part's path."""
+    """Fetches the files, using an empty work directory; returns their path."""
     place: Callable[[Path, tarfile.TarFile], None]
-    """Writes the fetched part to a layer."""
+    """Writes the fetched files to a layer."""
 
 
 def _fetch_npm(at: Path) -> Path:
@@ -64,7 +64,7 @@ def _place_couchdb(source: Path, into: tarfile.TarFile) -> None:
 
 
 def _without_other_systems(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out native binaries for other systems, which make up most of the size."""
+    """Leave out native binaries for systems other than Linux; they take up most of the space."""
     _, is_prebuilt, system = member.name.partition("/prebuilds/")
     if is_prebuilt and not system.startswith("linux"):
         return None

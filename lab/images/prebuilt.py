@@ -1,7 +1,7 @@
-"""Stores our finished images for later labs, under a hash of their inputs.
+"""Saves the images of our services for later labs, under a hash of the images' inputs.
 
-Rule: images with the same key have the same files, the same bases and the same build steps. A lab
-that reuses such images therefore gets what its own build would produce.
+Rule: the key covers all source files, base images and build steps. A lab that reuses images with
+the same key therefore gets what its own build would produce.
 """
 
 import hashlib
@@ -21,8 +21,9 @@ PARALLEL: Final = 3
 
 
 def key(store: Store, tag: str, *recipe: Path) -> str:
-    """Return a hash of the images' inputs: our files (represented by the tag), the bases and the
-    modules in `recipe`.
+    """Return a hash of the tag, the base images and the modules in `recipe`.
+
+    The tag stands for the source files.
     """
     bases_now = [store.find(*base.split(":")) for base in (ground.NAME, *bases.names())]
     total = hashlib.sha256(json.dumps([tag, bases_now]).encode())
@@ -33,7 +34,7 @@ def key(store: Store, tag: str, *recipe: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prebuilt:
-    """Finished images in the lab's store, under a hash of their inputs."""
+    """Images of our services that the lab's store has under one key."""
 
     on: Engine
     store: Store

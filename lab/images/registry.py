@@ -1,8 +1,9 @@
-"""The registry from which the lab's engines pull images, directly or as a mirror of Docker Hub.
+"""The lab's image registry, which also acts as a mirror of Docker Hub for the lab's engines.
 
-Rule: the registry is read-only over the network. The lab writes images directly to the directory of
-`lab.images.store`, and `lab.sweep` ends the process. Engines always try to pull a service's image,
-so every image that the lab deploys must be in this registry or in a registry that the lab deployed.
+Rule: clients can only pull from this registry. The lab writes images directly to the directory that
+`lab.images.store` manages, and `lab.sweep` ends the registry's process. An engine always tries to
+pull the image of a service, so every image that the lab deploys must be in this registry or in the
+cluster's own registry.
 """
 
 import sys
@@ -25,7 +26,7 @@ _NAME: Final = "/v2/{name:(?:library/)?[^/]+}"
 
 
 def application(store: Store) -> web.Application:
-    """Return the web application, which serves only pulls."""
+    """Return the registry's web application, which supports pulls but not pushes."""
 
     async def hello(_request: web.Request) -> web.Response:
         return web.json_response({})
@@ -57,7 +58,7 @@ def start(places: Places, *, within: float = 30) -> None:
     """Start the lab's registry if necessary, and wait until it responds.
 
     Raises:
-        LabError: if the registry does not respond within `within` seconds.
+        LabError: if the registry has not responded after `within` seconds.
     """
     servers.start(places, sweep.REGISTRY)
     deadline = time.monotonic() + within

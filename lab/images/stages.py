@@ -1,7 +1,7 @@
 """Parses a Dockerfile's stages, and finds the stages that a target needs. This module does no I/O.
 
-Rule: newer builders build only the stages that the target needs. The classic builder, which every
-engine has, builds all stages above the target, so it gets a Dockerfile without unneeded stages.
+Rule: give the builder a Dockerfile without unneeded stages. BuildKit skips such stages anyway, but
+the classic builder, which every engine has, builds all stages above the target.
 """
 
 import re
@@ -25,7 +25,7 @@ class Stage:
 
 
 def parse(dockerfile: str) -> list[Stage]:
-    """Return a Dockerfile's stages, in order."""
+    """Return a Dockerfile's stages, in the file's order."""
     matches = list(_FROM.finditer(dockerfile))
     ends = [match.start() for match in matches[1:]] + [len(dockerfile)]
     names = {match[2] for match in matches}

@@ -1,8 +1,8 @@
-"""A directory of images: blobs, layers (stored under a hash of their inputs) and tags.
+"""Stores images in a directory: blobs, tags, and an index of layers by their keys.
 
-Rule: the directory is a cache that outlives the lab. A blob is written to a temporary file, moved
-into place, and never changed; only tags change. The store therefore needs no lock, and readers
-never see a partial file.
+Rule: the directory is a cache that outlives the lab. A blob is written to a temporary file, gets
+its final name when it is complete, and never changes after that; only tags change. The store
+therefore needs no lock, and readers never see a partial blob.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _KEPT_LAYERS: Final = 96
 
 
 class Store:
-    """The directory of images."""
+    """The directory of images, which all labs on a host share."""
 
     def __init__(self, places: Places) -> None:
         self.root = places.cache / "images"
@@ -38,7 +38,7 @@ class Store:
             (self.root / part).mkdir(parents=True, exist_ok=True)
 
     def blob(self, digest: str) -> Path:
-        """Return the path of a blob, which may not exist."""
+        """Return a blob's path, whether or not the blob exists."""
         return self.root / "blobs" / digest.removeprefix("sha256:")
 
     def layer_of(self, key: str) -> str | None:
@@ -52,7 +52,10 @@ class Store:
         return None
 
     def layer(self, key: str, fill: Callable[[IO[bytes]], None]) -> str:
-        """Return the digest of the layer with this key; `fill` writes a new layer as a tar file."""
+        """Return the digest of the layer with this key; create the layer if necessary.
+
+        The function `fill` writes the new layer as a tar file.
+        """
         digest = self.layer_of(key)
         if digest is None:
             digest = self._write(fill)
@@ -75,18 +78,18 @@ class Store:
         return self._tag(name, tag, config=self._put(image), layers=layers)
 
     def adopt(self, name: str, tag: str, saved: IO[bytes]) -> str:
-        """Store an image that `docker save` wrote, unchanged; return its name in the registry."""
+        """Store the only image in the output of `docker save`; return its name in the registry."""
         ((_, config, layers),) = self._extract(saved)
         return self._tag(name, tag, config=config, layers=layers)
 
     def adopt_all(self, names: Mapping[str, str], tag: str, saved: IO[bytes]) -> None:
-        """Store all images that `docker save` wrote; `names` maps their names to new names."""
+        """Store all images in the output of `docker save`; `names` maps old names to new names."""
         for saved_as, config, layers in self._extract(saved):
             for reference in saved_as:
                 self._tag(names[reference], tag, config=config, layers=layers)
 
     def _extract(self, saved: IO[bytes]) -> list[tuple[list[str], str, list[str]]]:
-        """Extract saved images; return each image's names, config digest and layer digests."""
+        """Extract the saved images; return each image's names, config digest and layer digests."""
         with tempfile.TemporaryDirectory(dir=self.root) as scratch:
             # Layers that several images share are links in the tar, which a stream cannot follow.
             with tarfile.open(fileobj=saved, mode="r|") as tar:
@@ -110,7 +113,10 @@ class Store:
         ]
 
     def find(self, name: str, reference: str) -> str | None:
-        """Return a manifest's digest by tag or digest, or None if there is no complete image."""
+        """Return the digest of an image's manifest, or None if the image is missing or incomplete.
+
+        `reference` is a tag or a digest.
+        """
         if reference.startswith("sha256:"):
             return reference if self.blob(reference).exists() else None
         if not (_SAFE.fullmatch(name) and _SAFE.fullmatch(reference)):
@@ -122,7 +128,7 @@ class Store:
         return digest if self._is_whole(digest) else None
 
     def config_of(self, name: str, tag: str) -> str | None:
-        """Return the digest of an image's config, or None; engines use it as the image id."""
+        """Return an image's id (the digest of its config), or None if there is no such image."""
         digest = self.find(name, tag)
         if digest is None:
             return None
@@ -156,7 +162,10 @@ class Store:
             Path(draft).unlink(missing_ok=True)
 
     def _take(self, file: Path) -> str:
-        """Add a complete file on the same file system to the blobs; return its digest."""
+        """Add a file as a blob; return the blob's digest.
+
+        The file must be complete, and must be on the same file system as the store.
+        """
         with file.open("rb") as whole:
             digest = "sha256:" + hashlib.file_digest(whole, "sha256").hexdigest()
         with contextlib.suppress(FileExistsError):

@@ -1,7 +1,8 @@
-"""Writes layers as tar files, entry by entry, without temporary files on disk.
+"""Writes image layers as tar files, one entry at a time, without temporary files.
 
-Rule: a layer's directories must not replace links in the layer below. `/bin`, `/lib` and similar
-directories are links into `/usr` in every image here, so entries go below `usr/`.
+Rule: a layer must not replace a link in the layer below with a directory. In every image that the
+lab builds, `/bin`, `/lib` and similar paths are links into `/usr`, so the names of entries begin
+with `usr/` instead.
 """
 
 import io
@@ -49,13 +50,13 @@ def text(into: tarfile.TarFile, files: Mapping[str, str], mode: int = 0o644) -> 
 
 
 def executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter that makes root the file's owner, and lets every user run the file."""
+    """A filter that makes root the owner of each file, and lets every user run the file."""
     member.mode = 0o755
     return rooted(member)
 
 
 def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter that makes root the file's owner, whoever owns the file on this host."""
+    """A filter that makes root the owner of each file, whoever owns the file on this host."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
@@ -64,7 +65,11 @@ def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def copy(
     source: tarfile.TarFile, into: tarfile.TarFile, keep: Filter, seen: set[str] | None = None
 ) -> None:
-    """Copy a tar file's entries through the filter `keep`, except those named in `seen`."""
+    """Copy a tar file's entries through the filter `keep`.
+
+    Entries whose new names are in `seen` are skipped. The names of copied entries are added to
+    `seen`.
+    """
     seen = set() if seen is None else seen
     for member in source:
         body = source.extractfile(member) if member.isreg() else None
@@ -75,7 +80,7 @@ def copy(
 
 
 def merged(name: str) -> str:
-    """Return the name that a package's file has on a system with a merged `/usr`."""
+    """Return the path that a package's file has on a system with a merged `/usr`."""
     name = name.removeprefix("./").strip("/")
     head, _, rest = name.partition("/")
     return f"usr/{name}" if head in MERGED and rest else name

@@ -1,8 +1,8 @@
-"""The results of requests, and statistics about them. This module does no I/O.
+"""The results of requests, and statistics about these results. This module does no I/O.
 
-Rule: a request counts as lost unless it gets a response with status 200. Times come from
-`runtime.clock.monotonic`, which all processes on a host share, so tests may compare these times
-with their own.
+Rule: a request counts as lost unless it gets a response with status 200. Times are readings of
+`runtime.clock.monotonic`, a clock that all processes on a host share, so a test can compare them
+with the times that it measures itself.
 """
 
 import json
@@ -30,7 +30,7 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """All lost requests with the same outcome."""
+    """The number of requests lost with one outcome, and when the first and the last were due."""
 
     count: int
     first: float
@@ -39,7 +39,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All requests between `began` and `ended`, in the order in which they were due."""
+    """The results of all requests between `began` and `ended`, in the order of their due times."""
 
     fates: tuple[Fate, ...]
     began: float
@@ -47,7 +47,7 @@ class Report:
 
     @property
     def sent(self) -> int:
-        """The number of requests."""
+        """The number of requests that were sent."""
         return len(self.fates)
 
     @property
@@ -62,7 +62,7 @@ class Report:
 
     @property
     def losses(self) -> dict[str, Loss]:
-        """For each outcome, the number of lost requests and the times of the first and the last."""
+        """The lost requests by outcome: their number, and when the first and the last were due."""
         losses: dict[str, Loss] = {}
         for fate in self.fates:
             if fate.outcome != "ok":
@@ -72,7 +72,7 @@ class Report:
 
     @property
     def hosts(self) -> list[str]:
-        """The host names in the requests, one for each service."""
+        """The host names to which requests were sent, one for each service."""
         return sorted({fate.host for fate in self.fates})
 
     @property
@@ -81,27 +81,28 @@ class Report:
         return {fate.task for fate in self.fates if fate.task}
 
     def of(self, host: str) -> "Report":
-        """Return the report for one service, given its host name."""
+        """Return a report of the requests to one service, given the service's host name."""
         return self._where(lambda fate: fate.host == host)
 
     def between(self, start: float, end: float) -> "Report":
-        """Return the report for the requests that were due in this time window."""
+        """Return a report of the requests that were due at or after `start` and before `end`."""
         part = self._where(lambda fate: start <= fate.due < end)
         return Report(part.fates, max(start, self.began), min(end, self.ended))
 
     def latency(self, share: float) -> float:
-        """Return a quantile of the latency in seconds; a `share` of 1 means the longest latency.
+        """Return a quantile of the latencies in seconds; if `share` is 1, return the longest.
 
-        Lost requests have no latency, so check `lost` first. The result is NaN if all were lost.
+        The latencies of lost requests do not count, so check `lost` as well. The result is NaN if
+        all requests were lost.
         """
         return _quantile((fate.latency for fate in self.fates if fate.outcome == "ok"), share)
 
     def lag(self, share: float = 1.0) -> float:
-        """Return a quantile of the client's delay in seconds; by default, the longest delay."""
+        """Return a quantile of the client's delays in seconds, by default the longest delay."""
         return _quantile((fate.lag for fate in self.fates), share)
 
     def dump(self) -> str:
-        """Return the report as JSON, for another process."""
+        """Return the report as JSON, which another process can read with `parse`."""
         return json.dumps([self.began, self.ended, *map(astuple, self.fates)])
 
     @classmethod
@@ -111,7 +112,7 @@ class Report:
         return cls(tuple(Fate(*fate) for fate in fates), began, ended)
 
     def __str__(self) -> str:
-        """Return a summary: the client's delay, the services and their lost requests."""
+        """Return a summary: the client's delay, and each service's latencies and lost requests."""
         late = f"{1000 * self.lag(0.99):.0f} ms (p99), {1000 * self.lag():.0f} ms at most"
         seconds = f"{self.ended - self.began:.1f} s"
         lines = [f"{self.sent} sent in {seconds}, {self.lost} lost; the client was late by {late}"]

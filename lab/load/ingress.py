@@ -1,8 +1,9 @@
-"""Runs Traefik on the swarm's managers, with the lab's services behind it.
+"""Runs Traefik on the swarm's managers, and test services to which Traefik forwards requests.
 
-Rule: do only what an operator could type, such as `docker service create` with labels. The lab's
-kernel has no IPVS, so everything uses `dnsrr` and host ports. `lab.load.web_service` and
-`_TRAEFIK` contain the options that prevent lost requests when tasks move.
+Rule: run only commands that an operator could type, such as `docker service create` with labels.
+The kernel of the lab's host may lack IPVS, so all services use the endpoint mode `dnsrr`, and ports
+are published in host mode. `lab.load.web_service` and `_TRAEFIK` contain the options that prevent
+the loss of requests when tasks move.
 """
 
 import http.client
@@ -49,13 +50,13 @@ _TRAEFIK: Final = (
 
 
 def open_ingress(lab: Lab, *, within: float = 60) -> None:
-    """Start the registry, the network and Traefik; wait until every manager's port 80 responds.
+    """Set up the registry, the network and Traefik; wait until every manager's port 80 responds.
 
-    Idempotent. Uses the Traefik service of the stack `edge` if that stack is deployed. The swarm
-    also starts Traefik on managers that join later.
+    Nothing is created twice; if the stack `edge` is deployed, its Traefik service is used. The
+    swarm also starts Traefik on managers that join later.
 
     Raises:
-        LabError: if Traefik does not respond on a manager; the message contains its address.
+        LabError: if a manager's port 80 does not respond; the message includes the address.
     """
     registry.start(lab.places)
     manager = reachable_manager(lab)
@@ -90,7 +91,7 @@ def open_ingress(lab: Lab, *, within: float = 60) -> None:
 
 
 def close_ingress(lab: Lab) -> None:
-    """Remove our Traefik service, if any, because the stack `edge` needs its ports."""
+    """Remove the Traefik service that `open_ingress` creates, because `edge` needs its ports."""
     remove(lab, _TRAEFIK_SERVICE)
 
 
@@ -109,7 +110,7 @@ def deploy(lab: Lab, *services: WebService) -> None:
 
 
 def wait_served(lab: Lab, *services: WebService, within: float = 60) -> None:
-    """Wait until every task of these services has responded through every manager.
+    """Wait until every task of these services has responded to a request through every manager.
 
     Raises:
         LabError: if a task does not respond in time; the message contains the service's name.
@@ -144,7 +145,10 @@ def remove(lab: Lab, *names: str) -> None:
 def ask(
     address: str, host: str, *, path: str = "/", port: int = 80, timeout: float = 5
 ) -> tuple[int, str]:
-    """Send a request to an ingress; return the status and the body. Status 0 means no response."""
+    """Send a request to an ingress; return the status and the body.
+
+    If there is no response, return 0 and the text of the error.
+    """
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host, "Connection": "close"})
@@ -157,7 +161,7 @@ def ask(
 
 
 def managers(lab: Lab) -> list[Machine]:
-    """Return the running managers, whose port 80 is the ingress."""
+    """Return the running managers, each of which serves the ingress on port 80."""
     return running_managers(lab.places)
 
 

@@ -1,9 +1,9 @@
-"""Sends steady web traffic, and records the result of every request.
+"""Sends web requests at a steady rate, and records the result of each request.
 
 Rule: the load is open-loop. Each request is sent when it is due, whatever happens to the others,
-and every request counts, including time-outs and requests in flight at the end. Traffic runs in a
-separate process, so that a test's own work does not delay requests. The report includes the
-client's delay, because a late client measures only itself.
+and every request counts, even if it times out or is still in flight when the traffic ends. A
+separate process sends the requests, so that the work of a test does not delay them. The report
+includes the client's delay, because the latencies mean little if the client itself is late.
 
 `python -m lab.load.traffic --address A --rate 20 --seconds 30 HOST...` prints a report.
 """
@@ -31,7 +31,7 @@ LONGEST_SECONDS: Final = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which requests to send, and how often."""
+    """The requests to send, and their rate."""
 
     addresses: Sequence[str]
     """Addresses of the ingress, used in turn."""
@@ -48,7 +48,7 @@ class Plan:
 
 
 class Traffic:
-    """Running traffic; end it with `stop`, or use it as a context manager."""
+    """A process that is sending requests; end it with `stop`, or use it as a context manager."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -61,10 +61,10 @@ class Traffic:
         return self.finished()
 
     def finished(self) -> Report:
-        """Wait until the plan's time is over, and return the report.
+        """Wait until all planned requests have ended, and return the report.
 
         Raises:
-            RuntimeError: if the process failed; its stderr has the reason.
+            RuntimeError: if the process failed; the reason is in its stderr output.
         """
         if self._report is None:
             with self._process as process:
@@ -87,7 +87,7 @@ class Traffic:
 
 
 def start(plan: Plan) -> Traffic:
-    """Start traffic; return just before the first request."""
+    """Start sending the planned requests; return just before the first request is sent."""
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.load.traffic", "--plan", json.dumps(asdict(plan))],
         stdin=subprocess.PIPE,
@@ -103,9 +103,10 @@ def start(plan: Plan) -> Traffic:
 
 
 async def flow(plan: Plan, until: asyncio.Event, *, fates: list[Fate] | None = None) -> Report:
-    """Send requests until `until` is set or the plan's time is over; then wait for those in flight.
+    """Send requests until `until` is set or the plan's time is over.
 
-    The results are added to `fates` as requests end, so that a caller can follow them.
+    Then wait for the requests in flight. The result of each request is added to `fates` when the
+    request ends, so that a caller can follow the progress.
     """
     fates = [] if fates is None else fates
     connector = aiohttp.TCPConnector(limit=0, force_close=not plan.keeps_alive)
@@ -149,7 +150,7 @@ async def _send(
 
 
 def kind_of(error: BaseException) -> str:
-    """Return the outcome that represents an error in the report."""
+    """Return the outcome by which a report represents an error."""
     match error:
         case TimeoutError():
             return "timed out"
@@ -180,7 +181,7 @@ async def _live(plan: Plan, parent: IO[str] | None) -> Report:
 
 
 def main() -> None:
-    """Send traffic and print a report: JSON for a parent process, or a table for a user."""
+    """Send requests, and print a report: JSON for a parent process, or a summary for a user."""
     parser = argparse.ArgumentParser(prog="python -m lab.load.traffic", description=__doc__)
     parser.add_argument("--plan", help=argparse.SUPPRESS)
     parser.add_argument("--address", action="append", help="an ingress; can be repeated")

@@ -1,10 +1,10 @@
-"""Describes a service that runs the test application, with Docker's options.
+"""Describes a service that runs the test application, and lists its Docker options.
 
-Rule: by default, a service loses no requests. It therefore has a health check, because a task
-without one counts as up as soon as its process starts. After SIGTERM, a task keeps accepting
-requests for longer than the ingress's refresh interval (it lingers), and its grace period also
-covers the slowest request. Docker's defaults for replacing tasks are not changed, because the
-product has to cope with them.
+Rule: with the default settings, a service loses no requests. It has a health check, because Docker
+would otherwise treat a task as running as soon as its process starts. After SIGTERM, a task keeps
+accepting requests for longer than the ingress's refresh interval (it lingers), and its grace period
+also allows for the slowest request. Docker's defaults for replacing tasks are not changed, because
+Spotswarm has to cope with them.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class WebService:
         return f"{self.name}.{DOMAIN}"
 
     def options(self) -> list[str]:
-        """Return the options for `docker service create`, without the image."""
+        """Return the options for `docker service create`; the image is not included."""
         router = f"traefik.http.routers.{self.name}"
         labels = {
             "traefik.enable": "true",

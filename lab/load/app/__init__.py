@@ -1,5 +1,5 @@
-"""The test application of the lab's services, which can start slowly, stop slowly or fail.
+"""The application that the lab's test services run; it can start slowly, stop slowly or fail.
 
-Like our own services, the application uses `runtime.web.serving`. The application must not import
-other modules of the lab, because its image contains only this package and `runtime`.
+Like Spotswarm's own services, the application uses `runtime.web.serving`. It must not import other
+modules of the lab, because its image contains only this package and `runtime`.
 """

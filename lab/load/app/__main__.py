@@ -1,9 +1,9 @@
-"""Serves `/` (the task's host name and version), `/slow/SECONDS` and `/health`.
+"""Serves `/` (host name and version), `/slow/SECONDS` (the same after a delay) and `/health`.
 
-Environment variables: START_SECONDS delays the start. STOP_SECONDS delays the exit after the
-application has stopped accepting connections. For LINGER_SECONDS and FINISH_SECONDS, see
-`runtime.web.serving`. If FAIL is set, every response has status 500. VERSION is the version in
-responses. PORT is the port to listen on, by default 8080.
+Environment variables control the application. START_SECONDS delays the start. STOP_SECONDS delays
+the exit after the application has stopped accepting connections. For LINGER_SECONDS and
+FINISH_SECONDS, see `runtime.web.serving`. If FAIL is set, every response has status 500. VERSION is
+the version in responses. PORT is the port to listen on, by default 8080.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ async def _sick(_request: web.Request) -> web.Response:
 
 
 async def _dawdle(_app: web.Application) -> None:
-    """Delay the exit, like a service that cleans up slowly and accepts no more connections."""
+    """Delay the exit after the last connection, like a service that cleans up slowly."""
     await asyncio.sleep(_seconds("STOP_SECONDS"))
 
 
