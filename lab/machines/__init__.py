@@ -1,1 +1,1 @@
-"""The lab's hardware: systemd machines with their own cgroups and networks, and their image."""
+"""The lab's machines: systemd-nspawn containers, with their image, cgroups and networks."""

@@ -1,7 +1,7 @@
-"""Manages a cgroup for each machine, in every hierarchy that the host has.
+"""Manages the cgroups of each machine, one in every cgroup hierarchy of the host.
 
-Rule: start a machine only in its own cgroup. Engines that share a cgroup would manage each other's
-containers, and `down` finds the lab's processes only by their cgroups.
+Rule: start a machine only in its own cgroups. Engines that share a cgroup would manage each other's
+containers, and `down` finds the processes of machines only by their cgroups.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ _CPUSET_FILES: Final = ("cpuset.cpus", "cpuset.mems")
 
 
 def is_unified() -> bool:
-    """Return whether the host has only cgroup v2."""
+    """Return whether the host uses only cgroup v2."""
     return (ROOT / "cgroup.controllers").exists()
 
 
 def boot_options() -> list[str]:
-    """Return the nspawn options with which a machine's systemd accepts the host's cgroups."""
+    """Return the nspawn options that make a machine's systemd accept the host's cgroups."""
     # systemd 256 and later reject v1 unless the kernel's command line has two special options;
     # this variable replaces the second option.
     return [] if is_unified() else ["--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
@@ -40,9 +40,10 @@ def boot_options() -> list[str]:
 def parents(membership: str, *, unified: bool) -> list[Path]:
     """Return the directories in which the lab creates its cgroups.
 
-    `membership` is the text of /proc/self/cgroup. On v1, the directories are this process's own
-    cgroups, because others may be read-only. On v2, the directory is the root, because a cgroup
-    that contains processes, such as ours, cannot give controllers to its children.
+    `membership` is the text of /proc/self/cgroup. On v1, the directories are those of this
+    process's cgroups, because others may be read-only. On v2, there is only the root directory,
+    because a cgroup that contains processes, such as ours, cannot enable controllers for cgroups
+    below it.
     """
     if unified:
         return [ROOT]
@@ -55,7 +56,7 @@ def parents(membership: str, *, unified: bool) -> list[Path]:
 
 
 def create(lab: str, name: str) -> list[Path]:
-    """Create a machine's cgroups below the lab's, unless they exist; return their directories."""
+    """Create the cgroups of a machine, unless they exist; return the cgroups' directories."""
     unified = is_unified()
     membership = Path("/proc/self/cgroup").read_text(encoding="ascii")
     groups = []
@@ -97,7 +98,7 @@ def _delegate(group: Path) -> None:
 def _prefer(lab: Path) -> None:
     """Give the lab's machines priority over other work on the host.
 
-    By default, all machines together would get as much CPU time as one busy process on the host.
+    By default, all machines together would get no more CPU time than one other busy process.
     """
     for file, share in _CPU_SHARES.items():
         if (lab / file).exists():
@@ -105,14 +106,14 @@ def _prefer(lab: Path) -> None:
 
 
 def _inherit(group: Path, file: str) -> None:
-    """On v1, copy the parent's value to a cpuset, which would otherwise accept no processes."""
+    """Copy a cpuset setting from the parent; on v1, an empty cpuset accepts no processes."""
     path = group / file
     if path.exists() and not path.read_text(encoding="ascii").strip():
         path.write_text((group.parent / file).read_text(encoding="ascii"), encoding="ascii")
 
 
 def leftovers(lab: str) -> list[Path]:
-    """Return this lab's cgroup directories on the host, in all hierarchies."""
+    """Return the directories of this lab's cgroups, in all cgroup hierarchies of the host."""
     groups = []
     for at, names, _ in os.walk(ROOT):
         if lab in names:
@@ -123,7 +124,7 @@ def leftovers(lab: str) -> list[Path]:
 
 
 def processes(groups: list[Path]) -> set[int]:
-    """Return the ids of all processes in these cgroups and their descendants."""
+    """Return the ids of all processes in these cgroups and in the cgroups below them."""
     pids: set[int] = set()
     for group in groups:
         for at, _, _ in os.walk(group):
@@ -134,7 +135,10 @@ def processes(groups: list[Path]) -> set[int]:
 
 
 def kill(groups: list[Path], *, within: float = 10) -> set[int]:
-    """Kill all processes in these cgroups; return the ids of those alive after `within` seconds."""
+    """Kill all processes in these cgroups, and wait at most `within` seconds until they end.
+
+    Return the ids of the processes that have not ended.
+    """
     deadline = time.monotonic() + within
     while alive := processes(groups):
         for pid in alive:
@@ -147,7 +151,10 @@ def kill(groups: list[Path], *, within: float = 10) -> set[int]:
 
 
 def remove(groups: list[Path]) -> None:
-    """Remove these cgroups, their descendants and, if empty, the lab's own; skip any in use."""
+    """Remove these cgroups and all cgroups below them, except those that are in use.
+
+    Also remove the parent cgroup of the lab's machines, if it is empty.
+    """
     for group in groups:
         for at, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):

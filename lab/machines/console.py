@@ -1,7 +1,7 @@
-"""Keeps the console output of machines, even after a machine has been destroyed.
+"""Keeps each machine's console output, even after the machine has been destroyed.
 
-Rule: EC2 keeps an instance's console output for an hour after the instance is terminated; the lab
-keeps the output until `down`.
+Rule: keep the console output of an instance after the instance is terminated, as EC2 does. EC2
+keeps the output for an hour, and the lab keeps it until the command `down` is run.
 """
 
 import contextlib
@@ -13,12 +13,12 @@ _SHOWN_BYTES: Final = 64 * 1024
 
 
 def path(machines: Path, instance: str) -> Path:
-    """Return the file with a machine's console output, while the machine exists."""
+    """Return the path of the console output file of a machine that has not been destroyed."""
     return machines / instance / "console.log"
 
 
 def keep(machines: Path, instance: str) -> None:
-    """Archive the console file, if any, before the machine is destroyed."""
+    """Archive a machine's console output, if any, before the machine is destroyed."""
     archived = _archived(machines, instance)
     archived.parent.mkdir(exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
@@ -26,7 +26,7 @@ def keep(machines: Path, instance: str) -> None:
 
 
 def tail(machines: Path, instance: str) -> bytes:
-    """Return the end of the console output, as EC2 shows it; empty if there was no output."""
+    """Return the last 64 KiB of the console output, as EC2 does; empty if there is no output."""
     for at in (path(machines, instance), _archived(machines, instance)):
         with contextlib.suppress(FileNotFoundError):
             return at.read_bytes()[-_SHOWN_BYTES:]

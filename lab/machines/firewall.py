@@ -1,7 +1,8 @@
-"""A lab's iptables chains, for outbound traffic, traffic between machines and Elastic IPs.
+"""The lab's iptables chains for Elastic IPs, outbound traffic and traffic between machines.
 
-Rule: the lab's rules are in its own chains, and built-in chains get only jumps to these chains. The
-clean-up deletes the jumps and the chains, so it cannot remove another program's rules.
+Rule: put the lab's rules in chains of the lab, and add only jumps to these chains to the built-in
+chains. The clean-up deletes only these jumps and chains, so it cannot remove the rules of other
+programs.
 """
 
 import re
@@ -36,10 +37,10 @@ COMMIT
 
 
 def up(places: Places) -> None:
-    """Install the chains.
+    """Install the lab's chains and their initial rules.
 
-    If a machine connects to an Elastic IP, even its own, the first rule makes the replies come
-    back through the host.
+    If a machine connects to an Elastic IP, even to its own, the first rule makes the replies return
+    through the host.
     """
     rules = _RULES.format(
         chains=places.chain_prefix,
@@ -51,10 +52,10 @@ def up(places: Places) -> None:
 
 
 def point(places: Places, addresses: Mapping[str, str]) -> None:
-    """Route each Elastic IP to a private address, all in one step; drop all other routes.
+    """Forward each of these Elastic IPs to its private address; stop forwarding all others.
 
-    From now on, connections to an Elastic IP's previous instance are reset. On AWS, they break as
-    well; without the reset, conntrack would keep them on the previous instance forever.
+    Existing connections to the previous instance of an Elastic IP are reset. They would break on
+    AWS too, but without a reset, conntrack would forward them to the previous instance forever.
     """
     chain, stale_chain = f"{places.chain_prefix}POINT", f"{places.chain_prefix}STALE"
     bridge = places.bridge

@@ -1,8 +1,8 @@
-"""Runs a machine for each EC2 instance.
+"""Runs a machine for each simulated EC2 instance.
 
-Rule: each machine has only one action at a time. `reconcile` chooses the action; this module
-decides nothing. If an action fails, the machine is recorded as dead, the reason is logged, and the
-other machines are not affected.
+Rule: carry out only one action on a machine at a time. `reconcile` chooses the action; this module
+makes no decisions. If an action fails, the machine is recorded as dead, the reason is logged, and
+the other machines are not affected.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class _Entry:
 
 
 class Hypervisor:
-    """Manages the machines of one lab; `run` does the work until cancelled."""
+    """Manages the machines of one lab while `run` is running."""
 
     def __init__(
         self,
@@ -58,10 +58,10 @@ class Hypervisor:
         *,
         grace: Callable[[str], float],
     ) -> None:
-        """Create a hypervisor without machines.
+        """Create a hypervisor that has no machines yet.
 
-        `layers` returns the layers of an image, in overlayfs's format, given the image id. `grace`
-        returns how many seconds a shutdown may take, given the instance id.
+        Given an image id, `layers` returns the image's layers in the format of overlayfs. Given an
+        instance id, `grace` returns how many seconds the instance may take to shut down.
         """
         self._cloud = cloud
         self._grace = grace
@@ -91,7 +91,7 @@ class Hypervisor:
             power.send(entry.record, power.REBOOT)
 
     async def run(self) -> None:
-        """Keep the machines in sync with EC2's instances, until cancelled."""
+        """Keep the machines in sync with the EC2 instances until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._instances = self._cloud.instances()
@@ -208,7 +208,7 @@ class Hypervisor:
             self._cloud.free(self._resting.popleft())
 
     def _notice_ends(self) -> None:
-        """Record the machines that have rebooted, powered off or lost power."""
+        """Update the records of machines that have rebooted, powered off or lost power."""
         for name, entry in self._entries.items():
             if entry.is_busy or entry.process is None or entry.record.stage not in RUNNING:
                 continue

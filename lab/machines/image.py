@@ -1,7 +1,7 @@
-"""Bakes the layers that machines boot from: a root file system, and our code as a layer above it.
+"""Bakes the layers that machines boot from, such as a root file system and Spotswarm's code.
 
-Rule: each layer is built in a temporary directory, which is renamed when the layer is complete. The
-new name contains a hash of all the layer's inputs. A layer with such a name never changes.
+Rule: a layer is built in a temporary directory, and gets its final name only when it is complete.
+The final name contains a hash of all the layer's inputs. A layer with a final name never changes.
 """
 
 import fcntl
@@ -104,7 +104,7 @@ def debootstrap(places: Places, root: Path, suite: str, packages: Iterable[str])
     """Create a root file system from Debian packages.
 
     Raises:
-        ArchiveError: if debootstrap fails; the message includes its errors.
+        ArchiveError: if debootstrap fails; the message includes its error output.
     """
     with archive.delivering("a root file system", suite):
         run_grouped(
@@ -160,7 +160,7 @@ def _bake_code(places: Places, repository: Path, rootfs: Path, work: Path) -> No
 
 @contextmanager
 def _above(rootfs: Path, work: Path) -> Iterator[Path]:
-    """Mount a file system that stores all changes to `rootfs` in the new layer; yield its path."""
+    """Mount an overlay of `rootfs` that writes changes to a new layer; yield the mount point."""
     for name in ("layer", "scratch", "merged"):
         (work / name).mkdir()
     options = f"lowerdir={rootfs},upperdir={work / 'layer'},workdir={work / 'scratch'}"
@@ -178,7 +178,7 @@ def _provision(
     binds: Mapping[Path, str],
     settings: Mapping[str, str],
 ) -> None:
-    """Run a step of the bake in its own namespace, so that no mounts are left behind."""
+    """Run a command of the bake in a container, so that no mounts are left behind."""
     run_grouped(
         places,
         "systemd-nspawn",
@@ -196,7 +196,7 @@ def _provision(
 
 
 def run_grouped(places: Places, *argv: str) -> None:
-    """Run a bake's program in a cgroup, so that `down` finds the program even after a crash."""
+    """Run a program in the cgroup for bakes, where `down` finds the program even after a crash."""
     groups = cgroups.create(places.cgroup, BAKE)
     try:
         # Our own PYTHON variables must not apply to programs in the image.
@@ -220,7 +220,7 @@ def _building(places: Places, target: Path) -> Iterator[Path]:
 
 @contextmanager
 def alone(cache: Path) -> Iterator[None]:
-    """Lock the cache for this process; the kernel releases the lock when the process ends."""
+    """Lock the cache during a `with` block; if this process dies, the kernel releases the lock."""
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

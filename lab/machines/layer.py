@@ -1,7 +1,8 @@
-"""Writes the lab's layer over the image: what a lab machine needs and an EC2 instance does not.
+"""Writes a layer with what a machine in the lab needs, but an EC2 instance does not need.
 
-Rule: the product must work without this layer. Whatever a machine needs to join a swarm belongs in
-`ami/`; this layer only makes up for what a container lacks compared with a virtual machine.
+Rule: on EC2, Spotswarm must work without this layer. Whatever a machine needs to join a swarm
+belongs in `ami/`; this layer only makes up for what a container lacks compared with a virtual
+machine.
 """
 
 import os
@@ -46,7 +47,7 @@ AGENT_UNITS: Final = ("spotswarm-agent.service", "spotswarm-leader.path")
 
 
 def write(layer: Path, places: Places) -> None:
-    """Write the layer, including the host's current certificates."""
+    """Write the layer, with a copy of the host's current CA certificates."""
     units = layer / "etc/systemd/system"
     (units / "sysinit.target.wants").mkdir(parents=True)
     mask(layer, _MASKED)
@@ -77,7 +78,7 @@ def write(layer: Path, places: Places) -> None:
 
 
 def mask(layer: Path, units: tuple[str, ...]) -> None:
-    """Prevent these units from starting in machines with this layer."""
+    """Mask these systemd units, so that machines with this layer never start them."""
     directory = layer / "etc/systemd/system"
     directory.mkdir(parents=True, exist_ok=True)
     for unit in units:
@@ -85,10 +86,10 @@ def mask(layer: Path, units: tuple[str, ...]) -> None:
 
 
 def offer(places: Places, engine: str, layers: list[Path]) -> None:
-    """Write the list of layers that machines with this engine boot from, for the daemon.
+    """Write a file that tells the daemon which layers machines with this engine boot from.
 
     Raises:
-        LabError: if the extra layer is not a directory.
+        LabError: if SPOTSWARM_LAB_EXTRA_LAYER is set, but is not the path of a directory.
     """
     stack = [places.lab / "layer", *layers]
     if extra := os.environ.get(EXTRA_LAYER):

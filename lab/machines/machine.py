@@ -1,7 +1,7 @@
-"""Gives access to a machine's commands, files, journal and engine, and waits for its stages.
+"""Runs commands in a machine, accesses its files, journal and engine, and waits for its stages.
 
-Rule: a command in a machine first enters the machine's cgroups. Otherwise, the machine's limits
-would not apply to the command, and `down` would not find its process.
+Rule: before a command runs in a machine, it enters the machine's cgroups. Otherwise, the machine's
+limits would not apply to the command, and `down` would not find the command's process.
 """
 
 import http
@@ -29,7 +29,7 @@ _ENV: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine of a running lab; every property reads the current state."""
+    """A machine of a running lab; each property reads the machine's current state."""
 
     instance: str
     address: str
@@ -50,7 +50,7 @@ class Machine:
 
     @property
     def init(self) -> int:
-        """The process id, on the host, of the machine's init.
+        """The id that the machine's init process has on the host.
 
         Raises:
             LabError: if the machine is not running.
@@ -62,7 +62,7 @@ class Machine:
 
     @property
     def root(self) -> Path:
-        """The path, on the host, of the machine's file system while the machine is running."""
+        """The host's path of the machine's root directory; the machine must be running."""
         return Path(f"/proc/{self.init}/root")
 
     @property
@@ -71,7 +71,7 @@ class Machine:
         return f"unix://{self.root}/run/docker.sock"
 
     def command(self, *argv: str) -> list[str]:
-        """Return a command for the host that runs `argv` in the machine, as root."""
+        """Return a command that, when run on the host, runs `argv` in the machine as root."""
         groups = [Path(group) for group in self.record.cgroups]
         if cgroups.is_unified():
             # Only leaf cgroups accept processes, and init's own cgroup is a leaf.
@@ -91,12 +91,12 @@ class Machine:
         """Run a command in the machine, and wait until it ends.
 
         Raises:
-            LabError: if the command fails and `check` is set, or takes too long.
+            LabError: if the command takes too long, or if it fails and `check` is true.
         """
         return run(*self.command(*argv), check=check, timeout=timeout, stdin=input)
 
     def journal(self, *units: str, lines: int = 200) -> str:
-        """Return the last lines of the journal, for all units or only for `units`."""
+        """Return the last lines of the machine's journal for `units`, by default for all units."""
         chosen = [part for unit in units for part in ("-u", unit)]
         options = ("--no-pager", "-o", "short-precise", "-n", str(lines))
         return self.run("journalctl", *options, *chosen, check=False).stdout
@@ -107,7 +107,7 @@ class Machine:
         self.run("sh", "-c", script, "sh", path, f"{mode:o}", input=text)
 
     def console(self) -> str:
-        """Return the console output since the launch."""
+        """Return the machine's console output since it was launched."""
         path = console.path(self.machines, self.instance)
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
@@ -127,7 +127,7 @@ class Machine:
     def ask_leader(self, path: str, body: object = None) -> tuple[int, Any]:
         """Send a request to the machine's leader daemon; return the HTTP status and the JSON body.
 
-        With a `body`, the request is a POST.
+        If `body` is given, send a POST request.
 
         Raises:
             OSError: if no leader daemon responds.
@@ -147,10 +147,10 @@ class Machine:
 
 
 def find(places: Places, instance: str) -> Machine:
-    """Return the machine of an instance.
+    """Return the machine of the instance with this id.
 
     Raises:
-        LabError: if there is no machine for the instance.
+        LabError: if there is no such machine.
     """
     record = read(places.machines, instance)
     if record is None:
@@ -180,7 +180,7 @@ def _machine(places: Places, record: Record) -> Machine:
 
 
 def last_words(machine: Machine, lines: int = 25) -> str:
-    """Return a machine's stage and the end of its journal, as text to print."""
+    """Describe a machine for an error message: its stage, and the end of its journal or console."""
     record = machine.record
     if record.stage in RUNNING:
         units = ("spotswarm-agent", "spotswarm-leader", "docker")
@@ -191,10 +191,10 @@ def last_words(machine: Machine, lines: int = 25) -> str:
 
 
 def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, within: float) -> None:
-    """Wait until an instance's machine is in one of these stages.
+    """Wait until the machine of an instance is in one of these stages.
 
     Raises:
-        LabError: if this takes more than `within` seconds; the message includes the journal.
+        LabError: if this takes more than `within` seconds; the message describes the machine.
     """
     deadline = time.monotonic() + within
     while True:
@@ -211,10 +211,10 @@ def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, with
 
 
 def wait_reboot(places: Places, instance: str, init: int | None, *, within: float) -> None:
-    """Wait until a machine is running with an init process other than `init`.
+    """Wait until a machine has rebooted: it is running, and its init process is not `init`.
 
     Raises:
-        LabError: if this takes more than `within` seconds; the message includes the journal.
+        LabError: if this takes more than `within` seconds; the message describes the machine.
     """
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

@@ -1,7 +1,7 @@
-"""A lab's network: a bridge, and a network namespace and a virtual cable for each machine.
+"""The lab's network: a bridge and, for each machine, a network namespace and a virtual cable.
 
-Rule: the lab sets a machine's address from outside before the boot, in place of EC2's DHCP. Nothing
-in the image depends on the lab's network.
+Rule: the lab assigns an address to a machine from outside, before the machine boots; EC2 would use
+DHCP. Nothing in the image depends on the lab's network.
 """
 
 import json
@@ -16,7 +16,7 @@ _MAC: Final = "02:53:50:4f:54:{:02x}"
 
 
 def up(places: Places) -> None:
-    """Create the bridge, with the addresses of the gateway and the metadata service."""
+    """Create the bridge, and give it the addresses of the gateway and the metadata service."""
     bridge, mac = places.bridge, _MAC.format(places.number)
     # By default, a bridge takes the lowest MAC address of its ports. This address would change when
     # machines start, and for a minute they would send packets to an address that no longer exists.
@@ -29,7 +29,7 @@ def up(places: Places) -> None:
 
 
 def down(places: Places) -> None:
-    """Remove the lab's links, namespaces and routes."""
+    """Remove the lab's network interfaces, namespaces and routes."""
     lines = [f"link delete {name}" for name in links(places)]
     lines += [f"netns delete {name}" for name in namespaces(places)]
     lines += [f"route delete {route}" for route in routes(places)]
@@ -59,12 +59,12 @@ route add default via {places.gateway}
 
 
 def connect(places: Places, instance: str, address: str) -> None:
-    """Put a machine's cable back. Idempotent."""
+    """Reconnect a machine's cable, unless it is connected."""
     run("ip", "link", "set", names(places, instance, address)[1], "up")
 
 
 def disconnect(places: Places, instance: str, address: str) -> None:
-    """Pull a machine's cable; the machine cannot even reach the metadata service."""
+    """Disconnect a machine's cable; the machine then cannot even reach the metadata service."""
     run("ip", "link", "set", names(places, instance, address)[1], "down")
 
 
@@ -76,12 +76,12 @@ def unplug(places: Places, instance: str, address: str) -> None:
 
 
 def names(places: Places, instance: str, address: str) -> tuple[str, str]:
-    """Return the names of a machine's namespace and of the host's end of its cable."""
+    """Return the names of a machine's namespace and of its cable's interface on the host."""
     return places.namespace_prefix + instance, places.link_prefix + address.rsplit(".", 1)[1]
 
 
 def links(places: Places) -> list[str]:
-    """Return the names of the lab's links on the host."""
+    """Return the names of the lab's network interfaces on the host."""
     shown = json.loads(run("ip", "-j", "link").stdout or "[]")
     return [
         link["ifname"]
@@ -101,6 +101,6 @@ def namespaces(places: Places) -> list[str]:
 
 
 def routes(places: Places) -> list[str]:
-    """Return the lab's routes on the host, as `ip route delete` accepts them."""
+    """Return the lab's routes on the host, in the form that `ip route delete` accepts."""
     shown = run("ip", "route", "show", "root", str(places.elastic), check=False).stdout
     return [line.strip() for line in shown.splitlines()]

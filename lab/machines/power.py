@@ -1,9 +1,10 @@
 """Builds, boots, shuts down and destroys machines.
 
-Rule: `kill -9` on the nspawn process does not stop a machine, because its init keeps running. To
-cut the power, kill the init; the kernel then kills all processes in its pid namespace.
+Rule: `kill -9` on the nspawn process does not stop a machine, because the machine's init process
+keeps running. To cut the power, kill the init process; the kernel then kills all processes in the
+machine's pid namespace.
 
-All functions block; the daemon calls them from threads.
+All functions here block, so the daemon calls them in threads.
 """
 
 import contextlib
@@ -33,7 +34,7 @@ PROPAGATE: Final = Path("/run/systemd/nspawn/propagate")
 
 
 def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Record:
-    """Create a machine's disk, network and cgroups; return its record."""
+    """Create a machine's disk, network and cgroups; return the machine's record."""
     instance, address, machines = planned.instance, planned.address, places.machines
     groups = cgroups.create(places.cgroup, instance)
     record = replace(planned, cgroups=tuple(str(group) for group in groups))
@@ -66,10 +67,10 @@ def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Recor
 
 
 def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes], int]":
-    """Boot a machine; return the nspawn process and the process id of the machine's init.
+    """Boot a machine; return the nspawn process and the id of the machine's init process.
 
     Raises:
-        LabError: if no init starts; the message includes the console output.
+        LabError: if the init process does not start; the message includes the console output.
     """
     at = places.machines / record.instance
     name = places.namespace_prefix + record.instance
@@ -124,10 +125,10 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
 
 
 def engine_version(record: Record) -> str:
-    """Return the engine's version once the engine serves its API, or an empty string before that.
+    """Return the engine's version, or an empty string if the engine does not serve its API yet.
 
-    This function connects only after the engine has started. The socket exists earlier, and a
-    connection would make systemd start the engine.
+    This function connects to the engine's socket only after the engine has started. The socket
+    exists before that, but a connection would make systemd start the engine.
     """
     run_directory = Path(f"/proc/{record.init}/root/run")
     if not (run_directory / "docker.pid").exists():
@@ -155,20 +156,20 @@ def shut_down(process: "subprocess.Popen[bytes]", record: Record, *, within: flo
 
 
 def send(record: Record, number: int) -> None:
-    """Send a signal to a machine's init; do nothing if the init is gone."""
+    """Send a signal to a machine's init process; do nothing if the process has ended."""
     if record.init is not None and is_init(record):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.init, number)
 
 
 def is_init(record: Record) -> bool:
-    """Return whether the recorded process id still belongs to this machine's init."""
+    """Return whether the recorded process id still belongs to this machine's init process."""
     groups = [Path(group) for group in record.cgroups]
     return record.init in cgroups.processes(groups)
 
 
 def destroy(places: Places, record: Record) -> None:
-    """Remove everything that belongs to a machine; ignore parts that are already gone.
+    """Remove everything that belongs to a machine; ignore what has already been removed.
 
     Raises:
         LabError: if the machine's disk is still in use.
@@ -200,7 +201,7 @@ def hostname(address: str) -> str:
 
 
 def is_ours(places: Places, address: str) -> bool:
-    """Return whether an address belongs to the lab's network and is not the gateway's address."""
+    """Return whether an address is in the lab's network and is not the gateway's address."""
     return any(address == str(host) for host in list(places.network.hosts())[1:])
 
 

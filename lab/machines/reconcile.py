@@ -1,7 +1,7 @@
-"""Decides what to do so that the machines match EC2's instances. This module does no I/O.
+"""Chooses the actions that make machines match the EC2 instances. This module does no I/O.
 
-Rule: a machine whose power was cut is left alone until EC2 stops or terminates the instance,
-because EC2 does not notice a power cut.
+Rule: take no action on a machine that has lost power until its instance is stopped or terminated,
+because EC2 does not notice the loss of power.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Act(StrEnum):
 
 
 def reconcile(states: Mapping[str, str], stages: Mapping[str, Stage]) -> dict[str, Act]:
-    """Return the actions to take, by instance id, given EC2's states and the machines' stages."""
+    """Return the actions to take, by instance id, given instance states and machine stages."""
     acts = {
         instance: act
         for instance, state in states.items()

@@ -1,4 +1,4 @@
-"""The daemon's record of each machine, which the lab's commands read.
+"""The daemon's records of the machines, which the lab's commands read.
 
 Rule: only the daemon writes records, and it writes them atomically, so readers never see a partial
 record.
@@ -48,7 +48,7 @@ class Record:
     """The engine's version; empty until the engine has responded."""
 
     def write(self, machines: Path) -> None:
-        """Write the record, replacing the machine's earlier record."""
+        """Write the record in place of the machine's earlier record, if any."""
         directory = machines / self.instance
         directory.mkdir(parents=True, exist_ok=True)
         draft = directory / f"{_FILE}.new"
@@ -69,7 +69,7 @@ def read(machines: Path, instance: str) -> Record | None:
 
 
 def read_all(machines: Path) -> list[Record]:
-    """Return the records of all machines, in the order of their instance ids."""
+    """Return the records of all machines, ordered by instance id."""
     if not machines.is_dir():
         return []
     records = (read(machines, at.name) for at in sorted(machines.iterdir()))

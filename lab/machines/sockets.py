@@ -1,7 +1,7 @@
 """Sends HTTP requests from the host to the Unix sockets of programs in a machine.
 
 Rule: for frequent requests, use this module instead of running a command in the machine. Such a
-command takes half a core for a moment, and would distort a measurement.
+command briefly uses half a CPU core, which would distort measurements.
 """
 
 import http.client
@@ -26,10 +26,10 @@ class Connection(http.client.HTTPConnection):
 
 
 def ask(at: Path, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
-    """Send a request; return the HTTP status and the JSON body.
+    """Send a request to a socket; return the HTTP status and the JSON body.
 
     Raises:
-        OSError: if no program responds, or the response is not HTTP with JSON.
+        OSError: if no program responds, or if the response is not HTTP with a JSON body.
     """
     connection = Connection(at)
     try:

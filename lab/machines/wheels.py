@@ -1,7 +1,7 @@
-"""Provides an image's wheels: the locked requirements, and our own code.
+"""Provides the wheels that an image needs: the locked requirements, and Spotswarm's code.
 
-Rule: the image's pip never contacts a package index. The host's pip downloads all wheels to a
-directory, and the image's pip installs only these wheels, after checking their hashes.
+Rule: pip in the image never contacts a package index. Pip on the host downloads all wheels to a
+directory; pip in the image checks the hashes of these wheels, and installs nothing else.
 """
 
 import importlib.util
@@ -21,10 +21,9 @@ _BUILD: Final = "import sys; from setuptools import build_meta; build_meta.build
 
 
 def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
-    """Download every wheel that the image's Python needs to `wheelhouse`, and check the hashes.
+    """Download to `wheelhouse` every wheel that the image's Python needs, and check the hashes.
 
-    `python` is the version of the image's Python, such as 3.13, not of the Python that runs the
-    lab.
+    `python` is the version of Python in the image, such as 3.13, not the version that runs the lab.
     """
     wheelhouse.mkdir(parents=True, exist_ok=True)
     plain = wheelhouse / "requirements.txt"
@@ -45,9 +44,9 @@ def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
 
 
 def for_image(locked: str, python: str) -> str:
-    """Return the locked requirements for the image's Python, without environment markers.
+    """Return the locked requirements that the image's Python needs, without environment markers.
 
-    The host's pip cannot evaluate the markers, because it would use the version of its own Python.
+    The markers are removed, because pip on the host would evaluate them for the host's Python.
     """
     lines = []
     for entry in locked.replace("\\\n", " ").splitlines():
@@ -62,9 +61,10 @@ def for_image(locked: str, python: str) -> str:
 
 
 def _applies(marker: str, python: str) -> bool:
-    """Return whether a marker holds for some patch release of the image's Python.
+    """Return whether a marker may apply to the image's Python, whose patch release is not known.
 
-    When in doubt, the result is True, because an extra wheel is harmless.
+    The marker is evaluated for an early and a late patch release. If it applies to either, the
+    result is True, because an unnecessary wheel is harmless.
     """
     if not marker:
         return True
@@ -81,7 +81,7 @@ def _applies(marker: str, python: str) -> bool:
 
 
 def build(repository: Path, into: Path) -> Path:
-    """Build our own wheel from the working tree, without writing to the tree; return its path."""
+    """Build Spotswarm's wheel from a copy of the working tree; return the wheel's path."""
     if not importlib.util.find_spec("setuptools"):
         raise LabError("could not find setuptools: run `pip install 'setuptools>=77'`")
     tree = into / "source"
