@@ -1,6 +1,7 @@
-"""Lists what a host lacks before a lab can start on it. Pure; `lab.host` collects the facts.
+"""Lists what is missing on a host that is to run a lab. This module does no I/O.
 
-Rule: before the lab bakes anything, it reports everything that is missing, each with a remedy.
+Rule: before the lab bakes anything, report everything that is missing, with a remedy for each item.
+`lab.host` collects the facts about the host.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,10 @@ class Host:
 
 
 def missing(host: Host, suite: str) -> list[str]:
-    """Return what the host lacks for machines with this Debian release, each with a remedy."""
+    """List what the host lacks to run machines with this Debian release.
+
+    Each item includes a remedy.
+    """
     if host.system != "Linux":
         return [f"Linux: this host runs {host.system}; use a Linux machine"]
     lines = []

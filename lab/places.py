@@ -1,8 +1,8 @@
 """The directories, addresses and names of a lab.
 
-A host can run several labs. Each lab has a name, and everything that it creates on the host
-contains that name or a number computed from it. After a crash, `lab.sweep` can therefore find
-everything without a record, and never touches another lab.
+A host can run several labs. Each lab has a name. The name of everything that a lab creates on the
+host contains the lab's name, or a number that is computed from the lab's name. After a crash,
+`lab.sweep` can therefore find everything without a record, and it never touches another lab.
 """
 
 import os
@@ -48,10 +48,10 @@ class Places:
 
     @classmethod
     def here(cls, name: str | None = None) -> "Places":
-        """Return the places of the lab with this name; by default, SPOTSWARM_LAB_NAME selects it.
+        """Return the `Places` of a lab, by default of the lab that SPOTSWARM_LAB_NAME names.
 
-        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE change the directories. The lab's name is appended
-        to SPOTSWARM_LAB_DIR, unless the name is `demo`.
+        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE override the default directories. The lab's name
+        is appended to the name of the first directory, unless the lab's name is `demo`.
 
         Raises:
             ValueError: if the name is not valid.
@@ -75,19 +75,19 @@ class Places:
         return f"python -m lab{option}"
 
     def environment(self) -> Mapping[str, str]:
-        """Return environment variables with which a child process finds the same lab."""
+        """Return environment variables that make a child process use the same lab."""
         return {**os.environ, NAME_VARIABLE: self.name}
 
     @property
     def number(self) -> int:
-        """The lab's number, unique among running labs: 0 for `demo`, otherwise 1 to 254."""
+        """The lab's number, which no other running lab has: 0 for `demo`, otherwise 1 to 254."""
         if self.name == DEFAULT_NAME:
             return 0
         return 1 + zlib.crc32(self.name.encode()) % _NUMBERS
 
     @property
     def network(self) -> IPv4Network:
-        """The network of private addresses; each zone has a /26 subnet."""
+        """The network of private addresses; each availability zone has a /26 subnet."""
         return IPv4Network(f"10.98.{self.number}.0/24")
 
     @property
@@ -97,7 +97,7 @@ class Places:
 
     @property
     def elastic(self) -> IPv4Network:
-        """The network of Elastic IPs, which the host never routes to the outside."""
+        """The network of Elastic IPs; packets to these addresses never leave the host."""
         return IPv4Network(f"10.99.{self.number}.0/24")
 
     @property
@@ -112,12 +112,12 @@ class Places:
 
     @property
     def registry(self) -> str:
-        """The address of the lab's registry, which engines also use as a mirror, without TLS."""
+        """The host and port of the lab's registry, a mirror of Docker Hub that does not use TLS."""
         return f"{self.gateway}:5000"
 
     @property
     def window_port(self) -> int:
-        """The port on this host at which browsers reach the site."""
+        """The port on this host at which browsers can open the site."""
         return 20_000 + self.number if self.number else 8000
 
     @property
@@ -127,27 +127,27 @@ class Places:
 
     @property
     def link_prefix(self) -> str:
-        """The prefix of the host's network links, before the last octet of a machine's address."""
+        """The name prefix of machines' interfaces on the host; an address's last octet follows."""
         return f"sswv{self._tag}-"
 
     @property
     def namespace_prefix(self) -> str:
-        """The prefix of network namespaces and nspawn machines, before the instance id."""
+        """The name prefix of network namespaces and nspawn machines; an instance id follows."""
         return f"ssw{self._tag}-"
 
     @property
     def chain_prefix(self) -> str:
-        """The prefix of the lab's iptables chains."""
+        """The name prefix of the lab's iptables chains."""
         return f"SPOTSWARM{self._tag}-"
 
     @property
     def cgroup(self) -> str:
-        """The name of the machines' parent cgroup in each hierarchy."""
+        """The name, in each hierarchy, of the cgroup that contains the machines' cgroups."""
         return CGROUP if self.name == DEFAULT_NAME else f"{CGROUP}-{self.name}"
 
     @property
     def building_prefix(self) -> str:
-        """The prefix of the cache directories in which this lab bakes images."""
+        """The name prefix of the directories in the cache in which this lab bakes images."""
         return f"{BUILDING}{self.name}."
 
     @property
@@ -161,26 +161,26 @@ class Places:
 
     @property
     def failure(self) -> Path:
-        """A file with the reason why the daemon could not start."""
+        """A file that says why the daemon could not start."""
         return self.lab / "failure"
 
     @property
     def account(self) -> Path:
-        """A file with the lab's AWS key and resources; it exists once the daemon is ready."""
+        """A file with the lab's AWS key and resource ids; it exists once the daemon is ready."""
         return self.lab / "account.json"
 
     @property
     def control(self) -> Path:
-        """The daemon's socket for orders to the spot market."""
+        """The socket on which the daemon accepts commands for the simulated Spot market."""
         return self.lab / "control.sock"
 
     @property
     def engine(self) -> Path:
-        """A file with the name of the default engine for launches."""
+        """A file with the name of the engine that new instances get by default."""
         return self.lab / "engine"
 
     def layers(self, engine: str) -> Path:
-        """Return the file with an engine's overlay layers, one path per line, topmost first."""
+        """Return the path of the file that lists the layers of an engine, topmost first."""
         return self.lab / "layers" / engine
 
     @property
@@ -190,7 +190,7 @@ class Places:
 
     @property
     def efs(self) -> Path:
-        """The directory that machines share as a file system; `down` removes it."""
+        """The directory that all machines mount in place of EFS; the command `down` removes it."""
         return self.lab / "efs"
 
     @property

@@ -1,8 +1,8 @@
 """Starts the lab's processes: the daemon, the registry, the news wires and the port forwarder.
 
 Rule: the first argument of each process is the lab's directory, so that `lab.sweep` can find the
-process. No process is a child of the command that starts it, because the process must outlive
-the command.
+process. No process is a child of the command that starts it, because it must still be running when
+that command has ended.
 """
 
 import subprocess
@@ -35,7 +35,7 @@ def start(places: Places, module: str, *arguments: str) -> None:
 
 
 def start_daemon(places: Places, cluster_name: str) -> None:
-    """Start the lab's daemon and wait until the account file exists.
+    """Start the lab's daemon, and wait until it is ready.
 
     Raises:
         LabError: if the daemon does not start; everything that it created is removed.

@@ -1,7 +1,8 @@
-"""Manages what the labs on a host share: kernel settings and network numbers.
+"""Manages what all labs on a host share: kernel settings and the numbers of labs.
 
-Rule: the first lab raises the settings and the last lab restores them; each step holds a lock.
-The record is in /run, so a reboot clears it together with the settings.
+Rule: the first lab to start raises the kernel settings, and the last lab to stop restores them. A
+lock prevents labs from doing this at the same time. The original values are saved in /run, so a
+reboot clears them together with the raised settings.
 """
 
 import fcntl
@@ -27,10 +28,10 @@ _SYSCTL: Final = Path("/proc/sys")
 
 
 def claim(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
-    """Claim the lab's number and raise the kernel settings. Idempotent.
+    """Claim the lab's number and raise the kernel settings, unless this has been done already.
 
     Raises:
-        LabError: if another lab uses the number.
+        LabError: if another lab uses the same number.
     """
     with _alone(run):
         run.mkdir(exist_ok=True)
@@ -47,7 +48,7 @@ def claim(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
 
 
 def release(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
-    """Release the lab's number; the last lab also restores the kernel settings."""
+    """Release the lab's number; if no other lab is left, also restore the kernel settings."""
     with _alone(run):
         if not run.exists():
             return
@@ -72,7 +73,7 @@ def refuse_clash(places: Places, *, run: Path = _RUN) -> None:
     """Check that no other lab uses this lab's number.
 
     Raises:
-        LabError: if another lab uses the number.
+        LabError: if another lab uses the same number.
     """
     name = owner(places, run=run)
     if name not in {None, places.name}:

@@ -1,7 +1,7 @@
 """Takes a lab down completely, even after a crash.
 
-Rule: rely only on the host's state. Find machines' processes by the lab's cgroups, the lab's own
-processes by their command lines, and everything else by the lab's names. End only processes that
+Rule: rely only on the state of the host. Find the processes of machines by the lab's cgroups, the
+lab's own processes by their command lines, and everything else by name. End only processes that
 certainly belong to this lab, and never touch other labs.
 """
 
@@ -55,7 +55,7 @@ def sweep(places: Places) -> list[str]:
 
 
 def remains(places: Places) -> list[str]:
-    """List everything of this lab that is on the host; empty if the lab is down."""
+    """List everything on the host that belongs to this lab, or nothing if the lab is down."""
     groups = cgroups.leftovers(places.cgroup)
     leftovers = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     leftovers += [f"{module} {pid}" for module, pid in processes(places).items()]
@@ -77,15 +77,15 @@ def daemon(places: Places) -> int | None:
 
 
 def process(places: Places, module: str) -> int | None:
-    """Return the process id of one of this lab's modules, or None if it is not running."""
+    """Return the id of the process that runs a module for this lab, or None if there is none."""
     return processes(places).get(module)
 
 
 def processes(places: Places) -> dict[str, int]:
-    """Return the process ids of this lab's daemon, registry, news wires and forwarder, by module.
+    """Return the process ids of this lab's daemon and servers, by module.
 
-    Finds each process by the module and the lab's directory in its command line, because a process
-    id from a file could belong to another process by now.
+    Each process is found by the module and the lab's directory in its command line, because a
+    process id that was saved in a file could belong to another process by now.
     """
     running = {}
     for at in Path("/proc").glob("[0-9]*"):
@@ -100,7 +100,7 @@ def processes(places: Places) -> dict[str, int]:
 
 
 def mounts(places: Places) -> list[str]:
-    """List the mounts below the lab's directories, oldest first."""
+    """List the mount points below the lab's directories, oldest first."""
     table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     points = [line.split()[4].encode().decode("unicode_escape") for line in table.splitlines()]
     roots = (f"{places.lab}/", f"{places.cache}/{places.building_prefix}")

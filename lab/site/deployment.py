@@ -1,8 +1,8 @@
 """Deploys the site on the lab's swarm, as an operator would deploy it on a cluster.
 
-Rule: build with `docker build`, and deploy with `spotswarm deploy` and the repository's own stack
-files. The lab adds only what a cluster on AWS would already have: files on the shared file system,
-news to read, and a password for the operator.
+Rule: build with `docker build`, and deploy with `spotswarm deploy` and the stack files in the
+repository. The lab adds only what a cluster on AWS would already have: files on the shared file
+system, news feeds, and a password for the operator.
 """
 
 import http
@@ -40,28 +40,28 @@ Report = Callable[[str], None]
 
 
 def _quiet(_step: str) -> None:
-    """Report nothing."""
+    """Discard a progress message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The site of a running lab."""
+    """The site that is deployed on the swarm of a running lab."""
 
     lab: Lab
     password: str = field(repr=False)
     """The operator's password for the registry, the dashboard and `/test`."""
 
     def addresses(self) -> list[str]:
-        """Return the addresses of the ingress, which runs on the managers."""
+        """Return the addresses of the managers, which run the ingress."""
         return [machine.address for machine in ingress.managers(self.lab)]
 
     def url(self) -> str:
-        """Return the site's URL with a manager's address; requests need `DOMAIN` as the host."""
+        """Return a manager's URL; requests for the site must have `DOMAIN` in the Host header."""
         return f"http://{self.addresses()[0]}"
 
 
 def attach(lab: Lab) -> Site:
-    """Return a lab's site; the first call generates the operator's password."""
+    """Return a lab's site; generate the operator's password on the first call."""
     at = lab.places.lab / _PASSWORD
     if not at.exists():
         at.touch(mode=0o600)
@@ -76,10 +76,10 @@ def deploy(
     variables: Mapping[str, str] | None = None,
     report: Report = _quiet,
 ) -> Site:
-    """Deploy the stack `edge`, build the images, and deploy the stack `services`. Idempotent.
+    """Deploy the stack `edge`, build the images, and deploy the stack `services`.
 
-    Returns when the site responds. With `tests`, the services are test builds. `variables` are
-    added to the deployment's `.env`.
+    Return when the site responds. If the site is already deployed, update it. With `tests`, deploy
+    test builds of the services. `variables` are added to the `.env` files of both stacks.
 
     Raises:
         LabError: if a step fails; the message includes its output.
@@ -162,10 +162,10 @@ def wait_answers(site: Site, *, within: float = 120) -> None:
 
 
 def start_newswire(places: Places, *, within: float = 30) -> None:
-    """Start the news wires if necessary, and wait until they respond.
+    """Start the server of the news wires if necessary, and wait until it responds.
 
     Raises:
-        LabError: if the news wires do not respond within `within` seconds.
+        LabError: if the server has not responded after `within` seconds.
     """
     servers.start(places, sweep.NEWSWIRE)
     deadline = clock.monotonic() + within
@@ -179,7 +179,7 @@ def start_newswire(places: Places, *, within: float = 30) -> None:
 
 
 def open_window(lab: Lab) -> None:
-    """Forward a port on this host to the site, for browsers; see `lab.site.window`."""
+    """Start the process that forwards a port on this host to the site; see `lab.site.window`."""
     servers.start(lab.places, sweep.WINDOW, *(machine.address for machine in ingress.managers(lab)))
 
 

@@ -1,8 +1,8 @@
-"""Runs the services' stores as processes on this host, for tests and benchmarks: Redis, InfluxDB,
-and `pouchdb-server`, which implements CouchDB's protocol.
+"""Runs Redis, InfluxDB and a substitute for CouchDB on this host, for tests and benchmarks.
 
-Rule: the stores' data survives `stop` and `start`, as in production. Each store listens only on the
-loopback address, and `stop` ends only the store's own process.
+The substitute is `pouchdb-server`, which implements CouchDB's protocol. Rule: the data of a store
+survives a restart of the store, as in production. Each store listens only on the loopback address,
+and `stop` ends only the process that `start` has started.
 """
 
 import base64
@@ -32,7 +32,7 @@ _POUCHDB: Final = (
 
 
 class Store(ABC):
-    """A store; its `url` and `password` stay the same after a restart."""
+    """A data store, such as Redis; its `url` and `password` do not change when it restarts."""
 
     name: str
     password: str = ""
@@ -44,7 +44,7 @@ class Store(ABC):
 
     @property
     def url(self) -> str:
-        """The URL for clients, without a password."""
+        """The store's URL, which does not contain the password."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -53,10 +53,10 @@ class Store(ABC):
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the store and wait until it responds; do nothing if it is already running.
+        """Start the store, and wait until it responds; do nothing if it is already running.
 
         Raises:
-            LabError: if a program is missing, or the store does not start.
+            LabError: if the store's program is missing, or if the store does not start.
         """
         if self._process is not None and self._process.poll() is None:
             return
@@ -79,7 +79,7 @@ class Store(ABC):
         self._furnish()
 
     def stop(self) -> None:
-        """Stop the store as a container engine would, and wait; do nothing if it is not running."""
+        """Stop the store as Docker stops a container; do nothing if the store is not running."""
         if self._process is None:
             return
         self._process.terminate()
@@ -98,7 +98,7 @@ class Store(ABC):
         """Delete all data."""
 
     def _furnish(self) -> None:  # noqa: B027  most stores need no setup
-        """Set up the store once it responds."""
+        """Prepare the store for use after it has started."""
 
     def _answers(self) -> bool:
         try:
@@ -120,7 +120,7 @@ class Store(ABC):
 
 
 class Redis(Store):
-    """Redis with a password and an append-only file, as in the stack."""
+    """Redis with a password and an append-only file, as in the stack `services`."""
 
     name = "redis-server"
 
@@ -130,7 +130,7 @@ class Redis(Store):
 
     @property
     def url(self) -> str:
-        """The URL for clients, without the password."""
+        """The store's URL, which does not contain the password."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def empty(self) -> None:
@@ -165,7 +165,7 @@ class Redis(Store):
 
 
 class Couch(Store):
-    """A substitute for CouchDB that has no accounts (so `password` is empty) and no `/_up`."""
+    """A substitute for CouchDB without accounts (`password` is empty) and without `/_up`."""
 
     name = "pouchdb-server"
 

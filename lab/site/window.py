@@ -1,8 +1,8 @@
 """Forwards a port on this host to the site's ingress, for browsers.
 
-Rule: forward bytes without parsing HTTP. Browsers resolve names below `localhost` to their own
-machine, so a user can open the site by name. Connections go to the managers in turn; if a manager
-does not respond, the connection goes to another manager.
+Rule: forward bytes without parsing HTTP. Browsers resolve `localhost` and all its subdomains to the
+loopback address, so a user can open the site by name. Connections go to the managers in turn; if a
+manager does not respond, the connection goes to the next one.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _CHUNK = 65536
 
 
 class Window:
-    """Forwards a port to an ingress that responds."""
+    """Forwards connections from a local port to an ingress that responds."""
 
     def __init__(self, addresses: Sequence[str], *, to_port: int = 80) -> None:
         self._turns = itertools.count()
@@ -32,8 +32,9 @@ class Window:
 
     @asynccontextmanager
     async def opened(self, port: int = 0) -> AsyncIterator[asyncio.Server]:
-        """Listen on the loopback address, by default on a free port, for the duration of a `with`
-        block; then close all connections.
+        """Listen on the loopback address during a `with` block; then close all connections.
+
+        If `port` is 0, listen on any free port.
         """
         server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         self.port = server.sockets[0].getsockname()[1]

@@ -1,7 +1,7 @@
 """Serves the news wires: feeds at `/WIRE/feed.xml`, and stories at `/WIRE/NUMBER/TITLE`.
 
-Rule: a story appears when its time comes, and never changes. Dates are relative to the process's
-start, so there is always news from the last three days.
+Rule: a story appears at its date of publication, and never changes. Dates are relative to the start
+of the process, so a new lab always has news from the last three days.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _STORIES: Final = Path(__file__).with_name("stories.toml")
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A news wire's story."""
+    """A story that a news wire publishes."""
 
     wire: str
     number: int
@@ -44,7 +44,7 @@ class Story:
 
 
 def stories(start: datetime) -> list[Story]:
-    """Return all stories, newest first; stories to be published later have a date after `start`."""
+    """Return all stories, newest first, including those that are published only after `start`."""
     entries = tomllib.loads(_STORIES.read_text(encoding="utf-8"))["story"]
     parsed = [
         Story(
@@ -77,7 +77,7 @@ def feed(wire: str, out: Sequence[Story], *, base: str) -> str:
 
 
 def page(story: Story, *, base: str) -> str:
-    """Return a story's HTML page, with a newspaper's menu and footer."""
+    """Return the HTML page of a story, with a menu and a footer as on a newspaper's website."""
     body = "".join(f"<p>{escape(part)}</p>\n" for part in story.paragraphs)
     return (
         f'<!doctype html><html lang="en"><head><title>{escape(story.title)}</title>'
@@ -89,7 +89,7 @@ def page(story: Story, *, base: str) -> str:
 
 
 def application(all_stories: Sequence[Story]) -> web.Application:
-    """Return the web application, which serves feeds and pages of published stories."""
+    """Return the web application that serves the feeds and the pages of published stories."""
 
     def out_by_now(wire: str) -> list[Story]:
         if wire not in WIRES:
