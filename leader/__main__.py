@@ -1,4 +1,4 @@
-"""Entry point of `spotswarm-leader`, which systemd starts."""
+"""The entry point of `spotswarm-leader`, which systemd starts."""
 
 import asyncio
 import sys

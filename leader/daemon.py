@@ -1,7 +1,7 @@
-"""The leader daemon, which leads while this manager is the Raft leader.
+"""The leader daemon, which manages the cluster while this manager is the Raft leader.
 
-This is the only module that may import from every other part of the package. Rule: the daemon makes
-no decisions. `stance.choose` and `decide` make them.
+This is the only module that may import from all other modules of the package. Rule: the daemon
+makes no decisions; `stance.choose` and `decide` make them.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class Daemon:
         self._started = clock.now()
 
     async def run(self) -> None:
-        """Serve the admin API, and lead while this manager is the Raft leader, until cancelled."""
+        """Serve the admin API until cancelled; lead whenever this manager is the Raft leader."""
         settings = self._settings
         if settings.policy.identity == "password":
             log.warning(
@@ -224,7 +224,7 @@ class Daemon:
     async def _keep_address(self, aws: Aws | None) -> None:
         """Keep the Elastic IP associated with this instance.
 
-        A failure is only logged, because this manager may still be reachable.
+        If this fails, log the reason and retry; the manager may be reachable at another address.
         """
         allocation = self._settings.table.elastic_ip
         while True:
@@ -240,7 +240,7 @@ class Daemon:
             await asyncio.sleep(_ADDRESS_SECONDS)
 
     async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
-        """Create the overlay networks and record that the swarm was founded, once per term."""
+        """Once per term, create the overlay networks and record that the swarm was founded."""
         delays = backoff(ceiling=30)
         while True:
             try:
@@ -259,7 +259,7 @@ class Daemon:
     # The data that the admin API serves.
 
     def status(self) -> dict[str, Any]:
-        """Return the daemon's state and, while this daemon leads, a summary of the cluster."""
+        """Return the daemon's state and, if this daemon is leading, a summary of the cluster."""
         at = clock.now()
         own: dict[str, Any] = {
             "cluster": self._settings.cluster,
@@ -282,21 +282,24 @@ class Daemon:
         }
 
     def is_healthy(self) -> bool:
-        """Whether this daemon is doing what its stance requires."""
+        """Return whether this daemon is doing what its stance requires."""
         if self._active is not None:
             return self._active.is_healthy
         return self._stance is not Stance.LEAD and not self._problem
 
     def nodes(self) -> list[dict[str, Any]] | None:
-        """Return one row for each node, or None if this daemon does not lead."""
+        """Return one row for each node, or None if this daemon is not leading."""
         return None if self._active is None else report.nodes(self._active.view)
 
     def joins(self) -> list[dict[str, Any]] | None:
-        """Return this term's join requests, or None if this daemon does not lead."""
+        """Return this term's join requests, or None if this daemon is not leading."""
         return None if self._active is None else report.joins(self._active.record)
 
     def explain(self, name: str) -> dict[str, Any] | None:
-        """Describe a node or instance; None if the name is unknown or this daemon does not lead."""
+        """Return the details of a node or instance.
+
+        Return None if the name is unknown or this daemon is not leading.
+        """
         if self._active is None:
             return None
         return report.explain(self._active.view, self._active.record, name)

@@ -1,8 +1,8 @@
 """Makes the leader's decisions: `decide(view, event, policy)` returns a new view and actions.
 
 Rule: `leader.term` carries out the actions and reports each result as `Done` or `Failed`, but never
-changes the view. An action is in flight until its result arrives. Until then, no other action is
-decided for the same subject.
+changes the view. An action is in flight until its result arrives. Until then, `decide` returns no
+other action for the same subject.
 """
 
 from collections.abc import Iterator
@@ -45,8 +45,8 @@ from wire.messages import Role
 def first_view() -> View:
     """Return the view with which a new leader starts.
 
-    A new leader assumes that the manager token was used, because an earlier leader may have granted
-    the token.
+    A new leader assumes that the manager token has been used, because an earlier leader may have
+    sent the token to an instance.
     """
     return View(tokens=Tokens(is_manager_used=True))
 
@@ -93,7 +93,7 @@ def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
 
 
 def _wished(view: View, event: DrainAsked | ReturnAsked | RebalanceAsked) -> View:
-    """Remember the operator's request until a label of the node or service records it."""
+    """Remember the operator's request until a label on the node or service records the request."""
     moves = view.moves
     match event:
         case DrainAsked(node=node, at=at, within=within):
@@ -109,7 +109,7 @@ def _wished(view: View, event: DrainAsked | ReturnAsked | RebalanceAsked) -> Vie
 def due(moment: Moment) -> tuple[Action, ...]:
     """Return the actions to carry out now, at most one for each subject.
 
-    A subject gets no action while an earlier action is in flight or is waiting to be retried.
+    A subject gets no action while its previous action is in flight or is waiting to be retried.
     """
     view = moment.view
     if view.nodes_at is None:
@@ -125,7 +125,7 @@ def due(moment: Moment) -> tuple[Action, ...]:
 
 
 def _proposed(moment: Moment) -> Iterator[Action]:
-    """Yield the actions that the leader's packages propose, most urgent first."""
+    """Yield the actions that the leader's rules propose, most urgent first."""
     yield from start(moment)
     yield from depart(moment)
     yield from evacuate(moment)
@@ -138,7 +138,7 @@ def _proposed(moment: Moment) -> Iterator[Action]:
 
 
 def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Merge a notice into the view, or delete a notice that needs no further action."""
+    """Add a notice to the view, or delete its queue message if it needs no further action."""
     notice, notices = event.notice, view.notices
     instance = notice.instance
     known = view.instances.get(instance)
@@ -174,7 +174,11 @@ def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
 
 
 def _handled(view: View) -> Iterator[DeleteNotices]:
-    """Delete messages once the node's labels show its departure, or if no node has to leave."""
+    """Yield actions that delete queue messages whose notices need no further action.
+
+    These are notices about a node whose labels show that it is leaving, and notices that do not
+    require a node to leave.
+    """
     if not view.notices.receipts or view.instances_at is None:
         return
     phases = {node.instance: node.phase for node in view.nodes.values() if node.instance}

@@ -1,6 +1,6 @@
 """The leader's access to the outside world: Docker, AWS, Redis and sockets.
 
-Each module translates its library's errors into `runtime.errors` and returns values from
-`leader.view`. Rule: make no decisions here; code that chooses between outcomes belongs in a pure
-module.
+Each module turns the exceptions of its library into those of `runtime.errors`, and returns types
+that `leader.view` defines. Rule: make no decisions here; code that makes decisions belongs in a
+module that does no I/O.
 """

@@ -1,4 +1,4 @@
-"""The leader's HTTP interfaces: the admin API on a Unix socket; health and metrics on loopback.
+"""The leader's HTTP interfaces: the admin API on a Unix socket, health and metrics on loopback.
 
 Rule: only the admin API accepts commands, and the socket's file mode determines who can connect.
 The loopback endpoints expose nothing that unprivileged users of a manager must not see.
@@ -21,10 +21,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class StatusSource(Protocol):
-    """The state that the daemon reports; methods return None if this daemon is not active."""
+    """The daemon's state; some methods return None if this daemon is not leading."""
 
     def status(self) -> dict[str, Any]:
-        """Return the daemon's stance and key figures; never None."""
+        """Return the daemon's stance and key figures, even if this daemon is not leading."""
 
     def is_healthy(self) -> bool:
         """Return whether the daemon is doing what its stance requires."""
@@ -33,14 +33,14 @@ class StatusSource(Protocol):
         """Return all nodes of the swarm."""
 
     def joins(self) -> list[dict[str, Any]] | None:
-        """Return the join requests received in this term."""
+        """Return the join requests that were received in this term."""
 
     def explain(self, name: str) -> dict[str, Any] | None:
         """Return the details of a node or instance, or None if the name is unknown."""
 
 
 class Commands(Protocol):
-    """The operator's commands; methods return None if this daemon is not active."""
+    """The operator's commands; methods return None if this daemon is not leading."""
 
     def leaving(self) -> list[dict[str, Any]] | None:
         """Return the nodes that are leaving or returning."""
@@ -52,11 +52,11 @@ class Commands(Protocol):
         """Make a drained node available for tasks again."""
 
     async def rebalance(self, names: Sequence[str], *, is_dry: bool) -> Answer:
-        """Distribute the services' tasks evenly across the nodes."""
+        """Distribute the tasks of services evenly across the nodes."""
 
 
 class _Body(BaseModel):
-    """The body of a command; unknown fields are rejected because they may be typos."""
+    """The request body of a command; unknown fields are rejected, because they may be typos."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,7 +77,7 @@ Body = TypeVar("Body", bound=_Body)
 
 
 class Admin:
-    """Serves both HTTP interfaces while its async context is open."""
+    """Serves both HTTP interfaces for the duration of an `async with` block."""
 
     def __init__(
         self,
@@ -169,7 +169,8 @@ class Admin:
     def _command(self, kind: type[Body], ask: Callable[[str, Body], Awaitable[Answer]]) -> Handler:
         """Return a handler that validates the request body and runs the command.
 
-        The handler responds with status 200, 400, 404, 409 or 422.
+        The handler responds with status 200 (success), 400 (invalid body), 404 (unknown name),
+        409 (not leading) or 422 (refused).
         """
 
         async def answer(request: web.Request) -> web.StreamResponse:
