@@ -20,7 +20,10 @@ _NAME: Final = re.compile(r"i-[0-9a-f]{8,17}")
 def save(instance: InstanceId, console: str, *, directory: Path = DIRECTORY) -> Path:
     """Save the console output in a file that only root can read; keep the newest fifty files.
 
-    Blocks while writing to disk. Raises RefusedError if the file cannot be written.
+    This function blocks while it writes to disk.
+
+    Raises:
+        RefusedError: if the instance id is invalid or the file cannot be written.
     """
     if _NAME.fullmatch(instance) is None:
         raise RefusedError("could not save console output: the instance id is invalid")

@@ -1,5 +1,5 @@
 """Handles a new node, from the join request to the node's activation.
 
-This package does no I/O. What happens to a node after its activation belongs in `leaving`, `moving`
-or `upkeep`.
+This package does no I/O. Code for what happens after a node's activation belongs in `leaving`,
+`moving` or `upkeep`.
 """

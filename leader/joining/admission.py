@@ -56,7 +56,7 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
 
 
 def _is_absent(instance: Instance, view: View) -> Denied | None:
-    """Deny an instance whose node is Ready: a container may be using its host's credentials."""
+    """Deny an instance whose node is Ready: the request may come from a container on that node."""
     for node in view.nodes.values():
         if node.is_ready and (node.instance == instance.id or node.address == instance.address):
             return Denied(

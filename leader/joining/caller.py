@@ -1,4 +1,4 @@
-"""Reads the response of STS, and checks whether the signer of the call may request a token.
+"""Reads the STS response, and checks whether the signer of the call may request a token.
 
 Rule: the account, role and instance come only from this response. The session name is reliable only
 if no one except EC2 can assume the role, which the operator's trust policy must ensure

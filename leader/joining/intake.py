@@ -1,4 +1,4 @@
-"""Checks a request's form, age, uniqueness and rate before any network call.
+"""Checks the form, age, uniqueness and rate of requests before any network call.
 
 Rule: anyone with the broker's password can flood the leader with requests, so each check must take
 only microseconds and use bounded memory. Signatures are forgotten after twice the allowed clock
@@ -38,7 +38,7 @@ class Intake:
         self._rates: OrderedDict[str, deque[datetime]] = OrderedDict()
 
     def screen(self, request: JoinRequest, at: datetime) -> Denied | None:
-        """Return why a request is denied, or None if its identity can be checked next.
+        """Return why a request is denied, or None if the sender's identity can be checked next.
 
         Call this method only once for each request, because a second call looks like a replay.
         """

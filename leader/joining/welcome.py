@@ -30,7 +30,7 @@ from wire.messages import Availability, Role
 
 
 def welcome(moment: Moment) -> Iterator[Action]:
-    """Yield each new node's next action, and list the EC2 instances when a list is due."""
+    """Yield each new node's next action, and a `ListInstances` action when a list is due."""
     view = moment.view
     by_address = {instance.address: instance for instance in view.instances.values()}
     ready = {node.instance for node in view.nodes.values() if node.is_ready}
@@ -86,7 +86,7 @@ def _admit_tasks(node: Node, instance: InstanceId, view: View) -> Action:
 
 
 def _superseded(node: Node, instance: InstanceId) -> RemoveNode:
-    """Remove the old entry of a worker that has left and joined again."""
+    """Remove the old node of a worker whose instance has joined again as a new node."""
     return RemoveNode(
         node=node.id,
         instance=instance,

@@ -1,4 +1,4 @@
-"""Access to AWS: instances, identity, Elastic IP, queue, secrets, founder parameter and fleet.
+"""Access to AWS: EC2, STS, SQS, SSM, the Elastic IP and the fleet that launches instances.
 
-Only modules here import boto3.
+Only modules in this package import boto3.
 """

@@ -6,7 +6,7 @@ from leader.edges.aws.clients import Aws
 async def take(aws: Aws, *, allocation: str, instance: str) -> bool:
     """Associate the Elastic IP with this instance; return False if it was already associated.
 
-    Only the Raft leader calls this, so taking the address from another instance is safe.
+    Only the Raft leader calls this method, so taking the address from another instance is safe.
     """
     answer = await aws.call(
         "look up the Elastic IP",

@@ -1,4 +1,4 @@
-"""The process's boto3 clients, and the translation of their errors.
+"""Provides the process's boto3 clients and translates their errors.
 
 Rule: boto3 calls block, so make every call through `Aws.call`, which runs it in a thread pool and
 limits the number of concurrent calls.

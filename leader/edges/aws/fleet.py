@@ -15,10 +15,11 @@ class Fleet(Protocol):
     """Launches replacement instances."""
 
     async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:
-        """Launch a replacement for this instance, outside the given pools if possible.
+        """Launch a replacement for this instance, outside the given Spot pools if possible.
 
         Raises:
-            RefusedError: if the fleet cannot launch a replacement, so the operator must do it.
+            RefusedError: if the fleet cannot launch a replacement; the operator must then launch
+                one.
         """
 
 

@@ -20,13 +20,13 @@ class FoundingRight(Protocol):
     """The right to found the swarm."""
 
     async def read(self) -> Founder:
-        """Return which instance has the right and whether that instance has founded the swarm."""
+        """Return which instance holds the founding right, and whether it has founded the swarm."""
 
     async def claim(self, instance: str) -> Founder:
-        """Claim the right unless another instance has it; return the current holder."""
+        """Claim the founding right unless another instance holds it; return the holder."""
 
     async def founded(self, instance: str) -> None:
-        """Record that this instance has founded the swarm, so that nobody founds another swarm."""
+        """Record that this instance has founded the swarm, so that no instance founds another."""
 
 
 class SsmFoundingRight:
@@ -70,7 +70,10 @@ class SsmFoundingRight:
 
 
 class FileFoundingRight:
-    """The founding right as a file that the operator creates on the first manager outside AWS."""
+    """The founding right stored in a file, for clusters outside AWS.
+
+    The operator creates the file on the first manager.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

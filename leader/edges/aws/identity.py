@@ -54,7 +54,7 @@ class AwsIdentity:
         await self._http.close()
 
     async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied:
-        """Check who sent a screened request; return a denial if AWS fails or rejects the call."""
+        """Check who sent the request; return a denial if AWS does not confirm the identity."""
         assert isinstance(request.identity, AwsProof)
         try:
             # EC2 may take seconds to find a new instance, so release the slot before calling EC2.
@@ -109,7 +109,7 @@ class AwsIdentity:
 
 
 async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
-    """Read up to `limit` bytes; a single `read` call returns only the data received so far."""
+    """Read up to `limit` bytes; call `read` repeatedly, because one call may return fewer."""
     body = b""
     while len(body) < limit and (chunk := await stream.read(limit - len(body))):
         body += chunk
@@ -119,14 +119,14 @@ async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
 class PasswordIdentity:
     """Accepts the identity that a machine outside AWS claims.
 
-    The broker's password is the machine's only proof.
+    The machine's only proof is that it knows the broker's password.
     """
 
     def __init__(self, *, cluster: str) -> None:
         self._cluster = cluster
 
     async def prove(self, request: JoinRequest, _key: PublicKey) -> Identity | Denied:
-        """Accept the claim without a check; `admission` grants at most a worker token."""
+        """Accept the claimed identity unchecked; `admission` grants only worker tokens."""
         assert isinstance(request.identity, PasswordClaim)
         return Identity(
             "password",

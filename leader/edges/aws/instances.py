@@ -23,7 +23,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
 
 
 class Instances:
-    """Describes and terminates instances and reads their console output.
+    """Describes and terminates instances, and reads their console output.
 
     All methods raise the same errors as `Aws.call`.
     """
@@ -33,9 +33,10 @@ class Instances:
         self._cluster = cluster
 
     async def describe(self, instance: InstanceId) -> Instance:
-        """Return one instance, regardless of its state and tags.
+        """Return the instance with this id, regardless of its state and tags.
 
-        Raises GoneError if the instance does not exist in EC2.
+        Raises:
+            GoneError: if the instance does not exist in EC2.
         """
         for pause in (*_APPEARS_WITHIN, None):
             try:
@@ -58,7 +59,7 @@ class Instances:
         return await self._aws.call("list the cluster's instances", self._list)
 
     async def terminate(self, instance: InstanceId) -> None:
-        """Terminate an instance; an instance that no longer exists is not an error."""
+        """Terminate an instance; do nothing if it no longer exists."""
         with suppress(GoneError):
             await self._aws.call(
                 f"terminate {instance}",

@@ -1,6 +1,6 @@
 """The SQS queue of EventBridge events, which `leader.leaving.parsing` parses.
 
-Rule: delete a message after its work is done, not when it is received. Until the message is
+Rule: delete a message after it has been handled, not when it is received. Until the message is
 deleted, SQS delivers it again every `_HIDDEN_SECONDS`, with a new receipt, to this leader or its
 successor.
 """
@@ -35,8 +35,8 @@ class NoticeQueue:
         again.
 
         Raises:
-            UnavailableError: on any failure, even a missing queue or permission. The leader can
-                work without the queue, because agents report notices too.
+            UnavailableError: on any failure, including a missing queue or permission. The leader
+                can work without the queue, because agents report notices too.
         """
         try:
             answer = await self._aws.call(
@@ -55,10 +55,11 @@ class NoticeQueue:
         )
 
     async def delete(self, receipts: Sequence[str]) -> None:
-        """Delete the messages with these receipts; expired receipts are ignored.
+        """Delete the messages with these receipts; ignore expired receipts.
 
         Raises:
-            UnavailableError: if some messages were not deleted; retrying all receipts is safe.
+            UnavailableError: if some messages were not deleted; it is safe to try again with all
+                receipts.
         """
         for start in range(0, len(receipts), _AT_ONCE):
             await self._delete(receipts[start : start + _AT_ONCE])

@@ -1,4 +1,4 @@
-"""The broker: the active leader's Redis server and the leader's connections to this server.
+"""The broker: the active leader's Redis server, and the leader's connections to it.
 
-Only modules here import redis.
+Only modules in this package import redis.
 """

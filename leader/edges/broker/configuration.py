@@ -1,8 +1,8 @@
-"""Generates the broker's configuration: redis.conf and the ACL file. Pure functions only.
+"""Generates the broker's configuration (redis.conf and the ACL file) with pure functions only.
 
-Rule: apart from the passwords, the ACL is the broker's only protection;
-tests/contract/test_broker_acl.py tests the agent's access to every command and key. An agent cannot
-run XADD or DEL, and can read only the heartbeat and the reply lists whose names it generated.
+Rule: keep the ACL strict, because apart from the passwords it is the broker's only protection.
+tests/contract/test_broker_acl.py checks the agent's access to every command and key. An agent
+cannot run XADD or DEL, and can read only the heartbeat and the reply lists whose names it knows.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ AGENT_USER: Final = "agent"
 def redis_conf(*, port: int, bind: str, directory: str) -> str:
     """Return the text of redis.conf; `directory` is the path where Redis finds its other files.
 
-    The policy is noeviction because eviction would drop random requests and replies. A request fits
-    into the output buffer limit. The query buffer limit is the lowest that Redis allows, and is far
-    above MAX_SEALED_BYTES.
+    The eviction policy is noeviction, because evicting keys would lose requests and replies at
+    random. A request is smaller than the output buffer limit. The query buffer limit is the lowest
+    that Redis allows, and is far larger than MAX_SEALED_BYTES.
     """
     return "\n".join(
         (
@@ -57,7 +57,7 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
 
 
 def users_acl(cluster: str, secrets: ClusterSecrets) -> str:
-    """Return the text of the ACL file, which contains only hashes of the passwords."""
+    """Return the text of the ACL file, which contains the passwords only as hashes."""
     requests, replies = keys.requests(cluster), keys.reply_prefix(cluster)
     heartbeat = keys.heartbeat(cluster)
     nothing = "resetkeys resetchannels -@all +hello +ping +quit"

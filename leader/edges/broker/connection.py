@@ -1,8 +1,8 @@
-"""The leader's connections to the broker: receives requests, and sends replies and heartbeats.
+"""Connects the leader to the broker: receives requests, and sends replies and heartbeats.
 
 Rule: use a separate client for BLPOP, without retries, because redis-py would resend a BLPOP that
-times out in the client. Pop one request at a time and trim the list after each pop: at its memory
-limit, Redis rejects replies until a trim frees memory.
+times out in the client. Pop one request at a time and trim the list after each pop: once Redis has
+reached its memory limit, it rejects replies until a trim frees memory.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ async def connected(
     """Wait until Redis listens on loopback, and connect to it.
 
     Raises:
-        UnavailableError: if Redis does not listen within `within` seconds.
+        UnavailableError: if Redis is not listening after `within` seconds.
         RefusedError: if Redis rejects our password.
     """
     commands = _client(secrets, port, blocking=False)

@@ -1,4 +1,4 @@
-"""Runs Redis for the active leader, in a private container or as a child process.
+"""Runs Redis for the active leader, in a container or as a child process.
 
 Rule: keep Redis's files (certificate, key, ACL) in a tmpfs directory that only Redis can read.
 Pass no secrets on the command line or in the environment, where other users could read them.
@@ -122,7 +122,7 @@ class ProcessRedis:
 
 
 class ContainerRedis:
-    """Runs `redis:7` in a plain container, because Swarm could move a service to another node."""
+    """Runs `redis:7` in a container that Swarm does not manage and therefore cannot move."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
 """Access to the swarm through this manager's Docker engine: nodes, tasks, tokens and events.
 
-Only modules here import aiodocker.
+Only modules in this package import aiodocker.
 """

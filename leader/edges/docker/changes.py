@@ -1,8 +1,9 @@
-"""Signals changes in the swarm, from the event stream of this manager's engine.
+"""Signals that the swarm has changed, based on the event stream of this manager's engine.
 
-Rule: treat an event only as a signal to list nodes and services again. The first signal comes when
-the stream is open, so no change is lost between listing and following. We read the stream ourselves
-because aiodocker's subscription reports neither when its stream opens nor when it ends.
+Rule: treat an event only as a signal to list nodes and services again. The first signal comes once
+the stream is open, so every change either is in the list that follows or causes another signal. We
+read the stream ourselves because aiodocker's subscription reports neither when its stream opens nor
+when it ends.
 """
 
 import asyncio
@@ -21,9 +22,9 @@ _FOLLOWED: Final = json.dumps({"type": ["node", "service"]})
 
 
 async def follow(docker: Docker, *, within: float) -> AsyncGenerator[None, None]:
-    """Yield when the stream is open and whenever nodes or services change, until the stream ends.
+    """Yield once the stream is open and whenever nodes or services change, until the stream ends.
 
-    Task changes cause no events. `within` is the time limit for opening the stream, in seconds.
+    Changes to tasks cause no events. `within` is the time limit for opening the stream, in seconds.
     """
     # The engine responds shortly before the subscription starts; `since` covers that gap.
     params = {"filters": _FOLLOWED, "since": f"{clock.now().timestamp():.6f}"}

@@ -1,4 +1,4 @@
-"""Translates Docker's errors into `runtime.errors`, for every call in `swarm.py` and `work.py`."""
+"""Translates Docker's errors into those of `runtime.errors`, for `swarm.py` and `work.py`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ def translated(attempt: str) -> Iterator[None]:
     """Translate the errors of one engine call; `attempt` describes the call in error messages.
 
     Raises:
-        UnavailableError: if the engine does not respond, the swarm has no majority, or the object
-            has changed in the meantime.
+        UnavailableError: if the engine does not respond, the managers have no majority, or the
+            object has changed in the meantime.
         GoneError: if the object does not exist.
         RefusedError: if the engine rejects the call.
     """

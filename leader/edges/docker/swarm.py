@@ -1,7 +1,7 @@
 """Reads and changes the swarm and its nodes, through this manager's engine.
 
-Rule: in an update, send back the complete spec that was read, with its version and only our
-changes. If two updates happen at the same time, the swarm rejects the later one.
+Rule: to update an object, send back the complete spec that was read, changed only where necessary,
+together with its version. If two updates happen at the same time, the swarm rejects the later one.
 """
 
 import json
@@ -34,7 +34,7 @@ from the specs that we send back."""
 class Swarm:
     """Calls to the local engine about the swarm and its nodes.
 
-    All methods raise the errors of `translated`. The calls about services and tasks are in `work`.
+    All methods raise the same errors as `translated`. Calls about services and tasks are in `work`.
     """
 
     work: Workload
@@ -51,7 +51,7 @@ class Swarm:
         await self._docker.close()
 
     async def engine(self) -> Engine:
-        """Return this engine's state in the swarm; a manager without a majority has an `error`."""
+        """Return this engine's state in the swarm; `error` is set if managers lack a majority."""
         try:
             with translated("read the engine's state"):
                 info = await self._docker.system.info()
@@ -101,7 +101,7 @@ class Swarm:
             return True
 
     async def nodes(self) -> tuple[Node, ...]:
-        """Return all nodes of the swarm."""
+        """Return all nodes in the swarm."""
         with translated("list the swarm's nodes"):
             return tuple(_node(raw) for raw in await self._docker.nodes.list())
 
@@ -110,7 +110,7 @@ class Swarm:
         return changes.follow(self._docker, within=_CALL_SECONDS)
 
     async def label(self, node: NodeId, labels: Mapping[str, str]) -> None:
-        """Set these labels and keep the node's other labels."""
+        """Set these labels on the node and keep its other labels."""
         await self.change_node(node, labels=labels)
 
     async def activate(self, node: NodeId, without: Collection[str] = (LABEL_PHASE,)) -> None:
@@ -126,7 +126,7 @@ class Swarm:
         labels: Mapping[str, str] | None = None,
         without: Collection[str] = (),
     ) -> None:
-        """Change these properties in one update and keep the node's other labels.
+        """Change the given properties of the node in one update, and keep its other labels.
 
         If nothing would change, no update is sent. A role change takes effect a few seconds after
         this call. The swarm refuses to demote its last manager.

@@ -1,8 +1,8 @@
 """Reads services and tasks, and changes services, through this manager's engine.
 
 Rule: to change a service, send back its own spec with only our fields changed. The engine does not
-resolve image digests, and it keeps the registry credentials of the previous spec if an update
-contains none (`registryAuthFrom`,
+resolve image tags to digests, and it keeps the registry credentials of the previous spec if an
+update contains none (`registryAuthFrom`,
 https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service/operation/ServiceUpdate).
 """
 
@@ -35,13 +35,16 @@ _NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs"})
 
 
 class Workload:
-    """Calls to the local engine about services and tasks; they raise the errors of `translated`."""
+    """Calls to the local engine about services and tasks.
+
+    All methods raise the same errors as `translated`.
+    """
 
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
 
     async def services(self) -> tuple[Service, ...]:
-        """Return all services of the swarm."""
+        """Return all services in the swarm."""
         with translated("list the swarm's services"):
             return tuple(_service(raw) for raw in await self._docker.services.list())
 
@@ -49,7 +52,7 @@ class Workload:
         """Return all tasks that have not ended, and tasks that failed recently.
 
         The API can filter only by desired state, which would omit tasks that should be shut down
-        but still run. So we list all tasks and drop the ended tasks here. Swarm's
+        but are still running. Therefore, we list all tasks and drop the ended tasks here. Swarm's
         `--task-history-limit` limits how many ended tasks it keeps.
         """
         since = clock.now() - _FAILURES_SHOWN_FOR
@@ -69,8 +72,10 @@ class Workload:
     ) -> None:
         """Set the fields of a service that we change temporarily; an empty value removes a field.
 
-        `replicas` applies only to replicated services. Raises UnavailableError if the service no
-        longer has this version.
+        `replicas` applies only to replicated services.
+
+        Raises:
+            UnavailableError: if the service no longer has this version.
         """
         with translated(f"change service {service}"):
             raw = await self._docker.services.inspect(service)
@@ -151,7 +156,7 @@ def _digest(template: Mapping[str, Any]) -> str:
 
 
 def _is_check(check: Mapping[str, Any] | None) -> bool:
-    """Return whether the service defines a health check; checks in the image are not visible."""
+    """Return whether the spec contains a health check; checks defined in the image do not count."""
     test = (check or {}).get("Test") or ["NONE"]
     return bool(test[0] != "NONE")
 
