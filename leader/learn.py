@@ -1,7 +1,7 @@
 """Updates the view when a list arrives or an action ends. This module makes no decisions.
 
-Rule: a list that was requested before one of our changes may not show that change, so the list is
-discarded.
+Rule: discard a list that was requested before one of our changes, because it may not show that
+change.
 """
 
 from dataclasses import replace
@@ -48,7 +48,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def nodes_listed(view: View, event: NodesListed) -> View:
-    """Replace the list of nodes, and drop the grants of instances that now have a Ready node."""
+    """Replace the list of nodes, and drop the token grants of instances whose node is Ready."""
     if _is_outdated(event.requested_at, view.nodes_from):
         return view
     nodes, at = event.nodes, event.at
@@ -80,7 +80,7 @@ def _is_outdated(requested_at: datetime | None, changed_at: datetime | None) -> 
 
 
 def _without_returned(notices: Notices, nodes: tuple[Node, ...]) -> Notices:
-    """Drop the departures of instances that have joined again, for example after a restart."""
+    """Forget that an instance has left if it has joined again, for example after a restart."""
     if not notices.departed:
         return notices
     joined = {node.instance: node.created for node in nodes if node.is_ready and node.instance}
@@ -246,7 +246,7 @@ def _changed(node: Node, action: NodeAction) -> Node:
 
 
 def _removed(view: View, action: RemoveNode, at: datetime, policy: Policy) -> View:
-    """Remove a node, and record whether its instance must be terminated because the node left."""
+    """Remove a node from the view, and record whether its instance must now be terminated."""
     known = view.nodes.get(action.node)
     nodes = {name: node for name, node in view.nodes.items() if name != action.node}
     census, notices = view.census, view.notices

@@ -1,6 +1,6 @@
 """Parses EventBridge events from the queue into notices.
 
-Rule: a message may contain anything. `parse` never raises, and no result quotes a message.
+Rule: a message may contain anything. `parse` never raises an error, and no result quotes a message.
 The fields of the events are documented here:
 https://docs.aws.amazon.com/ec2/latest/userguide/spot-instance-termination-notices.html
 https://docs.aws.amazon.com/ec2/latest/userguide/rebalance-recommendations.html
@@ -46,7 +46,7 @@ class _MalformedError(Exception):
 
 
 def parse(body: str) -> Parsed:
-    """Return the notices in a message (at least one), or why the message has none."""
+    """Return the notices in a message (at least one), or the reason why the message has none."""
     try:
         event = json.loads(body)
         if not isinstance(event, dict):
@@ -143,7 +143,7 @@ def _word(value: object, name: str) -> str:
 
 
 def _time(value: object, name: str) -> datetime:
-    """Parse an ISO 8601 date (EventBridge) or an e-mail date (Health); UTC if no zone is given."""
+    """Parse an ISO 8601 date (EventBridge) or an e-mail date (Health); the default zone is UTC."""
     if not isinstance(value, str):
         raise _MalformedError(f"the event has no {name}")
     for read in (datetime.fromisoformat, parsedate_to_datetime):

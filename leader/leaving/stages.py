@@ -27,7 +27,7 @@ class Step:
 
 
 def start_leaving(node: Node, terms: Leaving, *, reason: str) -> PauseNode:
-    """Pause a node and write its terms into its labels; a drained node stays drained."""
+    """Pause a node, unless it is drained, and write into its labels why and how it leaves."""
     was: Mapping[str, str] = {LABEL_WAS: MANAGER} if node.role is Role.MANAGER else {}
     return PauseNode(
         node=node.id,
@@ -39,12 +39,12 @@ def start_leaving(node: Node, terms: Leaving, *, reason: str) -> PauseNode:
 
 
 def is_former_manager(node: Node) -> bool:
-    """Whether a drained manager is still waiting to be promoted again."""
+    """Whether a node was a manager before a drain and is still waiting to be promoted again."""
     return node.labels.get(LABEL_WAS) == MANAGER and node.role is Role.WORKER
 
 
 def named(names: Iterable[str]) -> str:
-    """Return the first three names in alphabetical order, and the number of further names."""
+    """Return the first three names in alphabetical order, and how many more there are."""
     ordered = sorted(names)
     more = len(ordered) - _NAMED
     return ", ".join(ordered[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,9 +1,10 @@
 """Decides which nodes to pause, and which nodes begin to leave or to return.
 
 The decisions depend on AWS's notices and the operator's requests. Rules: a node with an
-interruption notice always leaves. A rebalance recommendation is only a hint: in one published
-test, 21 of 30 recommendations were not followed by an interruption. A hinted node is paused, and
-leaves only once a replacement takes tasks. Hints never pause more than half of the workers.
+interruption notice always leaves. A rebalance recommendation is only a hint: in one published test,
+21 of 30 recommendations were not followed by an interruption. A node with such a hint is paused,
+and leaves only once a replacement can take tasks. No more than half of the workers are ever paused
+because of hints.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ from wire.messages import Role
 
 
 def start(moment: Moment) -> Iterator[Action]:
-    """Yield the actions that the operator's requests, notices and hints require."""
+    """Yield the actions required by operator requests, notices and rebalance recommendations."""
     view = moment.view
     for name in view.moves.wishes:
         step = wish_step(view.nodes[name], moment) if name in view.nodes else None
@@ -140,7 +141,10 @@ def serving_workers(view: View) -> int:
 
 
 def _room_for_hints(view: View, serving: int) -> int:
-    """Return how many more nodes hints may pause. A node that is being paused counts as paused."""
+    """Return how many more nodes may be paused because of a rebalance recommendation.
+
+    A node that is being paused counts as paused.
+    """
     paused = sum(1 for node in view.nodes.values() if node.phase == HINTED)
     under_way = sum(
         1
@@ -182,7 +186,10 @@ def _hinted(node: Node, notice: Notice, serving: int, moment: Moment) -> Iterato
 
 
 def hinted_step(node: Node, moment: Moment, serving: int) -> Step:
-    """Return a hinted node's next step. The node leaves once another worker replaces it."""
+    """Return the next step of a node with a rebalance recommendation.
+
+    The node leaves once a replacement worker can take tasks.
+    """
     view, at = moment.view, moment.at
     deadline = leaving_of(node).deadline
     waits_for = f"a replacement worker, until {deadline:%H:%M:%S} UTC at the latest"

@@ -1,6 +1,6 @@
-"""The next step of each leaving, returning, hinted or drained node.
+"""The next step of each node that is leaving, returning or drained, or that AWS may interrupt.
 
-These sequences are defined only here. `depart` returns the actions of the steps, and
+The sequences of steps are defined only here. `depart` returns the actions of the steps, and
 `leader.report.progress` shows their stages. Each node has at most one action in flight, so the
 actions happen in order.
 """
@@ -20,7 +20,11 @@ from wire.messages import Availability, Role
 
 
 def next_step(node: Node, moment: Moment) -> Step | None:
-    """Return a node's next step; None if the node is not leaving, returning, hinted or drained."""
+    """Return a node's next step, or None for an ordinary node.
+
+    A node is ordinary unless it is leaving, returning or drained, or is paused because of a
+    rebalance recommendation.
+    """
     step = wish_step(node, moment)
     if step is not None:
         return step
@@ -43,7 +47,7 @@ def _is_activated_by_hand(node: Node) -> bool:
 
 
 def depart(moment: Moment) -> Iterator[Action]:
-    """Yield the due actions for leaving and returning nodes, and for instances of removed nodes."""
+    """Yield the actions due for leaving and returning nodes, and for instances of removed nodes."""
     view = moment.view
     for instance, reason in view.notices.to_terminate.items():
         known = view.instances.get(instance)

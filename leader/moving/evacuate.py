@@ -1,10 +1,10 @@
 """Moves services off leaving nodes by adding constraints, and removes the constraints afterwards.
 
-Swarm's drain stops a task before starting a replacement (moby #34139). In contrast, the constraint
-`node.id!=X` moves only the tasks on node X, and starts each replacement first.
+Swarm's drain stops a task before starting a replacement (moby #34139). With the constraint
+`node.id!=X`, in contrast, Swarm moves only the tasks on node X, and starts each replacement first.
 
-Rules: a service is not changed during its owner's update. A constraint stays until every task has
-moved. If the constraint were removed earlier, Swarm might keep the old task and stop its
+Rules: a service is not changed during an update by its owner. A constraint stays until every task
+has moved. If the constraint were removed earlier, Swarm might keep the old task and stop its
 replacement.
 """
 
@@ -127,7 +127,7 @@ def _started(
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:
     """Whether to wait for a starting replacement, because it is new or there is still time.
 
-    `drained_at` is the time at which the nodes of the waiting tasks will be drained.
+    `drained_at` is when the first node whose tasks have not begun to move will be drained.
     """
     wanted = [task for task in tasks if task.is_wanted]
     serving = {task.slot for task in wanted if task.is_up}
@@ -140,7 +140,7 @@ def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at
 
 
 def _evacuation(loan: Loan | None, at: datetime) -> Loan:
-    """Return the loan for an evacuation, including any changes that a rebalancing has made."""
+    """Return the temporary changes for an evacuation, including those made for rebalancing."""
     if loan is None:
         return Loan(purpose="evacuate", since=at)
     if loan.purpose == "evacuate":
@@ -197,7 +197,7 @@ def _finished(
 
 
 def _starting_beside_others(tasks: Sequence[Task], view: View) -> tuple[NodeId, ...]:
-    """Return the nodes with tasks that are not up although another task in the slot is up."""
+    """Return the nodes of tasks that are not up although another task in the same slot is up."""
     serving = {task.slot for task in tasks if task.is_up and _is_staying(task.node, view)}
     return tuple(
         dict.fromkeys(

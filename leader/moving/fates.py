@@ -36,7 +36,7 @@ class Fate(StrEnum):
 
 
 def manner(service: Service) -> Manner:
-    """Return how a service's tasks leave a node, by its label or else by the kind of service."""
+    """Return how a service's tasks leave a node, as set by its label or by the kind of service."""
     if service.mode != "replicated":
         return Manner.STOP_FIRST
     label = service.labels.get(LABEL_EVACUATE)
@@ -87,7 +87,7 @@ def is_replaced(task: Task, view: View, work: Work) -> bool:
 
 
 def to_move(node: NodeId, view: View, work: Work) -> tuple[Task, ...]:
-    """Return the tasks on a node that must move and have no running replacement elsewhere yet."""
+    """Return the node's tasks that must move but have no running replacement elsewhere yet."""
     return tuple(
         task
         for task in work.on(node)

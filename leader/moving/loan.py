@@ -1,4 +1,4 @@
-"""Loans: temporary changes to a service's spec, recorded in a label of the spec until undone.
+"""Loans: temporary changes to a service's spec, which a label records until they are undone.
 
 Rule: the label contains everything needed to undo the changes, so that the next leader can undo
 them. Only the leader's own changes are undone. If someone else has since changed a constraint, an
@@ -44,28 +44,28 @@ class Loan:
 
 
 def is_our_update(service: Service, loan: Loan | None) -> bool:
-    """Whether the service's current update, if any, comes from our constraints.
+    """Whether the service's current update, if any, was caused by our constraints.
 
-    If the owner has changed the task template since, the update is the owner's, and tasks that are
-    not up are not our replacements.
+    If the owner has changed the task template since then, the update is the owner's, and tasks that
+    are not up are not our replacements.
     """
     return loan is not None and bool(loan.away_from) and loan.template in {"", service.template}
 
 
 def is_changeable(service: Service, loan: Loan | None) -> bool:
-    """Whether we may change the service now, because no update by its owner is under way."""
+    """Whether we may change the service now; an update by its owner prevents that."""
     return service.is_settled or is_our_update(service, loan)
 
 
 def loan_of(service: Service) -> Loan | None:
-    """Return the loan in a service's label; None if the label is missing or cannot be read."""
+    """Return the changes recorded in a service's label, or None if there is no readable label."""
     text = service.labels.get(LABEL_LOAN)
     return None if text is None else _read(text)
 
 
 @lru_cache(maxsize=1024)
 def _read(text: str) -> Loan | None:
-    """Parse a label. Results are cached because every decision reads each label several times."""
+    """Parse a loan label. Results are cached because each decision reads a label several times."""
     try:
         fields = json.loads(text)
         if fields["v"] != _VERSION:
@@ -106,7 +106,7 @@ def _number(value: object) -> int | None:
 
 
 def text_of(loan: Loan) -> str:
-    """Return the loan as the text of the label."""
+    """Return the text of the label that records this loan."""
     purpose = _REBALANCE if loan.purpose == "rebalance" else loan.purpose
     fields: dict[str, Any] = {"v": _VERSION, "for": purpose, "since": loan.since.timestamp()}
     if loan.away_from:
@@ -131,9 +131,9 @@ def keep_away(
 
     If only placement constraints change, Swarm does not restart any other task (swarmkit,
     IsTaskDirty), and update settings are not part of a task. Therefore, the same update must not
-    change any other part of the spec. The update pauses on failure, so that the old task keeps
-    serving. If the update continued, Swarm would stop the old task although the new task never came
-    up.
+    change any other part of the spec. The update is set to pause on failure, so that the old task
+    keeps serving. If the update continued, Swarm would stop the old task although the new task
+    never came up.
     """
     own = tuple(text for text in service.constraints if text not in loan.constraints)
     ours = tuple(text for text in (f"node.id!={node}" for node in nodes) if text not in own)
@@ -169,7 +169,7 @@ def keep_away(
 
 
 def scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
-    """Scale a service to the number of replicas in the loan."""
+    """Scale a service to the number of replicas that the loan specifies."""
     return ChangeService(
         service=service.id,
         name=service.name,
@@ -183,7 +183,7 @@ def scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
 
 
 def restore_all_but_scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
-    """Undo our changes except for the scale, which the rebalancing will undo later."""
+    """Undo our changes except for the scale, which rebalancing will undo later."""
     rest = replace(
         loan,
         purpose="rebalance",

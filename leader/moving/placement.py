@@ -1,4 +1,4 @@
-"""Predicts where Swarm's scheduler places a service's tasks.
+"""Predicts where Swarm's scheduler will place a service's tasks.
 
 Rule: never guess. If the leader cannot evaluate a constraint, `eligible` returns None, and the
 service is not rebalanced.
@@ -40,7 +40,7 @@ def imbalance(counts: Mapping[NodeId, int]) -> int:
 
 
 def scaled_up(counts: Mapping[NodeId, int], more: int) -> dict[NodeId, int]:
-    """Return the counts after Swarm adds `more` tasks, each to the node with the fewest."""
+    """Return the task counts after adding `more` tasks, each to the node with the fewest."""
     heap = [(count, node) for node, count in counts.items()]
     heapify(heap)
     for _ in range(more):
@@ -50,7 +50,7 @@ def scaled_up(counts: Mapping[NodeId, int], more: int) -> dict[NodeId, int]:
 
 
 def scaled_down(counts: Mapping[NodeId, int], fewer: int) -> dict[NodeId, int]:
-    """Return the counts after Swarm removes `fewer` tasks, each from the node with the most."""
+    """Return the task counts after removing `fewer` tasks, each from the node with the most."""
     heap = [(-count, node) for node, count in counts.items()]
     heapify(heap)
     for _ in range(fewer):

@@ -1,13 +1,13 @@
 """Distributes a service's tasks evenly across the nodes with as few moves as possible.
 
 The leader scales the service up by k tasks, waits until all tasks are up, and scales down again.
-Swarm adds tasks on the nodes where the service has the fewest, and removes tasks from the nodes
-where the service has the most. Only k tasks move, and no other task is restarted. In contrast,
+Swarm adds tasks on the nodes with the fewest tasks of the service, and removes tasks from the nodes
+with the most. Only k tasks move, and no other task is restarted. In contrast,
 `docker service update --force` would restart every task (moby #24103, #26826).
 
 Rules: only one service is rebalanced at a time, and never during an update, while a node is
-leaving, or during the cooldown. If an added task does not come up, the rebalancing stops, and only
-the added tasks are removed.
+leaving, or during the cooldown. If an added task does not come up, rebalancing stops, and only the
+added tasks are removed.
 """
 
 from collections import Counter
@@ -45,7 +45,7 @@ class Plan:
 
 
 class Planner:
-    """Plans rebalancing for one view, and evaluates each set of constraints only once."""
+    """Plans rebalancing for one view of the cluster, and evaluates each set of constraints once."""
 
     def __init__(self, view: View, work: Work) -> None:
         self._view = view
@@ -99,7 +99,7 @@ class Planner:
 
 
 def _hindrance(service: Service, tasks: Sequence[Task]) -> str:
-    """Return why a service cannot be rebalanced now; empty if it can."""
+    """Return why a service cannot be rebalanced now, or an empty string if it can be."""
     if manner(service) is not Manner.START_FIRST:
         return f"its tasks cannot be moved start-first ({service.mode}, {manner(service).value})"
     if is_off(service.labels.get(LABEL_REBALANCE, "")):
@@ -186,7 +186,7 @@ def _started(work: Work, moment: Moment) -> Iterator[ChangeService]:
 
 
 def distribution(counts: Mapping[NodeId, int]) -> str:
-    """Format the counts from highest to lowest, grouped by count if there are many nodes."""
+    """Format the task counts, highest first; group equal counts if there are many nodes."""
     if len(counts) > 6:
         distinct = sorted(set(counts.values()), reverse=True)
         return ", ".join(f"{list(counts.values()).count(count)}x{count}" for count in distinct)
@@ -232,7 +232,10 @@ def _continued(service: Service, loan: Loan, work: Work, moment: Moment) -> Iter
 
 
 def _taken_back(service: Service, loan: Loan, wanted: Sequence[Task]) -> Iterator[ChangeService]:
-    """Scale down once each failing task's slot has a second task."""
+    """Scale down once every failing task has a second task in its slot.
+
+    Swarm first removes tasks from slots that have two tasks, so the working tasks keep running.
+    """
     slots = Counter(task.slot for task in wanted)
     if all(
         task.node not in loan.away_from or task.is_up or slots[task.slot] > 1 for task in wanted

@@ -1,4 +1,4 @@
 """Routine maintenance of the cluster: clean-up, token rotation and the heartbeat period.
 
-This package does no I/O. Nodes that leave in the normal way belong in `leader.leaving`.
+This package does no I/O. The code for nodes that leave normally belongs in `leader.leaving`.
 """

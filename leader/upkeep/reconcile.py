@@ -22,7 +22,7 @@ _REFUSE_AGAIN: Final = timedelta(minutes=10)
 
 
 def reconcile(moment: Moment) -> Iterator[Action]:
-    """Yield the removals, or a single refusal if there are too many."""
+    """Yield the removals that are due, or a single `Refuse` action if there are too many."""
     census, policy, at = moment.view.census, moment.policy, moment.at
     if not _are_lists_fresh(moment) or not (census.down or census.apart):
         return
