@@ -1,4 +1,4 @@
-"""The leader's settings: the `[leader]` table of user data, and the facts about this machine.
+"""The leader's settings: the `[leader]` table of user data, and facts about this machine.
 
 The agent writes both to `/run/spotswarm` without interpreting the table. Outside AWS, an operator
 can write them to `/etc/spotswarm`. Rule: a setting's name, limits, unit and default are defined
@@ -30,7 +30,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class LeaderTable(BaseModel):
-    """The `[leader]` table.
+    """The settings in the `[leader]` table of user data.
 
     Unknown settings are ignored, because the user data may be newer than the image.
     """
@@ -143,7 +143,7 @@ class Settings:
 
 
 def load(*, run: Path = RUN, etc: Path = ETC) -> Settings:
-    """Read the settings.
+    """Read the leader's settings.
 
     Raises:
         UnavailableError: if the agent has not written the settings yet.

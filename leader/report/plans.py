@@ -72,7 +72,7 @@ class RebalancePlan:
 
 
 def is_called(node: Node, name: str) -> bool:
-    """Whether a name refers to a node: its host name (domain optional), id, instance or address."""
+    """Whether a name is a node's host name (with or without domain), id, instance id or address."""
     return bool(name) and name in {
         node.id, node.hostname, node.hostname.partition(".")[0], node.instance, node.address,
     }  # fmt: skip
@@ -84,7 +84,7 @@ def is_start(name: str, node: NodeId) -> bool:
 
 
 def find_node(view: View, name: str) -> Node | Refusal:
-    """Return the node with this name; if several nodes match, the only match that is not Down."""
+    """Return the node with this name; if several match, return the only one that is not Down."""
     nodes = [node for node in view.nodes.values() if is_called(node, name)]
     nodes = nodes or [node for node in view.nodes.values() if is_start(name, node.id)]
     if not nodes:
@@ -236,7 +236,7 @@ def _unreturnable(node: Node, view: View) -> Refusal | None:
 def rebalance_plans(
     view: View, names: Sequence[str], at: datetime
 ) -> tuple[RebalancePlan, ...] | Refusal:
-    """Return the effects of rebalancing services, given by name or id.
+    """Return the effects of rebalancing the services with these names or ids.
 
     If no names are given, the result covers all services.
     """
@@ -287,7 +287,7 @@ def _rebalance_plan(
 
 
 def rebalance_waits_for(view: View) -> str:
-    """Return a sentence about the nodes that delay rebalancing; empty if there are none."""
+    """Return a sentence about the nodes that delay rebalancing, or an empty string if none do."""
     hosts = ", ".join(sorted(node.hostname for node in busy_nodes(view)))
     return f"rebalancing starts after these nodes have joined or left: {hosts}" if hosts else ""
 

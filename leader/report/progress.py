@@ -1,4 +1,4 @@
-"""Shows the progress of leaving, hinted, drained and returning nodes, and what they wait for.
+"""Shows how far nodes have progressed in leaving or returning, and what they are waiting for.
 
 Rule: `leader.leaving.steps` makes the decisions, and this module only shows the steps.
 `spotswarm leaving --json` prints the rows.
@@ -21,7 +21,11 @@ _IS_LEAVING: Final = frozenset({"evacuating", "draining", "leaving"})
 
 
 def leaving(moment: Moment) -> list[dict[str, Any]]:
-    """Return a row for each leaving, hinted, drained or returning node, sorted by time left."""
+    """Return the rows of `spotswarm leaving`, sorted by deadline, with drained nodes last.
+
+    There is a row for each node that is leaving, drained or returning, or that is paused because of
+    a rebalance recommendation.
+    """
     nodes = moment.view.nodes.values()
     rows = [row for node in nodes if (row := _row(node, moment)) is not None]
     return sorted(
@@ -30,7 +34,7 @@ def leaving(moment: Moment) -> list[dict[str, Any]]:
 
 
 def _terms(node: Node, moment: Moment) -> Leaving:
-    """Return the terms in the node's labels, or the terms of a pending drain request."""
+    """Return the terms on which a node leaves, from its labels or a pending drain request."""
     wish = moment.view.moves.wishes.get(node.id)
     if wish is not None and wish.want == "drain" and node.phase != LEAVING:
         return wished_terms(wish)

@@ -1,7 +1,7 @@
-"""Records recent join requests, decisions and results for `spotswarm joins` and `explain`.
+"""Records recent join requests, decisions and outcomes, for the commands that report them.
 
-The record is kept only in memory and has a limited size. The journal keeps the same information for
-longer. Rule: like the log, the record never contains a secret.
+The record is kept only in memory and has a limited size. The systemd journal keeps the same
+information for longer. Rule: like the log, the record never contains a secret.
 """
 
 from collections import deque
@@ -31,7 +31,7 @@ class Join:
 
 @dataclass(slots=True)
 class Decision:
-    """An action with its reason, its cause and its outcome."""
+    """An action with its reason, cause and outcome."""
 
     at: datetime
     action: str
@@ -91,7 +91,7 @@ class Record:
         self._open[(action.subject, action.cause)] = decision
 
     def unopened(self, at: datetime, reason: str) -> None:
-        """Record a request that could not be decrypted, so that no response is possible."""
+        """Record a request that cannot be answered because it could not be decrypted."""
         self.joins.append(Join(at, "", "", "dropped", "unopenable", reason))
 
     def ended(self, action: Action, outcome: str) -> None:

@@ -67,7 +67,7 @@ def joins(record: Record) -> list[dict[str, Any]]:
 
 
 def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
-    """Return everything known about a node or instance, given a name or the beginning of its id.
+    """Return everything known about a node or instance, given its name or the start of its id.
 
     For a service, return the decisions about the service. Return None if nothing has this name.
     """

@@ -86,11 +86,11 @@ class Active:
 
     @property
     def broker_starts(self) -> int:
-        """The number of times that Redis was started in this term."""
+        """The number of times that Redis has been started in this term."""
         return self._broker.starts
 
     async def submit(self, event: Event) -> None:
-        """Add an event to the inbox, for an operator's command."""
+        """Add an operator's command to the inbox as an event."""
         await self._inbox.put(event)
 
     def new_id(self, kind: str) -> str:

@@ -1,6 +1,7 @@
 """Runs the broker during a term: Redis, the leader's connection to Redis, and the heartbeat.
 
-Rule: if one part fails, stop all parts; the term then restarts the broker with a new Redis server.
+Rule: if one of the three fails, stop all of them; the term then restarts the broker with a new
+Redis server.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ class BrokerService:
         """The number of times that Redis was started."""
 
     async def run(self, mailbox: Mailbox, take: Callable[[Broker], Awaitable[None]]) -> None:
-        """Start Redis, send heartbeats, and run `take` to receive requests, until a part fails."""
+        """Start Redis, send heartbeats, and run `take` for requests, until one of these fails."""
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._start())
             broker = await self._connected(server, stack)

@@ -1,4 +1,4 @@
-"""The queue of events that wait for a decision.
+"""The queue of events that are waiting for a decision.
 
 Rule: the queue has a maximum length, so producers wait when decisions fall behind.
 """

@@ -1,4 +1,4 @@
-"""Logs, counts and records the actions that were decided and their outcomes."""
+"""Logs, counts and records the actions that the leader decides on, and their outcomes."""
 
 from datetime import datetime
 
@@ -31,7 +31,7 @@ class Journal:
         self.record = Record()
 
     def decided(self, action: Action, at: datetime) -> None:
-        """Log, count and record an action that was decided."""
+        """Log, count and record an action that the leader has decided on."""
         if isinstance(action, ListInstances | DeleteNotices):
             # Skip routine actions that concern no node: they would displace useful entries.
             return
@@ -68,7 +68,7 @@ class Journal:
                 )
 
     def _count_tasks(self, action: Action) -> None:
-        """Count and log the tasks that were not moved in time or were cut off."""
+        """Count and log the tasks that were not moved in time or did not stop in time."""
         match action:
             case DrainNode(unmoved=left) if left:
                 self._metrics.tasks_unmoved.inc(len(left))

@@ -42,7 +42,7 @@ class Mailbox:
     async def reply(self, name: str, message: AnyMessage, *, key: str, opened_by: int) -> None:
         """Seal a reply for the agent's public key and push it to the reply list `name`.
 
-        An agent may have only one of our public keys, so use the key pair that opened its request:
+        An agent may know only one of our public keys, so use the key pair that opened its request:
         `opened_by` is the key's position in the list of keys.
         """
         if self._broker is None:

@@ -1,4 +1,4 @@
-"""Carries out actions by calling the edges; each action ends with a `Done` or `Failed` event.
+"""Carries out actions by calling `leader.edges`; each ends with a `Done` or `Failed` event.
 
 Rule: `perform` turns every `ClusterError` into an event. Any other exception is a bug, which is
 raised and ends the process.
@@ -53,7 +53,7 @@ log = structlog.get_logger("leader")
 
 @dataclass(slots=True)
 class Performer:
-    """Carries out the actions of one term through the edges."""
+    """Carries out the actions of one term by calling `leader.edges`."""
 
     cluster: str
     mailbox: Mailbox

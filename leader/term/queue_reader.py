@@ -1,7 +1,7 @@
 """Reads EC2's notices from the SQS queue and puts them into the inbox.
 
-Rule: delete a message here only if it needs no work. `DeleteNotices` deletes other messages when
-their work is done; until then, SQS delivers them again.
+Rule: delete a message here only if there is nothing to do about it. `DeleteNotices` deletes every
+other message once it has been handled; until then, SQS keeps delivering it.
 """
 
 import structlog
@@ -17,7 +17,7 @@ log = structlog.get_logger("leader")
 
 
 async def read_queue(queue: NoticeQueue, inbox: Inbox, metrics: Metrics) -> None:
-    """Read notices forever, until `NoticeQueue` raises an error."""
+    """Read notices until `NoticeQueue` raises an error."""
     while True:
         for body, receipt in await queue.receive():
             result = parse(body)

@@ -1,7 +1,8 @@
-"""Receives agents' messages from the broker: join requests, notices and farewells.
+"""Receives agents' messages from the broker: join requests, notices and reports of departure.
 
 Rule: open and check every message and put it into the inbox as an event, but decide nothing here.
-Accept a notice or farewell only if it is boxed with the join key of its node.
+Accept a notice or a report of departure only if it was encrypted with the join key of the node that
+it is about.
 """
 
 import asyncio
@@ -102,7 +103,7 @@ class Reception:
                     self._drop(f"the {message.kind} is not for us or not from its instance")
 
     def _is_from(self, instance: str, opened: Opened) -> bool:
-        """Return whether the message was boxed with the instance's join key.
+        """Return whether the message was encrypted with the instance's join key.
 
         This check prevents an instance from reporting on behalf of another instance.
         """

@@ -1,8 +1,8 @@
-"""Checks the operator's commands: each command is either rejected or becomes an event.
+"""Checks the operator's commands: each is either rejected or turned into an event.
 
-Rule: carry out nothing here. A command is planned on the current view. If the plan is accepted, an
-event goes into the inbox, and `decide` makes the final decision. All commands return None if this
-daemon does not lead.
+Rule: carry out nothing here. A command is planned on the basis of the current view. If the plan is
+accepted, an event goes into the inbox, and `decide` makes the final decision. All commands return
+None if this daemon is not the active leader.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class Steering:
         self._new_id = new_id
 
     def leaving(self) -> list[dict[str, Any]] | None:
-        """Return the nodes that are leaving, hinted, drained or returning."""
+        """Return the nodes that are leaving, drained or returning, or that AWS may interrupt."""
         view = self._view()
         return None if view is None else departures.leaving(Moment(view, self._policy, clock.now()))
 
@@ -67,7 +67,7 @@ class Steering:
         return _answer(plan, is_dry=is_dry)
 
     async def return_node(self, name: str, *, is_dry: bool) -> Answer:
-        """Return a leaving, drained or hinted node to service.
+        """Let a node that is leaving, drained or paused take tasks again.
 
         If `is_dry` is set, only return the plan.
         """
@@ -106,7 +106,7 @@ class Steering:
         }
 
     async def _listed(self) -> View | None:
-        """Return the current view, waiting briefly until services and tasks are listed."""
+        """Return the current view, waiting briefly until services and tasks have been listed."""
         await self._until(lambda view: view.work is not None)
         return self._view()
 
