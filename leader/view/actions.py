@@ -106,12 +106,12 @@ class DrainNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoteNode(_OnNode):
-    """Make a manager a worker."""
+    """Demote a manager to a worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromoteNode(_OnNode):
-    """Promote a node that was a manager before the drain."""
+    """Promote a node that was a manager before it was drained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ class RemoveNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateInstance(_Decided):
-    """Terminate an instance that is empty or that does not work as a node."""
+    """Terminate an instance that has been emptied or that does not work as a node."""
 
     instance: InstanceId
     keeps_console: bool = False
@@ -156,7 +156,7 @@ class TerminateInstance(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeService(_Decided):
-    """Change our parts of a service's spec, provided that the spec still has this version."""
+    """Change a service's spec temporarily, or undo our changes, if it still has this version."""
 
     service: ServiceId
     name: str
@@ -207,7 +207,7 @@ class ListInstances(_Decided):
 
     @property
     def subject(self) -> str:
-        """The list of instances, which the action fetches."""
+        """The list of instances that the action fetches."""
         return "instances"
 
 
@@ -220,7 +220,7 @@ class ReplaceInstance(_Decided):
 
     @property
     def subject(self) -> str:
-        """The replacement of this instance."""
+        """The replacement for this instance."""
         return f"replacement {self.instance}"
 
 
@@ -232,7 +232,7 @@ class DeleteNotices(_Decided):
 
     @property
     def subject(self) -> str:
-        """The queue's messages, named by the end of the first message's receipt."""
+        """The messages to delete, identified by the end of the first message's receipt."""
         return f"notices {self.receipts[0][-16:]}"
 
 
@@ -244,7 +244,7 @@ class Refuse(_Decided):
 
     @property
     def subject(self) -> str:
-        """The subject that the operator must look into."""
+        """The problem that the operator must look into."""
         return f"refusal {self.about}"
 
 

@@ -1,4 +1,4 @@
-"""Counts Ready, Down and missing nodes and instances, as evidence for removals.
+"""Keeps track of Ready and Down nodes and of missing instances, as evidence for removals.
 
 Rule: this module only counts, and `leader.upkeep.reconcile` makes the decisions. The counts are
 lost when the leader changes, so a new leader waits again before removing anything.
@@ -38,7 +38,7 @@ class Census:
     def see_nodes(
         self, *, ready: Collection[NodeId], down: Iterable[NodeId], at: datetime
     ) -> "Census":
-        """Return the census after another list of nodes."""
+        """Return the census updated with another list of nodes."""
         return replace(
             self,
             begun=self.begun or at,
@@ -49,7 +49,7 @@ class Census:
     def see_instances(
         self, *, missing: Iterable[InstanceId], apart: Iterable[InstanceId], at: datetime
     ) -> "Census":
-        """Return the census after another list of instances."""
+        """Return the census updated with another list of instances."""
         return replace(
             self,
             missing={instance: self._absence(instance, at) for instance in missing},

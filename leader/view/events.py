@@ -84,7 +84,7 @@ class DrainAsked:
 
 @dataclass(frozen=True, slots=True)
 class ReturnAsked:
-    """The operator requested that a leaving, drained or hinted node take tasks again."""
+    """The operator requested that a leaving, drained or paused node take tasks again."""
 
     id: str
     at: datetime
@@ -93,7 +93,7 @@ class ReturnAsked:
 
 @dataclass(frozen=True, slots=True)
 class RebalanceAsked:
-    """The operator requested that services be rebalanced now, ignoring the cooldown and limits."""
+    """The operator requested that services be rebalanced now, regardless of cooldown and limits."""
 
     id: str
     at: datetime
@@ -102,7 +102,7 @@ class RebalanceAsked:
 
 @dataclass(frozen=True, slots=True)
 class InstancesListed:
-    """EC2 listed the cluster's instances, without those that are terminated."""
+    """EC2 listed the cluster's instances, except those that are terminated."""
 
     id: str
     at: datetime

@@ -1,7 +1,7 @@
 """Types for the ids of nodes, instances, services and tasks, and the subjects of actions.
 
 A subject is a string that identifies what an action changes. The view uses subjects as keys for
-actions in flight and for setbacks.
+actions that are in flight or have failed.
 """
 
 from typing import Final, Literal, NewType
@@ -18,10 +18,10 @@ SERVICE_SUBJECT: Final = "service "
 
 
 def node_subject(node: NodeId) -> str:
-    """Return the subject for actions on a node."""
+    """Return the subject of all actions that change this node."""
     return f"{NODE_SUBJECT}{node}"
 
 
 def service_subject(service: ServiceId) -> str:
-    """Return the subject for actions on a service."""
+    """Return the subject of all actions that change this service."""
     return f"{SERVICE_SUBJECT}{service}"

@@ -1,7 +1,7 @@
 """The leader's view of the cluster and its policy, as immutable values.
 
 Rule: only `decide` changes the view, by returning a new `View`. A new list always replaces the
-complete previous list. Events that indicate a change never update a list in part.
+complete previous list. An event that signals a change never updates only part of a list.
 """
 
 from collections.abc import Mapping
@@ -117,7 +117,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The recipient of the response to a token request, whose identity may be unproven."""
+    """The recipient of the response to a token request. Its identity may be unproven."""
 
     nonce: str
     reply: str
@@ -139,7 +139,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """A grant to an instance whose node has not been seen yet."""
+    """A grant of a join token to an instance whose node has not been seen yet."""
 
     instance: Instance
     role: Role
@@ -175,7 +175,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """The progress of requested moves. A new leader can work without this information."""
+    """Requested and recent moves of tasks. A new leader can work without this information."""
 
     wishes: Mapping[NodeId, Wish] = field(default_factory=dict)
     stuck: Mapping[ServiceId, Setback] = field(default_factory=dict)
@@ -223,7 +223,7 @@ class View:
         return tuple(node.address for node in sorted(able, key=lambda node: not node.is_leader))
 
     def managers(self) -> tuple[Node, ...]:
-        """Return the swarm's managers, including lost managers, which count for the majority."""
+        """Return the swarm's managers, including lost ones, which Raft still counts as members."""
         return tuple(node for node in self.nodes.values() if node.role is Role.MANAGER)
 
     def is_changing(self, node: NodeId) -> bool:

@@ -1,4 +1,4 @@
-"""The input of a decision or report: the view, the policy and the time."""
+"""The input for a decision or report: the view, the policy and the time."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,8 @@
 """AWS's announcements about instances, and the agents that are waiting for permission to leave.
 
 Rule: the same notice can come from the agent and from the queue. The leader keeps one notice for
-each instance and kind. A repeated, late or reordered notice can only make the deadline earlier.
+each instance and kind. A repeated, late or reordered notice can make the deadline earlier, but
+never later.
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An agent that is waiting for permission to leave until the time `until`."""
+    """An agent that waits until the time `until` for permission to leave."""
 
     reply: str
     key: str
@@ -101,7 +102,7 @@ class Notices:
     def without(self, instance: InstanceId) -> "Notices":
         """Return these notices without any information about this instance.
 
-        The instance is gone, or its node is an ordinary node again.
+        Call this method when the instance is gone or its node is an ordinary node again.
         """
         if not (
             instance in self.standing
@@ -124,7 +125,7 @@ class Notices:
         )
 
     def current(self, now: datetime) -> "Notices":
-        """Return these notices without expired notices and without agents that no longer wait."""
+        """Return these notices without expired notices or agents that are no longer waiting."""
         if all(_is_waiting(listener, now) for listener in self.listeners.values()) and not any(
             _is_expired(notice, now) for notices in self.standing.values() for notice in notices
         ):

@@ -38,7 +38,7 @@ class Founder:
 
 
 def choose(engine: Engine, founder: Founder | None, *, instance: str) -> tuple[Stance, str]:
-    """Return the stance and the reason for it.
+    """Return the daemon's stance and the reason for it.
 
     `founder` is None if the founder is unknown, because the claim cannot be read or because the
     operator creates the swarm manually.

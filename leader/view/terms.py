@@ -32,7 +32,7 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The terms in a node's labels; the times are those of the leader that wrote the labels."""
+    """The terms in a node's labels; the times follow the clock of the leader that wrote them."""
 
     why: str
     since: datetime
@@ -53,7 +53,7 @@ class Leaving:
 def leaving_of(node: Node) -> Leaving:
     """Read the terms from a node's labels.
 
-    Damaged labels mean that the deadline has passed and that the node stays in the swarm.
+    If the labels are damaged, the deadline counts as passed and the node stays in the swarm.
     """
     then = node.labels.get(LABEL_THEN, "")
     return Leaving(

@@ -1,4 +1,4 @@
-"""The services and tasks of the swarm, indexed once for each list.
+"""The services and tasks in the swarm, indexed once for each list.
 
 Rule: a task's desired state determines whether the task is *wanted*, and its current state
 determines whether it is *up*. A task that is being stopped is up but not wanted until its process
