@@ -9,9 +9,10 @@ def backoff(
 ) -> Iterator[float]:
     """Yield the number of seconds to wait before each attempt, indefinitely.
 
-    Each delay is random, between a tenth of a limit and the limit. The limit starts at `first` and
-    doubles each time, up to `ceiling`. The random part prevents instances that lost their leader at
-    the same time from retrying at the same time; the minimum prevents a tight loop.
+    Each delay is a random time between a tenth of the current limit and that limit. The limit
+    starts at `first` and doubles each time, up to `ceiling`. The random part prevents instances
+    that lost their leader at the same time from retrying at the same time; the minimum prevents a
+    tight loop.
     """
     draw = rng or random.Random()  # noqa: S311  jitter, not a secret
     limit = first

@@ -1,9 +1,9 @@
-"""The version of Docker's API that our edges use.
+"""Checks that the engine supports the version of Docker's API that our code needs.
 
 Rule: use the engine's newest version, which aiodocker negotiates. To change a service, we send back
 its complete spec, and the engine drops every field that the call's API version does not have. With
-an older version, our update would remove the operator's settings. So an edge only states the lowest
-version that has all the calls and fields that the edge needs.
+an older version, our update would remove the operator's settings. Therefore, our code states only
+the lowest version that has all the calls and fields that it needs.
 """
 
 from typing import Final, NamedTuple
@@ -26,7 +26,7 @@ class ApiVersion(NamedTuple):
         """Parse a version such as `1.41` or `v1.41`.
 
         Raises:
-            RefusedError: if the text has another form.
+            RefusedError: if the text has a different form.
         """
         major, _, minor = text.removeprefix("v").partition(".")
         if not (major.isdecimal() and minor.isdecimal()):
@@ -40,7 +40,7 @@ class ApiVersion(NamedTuple):
 def require(offered: str, lowest: ApiVersion, *, engine: str) -> None:
     """Check that the engine's API version `offered` is at least `lowest`.
 
-    `engine` is the first Docker release with the version `lowest`.
+    `engine` is the first Docker release whose API version is `lowest`.
 
     Raises:
         RefusedError: if the engine is too old; the message names the release to install.

@@ -1,18 +1,18 @@
 """Errors grouped by what the caller can do, not by the library that failed.
 
-    ClusterError            the base class, never raised itself
+    ClusterError            the base class, never raised directly
     ├── UnavailableError    unavailable or throttled: try again later
     ├── RefusedError        rejected: the operator must act
     └── GoneError           the object does not exist: often harmless
 
-Data that violates a contract raises `wire.messages.MalformedMessage` instead. Rule: edges translate
-a library's error once and chain the original error. An error message states what failed and what to
-do next, but never the library's name or a secret.
+Data that violates a contract raises `wire.messages.MalformedMessage` instead. Rule: code in `edges`
+translates a library's error once and chains the original error. An error message states what failed
+and what to do next, but never the library's name or a secret.
 """
 
 
 class ClusterError(Exception):
-    """The base class of all errors that edges raise."""
+    """The base class of all errors that code in `edges` raises."""
 
 
 class UnavailableError(ClusterError):

@@ -2,8 +2,8 @@
 
 Rule: a log event is a constant lower-case phrase; put variable data into fields. Besides
 `SecretStr`, two filters keep secrets out of the logs. The first filter hides fields whose names
-suggest a secret. The second hides parts of values that look like a join token, AWS credentials or a
-Redis password.
+suggest a secret. The second hides any part of a value that looks like a join token, AWS credentials
+or a Redis password.
 """
 
 import logging

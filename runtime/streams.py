@@ -1,4 +1,4 @@
-"""Runs long-running tasks: reopens streams that end, and runs several tasks together.
+"""Runs long-lived tasks: reopens streams that end, and runs several tasks together.
 
 Rule: retry only after `UnavailableError`. `RefusedError` is not caught, because the operator must
 act; any other error is a bug that ends the process.

@@ -1,4 +1,5 @@
 """Code that our web services share: the aiohttp application, settings, errors and shutdown.
 
-Rule: never import this package in the agent or the leader; the agent must not load a web server.
+Rule: neither the agent nor the leader may import this package; the agent must not load any web
+server.
 """

@@ -59,7 +59,7 @@ def request_id(request: web.Request) -> str:
 def application(
     name: str, *, settings: WebSettings, checks: Mapping[str, Check] | None = None
 ) -> web.Application:
-    """Return an application with middlewares, health and metrics; the service adds its routes."""
+    """Return an application with middleware, health checks and metrics; the service adds routes."""
     app = web.Application(
         client_max_size=_MOST_BYTES, middlewares=[_identified, _observed(name), _problems]
     )
@@ -74,7 +74,7 @@ def application(
 
 
 async def serve(app: web.Application, settings: WebSettings) -> None:
-    """Serve until cancelled, then stop gracefully within the times in the settings."""
+    """Serve until cancelled, then stop gracefully within the configured times."""
     await serving.serve(app, host=settings.host, port=settings.port, stopping=settings.stopping)
 
 

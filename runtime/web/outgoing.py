@@ -1,4 +1,4 @@
-"""Sends HTTP requests from one of our services to another service or to a store.
+"""Sends HTTP requests from one of our services to another service or to a data store.
 
 Rule: set a limit for everything. If a peer hangs, the caller loses no more than the time-out and
 the pool's connections. Host names are resolved often, because tasks move.

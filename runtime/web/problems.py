@@ -57,13 +57,13 @@ class Problem(Exception):  # noqa: N818  the term in RFC 9457
 
 
 def of_http(error: web.HTTPException) -> Problem:
-    """Return the problem for an aiohttp error, such as an unknown path or too large a body."""
+    """Return the problem for an aiohttp error, such as an unknown path or an oversized body."""
     keep = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
     return Problem(status=error.status, title=HTTPStatus(error.status).phrase, headers=keep)
 
 
 def of_cluster(error: ClusterError) -> Problem:
-    """Return the problem for an edge's error, without the error's message, which is only logged."""
+    """Return the problem for a `ClusterError`, whose message is logged but not sent."""
     if isinstance(error, UnavailableError):
         return Problem(
             status=503,

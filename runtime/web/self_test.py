@@ -1,8 +1,8 @@
 """Serves `/test`, which runs a service's unit tests inside the service and reports coverage.
 
 Rule: only images built for tests contain this module. Only one test run is allowed at a time,
-because a run occupies a core for seconds. The output may quote code, so the ingress requires a
-password.
+because a run occupies a core for several seconds. The output may quote code, so the ingress
+requires a password.
 """
 
 import asyncio

@@ -2,9 +2,9 @@
 
 Rule: a service keeps accepting requests after SIGTERM, because an ingress that polls the swarm
 keeps sending requests until its next poll. The service first announces that it is stopping:
-`/health` returns 503, and every response has `Connection: close`. The service then continues for
-`linger_seconds`, which must be longer than the ingress needs to notice. Finally, the service closes
-its port, finishes the requests in flight, and exits.
+`/health` returns 503, and every response has `Connection: close`. The service then keeps serving
+for `linger_seconds`, which must be longer than the ingress needs to notice. Finally, the service
+closes its port, finishes the requests in flight, and exits.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ _LEAVING: Final = web.AppKey("leaving", asyncio.Event)
 
 
 def is_leaving(request: web.Request) -> bool:
-    """Return whether the service is stopping, which may start while it handles this request."""
+    """Return whether the service is stopping; this may change while it handles a request."""
     leaving = request.config_dict.get(_LEAVING)
     return leaving is not None and leaving.is_set()
 
@@ -58,8 +58,8 @@ async def serve(
 ) -> None:
     """Serve until cancelled, then stop gracefully within the times in `stopping`.
 
-    Run this with `runtime.lifecycle.run`, which cancels on a signal. A second signal ends the
-    lingering immediately.
+    Run this function with `runtime.lifecycle.run`, which cancels it on a signal. A second signal
+    ends the linger time immediately.
     """
     stopping = stopping or Stopping()
     app[_LEAVING] = asyncio.Event()

@@ -46,7 +46,7 @@ class WebSettings(BaseSettings):
 
     @property
     def stopping(self) -> Stopping:
-        """The times that the service takes to stop."""
+        """How long the service takes to stop."""
         return Stopping(linger_seconds=self.linger_seconds, finish_seconds=self.finish_seconds)
 
 
@@ -54,7 +54,7 @@ S = TypeVar("S", bound=WebSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Read the settings; if any setting is invalid, print an error for each and exit."""
+    """Read the settings; if any are invalid, print an error for each of them and exit."""
     try:
         return settings()
     except ValidationError as exc:

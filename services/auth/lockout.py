@@ -1,4 +1,4 @@
-"""Limits attempts: some are free, and each further attempt is followed by a longer pause.
+"""Limits attempts: the first few are free, and each later attempt requires a longer pause.
 
 Rule: an attempt is counted before its outcome is known. If attempts were counted afterwards, a
 hundred simultaneous attempts would all be free.
@@ -41,9 +41,9 @@ def client_address(
     """Return the client's address, or None if every address on the path is trusted.
 
     The client's address is the last untrusted address on the path. `forwarded` is the value of
-    `X-Forwarded-For`. Each proxy appends the address that connected to it, so anything to the
-    left of an untrusted address may be forged. An IPv6 client is identified by its /64 network,
-    because each client has 2^64 addresses.
+    `X-Forwarded-For`. Each proxy appends the address that connected to it, so anything to the left
+    of an untrusted address may be forged. An IPv6 client is identified by its /64 network, because
+    a client can use all 2^64 addresses in its network.
     """
     path = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     for hop in reversed([*path, peer or ""]):

@@ -190,9 +190,9 @@ class Logins:
 
 
 def normalised(email: str) -> str:
-    """Return an e-mail address in its normal form, in lower case.
+    """Return an e-mail address in its normalised form, in lower case.
 
-    Whether the domain exists is not checked in DNS.
+    The domain is not looked up in DNS.
 
     Raises:
         Problem: 422 if the text is not an e-mail address.

@@ -111,6 +111,6 @@ class Batcher(Generic[K, V]):
 
 
 def _retrieve(future: "asyncio.Future[V]") -> None:
-    """Retrieve a future's error, because asyncio would report an error that nobody retrieved."""
+    """Retrieve a future's error, because asyncio reports errors that nobody retrieves."""
     if not future.cancelled():
         future.exception()

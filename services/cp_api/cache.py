@@ -1,4 +1,4 @@
-"""A cache with a time limit and a size limit. The current time is an argument."""
+"""A cache with a time limit and a size limit. The caller passes the current time."""
 
 from collections import OrderedDict
 from collections.abc import Hashable

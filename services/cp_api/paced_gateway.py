@@ -126,7 +126,7 @@ class PacedGateway:
         return self._status
 
     def pacing(self) -> Pacer:
-        """Return the pacer, which has the counts of requests."""
+        """Return the pacer, which counts the requests."""
         return self._pacer
 
     async def _check_session(self) -> SessionStatus:
@@ -159,7 +159,7 @@ class PacedGateway:
         return await self._turn(endpoint, call)
 
     async def _repair(self, session: int) -> None:
-        """Establish a working session and request its accounts, unless another caller just did."""
+        """Establish a session and request its accounts, unless another caller has just done so."""
         async with self._repair_lock:
             if self._sessions != session:
                 return
@@ -178,7 +178,7 @@ class PacedGateway:
             log.info("the session is working", simulated=status.simulated)
 
     async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
-        """Make a call that the pacer never rejects, because no queue exceeds `queue_seconds`."""
+        """Make a call that the pacer never rejects, because it may wait twice as long as others."""
         return await self._turn(endpoint, call, within=2 * self._queue_seconds)
 
     async def _turn(

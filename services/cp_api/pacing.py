@@ -1,4 +1,4 @@
-"""Limits how often the gateway is called. The current time is an argument.
+"""Limits how often the gateway is called. The caller passes the current time.
 
 Rule: no caller can exceed a limit. A request either gets a start time or is rejected immediately
 if that time would be too late.
@@ -60,7 +60,7 @@ class Pacer:
         return max(moments) - now
 
     def take(self, endpoint: str, *, now: float, within: float) -> float | None:
-        """Reserve a turn and return the seconds to wait, or None if they would exceed `within`."""
+        """Reserve a turn and return the wait in seconds, or None if it would exceed `within`."""
         wait = self.wait(endpoint, now=now)
         if wait > within:
             self.refused += 1

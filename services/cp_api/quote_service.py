@@ -36,7 +36,7 @@ _MOST_AT_ONCE: Final = 50
 
 
 def history_seconds(span: Span) -> float:
-    """Return how long a history is fresh: a quarter of a bar, but between 10 s and 15 min."""
+    """Return how long a history stays fresh: a quarter of a bar's length, from 10 s to 15 min."""
     return min(max(span.bar_seconds / 4, 10.0), 900.0)
 
 
@@ -111,7 +111,10 @@ class QuoteService:
         return answer
 
     async def history(self, symbol: str, span: Span) -> History:
-        """Return a symbol's bars for a period; raise the same errors as `quote`."""
+        """Return a symbol's bars for a period.
+
+        This method raises the same errors as `quote`.
+        """
         key = (symbol, span)
         now = clock.monotonic()
         fresh = self._histories.fresh(key, now=now, fresh_seconds=history_seconds(span))

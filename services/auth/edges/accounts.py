@@ -78,7 +78,8 @@ class Accounts:
     async def change_password(self, account: StoredAccount, *, new: str, session: str) -> bool:
         """Store a new password and end all sessions except `session`.
 
-        Returns False, without a change, if the password has changed since `account` was read.
+        Return False, without changing anything, if the password has changed since `account` was
+        read.
         """
         with translated("changing a password"):
             is_stored = await self._password(
@@ -88,7 +89,7 @@ class Accounts:
         return bool(int(is_stored))
 
     async def begin_attempt(self, limit: Limit, subject: str, *, now: float) -> Attempt:
-        """Count an attempt, or return how many seconds remain if a pause is in progress."""
+        """Count an attempt or, during a pause, return how many seconds of the pause remain."""
         with translated("counting an attempt"):
             wait, begins = await self._try(
                 keys=[keys.tries(limit.kind, subject)],
