@@ -26,7 +26,7 @@ from services.peers.gateway import AuthStatus, Gateway, PacedError, SessionError
 
 log = structlog.get_logger("cp_api_tickle")
 
-_UP: Final = Gauge("cp_session_up", "1 while the brokerage session works")
+_UP: Final = Gauge("cp_session_up", "1 while the brokerage session is working")
 _CHECKS: Final = Counter("cp_looks_total", "Checks of the session, by its state", ["state"])
 _TRIES: Final = Counter("cp_tickle_reauthentications_total", "Re-authentications that were started")
 _SLACK: Final = 0.1
@@ -70,13 +70,13 @@ class Tickler:
             await asyncio.sleep(max(_LEAST_PAUSE_SECONDS, self._jittered(pause)))
 
     def _jittered(self, pause: float) -> float:
-        """Return the pause, shortened by a small random amount, or lengthened during a penalty."""
+        """Return the pause plus (in a penalty) or minus a small random amount."""
         share = _SLACK * self._random.random()
         is_paced = self._memory.last_check is not None and self._memory.last_check.state == "paced"
         return pause * (1 + share if is_paced else 1 - share)
 
     async def check(self) -> str | None:
-        """Return None if the session works, or a sentence that explains why it does not."""
+        """Return None if the session is working, or a sentence that explains why it is not."""
         seen = self._memory.last_check
         if seen is None:
             return "the session has not been checked yet"
@@ -119,7 +119,9 @@ class Tickler:
                 self._webhook.send(message(action, at=clock.now()))
             case EndAlarm(reason=reason, since=since):
                 log.info(
-                    "the brokerage session works again", reason=reason, since=since.isoformat()
+                    "the brokerage session is working again",
+                    reason=reason,
+                    since=since.isoformat(),
                 )
                 self._webhook.send(message(action, at=clock.now()))
         return pause

@@ -1,9 +1,9 @@
-"""Decides what to do about the session's state. Each event contains the time.
+"""Decides what to do after each check of the session. The time is part of the check's result.
 
-Rules: send one alarm when the session is lost, and one message when it works again. A session
-counts as lost only after `lost_after_seconds`, because Interactive Brokers resets its servers
-every night, which takes several minutes. Never take over a competing session. After a 429, send no
-requests until the penalty is over, because further requests could get our address banned
+Rules: send one alarm when the session is lost, and one message when it is working again. A session
+counts as lost only after `lost_after_seconds`, because Interactive Brokers resets its servers every
+night, which takes several minutes. Never take over a competing session. After a 429 response, send
+no requests until the penalty is over, because further requests could get our address banned
 permanently.
 """
 
@@ -17,7 +17,7 @@ SessionState = Literal["well", "lapsed", "competing", "logged out", "away", "pac
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The waiting times, in seconds."""
+    """How long to wait before retries and before an alarm, in seconds."""
 
     lost_after_seconds: float
     first_retry_seconds: float = 5.0
@@ -57,7 +57,7 @@ class RaiseAlarm:
 
 @dataclass(frozen=True, slots=True)
 class EndAlarm:
-    """Inform people that the session works again."""
+    """Inform people that the session is working again."""
 
     reason: str
     since: datetime
@@ -68,7 +68,7 @@ Action = Reauthenticate | RaiseAlarm | EndAlarm
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The state that is kept from one check to the next."""
+    """What must be remembered from one check to the next."""
 
     last_check: SessionCheck | None = None
     bad_since: datetime | None = None
@@ -80,14 +80,14 @@ class Memory:
 
     @property
     def is_up(self) -> bool:
-        """Return whether the session worked at the last check."""
+        """Return whether the session was working at the last check."""
         return self.last_check is not None and self.last_check.state == "well"
 
 
 def decide(
     memory: Memory, event: SessionCheck, policy: Policy
 ) -> tuple[Memory, tuple[Action, ...]]:
-    """Return the new memory and the actions to perform after a check."""
+    """Return what to remember and which actions to perform after a check."""
     if event.state == "well":
         return _well(memory, event)
     since = memory.bad_since or event.at
@@ -113,13 +113,13 @@ def _well(memory: Memory, event: SessionCheck) -> tuple[Memory, tuple[Action, ..
     if not memory.is_alarmed:
         return after, ()
     since = memory.bad_since or event.at
-    return after, (EndAlarm(reason="the brokerage session works again", since=since),)
+    return after, (EndAlarm(reason="the brokerage session is working again", since=since),)
 
 
 def next_check_seconds(
     memory: Memory, policy: Policy, *, at: datetime, every_seconds: float
 ) -> float:
-    """Return the seconds until the next check, or until a re-authentication if it is due sooner."""
+    """Return the seconds until the next check or re-authentication, whichever comes first."""
     if memory.last_check is None:
         return every_seconds
     if memory.last_check.state == "paced":

@@ -1,8 +1,8 @@
 """Builds responses in the gateway's format. Each response contains `simulated: true`.
 
-From Interactive Brokers' documentation: numbers in snapshots are text with thousands separators,
-volumes end in K or M, the last price may begin with C or H, and fields may be missing. The
-simulator reproduces these quirks, so that tests cover them.
+According to Interactive Brokers' documentation, numbers in snapshots are strings with thousands
+separators, volumes end in K or M, the last price may begin with C or H, and fields may be missing.
+The simulator reproduces these quirks so that tests cover them.
 """
 
 import math
@@ -26,7 +26,7 @@ def marked(answer: Json) -> Json:
 
 
 def status(*, is_logged_in: bool, is_authenticated: bool, is_competing: bool) -> Json:
-    """Return the response of /iserver/auth/status."""
+    """Return the response for /iserver/auth/status."""
     return marked(
         {
             "authenticated": is_authenticated,
@@ -41,7 +41,7 @@ def status(*, is_logged_in: bool, is_authenticated: bool, is_competing: bool) ->
 
 
 def tickle(auth_status: Json) -> Json:
-    """Return the response of /tickle, which contains the session's status."""
+    """Return the response for /tickle, which contains the session's status."""
     return marked(
         {
             "session": "simulated",
@@ -55,12 +55,12 @@ def tickle(auth_status: Json) -> Json:
 
 
 def validation() -> Json:
-    """Return the response of /sso/validate."""
+    """Return the response for /sso/validate."""
     return marked({"USER_ID": 0, "USER_NAME": "simulated", "RESULT": True, "EXPIRES": 600_000})
 
 
 def accounts() -> Json:
-    """Return the response of /iserver/accounts."""
+    """Return the response for /iserver/accounts."""
     return marked(
         {
             "accounts": ["DU0000000"],
@@ -72,7 +72,7 @@ def accounts() -> Json:
 
 
 def stocks(companies: Iterable[tuple[str, Stock | None]]) -> Json:
-    """Return the response of /trsrv/stocks: a list of companies for each symbol.
+    """Return the response for /trsrv/stocks: a list of companies for each symbol.
 
     The list is empty if the symbol is unknown.
     """
@@ -87,7 +87,7 @@ def _company(stock: Stock) -> Json:
 
 
 def search(stock: Stock) -> Json:
-    """Return one element of the response of /iserver/secdef/search."""
+    """Return one element of the response for /iserver/secdef/search."""
     return marked(
         {
             "conid": str(stock.conid),
@@ -101,7 +101,7 @@ def search(stock: Stock) -> Json:
 
 
 def definition(stock: Stock) -> Json:
-    """Return one element of the response of /trsrv/secdef."""
+    """Return one element of the response for /trsrv/secdef."""
     return marked(
         {
             "conid": stock.conid,
@@ -123,7 +123,7 @@ def preflight(conid: int) -> Json:
 def snapshot(stock: Stock, tick: Tick, fields: Sequence[str], *, prefix: str = "") -> Json:
     """Return a snapshot element with the requested fields.
 
-    `prefix` is the letter before the last price: C, H or none.
+    `prefix` is the letter before the last price: C, H or an empty string.
     """
     change = round(tick.last, 2) - round(tick.previous_close, 2)
     known = {
@@ -158,9 +158,9 @@ def _volume(value: int) -> str:
 
 
 def seconds(span: str) -> int | None:
-    """Return the length in seconds of a span such as `5min`, `1d`, `2w`, `1m` or `1y`.
+    """Return the length in seconds of a time span such as `5min`, `1d`, `2w`, `1m` or `1y`.
 
-    Returns None if the text is not a span.
+    Return None if the text is not a time span.
     """
     for unit, length in (_UNITS | _LONG_UNITS).items():
         number = span.removesuffix(unit)
@@ -170,7 +170,7 @@ def seconds(span: str) -> int | None:
 
 
 def history(stock: Stock, bars: Sequence[Bar], *, period: str, bar_seconds: int) -> Json:
-    """Return the response of /iserver/marketdata/history.
+    """Return the response for /iserver/marketdata/history.
 
     `priceFactor` applies only to `high` and `low`, not to the bars.
     """

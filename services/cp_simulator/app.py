@@ -1,4 +1,4 @@
-"""The simulator's routes: the gateway's routes that cp_api and cp_api_tickle use.
+"""Serves the simulator's routes: the gateway routes that cp_api and cp_api_tickle use.
 
 Rule: every JSON object, and every element of a JSON list, contains `simulated: true`. Every
 response has the header `X-Simulated: true`.
@@ -136,7 +136,7 @@ def _error(status: int, message: str) -> web.Response:
 
 
 def _guarded(state: SimulatorState, handler: Handler) -> Handler:
-    """Return the handler, wrapped in checks of the rate limits and the session."""
+    """Wrap a handler in checks of the rate limits and the session."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix(BASE)
@@ -180,7 +180,7 @@ async def _mark_simulated(_request: web.Request, response: web.StreamResponse) -
 
 
 def simulator(settings: Settings) -> web.Application:
-    """Return the simulator's application. Its session starts authenticated."""
+    """Return the simulator's application. The simulated session starts authenticated."""
     state = SimulatorState(
         session=Session(idle_seconds=settings.idle_seconds, last_asked=clock.monotonic()),
         pacing=PacingMonitor(penalty_seconds=settings.penalty_seconds),

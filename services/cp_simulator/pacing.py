@@ -1,10 +1,11 @@
-"""Enforces the gateway's documented rate limits in their strictest interpretation.
+"""Enforces the gateway's documented rate limits, interpreted as strictly as possible.
 
-From Interactive Brokers' Web API documentation: the gateway accepts ten requests per second, fewer
-for some paths, and five history requests at the same time. Above the limits it responds with 429
-and puts the client's address in a penalty box for fifteen minutes. The documentation does not
-define how seconds are counted. The simulator uses a sliding window, so a client that stays within
-the simulator's limits also stays within those of a token bucket or a fixed window.
+According to Interactive Brokers' Web API documentation, the gateway accepts ten requests per
+second, fewer for some paths, and five history requests at the same time. If a client exceeds a
+limit, the gateway responds with 429 and puts the client's address in a penalty box for fifteen
+minutes. The documentation does not define how seconds are counted. The simulator uses a sliding
+window, so a client that stays within the simulator's limits would also stay within the limits of a
+token bucket or a fixed window.
 """
 
 from collections import deque
@@ -35,7 +36,7 @@ HISTORY_AT_ONCE: Final = 5
 
 @dataclass(slots=True)
 class PacingMonitor:
-    """Counts and admits requests. Call `leave` at the end of every admitted request."""
+    """Counts requests, and admits or rejects them. Call `leave` when an admitted request ends."""
 
     penalty_seconds: float
     violations: int = 0
@@ -48,7 +49,7 @@ class PacingMonitor:
     _recent: dict[str, deque[float]] = field(default_factory=dict)
 
     def admit(self, path: str, *, now: float) -> bool:
-        """Count a request and return whether it may pass.
+        """Count a request and return whether it is admitted.
 
         A request above a limit begins the penalty. Further requests above a limit extend it.
         """

@@ -7,8 +7,8 @@ the square root of time, as in a random walk.
 
 Rule: every octave's corners are also corners of the next finer octave. The highest and lowest price
 of a bar can therefore be calculated without sampling: a coarse octave has its extremes at corners,
-and a fine octave adds at most its amplitude. As a result, every quote is within its bar. The
-simulated market never closes, and bars start at multiples of their length in Unix time.
+and a fine octave adds at most its amplitude. As a result, every quote is within the range of its
+bar. The simulated market never closes, and bars start at multiples of their length in Unix time.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ def _corner(symbol: str, octave: int, place: int) -> float:
 
 
 def _wander(symbol: str, at: int, *, down_to: int = 0) -> float:
-    """Return the sum of the octaves at the time `at`, without octaves finer than `down_to`."""
+    """Return the sum of the octaves at the time `at`, excluding octaves finer than `down_to`."""
     total = 0.0
     for octave in range(down_to, _OCTAVES):
         place, within = divmod(at, _seconds(octave))
@@ -100,7 +100,7 @@ def _volume_since_midnight(symbol: str, at: int) -> int:
 
 
 def _volume_between(symbol: str, start: int, end: int) -> int:
-    """Return the volume between two Unix times. The bars of a day add up to the day's volume."""
+    """Return the volume between two Unix times. A day's bars add up to the day's total volume."""
     first, last = start // DAY_SECONDS, end // DAY_SECONDS
     whole = sum(_daily_volume(symbol, day) for day in range(first, last))
     return whole + _volume_since_midnight(symbol, end) - _volume_since_midnight(symbol, start)

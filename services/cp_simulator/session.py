@@ -1,10 +1,10 @@
 """Simulates the gateway's session, which has two tiers.
 
-From Interactive Brokers' Web API documentation: a person must log in with a browser before the
-gateway accepts any request. Paths under /iserver/ also require a brokerage session. A user can have
-only one brokerage session, which ends after several minutes without requests. A contract's first
-snapshot in a session is a pre-flight, which returns no data. Clients must request /iserver/accounts
-before any snapshot.
+According to Interactive Brokers' Web API documentation, a person must log in with a browser before
+the gateway accepts any request. Paths under /iserver/ also require a brokerage session. A user can
+have only one brokerage session, which ends after several minutes without requests. The first
+request for a contract's snapshot in a session is a pre-flight request, which returns no data.
+Clients must request /iserver/accounts before any snapshot.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Refusal(StrEnum):
 
 @dataclass(slots=True)
 class Session:
-    """A user's session. It starts authenticated, so that nobody has to log in."""
+    """A user's session. It starts authenticated, so nobody has to log in."""
 
     idle_seconds: float
     """How long the brokerage session lasts without requests, in seconds."""
@@ -73,7 +73,7 @@ class Session:
             self.is_brokered = True
 
     def stream(self, conid: int, *, now: float, after_seconds: float) -> bool:
-        """Return whether a contract's data is available. The first call is the pre-flight."""
+        """Return whether a contract's data is available. The first call is a pre-flight request."""
         begun = self.streaming.setdefault(conid, now)
         return now > begun and now - begun >= after_seconds
 

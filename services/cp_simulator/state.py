@@ -10,7 +10,7 @@ from services.cp_simulator.session import Session
 
 
 class Trouble(BaseModel):
-    """Faults that a test causes in the simulator. Fields that are not set change nothing."""
+    """Faults that a test causes in the simulator. A field that is None changes nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,7 @@ class SimulatorState:
     halted: frozenset[str] = field(default_factory=frozenset)
 
     def apply(self, trouble: Trouble, *, now: float) -> None:
-        """Apply a test's faults from now on."""
+        """Cause the faults that a test requested."""
         match trouble.session:
             case "lost":
                 self.session.lose()
