@@ -2,8 +2,8 @@
 
 This module does no I/O.
 
-Rule: only a document's `ml` field is replaced; all other fields, even unknown ones, stay as they
-were read. A document that is not an article is skipped, never repaired.
+Rule: only a document's `ml` field is replaced; all other fields, even unknown ones, are written as
+they were read. A document that is not an article is skipped, never repaired.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,7 +37,7 @@ class Batch:
 def needs_analysis(article: Article) -> bool:
     """Return whether the article must be analysed.
 
-    An article must be analysed if the analysis is missing, outdated, or of an earlier text.
+    An article must be analysed if its analysis is missing or outdated, or if its text has changed.
     """
     return not article.is_analysed or (
         article.ml is not None and version.is_older(article.ml.version)
@@ -45,7 +45,7 @@ def needs_analysis(article: Article) -> bool:
 
 
 def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = analyse) -> Batch:
-    """Analyse all articles that must be analysed. Never raises, whatever the documents contain."""
+    """Analyse all articles that must be analysed. No document, however invalid, causes an error."""
     batch = Batch()
     for change in changes:
         if change.is_deleted or change.doc is None or change.doc.get("type") != "news":

@@ -1,8 +1,8 @@
-"""Follows the database's changes: reads, analyses and writes batches, and saves the position.
+"""Analyses the articles in the database's changes, batch by batch, and saves its position.
 
 Rule: the position is saved after the writes. After a crash, some changes are read again, but no
 article is analysed again, because the stored analyses are current. A write that conflicts is not
-retried: the article has changed, so it will appear among the changes again.
+retried: the article has changed, so it will appear in the changes again.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Follower:
             await asyncio.sleep(pause)
 
     async def step(self) -> Batch:
-        """Process the next batch, waiting up to `wait_seconds` for a change."""
+        """Process the next batch of changes, waiting up to `wait_seconds` for a change."""
         since = await self._place()
         changes = await self._couch.changes(
             self._database,
@@ -132,7 +132,7 @@ class Follower:
 
 
 def _start(stored: Document | None) -> Place:
-    """Return the saved position, or 0 if none was saved or an older version saved it."""
+    """Return the saved position, or 0 if there is none or an older version of ml saved it."""
     if stored is None or is_older(str(stored.get("version", ""))):
         return 0
     since = stored.get("since", 0)

@@ -2,18 +2,18 @@
 
 The file contains these kinds of terms:
 
-    move      a quantity rises or falls ("soars"); the weight is for a desirable quantity
-    change    somebody raises or lowers a quantity ("cuts"); ignored if the quantity is unknown
-    noun      a quantity: 1 if a rise is good news, -1 if a rise is bad news, otherwise 0
-    beat      results are better or worse than a mark
-    mark      a value that results are compared with, such as estimates or expectations
-    tone      a word that is good or bad news on its own
-    negate    partly reverses the words that follow
+    move      says that a quantity rises or falls ("soars"); weighted for a desirable quantity
+    change    says that somebody raises or lowers a quantity ("cuts"); ignored without a quantity
+    noun      names a quantity: 1 if a rise is good news, -1 if a rise is bad news, otherwise 0
+    beat      says that results are better or worse than a mark
+    mark      names a value that results are compared with, such as estimates or expectations
+    tone      is good or bad news by itself
+    negate    partly reverses the effect of the words that follow
     scale     strengthens or weakens the words before or after it
     aside     introduces a cause or a concession, and weakens the words that follow
     but       weakens the words that precede it
 
-The column `forms` is `v` for a regular verb, `n` for a regular noun, or a list of the forms.
+The column `forms` contains `v` for a regular verb, `n` for a regular noun, or a list of the forms.
 """
 
 import csv
@@ -144,7 +144,7 @@ def plural(noun: str) -> str:
 
 
 def verb_forms(verb: str) -> list[str]:
-    """Return a verb's regular third person, past tense and present participle.
+    """Return a verb's regular third-person form, past tense and present participle.
 
     In a phrase, only the first word changes.
     """

@@ -1,4 +1,4 @@
-"""Scores how good or bad news is by what rises and what falls.
+"""Scores how good or bad a text's news is, mainly by what rises and what falls.
 
 The same text always gets the same score.
 
@@ -41,7 +41,7 @@ _CLAUSES: Final = frozenset(
 
 @dataclass(slots=True)
 class _Hit:
-    """A term of the lexicon that was found in a sentence, and its signed value."""
+    """A lexicon term that was found in a sentence, and its signed value."""
 
     start: int
     end: int
@@ -106,7 +106,7 @@ def _hits(tokens: Sequence[str], lexicon: Lexicon) -> list[_Hit]:
 
 
 def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> set[int]:
-    """Give each movement its sign; return the positions of the quantities that move."""
+    """Give each movement its sign, and return the positions of the quantities that move."""
     taken: set[int] = set()
     for hit in hits:
         kind = hit.term.kind
@@ -160,7 +160,7 @@ def _before(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Te
 
 
 def _head(place: int, noun: Term, tokens: Sequence[str], lexicon: Lexicon) -> Term:
-    """Return the noun that counts: in "profit forecast" and "dividend tax", the last noun."""
+    """Return the noun that determines the sign: in "dividend tax", the last noun."""
     after = place + len(noun.words)
     if after < len(tokens):
         following = lexicon.at(tokens, after, _NOUN)
@@ -181,7 +181,7 @@ def _ends_clause(token: str) -> bool:
 
 
 def _shaped(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """Return the factor by which the surrounding words change a hit's value."""
+    """Return the factor by which the surrounding words change a term's value."""
     factor = 1.0
     for place in range(hit.start - 1, -1, -1):
         if words.is_stop(tokens[place]):

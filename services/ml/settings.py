@@ -6,7 +6,7 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """The settings of ml only; settings that all services share are in `WebSettings`."""
+    """Settings for ml only. Settings that all services share are in `WebSettings`."""
 
     couchdb_url: str = "http://couchdb:5984"
     """The URL of the CouchDB server that stores the articles."""

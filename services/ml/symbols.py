@@ -144,7 +144,7 @@ def _beside() -> frozenset[str]:
 
 
 def _first(company: Company) -> int:
-    """Return the index of a company's first one-word name, or 0 if there is none."""
+    """Return the index of a company's first one-word name, or 0 if it has no such name."""
     return next((at for at, name in enumerate(company.names) if " " not in name), 0)
 
 

@@ -33,7 +33,7 @@ def find(title: str, text: str, *, table: Mapping[str, re.Pattern[str]] | None =
 
 @cache
 def standard() -> Mapping[str, re.Pattern[str]]:
-    """Return the table in the data file."""
+    """Return the table of topics in the data file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return parse(lines)
 
@@ -41,7 +41,7 @@ def standard() -> Mapping[str, re.Pattern[str]]:
 def parse(lines: Iterable[str]) -> dict[str, re.Pattern[str]]:
     """Return a compiled pattern for each topic.
 
-    In a term, a separate `*` matches any word, and a `*` after a word matches any ending.
+    In a term, a `*` that stands alone matches any word, and a `*` after a word matches any ending.
     """
     return {
         row["topic"]: re.compile(

@@ -21,7 +21,7 @@ def digest() -> str:
 
 
 def is_older(other: str) -> bool:
-    """Return whether `other` is older than VERSION. A version that is not a number is older."""
+    """Return whether `other` is older than VERSION. Text that is not a number counts as older."""
     try:
         return int(other) < int(VERSION)
     except ValueError:

@@ -23,7 +23,7 @@ _STOPS: Final = frozenset(",;:()\u2014\u2013")
 
 
 def tokens(text: str) -> list[str]:
-    """Return lower-case words, a `#` for each number, and single punctuation marks."""
+    """Return the text's words in lower case, its punctuation marks, and a `#` for each number."""
     words: list[str] = []
     for match in _TOKEN.finditer(text):
         word = match[0].lower().replace("\u2019", "'")

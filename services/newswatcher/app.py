@@ -63,7 +63,7 @@ def status(poller: FeedPoller) -> FeedStatus:
 
 
 def user_agent(contact: str) -> str:
-    """Return the User-Agent: the name that robots.txt files can use, and our contact address."""
+    """Return the User-Agent, which contains the name for robots.txt files and a contact address."""
     return f"{robots.NAME}/1" + (f" (+{contact})" if contact else "")
 
 
@@ -79,7 +79,7 @@ def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, list[FeedPoller]]]:
-    """Yield the application, and the pollers that must run while the application serves."""
+    """Yield the application, and the pollers that must run as long as the application."""
     async with (
         outgoing(name="newswatcher", timeout_seconds=_STORE_SECONDS) as stores,
         web_client(

@@ -1,7 +1,7 @@
 """Writes new and changed articles to the news database, and records duplicates.
 
 Rule: each process writes one article at a time. Otherwise, if two feeds published the same news at
-the same moment, both articles would be stored as new.
+the same time, both articles would be stored as new.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _MOST_NEAR: Final = 20
 
 
 def fetched_article(feed: Feed, entry: Entry, page: Page, *, at: datetime) -> FetchedArticle:
-    """Return an article made from a feed's entry and the entry's page."""
+    """Return the article in a feed entry and on the page that the entry links to."""
     is_whole = len(page.text) > len(entry.content) or len(page.text) >= 1_000
     text = page.text if is_whole else entry.content
     return FetchedArticle(
@@ -58,14 +58,14 @@ def fetched_article(feed: Feed, entry: Entry, page: Page, *, at: datetime) -> Fe
 
 
 class ArticleWriter:
-    """Writes all of newswatcher's changes to the news database."""
+    """Makes all of newswatcher's changes to the news database."""
 
     def __init__(self, news: News) -> None:
         self._news = news
         self._lock = asyncio.Lock()
 
     async def is_known(self, feed: Feed, entry: Entry) -> bool:
-        """Return whether this feed's article is stored with the entry's title and summary."""
+        """Return whether the entry's article is stored with its current title and summary."""
         stored = await self._stored(article_id(entry.link))
         return (
             stored is not None
@@ -74,10 +74,10 @@ class ArticleWriter:
         )
 
     async def write(self, fetched: FetchedArticle) -> str:
-        """Store the article, or record it as a duplicate of another article. Safe to repeat.
+        """Store the article, or record it as a duplicate of another article.
 
-        The return value is the action taken: `added`, `changed`, `noted` (a duplicate) or `kept`
-        (unchanged).
+        Return the action taken: `added`, `changed`, `noted` (a duplicate) or `kept` (unchanged). It
+        is safe to store the same article again.
 
         Raises:
             UnavailableError: if the database is unavailable. The article may or may not be stored.

@@ -1,4 +1,6 @@
-"""Decides whether a fetched article is new, a new version, or a duplicate. This module does no I/O.
+"""Decides whether an article is new, a new version of a stored article, or a duplicate of one.
+
+This module does no I/O.
 
 Rule: the first article is kept, and later articles with the same words are recorded as its
 duplicates. A new version keeps the analysis, the duplicates and the original publication time.
@@ -43,7 +45,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NoteDuplicate:
-    """The news is known: the first article must be stored with one more duplicate."""
+    """The article is a duplicate, and must be added to the duplicates of the first article."""
 
     article: Article
 
@@ -60,7 +62,7 @@ def decide(fetched: FetchedArticle, stored: Article | None, near: Iterable[Artic
     """Decide what to do with one fetched article.
 
     `stored` is the stored article with the same id, if any. `near` contains other articles that
-    may have the same words; their texts are not compared, only their fingerprints.
+    may have the same words. Only the fingerprints of these articles are compared, not their texts.
     """
     new = fetched.article
     if stored is not None:

@@ -36,8 +36,8 @@ class FeedStates:
     async def save(self, state: FeedState) -> FeedState:
         """Store a state and return it with its new revision.
 
-        During an update, two replicas run briefly. Their states are merged, so entries that either
-        replica has seen count as seen.
+        During an update, two replicas run at the same time for a short while. Their states are
+        merged, so entries that either replica has seen count as seen.
         """
         for _ in range(_ATTEMPTS):
             try:

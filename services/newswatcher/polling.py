@@ -1,7 +1,7 @@
 """Polls one feed forever: fetches the feed, stores new articles, saves the state, and waits.
 
-Rule: if a feed or the server of an article fails, no other feed is affected. Only an unavailable
-database stops a poller, which then waits and loses no articles.
+Rule: if a feed or an article's server fails, no other feed is affected. Only an unavailable
+database stops the pollers, which then wait and lose no articles.
 """
 
 import asyncio
@@ -196,7 +196,7 @@ class FeedPoller:
         )
 
     async def _store(self, entry: Entry) -> bool:
-        """Store an entry's article; return False if the entry is left for the next poll."""
+        """Store an entry's article if it is not stored yet, and return whether it is stored now."""
         if self._counts.get(f"refusals {entry.key}", 0) >= _MOST_REFUSALS:
             return False
         try:
@@ -243,7 +243,7 @@ class FeedPoller:
     async def _with_retries(
         self, call: Callable[[], Awaitable[T]], temporary: tuple[type[ClusterError], ...] = _ANY
     ) -> T:
-        """Return the call's result, retrying while temporary errors occur."""
+        """Return the result of `call`, repeating the call after each temporary error."""
         delays = backoff(ceiling=15.0)
         while True:
             try:

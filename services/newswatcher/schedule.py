@@ -1,6 +1,6 @@
 """Decides when to poll a feed next, and what to remember about the feed. This module does no I/O.
 
-Rule: a random number from 0 to 1 is an argument, and the time is part of the outcome. A failing
+Rule: the functions get a random number from 0 to 1 and the current time from the caller. A failing
 feed is polled less and less often, and never sooner than its server allows.
 """
 
@@ -28,7 +28,7 @@ _REMEMBERED: Final = 500
 
 
 class FeedState(BaseModel):
-    """What is remembered about one feed across restarts, stored as a CouchDB document."""
+    """The data about one feed that is kept across restarts, in a CouchDB document."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -154,7 +154,7 @@ def _after_failure(
 def pause_seconds(state: FeedState, *, now: datetime, every_seconds: float, draw: float) -> float:
     """Return the number of seconds until the next poll.
 
-    The result is limited, in case the clock was wrong when the state was saved.
+    The number has an upper limit, in case the clock was wrong when the state was saved.
     """
     if state.next_look is None:
         return min(FIRST_POLLS_SECONDS, every_seconds) * draw
@@ -169,7 +169,7 @@ def pause_seconds(state: FeedState, *, now: datetime, every_seconds: float, draw
 
 
 def remembered(seen: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
-    """Return the seen entries, without the oldest entries that are no longer in the feed."""
+    """Return the seen entries, omitting the oldest of those that are no longer in the feed."""
     current = set(keys)
     past = [key for key in seen if key not in current][-_REMEMBERED:]
     return {key: seen[key] for key in past} | {key: seen[key] for key in keys if key in seen}

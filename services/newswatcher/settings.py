@@ -18,7 +18,7 @@ def _readable(file: Path) -> Path:
 
 
 class Settings(WebSettings):
-    """The settings of newswatcher only; settings that all services share are in `WebSettings`."""
+    """Settings for newswatcher only. Settings that all services share are in `WebSettings`."""
 
     feeds_file: Annotated[Path, AfterValidator(_readable)] = Path(__file__).with_name("feeds.toml")
     """The list of feeds, in the format described in `services/newswatcher/feeds.py`."""

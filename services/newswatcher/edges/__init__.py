@@ -1,1 +1,1 @@
-"""Access to the web: resolves host names and fetches URLs. Makes no decisions."""
+"""Resolves host names and fetches URLs. Other modules decide which URLs to fetch and when."""

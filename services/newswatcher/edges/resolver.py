@@ -1,7 +1,7 @@
 """Resolves host names for a client that may reach only the public internet.
 
-Rule: the client connects to exactly the addresses that were checked, so a DNS record cannot change
-between the check and the connection.
+Rule: the client connects only to the addresses that were checked. A DNS record that changes between
+the check and the connection therefore has no effect.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""Fetches URLs: follows redirects one by one, limits sizes and times, and classifies errors.
+"""Fetches URLs: follows redirects, limits response sizes and times, and classifies errors.
 
 Rule: no server is trusted, so redirects, addresses, response sizes and times are all checked.
 """
@@ -81,13 +81,13 @@ class Web:
     ) -> Answer:
         """Fetch a URL and follow redirects, waiting for a turn at each host.
 
-        If the body is too long, `get` raises RefusedError, or truncates the body if `is_cut`.
+        If `is_cut` is true, truncate a body that is too long, instead of raising RefusedError.
 
         Raises:
             PacedError: if the server asked us to wait (429, or 503 with Retry-After).
             UnavailableError: if the server did not respond or returned a temporary error.
             GoneError: if the server returned 404 or 410.
-            RefusedError: if the response is not usable for any other reason.
+            RefusedError: if the response is unusable for any other reason.
         """
         moved_to: str | None = None
         is_moved = True
@@ -196,7 +196,10 @@ def retry_after(header: str | None, *, at: datetime) -> float | None:
 async def web_client(
     *, user_agent: str, connections: int, allow_private: bool
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """Yield an HTTP session that uses no cookies, proxies or private addresses."""
+    """Yield an HTTP session without cookies or proxies.
+
+    The session connects to private addresses only if `allow_private` is true.
+    """
     connector = aiohttp.TCPConnector(
         limit=connections,
         limit_per_host=1,

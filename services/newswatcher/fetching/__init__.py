@@ -1,1 +1,1 @@
-"""Rules for fetching: public addresses only, robots.txt, and pauses between requests."""
+"""Enforces the rules for fetching: public addresses, robots.txt, and pauses between requests."""

@@ -3,7 +3,7 @@
 This module does no I/O.
 
 Rule: if an IPv6 address contains an IPv4 address (mapped, 6to4, NAT64, Teredo), the IPv4 address
-is checked, because networks translate between the two.
+is checked, because networks may translate one address into the other.
 """
 
 import ipaddress

@@ -1,4 +1,4 @@
-"""Fetches articles' pages if robots.txt allows it, and parses the pages in threads.
+"""Fetches the pages of articles if robots.txt allows it, and parses these pages in threads.
 
 Rule: an article is delayed only if the page's server asks us to wait. If the page cannot be read
 for any other reason, the article is stored with the text from the feed.
@@ -47,7 +47,7 @@ class Pages:
         self._parse_seconds = parse_seconds
 
     async def read(self, link: str) -> Page:
-        """Return the page at a canonical link.
+        """Return what was found on the page at a canonical link.
 
         Raises:
             PacedError: if the server asked us to wait.

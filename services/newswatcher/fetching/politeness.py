@@ -1,6 +1,6 @@
 """Limits each host to one request at a time, with a pause after each request.
 
-Rule: every request to the web waits for its turn here, including redirects and robots.txt.
+Rule: every request to the web, even for a redirect or a robots.txt file, waits for its turn here.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _FORGET_AT: Final = 2_000
 
 
 class PacedError(UnavailableError):
-    """The host asked us to wait `wait_seconds` before the next request."""
+    """The host asked us to wait for `wait_seconds` before the next request."""
 
     def __init__(self, message: str, *, wait_seconds: float) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
-        """Wait for a turn at the host and hold it until the block ends.
+        """Wait for a turn at the host and keep it until the `async with` block ends.
 
         Raises:
             PacedError: if the host is closed for more than a minute.
@@ -72,7 +72,7 @@ class Turns:
             state.users -= 1
 
     def close(self, host: str, wait_seconds: float) -> None:
-        """Close the host: allow no requests to it for `wait_seconds`."""
+        """Close the host: allow no requests to it for the next `wait_seconds`."""
         state = self._of(host)
         state.free_at = max(state.free_at, self._monotonic() + wait_seconds)
 

@@ -1,7 +1,8 @@
 """Checks whether a host's robots.txt allows us to read a page.
 
-Rule: as RFC 9309 requires, a missing robots.txt allows everything, and a robots.txt that cannot be
-fetched allows nothing.
+Rule: as RFC 9309 requires, everything is allowed if the server has no robots.txt or refuses to
+return it, and nothing is allowed if the server does not respond or returns a temporary
+error.
 """
 
 import asyncio

@@ -1,1 +1,1 @@
-"""Parses feeds, pages, texts and URLs, and fingerprints texts. No I/O; runs in threads."""
+"""Parses feeds, pages and URLs, and fingerprints texts. These modules do no I/O."""

@@ -2,7 +2,7 @@
 
 This module does no I/O.
 
-Rule: a page may only claim a canonical URL on its own site. Otherwise any page could replace
+Rule: a page may claim a canonical URL only on its own site. Otherwise, any page could replace
 another publisher's article.
 """
 
@@ -33,7 +33,7 @@ _WALLS: Final = re.compile(
 
 
 def canonical(url: str) -> str | None:
-    """Return the URL without irrelevant parts, or None if it is not a valid web address."""
+    """Return the URL in canonical form, or None if it is not a valid web address."""
     url = url.strip()
     if not url or len(url) > MOST_CHARACTERS:
         return None
@@ -72,8 +72,8 @@ def _is_tracking(name: str) -> bool:
 def choose(link: str, final: str, own_link: str | None) -> str:
     """Return the article's canonical URL.
 
-    `link` is the feed's link and `final` is the URL after redirects, both in canonical form.
-    `own_link` is the page's own canonical link, exactly as written in the page.
+    `link` is the link in the feed and `final` is the URL after redirects, both in canonical form.
+    `own_link` is the canonical link that the page declares, exactly as written.
     """
     reached = link if _is_wall(link, final) else final
     if own_link is None:
@@ -106,7 +106,7 @@ def _is_front(url: str) -> bool:
 
 
 def _is_wall(link: str, final: str) -> bool:
-    """Return whether the redirect led to a login, consent or similar page, not the article."""
+    """Return whether a redirect led to a login, consent or similar page, not to the article."""
     if link == final:
         return False
     before, after = urlsplit(link), urlsplit(final)

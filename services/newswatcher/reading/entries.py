@@ -1,4 +1,6 @@
-"""Parses a feed's entries. No I/O; runs in a thread because parsing may take a while.
+"""Parses a feed's entries. Run it in a thread, because parsing may take a while.
+
+This module does no I/O.
 
 Rule: always pass a stream to feedparser, because it opens strings as URLs or paths.
 """
@@ -48,7 +50,7 @@ class Entry(EntryFields):
 
 
 def parse(body: bytes, *, url: str, content_type: str) -> tuple[Entry, ...]:
-    """Return the feed's entries in order, without repeated links or entries without a title.
+    """Return the feed's entries in order, omitting repeated links and entries without a title.
 
     Raises:
         NotAFeedError: if the bytes are not a feed or cannot be parsed.

@@ -1,4 +1,7 @@
-"""Parses an article's page: its text and canonical link. No I/O; runs in a thread."""
+"""Finds the article and the canonical link on a page.
+
+This module does no I/O. Run it in a thread, because parsing may take a while.
+"""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ParsedPage:
-    """The article found on a page."""
+    """The article and the canonical link that were found on a page."""
 
     text: str
     """Empty if the page contains no article."""
@@ -25,7 +28,7 @@ class ParsedPage:
 
 
 def parse(body: bytes, *, content_type: str) -> ParsedPage:
-    """Return the article on a page. Never raises, whatever the page contains."""
+    """Return the article on a page. No page, however invalid, causes an error."""
     try:
         tree = trafilatura.load_html(_decoded(body, content_type))
         if tree is None:
@@ -41,7 +44,7 @@ def parse(body: bytes, *, content_type: str) -> ParsedPage:
 
 
 def _decoded(body: bytes, content_type: str) -> bytes | str:
-    """Decode the body with the header's charset, or return it unchanged if that is impossible."""
+    """Decode the body with the charset in the header, or return it unchanged if this fails."""
     charset = _CHARSET.search(content_type)
     if charset is None:
         return body
