@@ -52,8 +52,8 @@ class Account(_Answer):
 class Login(_Answer):
     """A login and its two tokens.
 
-    The `access` token permits everything until it expires. The `refresh` token can be exchanged
-    once for the next login.
+    The `access` token gives full access to the account until the token expires. The `refresh` token
+    can be exchanged once for a renewed login with new tokens.
     """
 
     account: str
@@ -79,7 +79,7 @@ class ApiToken(_Answer):
 
 
 class MadeToken(ApiToken):
-    """A new API token with its text, which cannot be retrieved again."""
+    """A new API token, with its secret text, which cannot be retrieved again."""
 
     token: str
 
@@ -135,7 +135,7 @@ class Auth:
         return await self._model(Login, "POST", "/login", body=body, client=client)
 
     async def refresh(self, refresh: str) -> Login:
-        """Exchange a refresh token for the next login.
+        """Exchange a refresh token for a renewed login with new tokens.
 
         Raises:
             RefusedError: if the token is invalid or has already been used.
@@ -170,7 +170,7 @@ class Auth:
         scopes: Sequence[str],
         expires_days: int | None = None,
     ) -> MadeToken:
-        """Create an API token. Only this method returns the token's text."""
+        """Create an API token. No other method returns the token's secret text."""
         body = {"name": name, "scopes": list(scopes), "expires_days": expires_days}
         return await self._model(MadeToken, "POST", "/api-tokens", token=access, body=body)
 

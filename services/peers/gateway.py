@@ -1,8 +1,8 @@
 """The client of Interactive Brokers' Client Portal gateway, for version 1 of its Web API.
 
 Rule: only this module contains the gateway's paths and status codes. It neither waits nor retries:
-callers must respect the rate limits. Interactive Brokers blocks an address that exceeds the limits
-for fifteen minutes, and permanently if this happens repeatedly. Responses are returned as parsed
+callers must respect the rate limits. If an address exceeds the limits, Interactive Brokers blocks
+it for fifteen minutes, or permanently if this happens repeatedly. Responses are returned as parsed
 JSON, which `services.cp_api.parsing` interprets.
 
 Interactive Brokers' Web API documentation specifies the base path; POST for /tickle and
@@ -42,7 +42,7 @@ class SessionError(UnavailableError):
 
 
 class AccountsError(UnavailableError):
-    """This session must request /iserver/accounts before it can repeat the failed request."""
+    """The session must request /iserver/accounts before the failed request can be repeated."""
 
 
 class UnansweredError(UnavailableError):
@@ -78,7 +78,7 @@ class AuthStatus(BaseModel):
 
 
 def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
-    """Return a TLS context that verifies the gateway, or a context that verifies nothing.
+    """Return a TLS context that verifies the gateway if `is_verified`, and otherwise nothing.
 
     The gateway is verified against `ca`, or against the system's CAs if `ca` is None.
 
@@ -132,11 +132,11 @@ class Gateway:
         return _status(answer)
 
     async def accounts(self) -> Answer:
-        """Return the user's accounts. Each session must call this before its first snapshot."""
+        """Return the user's accounts. Call this in each session before the first snapshot."""
         return await self._ask("GET", "/iserver/accounts", about="accounts")
 
     async def stocks(self, symbols: Sequence[str]) -> Answer:
-        """Return the contracts of stocks, by symbol."""
+        """Return the contracts for the given stocks, by symbol."""
         return await self._ask(
             "GET", "/trsrv/stocks", params={"symbols": ",".join(symbols)}, about="contracts"
         )
@@ -148,7 +148,7 @@ class Gateway:
         )
 
     async def snapshot(self, conids: Sequence[int], fields: Sequence[str]) -> Answer:
-        """Return quotes of the given contracts.
+        """Return quotes for the given contracts.
 
         In each session, the first response for a contract is a pre-flight response without data.
         """
@@ -160,7 +160,7 @@ class Gateway:
         )
 
     async def history(self, conid: int, period: str, bar: str) -> Answer:
-        """Return price bars of one contract. At most five such requests may run concurrently."""
+        """Return price bars for one contract. At most five such requests may run concurrently."""
         return await self._ask(
             "GET",
             "/iserver/marketdata/history",

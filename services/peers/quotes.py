@@ -115,7 +115,7 @@ class Quotes:
         self._url = url.rstrip("/")
 
     async def quote(self, symbol: str) -> Quote:
-        """Return the quote of one symbol.
+        """Return the quote for one symbol.
 
         Raises:
             GoneError: if the symbol is unknown.
@@ -130,7 +130,7 @@ class Quotes:
         return list((await self.look_up(symbols)).quotes)
 
     async def look_up(self, symbols: Sequence[str]) -> LookUp:
-        """Return the quotes of `symbols`, and which symbols are unknown or unavailable."""
+        """Return the quotes for `symbols`, and which symbols are unknown or unavailable."""
         if not symbols:
             return LookUp(quotes=())
         answer = await self._get("/quotes", {"symbols": ",".join(symbols)}, about="quotes")
@@ -152,7 +152,7 @@ class Quotes:
         return _read(History, answer)
 
     async def status(self) -> SessionStatus:
-        """Return the session's status. An unavailable gateway is a status, not an error."""
+        """Return the session's status. If the gateway is unavailable, the status says so."""
         return _read(SessionStatus, await self._get("/status", about="the session's status"))
 
     async def check(self) -> str | None:

@@ -1,1 +1,1 @@
-"""The API for programs: news, sentiment and quotes, with API tokens and rate limits."""
+"""The API that provides news, sentiment and quotes to programs that have an API token."""

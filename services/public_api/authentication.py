@@ -29,7 +29,7 @@ _RETRY_SECONDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling.
+    """The caller of the API, identified by a token.
 
     `is_remembered` is true if auth is unavailable and an earlier result was reused.
     """
@@ -55,7 +55,7 @@ class Authenticator:
 
         Raises:
             Problem: with status 401 if the token is invalid, or with status 503 if auth is
-                unavailable and did not verify the token recently.
+                unavailable and has not verified the token recently.
         """
         token = _bearer(authorization)
         key = token_hash(token)
@@ -88,7 +88,7 @@ class Authenticator:
         return Caller(identity)
 
     async def _ask(self, token: str, key: TokenHash) -> Verified | None:
-        """Verify a token with one request, which all calls that wait for this token share."""
+        """Verify a token with one request, whose result all waiting calls with this token share."""
         request = self._requests.get(key)
         if request is None:
             request = asyncio.create_task(self._verify(token, key), name="verify a token")

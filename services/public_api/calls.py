@@ -1,4 +1,4 @@
-"""Handles API calls: checks the token, rate limit, scope and parameters in this order.
+"""Handles API calls: checks the token, rate limit, scope and parameters, in this order.
 
 Rule: every call with a valid token counts as usage, whatever its outcome.
 """
@@ -90,7 +90,7 @@ async def plain(
 ) -> web.Response:
     """Respond to a call that has passed the token, rate-limit and scope checks.
 
-    `bench.api` uses this function as the baseline for complete calls.
+    `bench.api` compares complete calls with calls to this function.
     """
     parameters = parsed(route.parameters, request.match_info, request.query)
     body = await route.answering(sources, parameters, caller)

@@ -1,4 +1,4 @@
-"""The page `/docs`: an interactive API reference, rendered by Swagger UI.
+"""Serves the page `/docs`, an interactive API reference that Swagger UI renders.
 
 Rule: the page loads nothing from other hosts and has no inline content except styles. Its security
 headers enforce both restrictions (`runtime.web.security_headers`).

@@ -3,7 +3,7 @@
 The settings `RATE_LIMIT` and `RATE_WINDOW_SECONDS` (`settings.py`) define the limit.
 
 Rule: the current time is an argument. Replicas deliberately do not share buckets, so rate limiting
-does not depend on a store. With N replicas, a token gets up to N times the rate.
+does not depend on a store. With N replicas, a token can be used for up to N times as many calls.
 """
 
 import math
@@ -17,7 +17,7 @@ _MOST: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Whether a call is allowed, and how many calls remain."""
+    """Whether a call is allowed, and how many calls are left."""
 
     is_allowed: bool
     limit: int
@@ -29,7 +29,7 @@ class Allowance:
     window_seconds: int
 
     def headers(self) -> dict[str, str]:
-        """Return three older rate-limit headers, and the two from the IETF's latest draft."""
+        """Return the rate-limit headers: three traditional ones, and two from the IETF's draft."""
         fields = {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),
@@ -52,7 +52,7 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, token: str, at: float) -> Allowance:
-        """Count one call with this token. Calls over the limit are not counted."""
+        """Count a call with this token if the call is allowed, and return the token's allowance."""
         level, since = self._buckets.get(token, (float(self._limit), at))
         level = min(self._limit, level + max(0.0, at - since) * self._per_second)
         # The sum of many small refills may be slightly below a whole number.

@@ -24,7 +24,7 @@ Answering = Callable[[Sources, Any, Verified], Awaitable[BaseModel]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route. `answering` receives an instance of the model `parameters`."""
+    """One route. `answering` is called with an instance of the model `parameters`."""
 
     path: str
     name: str

@@ -8,7 +8,7 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """The settings of public_api only; settings that all services share are in `WebSettings`."""
+    """Settings for public_api only. Settings that all services share are in `WebSettings`."""
 
     auth_url: str = "http://auth"
     """The URL of the auth service, which verifies tokens."""

@@ -1,4 +1,4 @@
-"""Gets the data for each route from the stores and services. Contains no HTTP handling."""
+"""Gets the data for each route from the stores and services. Other modules handle HTTP."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -86,7 +86,7 @@ class Sources:
             raise _unavailable("The quote service", exc) from exc
 
     async def calls(self, parameters: UsageParameters, caller: Verified) -> UsageAnswer:
-        """Return the number of calls made by the caller's account, by hour."""
+        """Return the calls made by the caller's account, counted by hour."""
         until = clock.now()
         # Start at a full hour so that the first hour is complete.
         since = (until - timedelta(days=parameters.days)).replace(minute=0, second=0, microsecond=0)

@@ -1,6 +1,6 @@
 """Remembers which tokens auth has verified recently. The current time is an argument.
 
-Rule: only hashes of tokens are stored, so nobody can read a token from this cache.
+Rule: store only hashes of tokens, so that nobody can read a token from this cache.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def token_hash(token: str) -> TokenHash:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A verified token's owner and scopes, and the time since auth verified the token."""
+    """A verified token's owner and scopes, and how long ago auth verified it."""
 
     identity: Verified
     age_seconds: float

@@ -1,11 +1,11 @@
 """The article documents in the news database.
 
-To store another field of a feed's entries, add the field to `EntryFields` and parse it in
+To store another field of feed entries, add the field to `EntryFields` and parse it in
 `newswatcher/reading/entries.py`. The API's models (`public_api/schema/answers.py`) and the site's
-templates choose which fields they show.
+templates determine which fields are shown.
 
 Rule: newswatcher writes every field except `ml`, which it leaves unchanged; the ml service writes
-only `ml`. Times are in UTC and whole seconds, so that they sort correctly as text in keys.
+only `ml`. Times are in UTC and in whole seconds, so that they sort correctly as text in keys.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def article_id(canonical_url: str) -> str:
 
 
 def content_hash(title: str, text: str) -> str:
-    """Return the hash of the text to analyse. A changed hash requires a new analysis."""
+    """Return the hash of the text to analyse. If the hash changes, a new analysis is needed."""
     return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()
 
 
@@ -76,14 +76,14 @@ class Analysis(_Frozen):
 
 
 class EntryFields(_Frozen):
-    """The fields that are copied unchanged from a feed's entry."""
+    """The fields that are copied unchanged from a feed entry."""
 
     title: str
     summary: str = ""
     authors: tuple[str, ...] = ()
 
     def entry_fields(self) -> dict[str, Any]:
-        """Return these fields by name, for use in an article."""
+        """Return a dictionary of these fields, from which an article can be made."""
         return {name: getattr(self, name) for name in EntryFields.model_fields}
 
 
@@ -120,7 +120,7 @@ class Article(Listing):
 
     @classmethod
     def from_doc(cls, doc: Mapping[str, Any]) -> Self:
-        """Return the article in a CouchDB document.
+        """Parse a CouchDB document that contains an article.
 
         Raises:
             pydantic.ValidationError: if the document is not a valid article.

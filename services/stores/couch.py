@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """A batch of changes, oldest first, and the sequence number to continue from."""
+    """A batch of changes, oldest first, and the sequence number from which to continue."""
 
     last_seq: Place
     rows: tuple[Change, ...]
@@ -106,7 +106,7 @@ class Couch:
         return str(_object(answer)["rev"])
 
     async def bulk(self, db: str, docs: Sequence[Mapping[str, Any]]) -> list[Written]:
-        """Write several documents independently. Conflicts are returned, not raised."""
+        """Write several documents independently. Conflicts are returned, not raised as errors."""
         if not docs:
             return []
         rows = await self._ask(
@@ -132,7 +132,7 @@ class Couch:
     ) -> Changes:
         """Return the changes after `since`, waiting up to `wait_seconds` if there are none.
 
-        Design documents are left out, but `last_seq` includes changes to them.
+        Changes to design documents are left out, but are counted in `last_seq`.
         """
         params = {"since": str(since), "limit": str(limit), "style": "main_only"}
         if include_docs:

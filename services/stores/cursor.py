@@ -26,7 +26,7 @@ class Cursor(BaseModel):
 
     @property
     def key(self) -> list[str]:
-        """The last two parts of a view's key: publication time and article id."""
+        """The last two parts of a view's key: the publication time and the article's id."""
         return [timestamp(self.published), self.id]
 
     def encode(self) -> str:
@@ -37,7 +37,7 @@ class Cursor(BaseModel):
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Return the cursor that `encode` converted to this text.
+        """Return the cursor from which `encode` made this text.
 
         Raises:
             ValueError: if the text is not a valid cursor.

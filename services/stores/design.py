@@ -3,7 +3,7 @@
 Rule: raise VERSION with every change. No service overwrites a newer design, so old and new
 replicas can run side by side during an update.
 
-Rows contain the article without its text, so a page of articles needs only one index read.
+Each row contains an article without its text, so a page of articles needs only one index read.
 """
 
 from typing import Any, Final

@@ -188,7 +188,7 @@ class News:
     ) -> list[DaySentiment]:
         """Return the sentiment of each day that has articles, oldest first.
 
-        The range includes both days. If `symbol` is None, all articles count.
+        Both `since_day` and `until_day` are included. If `symbol` is None, all articles count.
         """
         key = symbol or EVERYTHING
         rows = await self._rows(
@@ -209,15 +209,15 @@ class News:
         ]
 
     async def symbols(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each symbol, most frequent first."""
+        """Return the number of articles for each symbol, highest number first."""
         return _most(await self._rows("by_symbol", group_level=1), limit)
 
     async def topics(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each topic, most frequent first."""
+        """Return the number of articles for each topic, highest number first."""
         return _most(await self._rows("by_topic", group_level=1), limit)
 
     async def sources(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each feed, most frequent first."""
+        """Return the number of articles for each feed, highest number first."""
         return _most(await self._rows("by_source", group_level=1), limit)
 
     async def _rows(self, view: str, **params: Any) -> list[dict[str, Any]]:
@@ -230,7 +230,7 @@ class News:
 
 
 def _index(query: NewsQuery) -> tuple[str, list[str], int]:
-    """Return the most selective view, its key prefix, and the number of filters."""
+    """Return the most selective view, its key prefix, and the number of filters in the query."""
     conditions = [
         ("by_symbol", query.symbol),
         ("by_topic", query.topic),

@@ -1,6 +1,6 @@
 """Queues API calls in memory and writes them to InfluxDB in batches in the background.
 
-Rule: every request calls `track`, which therefore never waits or fails, even if InfluxDB is
+Rule: every request calls `track`, which must therefore never wait or fail, even if InfluxDB is
 unavailable. When the queue is full, the oldest calls are dropped, and a metric counts them.
 """
 
@@ -36,7 +36,7 @@ _NANOSECONDS: Final = 1_000
 
 
 class UsageTracker:
-    """Writes calls in the background, and all remaining calls when the context exits."""
+    """Writes calls in the background, and writes all remaining calls when the context exits."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class UsageTracker:
         status: int,
         latency_ms: float,
     ) -> None:
-        """Queue a call. Never blocks and never raises."""
+        """Queue a call, without ever waiting or raising an error."""
         if len(self._waiting) == self._waiting.maxlen:
             self._drop(1)
         nanoseconds = int(at.timestamp() * 1e6) * _NANOSECONDS + self._offset
@@ -124,7 +124,7 @@ class UsageTracker:
                 await asyncio.sleep(self._every)
 
     async def _write_some(self) -> bool:
-        """Write one batch; return whether another full batch is waiting."""
+        """Write one batch, and return whether another full batch is waiting."""
         while self._waiting and len(self._batch) < BATCH:
             self._batch.append(self._waiting.popleft())
         try:

@@ -59,7 +59,7 @@ class Call:
 
 
 class UsageHour(BaseModel):
-    """The calls of one hour."""
+    """The statistics of the calls made in one hour."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -118,7 +118,10 @@ class Usage:
     async def by_hour(
         self, account: str, token: str | None = None, *, since: datetime, until: datetime
     ) -> list[UsageHour]:
-        """Return the calls of an account, or of one of its tokens, by hour, oldest first."""
+        """Return an account's calls by hour, oldest first.
+
+        If `token` is not None, count only the calls made with this token.
+        """
         where = (
             f'"account" = $account AND time >= {_nanoseconds(since)} AND time < '
             f"{_nanoseconds(until)}"

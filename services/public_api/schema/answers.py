@@ -74,7 +74,7 @@ class UsageAnswer(_Shape):
 
 
 class WrongParameter(_Shape):
-    """An invalid parameter, and why the parameter is invalid."""
+    """An invalid parameter, and the reason why it is invalid."""
 
     parameter: str
     detail: str
@@ -93,12 +93,12 @@ class ProblemAnswer(_Shape):
 
 
 def item_of(article: Listing) -> NewsItem:
-    """Return an article as a list item, without validating its fields again."""
+    """Convert a stored article to a list item without validating its fields again."""
     return NewsItem.model_construct(**_fields(article))
 
 
 def article_of(article: Article) -> NewsArticle:
-    """Return an article with its text, without validating its fields again."""
+    """Convert a stored article to a response without validating its fields again."""
     return NewsArticle.model_construct(**_fields(article), text=article.text)
 
 

@@ -134,14 +134,14 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _properties(model: type[Parameters]) -> dict[str, dict[str, Any]]:
-    """Return each parameter's schema by name, without references."""
+    """Return each parameter's schema by name. The schemas must not contain references."""
     schema = model.model_json_schema(mode="validation")
     assert "$defs" not in schema
     return dict(schema["properties"])
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a parameter's schema without null, because callers omit unused parameters."""
+    """Remove null from a parameter's schema, because callers omit parameters instead."""
     schema = {name: value for name, value in schema.items() if name != "title"}
     options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
     if schema.get("default", ...) is None:

@@ -69,7 +69,7 @@ class Parameters(BaseModel):
 
 
 class NewsParameters(Parameters):
-    """Filters for articles. An article must match all of them."""
+    """Filters for articles. The response contains only articles that match all filters."""
 
     symbol: Symbol | None = Field(None, description="Only articles that name this symbol")
     topic: Text | None = Field(None, description="Only articles about this topic")
@@ -87,7 +87,7 @@ class NewsParameters(Parameters):
     )
 
     def query(self) -> NewsQuery:
-        """Return the query for the news database."""
+        """Convert the parameters to a query for the news database."""
         conditions = {name: getattr(self, name) for name in self.model_fields_set}
         if self.symbol:
             conditions["symbol"] = self.symbol.upper()
@@ -135,7 +135,7 @@ def parsed(model: type[P], path: Mapping[str, str], query: MultiMapping[str]) ->
     """Parse and validate a call's parameters.
 
     Raises:
-        Problem: with status 400 and the reason for each invalid parameter.
+        Problem: with status 400 and the reason why each invalid parameter is invalid.
     """
     parameters = dict(query)
     errors = [
