@@ -1,8 +1,8 @@
 """The cluster's secrets, which `spotswarm init` writes and the leader reads.
 
-Each secret is a file in a private directory or an SSM SecureString. Rule: store secrets that only
-the operator needs (the CA's private key) separately under `operator/`, so that the managers' role
-does not need access to them.
+Each secret is a file in a private directory or an SSM SecureString. Rule: store the secret that
+only the operator needs, the CA's private key, separately under `operator/`, so that the managers'
+IAM role does not need access to it.
 """
 
 from typing import Final
@@ -37,7 +37,7 @@ class ClusterSecrets(BaseModel):
     """The leader's previous private key, needed while some agents have only its public key."""
 
     def to_files(self) -> dict[str, str]:
-        """Return the secrets' texts by file name or parameter name."""
+        """Return the text of each secret, by the name of its file or SSM parameter."""
         values = self.model_dump(mode="json", exclude_none=True)
         return {_FILES[name]: value for name, value in values.items()}
 
@@ -46,7 +46,7 @@ class ClusterSecrets(BaseModel):
         """Build the secrets from the result of `to_files`.
 
         Raises:
-            MalformedMessage: if files are missing; the message names them.
+            MalformedMessage: if files are missing. The error message names them.
         """
         values = {field: files[name] for field, name in _FILES.items() if name in files}
         optional = {"previous_leader_key"}

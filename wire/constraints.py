@@ -1,8 +1,8 @@
 """Parses and evaluates placement constraints as Swarm does, for the leader and command line.
 
 Rule: give the same results as swarmkit's `manager/constraint/constraint.go`. Keys and values are
-not case-sensitive, but label names are. An unknown key excludes every node. An expression that
-Swarm would reject has the result None.
+not case-sensitive, but label names are. An unknown key excludes every node. The result for an
+expression that Swarm would reject is None.
 https://docs.docker.com/reference/cli/docker/service/create/#constraint
 """
 
@@ -44,11 +44,11 @@ class Candidate(Protocol):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The node's own labels."""
+        """The labels that were set on the node in Swarm."""
 
     @property
     def engine_labels(self) -> Mapping[str, str]:
-        """The labels in the engine's configuration."""
+        """The labels in the configuration of the node's Docker Engine."""
 
 
 class Constraint(NamedTuple):
@@ -73,7 +73,7 @@ def parse(text: str) -> Constraint | None:
 
 
 def satisfies(node: Candidate, constraints: Iterable[str]) -> bool | None:
-    """Return whether a node satisfies all constraints, or None if Swarm would reject one."""
+    """Return whether a node meets all constraints, or None if Swarm would reject one of them."""
     parsed = [parse(text) for text in constraints]
     if None in parsed:
         return None
@@ -105,7 +105,10 @@ def _holds(node: Candidate, constraint: Constraint) -> bool:
 
 
 def _is_in(address: str, constraint: Constraint) -> bool:
-    """Return whether a `node.ip` constraint holds; an invalid network excludes every node."""
+    """Return whether an address meets a `node.ip` constraint.
+
+    Return False if the constraint's network is invalid.
+    """
     _, slash, prefix = constraint.value.partition("/")
     # Python would also accept a netmask after the slash.
     if slash and not prefix.isdecimal():

@@ -1,4 +1,4 @@
-"""An instance's facts from its own metadata service.
+"""The facts about an instance, read from its own metadata service.
 
 The agent writes these facts to `/run/spotswarm/instance.json` for the leader on the same machine.
 Rule: use these facts only for this machine. The leader asks EC2 about machines that send requests.
@@ -23,7 +23,7 @@ class InstanceFacts(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> "InstanceFacts":
-        """Parse the text of `instance.json`; raise MalformedMessage if the text is invalid."""
+        """Parse the text of `instance.json`. Raise MalformedMessage if the text is invalid."""
         try:
             return cls.model_validate_json(text)
         except ValueError:

@@ -1,7 +1,7 @@
-"""The broker's Redis keys and their lifetimes, in one place so that the ACL and the code agree.
+"""The broker's Redis keys and their lifetimes, defined once so that the ACL and code agree.
 
-Rule: no other module contains a literal Redis key. Requests are a list, not a stream, because an
-agent's XADD could trim or break a stream, and an ACL cannot restrict a command's arguments.
+Rule: no other module contains a literal Redis key. Requests are in a list, not a stream, because an
+agent could use XADD to trim a stream or break it, and an ACL cannot restrict XADD's arguments.
 """
 
 from datetime import timedelta
@@ -25,7 +25,7 @@ already timed out and sent new requests."""
 
 
 def requests(cluster: str) -> str:
-    """Return the key of the list to which agents push join requests, notices and farewells."""
+    """Return the key of the list to which agents push all their messages to the leader."""
     return f"spotswarm:{cluster}:requests"
 
 
@@ -38,7 +38,7 @@ def reply(cluster: str, name: str) -> str:
 
 
 def reply_prefix(cluster: str) -> str:
-    """Return the common prefix of all reply lists' keys, for the ACL."""
+    """Return the prefix that the keys of all reply lists have in common, for the ACL."""
     return f"spotswarm:{cluster}:reply:"
 
 

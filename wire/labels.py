@@ -1,7 +1,7 @@
 """Our labels on nodes and services, and our tags on instances.
 
 Rule: no other module contains these names as literals, and a value never changes its meaning.
-Labels are the cluster's memory: the next leader, which may have another version, reads them.
+Labels are the cluster's memory: the next leader, which may run a different version, reads them.
 """
 
 from datetime import UTC, datetime
@@ -66,12 +66,12 @@ def is_off(value: str) -> bool:
 
 
 def time_text(at: datetime) -> str:
-    """Return a time in the ISO 8601 form that our labels use."""
+    """Return a time in the ISO 8601 format that our labels use."""
     return at.isoformat(timespec="milliseconds")
 
 
 def read_time(text: str | None) -> datetime:
-    """Parse a time written by `time_text`; return 1970-01-01 if the text is missing or invalid."""
+    """Parse a time written by `time_text`. Return 1970-01-01 if the text is missing or invalid."""
     try:
         at = datetime.fromisoformat(text or "")
     except ValueError:

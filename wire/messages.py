@@ -1,8 +1,8 @@
 """The messages between agents and the leader: frozen, versioned, and distinguished by `kind`.
 
-Rule: give each new field a default, and never rename a field; receivers ignore unknown fields. Use
-a new kind or a new version for a new meaning. Every kind has an example in `wire/examples/`, which
-every later version must be able to parse.
+Rule: give each new field a default, and never rename a field. Receivers ignore unknown fields. For
+a new meaning, use a new kind or version. Every kind has an example in `wire/examples/`, which every
+later version must be able to parse.
 """
 
 from datetime import datetime, timedelta
@@ -40,11 +40,11 @@ Secret = Annotated[
 
 
 class MalformedMessage(ValueError):  # noqa: N818  no suffix, because it is not in runtime.errors
-    """Raised when outside data is invalid; the error message never quotes this data."""
+    """Raised when data from outside is invalid. The error message never quotes this data."""
 
 
 class UnknownMessage(MalformedMessage):
-    """Raised for an unknown kind or version, which is normal between different versions."""
+    """Raised for an unknown kind or version of message, which a newer sender may use."""
 
 
 class Role(StrEnum):
@@ -63,7 +63,7 @@ class Availability(StrEnum):
 
 
 class DenialCode(StrEnum):
-    """The reason for a denial, as sent to the agent; only the leader has the full sentence."""
+    """The reason for a denial, as a code for the agent. Only the leader knows the details."""
 
     WRONG_CLUSTER = "wrong-cluster"
     STALE = "stale"
@@ -94,10 +94,11 @@ class _Message(BaseModel):
 
 
 class AwsProof(BaseModel):
-    """The variable parts of an STS GetCallerIdentity call, signed by the instance role.
+    """The variable parts of an STS GetCallerIdentity call.
 
-    The leader itself adds the host, method, body and bound headers (compare CVE-2020-16250), so
-    these values cannot make the leader send any other request.
+    The agent signs the call with the credentials of its instance's IAM role. The leader itself adds
+    the host, the method, the body and the other signed headers, so these values cannot make the
+    leader send any other request (compare CVE-2020-16250).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -109,7 +110,7 @@ class AwsProof(BaseModel):
 
 
 class PasswordClaim(BaseModel):
-    """The identity that a machine outside AWS claims; its only proof is the broker's password."""
+    """The identity that a machine outside AWS claims. Its only proof is the broker's password."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -131,7 +132,7 @@ class JoinRequest(_Message):
 
 
 class Grant(_Message):
-    """The leader's grant, with the join token and the managers through which to join."""
+    """The leader's permission to join, with the join token and the managers to contact."""
 
     kind: Literal["grant"] = "grant"
     cluster: Cluster
@@ -145,7 +146,7 @@ class Grant(_Message):
 
 
 class Denial(_Message):
-    """The leader's denial; an agent whose clock is wrong can sign again with `leader_time`."""
+    """The leader's denial. An agent with a wrong clock can sign again, using `leader_time`."""
 
     kind: Literal["denial"] = "denial"
     cluster: Cluster
@@ -157,10 +158,10 @@ class Denial(_Message):
 
 
 class Notice(_Message):
-    """An agent's report of a notice from AWS for its instance, boxed with its join key.
+    """An agent's report of a notice from AWS about its instance, encrypted with its join key.
 
-    The agent sends the report again, with a new `reply`, until AWS withdraws the notice. Messages
-    with the same `instance`, `notice` and `event` are about the same notice.
+    The agent repeats the report, with a new `reply`, until AWS withdraws the notice. Messages with
+    the same `instance`, `notice` and `event` are about the same notice.
     """
 
     kind: Literal["notice"] = "notice"
@@ -178,7 +179,7 @@ class Notice(_Message):
 
 
 class Leave(_Message):
-    """The leader's order to leave the swarm after the node was emptied, boxed for its join key."""
+    """The leader's order that the agent's node must leave the swarm, with the reason."""
 
     kind: Literal["leave"] = "leave"
     cluster: Cluster
@@ -188,7 +189,7 @@ class Leave(_Message):
 
 
 class Farewell(_Message):
-    """An agent's message that it has left the swarm, with the reason, boxed with its join key."""
+    """An agent's message that its node has left the swarm, encrypted with its join key."""
 
     kind: Literal["farewell"] = "farewell"
     cluster: Cluster
@@ -199,7 +200,7 @@ class Farewell(_Message):
 
 
 class Heartbeat(_Message):
-    """The active leader's heartbeat; every agent can read it, so it contains no secrets."""
+    """The active leader's heartbeat. Every agent can read it, so it contains no secrets."""
 
     kind: Literal["heartbeat"] = "heartbeat"
     cluster: Cluster
@@ -247,8 +248,8 @@ def parse(data: bytes) -> AnyMessage:
 def dump(message: AnyMessage) -> bytes:
     """Return a message as JSON, without fields that are None.
 
-    The JSON contains secrets as plain text. Call this function only to seal a message, or for a
-    kind without secrets.
+    The JSON contains secrets as plain text. Call this function only to encrypt a message, or
+    for a kind of message without secrets.
     """
     return message.model_dump_json(exclude_none=True).encode()
 

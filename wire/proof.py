@@ -1,8 +1,9 @@
-"""The AWS call that proves an identity, defined once for the signer and the verifier.
+"""The AWS call that proves an agent's identity, defined once for the signer and the verifier.
 
-The call is STS GetCallerIdentity (POST, fixed body) with Signature Version 4. The cluster, the
-nonce and the agent's public key are signed headers. Rule: both sides build the request from these
-constants; only the signature, its date and the session token are transmitted.
+The call is STS GetCallerIdentity (POST, with a fixed body), signed with Signature Version 4. The
+cluster, the nonce and the agent's public key are signed headers. Rule: the signer and the verifier
+both build the request from these constants. The agent sends only the signature, its date and the
+session token.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -43,7 +44,7 @@ DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
 
 def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str) -> dict[str, str]:
-    """Return all signed headers except `host`, which both sides take from the URL."""
+    """Return all signed headers except `host`, which is taken from the URL."""
     return {
         "content-type": CONTENT_TYPE,
         "x-amz-date": date,
@@ -55,6 +56,6 @@ def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str
 
 
 def endpoint(region: str) -> str:
-    """Return the URL of the region's STS endpoint; the global endpoint depends on one region."""
+    """Return the URL of the region's STS endpoint, which does not depend on other regions."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"https://sts.{region}.{suffix}/"

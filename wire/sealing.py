@@ -1,12 +1,12 @@
-"""Seals messages in boxes (PyNaCl `Box`), which the broker can neither read nor forge.
+"""Encrypts messages as boxes (PyNaCl `Box`), which the broker can neither read nor forge.
 
 A request is `version ‖ agent's public key ‖ box for the leader`; a reply is `version ‖ box for the
 agent's key`. The agent generates a new key for each join request. The key of the successful request
-becomes the join key. The leader stores the public half of this key, and accepts an instance's
-notices and farewells only if they are boxed with the join key.
+becomes the join key. The leader stores the public half of this key, and accepts the agent's notices
+and farewells (messages that it has left) only if they are encrypted with the join key.
 
-Rule: box replies with the leader's static key, and never use a PyNaCl `SealedBox`. With anonymous
-replies, anyone who controls the broker could send an agent another swarm's token.
+Rule: encrypt replies with the leader's static key, and never use a PyNaCl `SealedBox`. If replies
+were anonymous, anyone who controls the broker could send an agent another swarm's token.
 """
 
 from base64 import b64decode, b64encode
@@ -24,16 +24,19 @@ MAX_SEALED_BYTES: Final = len(_VERSION) + _KEY_BYTES + Box.NONCE_SIZE + 16 + MAX
 
 
 class Unopenable(MalformedMessage):
-    """Raised when no key opens a box, or when the box was altered."""
+    """Raised when no key can decrypt a message, or when the message was altered."""
 
 
 def seal_request(message: AnyMessage, *, sender: PrivateKey, leader: PublicKey) -> bytes:
-    """Box a message for the leader; `sender` is a new key for a join request, or the join key."""
+    """Encrypt a message for the leader.
+
+    For a join request, `sender` is a new key. For any other message, `sender` is the join key.
+    """
     return _VERSION + bytes(sender.public_key) + bytes(_encrypt(sender, leader, message))
 
 
 class Opened(NamedTuple):
-    """An opened request: the message, the sender's key, and the index of the leader's key."""
+    """A decrypted request: the message, the sender's key, and the index of the leader's key."""
 
     message: AnyMessage
     sender: PublicKey
@@ -41,11 +44,11 @@ class Opened(NamedTuple):
 
 
 def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> Opened:
-    """Open a request with the leader's current or previous key.
+    """Decrypt a request with the leader's current or previous key.
 
     Raises:
-        Unopenable: if no key opens the box, or the data was altered.
-        MalformedMessage: if the box does not contain a valid message.
+        Unopenable: if no key can decrypt the data, or the data was altered.
+        MalformedMessage: if the decrypted data is not a valid message.
     """
     head = len(_VERSION) + _KEY_BYTES
     if len(data) > MAX_SEALED_BYTES or len(data) <= head or data[:1] != _VERSION:
@@ -56,34 +59,39 @@ def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> Opened:
 
 
 def seal_reply(message: AnyMessage, *, leader: PrivateKey, asker: PublicKey) -> bytes:
-    """Box a reply for the public key of the agent that sent the request."""
+    """Encrypt a reply with the public key of the agent that sent the request."""
     return _VERSION + bytes(_encrypt(leader, asker, message))
 
 
 def open_reply(data: bytes, *, asker: PrivateKey, leaders: Sequence[PublicKey]) -> AnyMessage:
-    """Open a reply boxed with one of the leader's keys; raises the errors of `open_request`."""
+    """Decrypt a reply that was encrypted with one of the leader's keys.
+
+    Raises:
+        Unopenable: if no key can decrypt the data, or the data was altered.
+        MalformedMessage: if the decrypted data is not a valid message.
+    """
     if len(data) > MAX_SEALED_BYTES or data[:1] != _VERSION:
         raise Unopenable("the data is not a sealed reply of this version")
     return _decrypt([(asker, key) for key in leaders], data[1:])[0]
 
 
 def public_text(key: PublicKey) -> str:
-    """Return a public key in base64, as used in user data and the signed header."""
+    """Return a public key in base64, as used in user data and in the signed header."""
     return b64encode(bytes(key)).decode()
 
 
 def public_key(text: str) -> PublicKey:
-    """Parse a public key in base64; raise MalformedMessage if the text is not a key."""
+    """Parse a public key in base64. Raise MalformedMessage if the text is not a key."""
     return PublicKey(_key_bytes(text))
 
 
 def private_text(key: PrivateKey) -> str:
-    """Return a private key in base64, as used in the cluster's secrets; the text is a secret."""
+    """Return a private key in base64, as stored in the cluster's secrets. Keep the text secret."""
     return b64encode(bytes(key)).decode()
 
 
 def private_key(text: str) -> PrivateKey:
-    """Parse a private key in base64; raise MalformedMessage if the text is not a key."""
+    """Parse a private key in base64. Raise MalformedMessage if the text is not a key."""
     return PrivateKey(_key_bytes(text))
 
 

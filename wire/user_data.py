@@ -1,8 +1,9 @@
-"""The TOML user data that an instance boots with; `spotswarm user-data` prints it.
+"""The TOML user data that an instance boots with, as printed by `spotswarm user-data`.
 
 Any process that can reach the metadata service can read user data, so its contents are not enough
-to join the swarm: the password only keeps strangers off the broker, and an instance proves its
-identity separately. Rule: ignore unknown settings, because an old image may get new user data.
+to join the swarm: the password only keeps strangers away from the broker, and an instance proves
+its identity separately. Rule: ignore unknown settings, because an old image may get user data from
+a newer version.
 """
 
 import tomllib
@@ -18,7 +19,7 @@ FIRST_LINE: Final = "#spotswarm"
 
 
 class UserData(BaseModel):
-    """The settings of an instance's agent, and the table with its leader's settings."""
+    """The settings for an instance's agent, and the table of settings for its leader, if any."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -55,7 +56,7 @@ def parse(text: str) -> UserData:
     """Parse user data.
 
     Raises:
-        MalformedMessage: if settings are invalid; the message names them without their values.
+        MalformedMessage: if settings are invalid. The message contains their names but no values.
     """
     try:
         return UserData.model_validate(_table(text))
@@ -64,13 +65,13 @@ def parse(text: str) -> UserData:
 
 
 def faults(error: ValidationError) -> str:
-    """Return the name of each invalid setting and what is wrong with it, without the values."""
+    """Return the name of each invalid setting and what is wrong with it, but not its value."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in details)
 
 
 def unknown(text: str) -> tuple[str, ...]:
-    """Return the names of unknown settings, except in the leader's table."""
+    """Return the names of unknown settings, except those in the leader's table."""
     return tuple(name for name in _table(text) if name not in UserData.model_fields)
 
 

@@ -1,6 +1,7 @@
 """Serves static files, which are read once at startup and versioned by their content.
 
-Rule: the content at an address with the right `v` never changes, so browsers may cache it forever.
+Rule: the content at an address with the correct version in `v` never changes, so browsers may cache
+it forever.
 """
 
 import hashlib
@@ -37,7 +38,7 @@ class Files:
 
     @classmethod
     def read(cls, assets: Path) -> "Files":
-        """Read all static files. Only htmx may be missing."""
+        """Read all static files. If htmx is missing, log a warning and continue."""
         paths = {path.name: path for path in _OWN.iterdir() if path.is_file()}
         htmx = next((assets / at for at in _HTMX_AT if (assets / at).is_file()), None)
         if htmx is None:

@@ -1,6 +1,6 @@
 """Reads the dashboard's filters from a page's address and writes them into links.
 
-Rule: ignore invalid values, so that an edited address shows news instead of an error.
+Rule: ignore invalid values, so that even an invalid address shows news and not an error.
 """
 
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ class Filters:
 
     @property
     def is_set(self) -> bool:
-        """Return whether any filter hides news."""
+        """Return whether any filter excludes articles."""
         return bool(self.symbol or self.topic or self.label)
 
     @property
     def summary(self) -> str:
-        """Return the filters in words, such as "AAPL, Earnings, negative"; "" without filters."""
+        """Return the filters in words, such as "AAPL, Earnings, negative", or "" if none is set."""
         parts = (
             self.symbol,
             topic(self.topic) if self.topic else None,
@@ -55,7 +55,7 @@ class Filters:
         return f"/dashboard?{query}" if query else "/dashboard"
 
     def with_days(self, days: int) -> str:
-        """Return the address of the same page with the sentiment of the last `days` days."""
+        """Return the address of this dashboard page, with sentiment for the last `days` days."""
         return replace(self, days=days, cursor=None).address()
 
     def after(self, cursor: str | None) -> str | None:

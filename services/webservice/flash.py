@@ -1,6 +1,6 @@
-"""Passes a message to the next page in a cookie, which contains the message's code.
+"""Passes a message to the next page in a cookie that contains the message's code.
 
-Rule: cookies are not trusted, so an unknown code shows no message.
+Rule: do not trust cookies. If the code is unknown, no message is shown.
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @web.middleware
 async def only_own_forms(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Allow requests that only read, and forms from our own pages; reject all others with 403."""
+    """Allow read-only requests and forms from our own pages; reject all other requests with 403."""
     if request.method in _SAFE:
         return await handler(request)
     if csrf.is_from_elsewhere(request.method, request.headers, host=request.host):

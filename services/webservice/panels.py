@@ -1,4 +1,4 @@
-"""The parts of a page. Each panel shows its content, or a sentence if it is unavailable."""
+"""Loads a page's panels. Each panel shows its content, or a sentence if loading fails."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,17 +16,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Panel(Generic[T]):
-    """A panel's content, or None and a sentence for the reader in `problem`."""
+    """A panel's content. If it is None, `problem` contains a sentence for the visitor."""
 
     value: T | None = None
     problem: str = ""
 
 
 async def panel(name: str, request: Awaitable[T], *, seconds: float, away: str) -> Panel[T]:
-    """Wait for a panel's content; return the sentence `away` if the request fails or times out.
+    """Wait for a panel's content, or return the sentence `away` if this fails or times out.
 
     Raises:
-        GoneError: if the content does not exist; the page decides what to do.
+        GoneError: if the content does not exist. The page decides what to show instead.
     """
     try:
         async with asyncio.timeout(seconds):

@@ -8,7 +8,7 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """The site's settings, in addition to the settings that all services share."""
+    """Settings for the site only. Settings that all services share are in `WebSettings`."""
 
     port: int = 5000
     """The port that the site listens on. The ingress and the development stack expect port 5000."""

@@ -41,7 +41,7 @@ class Site:
     files: Files
 
     def csrf_token(self, visit: Visit) -> str:
-        """Return a CSRF token for a form of this visit."""
+        """Return a CSRF token for a form that is shown in this visit."""
         key = self.settings.csrf_key.get_secret_value().encode()
         return csrf.make(key, nonce=visit.nonce, account=visit.account)
 
@@ -61,9 +61,10 @@ def site_of(request: web.Request) -> Site:
 
 @web.middleware
 async def set_visit_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Set the cookies that the visit changed in every response, including redirects.
+    """Add the cookies that the visit has changed to every response, including redirects.
 
-    This must be a middleware: when aiohttp sends its signal, the cookies are already written.
+    This must be a middleware. When aiohttp sends its signal `on_response_prepare`, the cookies have
+    already been written.
     """
     try:
         answer = await handler(request)
@@ -103,12 +104,12 @@ async def render(
 
 
 async def ask(request: web.Request, name: str, awaitable: Any, *, away: str) -> Panel[Any]:
-    """Wait for the content of one panel, at most `panel_seconds`."""
+    """Wait for the content of one panel, but for no more than `panel_seconds`."""
     return await panel(name, awaitable, seconds=site_of(request).settings.panel_seconds, away=away)
 
 
 def is_for_htmx(request: web.Request) -> bool:
-    """Return whether htmx needs only part of a page, and not a complete page for its history."""
+    """Return whether htmx needs only part of a page, rather than a full page for its history."""
     return (
         request.headers.get("HX-Request") == "true"
         and request.headers.get("HX-History-Restore-Request") != "true"
@@ -116,7 +117,7 @@ def is_for_htmx(request: web.Request) -> bool:
 
 
 def see(request: web.Request, path: str, *, flash_code: str = "") -> web.HTTPSeeOther:
-    """Return a redirect to `path` after a successful form; the next page shows a message."""
+    """Return a redirect to `path` after a form was accepted. The next page shows a message."""
     response = web.HTTPSeeOther(path)
     if flash_code:
         site = site_of(request)
@@ -128,7 +129,7 @@ async def viewer_of(request: web.Request) -> Viewer:
     """Return the visitor who is signed in.
 
     Raises:
-        SignInNeeded: if nobody is signed in; redirects to the sign-in page.
+        SignInNeeded: if nobody is signed in. This error redirects to the sign-in page.
         UnavailableError: if the sign-in service is unavailable.
     """
     visit = await site_of(request).sessions.visit(request)

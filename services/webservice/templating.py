@@ -1,4 +1,4 @@
-"""Sets up Jinja with our filters. Jinja escapes all values except `Markup`."""
+"""Sets up Jinja with our filters. Jinja escapes all values that are not `Markup`."""
 
 import aiohttp_jinja2
 import jinja2

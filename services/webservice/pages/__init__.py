@@ -1,1 +1,1 @@
-"""The pages. Each module has a page's handlers and prepares the values for its template."""
+"""The site's pages. Each module handles one page and prepares the values for its template."""

@@ -1,4 +1,4 @@
-"""The dashboard, with quotes, sentiment and news. Each part is shown even if others fail."""
+"""The dashboard, with quotes, sentiment and news, each of which is shown even if another fails."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _MOOD_AWAY: Final = "Sentiment scores are unavailable at the moment. Reload the 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of news, and the address of the next page."""
+    """One page of news, and the address of the next page."""
 
     articles: Sequence[Listing]
     more: str | None
@@ -145,7 +145,7 @@ async def _trending(site: Site) -> Trending:
 
 
 def _cursor(text: str | None) -> Cursor | None:
-    """Decode a cursor; return None, the beginning of the news, if the text is invalid."""
+    """Decode a cursor, or return None, which means the latest news, if the text is invalid."""
     try:
         return Cursor.decode(text) if text else None
     except ValueError:

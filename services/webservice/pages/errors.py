@@ -21,8 +21,8 @@ _HOME: Final = ("/", "Front page")
 class ErrorPage:
     """The title, advice and links of an error page.
 
-    Each link is an address and its text, with the most useful link first. The address "" stands for
-    the page that the visitor requested.
+    Each link consists of an address and a text, and the most useful link comes first. The address
+    "" stands for the page that the visitor requested.
     """
 
     title: str
@@ -70,7 +70,7 @@ _OTHER: Final = ErrorPage("Your request failed", "Go back, check what you entere
 
 @web.middleware
 async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Convert errors into error pages; pass redirects and other responses on unchanged."""
+    """Convert errors into error pages, and return redirects and other responses unchanged."""
     retry_after = None
     try:
         return await handler(request)
@@ -108,7 +108,7 @@ async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 
 async def page(request: web.Request, status: int) -> web.Response:
-    """Return the error page for a status; for htmx, return only the text, shown as a notice."""
+    """Return the error page for a status or, if htmx made the request, only a notice."""
     error_page = next((shown for code, shown in _PAGES.items() if code == status), _OTHER)
     same_address = request.path if request.method == "GET" else _form_of(request.path)
     template = "parts/problem.html" if is_for_htmx(request) else "error.html"
@@ -130,7 +130,7 @@ def request_id(request: web.Request) -> str:
 
 
 def _form_of(path: str) -> str:
-    """Return the path of the page with the form that is submitted to `path`."""
+    """Return the path of the page whose form is submitted to `path`."""
     first = path.split("/")[1] if "/" in path else ""
     return f"/{first}" if first in {"login", "sign-up", "tokens", "account", "dashboard"} else "/"
 

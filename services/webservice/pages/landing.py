@@ -1,4 +1,4 @@
-"""The front page, which presents the site and the latest news. Visitors need not sign in."""
+"""The front page, which presents the site and the latest news without requiring a login."""
 
 import asyncio
 from datetime import timedelta
@@ -38,7 +38,7 @@ async def get(request: web.Request) -> web.Response:
 async def recent_mood(site: Site, *, days: int, symbol: str | None = None) -> Mood | None:
     """Return the mood of the last `days` days, for one symbol or for all news.
 
-    Returns None if no stories were scored in that time.
+    Return None if no stories were scored in that time.
     """
     today = clock.now().date()
     by_day = await site.news.sentiment(symbol, today - timedelta(days=days - 1), today)

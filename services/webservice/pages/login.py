@@ -60,7 +60,7 @@ async def post_login(request: web.Request) -> web.Response:
 
 
 async def post_logout(request: web.Request) -> web.Response:
-    """Sign out. The browser's login cookies are deleted even if auth is unavailable."""
+    """Sign out. The login cookies are deleted even if the sign-in service is unavailable."""
     site = site_of(request)
     refresh = request.cookies.get(site.jar.refresh)
     flash_code = "signed-out"
@@ -78,7 +78,7 @@ async def post_logout(request: web.Request) -> web.Response:
 def client_of(request: web.Request) -> str:
     """Return the addresses of all clients and proxies on the request's path, separated by commas.
 
-    Auth decides which of these addresses to trust.
+    The sign-in service decides which of these addresses to trust.
     """
     path = [*request.headers.getall("X-Forwarded-For", []), request.remote or ""]
     return ", ".join(filter(None, path))

@@ -59,7 +59,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def post(request: web.Request) -> web.Response:
-    """Create a token and show its text, which is never shown again."""
+    """Create a token and show its text, which cannot be shown again."""
     viewer = await viewer_of(request)
     form = await request.post()
     scopes = frozenset(str(scope) for scope in form.getall("scopes", []))

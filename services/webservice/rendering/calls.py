@@ -19,7 +19,7 @@ _SIZE: Final = chart.Size(960, 250)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time span that the user can choose."""
+    """A time span for which the user can see the calls."""
 
     name: str
     unit: str
@@ -76,7 +76,7 @@ class _Bucket:
 
 
 def since(span: Span, *, until: datetime) -> datetime:
-    """Return the start of a span, rounded to a full hour or day so the first column is complete."""
+    """Return the start of a span: a full hour or midnight, so that the first column is complete."""
     if span.unit == "day":
         days = until - span.back + timedelta(days=1)
         return days.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -85,7 +85,7 @@ def since(span: Span, *, until: datetime) -> datetime:
 
 
 def calls(hours: Iterable[UsageHour], span: Span, *, until: datetime) -> Calls:
-    """Return the calls between `since(span)` and `until`, including periods without calls."""
+    """Return the calls from `since(span)` to `until`, including hours or days without calls."""
     step = timedelta(days=1) if span.unit == "day" else timedelta(hours=1)
     at = since(span, until=until)
     buckets: dict[datetime, _Bucket] = {}

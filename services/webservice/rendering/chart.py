@@ -1,7 +1,7 @@
 """Draws SVG charts without scripts or style attributes. The style sheet sets the colours.
 
 Rule: a chart must be readable without colours, and its page must also show the numbers as a table.
-This module escapes all texts.
+This module escapes all text.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _LEFT: Final = 34.0
 class Bar:
     """A column with its label, its value and its tooltip.
 
-    A value of None leaves a gap. `part` is how much of the value is drawn as failed calls.
+    A value of None leaves a gap. `part` is the portion of the value that is drawn as failed calls.
     """
 
     label: str
@@ -39,7 +39,7 @@ class Size:
 
 
 def diverging(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Size) -> Markup:
-    """Draw columns above and below zero, for values between -1 and 1 such as sentiment by day."""
+    """Draw columns above and below zero, for values between -1 and 1, such as daily sentiment."""
     top = max((abs(bar.value) for bar in bars if bar.value is not None), default=0.0)
     reach = next(step for step in (0.2, 0.4, 0.6, 1.0) if top <= step or step == 1.0)
     area = _Area(size, low=-reach, high=reach, count=len(bars))
@@ -53,7 +53,7 @@ def diverging(bars: Sequence[Bar], *, name: str, title: str, about: str, size: S
 
 
 def stacked(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Size) -> Markup:
-    """Draw columns above zero, such as calls by hour, with failed calls hatched at the bottom."""
+    """Draw columns above zero, such as hourly calls, with failed calls hatched at the bottom."""
     high = nice_ceiling(max((bar.value or 0.0 for bar in bars), default=0.0))
     area = _Area(size, low=0.0, high=high, count=len(bars))
     columns: list[Markup] = []

@@ -20,7 +20,7 @@ SCOPES: Final = {
 
 
 def ago(at: datetime, *, now: datetime) -> str:
-    """Return a time relative to `now`, such as "5 min ago", or a date after a week."""
+    """Return how long ago a time was, such as "5 min ago", or its date after a week."""
     seconds = (now - at).total_seconds()
     if seconds < _MINUTE:
         return "just now"
@@ -50,7 +50,7 @@ def short_day(at: date) -> str:
 
 
 def signed(value: float | Decimal, digits: int = 2) -> str:
-    """Return a number with its sign and a typographic minus. Zero has no sign."""
+    """Return a number with a plus sign or a typographic minus sign. Zero has no sign."""
     number = float(value)
     text = f"{abs(number):,.{digits}f}"
     if float(text.replace(",", "")) == 0:
@@ -59,14 +59,14 @@ def signed(value: float | Decimal, digits: int = 2) -> str:
 
 
 def price(value: float | Decimal | None) -> str:
-    """Return a price with two decimals, or with four if it is below 1; return a dash for None."""
+    """Return a price with two decimal places (four if it is below 1), or a dash for None."""
     if value is None:
         return "\N{EN DASH}"
     return f"{value:,.4f}" if abs(float(value)) < 1 else f"{value:,.2f}"
 
 
 def count(value: float) -> str:
-    """Return a number without decimals and with thousands separators."""
+    """Return a number without decimal places and with thousands separators."""
     return f"{value:,.0f}"
 
 
@@ -77,7 +77,7 @@ def topic(text: str) -> str:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Split an article into paragraphs, at empty lines or, if it has none, at every line break."""
+    """Split an article into paragraphs at empty lines or, if there are none, at line breaks."""
     blocks = [part.strip() for part in text.split("\n\n") if part.strip()]
     return (
         blocks if len(blocks) > 1 else [line.strip() for line in text.splitlines() if line.strip()]

@@ -37,7 +37,7 @@ def mood(
 ) -> Mood | None:
     """Return the mood of the last `days` days up to `until`, or None if no stories were scored.
 
-    The mean is taken over stories, not over days, so a day with few stories has little effect.
+    The mean is taken over stories, not over days, so a day with few stories has little influence.
     """
     count = sum(sentiment.count for sentiment in sentiments)
     if not count:

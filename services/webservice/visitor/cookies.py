@@ -19,7 +19,10 @@ _EARLY_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """Sets the cookies. `https` is true if visitors use https, even if the ingress uses http."""
+    """Sets the cookies.
+
+    `https` is true if visitors use https, even if the ingress forwards their requests over http.
+    """
 
     https: bool
 
@@ -51,7 +54,7 @@ class Jar:
     def put(
         self, response: web.StreamResponse, name: str, value: str, *, seconds: float | None = None
     ) -> None:
-        """Set a cookie. Without `seconds`, the cookie expires when the browser is closed."""
+        """Set a cookie. If `seconds` is None, the cookie expires when the browser is closed."""
         response.set_cookie(
             name,
             value,

@@ -1,4 +1,4 @@
-"""Checks a form's signed token and `Origin` header, to accept only forms from our own pages.
+"""Accepts only forms from our own pages, by checking the form's signed token and `Origin` header.
 
 Rule: a token is valid for one account and one nonce. The nonce exists only in the browser's cookie.
 Signing in or out creates a new nonce, which invalidates earlier tokens. This module does no I/O.

@@ -10,7 +10,7 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 
 
 def local_path(path: str | None, *, otherwise: str) -> str:
-    """Return `path` if it is a path on this site, otherwise `otherwise`."""
+    """Return `path`, or `otherwise` if `path` is not a path on this site."""
     if not path or len(path) > _LONGEST or _UNSAFE.search(path):
         return otherwise
     if not path.startswith("/") or path.startswith("//"):

@@ -2,7 +2,7 @@
 
 A refresh token may be used only once. If it is used again, auth assumes that it was stolen and ends
 the login. Tabs with the same token must therefore share one renewal. The result is kept for a
-while, for tabs that sent their request before the browser received the new token.
+minute, for tabs that sent their request before the browser received the new token.
 
 Rule: this module only prevents the site from using a token twice. It does not identify visitors.
 """
@@ -38,7 +38,7 @@ class _Renewal(Generic[T]):
 
 
 class Renewals(Generic[T]):
-    """Results of `renew`, shared by all requests in this process."""
+    """The results of `renew`, shared by all requests in this process."""
 
     def __init__(
         self, renew: Callable[[str], Awaitable[T]], *, keep_seconds: float = _KEEP_SECONDS
@@ -48,9 +48,10 @@ class Renewals(Generic[T]):
         self._running: dict[str, _Renewal[T]] = {}
 
     async def __call__(self, refresh: str) -> T:
-        """Return the newest tokens that replace `refresh`. Every caller gets the errors of `renew`.
+        """Return the newest tokens that replace `refresh`.
 
-        The renewal continues if a caller gives up, and later callers get the result.
+        The renewal continues if a caller gives up, and later callers get the result. If `renew`
+        raises an error, every waiting caller gets this error.
         """
         followed = {refresh}
         while True:

@@ -1,8 +1,9 @@
-"""Identifies the visitor from the browser's cookies, once per request, with the sign-in service.
+"""Identifies the visitor by sending the login cookie to the sign-in service, once per request.
 
-Rules: only auth verifies logins, but recently verified visitors may keep reading while auth is
-unavailable. Cookies are deleted only if auth rejects them, never because auth is unavailable.
-Signing in or out creates a new CSRF nonce, which replaces any nonce that an attacker has set.
+Rules: only the sign-in service verifies logins, but recently verified visitors may keep reading
+while it is unavailable. Cookies are deleted only if the service rejects them, never because it is
+unavailable. Signing in or out creates a new CSRF nonce, which replaces any nonce that an attacker
+has set.
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Viewer:
 
 @dataclass(slots=True)
 class Visit:
-    """A request's visitor, and changes to the browser's cookies."""
+    """The visitor who sent a request, and the changes to the browser's cookies."""
 
     viewer: Viewer | None = None
     is_away: bool = False
@@ -54,7 +55,7 @@ _VISIT: Final = web.RequestKey("site.visit", Visit)
 
 
 class Sessions:
-    """Identifies visitors. Its state is only a cache, which may be lost in a restart."""
+    """Identifies visitors. The only state is a cache, which may be lost in a restart."""
 
     def __init__(self, auth: Auth, jar: Jar, *, stale_seconds: float) -> None:
         self._auth = auth
@@ -63,7 +64,7 @@ class Sessions:
         self._verified = VerifiedLogins(seconds=stale_seconds)
 
     async def visit(self, request: web.Request) -> Visit:
-        """Return the request's visit. Only the first call per request contacts auth."""
+        """Return the request's visit. Only the first call contacts the sign-in service."""
         visit = request.get(_VISIT)
         if visit is None:
             visit = request[_VISIT] = await self._identify(request)
@@ -73,17 +74,17 @@ class Sessions:
         return visit
 
     def sign_in(self, request: web.Request, login: Login) -> None:
-        """Set the browser's cookies to `login` and a new nonce in the response to this request."""
+        """In the response to this request, set the cookies for `login` and a new nonce."""
         visit = Visit(self._viewer(login), nonce=csrf.new_nonce(), is_nonce_new=True, login=login)
         request[_VISIT] = visit
 
     def sign_out(self, request: web.Request) -> None:
-        """Delete the login cookies and set a new nonce in the response to this request."""
+        """In the response to this request, delete the login cookies and set a new nonce."""
         self._verified.forget(request.cookies.get(self._jar.access, ""))
         request[_VISIT] = Visit(nonce=csrf.new_nonce(), is_nonce_new=True, is_leaving=True)
 
     def set_cookies(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Set the cookies that the visit changed in a response."""
+        """Add the cookies that the visit has changed to a response."""
         visit = request.get(_VISIT)
         if visit is None:
             return
