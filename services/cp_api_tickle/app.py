@@ -1,4 +1,4 @@
-"""Assembles cp_api_tickle. The service serves only health checks and metrics."""
+"""Assembles cp_api_tickle. It serves only health checks and metrics."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from services.peers.gateway import Gateway, trust
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Tickler, Webhook]]:
-    """Yield the application, and the tickler and the webhook, both of which the caller must run."""
+    """Yield the application, and the tickler and webhook that the caller must run."""
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)

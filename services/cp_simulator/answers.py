@@ -123,7 +123,7 @@ def preflight(conid: int) -> Json:
 def snapshot(stock: Stock, tick: Tick, fields: Sequence[str], *, prefix: str = "") -> Json:
     """Return a snapshot element with the requested fields.
 
-    `prefix` is the letter before the last price: C, H or an empty string.
+    `prefix` comes before the last price and is C, H or an empty string.
     """
     change = round(tick.last, 2) - round(tick.previous_close, 2)
     known = {
@@ -172,7 +172,7 @@ def seconds(span: str) -> int | None:
 def history(stock: Stock, bars: Sequence[Bar], *, period: str, bar_seconds: int) -> Json:
     """Return the response for /iserver/marketdata/history.
 
-    `priceFactor` applies only to `high` and `low`, not to the bars.
+    `priceFactor` applies only to the fields `high` and `low`, not to the prices in the bars.
     """
     highest = max(bars, key=lambda bar: bar.high)
     lowest = min(bars, key=lambda bar: bar.low)

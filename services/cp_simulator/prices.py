@@ -5,8 +5,8 @@ corners, whose values are hashes of the symbol, the octave and the position. Eac
 the period of the next finer octave, and √2 times its amplitude. Price changes therefore grow with
 the square root of time, as in a random walk.
 
-Rule: every octave's corners are also corners of the next finer octave. The highest and lowest price
-of a bar can therefore be calculated without sampling: a coarse octave has its extremes at corners,
+Rule: every octave's corners are also corners of the next finer octave. A bar's highest and lowest
+prices can therefore be calculated without sampling: a coarse octave has its extremes at corners,
 and a fine octave adds at most its amplitude. As a result, every quote is within the range of its
 bar. The simulated market never closes, and bars start at multiples of their length in Unix time.
 """
@@ -100,7 +100,10 @@ def _volume_since_midnight(symbol: str, at: int) -> int:
 
 
 def _volume_between(symbol: str, start: int, end: int) -> int:
-    """Return the volume between two Unix times. A day's bars add up to the day's total volume."""
+    """Return the volume between two Unix times.
+
+    The volumes of a day's bars add up to the volume of the day.
+    """
     first, last = start // DAY_SECONDS, end // DAY_SECONDS
     whole = sum(_daily_volume(symbol, day) for day in range(first, last))
     return whole + _volume_since_midnight(symbol, end) - _volume_since_midnight(symbol, start)

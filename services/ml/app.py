@@ -22,7 +22,7 @@ async def _version(_request: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Follower]]:
-    """Yield the application, and the follower that must run as long as the application."""
+    """Yield the application, and the follower that must run as long as the application runs."""
     async with outgoing(name="ml", timeout_seconds=_STORE_SECONDS) as session:
         couch = Couch(
             session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password

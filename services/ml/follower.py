@@ -1,4 +1,4 @@
-"""Analyses the articles in the database's changes, batch by batch, and saves its position.
+"""Follows the database's changes, analyses articles in batches, and saves its position.
 
 Rule: the position is saved after the writes. After a crash, some changes are read again, but no
 article is analysed again, because the stored analyses are current. A write that conflicts is not
@@ -86,7 +86,7 @@ class Follower:
         return batch
 
     async def _place(self) -> Place:
-        """Return the position to continue from.
+        """Return the position from which to continue.
 
         The stored position is read every time, in case the database was replaced.
         """

@@ -2,7 +2,7 @@
 
 The file contains these kinds of terms:
 
-    move      says that a quantity rises or falls ("soars"); weighted for a desirable quantity
+    move      says that a quantity rises or falls ("soars"); the weight assumes a desirable quantity
     change    says that somebody raises or lowers a quantity ("cuts"); ignored without a quantity
     noun      names a quantity: 1 if a rise is good news, -1 if a rise is bad news, otherwise 0
     beat      says that results are better or worse than a mark

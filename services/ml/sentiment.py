@@ -160,7 +160,7 @@ def _before(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Te
 
 
 def _head(place: int, noun: Term, tokens: Sequence[str], lexicon: Lexicon) -> Term:
-    """Return the noun that determines the sign: in "dividend tax", the last noun."""
+    """Return the noun that determines the sign, such as "tax" in "dividend tax"."""
     after = place + len(noun.words)
     if after < len(tokens):
         following = lexicon.at(tokens, after, _NOUN)

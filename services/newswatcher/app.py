@@ -79,7 +79,7 @@ def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, list[FeedPoller]]]:
-    """Yield the application, and the pollers that must run as long as the application."""
+    """Yield the application, and the pollers that must run as long as the application runs."""
     async with (
         outgoing(name="newswatcher", timeout_seconds=_STORE_SECONDS) as stores,
         web_client(

@@ -35,7 +35,7 @@ _MOST_NEAR: Final = 20
 
 
 def fetched_article(feed: Feed, entry: Entry, page: Page, *, at: datetime) -> FetchedArticle:
-    """Return the article in a feed entry and on the page that the entry links to."""
+    """Build an article from a feed entry and the page that the entry links to."""
     is_whole = len(page.text) > len(entry.content) or len(page.text) >= 1_000
     text = page.text if is_whole else entry.content
     return FetchedArticle(
@@ -65,7 +65,7 @@ class ArticleWriter:
         self._lock = asyncio.Lock()
 
     async def is_known(self, feed: Feed, entry: Entry) -> bool:
-        """Return whether the entry's article is stored with its current title and summary."""
+        """Return whether this feed's article is already stored with the same title and summary."""
         stored = await self._stored(article_id(entry.link))
         return (
             stored is not None

@@ -78,7 +78,7 @@ class AuthStatus(BaseModel):
 
 
 def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
-    """Return a TLS context that verifies the gateway if `is_verified`, and otherwise nothing.
+    """Return a TLS context that verifies the gateway, unless `is_verified` is false.
 
     The gateway is verified against `ca`, or against the system's CAs if `ca` is None.
 

@@ -1,6 +1,6 @@
 """The client of cp_api, and the models of its responses: quotes, history and session status.
 
-Prices are `Decimal` in Python. In JSON they are numbers in their shortest decimal form, which this
+Prices are `Decimal` in Python. In JSON, they are numbers in their shortest decimal form, which this
 client converts back to the same `Decimal`. Never convert prices to floats for calculations.
 """
 

@@ -88,7 +88,7 @@ class EntryFields(_Frozen):
 
 
 class Listing(EntryFields):
-    """An article without its text, for lists of articles. Never written to the database."""
+    """An article without its text, for lists of articles. It is never written to the database."""
 
     id: str = Field(alias="_id", pattern=r"^news-[0-9a-f]{32}$")
     url: str

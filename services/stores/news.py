@@ -160,7 +160,7 @@ class News:
         return article.model_copy(update={"rev": rev})
 
     async def analyse(self, article: Article, analysis: Analysis) -> bool:
-        """Store an analysis unless the text has changed; return whether it was stored."""
+        """Store an analysis unless the text has changed, and return whether it was stored."""
         for _ in range(_ATTEMPTS):
             if article.content_hash != analysis.of:
                 return False

@@ -75,7 +75,7 @@ class UsageTracker:
         status: int,
         latency_ms: float,
     ) -> None:
-        """Queue a call, without ever waiting or raising an error."""
+        """Queue a call. This method never waits and never fails."""
         if len(self._waiting) == self._waiting.maxlen:
             self._drop(1)
         nanoseconds = int(at.timestamp() * 1e6) * _NANOSECONDS + self._offset

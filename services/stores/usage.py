@@ -23,7 +23,7 @@ _ESCAPED: Final = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\ "
 
 
 class RejectedError(RefusedError):
-    """InfluxDB will never accept these calls."""
+    """InfluxDB rejected these calls and would reject them again."""
 
 
 @dataclass(frozen=True, slots=True)

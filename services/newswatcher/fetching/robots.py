@@ -1,8 +1,7 @@
 """Checks whether a host's robots.txt allows us to read a page.
 
 Rule: as RFC 9309 requires, everything is allowed if the server has no robots.txt or refuses to
-return it, and nothing is allowed if the server does not respond or returns a temporary
-error.
+return it, and nothing is allowed if the server does not respond or has a temporary error.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Parses a feed's entries. Run it in a thread, because parsing may take a while.
+"""Parses a feed's entries.
 
-This module does no I/O.
+This module does no I/O. Call `parse` in a thread, because it may take a while.
 
 Rule: always pass a stream to feedparser, because it opens strings as URLs or paths.
 """

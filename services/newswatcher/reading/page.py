@@ -1,6 +1,6 @@
 """Finds the article and the canonical link on a page.
 
-This module does no I/O. Run it in a thread, because parsing may take a while.
+This module does no I/O. Call `parse` in a thread, because it may take a while.
 """
 
 import re

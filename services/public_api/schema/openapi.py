@@ -141,7 +141,7 @@ def _properties(model: type[Parameters]) -> dict[str, dict[str, Any]]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Remove null from a parameter's schema, because callers omit parameters instead."""
+    """Remove null from a parameter's schema, because callers omit the parameter instead."""
     schema = {name: value for name, value in schema.items() if name != "title"}
     options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
     if schema.get("default", ...) is None:

@@ -135,7 +135,7 @@ def parsed(model: type[P], path: Mapping[str, str], query: MultiMapping[str]) ->
     """Parse and validate a call's parameters.
 
     Raises:
-        Problem: with status 400 and the reason why each invalid parameter is invalid.
+        Problem: with status 400 if parameters are invalid. The response explains each error.
     """
     parameters = dict(query)
     errors = [
