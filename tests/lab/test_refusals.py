@@ -96,7 +96,7 @@ def test_a_clock_off_by_ten_minutes_is_refused_then_signed_by_the_leaders(scenar
 
     denial = scenario.denial("stale")
 
-    assert re.search(r"(599|60\d) s behind the leader's time", denial["reason"])
+    assert re.search(r"(599|60\d) s behind the leader's clock", denial["reason"])
     scenario.serves(worker)
     assert "off the leader's" in worker.journal("spotswarm-agent")
 

@@ -194,7 +194,7 @@ async def test_our_own_wrong_password_does_not_look_like_an_invalid_token(
         await auth.verify("A" * 43)
     assert await auth.check() == "auth is degraded"
     _, _, content = await raw(session, "GET", f"{process.url}/health/ready")
-    assert "refuses our password" in content["checks"]["redis"]
+    assert "rejected our password" in content["checks"]["redis"]
 
 
 async def test_a_full_redis_still_verifies_tokens(
