@@ -173,7 +173,7 @@ def _member_pause(view: View, event: EngineInspected, policy: Policy) -> Pause:
 
 
 def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
-    """Wait while the engine joins in the background; leave by force if it takes too long.
+    """Wait while the engine joins in the background; force it to leave if joining takes too long.
 
     An engine whose managers are gone would never stop trying to join.
     """

@@ -39,7 +39,7 @@ _JOIN_TIMEOUT = "Timeout was reached"
 
 
 class Membership(NamedTuple):
-    """The engine's swarm state and node id, and the managers that the engine knows."""
+    """The engine's swarm state and node id, and the managers that it knows about."""
 
     state: EngineState
     error: str
@@ -63,7 +63,7 @@ class Engine:
         await self._docker.close()
 
     async def membership(self) -> Membership:
-        """Return the engine's swarm state and node id, and the managers that the engine knows."""
+        """Return the engine's swarm state and node id, and the managers that it knows about."""
         try:
             with _translated("the engine is not responding yet"):
                 swarm = (await self._docker.system.info())["Swarm"]

@@ -46,7 +46,7 @@ def deploy(
         typer.Argument(
             metavar="STACK",
             help="The stack's name: edge (ingress and registry), services (the site), or the name"
-            " of another stack file in the stack directory, without the extension .yml.",
+            " of another stack file in the stack directory, without the .yml extension.",
             autocompletion=_stacks_starting_with,
         ),
     ],

@@ -1,4 +1,4 @@
-"""Builds our services' images on an engine of the lab, and pushes them to the cluster's registry.
+"""Builds our services' images on one of the lab's engines and pushes them to the registry.
 
 Rule: run the commands that an operator would type: `docker build --target`, `docker login` and
 `docker push`. To speed up later builds, the lab saves an image of each stage that downloads

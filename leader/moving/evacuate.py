@@ -197,7 +197,7 @@ def _finished(
 
 
 def _starting_beside_others(tasks: Sequence[Task], view: View) -> tuple[NodeId, ...]:
-    """Return the nodes of tasks that are not up although another task in the same slot is up."""
+    """Return the nodes of tasks that are down while another task in the same slot is up."""
     serving = {task.slot for task in tasks if task.is_up and _is_staying(task.node, view)}
     return tuple(
         dict.fromkeys(

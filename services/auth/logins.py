@@ -111,7 +111,8 @@ class Logins:
         _REFRESHES.labels(renewal.outcome).inc()
         if renewal.outcome == "reused":
             log.warning(
-                "ended a login because its refresh token was used twice", account=renewal.account
+                "ended a login session because its refresh token was used twice",
+                account=renewal.account,
             )
         if renewal.outcome != "renewed":
             raise unknown_token()

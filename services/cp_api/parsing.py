@@ -81,7 +81,7 @@ def is_subscribed(element: Mapping[str, Any]) -> bool:
 def quote(
     element: Mapping[str, Any], contract: Contract, *, now: datetime, simulated: bool
 ) -> Quote:
-    """Convert a snapshot element with data into a quote."""
+    """Convert a snapshot element that contains data into a quote."""
     price, kind = last(element.get("31"))
     return Quote(
         symbol=contract.symbol,

@@ -30,7 +30,7 @@ _FORBIDDEN: Final = "forbidden"
 
 
 class Follower:
-    """Follows the changes of one news database. Run `run` as a background task."""
+    """Follows the changes to one news database. Run `run` as a background task."""
 
     def __init__(
         self, couch: Couch, *, batch: int, wait_seconds: float, database: str = DATABASE

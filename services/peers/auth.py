@@ -1,4 +1,4 @@
-"""The client of the auth service: accounts, logins, API tokens and token verification.
+"""A client for the auth service: accounts, logins, API tokens and token verification.
 
 Rule: an error's class determines what the caller should do. Errors never contain tokens or
 passwords.
@@ -104,7 +104,7 @@ class _Tokens(_Answer):
 
 
 class Auth:
-    """The client of auth's HTTP API.
+    """A client for auth's HTTP API.
 
     Every method raises UnavailableError if auth is unavailable or overloaded, and RefusedError if
     auth rejects the request.

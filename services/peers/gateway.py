@@ -1,15 +1,16 @@
-"""The client of Interactive Brokers' Client Portal gateway, for version 1 of its Web API.
+"""A client for Interactive Brokers' Client Portal gateway, using version 1 of its Web API.
 
 Rule: only this module contains the gateway's paths and status codes. It neither waits nor retries:
 callers must respect the rate limits. If an address exceeds the limits, Interactive Brokers blocks
 it for fifteen minutes, or permanently if this happens repeatedly. Responses are returned as parsed
 JSON, which `services.cp_api.parsing` interprets.
 
-Interactive Brokers' Web API documentation specifies the base path; POST for /tickle and
-/iserver/auth/status; /iserver/auth/ssodh/init with `publish` and `compete`, which replaces the
-deprecated /iserver/reauthenticate; status 401 without a login; and status 429, without
-Retry-After, after too many requests. We also observed some undocumented errors: "no bridge" and
-"not authenticated" if the brokerage session has ended, and "Please query /accounts first".
+Interactive Brokers' Web API documentation specifies the base path. It says to send /tickle and
+/iserver/auth/status with POST, and to call /iserver/auth/ssodh/init, with `publish` and `compete`,
+instead of the deprecated /iserver/reauthenticate. The status is 401 if nobody is logged in, and
+429, without Retry-After, after too many requests. We also observed some undocumented errors: "no
+bridge" and "not authenticated" if the brokerage session has ended, and "Please query /accounts
+first".
 """
 
 import json

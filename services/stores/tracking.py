@@ -135,7 +135,7 @@ class UsageTracker:
             # Retrying would block all later calls forever.
             self._drop(len(self._batch))
             log.warning(
-                "InfluxDB rejected usage data; dropping these calls",
+                "InfluxDB rejected usage data; dropping the data",
                 calls=len(self._batch),
                 reason=str(exc),
             )
