@@ -4,6 +4,6 @@ The agent proves the instance's identity, requests a join token, joins the swarm
 swarm when AWS reclaims the instance. The leader, not the agent, decides which instances may join.
 `decide`, `model`, `events`, `actions`, `notices` and `signing` are pure: they do no I/O. The
 modules in `edges/` talk to the metadata service, the broker and the engine. The agent starts before
-the engine on every boot, so it imports no AWS SDK and no web server, and it imports other heavy
-modules only when they are needed.
+the engine on every boot, so it does not import an AWS SDK or a web server, and it imports other
+heavy modules only when they are needed.
 """

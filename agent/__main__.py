@@ -1,7 +1,7 @@
 """`spotswarm-agent`: the program that systemd starts.
 
 Rule: import heavy modules only inside `main`, after it has disabled garbage collection. Imports
-take half of the time between the agent's start and the leader's grant.
+account for half the time between the agent's start and the leader's grant.
 """
 
 import gc

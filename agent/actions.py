@@ -1,6 +1,6 @@
 """The agent's actions, as immutable values.
 
-Each action's `reason` is shown in systemd's status line.
+`systemctl status` shows the `reason` of the current action.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class InspectEngine:
 
 @dataclass(frozen=True, slots=True)
 class RequestToken:
-    """Request a join token with a proof of our identity that is dated by the leader's clock.
+    """Request a join token with a proof of our identity, timestamped by the leader's clock.
 
     `clock_offset` is the leader's time minus ours.
     """
@@ -42,7 +42,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class LeaveByForce:
-    """Force the engine to leave a swarm that it has not joined completely."""
+    """Force the engine to leave a swarm that it has not finished joining."""
 
     reason: str
 
@@ -75,7 +75,7 @@ class PowerOff:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait for a random time between `least` and `most`, but stop early if news arrives."""
+    """Wait for a random time between `least` and `most`; stop early if a `News` event arrives."""
 
     least: timedelta
     most: timedelta

@@ -1,4 +1,4 @@
-"""The agent daemon, which performs the actions from `decide` one at a time.
+"""The agent daemon, which performs the actions that `decide` returns, one at a time.
 
 The daemon also watches for notices from AWS. Rule: send READY to systemd before any slow work,
 because the engine waits for this signal (`Before=docker.service`). Import heavy modules only
@@ -147,7 +147,7 @@ class Daemon:
         return Launch(facts, user_data)
 
     def _show_status(self, status: str) -> None:
-        """Show the status in systemd's status line, and log it when it changes."""
+        """Report the status to systemd, and log it when it changes."""
         if status != self._status:
             self._status = status
             log.info("status changed", now=status)
@@ -157,7 +157,7 @@ class Daemon:
 def _facts_outside_aws(user_data: UserData) -> InstanceFacts:
     """Return facts about a machine outside AWS, such as its host name.
 
-    The address is the local address from which the machine reaches the broker.
+    They include the local address from which the machine reaches the broker.
     """
     host = user_data.broker.removeprefix("rediss://").rpartition(":")[0]
     try:

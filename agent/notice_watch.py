@@ -1,8 +1,8 @@
 """Polls the metadata service for AWS's notices, and reports the current notices to the leader.
 
-The watch runs in parallel with the membership loop, which receives changes as news. Rule: continue
-to poll and report even if the metadata service, the broker or the leader is unavailable. Even then,
-the membership loop makes the instance leave the swarm in time.
+The watch runs in parallel with the membership loop, which receives changes as `News` events. Rule:
+continue to poll and report even if the metadata service, the broker or the leader is unavailable.
+Even then, the membership loop makes the instance leave the swarm in time.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ class NoticeWatch:
                 self._changed.set()
 
     async def report(self) -> None:
-        """Report the current notices until cancelled, and start again whenever they change."""
+        """Report the current notices until cancelled, starting over whenever they change."""
         while True:
             self._changed.clear()
             await together(

@@ -135,7 +135,10 @@ class NoticeBoard:
 def update(
     board: NoticeBoard, path: str, notices: tuple[AwsNotice, ...], at: datetime
 ) -> tuple[NoticeBoard, News | None]:
-    """Record the notices found at `path`, and return the new board and any resulting news."""
+    """Record the notices found at `path`, and return the updated `NoticeBoard`.
+
+    Also return the resulting `News` event, or None if there is no news.
+    """
     kind = _KIND_AT.get(path, "maintenance")
     before = {
         (record.standing.notice.kind, record.standing.notice.event): record

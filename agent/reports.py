@@ -1,7 +1,7 @@
 """The agent's reports to the leader: AWS's notices, and a farewell message after leaving the swarm.
 
 Rule: encrypt all reports with the join key, because the leader accepts no other key. Obey an order
-to leave only if our leader's key opens it and it names this cluster and instance.
+to leave only if it can be decrypted with our leader's key and names this cluster and instance.
 """
 
 import secrets
@@ -30,7 +30,7 @@ async def report_notice(
     key: PrivateKey,
     send: Send,
 ) -> str:
-    """Report a notice once, wait for an order to leave, and return the reason in the order.
+    """Report a notice once, wait for an order to leave, and return the reason that the order gives.
 
     Errors from `send` are not caught.
 

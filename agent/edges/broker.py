@@ -1,8 +1,8 @@
 """Sends messages to the broker and waits for replies.
 
 Each message uses a new connection, because one idle connection per instance would exhaust the
-broker's connection limit. Rule: do not trust a reply until its encrypted box has been opened with
-our keys, which verifies the sender.
+broker's connection limit. Rule: do not trust a reply until it has been decrypted with our keys,
+which also verifies the sender.
 """
 
 import asyncio
@@ -35,13 +35,12 @@ class NoReplyError(UnavailableError):
 
 
 async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> bytes:
-    """Send a sealed request and wait up to `within` seconds for a sealed reply.
+    """Send an encrypted request and wait up to `within` seconds for an encrypted reply.
 
     Raises:
         RefusedError: if the CA, host name or password in user data is wrong.
-        NoReplyError: if there is no leader or the leader does not reply. The message names the
-            cause.
-        UnavailableError: if the broker does not respond or is full.
+        NoReplyError: if there is no leader or the leader does not reply. The message says which.
+        UnavailableError: if the broker does not respond or is out of memory.
     """
     async with _connected(user_data, within) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)
@@ -53,11 +52,11 @@ async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> 
 
 
 async def push(user_data: UserData, sealed: bytes) -> None:
-    """Send a sealed message to which the leader does not reply.
+    """Send an encrypted message that requires no reply.
 
     Raises:
         RefusedError: if the CA, host name or password in user data is wrong.
-        UnavailableError: if the broker does not respond or is full.
+        UnavailableError: if the broker does not respond or is out of memory.
     """
     async with _connected(user_data, 0) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)

@@ -1,7 +1,7 @@
 """Checks whether a manager or the leader is reachable, for the dead-man switch.
 
 The time of the last contact comes from the machine's monotonic clock and is stored in /run.
-Therefore, the measured silence continues when the agent restarts but begins at zero after a boot,
+Therefore, the measured silence continues across agent restarts but starts from zero after a boot,
 and hibernation does not count as silence. Rule: treat every failure as a missing response, whatever
 its cause.
 """

@@ -1,7 +1,7 @@
 """Reads the local Docker engine's swarm state, and makes the engine join and leave the swarm.
 
 If the managers are unreachable, a join call returns after 20 s and the engine keeps trying in the
-background. `LocalNodeState` is then `error` until the engine leaves by force.
+background. `LocalNodeState` is then `error` until the engine is forced to leave the swarm.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ class Engine:
         )
 
     async def state(self) -> tuple[EngineState, str]:
-        """Return the engine's LocalNodeState, and its error message or an empty string."""
+        """Return the engine's LocalNodeState, and its error message, which may be empty."""
         membership = await self.membership()
         return membership.state, membership.error
 
@@ -89,7 +89,7 @@ class Engine:
         """Join the swarm with the join token in `ticket`, using `address` for all swarm traffic.
 
         The engine tries only the first address in RemoteAddrs. If that manager does not respond,
-        the engine has still not joined completely after 20 s, so we pass a manager that responds.
+        the join is still incomplete after 20 s, so we pass the address of a manager that responds.
         We do not use aiodocker's own method, because it has no parameter for Availability.
         """
         manager = await _answering(ticket.managers)
@@ -108,7 +108,7 @@ class Engine:
             )
 
     async def leave_by_force(self) -> None:
-        """Leave the swarm by force. Do nothing if the engine is not part of a swarm."""
+        """Force the engine to leave the swarm. Do nothing if it is not part of a swarm."""
         try:
             with _translated("could not leave the swarm"):
                 await self._docker.swarm.leave(force=True)
@@ -120,8 +120,8 @@ class Engine:
         """Stop the tasks and leave the swarm, by force if necessary.
 
         Only a worker may leave. A manager must be demoted first, because Raft would otherwise
-        continue to count its vote. The tasks are stopped first, because an engine kills its tasks
-        when it leaves.
+        continue to count it as a voter. The tasks are stopped first, because an engine kills its
+        tasks when it leaves.
         """
         if (await self.membership()).is_manager:
             raise RefusedError("this engine is a manager; demote it before it leaves")
@@ -151,7 +151,7 @@ class Engine:
 
 
 async def _answering(managers: tuple[str, ...]) -> str:
-    """Return the first of these managers that accepts a connection."""
+    """Return the first address in `managers` that accepts a connection."""
     for manager in managers:
         host, _, port = manager.rpartition(":")
         try:

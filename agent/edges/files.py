@@ -1,4 +1,4 @@
-"""Reads and writes the agent's files, such as the join key and the owner of the engine's state.
+"""Reads and writes the agent's files, such as the join key and the recorded reason for leaving.
 
 A copied disk contains the identity of the original engine, and two engines with the same identity
 keep replacing each other in the swarm. Rule: before the engine's first start, record which instance
@@ -134,7 +134,7 @@ class LocalFiles:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the file atomically, because systemd starts the leader when the file appears."""
+    """Write a file atomically, because systemd starts the leader when its settings file appears."""
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

@@ -1,10 +1,10 @@
-"""Reads the instance metadata service, using only version 2 (IMDSv2).
+"""Reads from the instance metadata service, using only version 2 (IMDSv2).
 
 Version 1 responds to any process that can be tricked into sending a GET request, so we never fall
 back to it. Launch instances with `HttpTokens=required` and a hop limit of 1, so that containers on
 a bridge network cannot reach the service: anyone who can reach it can claim this node's identity.
-We use the standard library's client because importing an HTTP package takes longer than all our
-calls to the service, and READY is sent only after these calls.
+We use the standard library's HTTP client because importing an HTTP package takes longer than all
+our calls to the service, and the agent reports READY to systemd only after these calls.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
 
@@ -29,7 +29,7 @@ _RENEW_BEFORE: Final = timedelta(minutes=5)
 
 
 class Metadata:
-    """Reads the metadata service.
+    """Reads from the metadata service.
 
     Unless stated otherwise, methods raise UnavailableError if the service returns no valid
     response, and GoneError if a path does not exist.
