@@ -1,6 +1,6 @@
 """A cluster under load: Traefik on three managers, services on spot workers, and steady requests.
 
-Rule: a measurement begins only when the cluster is settled: every task is up, no service is being
+Rule: a measurement begins only when the cluster has settled: every task is up, no service is being
 changed, and the cluster has the expected number of workers. Automatic rebalancing is switched off.
 """
 
@@ -39,7 +39,10 @@ class LoadedCluster:
     workers: int
 
     def load(self, rate: float) -> Traffic:
-        """Start steady requests to all services through all managers; return their `Traffic`."""
+        """Start sending a steady stream of requests to all services through all managers.
+
+        Return the process that sends them.
+        """
         addresses = [manager.address for manager in ingress.managers(self.lab)]
         return traffic.start(
             Plan(addresses, [service.host for service in self.services], rate=rate)
@@ -122,7 +125,7 @@ def prepared(
 ) -> Iterator[LoadedCluster]:
     """Yield a cluster with three managers and with workers that run services.
 
-    The lab is always taken down at the end.
+    The lab is always taken down afterwards.
 
     Raises:
         LabError: if another lab is running, or if a node or service does not start.
@@ -141,7 +144,7 @@ def prepared(
 def booted(*, workers: int, report: Report, leader: Mapping[str, object]) -> Iterator[Lab]:
     """Yield a lab with three managers and some idle workers.
 
-    The lab is always taken down at the end.
+    The lab is always taken down afterwards.
 
     Raises:
         LabError: if another lab is running, or if a node does not start.
@@ -158,7 +161,7 @@ def booted(*, workers: int, report: Report, leader: Mapping[str, object]) -> Ite
 
 @contextmanager
 def taken_down(places: Places, name: str, report: Report) -> Iterator[None]:
-    """At the end, take down the running lab if it belongs to the named cluster.
+    """After the `with` block, take down the running lab if it belongs to the named cluster.
 
     Raises:
         LabError: if something in the lab cannot be removed.
@@ -182,7 +185,7 @@ def _is_up(places: Places, name: str) -> bool:
 
 
 def versions(sight: Sight) -> dict[str, Any]:
-    """Return the current time, facts about the host, the engine's version and the commit."""
+    """Return the time, facts about the host, the engine's version and the current commit."""
     engine = sight.engine("/version")["Version"]
     return {
         "at": clock.now().isoformat(timespec="seconds"),

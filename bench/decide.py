@@ -1,7 +1,7 @@
 """Measure how long the leader takes to make one decision in clusters of up to 5,000 nodes.
 
 The sizes are 100, 1,000 and 5,000 nodes. The baseline, measured in the same run at each size, is a
-plain loop over every node and task, which is the least work for a decision that considers all of
+plain loop over every node and task, which is the least work for any decision that considers all of
 them. Run `make bench-decide`; root access is not required.
 """
 
@@ -177,7 +177,7 @@ def settled(cluster: Cluster) -> View:
 
 
 def _gone(view: View) -> View:
-    """Return the view with the instances of all lost nodes missing for an hour."""
+    """Return the view after the instances of all lost nodes have been missing for an hour."""
     absences = {
         InstanceId(f"i-{name[1:]}"): Absence(99, _AT - timedelta(hours=1))
         for name in view.census.down
@@ -227,7 +227,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Return a table of the medians for each size and of the growth in time per node."""
+    """Return a table of the medians for each size and of how the time per node grows."""
     figures_table = Table(
         title="Milliseconds of one decision (medians)", box=None, title_style="bold"
     )

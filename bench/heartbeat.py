@@ -1,7 +1,7 @@
-"""Measure the load of heartbeats on the managers, and how soon a lost worker is marked Down.
+"""Measure the load that heartbeats put on managers, and how soon a lost worker is marked Down.
 
 The cluster has three managers and idle workers. For each heartbeat period, the benchmark measures
-the managers' engines for a while and then cuts the power of some workers. After the first
+the managers' engines for a while and then cuts the power to some workers. After the first
 measurement, our leader daemons are stopped, because their requests add to the load. Run
 `make bench-heartbeat` as root from the repository.
 """
@@ -47,7 +47,7 @@ _SIZES: Final = ((100, 2), (400, 3), (1000, 5), (5000, 5))
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The total resources that one manager had used by the time `at`."""
+    """The total resources that one manager had used by time `at`."""
 
     at: float
     cpu: float
@@ -101,7 +101,8 @@ def main() -> None:
 def _direction(number: int) -> int:
     """Return -1 for even rounds and 1 for odd rounds.
 
-    The order of the periods alternates, so that drift over time affects all periods equally.
+    The sign sets the order of the periods, which alternates so that drift over time affects all
+    periods equally.
     """
     return -1 if number % 2 == 0 else 1
 
@@ -121,7 +122,7 @@ def _stop_leaders(lab: Lab) -> None:
 
 
 def _costs(lab: Lab, sight: Sight, seconds: float) -> dict[str, Any]:
-    """Measure the managers' CPU seconds per minute and network traffic per node per minute."""
+    """Measure the managers' CPU seconds per minute and network traffic per node and minute."""
     nodes = sight.engine("/nodes")
     leads = next(
         node["Description"]["Hostname"]
@@ -171,7 +172,7 @@ def _read(machine: Machine, engine: int) -> Reading:
 
 
 def _cut(lab: Lab, sight: Sight, number: int) -> list[float]:
-    """Cut some workers' power, reboot the workers, and return how soon each was marked Down.
+    """Cut the power to some workers, reboot them, and return how soon each was marked Down.
 
     Times are in seconds after the power was cut.
 
@@ -241,10 +242,10 @@ def summary(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, float]:
-    """Return the CPU time of one heartbeat in milliseconds, calculated by linear regression.
+    """Return the CPU time per heartbeat in milliseconds, calculated by linear regression.
 
-    The `fit` values are r squared. A value near 0 means that the time cannot be distinguished from
-    noise.
+    Each `fit` value is the R-squared of a regression. A value near 0 means that the time cannot be
+    distinguished from noise.
     """
     own = [window for window in windows if not window["leader"]]
     beats = [60 * nodes / window["period"] for window in own]

@@ -167,7 +167,7 @@ def _placed(look: Look) -> dict[str, list[int]]:
 
 
 def needed(counts: Sequence[int]) -> int:
-    """Return the smallest number of moves after which the workers differ by at most one task."""
+    """Return the fewest moves after which the workers' task counts differ by at most one."""
     low, over = divmod(sum(counts), len(counts))
     goal = sorted([low + 1] * over + [low] * (len(counts) - over), reverse=True)
     have = sorted(counts, reverse=True)
@@ -175,7 +175,7 @@ def needed(counts: Sequence[int]) -> int:
 
 
 def _evenness(look: Look) -> dict[str, int]:
-    """Return, for each service, the difference between the most and fewest tasks on a worker."""
+    """Return, for each service, the difference between the most and fewest tasks on any worker."""
     return {name: max(counts) - min(counts) for name, counts in _placed(look).items()}
 
 

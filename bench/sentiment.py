@@ -79,7 +79,7 @@ def _f1(pairs: Counter[tuple[Label, Label]], label_of: Label) -> float:
 
 
 def ten_words(headline: str) -> Label:
-    """Label a headline by counting five good words and five bad words. This is one baseline."""
+    """Label a headline by counting five good words and five bad words, as one of the baselines."""
     tokens = words.tokens(headline)
 
     def count(stems: Sequence[str]) -> int:

@@ -1,1 +1,1 @@
-"""`python -m bench.api`: compare public_api behind Traefik with its bare handler."""
+"""`python -m bench.api`: compare public_api behind Traefik with a bare handler."""

@@ -41,7 +41,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The figures of one measurement: one request method under load for a few seconds."""
+    """The figures for one method of requesting the page, under load for a few seconds."""
 
     way: str
     connections: int
@@ -118,7 +118,7 @@ def _load(way: Way, *, connections: int, seconds: int, number: int) -> Sample:
 
 
 def summary(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Return the medians for each number of connections and each request method.
+    """Return the medians for each number of connections and each method of requesting the page.
 
     Each median is also given as a ratio to the bare handler's median.
     """

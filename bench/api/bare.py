@@ -1,7 +1,7 @@
 """A bare handler for `/v1/news`, the baseline of `bench.api`.
 
 Like public_api, the handler reads the articles from CouchDB, checks the parameters, and returns the
-same bytes and ETag. It uses no Traefik, tokens, rate limits, usage tracking, request logs or
+same bytes and ETag. It does not use Traefik, tokens, rate limits, usage tracking, request logs or
 metrics.
 """
 

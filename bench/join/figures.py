@@ -17,7 +17,7 @@ _DIGITS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round with one method. Times are in seconds since the command started."""
+    """The results of one round with one method. Times are in seconds since the command started."""
 
     way: str
     machines: int
@@ -97,7 +97,7 @@ def _stages(rounds: Sequence[Round]) -> dict[str, Any]:
 
 
 def table(entries: Sequence[Mapping[str, Any]], ways: Mapping[str, str]) -> Table:
-    """Return a table of the medians in seconds, at most 100 columns wide."""
+    """Return a table, at most 100 columns wide, of the medians in seconds."""
     figures_table = Table(
         title="Seconds from the command to Ready (medians)", box=None, title_style="bold"
     )

@@ -69,7 +69,7 @@ class Raw:
 
 
 class Ansible:
-    """A playbook that runs from the host over ssh, with eight forks and without gathering facts."""
+    """An Ansible playbook, run from the host over ssh with eight forks and no fact gathering."""
 
     name = "ansible"
     what = "ansible-playbook"
@@ -112,8 +112,8 @@ def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, fl
     """Return the seconds from the command to the end of each agent stage, and the retry count.
 
     Retries can explain a slow round. `began` and `wall` are both the command's start time: `began`
-    on the monotonic clock, which systemd uses for the process, and `wall` on the wall clock, which
-    the journal uses.
+    on the monotonic clock, which systemd uses to record when a process starts, and `wall` on the
+    wall clock, which the journal uses.
     """
     shown = machine.run("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", _UNIT)
     reached = {"process": int(shown.stdout.partition("=")[2]) / 1e6 - began}

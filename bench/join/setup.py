@@ -68,7 +68,7 @@ class Setup:
 def prepared(workers: int, *, report: Report) -> Iterator[Setup]:
     """Yield a lab with one manager and idle workers.
 
-    The lab is always taken down at the end.
+    The lab is always taken down afterwards.
 
     Raises:
         LabError: if another lab is running, or if a machine does not start.

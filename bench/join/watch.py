@@ -1,7 +1,7 @@
 """Detect when nodes join by polling the manager's node list, whichever method is measured.
 
 Rule: timing starts just before the command and stops with the response that shows the node as
-Ready. Both times are measured on this host, so no method measures its own time.
+Ready. Both times are measured on this host, so no method times itself.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Compare how our evacuation, Swarm's drain and a power cut of a worker affect users.
+"""Compare how our evacuation of a worker, Swarm's drain and a power cut affect users.
 
 Twenty tasks run on four spot workers under steady load through Traefik. The three ways of removing
 a worker take turns on the same swarm. Run `make bench-leave` as root from the repository. For
@@ -127,7 +127,7 @@ def main() -> None:
 
 
 def measure(loaded: LoadedCluster, way: Way, number: int, rate: float) -> Departure:
-    """Make one worker leave under load, replace it, and return the figures of its departure.
+    """Make one worker leave under load, replace it, and return the figures for its departure.
 
     Raises:
         LabError: if the cluster does not settle beforehand, or if the new worker does not accept
@@ -157,8 +157,8 @@ def measure(loaded: LoadedCluster, way: Way, number: int, rate: float) -> Depart
 def _chosen(look: Look) -> Node:
     """Return the worker whose number of single-replica services is closest to one.
 
-    Workers without such a service come last. Among equals, the number of tasks closest to five
-    decides.
+    Workers without such a service come last. Ties go to the worker whose number of tasks
+    is closest to five.
     """
     lone = {service.id for service in look.services.values() if service.replicas == 1}
 

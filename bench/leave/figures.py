@@ -1,4 +1,4 @@
-"""The figures of one departure, and the table of all departures. This module does no I/O.
+"""Compute the figures for one departure, and create the table of all departures, without I/O.
 
 Rule: compare the three ways of removing a worker by lost requests, because users notice these. A
 figure for `empty` exists only if the node keeps running until it is empty, and a figure for `gone`
@@ -133,7 +133,7 @@ def _entry(own: Sequence[Departure]) -> dict[str, Any]:
 
 
 def table(entries: Sequence[dict[str, Any]], ways: dict[str, str]) -> Table:
-    """Return a table of the summary, at most 100 columns wide."""
+    """Return the summary as a table that is at most 100 columns wide."""
     figures_table = Table(
         title="Workers leaving under load (median/worst)",
         box=None,
