@@ -1,4 +1,4 @@
-"""`spotswarm explain`: list every decision about a node, instance or service, with the reasons."""
+"""`spotswarm explain`: list every decision about a node, instance or service, with its reason."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -29,9 +29,9 @@ def explain(node: Name, as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def explanation(answer: Mapping[str, Any]) -> RenderableType:
-    """Return tables of what is known about a node, instance or service, and of all decisions.
+    """Return tables of what is known about a node, instance or service.
 
-    The decisions are listed with the oldest first.
+    One of the tables lists all decisions about it, oldest first.
     """
     parts: list[RenderableType] = []
     if answer["nodes"]:

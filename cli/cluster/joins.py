@@ -17,7 +17,7 @@ def joins(as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Return a table of requests, newest first, with the result of each request and the reason."""
+    """Return a table of requests, newest first, with each result and the reason for it."""
     joins_table = new_table("TIME", "INSTANCE", "ROLE", "RESULT")
     joins_table.add_column("REASON", overflow="fold")
     for row in rows:

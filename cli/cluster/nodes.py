@@ -49,6 +49,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 def is_member(node: str, *, on_error: str) -> bool:
     """Return whether the swarm still has a node with this id.
 
-    If the request fails, `on_error` is added to the beginning of the error's `next_step`.
+    If the request fails, `on_error` is prepended to the error's `next_step`.
     """
     return any(row["node"] == node for row in get("nodes", on_error=on_error))

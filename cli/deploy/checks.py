@@ -1,4 +1,4 @@
-"""Check that a deployment has what it needs: networks, nodes, secrets and a manager for the stores.
+"""Check that a deployment has what it needs: networks, nodes, secrets and a manager for its data.
 
 Rule: nothing is changed until every check has passed.
 """
@@ -52,7 +52,7 @@ def check(docker: Docker, stack: Stack, values: Mapping[str, str]) -> Preparatio
 
 
 def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> str:
-    """Return why no node can run a service, or an empty string if a node can.
+    """Return why no node can run a service, or an empty string if one can.
 
     Constraints on `label` are ignored, because a node is about to get this label.
     """
@@ -70,9 +70,9 @@ def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> 
 
 
 def _refuse_second_home(docker: Docker, stack: Stack) -> None:
-    """Exit if the stores are already running.
+    """Exit if a data store is already running.
 
-    Their data is on the node that had the label before, so no other node may get this label.
+    Its data is on the node that had the label before, so no other node may get this label.
     """
     label = stack.label_a_manager or ""
     stores = {

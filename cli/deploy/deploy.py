@@ -29,7 +29,7 @@ _DIRECTORY = Path("compose")
 
 
 class ResolveImage(StrEnum):
-    """When Docker asks the registry which image a tag refers to."""
+    """Specifies when Docker asks the registry which image a tag refers to."""
 
     ALWAYS = "always"
     CHANGED = "changed"

@@ -1,4 +1,4 @@
-"""Wait until the leader stops moving the stack's tasks, and later until the stack is running."""
+"""Wait until the leader stops moving a stack's tasks, or until a deployed stack is running."""
 
 import time
 from collections.abc import Sequence

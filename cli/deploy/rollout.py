@@ -36,7 +36,7 @@ class Rollout:
     updated: list[str] = field(default_factory=list)
 
     def change_of(self, name: str) -> Literal["created", "updated", "unchanged"]:
-        """Return whether the deployment created or updated a service or left it unchanged."""
+        """Return whether the deployment created a service, updated it or left it unchanged."""
         if name in self.created:
             return "created"
         return "updated" if name in self.updated else "unchanged"

@@ -42,7 +42,10 @@ class NewCluster:
 def create(
     *, cluster: str, names: list[str], addresses: list[str], port: int, days: int, at: datetime
 ) -> NewCluster:
-    """Create all secrets. The broker's URL uses the first name, or else the first address."""
+    """Create all secrets.
+
+    The broker's URL uses the first name or, if there is none, the first address.
+    """
     ca_key, ca = _authority(cluster, at)
     # The leader connects to the broker over loopback.
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in [*names, "localhost"]]
@@ -70,7 +73,7 @@ def create(
 
 
 def user_data_text(table: dict[str, Any]) -> str:
-    """Return a table of user data as the text that an instance receives.
+    """Return the user data in `table` as the TOML text that an instance receives.
 
     Raises:
         MalformedMessage: if an agent could not parse the text.

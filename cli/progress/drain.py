@@ -25,7 +25,7 @@ _MANNERS: Final = {
 class Outcome:
     """The result of a drain.
 
-    The lists contain the names of tasks, except for the last, which contains the names of services.
+    The lists contain task names, except for `without_health_check`, which contains service names.
     """
 
     state: Literal["under way", "drained", "left", "returned"] = "under way"

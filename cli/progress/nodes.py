@@ -42,5 +42,5 @@ def member(raw: Mapping[str, Any]) -> Member:
 
 
 def fits(node: Member, constraints: Iterable[str]) -> bool:
-    """Return whether the node satisfies the constraints; if one is invalid, return true."""
+    """Return whether the node satisfies the constraints, or True if a constraint is invalid."""
     return satisfies(node, constraints) is not False

@@ -70,7 +70,7 @@ class ServiceProgress:
 def service_progress(
     service: Json, tasks: Iterable[Json], nodes: Sequence[Member], *, before: frozenset[str]
 ) -> ServiceProgress:
-    """Return a service's progress; `before` has the ids of tasks older than the deployment."""
+    """Return a service's progress; `before` contains the ids of tasks older than the deployment."""
     spec = service["Spec"]
     template = spec["TaskTemplate"]
     update = (service.get("UpdateStatus") or {}).get("State", "")

@@ -79,7 +79,7 @@ class Interpolation:
 
 
 def escaped(document: Any) -> Any:
-    """Return the document with every `$` doubled, so that Docker replaces no variables."""
+    """Return the document with every `$` doubled, so that Docker does not replace variables."""
     match document:
         case dict():
             return {name: escaped(value) for name, value in document.items()}

@@ -15,7 +15,7 @@ Wishes = Mapping[str, Mapping[str, Any]]
 
 
 def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[str], list[str]]:
-    """Return the services to deploy, and remarks on services that will work only partially.
+    """Return the services to deploy, and remarks about services that will work only partially.
 
     Raises:
         StackError: if a requested service does not exist or is not offered, or if a service to

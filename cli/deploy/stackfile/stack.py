@@ -144,7 +144,7 @@ def constraints_of(document: Table) -> Iterator[tuple[str, str]]:
 
 
 def _drop_unused(table: Table) -> None:
-    """Remove networks, volumes, configs and secrets that no chosen service uses."""
+    """Remove networks, volumes, configs and secrets that no selected service uses."""
     for kind in ("networks", "secrets", "configs", "volumes"):
         if kind not in table:
             continue
@@ -169,7 +169,7 @@ def _secrets(table: Table) -> list[SecretWish]:
 
 
 def _name_configs(name: str, table: Table, directory: Path, read: Read) -> None:
-    """Add a digest of its content to each config's name, because Swarm cannot change a config.
+    """Append a digest of each config's content to its name, because configs cannot be changed.
 
     Configs without a file are removed.
     """
@@ -204,7 +204,10 @@ def _remove(table: Table, kind: str, names: set[str]) -> None:
 
 
 def _source(use: Any) -> str:
-    """Return the name in a reference, which may be in Compose's short or long syntax."""
+    """Return the name in a service's reference to a network, volume, config or secret.
+
+    The reference may be in Compose's short or long syntax.
+    """
     return str(use.get("source", "")) if isinstance(use, dict) else str(use)
 
 
