@@ -18,7 +18,7 @@ from lab.places import ACCOUNT, REGION, ZONES, Places
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The lab's AWS access key and the resources in its account."""
+    """The lab's AWS account: its access key and its resources."""
 
     endpoint: str
     key: str
@@ -48,7 +48,7 @@ class Account:
 
     @classmethod
     def read(cls, path: Path) -> "Account":
-        """Read the account from a file that `write` saved."""
+        """Read the account from a file that `write` created."""
         return cls(**json.loads(path.read_text(encoding="ascii")))
 
 

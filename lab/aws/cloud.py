@@ -49,7 +49,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Temporary credentials that the metadata service gives an instance with a role."""
+    """Temporary credentials that an instance with a role gets from the metadata service."""
 
     key: str
     secret: str = field(repr=False)
@@ -133,7 +133,7 @@ class Cloud:
         )
 
     def addresses(self) -> dict[str, str]:
-        """Return the private address of each running instance with an Elastic IP, by Elastic IP."""
+        """Map each Elastic IP of a running instance to the instance's private address."""
         private_addresses = {}
         for elastic_ip in list(_ec2().addresses):
             if elastic_ip.instance is not None and elastic_ip.instance.state == "running":
@@ -221,7 +221,7 @@ def _user_data(user_data: Any) -> bytes | None:
 def _decoded(text: str | bytes) -> bytes:
     """Decode user data from base64.
 
-    The result is cached, because the daemon reads instances several times a second and user data
-    never changes.
+    The result is cached, because the daemon reads the unchanging user data of every instance
+    several times a second.
     """
     return base64.b64decode(text)

@@ -1,7 +1,7 @@
-"""Accepts orders to the simulated spot market, on a socket that only root can use.
+"""Accepts orders for the simulated spot market, on a socket that only root can use.
 
-Rule: an order contains a delay in seconds, never a time, because only the daemon's clock counts.
-`lab.aws.orders` is the client.
+Rule: an order contains a delay in seconds, never an absolute time, because only the daemon's
+clock counts. `lab.aws.orders` is the client.
 """
 
 import contextlib

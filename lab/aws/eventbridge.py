@@ -2,8 +2,8 @@
 
 This module does no I/O.
 
-Rule: each event has exactly the format in the AWS documentation, including its oddities. A test
-that needs a malformed event changes the text. EventBridge gives each event a unique id, so a test
+Rule: each event has exactly the format in the AWS documentation, oddities included. A test that
+needs a malformed event edits the event's text. EventBridge gives each event a unique id, so a test
 that needs a duplicate event sends the same text twice.
 """
 
@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 
 class Code(StrEnum):
-    """What a scheduled event does to an instance; the values are codes in the metadata service."""
+    """What a scheduled event does to an instance, as a code that the metadata service shows."""
 
     RETIREMENT = "instance-retirement"
     STOP = "instance-stop"
@@ -116,7 +116,7 @@ def description(code: Code) -> str:
 
 
 def stamp(at: datetime) -> str:
-    """Return a time as EC2 and EventBridge write it, such as `2026-01-31T12:00:00Z`."""
+    """Format a time as EC2 and EventBridge do, for example `2026-01-31T12:00:00Z`."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -34,7 +34,10 @@ Console = Callable[[str], bytes]
 
 
 def close(ec2: Any, console: Console) -> None:
-    """Make moto's EC2, SSM and IAM behave like AWS; it is safe to call this more than once."""
+    """Make moto's EC2, SSM and IAM behave like AWS.
+
+    It is safe to call this function more than once.
+    """
     if not hasattr(ec2, "lab_closed"):
         ec2.run_instances = _like_ec2(ec2, ec2.run_instances)
         ec2.start_instances = _begin_anew(ec2.start_instances)

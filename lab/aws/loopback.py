@@ -3,7 +3,7 @@
 Tests use this module to check both services' responses. The metadata service treats a client
 at 127.0.0.N as the instance with the private address 10.98.0.N.
 
-Rule: moto's state is global, so the services run in a separate process, never in the test's.
+Rule: moto's state is global, so the services run in a separate process, never in the test process.
 """
 
 import asyncio
@@ -75,7 +75,10 @@ def seat(address: str) -> str:
 
 @contextlib.contextmanager
 def loopback(cluster: str = "demo") -> Iterator[Loopback]:
-    """Run AWS, with a complete account, and the metadata service during a `with` block."""
+    """Run the simulated AWS and the metadata service for the duration of a `with` block.
+
+    The AWS account already contains roles, subnets and a queue.
+    """
     with TemporaryDirectory(prefix="spotswarm-loopback-") as directory:
         account_file = Path(directory) / "account.json"
         process = subprocess.Popen(

@@ -49,7 +49,7 @@ class Market:
     def interrupt(
         self, instance: Instance, *, action: Action, by: By, now: datetime, at: datetime
     ) -> None:
-        """Announce that AWS will reclaim a spot instance; replace any earlier announcement.
+        """Announce the interruption of a spot instance; replace any interruption announced earlier.
 
         Raises:
             LabError: if the instance is not a spot instance, or is not running.
@@ -88,7 +88,10 @@ class Market:
             self.send(_health(instance, planned, now))
 
     def withdraw(self, instance: Instance, *, now: datetime) -> None:
-        """Withdraw all announcements for an instance; only AWS Health sends a withdrawal event."""
+        """Withdraw all announcements for an instance.
+
+        Only the withdrawal of maintenance produces an event, which comes from AWS Health.
+        """
         announced = self._announced.pop(instance.id, _NOTHING)
         planned = announced.maintenance
         if planned and planned.by.is_in_queue:

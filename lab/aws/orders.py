@@ -1,7 +1,7 @@
 """Sends orders from a user or a test to the simulated spot market (`lab.aws.market`).
 
 Rule: this module must not import moto, directly or indirectly, so that commands start quickly.
-Actions, codes and audiences are plain strings here; the daemon checks them.
+The arguments `action`, `code` and `by` are plain strings here; the daemon checks them.
 """
 
 import http.client
@@ -35,7 +35,7 @@ class Orders:
         return self._ask("interrupt", instance, seconds=notice, action=action, by=by)
 
     def hint(self, instance: str, *, by: str = "both") -> str:
-        """Send a rebalance recommendation for a spot instance; return the time, in UTC."""
+        """Send a rebalance recommendation for a spot instance; return its time, in UTC."""
         return self._ask("hint", instance, by=by)
 
     def maintain(

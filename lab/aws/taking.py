@@ -1,7 +1,7 @@
 """Carries out what the spot market announced, and sends every state change to the queue.
 
-Rule: this loop stops and terminates instances through moto's EC2 operations, so that EC2's
-responses and the events agree. The hypervisor then stops the machine, as it does after an API call.
+Rule: stop and terminate instances through moto's EC2 operations, so that EC2's responses agree with
+the events. The hypervisor then stops the machine, as it does after an API call.
 """
 
 import asyncio
