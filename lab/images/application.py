@@ -70,7 +70,7 @@ HEALTH_COMMAND: Final = (
 def application(places: Places, version: str = "1", *, is_bad: bool = False) -> str:
     """Build the test application's image; return the image's name.
 
-    The application includes the version in its responses. If `is_bad` is true, the
+    The application includes `version` in its responses. If `is_bad` is true, the
     application fails every request, so its tasks never become healthy.
     """
     store = Store(places)

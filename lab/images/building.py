@@ -108,7 +108,8 @@ def build(
     """Build the images of the chosen services, by default of all services, on a manager's engine.
 
     With `tests`, also build the test images. With `reuse`, use the images of an earlier lab if it
-    built them from the same files and base images; otherwise, save the new images for later labs.
+    built them from the same files and base images; otherwise, build new images and save them for
+    later labs.
 
     Raises:
         LabError: if the build fails; the message includes the builder's output.
@@ -158,7 +159,7 @@ def build(
 
 @dataclass
 class _Work:
-    """The state that all builds in one call to the function `build` share."""
+    """The state shared by all builds in one call to the function `build`."""
 
     on: Engine
     context: Path
@@ -205,7 +206,7 @@ def push(
 
 
 def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, str]:
-    """Pull the images of slow stages that an earlier lab saved; return the image ids, by stage."""
+    """Pull the stage images that an earlier lab saved, if any; return the image ids, by stage."""
     configs = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _SAVED_STAGES}
     known = {stage: config for stage, config in configs.items() if config is not None}
 

@@ -49,7 +49,7 @@ class Archive:
         self._apt("update", within=300)
 
     def fetch(self, name: str, packages: Sequence[str]) -> list[Path]:
-        """Download packages, and dependencies that the base image lacks; return the .deb files."""
+        """Download packages with dependencies that the base image lacks; return the .deb files."""
         at = self._work / "debs" / name
         (at / "partial").mkdir(parents=True)
         options = ("--no-install-recommends", "--download-only", "--yes")

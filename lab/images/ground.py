@@ -29,7 +29,7 @@ _DPKG: Final = "force-unsafe-io\n" + "".join(
 
 
 def key() -> str:
-    """Return the key of the image's layer, which contains a hash of the layer's inputs."""
+    """Return the image layer's key, which contains a hash of the layer's inputs."""
     files = [Path(__file__), *_host_files()]
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return images.key("ground", archive.mirror(), *contents)

@@ -21,7 +21,7 @@ _NPM: Final = "npm@10.9.9"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree of files that comes from npm, with the functions that add it to an image."""
+    """A tree of files from npm, with functions that fetch the files and add them to an image."""
 
     fetch: Callable[[Path], Path]
     """Fetches the files, using an empty work directory; returns their path."""

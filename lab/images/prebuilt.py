@@ -23,7 +23,7 @@ PARALLEL: Final = 3
 def key(store: Store, tag: str, *recipe: Path) -> str:
     """Return a hash of the tag, the base images and the modules in `recipe`.
 
-    The tag stands for the source files.
+    The tag must identify the version of the source files.
     """
     bases_now = [store.find(*base.split(":")) for base in (ground.NAME, *bases.names())]
     total = hashlib.sha256(json.dumps([tag, bases_now]).encode())
@@ -34,7 +34,7 @@ def key(store: Store, tag: str, *recipe: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prebuilt:
-    """Images of our services that the lab's store has under one key."""
+    """Images of our services that are saved in the lab's store under one key."""
 
     on: Engine
     store: Store

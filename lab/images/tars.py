@@ -1,8 +1,8 @@
 """Writes image layers as tar files, one entry at a time, without temporary files.
 
 Rule: a layer must not replace a link in the layer below with a directory. In every image that the
-lab builds, `/bin`, `/lib` and similar paths are links into `/usr`, so the names of entries begin
-with `usr/` instead.
+lab builds, `/bin`, `/lib` and similar paths are links into `/usr`, so entry names begin with
+`usr/` instead.
 """
 
 import io
@@ -56,7 +56,7 @@ def executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter that makes root the owner of each file, whoever owns the file on this host."""
+    """A filter that makes root the owner of each file, regardless of its owner on this host."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
@@ -80,7 +80,7 @@ def copy(
 
 
 def merged(name: str) -> str:
-    """Return the path that a package's file has on a system with a merged `/usr`."""
+    """Return the path of a package's file on a system with a merged `/usr`."""
     name = name.removeprefix("./").strip("/")
     head, _, rest = name.partition("/")
     return f"usr/{name}" if head in MERGED and rest else name

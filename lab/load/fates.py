@@ -30,7 +30,7 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The number of requests lost with one outcome, and when the first and the last were due."""
+    """The number of lost requests with one outcome, and when the first and the last were due."""
 
     count: int
     first: float

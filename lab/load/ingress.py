@@ -91,7 +91,7 @@ def open_ingress(lab: Lab, *, within: float = 60) -> None:
 
 
 def close_ingress(lab: Lab) -> None:
-    """Remove the Traefik service that `open_ingress` creates, because `edge` needs its ports."""
+    """Remove the Traefik service that `open_ingress` created, to free its ports for `edge`."""
     remove(lab, _TRAEFIK_SERVICE)
 
 

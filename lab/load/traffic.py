@@ -87,7 +87,7 @@ class Traffic:
 
 
 def start(plan: Plan) -> Traffic:
-    """Start sending the planned requests; return just before the first request is sent."""
+    """Start a process that sends the planned requests; return just before it sends the first one."""
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.load.traffic", "--plan", json.dumps(asdict(plan))],
         stdin=subprocess.PIPE,
@@ -150,7 +150,7 @@ async def _send(
 
 
 def kind_of(error: BaseException) -> str:
-    """Return the outcome by which a report represents an error."""
+    """Return the outcome that a report shows for an error."""
     match error:
         case TimeoutError():
             return "timed out"
