@@ -78,7 +78,7 @@ def up(
         typer.Option("--resume", help="If the lab is already up, only launch missing workers."),
     ] = False,
 ) -> None:
-    """Start the lab: bake the image if needed, start AWS, create a cluster and launch instances."""
+    """Start the simulated AWS and a cluster of instances; first bake the image if needed."""
     began = time.monotonic()
     if resuming and (lab := resume.running_lab(places_of())):
         resume.resume(lab, workers=workers, wait=wait)
@@ -117,7 +117,7 @@ def down() -> None:
 
 @app.command()
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the states of each instance, its machine and its node."""
+    """Show the state of each instance, and the states of its machine and its node."""
     lab = Lab.attach()
     machines = rows(lab)
     if as_json:
@@ -128,7 +128,7 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 
 @app.command()
 def nodes() -> None:
-    """Print the active leader's list of the cluster's nodes, in JSON."""
+    """Print the active leader's list of the cluster's nodes as JSON."""
     print(json.dumps(Lab.attach().nodes(), indent=2))
 
 

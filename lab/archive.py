@@ -1,8 +1,8 @@
 """Finds the URL of the Debian archive, and explains failed downloads.
 
-Rule: no URL is hard-coded. SPOTSWARM_LAB_MIRROR selects the archive. If the variable is not set,
-the lab uses the archive in apt's configuration on a Debian host, and debootstrap's default on any
-other host.
+Rule: no URL is hard-coded. The environment variable SPOTSWARM_LAB_MIRROR selects the archive. If
+it is not set, the lab uses the archive in the host's apt configuration on Debian, and debootstrap's
+default on any other system.
 """
 
 import os
@@ -24,7 +24,7 @@ class ArchiveError(LabError):
 
 
 def mirror() -> str:
-    """Return the archive's URL, or an empty string to use debootstrap's default."""
+    """Return the archive's URL, or an empty string if debootstrap should use its default."""
     if address := os.environ.get(MIRROR):
         return address
     release = _os_release()
@@ -35,7 +35,10 @@ def mirror() -> str:
 
 
 def mirror_in(targets: str, suite: str) -> str:
-    """Return the archive's URL from the output of `apt-get indextargets`, or an empty string."""
+    """Return the archive's URL, given the output of `apt-get indextargets`.
+
+    The result is an empty string if the output does not contain the URL.
+    """
     for line in targets.splitlines():
         address, release, component = line.split("|")
         # Other vendors reuse the suite's name, but only Debian's archive has this component.
@@ -56,7 +59,7 @@ def delivering(what: str, suite: str) -> Iterator[None]:
     The error message says that `what` could not be downloaded.
 
     Raises:
-        ArchiveError: if debootstrap or apt fails; the message contains the errors.
+        ArchiveError: if debootstrap or apt fails; the message includes the program's errors.
     """
     try:
         yield

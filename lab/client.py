@@ -104,7 +104,7 @@ class Lab:
 
     @classmethod
     def attach(cls, name: str | None = None) -> "Lab":
-        """Return the running lab with this name or, by default, the one the environment selects.
+        """Return the running lab with this name; by default, the one that the environment selects.
 
         Raises:
             LabError: if the lab is not running.
@@ -197,7 +197,7 @@ class Lab:
         return self.account.images[engine]
 
     def terminate(self, *instances: str) -> None:
-        """Terminate instances through EC2; each machine has time to shut down first."""
+        """Terminate instances through EC2, which first gives each machine time to shut down."""
         self.aws("ec2").terminate_instances(InstanceIds=list(instances))
 
     def kill(self, instance: str) -> None:
@@ -220,7 +220,7 @@ class Lab:
         wait_stage(self.places, instance, RUNNING, within=30)
 
     def partition(self, instance: str) -> None:
-        """Pull a machine's network cable; then it cannot reach even the metadata service."""
+        """Pull a machine's network cable, so that it cannot reach even the metadata service."""
         net.disconnect(self.places, instance, self.machine(instance).address)
 
     def heal(self, instance: str) -> None:
@@ -260,7 +260,7 @@ class Lab:
         return [self.machine(instance) for instance in instances]
 
     def user_data(self, role: str) -> str:
-        """Return the user data for instances with the given role, including settings from `up`."""
+        """Return the user data for instances with this role, including settings passed to `up`."""
         file = self.places.cluster / f"{role}.toml"
         if not file.exists():
             managers = int((self.places.cluster / "managers").read_text(encoding="ascii"))
@@ -323,7 +323,7 @@ class Lab:
 
 
 def places_of(name: str | None = None) -> Places:
-    """Return the paths and addresses of the named lab, or of the one the environment selects.
+    """Return the paths and addresses of the named lab, or of the one that the environment selects.
 
     Raises:
         LabError: if the name is not valid.
@@ -335,7 +335,7 @@ def places_of(name: str | None = None) -> Places:
 
 
 def is_serving(node: Mapping[str, Any]) -> bool:
-    """Return whether a node accepts tasks and has an instance, given its JSON from the leader."""
+    """Return whether a node accepts tasks and has an instance, according to the leader's JSON."""
     return (
         node.get("status") == "ready"
         and node.get("availability") == "active"

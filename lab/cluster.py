@@ -2,8 +2,8 @@
 
 Rule: the lab creates none of the cluster's secrets itself. It runs `spotswarm init`, which stores
 the secrets in SSM, and `spotswarm user-data`, whose output the instances get as user data. In this
-output, the lab changes only the settings that a scenario overrides; `keep` saves them for later
-launches.
+output, the lab sets only the queue's URL and the settings that a scenario overrides; `keep` saves
+these settings for later launches.
 """
 
 import json
@@ -38,7 +38,11 @@ def create(places: Places, account: Account) -> None:
 
 
 def keep(places: Places, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> None:
-    """Save settings for launches: `leader` for the `[leader]` table, `agent` for all instances."""
+    """Save settings for later launches.
+
+    `leader` contains settings for the `[leader]` table of managers, and `agent` contains settings
+    for all instances.
+    """
     places.cluster.mkdir(exist_ok=True)
     settings = json.dumps({"leader": dict(leader), "agent": dict(agent)})
     _settings_file(places).write_text(settings, encoding="utf-8")

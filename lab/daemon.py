@@ -1,7 +1,7 @@
 """The lab's daemon, which runs the simulated AWS and the hypervisor.
 
-Rule: when the daemon stops or crashes, it removes nothing. Only `lab.sweep` takes a lab down, so
-this also works after a crash.
+Rule: when the daemon stops or crashes, it removes nothing. Only `lab.sweep` takes a lab down, so a
+lab can be taken down even after a crash.
 """
 
 import asyncio

@@ -200,7 +200,7 @@ async def serving(
     Port 0 selects a free port. The server resolves the host names of instances in `network`.
 
     Raises:
-        LabError: if the port cannot be used, for example because another DNS server uses it.
+        LabError: if the port cannot be used, for example because another DNS server is using it.
     """
     loop = asyncio.get_running_loop()
     try:

@@ -46,7 +46,7 @@ def running_lab(places: Places) -> Lab | None:
 
 
 def resume(lab: Lab, *, workers: int, wait: int) -> None:
-    """Print the lab's state, and launch missing workers to bring their number to `workers`."""
+    """Print the lab's state, and launch any workers that are missing from a total of `workers`."""
     inventory = inventory_of(lab)
     serving = sum(map(is_serving, lab.nodes()))
     out.print(
@@ -65,7 +65,7 @@ def resume(lab: Lab, *, workers: int, wait: int) -> None:
 
 
 def inventory_of(lab: Lab) -> Inventory:
-    """Return the ids of the lab's instances, with those without power listed separately."""
+    """Return the ids of managers, of workers, and of instances whose machines have no power."""
     records = read_all(lab.places.machines)
     dead = {record.instance for record in records if record.stage is Stage.DEAD}
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]

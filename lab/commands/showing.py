@@ -146,6 +146,6 @@ def find(lab: Lab, name: str) -> Machine:
 
 
 def fail(reason: str) -> NoReturn:
-    """Print the reason to stderr, and exit with status 1."""
+    """Print the reason for the failure to stderr, and exit with status 1."""
     Console(stderr=True).print(reason, style="red", markup=False, highlight=False)
     sys.exit(1)

@@ -92,11 +92,11 @@ class Look:
         return [task for task in self.tasks if task.node == node and task.is_there]
 
     def of(self, service: str) -> list[Task]:
-        """Return a service's tasks that are supposed to run."""
+        """Return a service's tasks that Swarm intends to run."""
         return [task for task in self.tasks if task.service == service and task.is_wanted]
 
     def is_up_without(self, node: str) -> bool:
-        """Return whether each service has all its replicas up on nodes other than the given one."""
+        """Return whether every service has all its replicas up on nodes other than this one."""
         return all(
             sum(task.is_up and task.node != node for task in self.of(service.id))
             >= service.replicas
@@ -123,7 +123,7 @@ class Sight:
         """Return the nodes, the replicated services and their tasks.
 
         If `leaving` is a node's id, only that node is searched for tasks that are stopping. This is
-        much cheaper, because Swarm also keeps tasks that have ended.
+        much cheaper than searching every node, because Swarm also keeps tasks that have ended.
 
         Raises:
             LabError: if no manager responds.

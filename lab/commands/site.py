@@ -22,7 +22,7 @@ def deploy_site(
         bool, typer.Option("--tests", help="Deploy test builds, which serve /test.")
     ] = False,
 ) -> None:
-    """Build the site's images on the swarm, and deploy the stacks `edge` and `services`."""
+    """Build the site's images on a manager, and deploy the stacks `edge` and `services`."""
     lab = Lab.attach()
     began = time.monotonic()
     try:

@@ -26,7 +26,7 @@ def interrupt(
     action: Annotated[str, typer.Option(help="terminate, stop or hibernate")] = "terminate",
     by: Audience = "both",
 ) -> None:
-    """Announce that AWS will reclaim a spot instance, and reclaim it when the notice ends."""
+    """Announce that AWS will reclaim a spot instance, and reclaim it after the notice period."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     at = lab.market.interrupt(name, notice=notice, action=action, by=by)

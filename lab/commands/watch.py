@@ -94,7 +94,10 @@ class Watching:
     def frames(
         self, fates: list[Fate], lab: Lab, *, is_interrupting: bool, until: float
     ) -> Iterator[Frame]:
-        """Yield frames until the interruption is over or `until` seconds have passed."""
+        """Yield frames until the cluster has settled after the interruption, or until a time limit.
+
+        `until` is the limit in seconds; 0 means that there is no limit.
+        """
         victim: Node | None = None
         over: float | None = None
         while True:

@@ -1,4 +1,4 @@
-"""Manages the cgroups of each machine, one in every cgroup hierarchy of the host.
+"""Manages each machine's cgroups: one cgroup in every cgroup hierarchy of the host.
 
 Rule: start a machine only in its own cgroups. Engines that share a cgroup would manage each other's
 containers, and `down` finds the processes of machines only by their cgroups.
@@ -41,7 +41,7 @@ def parents(membership: str, *, unified: bool) -> list[Path]:
     """Return the directories in which the lab creates its cgroups.
 
     `membership` is the text of /proc/self/cgroup. On v1, the directories are those of this
-    process's cgroups, because others may be read-only. On v2, there is only the root directory,
+    process's cgroups, because others may be read-only. On v2, the only directory is the root,
     because a cgroup that contains processes, such as ours, cannot enable controllers for cgroups
     below it.
     """
@@ -56,7 +56,7 @@ def parents(membership: str, *, unified: bool) -> list[Path]:
 
 
 def create(lab: str, name: str) -> list[Path]:
-    """Create the cgroups of a machine, unless they exist; return the cgroups' directories."""
+    """Create a machine's cgroups if they do not exist; return the cgroups' directories."""
     unified = is_unified()
     membership = Path("/proc/self/cgroup").read_text(encoding="ascii")
     groups = []
@@ -106,7 +106,7 @@ def _prefer(lab: Path) -> None:
 
 
 def _inherit(group: Path, file: str) -> None:
-    """Copy a cpuset setting from the parent; on v1, an empty cpuset accepts no processes."""
+    """Copy a cpuset setting from the parent cgroup; on v1, an empty cpuset accepts no processes."""
     path = group / file
     if path.exists() and not path.read_text(encoding="ascii").strip():
         path.write_text((group.parent / file).read_text(encoding="ascii"), encoding="ascii")
@@ -135,7 +135,7 @@ def processes(groups: list[Path]) -> set[int]:
 
 
 def kill(groups: list[Path], *, within: float = 10) -> set[int]:
-    """Kill all processes in these cgroups, and wait at most `within` seconds until they end.
+    """Kill all processes in these cgroups, and wait at most `within` seconds for them to end.
 
     Return the ids of the processes that have not ended.
     """

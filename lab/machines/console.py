@@ -13,7 +13,7 @@ _SHOWN_BYTES: Final = 64 * 1024
 
 
 def path(machines: Path, instance: str) -> Path:
-    """Return the path of the console output file of a machine that has not been destroyed."""
+    """Return the path of the console output file for a machine that has not been destroyed."""
     return machines / instance / "console.log"
 
 
@@ -26,7 +26,7 @@ def keep(machines: Path, instance: str) -> None:
 
 
 def tail(machines: Path, instance: str) -> bytes:
-    """Return the last 64 KiB of the console output, as EC2 does; empty if there is no output."""
+    """Return the console output, or only its last 64 KiB if it is longer, as EC2 does."""
     for at in (path(machines, instance), _archived(machines, instance)):
         with contextlib.suppress(FileNotFoundError):
             return at.read_bytes()[-_SHOWN_BYTES:]

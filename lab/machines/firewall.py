@@ -1,6 +1,6 @@
 """The lab's iptables chains for Elastic IPs, outbound traffic and traffic between machines.
 
-Rule: put the lab's rules in chains of the lab, and add only jumps to these chains to the built-in
+Rule: put every rule in one of the lab's chains; the built-in chains get only jumps to the lab's
 chains. The clean-up deletes only these jumps and chains, so it cannot remove the rules of other
 programs.
 """
@@ -54,8 +54,8 @@ def up(places: Places) -> None:
 def point(places: Places, addresses: Mapping[str, str]) -> None:
     """Forward each of these Elastic IPs to its private address; stop forwarding all others.
 
-    Existing connections to the previous instance of an Elastic IP are reset. They would break on
-    AWS too, but without a reset, conntrack would forward them to the previous instance forever.
+    If an Elastic IP has moved, existing connections to its previous instance are reset. They would
+    break on AWS too, but without a reset, conntrack would forward them to that instance forever.
     """
     chain, stale_chain = f"{places.chain_prefix}POINT", f"{places.chain_prefix}STALE"
     bridge = places.bridge

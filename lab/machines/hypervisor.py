@@ -60,7 +60,7 @@ class Hypervisor:
     ) -> None:
         """Create a hypervisor that has no machines yet.
 
-        Given an image id, `layers` returns the image's layers in the format of overlayfs. Given an
+        Given an image id, `layers` returns the image's layers in overlayfs format. Given an
         instance id, `grace` returns how many seconds the instance may take to shut down.
         """
         self._cloud = cloud

@@ -178,7 +178,7 @@ def _provision(
     binds: Mapping[Path, str],
     settings: Mapping[str, str],
 ) -> None:
-    """Run a command of the bake in a container, so that no mounts are left behind."""
+    """Run one of the bake's commands in a container, so that no mounts are left behind."""
     run_grouped(
         places,
         "systemd-nspawn",
@@ -196,7 +196,7 @@ def _provision(
 
 
 def run_grouped(places: Places, *argv: str) -> None:
-    """Run a program in the cgroup for bakes, where `down` finds the program even after a crash."""
+    """Run a program in the cgroup for bakes, where `down` can find it even after a crash."""
     groups = cgroups.create(places.cgroup, BAKE)
     try:
         # Our own PYTHON variables must not apply to programs in the image.
