@@ -87,7 +87,7 @@ class Traffic:
 
 
 def start(plan: Plan) -> Traffic:
-    """Start a process that sends the planned requests; return just before it sends the first one."""
+    """Start a process that sends the planned requests; return just before it sends the first."""
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.load.traffic", "--plan", json.dumps(asdict(plan))],
         stdin=subprocess.PIPE,
