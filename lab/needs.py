@@ -46,7 +46,7 @@ class Host:
 
 
 def missing(host: Host, suite: str) -> list[str]:
-    """List what the host lacks to run machines with this Debian release.
+    """List what the host still needs before it can run machines with this Debian release.
 
     Each item includes a remedy.
     """

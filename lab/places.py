@@ -48,10 +48,11 @@ class Places:
 
     @classmethod
     def here(cls, name: str | None = None) -> "Places":
-        """Return the `Places` of a lab, by default of the lab that SPOTSWARM_LAB_NAME names.
+        """Return the `Places` of a lab, by default of the lab named in SPOTSWARM_LAB_NAME.
 
-        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE override the default directories. The lab's name
-        is appended to the name of the first directory, unless the lab's name is `demo`.
+        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE override the default directories. Unless
+        the lab's name is `demo`, it is appended to the name of the lab's directory, but not to the
+        name of the cache directory.
 
         Raises:
             ValueError: if the name is not valid.
@@ -147,7 +148,7 @@ class Places:
 
     @property
     def building_prefix(self) -> str:
-        """The name prefix of the directories in the cache in which this lab bakes images."""
+        """The name prefix of the cache directories in which this lab bakes images."""
         return f"{BUILDING}{self.name}."
 
     @property

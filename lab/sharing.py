@@ -1,8 +1,8 @@
-"""Manages what all labs on a host share: kernel settings and the numbers of labs.
+"""Manages what all labs on a host share: kernel settings and lab numbers.
 
-Rule: the first lab to start raises the kernel settings, and the last lab to stop restores them. A
+Rule: the first lab to start adjusts the kernel settings, and the last lab to stop restores them. A
 lock prevents labs from doing this at the same time. The original values are saved in /run, so a
-reboot clears them together with the raised settings.
+reboot discards them together with the adjusted settings.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ _SYSCTL: Final = Path("/proc/sys")
 
 
 def claim(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
-    """Claim the lab's number and raise the kernel settings, unless this has been done already.
+    """Claim the lab's number and adjust the kernel settings, unless this has been done already.
 
     Raises:
         LabError: if another lab uses the same number.

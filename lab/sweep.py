@@ -1,8 +1,8 @@
 """Takes a lab down completely, even after a crash.
 
 Rule: rely only on the state of the host. Find the processes of machines by the lab's cgroups, the
-lab's own processes by their command lines, and everything else by name. End only processes that
-certainly belong to this lab, and never touch other labs.
+lab's daemon and servers by their command lines, and everything else by name. End only processes
+that certainly belong to this lab, and never touch other labs.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ def sweep(places: Places) -> list[str]:
 
 
 def remains(places: Places) -> list[str]:
-    """List everything on the host that belongs to this lab, or nothing if the lab is down."""
+    """List what belongs to this lab on the host; the list is empty if the lab is down."""
     groups = cgroups.leftovers(places.cgroup)
     leftovers = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     leftovers += [f"{module} {pid}" for module, pid in processes(places).items()]
@@ -85,7 +85,7 @@ def processes(places: Places) -> dict[str, int]:
     """Return the process ids of this lab's daemon and servers, by module.
 
     Each process is found by the module and the lab's directory in its command line, because a
-    process id that was saved in a file could belong to another process by now.
+    process id that was saved in a file may now belong to another process.
     """
     running = {}
     for at in Path("/proc").glob("[0-9]*"):

@@ -28,7 +28,7 @@ from lab.images.store import Store
 from lab.load.ingress import reachable_manager
 
 CLUSTER_REGISTRY: Final = "localhost:5000"
-"""The address at which every node reaches the registry of the stack `edge`."""
+"""The address at which every node reaches the registry in the `edge` stack."""
 _DOCKERFILE: Final = "services/Dockerfile.prod"
 _CONTEXT: Final = (
     ".dockerignore",

@@ -20,7 +20,7 @@ from lab.machines.machine import Machine, running_managers
 REFRESH_SECONDS: Final = 1
 _TRAEFIK_SERVICE: Final = "traefik"
 _EDGE_TRAEFIK: Final = "edge_traefik"
-"""The Traefik service of the stack `edge`, which uses the same ports and the same network."""
+"""The Traefik service of the `edge` stack, which uses the same ports and the same network."""
 _CONFIG: Final = "traefik-again"
 _AGAIN: Final = """\
 http:
@@ -52,7 +52,7 @@ _TRAEFIK: Final = (
 def open_ingress(lab: Lab, *, within: float = 60) -> None:
     """Set up the registry, the network and Traefik; wait until every manager's port 80 responds.
 
-    Nothing is created twice; if the stack `edge` is deployed, its Traefik service is used. The
+    Nothing is created twice; if the `edge` stack is deployed, its Traefik service is used. The
     swarm also starts Traefik on managers that join later.
 
     Raises:

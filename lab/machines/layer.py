@@ -1,4 +1,4 @@
-"""Writes a layer with what a machine in the lab needs, but an EC2 instance does not need.
+"""Writes a layer with everything that a machine in the lab needs but an EC2 instance does not.
 
 Rule: on EC2, Spotswarm must work without this layer. Whatever a machine needs to join a swarm
 belongs in `ami/`; this layer only makes up for what a container lacks compared with a virtual
@@ -89,7 +89,7 @@ def offer(places: Places, engine: str, layers: list[Path]) -> None:
     """Write a file that tells the daemon which layers machines with this engine boot from.
 
     Raises:
-        LabError: if SPOTSWARM_LAB_EXTRA_LAYER is set, but is not the path of a directory.
+        LabError: if SPOTSWARM_LAB_EXTRA_LAYER is set but is not the path of a directory.
     """
     stack = [places.lab / "layer", *layers]
     if extra := os.environ.get(EXTRA_LAYER):

@@ -1,7 +1,7 @@
-"""Runs commands in a machine, accesses its files, journal and engine, and waits for its stages.
+"""Runs commands in a machine, accesses its files, journal and engine, and waits for stage changes.
 
-Rule: before a command runs in a machine, it enters the machine's cgroups. Otherwise, the machine's
-limits would not apply to the command, and `down` would not find the command's process.
+Rule: a command must enter the machine's cgroups before it runs in the machine. Otherwise, the
+machine's limits would not apply to the command, and `down` would not find the command's process.
 """
 
 import http
@@ -62,7 +62,7 @@ class Machine:
 
     @property
     def root(self) -> Path:
-        """The host's path of the machine's root directory; the machine must be running."""
+        """The machine's root directory, as a path on the host; the machine must be running."""
         return Path(f"/proc/{self.init}/root")
 
     @property
@@ -147,7 +147,7 @@ class Machine:
 
 
 def find(places: Places, instance: str) -> Machine:
-    """Return the machine of the instance with this id.
+    """Return the machine that stands for the instance with this id.
 
     Raises:
         LabError: if there is no such machine.
@@ -191,7 +191,7 @@ def last_words(machine: Machine, lines: int = 25) -> str:
 
 
 def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, within: float) -> None:
-    """Wait until the machine of an instance is in one of these stages.
+    """Wait until an instance's machine is in one of these stages.
 
     Raises:
         LabError: if this takes more than `within` seconds; the message describes the machine.
@@ -211,7 +211,7 @@ def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, with
 
 
 def wait_reboot(places: Places, instance: str, init: int | None, *, within: float) -> None:
-    """Wait until a machine has rebooted: it is running, and its init process is not `init`.
+    """Wait until a machine has rebooted: it is running, and its init process's id is not `init`.
 
     Raises:
         LabError: if this takes more than `within` seconds; the message describes the machine.

@@ -59,12 +59,12 @@ route add default via {places.gateway}
 
 
 def connect(places: Places, instance: str, address: str) -> None:
-    """Reconnect a machine's cable, unless it is connected."""
+    """Reconnect a machine's cable, unless it is already connected."""
     run("ip", "link", "set", names(places, instance, address)[1], "up")
 
 
 def disconnect(places: Places, instance: str, address: str) -> None:
-    """Disconnect a machine's cable; the machine then cannot even reach the metadata service."""
+    """Disconnect a machine's cable; the machine then cannot reach even the metadata service."""
     run("ip", "link", "set", names(places, instance, address)[1], "down")
 
 

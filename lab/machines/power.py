@@ -125,7 +125,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
 
 
 def engine_version(record: Record) -> str:
-    """Return the engine's version, or an empty string if the engine does not serve its API yet.
+    """Return the engine's version, or an empty string if the engine is not serving its API yet.
 
     This function connects to the engine's socket only after the engine has started. The socket
     exists before that, but a connection would make systemd start the engine.

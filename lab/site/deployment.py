@@ -76,7 +76,7 @@ def deploy(
     variables: Mapping[str, str] | None = None,
     report: Report = _quiet,
 ) -> Site:
-    """Deploy the stack `edge`, build the images, and deploy the stack `services`.
+    """Deploy the `edge` stack, build the images, and deploy the `services` stack.
 
     Return when the site responds. If the site is already deployed, update it. With `tests`, deploy
     test builds of the services. `variables` are added to the `.env` files of both stacks.
@@ -162,7 +162,7 @@ def wait_answers(site: Site, *, within: float = 120) -> None:
 
 
 def start_newswire(places: Places, *, within: float = 30) -> None:
-    """Start the server of the news wires if necessary, and wait until it responds.
+    """Start the news-wire server if necessary, and wait until it responds.
 
     Raises:
         LabError: if the server has not responded after `within` seconds.

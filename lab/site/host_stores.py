@@ -2,7 +2,7 @@
 
 The substitute is `pouchdb-server`, which implements CouchDB's protocol. Rule: the data of a store
 survives a restart of the store, as in production. Each store listens only on the loopback address,
-and `stop` ends only the process that `start` has started.
+and `stop` ends only the process that `start` started.
 """
 
 import base64
@@ -120,7 +120,7 @@ class Store(ABC):
 
 
 class Redis(Store):
-    """Redis with a password and an append-only file, as in the stack `services`."""
+    """Redis with a password and an append-only file, as in the `services` stack."""
 
     name = "redis-server"
 
@@ -165,7 +165,7 @@ class Redis(Store):
 
 
 class Couch(Store):
-    """A substitute for CouchDB without accounts (`password` is empty) and without `/_up`."""
+    """A CouchDB substitute that has neither accounts (`password` is empty) nor `/_up`."""
 
     name = "pouchdb-server"
 
@@ -186,7 +186,7 @@ class Couch(Store):
 
 
 class Influx(Store):
-    """InfluxDB 1.x with accounts enabled and one administrator."""
+    """InfluxDB 1.x with authentication enabled and one administrator."""
 
     name = "influxd"
 

@@ -1,7 +1,7 @@
 """Serves the news wires: feeds at `/WIRE/feed.xml`, and stories at `/WIRE/NUMBER/TITLE`.
 
-Rule: a story appears at its date of publication, and never changes. Dates are relative to the start
-of the process, so a new lab always has news from the last three days.
+Rule: a story appears at its time of publication and never changes. These times are relative to the
+start of the process, so a new lab always has news from the last three days.
 """
 
 import hashlib
@@ -77,7 +77,7 @@ def feed(wire: str, out: Sequence[Story], *, base: str) -> str:
 
 
 def page(story: Story, *, base: str) -> str:
-    """Return the HTML page of a story, with a menu and a footer as on a newspaper's website."""
+    """Return a story's HTML page, with a menu and a footer like those of a newspaper website."""
     body = "".join(f"<p>{escape(part)}</p>\n" for part in story.paragraphs)
     return (
         f'<!doctype html><html lang="en"><head><title>{escape(story.title)}</title>'
