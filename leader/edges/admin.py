@@ -1,4 +1,4 @@
-"""The leader's HTTP interfaces: the admin API on a Unix socket, health and metrics on loopback.
+"""The leader's HTTP interfaces: the admin API on a Unix socket, and health and metrics on loopback.
 
 Rule: only the admin API accepts commands, and the socket's file mode determines who can connect.
 The loopback endpoints expose nothing that unprivileged users of a manager must not see.
@@ -40,7 +40,7 @@ class StatusSource(Protocol):
 
 
 class Commands(Protocol):
-    """The operator's commands; methods return None if this daemon is not leading."""
+    """The operator's commands; the methods return None if this daemon is not leading."""
 
     def leaving(self) -> list[dict[str, Any]] | None:
         """Return the nodes that are leaving or returning."""
@@ -77,7 +77,7 @@ Body = TypeVar("Body", bound=_Body)
 
 
 class Admin:
-    """Serves both HTTP interfaces for the duration of an `async with` block."""
+    """Serves the leader's two HTTP interfaces for the duration of an `async with` block."""
 
     def __init__(
         self,

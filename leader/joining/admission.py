@@ -3,7 +3,7 @@
 Rule: a manager token gives full control of the cluster. The leader grants a manager token only to
 an on-demand instance with the role tag `manager`, while managers are missing and no other manager
 is joining or leaving. Spot instances get only worker tokens. If managers ran on Spot, AWS could
-interrupt two of three managers at the same time, and the swarm would lose its majority.
+interrupt two of three managers at the same time, and the swarm would lose quorum.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Binds new nodes to their instances, then labels, probes and activates them.
+"""Binds each new node to its instance, then labels, probes and activates the node.
 
 Rule: a node is bound to an instance by the private address that EC2 reports, never by data from the
 node. The node's labels also come from EC2.

@@ -1,7 +1,7 @@
 """Takes a node out of the swarm, in steps from demotion to the termination of its instance.
 
 Rules: the node's labels contain everything that the next leader needs to continue. A manager is
-demoted first, but never if the managers would lose their majority. Deadlines apply even if some
+demoted first, but never if the managers would lose quorum. Deadlines apply even if some
 tasks have not moved.
 """
 
@@ -71,7 +71,7 @@ def why_not_demoted(node: Node, view: View) -> str | None:
 
 
 def _demotion(node: Node, terms: Leaving, view: View) -> Step:
-    """Demote a leaving manager before any other step, if the managers would keep their majority."""
+    """Demote a leaving manager before any other step, if the managers would keep quorum."""
     hindrance = why_not_demoted(node, view)
     if hindrance is not None:
         refusal = Refuse(
@@ -170,7 +170,7 @@ def _removal(node: Node, reason: str, *, by_force: bool = False) -> Step:
 def _order(
     node: Node, instance: InstanceId, remaining: tuple[str, ...], moment: Moment
 ) -> Step | None:
-    """Tell a waiting agent to leave; return None if no agent waits or if it took too long."""
+    """Tell a waiting agent to leave; return None if none is waiting or if leaving took too long."""
     notices, at = moment.view.notices, moment.at
     first, last = notices.ordered.get(instance, (None, None))
     if first is not None and at - first >= _LEAVE_WITHIN:

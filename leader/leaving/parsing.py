@@ -42,7 +42,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
 
 
 class _MalformedError(Exception):
-    """An event lacks a required field. Only this module raises and catches this error."""
+    """Raised when an event lacks a required field; only this module raises and catches it."""
 
 
 def parse(body: str) -> Parsed:
@@ -143,7 +143,7 @@ def _word(value: object, name: str) -> str:
 
 
 def _time(value: object, name: str) -> datetime:
-    """Parse an ISO 8601 date (EventBridge) or an e-mail date (Health); the default zone is UTC."""
+    """Parse an ISO 8601 (EventBridge) or e-mail (Health) date; the default time zone is UTC."""
     if not isinstance(value, str):
         raise _MalformedError(f"the event has no {name}")
     for read in (datetime.fromisoformat, parsedate_to_datetime):

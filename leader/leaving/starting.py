@@ -1,4 +1,4 @@
-"""Decides which nodes to pause, and which nodes begin to leave or to return.
+"""Decides which nodes are paused, which begin to leave, and which begin to return.
 
 The decisions depend on AWS's notices and the operator's requests. Rules: a node with an
 interruption notice always leaves. A rebalance recommendation is only a hint: in one published test,
@@ -63,7 +63,7 @@ def start(moment: Moment) -> Iterator[Action]:
 
 
 def wish_step(node: Node, moment: Moment) -> Step | None:
-    """Return the step that the operator's request requires; None if no request is pending."""
+    """Return the step that the operator's request requires, or None if no request is pending."""
     wish = moment.view.moves.wishes.get(node.id)
     if wish is None:
         return None

@@ -125,7 +125,7 @@ def _started(
 
 
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:
-    """Whether to wait for a starting replacement, because it is new or there is still time.
+    """Whether to wait for a replacement that is starting, because it is new or time remains.
 
     `drained_at` is when the first node whose tasks have not begun to move will be drained.
     """

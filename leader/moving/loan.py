@@ -220,7 +220,7 @@ def restore(service: Service, loan: Loan, *, reason: str) -> ChangeService:
 def _own_update(service: Service, loan: Loan) -> Mapping[str, Any] | None:
     """Return the owner's update settings, including changes made since we set ours.
 
-    `docker service update --update-delay` changes one setting and keeps our values of the other
+    `docker service update --update-delay` changes one setting and keeps our values for the other
     settings. The engine omits settings that are zero.
     """
     now, lent, own = service.update or {}, loan.lent_update or {}, loan.own_update or {}

@@ -1,7 +1,7 @@
 """Distributes a service's tasks evenly across the nodes with as few moves as possible.
 
 The leader scales the service up by k tasks, waits until all tasks are up, and scales down again.
-Swarm adds tasks on the nodes with the fewest tasks of the service, and removes tasks from the nodes
+Swarm adds tasks to the nodes with the fewest tasks of the service, and removes tasks from the nodes
 with the most. Only k tasks move, and no other task is restarted. In contrast,
 `docker service update --force` would restart every task (moby #24103, #26826).
 

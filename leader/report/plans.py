@@ -1,7 +1,7 @@
-"""Shows what a drain, return or rebalance would do, or why the leader refuses to do it.
+"""Shows what a drain, return or rebalance would do, or why the leader refuses it.
 
 Rule: a plan is not a promise, because the leader makes new decisions after every event. A command
-is rejected if it would cause harm or have no effect. Every refusal includes a next step.
+is rejected if it would cause harm or have no effect. Every refusal suggests what to do next.
 """
 
 from collections import Counter
@@ -72,7 +72,7 @@ class RebalancePlan:
 
 
 def is_called(node: Node, name: str) -> bool:
-    """Whether a name is a node's host name (with or without domain), id, instance id or address."""
+    """Whether a name is a node's host name (short or full), id, instance id or address."""
     return bool(name) and name in {
         node.id, node.hostname, node.hostname.partition(".")[0], node.instance, node.address,
     }  # fmt: skip

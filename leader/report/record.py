@@ -19,7 +19,7 @@ _MOST_DECISIONS: Final = 2000
 
 @dataclass(slots=True)
 class Join:
-    """A join request and the response; `instance` is empty if the identity was not proven."""
+    """A join request and its response; `instance` is empty if the identity was not proven."""
 
     at: datetime
     instance: str

@@ -33,7 +33,7 @@ class BrokerService:
         """The number of times that Redis was started."""
 
     async def run(self, mailbox: Mailbox, take: Callable[[Broker], Awaitable[None]]) -> None:
-        """Start Redis, send heartbeats, and run `take` for requests, until one of these fails."""
+        """Start Redis, then send heartbeats and call `take` for requests until something fails."""
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._start())
             broker = await self._connected(server, stack)

@@ -86,7 +86,7 @@ class Metrics:
         )
 
     def show(self, nodes: Iterable[Node], view: View) -> None:
-        """Update the gauges of nodes and pools."""
+        """Update the gauges for nodes and pools."""
         self.nodes.clear()
         self.leaving.clear()
         for node in nodes:

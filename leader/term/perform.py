@@ -1,7 +1,7 @@
-"""Carries out actions by calling `leader.edges`; each ends with a `Done` or `Failed` event.
+"""Carries out actions by calling `leader.edges`; each action ends with a `Done` or `Failed` event.
 
-Rule: `perform` turns every `ClusterError` into an event. Any other exception is a bug, which is
-raised and ends the process.
+Rule: `perform` turns every `ClusterError` into an event. Any other exception is a bug, and ends
+the process.
 """
 
 import asyncio

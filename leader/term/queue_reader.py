@@ -1,6 +1,6 @@
 """Reads EC2's notices from the SQS queue and puts them into the inbox.
 
-Rule: delete a message here only if there is nothing to do about it. `DeleteNotices` deletes every
+Rule: delete a message here only if it requires no action. `DeleteNotices` deletes every
 other message once it has been handled; until then, SQS keeps delivering it.
 """
 

@@ -111,7 +111,7 @@ class Steering:
         return self._view()
 
     async def _until(self, holds: Callable[[View], bool]) -> None:
-        """Wait until the condition holds, the term ends, or the time limit passes."""
+        """Wait until the condition holds, the term ends, or the time limit expires."""
         until = clock.monotonic() + _LISTED_WITHIN_SECONDS
         while clock.monotonic() < until:
             view = self._view()

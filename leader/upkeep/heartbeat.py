@@ -1,6 +1,6 @@
 """Sets how often nodes send a heartbeat: frequently in a small swarm, less often in a large swarm.
 
-The dispatcher marks a dead node as Down after three missed heartbeats: after 10 to 14 s at Swarm's
+Swarm marks a dead node as Down after three missed heartbeats: after 10 to 14 s at Swarm's
 default period of 5 s, after 7 to 10 s at 3 s, and after 4 to 7 s at 2 s.
 Each heartbeat takes 0.52 ms of CPU time on the leading manager and 0.37 ms on every other manager
 (docs/benchmarks.md). Therefore, the periods below use at most 2.6 % of a core with up to 100 nodes

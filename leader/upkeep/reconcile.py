@@ -2,7 +2,7 @@
 
 Rules: nothing is removed unless both lists are recent. An instance counts as gone only if it has
 been missing from several lists in a row and for a minimum time. Both limits are doubled if this
-leader has never seen the node Ready. Managers are never removed. If more removals are due than
+leader has never seen the node Ready. Managers are never removed. If more removals are due than are
 allowed, the leader removes nothing and logs an error.
 """
 
@@ -60,7 +60,7 @@ def _are_lists_fresh(moment: Moment) -> bool:
 def _lost_nodes(moment: Moment) -> Iterator[Removal]:
     """Yield the removals of workers that have been Down for too long.
 
-    If the worker's instance is still running, the instance is terminated instead.
+    If a worker's instance is still running, yield the termination of the instance instead.
     """
     view, policy, at = moment.view, moment.policy, moment.at
     for name, since in view.census.down.items():

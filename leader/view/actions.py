@@ -36,7 +36,7 @@ class _OnNode(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantJoin(_Decided):
-    """Send an encrypted join token to the sender of a request."""
+    """Send an encrypted join token to the sender of a join request."""
 
     asker: Asker
     instance: Instance

@@ -1,4 +1,4 @@
-"""Events that the leader responds to. The resulting actions name the event's id as their cause."""
+"""Events that the leader responds to. Each resulting action names its event's id as the cause."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from leader.view.work import Service, Task
 
 @dataclass(frozen=True, slots=True)
 class JoinAsked:
-    """A join request arrived, and its identity is proven."""
+    """A join request arrived, and its sender's identity has been proven."""
 
     id: str
     at: datetime
@@ -21,7 +21,7 @@ class JoinAsked:
 
 @dataclass(frozen=True, slots=True)
 class JoinUnproven:
-    """A join request was denied before its identity was proven."""
+    """A join request was denied before its sender's identity was proven."""
 
     id: str
     at: datetime

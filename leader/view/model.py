@@ -1,7 +1,7 @@
 """The leader's view of the cluster and its policy, as immutable values.
 
 Rule: only `decide` changes the view, by returning a new `View`. A new list always replaces the
-complete previous list. An event that signals a change never updates only part of a list.
+whole previous list. An event that signals a change never updates only part of a list.
 """
 
 from collections.abc import Mapping

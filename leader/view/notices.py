@@ -44,7 +44,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An agent that waits until the time `until` for permission to leave."""
+    """An agent that is waiting for permission to leave, but only until the time `until`."""
 
     reply: str
     key: str
@@ -125,7 +125,7 @@ class Notices:
         )
 
     def current(self, now: datetime) -> "Notices":
-        """Return these notices without expired notices or agents that are no longer waiting."""
+        """Return a copy without expired notices and without agents that are no longer waiting."""
         if all(_is_waiting(listener, now) for listener in self.listeners.values()) and not any(
             _is_expired(notice, now) for notices in self.standing.values() for notice in notices
         ):

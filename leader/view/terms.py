@@ -53,7 +53,7 @@ class Leaving:
 def leaving_of(node: Node) -> Leaving:
     """Read the terms from a node's labels.
 
-    If the labels are damaged, the deadline counts as passed and the node stays in the swarm.
+    If the labels are damaged, the deadline is treated as past, and the node stays in the swarm.
     """
     then = node.labels.get(LABEL_THEN, "")
     return Leaving(

@@ -70,7 +70,7 @@ class Task:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the swarm wants the task to run, and the task has not ended."""
+        """Whether the swarm wants the task to run and the task has not ended."""
         return self.desired in _WANTED and self.state not in _OVER
 
     @property
@@ -125,7 +125,7 @@ class Work:
         return tuple(task for task in self.on(node) if task.is_there)
 
     def name(self, task: Task) -> str:
-        """Return the task's name as in Docker: `web.3`, or only `web` for a global service."""
+        """Return the task's name as Docker shows it: `web.3`, or `web` for a global service."""
         service = self.services.get(task.service)
         name = service.name if service else task.service[:12]
         return f"{name}.{task.slot}" if task.slot else name

@@ -1,6 +1,6 @@
 """The interface to a fleet, which launches instances; by default, no fleet is configured.
 
-Rule: a fleet adapter only requests capacity; only `Instances.terminate` terminates instances.
+Rule: a fleet adapter requests capacity, but only `Instances.terminate` terminates instances.
 """
 
 from collections.abc import Sequence

@@ -126,7 +126,7 @@ class PasswordIdentity:
         self._cluster = cluster
 
     async def prove(self, request: JoinRequest, _key: PublicKey) -> Identity | Denied:
-        """Accept the claimed identity unchecked; `admission` grants only worker tokens."""
+        """Accept the claimed identity unchecked; `admission` grants it only a worker token."""
         assert isinstance(request.identity, PasswordClaim)
         return Identity(
             "password",

@@ -1,6 +1,6 @@
 """Generates the broker's configuration (redis.conf and the ACL file) with pure functions only.
 
-Rule: keep the ACL strict, because apart from the passwords it is the broker's only protection.
+Rule: keep the ACL strict, because, apart from the passwords, it is the broker's only protection.
 tests/contract/test_broker_acl.py checks the agent's access to every command and key. An agent
 cannot run XADD or DEL, and can read only the heartbeat and the reply lists whose names it knows.
 """

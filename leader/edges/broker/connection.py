@@ -68,7 +68,7 @@ class Broker:
 async def connected(
     secrets: ClusterSecrets, *, cluster: str, port: int, within: float = 10.0
 ) -> AsyncIterator[Broker]:
-    """Wait until Redis listens on loopback, and connect to it.
+    """Wait until Redis is listening on loopback, and connect to it.
 
     Raises:
         UnavailableError: if Redis is not listening after `within` seconds.

@@ -18,7 +18,7 @@ def translated(attempt: str) -> Iterator[None]:
     """Translate the errors of one engine call; `attempt` describes the call in error messages.
 
     Raises:
-        UnavailableError: if the engine does not respond, the managers have no majority, or the
+        UnavailableError: if the engine does not respond, the managers have lost quorum, or the
             object has changed in the meantime.
         GoneError: if the object does not exist.
         RefusedError: if the engine rejects the call.

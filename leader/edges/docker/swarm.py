@@ -51,7 +51,7 @@ class Swarm:
         await self._docker.close()
 
     async def engine(self) -> Engine:
-        """Return this engine's state in the swarm; `error` is set if the managers lost quorum."""
+        """Return this engine's state in the swarm; `error` is set if quorum is lost."""
         try:
             with translated("read the engine's state"):
                 info = await self._docker.system.info()
