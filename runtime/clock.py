@@ -10,5 +10,5 @@ def now() -> datetime:
 
 
 def monotonic() -> float:
-    """Return the seconds of a clock that never goes backwards, for durations and deadlines."""
+    """Return the seconds on a clock that never goes backwards, for durations and deadlines."""
     return time.monotonic()

@@ -41,5 +41,5 @@ _HTTPS: Final[Mapping[str, str]] = {
 
 
 def of_site(*, https: bool) -> Mapping[str, str]:
-    """Return webservice's headers; if `https` is set, browsers must use HTTPS for the next year."""
+    """Return the headers for the site; if `https` is set, browsers must use HTTPS for a year."""
     return {**_SITE, **_HTTPS} if https else _SITE

@@ -51,7 +51,7 @@ async def run_tests(service: str, root: Path) -> dict[str, Any]:
 
     Raises:
         Problem: with status 504 if the tests take longer than five minutes, or 500 if the tests
-            cannot be run. A service without tests also gets 500, not an empty success.
+            cannot be run. The status is also 500 if the service has no tests.
     """
     began = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="self-test-") as scratch:

@@ -3,7 +3,7 @@
 Rule: a service keeps accepting requests after SIGTERM, because an ingress that polls the swarm
 keeps sending requests until its next poll. The service first announces that it is stopping:
 `/health` returns 503, and every response has `Connection: close`. The service then keeps serving
-for `linger_seconds`, which must be longer than the ingress needs to notice. Finally, the service
+for `linger_seconds`, which must be longer than the ingress takes to notice. Finally, the service
 closes its port, finishes the requests in flight, and exits.
 """
 
@@ -21,7 +21,7 @@ log = structlog.get_logger("serving")
 class Stopping:
     """How long a service takes to stop.
 
-    The container's stop grace period must be longer than the sum of both times.
+    The container's stop grace period must be longer than the sum of the two times.
     """
 
     linger_seconds: float = 5.0

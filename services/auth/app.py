@@ -1,4 +1,4 @@
-"""Auth's routes.
+"""The routes of auth, the sign-in service.
 
 Rule: only the token identifies a caller. Responses contain headers such as `X-Account`, which the
 ingress passes on. The same headers in a request are ignored.
@@ -30,7 +30,7 @@ class _Body(BaseModel):
 
 
 class Credentials(_Body):
-    """The body of a sign-up or login."""
+    """The body of a sign-up or login request."""
 
     email: Text
     password: Text

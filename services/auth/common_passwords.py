@@ -1,7 +1,8 @@
 """Recognises passwords that an attacker would try first.
 
-Rule: match patterns instead of a list of millions of passwords. The patterns are common words
-surrounded by digits, keyboard walks, a few repeated characters, and parts of the owner's address.
+Rule: match patterns instead of searching a list of millions of passwords. The patterns are common
+words surrounded by digits, keyboard walks, a few repeated characters, and parts of the owner's
+e-mail address.
 """
 
 import re

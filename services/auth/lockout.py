@@ -28,7 +28,7 @@ class Limit:
     most: int
 
     def pauses(self) -> list[int]:
-        """Return the pause after each attempt, in seconds. Later attempts use the last pause."""
+        """Return the pause in seconds after each attempt; later attempts use the last pause."""
         seconds = [0] * (self.free - 1) + [min(self.first, self.most)]
         while seconds[-1] < self.most:
             seconds.append(min(self.most, 2 * seconds[-1]))

@@ -2,7 +2,7 @@
 
 Rule: computing a hash uses memory and one core for several milliseconds. Therefore, only a few
 hashes are computed at the same time, in threads. If the queue is long, requests fail with 503, so
-attackers cannot exhaust the host with logins.
+attackers cannot overload the host with login attempts.
 """
 
 import asyncio
@@ -93,5 +93,5 @@ class Passwords:
 
 
 def _normalised(password: str) -> str:
-    """Return the text in one Unicode form: some keyboards send ä as one character, some as two."""
+    """Return the text in one Unicode form, because some keyboards send ä as two characters."""
     return unicodedata.normalize("NFKC", password)

@@ -1,4 +1,4 @@
-"""Stores accounts and counts of login attempts in Redis.
+"""Stores accounts and login-attempt counts in Redis.
 
 Rule: every method takes one round trip, and every atomic operation is a Lua script.
 """
@@ -15,7 +15,7 @@ from services.auth.lockout import FORGET_SECONDS, Limit
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account as stored in Redis; `password` is a hash and `created` is in Unix seconds."""
+    """An account as stored in Redis; `password` is a hash and `created` is a Unix time."""
 
     account: str
     email: str

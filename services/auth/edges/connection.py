@@ -1,7 +1,7 @@
 """Provides a bounded pool of connections to Redis and translates Redis errors.
 
 Rule: if anything fails in Redis, auth responds that it is unavailable. It never responds that the
-token is invalid: a wrong Redis password in our settings must not look like a caller's wrong token.
+token is invalid: a wrong Redis password in our settings must not look like a caller's bad token.
 """
 
 from collections.abc import AsyncIterator, Iterator
