@@ -107,7 +107,7 @@ class Machine:
         self.run("sh", "-c", script, "sh", path, f"{mode:o}", input=text)
 
     def console(self) -> str:
-        """Return the machine's console output since it was launched."""
+        """Return the machine's console output since the machine was launched."""
         path = console.path(self.machines, self.instance)
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 

@@ -33,7 +33,7 @@ _LEAVE_WITHIN: Final = timedelta(seconds=20)
 
 
 def leaving_step(node: Node, moment: Moment) -> Step:
-    """Return the next step of a leaving node."""
+    """Return the next step for a leaving node."""
     terms = leaving_of(node)
     if node.role is Role.MANAGER:
         return _demotion(node, terms, moment.view)

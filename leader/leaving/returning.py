@@ -16,7 +16,7 @@ from wire.labels import LABEL_LOAN
 
 
 def return_step(node: Node, moment: Moment) -> Step:
-    """Return the next step of a returning node."""
+    """Return the next step for a returning node."""
     work = moment.view.work
     if is_former_manager(node):
         if not node.is_ready:

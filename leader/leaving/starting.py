@@ -186,7 +186,7 @@ def _hinted(node: Node, notice: Notice, serving: int, moment: Moment) -> Iterato
 
 
 def hinted_step(node: Node, moment: Moment, serving: int) -> Step:
-    """Return the next step of a node with a rebalance recommendation.
+    """Return the next step for a node with a rebalance recommendation.
 
     The node leaves once a replacement worker can take tasks.
     """

@@ -1,4 +1,4 @@
-"""Sets how often nodes send a heartbeat: frequently in a small swarm, less often in a large swarm.
+"""Sets how often nodes send a heartbeat: frequently in a small swarm, less often in a large one.
 
 Swarm marks a dead node as Down after three missed heartbeats: after 10 to 14 s at Swarm's
 default period of 5 s, after 7 to 10 s at 3 s, and after 4 to 7 s at 2 s.

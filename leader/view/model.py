@@ -258,7 +258,7 @@ class Policy:
     moves_at_once: int = 50
     """How many tasks of all services may be moving off leaving nodes at the same time."""
     start_within: timedelta = timedelta(seconds=30)
-    """How long to wait for a starting replacement before moving the next node's tasks."""
+    """How long to wait for a replacement to start before moving the next node's tasks."""
     hint_patience: timedelta
     maintenance_lead: timedelta = timedelta(minutes=15)
     pool_penalty: timedelta = timedelta(minutes=10)

@@ -15,11 +15,11 @@ class Pools:
     avoided: Mapping[Pool, datetime] = field(default_factory=dict)
 
     def avoid(self, pool: Pool, until: datetime) -> "Pools":
-        """Return these pools with another pool to avoid until a given time."""
+        """Return a copy with one more pool to avoid until a given time."""
         return Pools({**self.avoided, pool: until})
 
     def current(self, now: datetime) -> "Pools":
-        """Return these pools without those whose time has passed."""
+        """Return a copy without the pools that no longer need to be avoided."""
         if all(until > now for until in self.avoided.values()):
             return self
         return Pools({pool: until for pool, until in self.avoided.items() if until > now})

@@ -44,7 +44,7 @@ class Story:
 
 
 def stories(start: datetime) -> list[Story]:
-    """Return all stories, newest first, including those that are published only after `start`."""
+    """Return all stories, newest first, including those that will be published after `start`."""
     entries = tomllib.loads(_STORIES.read_text(encoding="utf-8"))["story"]
     parsed = [
         Story(
