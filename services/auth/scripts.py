@@ -1,7 +1,8 @@
 """Lua scripts for operations that Redis must perform atomically to avoid race conditions.
 
 Rule: a thief and the owner may send the same refresh token at the same time. The first request
-must succeed and the second must be detected, so the check and the change must be one step.
+must succeed and the second must be detected, so each token must be checked and replaced
+in one step.
 """
 
 from typing import Final

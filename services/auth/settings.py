@@ -11,7 +11,7 @@ _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1
 
 
 class Settings(WebSettings):
-    """Auth's settings, in addition to the settings that all services share."""
+    """Settings for auth only. Settings that all services share are in `WebSettings`."""
 
     redis_url: str = Field(default="redis://redis:6379/0", pattern=r"^(rediss?|unix)://")
     """The URL of auth's Redis server, without a password. Redis must write every command to disk

@@ -98,7 +98,8 @@ class TokenRegistry:
     async def verify(self, text: str) -> Verified | None:
         """Return the token's owner and scopes, or None if the token is unknown or has expired.
 
-        This takes one round trip, or two if an API token has not been used for a minute.
+        This takes one round trip to Redis, or two for an API token that has not been used in the
+        last minute.
         """
         verified = (
             await self._by_api(text) if text.startswith("ssw_") else await self._by_login(text)

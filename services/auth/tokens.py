@@ -31,14 +31,14 @@ def new_access() -> str:
 def new_refresh(family: str | None = None) -> str:
     """Return a login's first refresh token, or the next refresh token of an existing `family`.
 
-    The family is also random and appears only in its tokens, so any client that sends the family
-    must have had one of those tokens.
+    A family is a random text that all of a login's refresh tokens contain. It appears nowhere else,
+    so any client that sends the family must have had one of these tokens.
     """
     return f"{family or secrets.token_urlsafe(16)}.{secrets.token_urlsafe(32)}"
 
 
 def family_of(refresh: str) -> str | None:
-    """Return a refresh token's family, or None if the text is not a refresh token."""
+    """Return a refresh token's family, or None if `refresh` is not a refresh token."""
     match = _REFRESH.fullmatch(refresh)
     return match[1] if match else None
 
@@ -49,16 +49,16 @@ def new_id() -> str:
 
 
 def new_api_token() -> tuple[ApiText, str]:
-    """Return a new API token as its parts and as text.
+    """Return a new API token, both as its parts and as text.
 
-    The text is `ssw_<id>_<secret>`, so that secret scanners can recognise leaked tokens.
+    The text has the form `ssw_<id>_<secret>`, which secret scanners can recognise.
     """
     token = ApiText(secrets.token_hex(6), secrets.token_urlsafe(32))
     return token, f"ssw_{token.id}_{token.secret}"
 
 
 def parse_api(text: str) -> ApiText | None:
-    """Return an API token's parts, or None if the text is not an API token."""
+    """Return an API token's parts, or None if `text` is not an API token."""
     match = _API.fullmatch(text)
     return ApiText(match[1], match[2]) if match else None
 

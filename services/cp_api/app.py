@@ -61,7 +61,7 @@ class _Routes:
         return web.json_response(session.model_dump(mode="json") | {"pacing": pacing})
 
     async def check(self) -> str | None:
-        """Return None if the session works, or a sentence that explains why it does not."""
+        """Return None if the session is working, or a sentence that explains why it is not."""
         session = await self._gateway.status()
         return None if session.authenticated and not session.competing else session.detail
 
@@ -88,7 +88,7 @@ def _problem(error: InvalidQueryError | AwayError | GoneError) -> Problem:
 async def opened(
     settings: Settings,
 ) -> AsyncIterator[tuple[web.Application, PacedGateway, QuoteService]]:
-    """Yield the application, gateway and quote service. The caller must run the last two."""
+    """Yield the application, plus the gateway and the quote service, which the caller must run."""
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)

@@ -1,9 +1,9 @@
-"""Combines single keys from many callers into a few requests.
+"""Combines the keys that many callers ask for into a few requests.
 
 Rule: a key has one future, no matter how many callers wait for it. The future always completes:
 with a value, with its request's error, or with an error after `patience_seconds` if the responses
-keep omitting the key (as they do after a pre-flight). A caller that gives up does not affect
-others.
+keep omitting the key (as they do after a pre-flight request). A caller that gives up does not
+affect others.
 """
 
 import asyncio
@@ -111,6 +111,6 @@ class Batcher(Generic[K, V]):
 
 
 def _retrieve(future: "asyncio.Future[V]") -> None:
-    """Retrieve a future's error, because asyncio reports errors that nobody retrieves."""
+    """Retrieve a future's error, because asyncio logs errors that are never retrieved."""
     if not future.cancelled():
         future.exception()

@@ -11,14 +11,14 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """How long a cached value is fresh, and how long it may be served as stale."""
+    """How old a cached value may be to count as fresh, and to be served as stale."""
 
     fresh_seconds: float
     stale_seconds: float
 
 
 class Cache(Generic[K, V]):
-    """A cache of at most `most` values, which drops the least recently used value first."""
+    """A cache of up to `most` values, which drops the least recently used value first."""
 
     def __init__(self, ages: Ages, *, most: int = 2000) -> None:
         self._ages = ages
@@ -29,7 +29,7 @@ class Cache(Generic[K, V]):
         return len(self._entries)
 
     def put(self, key: K, value: V, *, now: float) -> None:
-        """Store a value that was received at the time `now`."""
+        """Store a value that was received at time `now`."""
         self._entries[key] = (now, value)
         self._entries.move_to_end(key)
         while len(self._entries) > self._most:

@@ -1,4 +1,4 @@
-"""Calls the gateway within its rate limits and keeps a working session.
+"""Calls the gateway within its rate limits and maintains a working session.
 
 Rules: every request goes through the pacer. After a 429, no request is sent until the penalty is
 over, because further requests could get our address banned permanently. Only one re-authentication
@@ -86,7 +86,7 @@ class PacedGateway:
     ) -> T:
         """Wait for the pacer, then make the call and return its result.
 
-        If the session has lapsed, `call` is called again after re-authentication.
+        If the session has lapsed, `call` is repeated after re-authentication.
 
         Raises:
             AwayError: if the gateway is unavailable or the request would have to wait too long.
@@ -178,7 +178,7 @@ class PacedGateway:
             log.info("the session is working", simulated=status.simulated)
 
     async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
-        """Make a call that the pacer never rejects, because it may wait twice as long as others."""
+        """Make a call that may wait twice as long as others, so the pacer never rejects it."""
         return await self._turn(endpoint, call, within=2 * self._queue_seconds)
 
     async def _turn(
@@ -229,7 +229,7 @@ class PacedGateway:
             raise AwayError(self._trouble.message, retry_after_seconds=left)
 
     def _troubled(self, message: str) -> AwayError:
-        """Pause all requests for a while, so that callers immediately get stale values instead."""
+        """Pause all requests for a while, so that callers get stale values instead of waiting."""
         if self._trouble is None:
             log.warning("the gateway is unavailable", reason=message)
         pause = next(self._pauses)

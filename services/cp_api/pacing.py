@@ -25,7 +25,7 @@ class Pace:
     burst: int = 1
 
     def __post_init__(self) -> None:
-        """Check that both values are positive, because a pace of zero would block every request."""
+        """Check that both values are positive, because a rate of zero would block every request."""
         if self.per_second <= 0 or self.burst < 1:
             raise ValueError("a pace must be positive")
 
@@ -40,7 +40,7 @@ PACES: Final = {
 
 @dataclass(slots=True)
 class Pacer:
-    """Gives each request a start time, in order of arrival, with a token bucket for each limit."""
+    """Gives each request a start time, in order of arrival, using a token bucket for each limit."""
 
     paces: Mapping[str, Pace] = field(default_factory=lambda: PACES)
     granted: int = 0

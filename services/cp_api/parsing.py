@@ -74,7 +74,7 @@ def has_data(element: Mapping[str, Any]) -> bool:
 
 
 def is_subscribed(element: Mapping[str, Any]) -> bool:
-    """Return False if the user has no subscription to the contract's data."""
+    """Return whether the user is subscribed to the contract's data, or True if this is unknown."""
     return not str(element.get("6509", "")).upper().startswith("N")
 
 
@@ -102,7 +102,7 @@ def quote(
 
 
 def elements(body: object) -> dict[int, Mapping[str, Any]]:
-    """Return a snapshot's elements by conid, without elements that have no conid."""
+    """Return a snapshot's elements by contract id (conid), omitting elements without one."""
     by_conid = {}
     for element in _objects(body):
         if isinstance(element.get("conid"), int):
@@ -111,7 +111,7 @@ def elements(body: object) -> dict[int, Mapping[str, Any]]:
 
 
 def conids(body: object, symbols: Iterable[str]) -> dict[str, tuple[int, str]]:
-    """Return the conid and company name for each known symbol.
+    """Return the contract id (conid) and company name for each known symbol.
 
     Only stocks listed in the United States count. On other exchanges, the same symbol may be a
     different company, and our symbols come from American news.
@@ -136,7 +136,7 @@ def _first_american(companies: Iterable[Mapping[str, Any]]) -> tuple[int, str] |
 
 
 def currencies(body: object) -> dict[int, str]:
-    """Return the currency of each contract, by conid."""
+    """Return the currency of each contract, by contract id (conid)."""
     return {
         definition["conid"]: str(definition.get("currency") or "USD")
         for definition in _objects(body.get("secdef") if isinstance(body, Mapping) else None)

@@ -47,7 +47,7 @@ class InvalidQueryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A period of time and the length of its bars."""
+    """The period that a price history covers, and the length of its bars."""
 
     period: str
     bar: str

@@ -6,7 +6,7 @@ from services.peers.gateway import AuthStatus
 
 
 class SessionState(Enum):
-    """Whether the session works and, if not, who can fix it."""
+    """Whether the session is working and, if not, who can fix it."""
 
     WELL = auto()
     LAPSED = auto()

@@ -40,7 +40,7 @@ class SharedCalls(Generic[K, V]):
             task.exception()  # asyncio would report an error that nobody retrieved
 
     async def __aenter__(self) -> Self:
-        """Enter the context without any running calls."""
+        """Enter the context. No calls are running yet."""
         return self
 
     async def __aexit__(

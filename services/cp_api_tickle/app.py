@@ -1,4 +1,4 @@
-"""Assembles cp_api_tickle. It serves only health checks and metrics."""
+"""Sets up cp_api_tickle, which serves only health checks and metrics."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -44,7 +44,7 @@ def state(status: AuthStatus) -> SessionState:
 
 
 class Tickler:
-    """Keeps the session of one gateway alive."""
+    """Keeps one gateway's session alive."""
 
     def __init__(
         self, gateway: Gateway, webhook: Webhook, *, policy: Policy, every_seconds: float
@@ -57,7 +57,7 @@ class Tickler:
         self._random = random.Random()  # noqa: S311  for jitter, not for secrets
 
     async def run(self) -> None:
-        """Run until cancelled. Errors from the gateway become events and are not raised."""
+        """Run until cancelled. Errors from the gateway become check results and are not raised."""
         while True:
             event = await self._check()
             self._memory, actions = decide(self._memory, event, self._policy)
@@ -70,7 +70,7 @@ class Tickler:
             await asyncio.sleep(max(_LEAST_PAUSE_SECONDS, self._jittered(pause)))
 
     def _jittered(self, pause: float) -> float:
-        """Return the pause, lengthened (in a penalty) or shortened by a small random amount."""
+        """Return the pause, lengthened (during a penalty) or shortened by a small random amount."""
         share = _SLACK * self._random.random()
         is_paced = self._memory.last_check is not None and self._memory.last_check.state == "paced"
         return pause * (1 + share if is_paced else 1 - share)

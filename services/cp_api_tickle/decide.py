@@ -68,7 +68,7 @@ Action = Reauthenticate | RaiseAlarm | EndAlarm
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What must be remembered from one check to the next."""
+    """The state that is remembered from one check to the next."""
 
     last_check: SessionCheck | None = None
     bad_since: datetime | None = None
@@ -87,7 +87,7 @@ class Memory:
 def decide(
     memory: Memory, event: SessionCheck, policy: Policy
 ) -> tuple[Memory, tuple[Action, ...]]:
-    """Return what to remember and which actions to perform after a check."""
+    """Return the state to remember and the actions to perform after a check."""
     if event.state == "well":
         return _well(memory, event)
     since = memory.bad_since or event.at

@@ -37,7 +37,7 @@ class SimulatorState:
     halted: frozenset[str] = field(default_factory=frozenset)
 
     def apply(self, trouble: Trouble, *, now: float) -> None:
-        """Cause the faults that a test requested."""
+        """Apply the faults that a test has requested."""
         match trouble.session:
             case "lost":
                 self.session.lose()
