@@ -1,4 +1,4 @@
-"""Follows the database's changes, analyses articles in batches, and saves its position.
+"""Follows changes to the database, analyses articles in batches, and saves its position.
 
 Rule: the position is saved after the writes. After a crash, some changes are read again, but no
 article is analysed again, because the stored analyses are current. A write that conflicts is not

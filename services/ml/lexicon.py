@@ -4,7 +4,7 @@ The file contains these kinds of terms:
 
     move      says that a quantity rises or falls ("soars"); the weight assumes a desirable quantity
     change    says that somebody raises or lowers a quantity ("cuts"); ignored without a quantity
-    noun      names a quantity: 1 if a rise is good news, -1 if a rise is bad news, otherwise 0
+    noun      names a quantity; the weight is 1 if a rise is good news, -1 if it is bad, otherwise 0
     beat      says that results are better or worse than a mark
     mark      names a value that results are compared with, such as estimates or expectations
     tone      is good or bad news by itself

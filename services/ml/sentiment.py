@@ -1,4 +1,4 @@
-"""Scores how good or bad a text's news is, mainly by what rises and what falls.
+"""Scores how good or bad the news in a text is, mainly by what rises and what falls.
 
 The same text always gets the same score.
 

@@ -63,7 +63,7 @@ def status(poller: FeedPoller) -> FeedStatus:
 
 
 def user_agent(contact: str) -> str:
-    """Return the User-Agent, which contains the name for robots.txt files and a contact address."""
+    """Return the User-Agent: our name in robots.txt files and, if given, a contact address."""
     return f"{robots.NAME}/1" + (f" (+{contact})" if contact else "")
 
 

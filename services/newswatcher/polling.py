@@ -1,7 +1,7 @@
 """Polls one feed forever: fetches the feed, stores new articles, saves the state, and waits.
 
-Rule: if a feed or an article's server fails, no other feed is affected. Only an unavailable
-database stops the pollers, which then wait and lose no articles.
+Rule: if a feed cannot be read, or an article's server fails, no other feed is affected. If the
+database is unavailable, all pollers wait, and no article is lost.
 """
 
 import asyncio

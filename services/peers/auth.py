@@ -143,7 +143,7 @@ class Auth:
         return await self._model(Login, "POST", "/refresh", body={"refresh": refresh})
 
     async def logout(self, refresh: str) -> None:
-        """End the login that has this refresh token."""
+        """End the login that this refresh token belongs to."""
         await self._ask("POST", "/logout", body={"refresh": refresh})
 
     async def logout_all(self, access: str) -> None:

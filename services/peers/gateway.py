@@ -1,8 +1,8 @@
 """A client for Interactive Brokers' Client Portal gateway, using version 1 of its Web API.
 
 Rule: only this module contains the gateway's paths and status codes. It neither waits nor retries:
-callers must respect the rate limits. If an address exceeds the limits, Interactive Brokers blocks
-it for fifteen minutes, or permanently if this happens repeatedly. Responses are returned as parsed
+callers must respect the rate limits. If an IP address exceeds them, Interactive Brokers blocks it
+for fifteen minutes, or permanently if this happens repeatedly. Responses are returned as parsed
 JSON, which `services.cp_api.parsing` interprets.
 
 Interactive Brokers' Web API documentation specifies the base path. It says to send /tickle and
@@ -43,7 +43,7 @@ class SessionError(UnavailableError):
 
 
 class AccountsError(UnavailableError):
-    """The session must request /iserver/accounts before the failed request can be repeated."""
+    """Request /iserver/accounts in this session before repeating the failed request."""
 
 
 class UnansweredError(UnavailableError):
@@ -104,7 +104,7 @@ def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
 
 
 class Gateway:
-    """The client of one gateway. The caller owns the HTTP session and sets its time-outs."""
+    """A client for one gateway. The caller owns the HTTP session and sets its time-outs."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, *, tls: ssl.SSLContext | None = None

@@ -1,4 +1,4 @@
-"""The client of cp_api, and the models of its responses: quotes, history and session status.
+"""A client for cp_api, and the models of its responses: quotes, history and session status.
 
 Prices are `Decimal` in Python. In JSON, they are numbers in their shortest decimal form, which this
 client converts back to the same `Decimal`. Never convert prices to floats for calculations.
@@ -108,7 +108,7 @@ class QuotesAwayError(UnavailableError):
 
 
 class Quotes:
-    """The client of cp_api. The caller owns the HTTP session and sets its time-outs."""
+    """A client for cp_api. The caller owns the HTTP session and sets its time-outs."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
@@ -130,7 +130,7 @@ class Quotes:
         return list((await self.look_up(symbols)).quotes)
 
     async def look_up(self, symbols: Sequence[str]) -> LookUp:
-        """Return the quotes for `symbols`, and which symbols are unknown or unavailable."""
+        """Return the quotes for `symbols`, and the symbols that are unknown or unavailable."""
         if not symbols:
             return LookUp(quotes=())
         answer = await self._get("/quotes", {"symbols": ",".join(symbols)}, about="quotes")

@@ -47,7 +47,9 @@ class Pages:
         self._parse_seconds = parse_seconds
 
     async def read(self, link: str) -> Page:
-        """Return what was found on the page at a canonical link.
+        """Return the article on the page at a canonical link.
+
+        If the page cannot be read, the article's text is empty.
 
         Raises:
             PacedError: if the server asked us to wait.

@@ -50,7 +50,7 @@ class Turns:
         """Wait for a turn at the host and keep it until the `async with` block ends.
 
         Raises:
-            PacedError: if the host is closed for more than a minute.
+            PacedError: if the host will be closed for more than a minute.
         """
         state = self._of(host)
         state.users += 1
