@@ -1,4 +1,4 @@
-"""Parses and evaluates placement constraints as Swarm does, for the leader and command line.
+"""Parses and evaluates placement constraints as Swarm does, for the leader and the command line.
 
 Rule: give the same results as swarmkit's `manager/constraint/constraint.go`. Keys and values are
 not case-sensitive, but label names are. An unknown key excludes every node. The result for an

@@ -1,7 +1,8 @@
-"""The broker's Redis keys and their lifetimes, defined once so that the ACL and code agree.
+"""The broker's Redis keys and their lifetimes, defined once so that the ACL and the code agree.
 
-Rule: no other module contains a literal Redis key. Requests are in a list, not a stream, because an
-agent could use XADD to trim a stream or break it, and an ACL cannot restrict XADD's arguments.
+Rule: no other module contains a literal Redis key. Requests are kept in a list, not a stream,
+because an agent could use XADD to trim a stream or break it, and an ACL cannot restrict XADD's
+arguments.
 """
 
 from datetime import timedelta
@@ -32,7 +33,7 @@ def requests(cluster: str) -> str:
 def reply(cluster: str, name: str) -> str:
     """Return the key of the list for one reply.
 
-    `name` contains 128 random bits, which only the requesting agent and the leader have.
+    `name` contains 128 random bits, which only the requesting agent and the leader know.
     """
     return f"{reply_prefix(cluster)}{name}"
 

@@ -146,7 +146,7 @@ class Grant(_Message):
 
 
 class Denial(_Message):
-    """The leader's denial. An agent with a wrong clock can sign again, using `leader_time`."""
+    """The leader's denial. An agent whose clock is wrong can sign again, using `leader_time`."""
 
     kind: Literal["denial"] = "denial"
     cluster: Cluster
@@ -179,7 +179,7 @@ class Notice(_Message):
 
 
 class Leave(_Message):
-    """The leader's order that the agent's node must leave the swarm, with the reason."""
+    """The leader's order that the agent's node leave the swarm, with the reason."""
 
     kind: Literal["leave"] = "leave"
     cluster: Cluster

@@ -3,7 +3,8 @@
 A request is `version ‖ agent's public key ‖ box for the leader`; a reply is `version ‖ box for the
 agent's key`. The agent generates a new key for each join request. The key of the successful request
 becomes the join key. The leader stores the public half of this key, and accepts the agent's notices
-and farewells (messages that it has left) only if they are encrypted with the join key.
+and farewells (messages that its node has left the swarm) only if they are encrypted with the join
+key.
 
 Rule: encrypt replies with the leader's static key, and never use a PyNaCl `SealedBox`. If replies
 were anonymous, anyone who controls the broker could send an agent another swarm's token.
@@ -36,7 +37,7 @@ def seal_request(message: AnyMessage, *, sender: PrivateKey, leader: PublicKey) 
 
 
 class Opened(NamedTuple):
-    """A decrypted request: the message, the sender's key, and the index of the leader's key."""
+    """A decrypted message, its sender's key, and the index of the leader key that decrypted it."""
 
     message: AnyMessage
     sender: PublicKey

@@ -1,9 +1,9 @@
 """The TOML user data that an instance boots with, as printed by `spotswarm user-data`.
 
-Any process that can reach the metadata service can read user data, so its contents are not enough
-to join the swarm: the password only keeps strangers away from the broker, and an instance proves
-its identity separately. Rule: ignore unknown settings, because an old image may get user data from
-a newer version.
+Any process that can reach the metadata service can read user data, so its contents must not be
+enough to join the swarm: the password only keeps strangers away from the broker, and an instance
+proves its identity separately. Rule: ignore unknown settings, because an old image may get user
+data from a newer version.
 """
 
 import tomllib

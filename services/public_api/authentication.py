@@ -88,7 +88,7 @@ class Authenticator:
         return Caller(identity)
 
     async def _ask(self, token: str, key: TokenHash) -> Verified | None:
-        """Verify a token with one request, whose result all waiting calls with this token share."""
+        """Verify a token with one request, which all calls waiting for this token share."""
         request = self._requests.get(key)
         if request is None:
             request = asyncio.create_task(self._verify(token, key), name="verify a token")

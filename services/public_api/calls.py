@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Calls:
-    """Creates the request handlers of all routes."""
+    """Creates the request handlers for all routes."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ async def plain(
 ) -> web.Response:
     """Respond to a call that has passed the token, rate-limit and scope checks.
 
-    `bench.api` compares complete calls with calls to this function.
+    `bench.api` compares complete API calls with calls to this function, which skip the checks.
     """
     parameters = parsed(route.parameters, request.match_info, request.query)
     body = await route.answering(sources, parameters, caller)

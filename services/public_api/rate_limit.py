@@ -29,7 +29,7 @@ class Allowance:
     window_seconds: int
 
     def headers(self) -> dict[str, str]:
-        """Return the rate-limit headers: three traditional ones, and two from the IETF's draft."""
+        """Return the rate-limit headers: three traditional ones, and two from the IETF draft."""
         fields = {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),
@@ -52,7 +52,7 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, token: str, at: float) -> Allowance:
-        """Count a call with this token if the call is allowed, and return the token's allowance."""
+        """Decide whether a call with this token is allowed and, if so, count it."""
         level, since = self._buckets.get(token, (float(self._limit), at))
         level = min(self._limit, level + max(0.0, at - since) * self._per_second)
         # The sum of many small refills may be slightly below a whole number.

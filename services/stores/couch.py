@@ -1,4 +1,4 @@
-"""The client of CouchDB's HTTP API: documents, views and changes.
+"""A client for CouchDB's HTTP API: documents, views and changes.
 
 Rule: only this module contains CouchDB's paths and status codes. Sequence numbers are opaque:
 CouchDB returns strings, and the lab's stand-in for CouchDB returns integers.
@@ -56,7 +56,7 @@ class Written:
 
 
 class Couch:
-    """The client of one CouchDB server. The caller owns the HTTP session."""
+    """A client for one CouchDB server. The caller owns the HTTP session."""
 
     def __init__(
         self,

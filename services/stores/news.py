@@ -103,7 +103,7 @@ class News:
         await self._couch.ensure_design(self._database, design.DESIGN)
 
     async def page(self, query: NewsQuery) -> tuple[list[Listing], Cursor | None]:
-        """Return one page, newest first, and a cursor if there may be a next page.
+        """Return one page of articles, newest first, and a cursor if there may be a next page.
 
         A page may contain fewer articles than the limit and still have a next page: a query with
         several filters reads a limited number of articles that match the most selective filter,
@@ -188,7 +188,7 @@ class News:
     ) -> list[DaySentiment]:
         """Return the sentiment of each day that has articles, oldest first.
 
-        Both `since_day` and `until_day` are included. If `symbol` is None, all articles count.
+        Both `since_day` and `until_day` are included. If `symbol` is None, all articles are used.
         """
         key = symbol or EVERYTHING
         rows = await self._rows(

@@ -73,7 +73,7 @@ class UsageHour(BaseModel):
 
 
 class Usage:
-    """The client of the usage database in InfluxDB. The first write creates the database."""
+    """A client for the usage database in InfluxDB. The first write creates the database."""
 
     def __init__(
         self,

@@ -106,7 +106,7 @@ def application(settings: Settings, site: Site) -> web.Application:
 
 
 def checks(site: Site) -> Mapping[str, Check]:
-    """Return the checks shown in `/health/ready`. A failed check does not make the site unready."""
+    """Return the checks shown at `/health/ready`. A failed check does not make the site unready."""
     return {
         "auth": site.auth.check,
         "couchdb": site.couch.check,

@@ -41,7 +41,7 @@ class Site:
     files: Files
 
     def csrf_token(self, visit: Visit) -> str:
-        """Return a CSRF token for a form that is shown in this visit."""
+        """Return a CSRF token for a form that is shown during this visit."""
         key = self.settings.csrf_key.get_secret_value().encode()
         return csrf.make(key, nonce=visit.nonce, account=visit.account)
 
@@ -61,7 +61,7 @@ def site_of(request: web.Request) -> Site:
 
 @web.middleware
 async def set_visit_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Add the cookies that the visit has changed to every response, including redirects.
+    """Apply the visit's cookie changes to every response, including redirects.
 
     This must be a middleware. When aiohttp sends its signal `on_response_prepare`, the cookies have
     already been written.

@@ -141,7 +141,7 @@ def _properties(model: type[Parameters]) -> dict[str, dict[str, Any]]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Remove null from a parameter's schema, because callers omit the parameter instead."""
+    """Remove null from a parameter's schema: callers omit the parameter instead of sending null."""
     schema = {name: value for name, value in schema.items() if name != "title"}
     options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
     if schema.get("default", ...) is None:

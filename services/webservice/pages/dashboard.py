@@ -1,4 +1,4 @@
-"""The dashboard, with quotes, sentiment and news, each of which is shown even if another fails."""
+"""The dashboard. Quotes, sentiment and news are each shown even if the others are unavailable."""
 
 import asyncio
 from collections.abc import Sequence
@@ -145,7 +145,7 @@ async def _trending(site: Site) -> Trending:
 
 
 def _cursor(text: str | None) -> Cursor | None:
-    """Decode a cursor, or return None, which means the latest news, if the text is invalid."""
+    """Decode a cursor. If the text is invalid, return None, which stands for the latest news."""
     try:
         return Cursor.decode(text) if text else None
     except ValueError:

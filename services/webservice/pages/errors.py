@@ -21,7 +21,7 @@ _HOME: Final = ("/", "Front page")
 class ErrorPage:
     """The title, advice and links of an error page.
 
-    Each link consists of an address and a text, and the most useful link comes first. The address
+    Each link consists of an address and a label, and the most useful link comes first. The address
     "" stands for the page that the visitor requested.
     """
 

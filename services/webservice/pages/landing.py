@@ -16,7 +16,7 @@ _DAYS: Final = 7
 
 
 async def get(request: web.Request) -> web.Response:
-    """Show the page, even if the headlines or the mood are unavailable."""
+    """Show the page, even if the mood or the headlines are unavailable."""
     site = site_of(request)
     headlines, trend = await asyncio.gather(
         ask(

@@ -76,7 +76,7 @@ async def post_logout(request: web.Request) -> web.Response:
 
 
 def client_of(request: web.Request) -> str:
-    """Return the addresses of all clients and proxies on the request's path, separated by commas.
+    """Return the IP addresses of the client and all proxies, separated by commas.
 
     The sign-in service decides which of these addresses to trust.
     """

@@ -20,7 +20,7 @@ SCOPES: Final = {
 
 
 def ago(at: datetime, *, now: datetime) -> str:
-    """Return how long ago a time was, such as "5 min ago", or its date after a week."""
+    """Return a time's age, such as "5 min ago", or its date if it was a week ago or more."""
     seconds = (now - at).total_seconds()
     if seconds < _MINUTE:
         return "just now"

@@ -1,4 +1,4 @@
-"""Renders the quotes of a watch list as tiles, with notes above the tiles."""
+"""Renders the quotes for a watch list as tiles, with notes above the tiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

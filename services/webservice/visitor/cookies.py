@@ -1,4 +1,4 @@
-"""Sets the site's cookies, with their names and flags.
+"""Sets the site's cookies, and defines their names and flags.
 
 Rule: scripts cannot read the cookies, and browsers do not send them with POST requests from other
 sites. Over https, the `__Host-` prefix prevents other hosts in the same domain from setting them.

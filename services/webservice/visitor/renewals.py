@@ -50,8 +50,8 @@ class Renewals(Generic[T]):
     async def __call__(self, refresh: str) -> T:
         """Return the newest tokens that replace `refresh`.
 
-        The renewal continues if a caller gives up, and later callers get the result. If `renew`
-        raises an error, every waiting caller gets this error.
+        The renewal continues even if a caller gives up, and later callers get the result. If
+        `renew` raises an error, every waiting caller gets this error.
         """
         followed = {refresh}
         while True:

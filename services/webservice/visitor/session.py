@@ -84,7 +84,7 @@ class Sessions:
         request[_VISIT] = Visit(nonce=csrf.new_nonce(), is_nonce_new=True, is_leaving=True)
 
     def set_cookies(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Add the cookies that the visit has changed to a response."""
+        """Apply the visit's cookie changes to a response."""
         visit = request.get(_VISIT)
         if visit is None:
             return

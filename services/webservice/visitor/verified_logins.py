@@ -20,7 +20,7 @@ class Identity(NamedTuple):
 
 
 class VerifiedLogins:
-    """A limited number of verified logins, by the hash of their access token."""
+    """A limited number of verified logins, by the hashes of their access tokens."""
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
@@ -39,7 +39,7 @@ class VerifiedLogins:
         self._identities.pop(_key(token), None)
 
     def identity(self, token: str, *, monotonic: float, now: datetime) -> Identity | None:
-        """Return a token's identity, or None if it was verified too long ago or has expired."""
+        """Return a token's identity, or None if it has expired or was not verified recently."""
         since, identity = self._identities.get(_key(token), (0.0, None))
         if identity is None or monotonic - since > self._seconds or now >= identity.until:
             return None
