@@ -1,4 +1,4 @@
-"""A bare handler for `/v1/news`, the baseline of `bench.api`.
+"""A bare handler for `/v1/news`, the baseline for `bench.api`.
 
 Like public_api, the handler reads the articles from CouchDB, checks the parameters, and returns the
 same bytes and ETag. It does not use Traefik, tokens, rate limits, usage tracking, request logs or
