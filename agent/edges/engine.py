@@ -137,7 +137,10 @@ class Engine:
                 with _translated("could not leave the swarm"):
                     await self._docker.swarm.leave()
         except (RefusedError, UnavailableError, TimeoutError) as exc:
-            log.warning("leaving by force", reason=str(exc) or "the engine took too long to leave")
+            log.warning(
+                "forcing the engine to leave the swarm",
+                reason=str(exc) or "the engine took too long to leave",
+            )
             await self.leave_by_force()
 
     async def _stop_tasks(self) -> None:

@@ -53,7 +53,7 @@ def deploy(
     env_file: Annotated[
         Path,
         typer.Option(
-            "--env-file", help="A file with variables. Environment variables override the file."
+            "--env-file", help="Read variables from this file. Environment variables override them."
         ),
     ] = Path(".env"),
     directory: Annotated[

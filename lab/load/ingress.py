@@ -161,7 +161,7 @@ def ask(
 
 
 def managers(lab: Lab) -> list[Machine]:
-    """Return the running managers, each of which serves the ingress on port 80."""
+    """Return the running managers, each of which accepts ingress traffic on port 80."""
     return running_managers(lab.places)
 
 
