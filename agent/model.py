@@ -62,7 +62,7 @@ class View:
     """The number of failed attempts since the engine was last active."""
     pending_since: datetime | None = None
     was_forced_out: bool = False
-    """Whether the last action was to leave by force. If that did not help, wait before retrying."""
+    """Whether the last action forced the engine to leave. If that failed, wait before retrying."""
     missed_answers: int = 0
     """The number of consecutive calls to which the engine did not respond."""
     clock_offset: timedelta = timedelta()

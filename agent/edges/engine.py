@@ -117,7 +117,7 @@ class Engine:
                 raise
 
     async def leave(self) -> None:
-        """Stop the tasks and leave the swarm, by force if necessary.
+        """Stop the tasks and leave the swarm; force the engine to leave if necessary.
 
         Only a worker may leave. A manager must be demoted first, because Raft would otherwise
         continue to count it as a voter. The tasks are stopped first, because an engine kills its
