@@ -2,8 +2,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-# Two processes for the scenarios, each with a cluster, and two for the rest. All of them mostly wait.
-SIDE_BY_SIDE := 4
+# Two cores can run three test processes: one for the scenarios and their cluster, two for the rest.
+SIDE_BY_SIDE := 3
 GROUPED := --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help setup needs format lint check unit fuzz contract lab test test-engines demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-decide bench-api bench-sentiment clean

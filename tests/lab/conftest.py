@@ -1,7 +1,7 @@
 """One cluster of three managers for all scenarios of a process; each launches its own workers.
 
-With pytest-xdist one process runs most files on one cluster, and another process runs the site's
-files on a second cluster.
+With pytest-xdist one process runs most files on one cluster from the start. The site's files follow
+the contract tests, on a second cluster in the process that is free first.
 """
 
 import os
@@ -60,6 +60,15 @@ def pytest_collection_modifyitems(items, config):
         if is_ours(item):
             group = "website" if item.path.stem in SITE else "cluster"
             item.add_marker(pytest.mark.xdist_group(group))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_turn)
+
+
+def _turn(item):
+    """Scenarios, contract tests, the site, the rest: building images and contract tests take turns."""
+    if is_ours(item):
+        return 2 if item.path.stem in SITE else 0
+    return 1 if "contract" in item.path.parts else 3
 
 
 def is_ours(item):
