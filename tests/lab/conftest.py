@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items, config):
 
 
 def _turn(item):
-    """Scenarios, contract tests, the site, the rest: building images and contract tests take turns."""
+    """Sort scenarios, contract tests, the site, the rest: images are built after contract tests."""
     if is_ours(item):
         return 2 if item.path.stem in SITE else 0
     return 1 if "contract" in item.path.parts else 3
