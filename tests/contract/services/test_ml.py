@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from cp_processes import Eventually, running
 
-from runtime.errors import ClusterError
+from runtime.errors import ClusterError, UnavailableError
 from services.ml import follower
 from services.ml.app import opened
 from services.ml.follower import CHECKPOINT, Follower
@@ -59,10 +59,16 @@ def new_follower(couch: Couch, batch: int = 10) -> Follower:
 
 
 async def drained(one: Follower) -> int:
-    """Process changes until there are none; returns how many articles were analysed."""
+    """Process changes until there are none; returns how many articles were analysed.
+
+    As in `Follower.run`, a step that the database does not answer in time is repeated.
+    """
     total = 0
     while True:
-        batch = await one.step()
+        try:
+            batch = await one.step()
+        except UnavailableError:
+            continue
         total += len(batch.writes)
         if not (batch.writes or batch.done or batch.poison or batch.others):
             return total

@@ -32,6 +32,7 @@ async def test_a_call_can_be_tried_without_loading_from_other_hosts(
     async with chromium() as browser:
         page = await browser.new_page()
         page.set_default_timeout(WITHIN_MILLISECONDS)
+        expect.set_options(timeout=WITHIN_MILLISECONDS)
         page.on(
             "console", lambda said: complaints.append(said.text) if said.type == "error" else None
         )
