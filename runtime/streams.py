@@ -5,7 +5,7 @@ act; any other error is a bug that ends the process.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 import structlog
 
@@ -60,19 +60,23 @@ async def together(**named: Coroutine[object, object, object]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _cancel(tasks)
+        await cancel_all(tasks)
     for task in done:
         task.result()
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:
-    """Cancel the tasks repeatedly until all of them have ended.
+async def cancel_all(tasks: Iterable[asyncio.Task[object]]) -> None:
+    """Cancel the tasks repeatedly until all of them have ended; do not raise their errors.
 
     A single cancellation is not enough: if a client library's time-out expires at the same moment,
     the library may turn the cancellation into an error, and a stream that retries would continue.
     """
-    pending = {task for task in tasks if not task.done()}
+    everything = tuple(tasks)
+    pending = {task for task in everything if not task.done()}
     while pending:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
+    for task in everything:
+        if not task.cancelled():
+            task.exception()  # asyncio would report an error that nobody retrieved

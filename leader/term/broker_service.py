@@ -13,7 +13,7 @@ from leader.edges.broker.redis_server import RedisServer
 from leader.term.mailbox import Mailbox
 from runtime import clock
 from runtime.errors import UnavailableError
-from runtime.streams import resilient, together
+from runtime.streams import cancel_all, resilient, together
 from wire import keys
 from wire.messages import Heartbeat
 
@@ -56,9 +56,7 @@ class BrokerService:
                 watching.result()
             return await connecting
         finally:
-            watching.cancel()
-            connecting.cancel()
-            await asyncio.gather(connecting, watching, return_exceptions=True)
+            await cancel_all((connecting, watching))
 
     async def _send_heartbeats(self, broker: Broker) -> None:
         while True:

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from runtime.streams import cancel_all
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -50,10 +52,7 @@ class SharedCalls(Generic[K, V]):
         trace: TracebackType | None,
     ) -> None:
         """Cancel the running calls and wait for them to end."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(self._tasks.values())
 
 
 async def _awaited(begin: Callable[[], Awaitable[V]]) -> V:

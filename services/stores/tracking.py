@@ -17,6 +17,7 @@ from prometheus_client import Counter, Gauge
 
 from runtime.backoff import backoff
 from runtime.errors import ClusterError
+from runtime.streams import cancel_all
 from services.stores.usage import Call, RejectedError, Usage
 
 log = structlog.get_logger("usage")
@@ -93,9 +94,9 @@ class UsageTracker:
         trace: TracebackType | None,
     ) -> None:
         if self._writer is not None:
-            self._writer.cancel()
+            await cancel_all((self._writer,))
             with suppress(asyncio.CancelledError):
-                await self._writer
+                self._writer.result()
         try:
             async with asyncio.timeout(self._flush):
                 while self.waiting:

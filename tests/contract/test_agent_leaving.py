@@ -23,7 +23,7 @@ from agent.perform import Performer
 from leader.edges.broker.connection import Broker
 from leader.edges.docker.swarm import SWARM_PORT, Swarm
 from runtime import clock
-from runtime.streams import together
+from runtime.streams import cancel_all, together
 from wire import keys
 from wire.messages import Availability, Farewell, Notice, Role
 from wire.sealing import private_text
@@ -176,8 +176,7 @@ async def daemon(cluster: Any, imds: Imds, agent: Agent) -> AsyncIterator[None]:
         yield
     finally:
         assert not running.done(), running
-        running.cancel()
-        await asyncio.wait({running})
+        await cancel_all((running,))
 
 
 def interruption(within: timedelta) -> str:

@@ -15,7 +15,7 @@ from agent.events import NoticesChanged, OrderedToLeave
 from agent.notice_watch import NoticeWatch
 from agent.notices import INTERRUPTION, MAINTENANCE, REBALANCE
 from leader.edges.broker.connection import Broker
-from runtime.streams import together
+from runtime.streams import cancel_all, together
 from wire.instance import InstanceFacts
 from wire.messages import Notice
 from wire.sealing import private_text
@@ -35,8 +35,7 @@ async def watching(
         yield news
     finally:
         assert not task.done(), task
-        task.cancel()
-        await asyncio.wait({task})
+        await cancel_all((task,))
 
 
 async def soon(news: "asyncio.Queue[Any]", within: float = 10.0) -> Any:

@@ -16,7 +16,7 @@ from agent.edges import broker as agent_broker
 from leader.edges.broker.connection import Broker, connected
 from runtime import clock
 from runtime.errors import RefusedError, UnavailableError
-from runtime.streams import resilient
+from runtime.streams import cancel_all, resilient
 from wire import keys
 from wire.messages import Heartbeat
 from wire.sealing import MAX_SEALED_BYTES, Unopenable, open_request, private_key
@@ -37,15 +37,9 @@ async def background(work: Any) -> AsyncIterator["asyncio.Task[Any]"]:
         yield task
     finally:
         ended_early = task.done()
-        # A time-out of the Redis client that expires at the same moment swallows a cancellation.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=0.5)
-        try:
-            await task
-        except asyncio.CancelledError:
-            if ended_early:
-                raise
+        await cancel_all((task,))
+        if ended_early or not task.cancelled():
+            task.result()
 
 
 async def echo(broker: Broker) -> None:
@@ -197,9 +191,7 @@ async def test_the_leader_goes_on_after_redis_was_killed(
                 await asyncio.wait({working, guarding}, return_when=asyncio.FIRST_COMPLETED)
                 raise UnavailableError("redis ended")
             finally:
-                working.cancel()
-                guarding.cancel()
-                await asyncio.gather(working, guarding, return_exceptions=True)
+                await cancel_all((working, guarding))
 
     processes: list[asyncio.subprocess.Process] = []
 

@@ -13,7 +13,7 @@ from agent.model import Ticket
 from leader.edges.docker.swarm import SWARM_PORT, Swarm
 from leader.view.model import Node
 from runtime.errors import GoneError, RefusedError, UnavailableError
-from runtime.streams import resilient
+from runtime.streams import cancel_all, resilient
 from wire.labels import LABEL_INSTANCE, LABEL_PHASE
 from wire.messages import Availability, Role
 
@@ -164,8 +164,7 @@ async def test_changes_are_followed_again_after_the_engine_was_restarted(
         await eventually(lambda: has_seen_more_than(quiet))
         assert not following.done()
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await cancel_all((following,))
 
 
 async def test_labels_and_activation_leave_an_operators_labels(

@@ -19,6 +19,7 @@ from scenario import Scenario
 
 from lab.client import Lab
 from lab.engines import DEFAULT, ENGINES
+from lab.host import LabError
 from lab.load import ingress
 from lab.places import NAME_VARIABLE
 
@@ -55,7 +56,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items, config):
+def pytest_collection_modifyitems(items):
     for item in items:
         if is_ours(item):
             group = "website" if item.path.stem in SITE else "cluster"
@@ -90,7 +91,11 @@ def cluster(pytestconfig):
     lab = Lab.up(name=name, managers=3, workers=3, engine=engine, leader=HASTY)
     pytestconfig.stash[CLUSTER] = lab
     pytestconfig.stash[PACKAGE] = lab.engine_package()
-    lab.wait_nodes(6, within=120)
+    try:
+        lab.wait_nodes(6, within=120)
+    except LabError:
+        take_down(pytestconfig)
+        raise
     return lab
 
 

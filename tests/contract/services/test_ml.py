@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from cp_processes import Eventually, running
 
 from runtime.errors import ClusterError, UnavailableError
+from runtime.streams import cancel_all
 from services.ml import follower
 from services.ml.app import opened
 from services.ml.follower import CHECKPOINT, Follower
@@ -64,14 +65,15 @@ async def drained(one: Follower) -> int:
     As in `Follower.run`, a step that the database does not answer in time is repeated.
     """
     total = 0
-    while True:
-        try:
-            batch = await one.step()
-        except UnavailableError:
-            continue
-        total += len(batch.writes)
-        if not (batch.writes or batch.done or batch.poison or batch.others):
-            return total
+    async with asyncio.timeout(120):
+        while True:
+            try:
+                batch = await one.step()
+            except UnavailableError:
+                continue
+            total += len(batch.writes)
+            if not (batch.writes or batch.done or batch.poison or batch.others):
+                return total
 
 
 async def revisions(couch: Couch) -> dict[str, int]:
@@ -256,8 +258,7 @@ async def test_a_database_that_is_created_later_or_again_is_followed(
             async with aiohttp.request("DELETE", f"{couch_url}/news") as answer:
                 assert answer.status == 200
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_all((task,))
 
 
 async def test_an_unavailable_database_degrades_it_until_it_returns(
@@ -295,8 +296,7 @@ async def test_an_unavailable_database_degrades_it_until_it_returns(
             async with client.get("/version") as answer:
                 assert (await answer.json())["version"] == VERSION
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancel_all((task,))
 
 
 async def test_killed_while_working_it_loses_and_repeats_nothing(
