@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lab import sweep
+from lab import sharing, sweep
 from lab.client import Lab, places_of
 from lab.commands import images as making
 from lab.commands import resume, troubling
@@ -99,20 +99,29 @@ def up(
 
 
 @app.command()
-def down() -> None:
+def down(
+    *,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Take down all labs on this host, also those of a crashed run."),
+    ] = False,
+) -> None:
     """Take the lab down, whatever state it is in; keep the image cache."""
-    places = places_of()
-    if not sweep.remains(places):
-        out.print(f"the lab {places.name} is not up; there is nothing to take down")
-        return
-    if not (left := sweep.sweep(places)):
-        out.print(f"the lab {places.name} is down; the image cache was kept")
-        return
-    fail(
-        "could not take the lab down completely; these parts are left:\n  "
-        + "\n  ".join(left)
-        + f"\nrun `{places.command} down` again"
-    )
+    names = {places_of().name, *(sharing.names() if everything else ())}
+    left = []
+    for places in map(places_of, sorted(names)):
+        if not sweep.remains(places):
+            out.print(f"the lab {places.name} is not up; there is nothing to take down")
+        elif parts := sweep.sweep(places):
+            left += [f"{places.name}: {part}" for part in parts]
+        else:
+            out.print(f"the lab {places.name} is down; the image cache was kept")
+    if left:
+        fail(
+            "could not take down completely; these parts are left:\n  "
+            + "\n  ".join(left)
+            + f"\nrun `{places_of().command} down{' --all' if everything else ''}` again"
+        )
 
 
 @app.command()

@@ -69,6 +69,11 @@ def owner(places: Places, *, run: Path = _RUN) -> str | None:
     return claimed.read_text(encoding="ascii") if claimed.exists() else None
 
 
+def names(*, run: Path = _RUN) -> list[str]:
+    """List the names of the labs that use a number, also of those that a crash left behind."""
+    return sorted(claimed.read_text(encoding="ascii") for claimed in run.glob("number-*"))
+
+
 def refuse_clash(places: Places, *, run: Path = _RUN) -> None:
     """Check that no other lab uses this lab's number.
 

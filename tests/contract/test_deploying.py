@@ -52,7 +52,7 @@ class Deployment:
         command += [
             f"--directory={directory or self.directory}",
             "--resolve-image=never",
-            "--timeout=60",
+            "--timeout=240",
             *options,
         ]
         return await asyncio.to_thread(
@@ -66,7 +66,7 @@ class Deployment:
             },
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=300,
             check=False,
         )
 

@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from farm import HASTY, SERVICES, Farm
+from owning import own
 from scenario import Scenario
 
 from lab.client import Lab
@@ -87,6 +88,7 @@ def cluster(pytestconfig):
     # With another name in the environment two checkouts can be tested at the same time.
     name = os.environ.get(NAME_VARIABLE, "tests")
     name += f"-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}"
+    own(name)
     engine = pytestconfig.getoption("engine")
     lab = Lab.up(name=name, managers=3, workers=3, engine=engine, leader=HASTY)
     pytestconfig.stash[CLUSTER] = lab

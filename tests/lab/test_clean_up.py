@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from owning import own
 
 from lab import sharing, sweep
 from lab.client import Lab
@@ -33,9 +34,8 @@ SYSCTLS = (
 
 @pytest.fixture
 def places() -> Iterator[Places]:
-    here = Places.here(NAME)
-    if left := sweep.remains(here):
-        pytest.fail(f"a lab is up ({left[0]}): take it down with `{here.command} down`")
+    own(BESIDE)
+    here = own(NAME)
     yield here
     sweep.sweep(here)
 

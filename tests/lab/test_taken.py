@@ -21,7 +21,7 @@ def test_an_interrupted_worker_with_the_only_replica_is_emptied_before_it_ends(f
     before = farm.metrics()
     with farm.under_load():
         farm.lab.market.interrupt(taken)
-        farm.shows(taken, within=10, phase="leaving", why="interruption", availability="pause")
+        farm.shows(taken, within=30, phase="leaving", why="interruption", availability="pause")
         farm.lab.launch()
         farm.goes(taken)
 
@@ -49,8 +49,8 @@ def test_two_at_once_each_told_by_one_path_alone(farm):
     with farm.under_load():
         farm.lab.market.interrupt(first, by="imds")
         farm.lab.market.interrupt(second, by="sqs")
-        farm.shows(first, within=10, phase="leaving")
-        farm.shows(second, within=10, phase="leaving")
+        farm.shows(first, within=30, phase="leaving")
+        farm.shows(second, within=30, phase="leaving")
         farm.lab.launch(count=2)
         farm.goes(first, second)
 
@@ -135,7 +135,7 @@ def test_an_agent_killed_in_the_middle_of_leaving_leaves_all_the_same(farm):
     taken = farm.runs("single")
     with farm.under_load():
         farm.lab.market.interrupt(taken)
-        farm.shows(taken, within=10, phase="leaving")
+        farm.shows(taken, within=30, phase="leaving")
         farm.kill_daemon(farm.lab.machine(taken), "spotswarm-agent")
         farm.lab.launch()
         farm.goes(taken)
@@ -195,7 +195,7 @@ def test_a_hinted_worker_waits_for_its_replacement_and_then_goes(farm):
     hinted = farm.runs("single")
     with farm.under_load():
         farm.lab.market.hint(hinted)
-        farm.shows(hinted, within=10, phase="hinted", availability="pause")
+        farm.shows(hinted, within=30, phase="hinted", availability="pause")
         assert farm.runs("single") == hinted
 
         farm.start_agent(spare)
@@ -210,7 +210,7 @@ def test_a_hint_that_nothing_follows_is_forgotten_and_moves_nothing(farm):
     before = {name: set(farm.tasks(name)) for name in NAMES}
     with farm.under_load():
         farm.lab.market.hint(hinted)
-        farm.shows(hinted, within=10, phase="hinted", availability="pause")
+        farm.shows(hinted, within=30, phase="hinted", availability="pause")
         farm.shows(hinted, phase=None, availability="active")
 
     assert {name: set(farm.tasks(name)) for name in NAMES} == before

@@ -74,3 +74,10 @@ def test_two_labs_with_the_same_number_are_not_up_at_once(tmp_path, host):
     assert sharing.owner(other, run=host["run"]) == taken.name
     sharing.release(taken, **host)
     sharing.claim(other, **host)
+
+
+def test_the_labs_on_a_host_are_found_by_their_numbers(tmp_path, host):
+    assert sharing.names(run=host["run"]) == []
+    for name in ("second", "demo"):
+        sharing.claim(lab(tmp_path, name), **host)
+    assert sharing.names(run=host["run"]) == ["demo", "second"]
