@@ -23,7 +23,7 @@ async def ask(port: int, name: str, kind: int = A) -> bytes:
         sock.setblocking(False)
         await loop.sock_connect(sock, ("127.0.0.1", port))
         await loop.sock_sendall(sock, query)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             reply = await loop.sock_recv(sock, 512)
     assert reply[:2] == NUMBER
     return reply

@@ -48,7 +48,7 @@ async def test_leaving_ends_the_child_and_takes_its_files(brokers: Any) -> None:
 async def test_the_end_of_the_child_is_told(brokers: Any) -> None:
     async with brokers.server() as server, brokers.connected():
         server._process.kill()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await server.ended() == "redis-server exited with code -9"
 
 
@@ -56,7 +56,7 @@ async def test_a_port_that_is_taken_ends_the_child(cluster: Any, brokers: Any) -
     async with brokers.server(), brokers.connected():
         second = type(brokers)(cluster, brokers.directory.with_suffix(".second"))
         async with second.server() as late:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert "redis-server exited with code 1" in await late.ended()
 
 
@@ -109,7 +109,7 @@ async def test_a_leader_killed_hard_leaves_no_redis_behind(
         child = int(await asyncio.to_thread(leader.stdout.readline))
         assert Path(f"/proc/{child}").exists()
         leader.send_signal(signal.SIGKILL)
-        leader.wait(10)
+        leader.wait(60)
 
         async def gone() -> bool:
             return not Path(f"/proc/{child}").exists()
@@ -119,7 +119,7 @@ async def test_a_leader_killed_hard_leaves_no_redis_behind(
             assert await connected.waiting() == 0
     finally:
         leader.kill()
-        leader.wait(10)
+        leader.wait(60)
         leader.stdout.close()
 
 
@@ -194,7 +194,7 @@ async def test_the_end_of_the_container_is_told(
     async with container(engine, cluster, ground) as server, brokers.connected():
         ended = asyncio.create_task(server.ended())
         await asyncio.to_thread(engine.docker, "kill", CONTAINER)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await ended == "the broker's container exited with code 137"
 
 

@@ -72,4 +72,4 @@ async def test_traffic_that_is_stopped_reports_what_was_in_flight_too(
     report = flowing.stop()
 
     assert report.sent == report.ok > 0
-    assert report.lag() < 0.5
+    assert report.lag() < 2
