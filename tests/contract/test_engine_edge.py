@@ -202,7 +202,8 @@ async def test_a_worker_that_leaves_lets_its_tasks_end_first(
         )
 
         async def is_up() -> bool:
-            return log.exists()
+            # The engine lists a container a moment after its process has started.
+            return log.exists() and bool(engines[1].docker("ps", "--quiet"))
 
         await eventually(is_up)
         await engine.leave()
