@@ -103,10 +103,14 @@ def down(
     *,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Take down all labs on this host, also those of a crashed run."),
+        typer.Option(
+            "--all",
+            help="Take down every lab on this host, including those that a crash left behind.",
+        ),
     ] = False,
 ) -> None:
     """Take the lab down, whatever state it is in; keep the image cache."""
+    option = " --all" if everything else ""
     names = {places_of().name, *(sharing.names() if everything else ())}
     left = []
     for places in map(places_of, sorted(names)):
@@ -118,9 +122,9 @@ def down(
             out.print(f"the lab {places.name} is down; the image cache was kept")
     if left:
         fail(
-            "could not take down completely; these parts are left:\n  "
+            "could not remove everything; these parts are left:\n  "
             + "\n  ".join(left)
-            + f"\nrun `{places_of().command} down{' --all' if everything else ''}` again"
+            + f"\nrun `{places_of().command} down{option}` again"
         )
 
 

@@ -70,8 +70,9 @@ def owner(places: Places, *, run: Path = _RUN) -> str | None:
 
 
 def names(*, run: Path = _RUN) -> list[str]:
-    """List the names of the labs that use a number, also of those that a crash left behind."""
-    return sorted(claimed.read_text(encoding="ascii") for claimed in run.glob("number-*"))
+    """List the names of all labs on this host, including those that a crash left behind."""
+    with _alone(run):
+        return sorted(claimed.read_text(encoding="ascii") for claimed in run.glob("number-*"))
 
 
 def refuse_clash(places: Places, *, run: Path = _RUN) -> None:

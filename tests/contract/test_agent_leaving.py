@@ -209,7 +209,7 @@ async def test_with_a_silent_leader_the_agent_leaves_before_aws_acts(
     at = clock.monotonic() + 14
     imds.texts[INTERRUPTION] = interruption(timedelta(seconds=14))
     async with daemon(cluster, imds, agent):
-        await eventually(has_left, within=13)
+        await eventually(has_left, within=13, patience=1)
     # The announced time has no fractions of a second.
     assert at - clock.monotonic() < 11.5, "it does not leave too early"
     assert "the leader is silent" in agent.files.departure_reason()

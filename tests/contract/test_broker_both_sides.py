@@ -235,7 +235,7 @@ async def test_an_agent_that_waits_when_redis_dies_is_told_at_once(
     cluster: Any, brokers: Any, eventually: Eventually
 ) -> None:
     async with brokers.server() as server, brokers.connected() as leading:
-        waiting = asyncio.create_task(ask(cluster, within=60))
+        waiting = asyncio.create_task(ask(cluster, within=600))
 
         async def asked() -> bool:
             return await leading.waiting() == 1

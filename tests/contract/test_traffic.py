@@ -67,7 +67,7 @@ async def test_traffic_that_is_stopped_reports_what_was_in_flight_too(
 ) -> None:
     address, _ = service
     await eventually(lambda: serves(address))
-    flowing = traffic.start(traffic.Plan([address], ["a"], rate=50, path="/slow/0.5"))
+    flowing = traffic.start(traffic.Plan([address], ["a"], rate=50, path="/slow/4"))
     await eventually(lambda: serves(address))
     report = flowing.stop()
 

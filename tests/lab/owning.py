@@ -1,15 +1,14 @@
 """A test process owns the names of its labs: it removes what a killed run left under them."""
 
-import fcntl
-from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
+import locks
 import pytest
 
 from lab import sweep
 from lab.places import NAME_VARIABLE, Places
 
-_locks: Final[dict[str, IO[str]]] = {}
+_owned: Final[set[str]] = set()
 
 
 def own(name: str) -> Places:
@@ -18,15 +17,11 @@ def own(name: str) -> Places:
     Without the lock, two runs on one host would take down each other's labs.
     """
     places = Places.here(name)
-    if name not in _locks:
-        lock = Path(f"/tmp/spotswarm-tests-{name}.lock").open("w")  # noqa: SIM115  held until the end
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
+    if name not in _owned:
+        if not locks.take(f"spotswarm-tests-{name}"):
             pytest.fail(
                 f"another test run uses the lab {name}: set {NAME_VARIABLE} to another name"
             )
-        _locks[name] = lock
+        _owned.add(name)
     assert sweep.sweep(places) == []
     return places

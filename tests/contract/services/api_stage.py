@@ -221,7 +221,7 @@ async def until(eventually: Eventually, api: Client, path: str, status: int) -> 
         found = await api.get(path)
         return found if found.status == status else None
 
-    found: Answer = await eventually(there, within=60)
+    found: Answer = await eventually(there, within=60, patience=1)
     return found
 
 

@@ -138,7 +138,7 @@ async def test_an_access_token_expires(
     async def has_ended() -> bool:
         return await auth.verify(login.access) is None
 
-    await eventually(has_ended, within=30)
+    await eventually(has_ended, within=30, patience=1)
     assert await auth.verify((await auth.refresh(login.refresh)).access) is not None
 
 

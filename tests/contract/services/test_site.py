@@ -73,7 +73,7 @@ async def test_a_reader_signs_up_reads_creates_a_token_uses_it_and_revokes_it(
     async def is_refused() -> bool:
         return await call(client, stack, token) == 401
 
-    await eventually(is_refused, within=20)
+    await eventually(is_refused, within=20, patience=1)
 
     await reader.sign_out()
     await expect(page.get_by_text("You have signed out")).to_be_visible()

@@ -121,7 +121,7 @@ async def test_cookies_are_worthless_after_signing_out(
         )
         return answer.status == 303
 
-    await eventually(is_refused, within=30)
+    await eventually(is_refused, within=30, patience=1)
 
 
 async def test_an_api_token_opens_no_page(

@@ -65,7 +65,7 @@ async def test_waiting_for_changes_ends_with_the_first_one_or_with_the_time_out(
 ) -> None:
     start = (await things.changes(DB)).last_seq
     assert (await things.changes(DB, start, wait_seconds=0.2)).rows == ()
-    waiting = asyncio.create_task(things.changes(DB, start, wait_seconds=30))
+    waiting = asyncio.create_task(things.changes(DB, start, wait_seconds=600))
     await things.put(DB, {"_id": "late"})
     async with asyncio.timeout(60):
         assert [row.id for row in (await waiting).rows] == ["late"]
