@@ -1,18 +1,16 @@
 """Locks on names that test processes share on a host; each ends with the process that has it."""
 
 import fcntl
-from typing import IO, Final
-
-_held: Final[list[IO[str]]] = []
+import os
 
 
 def take(name: str) -> bool:
     """Lock a name until this process ends; return False if it is locked, also by this process."""
-    lock = open(f"/tmp/{name}.lock", "w")  # noqa: PTH123, SIM115  kept open until the end
+    lock = os.open(f"/tmp/{name}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
+        os.close(lock)
         return False
-    _held.append(lock)
+    # The file stays open on purpose: closing it would end the lock.
     return True
