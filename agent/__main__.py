@@ -1,7 +1,7 @@
 """`spotswarm-agent`: the program that systemd starts.
 
-Rule: import heavy modules only inside `main`, after it has disabled garbage collection. Imports
-account for half the time between the agent's start and the leader's grant.
+Rule: import heavy modules inside `main`, after garbage collection has been disabled. Imports take
+half of the time from the agent's start until the leader grants its join request.
 """
 
 import gc

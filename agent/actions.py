@@ -22,9 +22,9 @@ class InspectEngine:
 
 @dataclass(frozen=True, slots=True)
 class RequestToken:
-    """Request a join token with a proof of our identity, timestamped by the leader's clock.
+    """Request a join token with a proof of our identity.
 
-    `clock_offset` is the leader's time minus ours.
+    `clock_offset` is the leader's time minus ours, and is used to timestamp the request.
     """
 
     role: Role

@@ -1,8 +1,8 @@
 """The agent daemon, which performs the actions that `decide` returns, one at a time.
 
 The daemon also watches for notices from AWS. Rule: send READY to systemd before any slow work,
-because the engine waits for this signal (`Before=docker.service`). Import heavy modules only
-afterwards.
+because the engine waits for this signal (`Before=docker.service`). Import heavy modules after
+sending READY.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _READY_AT_LATEST_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Facts about the instance, and the user data that it was launched with."""
+    """Facts about the instance, and its user data."""
 
     facts: InstanceFacts
     user_data: UserData
@@ -109,7 +109,7 @@ class Daemon:
     async def _prepare(self) -> Launch:
         """Read the user data and make this instance the owner of the engine's state.
 
-        If either fails, retry until both succeed.
+        Retry until both succeed.
         """
         delays = backoff(first=0.2, ceiling=15)
         while True:
@@ -157,7 +157,7 @@ class Daemon:
 def _facts_outside_aws(user_data: UserData) -> InstanceFacts:
     """Return facts about a machine outside AWS, such as its host name.
 
-    They include the local address from which the machine reaches the broker.
+    The facts include the local address that the machine uses to reach the broker.
     """
     host = user_data.broker.removeprefix("rediss://").rpartition(":")[0]
     try:

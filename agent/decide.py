@@ -2,8 +2,8 @@
 
 `decide(view, event, policy)` returns the new view and the next action. Each event leads to exactly
 one action. Rule: never give up or exit; retry failed actions after increasingly long pauses. A
-`News` event usually just updates the view and triggers an inspection of the engine, whose result
-determines what happens next.
+`News` event usually updates the view and triggers an inspection of the engine. The result of the
+inspection determines the next action.
 """
 
 from dataclasses import replace
@@ -143,10 +143,10 @@ def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View
 
 
 def _leave_without_order_at(view: View, policy: Policy) -> datetime | None:
-    """Return the time, by our clock, at which a worker leaves even without an order to do so.
+    """Return the time at which a worker leaves even if the leader has not ordered it to.
 
-    Return None for a manager, or if AWS has not announced an interruption that stops or terminates
-    the instance. Leaving early lets the tasks stop cleanly before AWS stops the instance.
+    The time is by our clock. Return None for a manager, or if AWS has not announced an interruption
+    that stops or terminates the instance. Leaving early lets the tasks stop cleanly.
     """
     match view.notice:
         case AwsNotice(
@@ -175,7 +175,7 @@ def _member_pause(view: View, event: EngineInspected, policy: Policy) -> Pause:
 def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
     """Wait while the engine joins in the background; force it to leave if joining takes too long.
 
-    If all managers were gone, the engine would never stop trying to join.
+    The engine never stops trying to join, even if all managers are gone.
     """
     since = view.pending_since or at
     if at - since >= policy.pending_at_most:

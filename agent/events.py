@@ -57,7 +57,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class RequestFailed:
-    """The join request could not be created or sent, or it received no valid reply."""
+    """The join request could not be created or sent, or no valid reply arrived."""
 
     at: datetime
     reason: str
@@ -73,7 +73,7 @@ class JoinFailed:
 
 @dataclass(frozen=True, slots=True)
 class NoticesChanged:
-    """AWS's notices for this instance have changed; `notice` is now the most urgent one."""
+    """AWS's notices for this instance have changed; `notice` is now the most urgent notice."""
 
     at: datetime
     notice: AwsNotice | None
@@ -89,7 +89,7 @@ class OrderedToLeave:
 
 @dataclass(frozen=True, slots=True)
 class AllClear:
-    """AWS has shown no notice for this instance for at least `notices.WITHDRAWN_AFTER`."""
+    """There has been no notice for this instance for at least `notices.WITHDRAWN_AFTER`."""
 
     at: datetime
 

@@ -1,8 +1,8 @@
 """Requests a join token from the leader and checks the reply.
 
-Rule: accept a reply only if it can be decrypted with our leader's key and names our cluster and
-nonce. A grant must also name our instance and role, and must not have expired. Treat any other
-reply as a failed request.
+Rule: accept a reply only if it can be decrypted with our leader's key and contains our cluster's
+name and our nonce. A grant must also contain our instance id and role, and must not have expired.
+Treat any other reply as a failed request.
 """
 
 import secrets

@@ -25,7 +25,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class AwsNotice:
-    """AWS's announcement of what will or may happen to this instance."""
+    """AWS's announcement of an event that will or may affect this instance."""
 
     kind: Literal["interruption", "rebalance", "maintenance"]
     effective: datetime | None
@@ -78,7 +78,7 @@ class View:
 class Policy:
     """The agent's role and limits.
 
-    User data sets `role` and `deadman`; all other values are fixed.
+    `role` and `deadman` come from user data; all other values are fixed.
     """
 
     role: Role

@@ -2,7 +2,6 @@
 
 The watch runs in parallel with the membership loop, which receives changes as `News` events. Rule:
 continue to poll and report even if the metadata service, the broker or the leader is unavailable.
-Even then, the membership loop makes the instance leave the swarm in time.
 """
 
 import asyncio
@@ -103,7 +102,7 @@ class NoticeWatch:
             )
 
     async def _report_all(self, notices: Sequence[StandingNotice]) -> None:
-        """Report these notices until the leader orders us to leave, and then wait for a change."""
+        """Report `notices` until the leader orders us to leave, then wait until they change."""
         is_urgent = any(standing.notice.kind == "interruption" for standing in notices)
         is_ordered = False
         delays = _delays()

@@ -50,7 +50,7 @@ _MAINTENANCES: Final[TypeAdapter[list[_Maintenance]]] = TypeAdapter(list[_Mainte
 def read(path: str, text: str | None) -> tuple[AwsNotice, ...]:
     """Parse the text that the metadata service returned for `path`.
 
-    `text` is usually None, which means that AWS has no notice. The result is then empty.
+    If `text` is None, there is no notice, and the result is empty.
 
     Raises:
         MalformedMessage: if the text does not have the format that AWS documents.

@@ -70,7 +70,7 @@ class Performer:
     async def __call__(self, action: Action) -> Event:
         """Carry out one action and return the resulting event.
 
-        A `ClusterError` also becomes an event.
+        If a `ClusterError` is raised, return an event that contains its message.
         """
         try:
             return await self._carry_out(action)

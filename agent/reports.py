@@ -30,9 +30,9 @@ async def report_notice(
     key: PrivateKey,
     send: Send,
 ) -> str:
-    """Report a notice once, wait for an order to leave, and return the reason that the order gives.
+    """Report a notice once, wait for an order to leave, and return the reason given in the order.
 
-    Errors from `send` are not caught.
+    Errors raised by `send` are not caught.
 
     Raises:
         RefusedError: if the reply is not a valid order for this instance.

@@ -1,7 +1,8 @@
 """A cluster under load: Traefik on three managers, services on spot workers, and steady requests.
 
-Rule: a measurement begins only when the cluster has settled: every task is up, no service is being
-changed, and the cluster has the expected number of workers. Automatic rebalancing is switched off.
+Rule: a measurement begins only when the cluster has settled. In a settled cluster, every task is
+up, no service is being changed, and the number of workers is as expected. Automatic rebalancing is
+switched off.
 """
 
 import os
@@ -55,13 +56,13 @@ class LoadedCluster:
         within: float = 90,
         and_is: Callable[[], bool] = lambda: True,
     ) -> Look:
-        """Wait until the cluster has been settled for a while, and return the last observation.
+        """Wait until the cluster has settled, and return the last observation.
 
-        The cluster must have been settled for `STEADY_SECONDS`. It must have `workers` workers (0
-        means the initial number), and `and_is` must return True.
+        The cluster must stay settled for `STEADY_SECONDS`. It must have `workers` workers, or the
+        initial number if `workers` is 0. `and_is` must also return True.
 
         Raises:
-            LabError: if the cluster does not settle in time. The message lists what is unsettled.
+            LabError: if the cluster does not settle in time. The message describes the cluster.
         """
         deadline = clock.monotonic() + within
         since: float | None = None

@@ -1,8 +1,8 @@
 """Measure how long the leader takes to make one decision in clusters of up to 5,000 nodes.
 
-The sizes are 100, 1,000 and 5,000 nodes. The baseline, measured in the same run at each size, is a
-plain loop over every node and task, which is the least work for any decision that considers all of
-them. Run `make bench-decide`; root access is not required.
+The sizes are 100, 1,000 and 5,000 nodes. The baseline is a plain loop over every node and task,
+measured in the same run at each size. A decision that considers every node and task cannot be
+faster than this loop. Run `make bench-decide`; root access is not required.
 """
 
 import argparse
@@ -196,7 +196,7 @@ def _walk(view: View) -> int:
 
 
 def measure(size: int, rounds: int) -> list[dict[str, Any]]:
-    """Return the milliseconds taken by each event, by `reconcile` alone and by the baseline."""
+    """Return the median and worst times of each event, `reconcile` alone and the baseline."""
     busy = cluster(size)
     view = settled(busy)
     gone = _gone(view)
@@ -227,7 +227,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Return a table of the medians for each size and of how the time per node grows."""
+    """Return a table of the medians for each size, with the growth of the time per node."""
     figures_table = Table(
         title="Milliseconds of one decision (medians)", box=None, title_style="bold"
     )

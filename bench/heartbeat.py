@@ -1,4 +1,4 @@
-"""Measure the load that heartbeats put on managers, and how soon a lost worker is marked Down.
+"""Measure the load that heartbeats put on managers, and how quickly a lost worker is marked Down.
 
 The cluster has three managers and idle workers. For each heartbeat period, the benchmark measures
 the managers' engines for a while and then cuts the power to some workers. After the first
@@ -101,14 +101,14 @@ def main() -> None:
 def _direction(number: int) -> int:
     """Return -1 for even rounds and 1 for odd rounds.
 
-    The sign sets the order of the periods, which alternates so that drift over time affects all
-    periods equally.
+    The sign sets the order in which the periods are measured. The order alternates, so that drift
+    over time affects all periods equally.
     """
     return -1 if number % 2 == 0 else 1
 
 
 def _set(sight: Sight, period: int) -> None:
-    """Set the heartbeat period as the leader does, and wait until every engine uses it."""
+    """Set the heartbeat period as the leader does, and give every engine time to adopt it."""
     swarm = sight.engine("/swarm")
     spec = swarm["Spec"] | {"Dispatcher": {"HeartbeatPeriod": period * 1_000_000_000}}
     sight.engine(f"/swarm/update?version={swarm['Version']['Index']}", "POST", spec)
@@ -122,7 +122,7 @@ def _stop_leaders(lab: Lab) -> None:
 
 
 def _costs(lab: Lab, sight: Sight, seconds: float) -> dict[str, Any]:
-    """Measure the managers' CPU seconds per minute and network traffic per node and minute."""
+    """Measure the managers' CPU seconds per minute and network traffic per node per minute."""
     nodes = sight.engine("/nodes")
     leads = next(
         node["Description"]["Hostname"]
@@ -172,9 +172,9 @@ def _read(machine: Machine, engine: int) -> Reading:
 
 
 def _cut(lab: Lab, sight: Sight, number: int) -> list[float]:
-    """Cut the power to some workers, reboot them, and return how soon each was marked Down.
+    """Cut the power to some workers, and return how long it took until each was marked Down.
 
-    Times are in seconds after the power was cut.
+    Times are in seconds. The workers are rebooted afterwards.
 
     Raises:
         LabError: if a worker is not marked Down in time, or if it does not become Ready again.
@@ -221,7 +221,7 @@ def _wait_ready(sight: Sight, hosts: Collection[str]) -> None:
 def summary(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the medians for each heartbeat period, starting with the longest period.
 
-    The medians are also given as ratios to those for the default period.
+    The medians are also given as ratios to the medians for the default period.
     """
     periods = sorted({window["period"] for window in windows if not window["leader"]}, reverse=True)
     entries = []
@@ -258,7 +258,7 @@ def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, floa
 
 
 def at_size(cost_ms: float, nodes: int, period: int) -> float:
-    """Return the percentage of one core that the heartbeats of `nodes` nodes use."""
+    """Return the percentage of one CPU core used by the heartbeats of `nodes` nodes."""
     return round(100 * nodes / period * cost_ms / 1000, 2)
 
 

@@ -1,8 +1,8 @@
 """Compare our rebalancing with `docker service update --force` after a worker has joined.
 
-In each round, a fifth worker joins four workers under load, and one of the two methods moves tasks
-to the new worker. The methods take turns on the same swarm. Run `make bench-rebalance` as root from
-the repository.
+In each round, a fifth worker joins a cluster of four workers under load, and one of the two methods
+moves tasks to the new worker. The methods take turns on the same swarm. Run `make bench-rebalance`
+as root from the repository.
 """
 
 import argparse
@@ -167,7 +167,10 @@ def _placed(look: Look) -> dict[str, list[int]]:
 
 
 def needed(counts: Sequence[int]) -> int:
-    """Return the fewest moves after which the workers' task counts differ by at most one."""
+    """Return the minimum number of moves needed to spread a service's tasks evenly.
+
+    Tasks are spread evenly if the workers' task counts differ by at most one.
+    """
     low, over = divmod(sum(counts), len(counts))
     goal = sorted([low + 1] * over + [low] * (len(counts) - over), reverse=True)
     have = sorted(counts, reverse=True)
@@ -175,7 +178,10 @@ def needed(counts: Sequence[int]) -> int:
 
 
 def _evenness(look: Look) -> dict[str, int]:
-    """Return, for each service, the difference between the most and fewest tasks on any worker."""
+    """Return how unevenly each service's tasks are spread.
+
+    The value is the difference between the largest and smallest number of tasks on a worker.
+    """
     return {name: max(counts) - min(counts) for name, counts in _placed(look).items()}
 
 

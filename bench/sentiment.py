@@ -2,7 +2,7 @@
 
 The held-out set is `services/ml/evaluation/headlines.csv`, with the columns label (positive,
 negative, neutral), headline and symbols (separated by spaces; may be empty). The headlines were
-written without regard to the lexicon. Do not tune anything on this set; use `tuning.csv` in the
+written without reference to the lexicon. Do not tune anything on this set; use `tuning.csv` in the
 same directory instead. There are two baselines for sentiment: the most frequent label, and a count
 of ten obvious words. The last line of the output is one JSON object.
 
@@ -79,7 +79,10 @@ def _f1(pairs: Counter[tuple[Label, Label]], label_of: Label) -> float:
 
 
 def ten_words(headline: str) -> Label:
-    """Label a headline by counting five good words and five bad words, as one of the baselines."""
+    """Label a headline by counting five good words and five bad words.
+
+    This is one of the baselines.
+    """
     tokens = words.tokens(headline)
 
     def count(stems: Sequence[str]) -> int:
@@ -90,7 +93,7 @@ def ten_words(headline: str) -> Label:
 
 
 def ours(headline: str) -> Label:
-    """Return the label that the ml service assigns to a headline alone, without an article."""
+    """Return the label that the ml service assigns to a headline without its article."""
     return sentiment.label(sentiment.score(headline, ""))
 
 

@@ -8,7 +8,7 @@ Each subcommand has its own module with its options, its requests and its output
 - `founding/` creates the secrets and user data for a new cluster
 - `progress/` calculates the progress of a drain or a deployment, without I/O
 - `terminal/` contains shared code: tables, live displays and exit codes (`exits.py`)
-- `edges/` is the only code that uses sockets, Docker or AWS
+- `edges/` contains all code that uses sockets, Docker or AWS
 
 The program makes no decisions about the swarm. Tables are at most 100 columns wide, and `--json`
 prints the leader's response.

@@ -1,6 +1,6 @@
 """A cloud on one host: systemd-nspawn machines with real Docker engines, and a simulated AWS.
 
-The lab does what AWS and its hardware do for the product: it provides addresses, instances, IAM,
-metadata and power. It does nothing that the product does itself. Its daemon imports `runtime`, but
-the lab runs the product only as an operator would, through the product's commands.
+The lab provides what AWS would provide: addresses, instances, IAM, metadata and power. The lab does
+nothing that the product does itself. Its daemon imports the product's `runtime` package. However,
+the lab runs the product only through commands, as an operator would.
 """

@@ -78,7 +78,7 @@ def up(
         typer.Option("--resume", help="If the lab is already up, only launch missing workers."),
     ] = False,
 ) -> None:
-    """Start the simulated AWS and a cluster of instances; first bake the image if needed."""
+    """Start the simulated AWS and a cluster of instances; if needed, bake the image first."""
     began = time.monotonic()
     if resuming and (lab := resume.running_lab(places_of())):
         resume.resume(lab, workers=workers, wait=wait)
@@ -109,7 +109,7 @@ def down(
         ),
     ] = False,
 ) -> None:
-    """Take the lab down, whatever state it is in; keep the image cache."""
+    """Take the lab down, whatever its state, and keep the image cache."""
     option = " --all" if everything else ""
     names = {places_of().name, *(sharing.names() if everything else ())}
     left = []
@@ -130,7 +130,7 @@ def down(
 
 @app.command()
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the state of each instance, and the states of its machine and its node."""
+    """Show the state of each instance, its machine and its node."""
     lab = Lab.attach()
     machines = rows(lab)
     if as_json:

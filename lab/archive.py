@@ -1,8 +1,8 @@
 """Finds the URL of the Debian archive, and explains failed downloads.
 
 Rule: no URL is hard-coded. The environment variable SPOTSWARM_LAB_MIRROR selects the archive. If
-it is not set, the lab uses the archive in the host's apt configuration on Debian, and debootstrap's
-default on any other system.
+the variable is not set, the lab uses the archive in the host's apt configuration. On hosts other
+than Debian, it uses debootstrap's default.
 """
 
 import os
@@ -35,7 +35,7 @@ def mirror() -> str:
 
 
 def mirror_in(targets: str, suite: str) -> str:
-    """Return the archive's URL, given the output of `apt-get indextargets`.
+    """Find the archive's URL in the output of `apt-get indextargets`.
 
     The result is an empty string if the output does not contain the URL.
     """
@@ -73,7 +73,7 @@ def delivering(what: str, suite: str) -> Iterator[None]:
 
 
 def answer_in(output: str) -> str:
-    """Return the error lines in the output, or its last five lines if there are none."""
+    """Return the error lines in the output or, without error lines, its last five lines."""
     lines = [line.strip() for line in output.splitlines()]
     errors = [line for line in lines if line.startswith(("E:", "Err:"))]
     return "\n".join(f"  {line}" for line in errors or lines[-5:])

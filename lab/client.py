@@ -1,8 +1,7 @@
 """Controls a lab for tests and benchmarks.
 
-Rule: whatever AWS can do, the client does through an AWS API call with the lab's key. The client
-acts on the host only to do what AWS cannot: cut a machine's power or network, or look inside a
-machine.
+Rule: use AWS API calls with the lab's key wherever possible. Act on the host directly only to do
+what AWS cannot do, such as cut a machine's power or network, or look inside a machine.
 """
 
 import http
@@ -37,7 +36,7 @@ Report = Callable[[str], None]
 
 
 def _quiet(_step: str) -> None:
-    """Ignore the name of a step."""
+    """Ignore a progress report."""
 
 
 class Lab:
@@ -47,7 +46,7 @@ class Lab:
         self.places = places
         self.account = account
         self.market = Orders(places.control)
-        """Sends orders to the spot market, such as an interruption."""
+        """Sends requests to the spot market, such as an interruption."""
         self._clients: dict[str, Any] = {}
         self._answered_last = ""
         """The instance id of the manager whose leader daemon responded last."""
@@ -69,8 +68,9 @@ class Lab:
 
         `engine` is the default Docker engine for launches. `leader` overrides settings in the
         `[leader]` table of the managers' user data. `agent` overrides the other user-data settings
-        of all instances. Both also apply to instances that are launched later. Unless `name` is
-        given, the environment selects the lab. To wait for the swarm, call `wait_nodes` afterwards.
+        of all instances. These settings also apply to instances that are launched later. If `name`
+        is not given, the lab's name comes from the environment. To wait for the swarm, call
+        `wait_nodes` afterwards.
 
         Raises:
             LabError: if the host lacks something that the lab needs, or if the lab is already up.
@@ -104,7 +104,9 @@ class Lab:
 
     @classmethod
     def attach(cls, name: str | None = None) -> "Lab":
-        """Return the running lab with this name; by default, the one that the environment selects.
+        """Return the running lab with this name.
+
+        If `name` is not given, the lab's name comes from the environment.
 
         Raises:
             LabError: if the lab is not running.
@@ -220,7 +222,7 @@ class Lab:
         wait_stage(self.places, instance, RUNNING, within=30)
 
     def partition(self, instance: str) -> None:
-        """Pull a machine's network cable, so that it cannot reach even the metadata service."""
+        """Unplug a machine's network cable, which makes even the metadata service unreachable."""
         net.disconnect(self.places, instance, self.machine(instance).address)
 
     def heal(self, instance: str) -> None:
@@ -323,7 +325,9 @@ class Lab:
 
 
 def places_of(name: str | None = None) -> Places:
-    """Return the paths and addresses of the named lab, or of the one that the environment selects.
+    """Return the paths and addresses of a lab.
+
+    If `name` is not given, the lab's name comes from the environment.
 
     Raises:
         LabError: if the name is not valid.

@@ -2,8 +2,8 @@
 
 Rule: the lab creates none of the cluster's secrets itself. It runs `spotswarm init`, which stores
 the secrets in SSM, and `spotswarm user-data`, whose output the instances get as user data. In this
-output, the lab sets only the queue's URL and the settings that a scenario overrides; `keep` saves
-these settings for later launches.
+output, the lab changes only the queue's URL and the settings that a scenario overrides. `keep`
+saves these settings for later launches.
 """
 
 import json

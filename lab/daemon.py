@@ -1,7 +1,7 @@
 """The lab's daemon, which runs the simulated AWS and the hypervisor.
 
-Rule: when the daemon stops or crashes, it removes nothing. Only `lab.sweep` takes a lab down, so a
-lab can be taken down even after a crash.
+Rule: the daemon does not clean up when it stops. Only `lab.sweep` takes a lab down, and it can do
+so even after the daemon has crashed.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ log: Final = structlog.get_logger("lab.daemon")
 
 
 async def serve(places: Places, cluster: str) -> None:
-    """Run the lab until cancelled; the lab is ready once its account file exists."""
+    """Run the lab until cancelled; the lab is ready as soon as its account file exists."""
     sharing.claim(places)
     net.up(places)
     firewall.up(places)
@@ -98,7 +98,7 @@ async def _serve_or_say_why(places: Places, cluster: str) -> None:
 
 
 def main() -> int:
-    """Run the lab that the environment selects; the second argument names the cluster."""
+    """Run the lab named in the environment; the second argument is the cluster's name."""
     logs.configure()
     # The machines depend on this process, so they are slow whenever it is slow.
     prefer_this_process()

@@ -1,9 +1,9 @@
 """The lab's DNS server, which resolves instance names and all names that the host can resolve.
 
-Rule: the server replies quickly. If the host's resolver reports that a name does not exist, the
-reply is NXDOMAIN. While that resolver does not respond, the reply to every query is REFUSED, except
-for queries about instances. If the server did not reply, an engine that looks for an image on
-Docker Hub would wait for ten seconds before using its local image.
+Rule: the server always replies quickly. If the host's resolver reports that a name does not exist,
+the reply is NXDOMAIN. If the host's resolver does not respond, the reply is REFUSED. Without a
+reply, an engine that looks for an image on Docker Hub would wait for ten seconds before using its
+local image.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The Docker engines that a machine can have, and the Debian release that contains each engine.
+"""The Docker engines that a machine can run, and the Debian release that contains each engine.
 
-Rule: a machine's Debian release never depends on that of the host. As on EC2, an instance's image
-id selects its engine; see `lab.aws.account`.
+Rule: a machine's Debian release never depends on the host's release. An instance's image id selects
+its engine, as on EC2; see `lab.aws.account`.
 """
 
 from dataclasses import dataclass

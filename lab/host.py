@@ -48,7 +48,7 @@ def run(
     """Run a program and wait until it ends.
 
     Raises:
-        LabError: if it fails and `check` is true, or if it takes longer than `timeout` seconds.
+        LabError: if `check` is true and the program fails, or if the program takes too long.
     """
     try:
         done = subprocess.run(
@@ -72,7 +72,7 @@ def run(
 def remove_trees(*roots: Path) -> None:
     """Remove directory trees in parallel, but not the contents of file systems mounted in them.
 
-    This runs `rm` for speed, because an engine's disk contains tens of thousands of files.
+    For speed, this function runs `rm`; an engine's disk contains tens of thousands of files.
     """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         argv = ("rm", "--recursive", "--force", "--one-file-system", "--")
@@ -80,7 +80,7 @@ def remove_trees(*roots: Path) -> None:
 
 
 def prefer_this_process() -> None:
-    """Give this process priority over other work on the host.
+    """Give this process priority over other processes on the host.
 
     This process must be the leader of its session.
     """
@@ -104,7 +104,7 @@ def check_needs(suite: str = "") -> None:
 
 
 def look() -> needs.Host:
-    """Return the facts about this host that `check_needs` examines."""
+    """Return the facts about this host that `check_needs` checks."""
     packages = {package for name, package in _PROGRAMS.items() if not shutil.which(name)}
     unified = (Path("/sys/fs/cgroup") / "cgroup.controllers").exists()
     return needs.Host(

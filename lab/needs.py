@@ -1,4 +1,4 @@
-"""Lists what is missing on a host that is to run a lab. This module does no I/O.
+"""Lists what a host still needs before it can run a lab. This module does no I/O.
 
 Rule: before the lab bakes anything, report everything that is missing, with a remedy for each item.
 `lab.host` collects the facts about the host.

@@ -1,8 +1,8 @@
 """The directories, addresses and names of a lab.
 
-A host can run several labs. Each lab has a name. The name of everything that a lab creates on the
-host contains the lab's name, or a number that is computed from the lab's name. After a crash,
-`lab.sweep` can therefore find everything without a record, and it never touches another lab.
+A host can run several labs, each with a different name. Everything that a lab creates on the host
+is named after the lab, or after a number computed from the lab's name. After a crash, `lab.sweep`
+can therefore find everything without a record. It never touches another lab.
 """
 
 import os
@@ -50,9 +50,9 @@ class Places:
     def here(cls, name: str | None = None) -> "Places":
         """Return the `Places` of a lab, by default of the lab named in SPOTSWARM_LAB_NAME.
 
-        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE override the default directories. Unless
-        the lab's name is `demo`, it is appended to the name of the lab's directory, but not to the
-        name of the cache directory.
+        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE override the default directories. Unless the lab's
+        name is `demo`, the name is appended to the name of the lab's directory. All labs use the
+        same cache directory.
 
         Raises:
             ValueError: if the name is not valid.
@@ -81,7 +81,7 @@ class Places:
 
     @property
     def number(self) -> int:
-        """The lab's number, which no other running lab has: 0 for `demo`, otherwise 1 to 254."""
+        """The lab's number, unique among running labs: 0 for `demo`, otherwise 1 to 254."""
         if self.name == DEFAULT_NAME:
             return 0
         return 1 + zlib.crc32(self.name.encode()) % _NUMBERS
@@ -128,12 +128,12 @@ class Places:
 
     @property
     def link_prefix(self) -> str:
-        """The name prefix of machines' interfaces on the host; an address's last octet follows."""
+        """The name prefix of machines' network interfaces on the host."""
         return f"sswv{self._tag}-"
 
     @property
     def namespace_prefix(self) -> str:
-        """The name prefix of network namespaces and nspawn machines; an instance id follows."""
+        """The name prefix of the lab's network namespaces and nspawn machines."""
         return f"ssw{self._tag}-"
 
     @property
@@ -143,7 +143,7 @@ class Places:
 
     @property
     def cgroup(self) -> str:
-        """The name, in each hierarchy, of the cgroup that contains the machines' cgroups."""
+        """The name of the parent cgroup of the machines' cgroups."""
         return CGROUP if self.name == DEFAULT_NAME else f"{CGROUP}-{self.name}"
 
     @property
@@ -162,12 +162,12 @@ class Places:
 
     @property
     def failure(self) -> Path:
-        """A file that says why the daemon could not start."""
+        """A file with the reason why the daemon could not start."""
         return self.lab / "failure"
 
     @property
     def account(self) -> Path:
-        """A file with the lab's AWS key and resource ids; it exists once the daemon is ready."""
+        """A file with the lab's AWS key and resource ids, written when the daemon is ready."""
         return self.lab / "account.json"
 
     @property

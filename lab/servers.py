@@ -1,8 +1,8 @@
 """Starts the lab's processes: the daemon, the registry, the news wires and the port forwarder.
 
 Rule: the first argument of each process is the lab's directory, so that `lab.sweep` can find the
-process. No process is a child of the command that starts it, because it must still be running when
-that command has ended.
+process. Each process must outlive the command that starts it, so it is not a child process of that
+command.
 """
 
 import subprocess
@@ -38,7 +38,7 @@ def start_daemon(places: Places, cluster_name: str) -> None:
     """Start the lab's daemon, and wait until it is ready.
 
     Raises:
-        LabError: if the daemon does not start; everything that it created is removed.
+        LabError: if the daemon does not start. Everything that it created is then removed.
     """
     # The shell exits immediately, so the daemon is not a child of this process, which therefore
     # never has to wait for it.

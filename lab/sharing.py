@@ -1,4 +1,4 @@
-"""Manages what all labs on a host share: kernel settings and lab numbers.
+"""Manages kernel settings and lab numbers for all labs on a host.
 
 Rule: the first lab to start adjusts the kernel settings, and the last lab to stop restores them. A
 lock prevents labs from doing this at the same time. The original values are saved in /run, so a
@@ -28,7 +28,7 @@ _SYSCTL: Final = Path("/proc/sys")
 
 
 def claim(places: Places, *, run: Path = _RUN, sysctl: Path = _SYSCTL) -> None:
-    """Claim the lab's number and adjust the kernel settings, unless this has been done already.
+    """Claim the lab's number, and adjust the kernel settings if necessary.
 
     Raises:
         LabError: if another lab uses the same number.
@@ -70,7 +70,7 @@ def owner(places: Places, *, run: Path = _RUN) -> str | None:
 
 
 def names(*, run: Path = _RUN) -> list[str]:
-    """List the names of all labs on this host, including those that a crash left behind."""
+    """Return the names of all labs on this host, including those left behind by a crash."""
     with _alone(run):
         return sorted(claimed.read_text(encoding="ascii") for claimed in run.glob("number-*"))
 

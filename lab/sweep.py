@@ -1,8 +1,8 @@
 """Takes a lab down completely, even after a crash.
 
-Rule: rely only on the state of the host. Find the processes of machines by the lab's cgroups, the
-lab's daemon and servers by their command lines, and everything else by name. End only processes
-that certainly belong to this lab, and never touch other labs.
+Rule: do not rely on saved state; look at the host instead. Find the machines' processes by the
+lab's cgroups, the lab's daemon and servers by their command lines, and everything else by name. End
+a process only if it certainly belongs to this lab, and never touch other labs.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _PROCESSES: Final = (DAEMON, REGISTRY, NEWSWIRE, WINDOW)
 
 
 def sweep(places: Places) -> list[str]:
-    """Remove the lab except for the image cache; return a list of what could not be removed."""
+    """Remove the lab but keep the image cache; return a list of items that could not be removed."""
     if (owner := sharing.owner(places)) not in {None, places.name}:
         return [f"all of {places.name}, because the lab {owner} is up and uses the same number"]
     _end(places)
@@ -55,7 +55,7 @@ def sweep(places: Places) -> list[str]:
 
 
 def remains(places: Places) -> list[str]:
-    """List what belongs to this lab on the host; the list is empty if the lab is down."""
+    """List everything on the host that belongs to this lab, or nothing if the lab is down."""
     groups = cgroups.leftovers(places.cgroup)
     leftovers = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     leftovers += [f"{module} {pid}" for module, pid in processes(places).items()]
@@ -77,15 +77,15 @@ def daemon(places: Places) -> int | None:
 
 
 def process(places: Places, module: str) -> int | None:
-    """Return the id of the process that runs a module for this lab, or None if there is none."""
+    """Return the id of the lab process that runs this module, or None if no process does."""
     return processes(places).get(module)
 
 
 def processes(places: Places) -> dict[str, int]:
     """Return the process ids of this lab's daemon and servers, by module.
 
-    Each process is found by the module and the lab's directory in its command line, because a
-    process id that was saved in a file may now belong to another process.
+    Processes are found by the module and the lab's directory in their command lines. A process id
+    that was saved in a file could now belong to another process.
     """
     running = {}
     for at in Path("/proc").glob("[0-9]*"):

@@ -1,6 +1,6 @@
 """The leader daemon, which manages the cluster while this manager is the Raft leader.
 
-This is the only module that may import from all other modules of the package. Rule: the daemon
+This is the only module that may import from every other module in the package. Rule: the daemon
 makes no decisions; `stance.choose` and `decide` make them.
 """
 
@@ -224,7 +224,8 @@ class Daemon:
     async def _keep_address(self, aws: Aws | None) -> None:
         """Keep the Elastic IP associated with this instance.
 
-        If this fails, log the reason and retry; the manager may be reachable at another address.
+        A failure is logged and retried, but does not end the term, because agents may be able to
+        reach this manager at another address.
         """
         allocation = self._settings.table.elastic_ip
         while True:
@@ -240,7 +241,10 @@ class Daemon:
             await asyncio.sleep(_ADDRESS_SECONDS)
 
     async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
-        """Once per term, create the overlay networks and record that the swarm was founded."""
+        """Create the overlay networks, and record that the swarm has been founded.
+
+        This method runs once per term and retries until it succeeds.
+        """
         delays = backoff(ceiling=30)
         while True:
             try:
@@ -282,7 +286,7 @@ class Daemon:
         }
 
     def is_healthy(self) -> bool:
-        """Return whether this daemon is doing what its stance requires."""
+        """Return whether this daemon is leading or standing by without problems."""
         if self._active is not None:
             return self._active.is_healthy
         return self._stance is not Stance.LEAD and not self._problem

@@ -43,7 +43,7 @@ from wire.messages import Role
 
 
 def first_view() -> View:
-    """Return the view with which a new leader starts.
+    """Return the initial view of a new leader.
 
     A new leader assumes that the manager token has been used, because an earlier leader may have
     sent the token to an instance.
@@ -62,7 +62,7 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
 
 
 def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Return the view after the event, and the actions that respond directly to the event."""
+    """Return the updated view and the actions that respond directly to the event."""
     match event:
         case JoinAsked():
             view, answer = _join_answered(view, event, policy)
@@ -93,7 +93,7 @@ def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
 
 
 def _wished(view: View, event: DrainAsked | ReturnAsked | RebalanceAsked) -> View:
-    """Remember the operator's request until a label on the node or service records the request."""
+    """Remember an operator's request until it is recorded in a label on the node or service."""
     moves = view.moves
     match event:
         case DrainAsked(node=node, at=at, within=within):
@@ -107,9 +107,9 @@ def _wished(view: View, event: DrainAsked | ReturnAsked | RebalanceAsked) -> Vie
 
 
 def due(moment: Moment) -> tuple[Action, ...]:
-    """Return the actions to carry out now, at most one for each subject.
+    """Return the actions to carry out now, at most one per subject (such as a node or service).
 
-    A subject gets no action while its previous action is in flight or is waiting to be retried.
+    A subject gets no new action while its previous action is in flight or waiting to be retried.
     """
     view = moment.view
     if view.nodes_at is None:
@@ -138,7 +138,7 @@ def _proposed(moment: Moment) -> Iterator[Action]:
 
 
 def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Add a notice to the view, or delete its queue message if it needs no further action."""
+    """Add a notice to the view, or delete the notice's queue message if no action is needed."""
     notice, notices = event.notice, view.notices
     instance = notice.instance
     known = view.instances.get(instance)
@@ -176,8 +176,8 @@ def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
 def _handled(view: View) -> Iterator[DeleteNotices]:
     """Yield actions that delete queue messages whose notices need no further action.
 
-    These are notices about a node whose labels show that it is leaving, and notices that do not
-    require a node to leave.
+    No further action is needed if the node's labels already show that the node is leaving, or if
+    the notice does not require the node to leave.
     """
     if not view.notices.receipts or view.instances_at is None:
         return

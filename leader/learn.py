@@ -1,7 +1,7 @@
 """Updates the view when a list arrives or an action ends. This module makes no decisions.
 
-Rule: discard a list that was requested before one of our changes, because it may not show that
-change.
+Rule: ignore a list that was requested before the leader's latest change, because the list may not
+show the change.
 """
 
 from dataclasses import replace
@@ -48,7 +48,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def nodes_listed(view: View, event: NodesListed) -> View:
-    """Replace the list of nodes, and drop the token grants of instances whose node is Ready."""
+    """Replace the list of nodes, and drop the token grants of instances whose nodes are Ready."""
     if _is_outdated(event.requested_at, view.nodes_from):
         return view
     nodes, at = event.nodes, event.at
@@ -98,7 +98,7 @@ def _took_tasks(view: View, node: NodeId) -> bool:
 
 
 def instances_listed(view: View, event: InstancesListed) -> View:
-    """Replace the list of instances, and count the missing instances.
+    """Replace the list of instances, and record which instances are missing.
 
     Notices about instances that no longer exist are dropped.
     """

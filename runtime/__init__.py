@@ -1,5 +1,5 @@
-"""Code that all our processes share: life cycle, backoff, clock, errors, logs and systemd.
+"""Code that all our processes share, such as backoff, errors, logs and systemd support.
 
-Rule: keep code about Docker, AWS, Redis or the swarm out of this package; it belongs in a daemon's
-`edges/`. Import each module directly, so that the agent does not load a web server.
+Rule: code that calls Docker, AWS or Redis belongs in a daemon's `edges` package, not here. Import
+modules individually, so that the agent does not load a web server.
 """

@@ -1,4 +1,4 @@
-"""Generates the delays between attempts."""
+"""Generates the delays between repeated attempts."""
 
 import random
 from collections.abc import Iterator
@@ -7,12 +7,11 @@ from collections.abc import Iterator
 def backoff(
     *, first: float = 0.5, ceiling: float = 30.0, rng: random.Random | None = None
 ) -> Iterator[float]:
-    """Yield the number of seconds to wait before each attempt, indefinitely.
+    """Yield an endless series of delays in seconds, one before each attempt.
 
-    Each delay is a random time between a tenth of the current limit and that limit. The limit
-    starts at `first` and doubles each time, up to `ceiling`. The random part prevents instances
-    that lost their leader at the same time from retrying at the same time; the minimum prevents a
-    tight loop.
+    Each delay is random, between 10 % and 100 % of the current limit. The limit starts at `first`
+    and doubles each time, up to `ceiling`. The randomness prevents instances that failed at the
+    same time from retrying at the same time. The minimum prevents a tight loop.
     """
     draw = rng or random.Random()  # noqa: S311  jitter, not a secret
     limit = first

@@ -1,4 +1,7 @@
-"""Reads the clock. Rule: all times come from this module; pure code gets the time as a value."""
+"""Reads the clock.
+
+Rule: no other module reads the clock. Pure functions receive the time as an argument.
+"""
 
 import time
 from datetime import UTC, datetime
@@ -10,5 +13,5 @@ def now() -> datetime:
 
 
 def monotonic() -> float:
-    """Return the seconds on a clock that never goes backwards, for durations and deadlines."""
+    """Return the time in seconds on a clock that never goes backwards, for measuring durations."""
     return time.monotonic()

@@ -1,9 +1,9 @@
-"""Checks that the engine supports the version of Docker's API that our code needs.
+"""Checks that the Docker engine supports the API version that our code needs.
 
-Rule: use the engine's newest version, which aiodocker negotiates. To change a service, we send back
-its complete spec, and the engine drops every field that the call's API version does not have. With
-an older version, our update would remove the operator's settings. Therefore, our code states only
-the lowest version that has all the calls and fields that it needs.
+Rule: use the engine's newest API version, which aiodocker negotiates. To change a service, we send
+its complete spec, and the engine drops fields that the API version does not have. With an older
+version, our update could remove some of the operator's settings. Therefore, our code sets a minimum
+version, not a fixed version.
 """
 
 from typing import Final, NamedTuple

@@ -1,9 +1,9 @@
 """Writes logs as JSON lines to stderr, which systemd stores in the journal.
 
-Rule: a log event is a constant lower-case phrase; put variable data into fields. Besides
-`SecretStr`, two filters keep secrets out of the logs. The first filter hides fields whose names
-suggest a secret. The second hides any part of a value that looks like a join token, AWS credentials
-or a Redis password.
+Rule: a log event is a constant phrase; put variable data into fields. In addition to `SecretStr`,
+two filters keep secrets out of the logs. The first filter hides fields whose names suggest a
+secret. The second filter hides any part of a value that looks like a join token, AWS credentials or
+a Redis password.
 """
 
 import logging
@@ -24,7 +24,7 @@ _PUBLIC_NAMES: Final = frozenset({"token_role", "access_key_hash"})
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Hide each field whose name suggests a secret, and any secret in the text of other fields."""
+    """Hide fields whose names suggest a secret, and hide secrets in the values of other fields."""
     for name, value in event.items():
         if _NAMES.search(name) and name not in _PUBLIC_NAMES:
             event[name] = _HIDDEN

@@ -1,7 +1,7 @@
-"""Runs long-lived tasks: reopens streams that end, and runs several tasks together.
+"""Runs several long-lived tasks together, and reopens streams that end.
 
-Rule: retry only after `UnavailableError`. `RefusedError` is not caught, because the operator must
-act; any other error is a bug that ends the process.
+Rule: `UnavailableError` is the only error that leads to a retry. After `RefusedError`, the operator
+must act. Any other error is a bug and ends the process.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ async def resilient(
 ) -> None:
     """Keep a stream open until cancelled.
 
-    `follow` opens the stream, and returns or raises UnavailableError when the stream ends. The
-    pauses before reopening the stream increase up to `ceiling` seconds, and are short again after a
-    stream has lasted for ten seconds.
+    `follow` opens the stream, and returns or raises UnavailableError when the stream ends. After a
+    pause, the stream is reopened. The pauses increase up to `ceiling` seconds. After a stream has
+    lasted more than ten seconds, the next pause is short again.
     """
     delays = backoff(ceiling=ceiling)
     while True:
@@ -51,7 +51,7 @@ async def resilient(
 async def together(**named: Coroutine[object, object, object]) -> None:
     """Run coroutines as named tasks until the first task ends; then cancel and await the rest.
 
-    If the first task ended with an exception, that exception is raised without an exception group.
+    If the first task failed, its exception is raised directly and not in an exception group.
     """
     tasks = [
         asyncio.create_task(coroutine, name=name.replace("_", " "))
@@ -66,10 +66,11 @@ async def together(**named: Coroutine[object, object, object]) -> None:
 
 
 async def cancel_all(tasks: Iterable[asyncio.Task[object]]) -> None:
-    """Cancel the tasks repeatedly until all of them have ended; do not raise their errors.
+    """Cancel the tasks repeatedly until all of them have ended, and ignore their errors.
 
-    A single cancellation is not enough: if a client library's time-out expires at the same moment,
-    the library may turn the cancellation into an error, and a stream that retries would continue.
+    A single cancellation is not always enough. If a time-out expires in a client library at the
+    same moment, the library may turn the cancellation into an error. A stream that retries after
+    this error would continue.
     """
     everything = tuple(tasks)
     pending = {task for task in everything if not task.done()}

@@ -1,7 +1,7 @@
 """Reports READY, STATUS and WATCHDOG to systemd; see sd_notify(3).
 
-Each report is one datagram to the socket in the environment variable NOTIFY_SOCKET. If the variable
-is not set, for example because systemd did not start the program, the functions send nothing.
+Each report is one datagram to the socket that the environment variable NOTIFY_SOCKET names. If the
+variable is not set, nothing is sent.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def watchdog_seconds() -> float | None:
 
 
 async def feed_watchdog() -> None:
-    """Report to the watchdog until cancelled; a blocked event loop stops the reports."""
+    """Report to systemd's watchdog until cancelled; a blocked event loop stops the reports."""
     every = watchdog_seconds()
     while True:
         notify(WATCHDOG="1")

@@ -1,1 +1,1 @@
-"""The application that the cluster runs: a market-news site. Each folder holds one service."""
+"""The application that runs on the cluster: a market-news site, divided into services."""

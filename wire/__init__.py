@@ -2,6 +2,6 @@
 
 The formats must stay compatible across versions, because an agent in an old image may talk to a
 newer leader. Rule: do no I/O here, do not read the clock, and import nothing from `leader`,
-`agent`, `cli` or `runtime`. If a file in `wire/examples/` can no longer be parsed, agents in old
-images can no longer join.
+`agent`, `cli` or `runtime`. Every version must be able to parse all files in `wire/examples/`.
+Otherwise, agents in old images cannot join.
 """

@@ -1,8 +1,8 @@
 """The cluster's secrets, which `spotswarm init` writes and the leader reads.
 
-Each secret is a file in a private directory or an SSM SecureString. Rule: store the secret that
-only the operator needs, the CA's private key, separately under `operator/`, so that the managers'
-IAM role does not need access to it.
+Each secret is a file in a private directory or an SSM SecureString. Rule: store the CA's private
+key separately, under `operator/`. Only the operator needs this key, so the managers' IAM role does
+not need access to it.
 """
 
 from typing import Final
@@ -43,7 +43,7 @@ class ClusterSecrets(BaseModel):
 
     @classmethod
     def from_files(cls, files: dict[str, str]) -> "ClusterSecrets":
-        """Build the secrets from the result of `to_files`.
+        """Create the secrets from the result of `to_files`.
 
         Raises:
             MalformedMessage: if files are missing. The error message names them.

@@ -1,8 +1,8 @@
 """Parses and evaluates placement constraints as Swarm does, for the leader and the command line.
 
 Rule: give the same results as swarmkit's `manager/constraint/constraint.go`. Keys and values are
-not case-sensitive, but label names are. An unknown key excludes every node. The result for an
-expression that Swarm would reject is None.
+not case-sensitive, but label names are. An unknown key excludes every node. If Swarm would reject
+an expression, the result is None.
 https://docs.docker.com/reference/cli/docker/service/create/#constraint
 """
 
@@ -73,7 +73,7 @@ def parse(text: str) -> Constraint | None:
 
 
 def satisfies(node: Candidate, constraints: Iterable[str]) -> bool | None:
-    """Return whether a node meets all constraints, or None if Swarm would reject one of them."""
+    """Return whether a node meets all constraints, or None if Swarm would reject any of them."""
     parsed = [parse(text) for text in constraints]
     if None in parsed:
         return None

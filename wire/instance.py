@@ -1,7 +1,7 @@
-"""The facts about an instance, read from its own metadata service.
+"""Facts about an instance, read from the instance metadata service.
 
 The agent writes these facts to `/run/spotswarm/instance.json` for the leader on the same machine.
-Rule: use these facts only for this machine. The leader asks EC2 about machines that send requests.
+Rule: use these facts only for this machine. The leader gets facts about other machines from EC2.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +10,7 @@ from wire.messages import MalformedMessage
 
 
 class InstanceFacts(BaseModel):
-    """The facts about one instance, from its own metadata."""
+    """Facts about one instance, read from its instance metadata."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

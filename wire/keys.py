@@ -1,8 +1,7 @@
 """The broker's Redis keys and their lifetimes, defined once so that the ACL and the code agree.
 
-Rule: no other module contains a literal Redis key. Requests are kept in a list, not a stream,
-because an agent could use XADD to trim a stream or break it, and an ACL cannot restrict XADD's
-arguments.
+Rule: no other module contains a literal Redis key. Requests are kept in a list, not in a stream. An
+ACL cannot restrict the arguments of XADD, so an agent could trim a stream or make it unusable.
 """
 
 from datetime import timedelta
@@ -26,20 +25,20 @@ already timed out and sent new requests."""
 
 
 def requests(cluster: str) -> str:
-    """Return the key of the list to which agents push all their messages to the leader."""
+    """Return the key of the list that contains all messages from agents to the leader."""
     return f"spotswarm:{cluster}:requests"
 
 
 def reply(cluster: str, name: str) -> str:
     """Return the key of the list for one reply.
 
-    `name` contains 128 random bits, which only the requesting agent and the leader know.
+    `name` contains 128 random bits and is a secret shared by the requesting agent and the leader.
     """
     return f"{reply_prefix(cluster)}{name}"
 
 
 def reply_prefix(cluster: str) -> str:
-    """Return the prefix that the keys of all reply lists have in common, for the ACL."""
+    """Return the common prefix of the keys of all reply lists, for use in the ACL."""
     return f"spotswarm:{cluster}:reply:"
 
 

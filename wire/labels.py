@@ -1,7 +1,7 @@
-"""Our labels on nodes and services, and our tags on instances.
+"""Spotswarm's labels on nodes and services, and its tags on EC2 instances.
 
-Rule: no other module contains these names as literals, and a value never changes its meaning.
-Labels are the cluster's memory: the next leader, which may run a different version, reads them.
+Rule: no other module contains these names as literals, and the meaning of a value never changes.
+The labels store the cluster's state for the next leader, which may run a different version.
 """
 
 from datetime import UTC, datetime

@@ -44,7 +44,7 @@ class MalformedMessage(ValueError):  # noqa: N818  no suffix, because it is not 
 
 
 class UnknownMessage(MalformedMessage):
-    """Raised for an unknown kind or version of message, which a newer sender may use."""
+    """Raised for a message of an unknown kind or version, perhaps from a newer sender."""
 
 
 class Role(StrEnum):
@@ -63,7 +63,7 @@ class Availability(StrEnum):
 
 
 class DenialCode(StrEnum):
-    """The reason for a denial, as a code for the agent. Only the leader knows the details."""
+    """A code that tells the agent why its request was denied, without revealing details."""
 
     WRONG_CLUSTER = "wrong-cluster"
     STALE = "stale"
@@ -96,9 +96,9 @@ class _Message(BaseModel):
 class AwsProof(BaseModel):
     """The variable parts of an STS GetCallerIdentity call.
 
-    The agent signs the call with the credentials of its instance's IAM role. The leader itself adds
-    the host, the method, the body and the other signed headers, so these values cannot make the
-    leader send any other request (compare CVE-2020-16250).
+    The agent signs the call with the credentials of its instance's IAM role. The leader adds the
+    host, the method, the body and the other signed headers itself. An agent therefore cannot make
+    the leader send a different request (compare CVE-2020-16250).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -110,7 +110,7 @@ class AwsProof(BaseModel):
 
 
 class PasswordClaim(BaseModel):
-    """The identity that a machine outside AWS claims. Its only proof is the broker's password."""
+    """The claimed identity of a machine outside AWS, proven only by the broker's password."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -146,7 +146,7 @@ class Grant(_Message):
 
 
 class Denial(_Message):
-    """The leader's denial. An agent whose clock is wrong can sign again, using `leader_time`."""
+    """The leader's denial of a request. `leader_time` helps an agent whose clock is wrong."""
 
     kind: Literal["denial"] = "denial"
     cluster: Cluster
@@ -158,10 +158,11 @@ class Denial(_Message):
 
 
 class Notice(_Message):
-    """An agent's report of a notice from AWS about its instance, encrypted with its join key.
+    """An agent's report that AWS has sent a notice about the agent's instance.
 
-    The agent repeats the report, with a new `reply`, until AWS withdraws the notice. Messages with
-    the same `instance`, `notice` and `event` are about the same notice.
+    The report is encrypted with the agent's join key. The agent repeats the report, with a new
+    `reply`, until AWS withdraws the notice. Messages with the same `instance`, `notice` and `event`
+    are about the same notice.
     """
 
     kind: Literal["notice"] = "notice"
@@ -179,7 +180,7 @@ class Notice(_Message):
 
 
 class Leave(_Message):
-    """The leader's order that the agent's node leave the swarm, with the reason."""
+    """The leader's order to an agent to leave the swarm, with the reason."""
 
     kind: Literal["leave"] = "leave"
     cluster: Cluster
@@ -189,7 +190,7 @@ class Leave(_Message):
 
 
 class Farewell(_Message):
-    """An agent's message that its node has left the swarm, encrypted with its join key."""
+    """An agent's message that its node has left the swarm, encrypted with the agent's join key."""
 
     kind: Literal["farewell"] = "farewell"
     cluster: Cluster
@@ -248,12 +249,12 @@ def parse(data: bytes) -> AnyMessage:
 def dump(message: AnyMessage) -> bytes:
     """Return a message as JSON, without fields that are None.
 
-    The JSON contains secrets as plain text. Call this function only to encrypt a message, or
-    for a kind of message without secrets.
+    The JSON contains secrets as plain text. Encrypt the JSON unless this kind of message contains
+    no secrets.
     """
     return message.model_dump_json(exclude_none=True).encode()
 
 
 def is_fresh(issued: datetime, now: datetime, skew: timedelta) -> bool:
-    """Return whether the two times differ by at most `skew`."""
+    """Return whether `issued` and `now` differ by at most `skew`."""
     return abs(now - issued) <= skew

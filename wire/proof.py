@@ -1,7 +1,7 @@
-"""The AWS call that proves an agent's identity, defined once for the signer and the verifier.
+"""The AWS call that proves an agent's identity, defined once for the agent and the leader.
 
 The call is STS GetCallerIdentity (POST, with a fixed body), signed with Signature Version 4. The
-cluster, the nonce and the agent's public key are signed headers. Rule: the signer and the verifier
+cluster, the nonce and the agent's public key are signed headers. Rule: the agent and the leader
 both build the request from these constants. The agent sends only the signature, its date and the
 session token.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -56,6 +56,6 @@ def headers(*, cluster: str, nonce: str, key: str, date: str, session_token: str
 
 
 def endpoint(region: str) -> str:
-    """Return the URL of the region's STS endpoint, which does not depend on other regions."""
+    """Return the URL of the STS endpoint in this region."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"https://sts.{region}.{suffix}/"

@@ -1,10 +1,9 @@
-"""Encrypts messages as boxes (PyNaCl `Box`), which the broker can neither read nor forge.
+"""Encrypts messages as boxes (PyNaCl `Box`) that the broker can neither read nor forge.
 
 A request is `version ‖ agent's public key ‖ box for the leader`; a reply is `version ‖ box for the
 agent's key`. The agent generates a new key for each join request. The key of the successful request
-becomes the join key. The leader stores the public half of this key, and accepts the agent's notices
-and farewells (messages that its node has left the swarm) only if they are encrypted with the join
-key.
+becomes the join key, and the leader stores its public half. Later messages from the agent must be
+encrypted with the join key.
 
 Rule: encrypt replies with the leader's static key, and never use a PyNaCl `SealedBox`. If replies
 were anonymous, anyone who controls the broker could send an agent another swarm's token.
@@ -25,7 +24,7 @@ MAX_SEALED_BYTES: Final = len(_VERSION) + _KEY_BYTES + Box.NONCE_SIZE + 16 + MAX
 
 
 class Unopenable(MalformedMessage):
-    """Raised when no key can decrypt a message, or when the message was altered."""
+    """Raised if no key can decrypt a message, or if the message was altered."""
 
 
 def seal_request(message: AnyMessage, *, sender: PrivateKey, leader: PublicKey) -> bytes:
@@ -77,7 +76,7 @@ def open_reply(data: bytes, *, asker: PrivateKey, leaders: Sequence[PublicKey]) 
 
 
 def public_text(key: PublicKey) -> str:
-    """Return a public key in base64, as used in user data and in the signed header."""
+    """Return a public key in base64, as used in user data and in signed headers."""
     return b64encode(bytes(key)).decode()
 
 

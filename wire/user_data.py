@@ -1,9 +1,9 @@
-"""The TOML user data that an instance boots with, as printed by `spotswarm user-data`.
+"""An instance's user data in TOML format, as printed by `spotswarm user-data`.
 
-Any process that can reach the metadata service can read user data, so its contents must not be
-enough to join the swarm: the password only keeps strangers away from the broker, and an instance
-proves its identity separately. Rule: ignore unknown settings, because an old image may get user
-data from a newer version.
+Any process that can reach the metadata service can read the user data. The user data must therefore
+not be enough to join the swarm. The password only keeps strangers away from the broker, and an
+instance must also prove its identity. Rule: ignore unknown settings, because an old image may get
+user data from a newer version.
 """
 
 import tomllib
@@ -19,7 +19,7 @@ FIRST_LINE: Final = "#spotswarm"
 
 
 class UserData(BaseModel):
-    """The settings for an instance's agent, and the table of settings for its leader, if any."""
+    """The settings for an instance's agent and, if there is one, for its leader daemon."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -56,7 +56,7 @@ def parse(text: str) -> UserData:
     """Parse user data.
 
     Raises:
-        MalformedMessage: if settings are invalid. The message contains their names but no values.
+        MalformedMessage: if settings are invalid. The error message omits their values.
     """
     try:
         return UserData.model_validate(_table(text))
@@ -65,13 +65,13 @@ def parse(text: str) -> UserData:
 
 
 def faults(error: ValidationError) -> str:
-    """Return the name of each invalid setting and what is wrong with it, but not its value."""
+    """Return the name of each invalid setting and the reason, but not the invalid value."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in details)
 
 
 def unknown(text: str) -> tuple[str, ...]:
-    """Return the names of unknown settings, except those in the leader's table."""
+    """Return the names of unknown settings, except those in the `[leader]` table."""
     return tuple(name for name in _table(text) if name not in UserData.model_fields)
 
 

@@ -1,8 +1,8 @@
 """Sends messages to the broker and waits for replies.
 
 Each message uses a new connection, because one idle connection per instance would exhaust the
-broker's connection limit. Rule: do not trust a reply until it has been decrypted with our keys,
-which also verifies the sender.
+broker's connection limit. Rule: trust a reply only after decrypting it with our keys. Decryption
+also verifies the sender.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> 
 
     Raises:
         RefusedError: if the CA, host name or password in user data is wrong.
-        NoReplyError: if there is no leader or the leader does not reply. The message says which.
+        NoReplyError: if there is no leader or the leader does not reply.
         UnavailableError: if the broker does not respond or is out of memory.
     """
     async with _connected(user_data, within) as client:

@@ -1,9 +1,9 @@
 """Checks whether a manager or the leader is reachable, for the dead-man switch.
 
 The time of the last contact comes from the machine's monotonic clock and is stored in /run.
-Therefore, the measured silence continues across agent restarts but starts from zero after a boot,
-and hibernation does not count as silence. Rule: treat every failure as a missing response, whatever
-its cause.
+Therefore, the measured time without contact continues across agent restarts and starts from zero
+after a boot. Time in hibernation is not counted. Rule: treat every failure as a missing response,
+whatever its cause.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _BROKER_EVERY_SECONDS: Final = 20.0
 
 
 class Contact:
-    """Tries to reach one manager in each check, and the leader if that manager does not respond."""
+    """Tries to reach a manager, and then the leader if the manager does not respond."""
 
     def __init__(self, file: Path, is_leader_there: Callable[[], Awaitable[bool]]) -> None:
         self._file = file
@@ -30,7 +30,7 @@ class Contact:
         self._broker_checked_at = float("-inf")
 
     async def check(self, managers: Sequence[str]) -> tuple[timedelta, int]:
-        """Return how long there has been no response, and how many consecutive checks have failed.
+        """Return the time since the last contact, and the number of consecutive failed checks.
 
         Both values are zero if a manager or the leader responds.
         """

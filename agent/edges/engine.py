@@ -39,7 +39,7 @@ _JOIN_TIMEOUT = "Timeout was reached"
 
 
 class Membership(NamedTuple):
-    """The engine's swarm state and node id, and the managers that it knows about."""
+    """The engine's swarm state, its node id, and the addresses of the managers."""
 
     state: EngineState
     error: str
@@ -63,7 +63,7 @@ class Engine:
         await self._docker.close()
 
     async def membership(self) -> Membership:
-        """Return the engine's swarm state and node id, and the managers that it knows about."""
+        """Return the engine's swarm state, its node id, and the addresses of the managers."""
         try:
             with _translated("the engine is not responding yet"):
                 swarm = (await self._docker.system.info())["Swarm"]
@@ -88,9 +88,9 @@ class Engine:
     async def join(self, ticket: Ticket, *, address: str) -> None:
         """Join the swarm with the join token in `ticket`, using `address` for all swarm traffic.
 
-        The engine tries only the first address in RemoteAddrs. If that manager does not respond,
-        the join is still incomplete after 20 s, so we pass the address of a manager that responds.
-        We do not use aiodocker's own method, because it has no parameter for Availability.
+        The engine tries only the first address in RemoteAddrs, so we pass the address of a manager
+        that responds. We do not use aiodocker's method for joining a swarm, because the method has
+        no parameter for Availability.
         """
         manager = await _answering(ticket.managers)
         with _translated("the engine did not join the swarm"):
@@ -108,7 +108,7 @@ class Engine:
             )
 
     async def leave_by_force(self) -> None:
-        """Force the engine to leave the swarm. Do nothing if it is not part of a swarm."""
+        """Force the engine to leave the swarm. Do nothing if it is not in a swarm."""
         try:
             with _translated("could not leave the swarm"):
                 await self._docker.swarm.leave(force=True)
@@ -119,9 +119,9 @@ class Engine:
     async def leave(self) -> None:
         """Stop the tasks and leave the swarm; force the engine to leave if necessary.
 
-        Only a worker may leave. A manager must be demoted first, because Raft would otherwise
-        continue to count it as a voter. The tasks are stopped first, because an engine kills its
-        tasks when it leaves.
+        Only a worker may leave. A manager must be demoted first; otherwise, Raft would continue to
+        count it as a voter. The tasks are stopped before the engine leaves, because leaving kills
+        them.
         """
         if (await self.membership()).is_manager:
             raise RefusedError("this engine is a manager; demote it before it leaves")

@@ -78,8 +78,8 @@ class LocalFiles:
     def write_leader_files(self, facts: InstanceFacts, leader_text: str | None) -> None:
         """Write the files that this machine's leader daemon reads.
 
-        If `leader_text` is None, the file with the leader's settings is removed, so that no leader
-        daemon runs here.
+        If `leader_text` is None, remove the leader's settings file, so that no leader daemon runs
+        here.
         """
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._run / "instance.json", facts.model_dump_json())

@@ -6,9 +6,9 @@ from runtime.errors import RefusedError
 
 
 def power_off() -> None:
-    """Start a normal shutdown, which terminates a one-time spot instance on EC2.
+    """Start a normal shutdown, and return immediately.
 
-    Return immediately, without waiting for the shutdown.
+    On EC2, the shutdown terminates a one-time spot instance.
 
     Raises:
         RefusedError: if systemd rejects the request.

@@ -1,10 +1,10 @@
 """Reads from the instance metadata service, using only version 2 (IMDSv2).
 
-Version 1 responds to any process that can be tricked into sending a GET request, so we never fall
-back to it. Launch instances with `HttpTokens=required` and a hop limit of 1, so that containers on
-a bridge network cannot reach the service: anyone who can reach it can claim this node's identity.
-We use the standard library's HTTP client because importing an HTTP package takes longer than all
-our calls to the service, and the agent reports READY to systemd only after these calls.
+We never use version 1, because attackers can trick a process into sending the plain GET requests
+that version 1 accepts. Launch instances with `HttpTokens=required` and a hop limit of 1, so that
+containers on a bridge network cannot reach the service. Anyone who can reach the service can claim
+this node's identity. We use the standard library's HTTP client, because importing another HTTP
+package would delay the agent's READY signal to systemd.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
 

@@ -41,7 +41,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The figures for one method of requesting the page, under load for a few seconds."""
+    """The figures for one method of requesting the page, measured over a few seconds of load."""
 
     way: str
     connections: int

@@ -1,1 +1,1 @@
-"""`python -m bench.join`: compare how fast a machine joins a swarm by each of three methods."""
+"""`python -m bench.join`: compare the speed of three methods of joining a swarm."""

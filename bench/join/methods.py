@@ -111,8 +111,8 @@ class Ansible:
 def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, float], int]:
     """Return the seconds from the command to the end of each agent stage, and the retry count.
 
-    Retries can explain a slow round. `began` and `wall` are both the command's start time: `began`
-    on the monotonic clock, which systemd uses to record when a process starts, and `wall` on the
+    Retries can explain a slow round. `began` and `wall` are both the command's start time.
+    `began` is on the monotonic clock, which systemd uses for process start times. `wall` is on the
     wall clock, which the journal uses.
     """
     shown = machine.run("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", _UNIT)

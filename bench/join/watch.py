@@ -1,7 +1,7 @@
-"""Detect when nodes join by polling the manager's node list, whichever method is measured.
+"""Poll the manager's node list to detect when nodes join.
 
 Rule: timing starts just before the command and stops with the response that shows the node as
-Ready. Both times are measured on this host, so no method times itself.
+Ready. For all methods, both times are measured on this host.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _SETTLE_SECONDS: Final = 2.0
 
 @dataclass(slots=True)
 class FirstSeen:
-    """When each host was first seen Ready and active, in seconds on the monotonic clock."""
+    """The times when each host was first seen as Ready and as active, on the monotonic clock."""
 
     ready: dict[str, float] = field(default_factory=dict)
     active: dict[str, float] = field(default_factory=dict)
@@ -59,7 +59,9 @@ class Watch:
     async def follow(
         self, machines: Iterable[Machine], first: FirstSeen, *, until_active: bool, within: float
     ) -> None:
-        """Record times in `first` until all nodes are Ready or, if `until_active` is True, active.
+        """Record in `first` when each node becomes Ready and when it becomes active.
+
+        Return when all nodes are Ready or, if `until_active` is True, when all nodes are active.
 
         Raises:
             LabError: if nodes are still missing after `within` seconds. The message names them.

@@ -1,8 +1,8 @@
 """Compute the figures for one departure, and create the table of all departures, without I/O.
 
-Rule: compare the three ways of removing a worker by lost requests, because users notice these. A
-figure for `empty` exists only if the node keeps running until it is empty, and a figure for `gone`
-only if the node is removed.
+Rule: compare the three ways of removing a worker by lost requests, which users notice. The `empty`
+figure exists only if the node keeps running until it is empty. The `gone` figure exists only if the
+node is removed.
 """
 
 import math

@@ -1,7 +1,7 @@
 """`spotswarm drain`: empty a node and follow the drain until it ends.
 
-Rule: the leader does all the work. Interrupting the command does not stop the drain, and the
-command prints a message that says so.
+Rule: the leader does all the work. If the command is interrupted, it prints a message saying
+that the drain continues.
 """
 
 import time
@@ -33,8 +33,8 @@ def drain(
     deadline: Annotated[
         str | None,
         typer.Option(
-            help="Time allowed for the drain, such as 90s or 2m. The default is the value of the"
-            " setting drain_seconds."
+            help="Time allowed for the drain, such as 90s or 2m. The default is the drain_seconds"
+            " setting."
         ),
     ] = None,
     dry_run: IsDryRun = False,
@@ -44,7 +44,7 @@ def drain(
     """Empty a node and keep it empty.
 
     Where possible, replacement tasks start on other nodes before the node's tasks stop. The exit
-    code is 6 if a task was interrupted or the drain was undone, and 7 if the leader rejects the
+    code is 6 if a task is interrupted or the drain is undone, and 7 if the leader rejects the
     request.
     """
     body: dict[str, Any] = {"dry_run": dry_run}

@@ -24,14 +24,14 @@ Name = Annotated[
 
 
 def explain(node: Name, as_json: AsJson = False, watch: Watch = False) -> None:
-    """Show every decision about a node, instance or service, with its reason and its trigger."""
+    """Show every decision about a node, instance or service, with its reason and trigger."""
     show(f"explain/{quote(node, safe='')}", explanation, as_json=as_json, watch=watch)
 
 
 def explanation(answer: Mapping[str, Any]) -> RenderableType:
-    """Return tables of what is known about a node, instance or service.
+    """Return tables of facts about a node, instance or service.
 
-    One of the tables lists all decisions about it, oldest first.
+    One of the tables lists all decisions, oldest first.
     """
     parts: list[RenderableType] = []
     if answer["nodes"]:

@@ -14,7 +14,7 @@ from cli.terminal.tables import coloured, new_table, short_host
 
 
 def leaving(as_json: AsJson = False, watch: Watch = False) -> None:
-    """List nodes that are leaving, drained or returning, and what each is waiting for.
+    """List nodes that are leaving, drained or returning, and what each node is waiting for.
 
     Nodes with a rebalance recommendation from AWS are also listed.
     """

@@ -1,7 +1,7 @@
 """`spotswarm rebalance`: spread services evenly across nodes and follow the progress.
 
-Rule: the leader does all the work. Interrupting the command does not stop rebalancing, and the
-command prints a message that says so.
+Rule: the leader does all the work. If the command is interrupted, it prints a message saying
+that rebalancing continues.
 """
 
 import time

@@ -1,7 +1,7 @@
 """`spotswarm return`: let a node take tasks again, and wait until it can.
 
-Rule: the leader does all the work. Interrupting the command does not stop the return, and the
-command prints a message that says so.
+Rule: the leader does all the work. If the command is interrupted, it prints a message saying
+that the return continues.
 """
 
 import time
@@ -70,7 +70,8 @@ def plan_text(plan: Mapping[str, Any]) -> RenderableType:
 def _follow(node: str, out: Console, *, is_quiet: bool, on_error: str) -> str:
     """Follow the node, and return its final stage.
 
-    The stage is `active` if the node takes tasks again, and empty if the node has left the swarm.
+    The stage is `active` if the node takes tasks again. The result is empty if the node has left
+    the swarm.
     """
     shown = ""
     while True:

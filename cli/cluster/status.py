@@ -59,7 +59,7 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
 
 
 def notices(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first few AWS notices on one line, with the number of notices omitted."""
+    """Return the first few AWS notices on one line, and how many more there are."""
     sentences = []
     for notice in rows[:_NOTICES_SHOWN]:
         when = f" at {clock_time(notice['deadline'])} UTC" if notice["deadline"] else ""

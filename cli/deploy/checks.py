@@ -25,7 +25,7 @@ class Preparation:
 
 
 def check(docker: Docker, stack: Stack, values: Mapping[str, str]) -> Preparation:
-    """Return the secrets to create and the node to label; exit if anything else is missing."""
+    """Return the secrets to create and the node to label; exit if a check fails."""
     if absent := set(stack.networks) - docker.networks():
         fail(
             Exit.REFUSED,
@@ -52,7 +52,7 @@ def check(docker: Docker, stack: Stack, values: Mapping[str, str]) -> Preparatio
 
 
 def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> str:
-    """Return why no node can run a service, or an empty string if one can.
+    """Return why no node can run a service, or an empty string if a node can.
 
     Constraints on `label` are ignored, because a node is about to get this label.
     """
@@ -84,7 +84,7 @@ def _refuse_second_home(docker: Docker, stack: Stack) -> None:
     if homeless := sorted(stores & running):
         fail(
             Exit.REFUSED,
-            f"no node has the label {label} any more. The data of {', '.join(homeless)} is on the"
+            f"no node has the label {label} anymore. The data of {', '.join(homeless)} is on the"
             " node that had the label; on any other node, these services would start without data",
             next_step="bring back the node with the data, or restore the data on another node (see"
             f" docs/deploying.md) and run `docker node update --label-add {label}=true NODE`",

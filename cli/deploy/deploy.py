@@ -1,7 +1,7 @@
 """`spotswarm deploy STACK`: check a stack, deploy it, and wait until it is running.
 
 Rule: errors that can be found in advance are reported before anything is changed. Docker performs
-the deployment itself.
+the deployment.
 """
 
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def deploy(
         ),
     ] = True,
     timeout: Annotated[
-        float, typer.Option(help="How many seconds to wait until the stack is running.")
+        float, typer.Option(help="Maximum number of seconds to wait until the stack is running.")
     ] = 300.0,
     resolve: Annotated[
         ResolveImage,

@@ -1,4 +1,4 @@
-"""Report how a deployment ended, and roll back a failed deployment."""
+"""Report the result of a deployment, and roll back a failed deployment."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -19,7 +19,7 @@ _REASONS: Final = {"failed": "tasks did not come up", "timeout": "time ran out"}
 def finish(
     docker: Docker, stack: Stack, rollout: Rollout, look: Look, out: Console, *, as_json: bool
 ) -> None:
-    """Report the deployment's final state. Exit with ROLLED_BACK unless the stack has converged."""
+    """Report the deployment's result. Exit with ROLLED_BACK if the stack has not converged."""
     report: dict[str, Any] = {
         "stack": stack.name,
         "outcome": look.verdict,

@@ -1,4 +1,4 @@
-"""Record what existed before a deployment, follow its progress, and roll it back if necessary."""
+"""Record the state before a deployment, follow the deployment, and roll it back if necessary."""
 
 import time
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Rollout:
-    """What existed before a deployment, and which services the deployment has changed."""
+    """The state before a deployment, and the services that the deployment has changed."""
 
     services: dict[str, Row]
     tasks: frozenset[str]
@@ -89,9 +89,9 @@ def roll_back(docker: Docker, stack: Stack, rollout: Rollout) -> tuple[list[str]
 
     Return the names of the restored services, and the names of those that could not be restored.
 
-    Depending on a service's settings, Swarm may also roll it back, and other users may update it at
-    any time. Therefore, each service is watched until it has its old spec and its tasks are
-    running, and a spec is replaced only if it has not changed since it was last read.
+    Swarm may also roll back a service, and other users may update a service at any time. Therefore,
+    each service is watched until it has its old spec and its tasks are running. A spec is replaced
+    only if it has not changed since it was last read.
     """
     deadline = clock.monotonic() + _ROLLBACK_SECONDS
     while True:

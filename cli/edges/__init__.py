@@ -1,1 +1,1 @@
-"""The only command-line modules that access the leader's socket, Docker or secret stores."""
+"""All CLI code that accesses the leader's socket, Docker or the secret stores."""

@@ -20,13 +20,14 @@ _UNKNOWN: Final = "the leader has no record of a node, instance or service with 
 def get(path: str, *, on_error: str = "") -> Any:
     """Return the daemon's response, or exit with an error message if the request fails.
 
-    `on_error` says which work continues despite the error; the message's next step begins with it.
+    `on_error` is placed before the next step in the error message. It tells the operator which
+    operation continues despite the error.
     """
     return _answer("GET", path, None, on_error)
 
 
 def post(path: str, body: Mapping[str, Any], *, on_error: str = "") -> Any:
-    """Request a change and return the daemon's response; handle errors as `get` does."""
+    """Request a change and return the daemon's response. Errors are handled as in `get`."""
     return _answer("POST", path, body, on_error)
 
 

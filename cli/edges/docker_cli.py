@@ -1,4 +1,4 @@
-"""Run the operator's `docker` command with the operator's DOCKER_HOST, context and registry logins.
+"""Run the `docker` command with the operator's DOCKER_HOST, context and registry logins.
 
 Rule: secrets are passed on standard input, because any user can see a process's arguments.
 """
@@ -61,14 +61,14 @@ class Docker:
         return self._inspect("service", ids)
 
     def tasks(self, services: Sequence[str]) -> list[Row]:
-        """Return all tasks of the services, including old ones, as `docker inspect` prints them."""
+        """Return the services' tasks, including old tasks, as `docker inspect` prints them."""
         if not services:
             return []
         ids = self._run("service", "ps", "--quiet", "--no-trunc", *services).split()
         return self._inspect("task", ids)
 
     def networks(self) -> set[str]:
-        """Return the names of all networks with swarm scope."""
+        """Return the names of all swarm-scoped networks."""
         return set(
             self._run("network", "ls", "--filter", "scope=swarm", "--format", "{{.Name}}").split()
         )
@@ -78,7 +78,7 @@ class Docker:
         return set(self._run("secret", "ls", "--format", "{{.Name}}").split())
 
     def create_secret(self, name: str, value: str) -> None:
-        """Create a secret; its value can never be read back from the swarm."""
+        """Create a secret in the swarm. Its value cannot be read back."""
         self._run("secret", "create", name, "-", stdin=value)
 
     def label(self, node: str, name: str, value: str) -> None:
@@ -106,9 +106,9 @@ class Docker:
     def restore(self, before: Row, now: Row) -> None:
         """Replace a service's current spec (in `now`) with its earlier spec (in `before`).
 
-        `docker service rollback` would restore the spec that Swarm keeps as the previous one. An
-        automatic rollback or another update may have replaced that spec. The engine accepts the
-        request only if the service's version is still the one in `now` (Moby API:
+        This method does not use `docker service rollback`, because an automatic rollback or another
+        update may have replaced the spec that this command would restore. The engine accepts the
+        request only if the service's version still matches `now` (Moby API:
         `POST /services/{id}/update`).
 
         Raises:

@@ -20,7 +20,7 @@ class Store(Protocol):
     """The store's name in the leader's settings, without the folder."""
 
     def read(self, folder: str) -> dict[str, str]:
-        """Return the contents of a folder's files, by name; a missing folder counts as empty."""
+        """Return a folder's files, by name; return an empty dict if the folder does not exist."""
 
     def write(self, folder: str, files: dict[str, str]) -> None:
         """Write files to a folder.

@@ -69,9 +69,9 @@ def init(
         store.write(OPERATOR, {CA_KEY: created.ca_key, AGENT_FILE: text})
     say(
         f"The cluster's secrets are in {store.place}."
-        f" Managers must be able to read those in /{LEADER}."
+        f" Managers must be able to read the secrets in /{LEADER}."
     )
-    say(f"Do not let managers read those in /{OPERATOR}, which include the CA's private key.")
+    say(f"Do not let managers read the secrets in /{OPERATOR}, which include the CA's private key.")
     say("The user data for spot workers follows.")
     say("To print the user data for managers, run `spotswarm user-data --role manager`.")
     print_user_data(text, store, as_json=as_json)

@@ -29,7 +29,10 @@ InSsm = Annotated[
 
 
 def open_store(directory: Path | None, ssm: str | None) -> Store:
-    """Return the store that the options specify; exit with an error unless exactly one is given."""
+    """Return the store that the option specifies.
+
+    Exit with an error unless exactly one of `--directory` and `--ssm` is given.
+    """
     if (directory is None) == (ssm is None):
         fail(
             Exit.USAGE,

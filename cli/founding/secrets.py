@@ -1,7 +1,8 @@
 """Create a cluster's secrets: a CA, a broker certificate, keys, passwords and user data.
 
-Rule: the certificates must pass Python 3.13's strict verification. For this reason, they specify
-their key usage and key identifiers, and the broker's certificate allows server authentication.
+Rule: the certificates must pass Python 3.13's strict verification. Therefore, each certificate
+specifies its key usage and key identifiers. The broker's certificate also allows server
+authentication.
 """
 
 import ipaddress
@@ -73,7 +74,7 @@ def create(
 
 
 def user_data_text(table: dict[str, Any]) -> str:
-    """Return the user data in `table` as the TOML text that an instance receives.
+    """Return the user data as the TOML text that an instance receives.
 
     Raises:
         MalformedMessage: if an agent could not parse the text.

@@ -42,7 +42,7 @@ def user_data(
         ),
     ] = "aws",
     aws_endpoint: Annotated[
-        str | None, typer.Option(help="A single endpoint for all AWS services, as in the lab.")
+        str | None, typer.Option(help="Endpoint URL to use for all AWS services.")
     ] = None,
     directory: InDirectory = None,
     ssm: InSsm = None,

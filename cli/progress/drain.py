@@ -1,9 +1,11 @@
 """Determine what happens to each task on a node that is being drained.
 
-Rule: results depend only on observations, so a command can continue to follow a drain after
-another manager takes over. A start-first task that disappears before time runs out counts as moved,
-because Swarm stops such a task only after its replacement is up. A task that is still waiting for
-its replacement when time runs out counts as not moved.
+Rule: results depend only on observations. Therefore, a command can continue to follow a drain after
+another manager becomes the leader.
+
+Swarm stops a start-first task only after its replacement is up. Therefore, a start-first task that
+disappears before time runs out counts as moved. A task that is still waiting for its replacement
+when time runs out counts as not moved.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +44,7 @@ class Outcome:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the node was emptied before time ran out for any of its tasks."""
+        """Whether the drain was completed before time ran out for any task."""
         return self.state in {"drained", "left"} and not (self.not_moved or self.cut_off)
 
 

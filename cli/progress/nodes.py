@@ -24,7 +24,7 @@ class Member:
 
 
 def member(raw: Mapping[str, Any]) -> Member:
-    """Return the node that an object in the output of `docker node inspect` describes."""
+    """Convert an object from the output of `docker node inspect` to a `Member`."""
     spec, description, status = raw["Spec"], raw.get("Description") or {}, raw.get("Status") or {}
     platform = description.get("Platform") or {}
     return Member(

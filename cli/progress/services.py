@@ -1,10 +1,10 @@
 """Determine from Swarm's services and tasks whether a stack is running as deployed.
 
-Rule: a task counts only if it was created from its service's current spec and is running. Swarm
+Rule: a task counts only if it is running and was created from its service's current spec. Swarm
 reports a task as `running` only after its health check, if any, passes. A service is steady when
-enough tasks count, no old task is supposed to run and no update is in progress. A stack has
-converged only when all its services have been steady for a few seconds, because even a program that
-crashes at startup runs for a moment.
+enough tasks count, Swarm wants no old tasks to run, and no update is in progress. A stack has
+converged when all its services have been steady for a few seconds. A single moment is not enough,
+because even a program that crashes at startup runs briefly.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ _STEADY_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A task that failed or that its node rejected."""
+    """A task that failed or was rejected by its node."""
 
     task: str
     service: str
@@ -70,7 +70,10 @@ class ServiceProgress:
 def service_progress(
     service: Json, tasks: Iterable[Json], nodes: Sequence[Member], *, before: frozenset[str]
 ) -> ServiceProgress:
-    """Return a service's progress; `before` contains the ids of tasks older than the deployment."""
+    """Return a service's progress.
+
+    `before` contains the ids of the tasks that existed before the deployment.
+    """
     spec = service["Spec"]
     template = spec["TaskTemplate"]
     update = (service.get("UpdateStatus") or {}).get("State", "")
@@ -111,7 +114,7 @@ def service_progress(
 
 
 def is_changed(before: Json | None, after: Json) -> bool:
-    """Return whether a deployment changed a service in a way that makes Swarm replace its tasks."""
+    """Return whether a deployment changed a service so that Swarm must replace its tasks."""
     return before is None or _compared(before["Spec"]["TaskTemplate"]) != _compared(
         after["Spec"]["TaskTemplate"]
     )
@@ -119,7 +122,7 @@ def is_changed(before: Json | None, after: Json) -> bool:
 
 @dataclass
 class Convergence:
-    """Determines when and how a deployment ends, from its services' progress over time."""
+    """Determines whether a deployment has converged, failed or run out of time."""
 
     timeout_seconds: float
     steady_seconds: float = _STEADY_SECONDS
@@ -155,7 +158,7 @@ def _is_current(task: Json, template: Json) -> bool:
 
 
 def _compared(template: Json) -> Json:
-    """Return the fields of a task template that, if changed, make Swarm replace tasks.
+    """Return the fields of a task template that make Swarm replace tasks when they change.
 
     The counter of forced updates is included, because a forced update replaces all tasks. Placement
     is left out, because it can change without tasks being replaced, and because the leader changes

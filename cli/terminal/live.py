@@ -1,4 +1,4 @@
-"""A live display and Ctrl-C handling for commands that wait for work to finish."""
+"""Show live progress and handle Ctrl-C in commands that wait for an operation to finish."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,10 @@ POLL_SECONDS: Final = 0.5
 
 @contextmanager
 def keeps_running(sentence: str) -> Iterator[None]:
-    """On Ctrl-C, print `sentence`, which says what work continues, and exit with INTERRUPTED."""
+    """On Ctrl-C, print `sentence` and exit with INTERRUPTED.
+
+    `sentence` tells the user which operation continues.
+    """
     try:
         yield
     except KeyboardInterrupt:

@@ -50,12 +50,12 @@ def new_table(*columns: str, padding: int = 2) -> Table:
 
 
 def coloured(state: str, text: str | None = None) -> Text:
-    """Return `text`, or by default the state's name, in the state's colour."""
+    """Return `text` in the state's colour; by default, `text` is the state's name."""
     return Text(text or state, style=STATE_STYLES.get(state, ""))
 
 
 def short_host(name: str) -> str:
-    """Return a host name without its domain; commands accept this short form, too."""
+    """Return a host name without its domain. Commands also accept this short form."""
     return name.partition(".")[0]
 
 

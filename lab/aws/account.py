@@ -1,8 +1,8 @@
 """Sets up the lab's AWS account: a user, roles, a network, a queue and an Elastic IP.
 
 The managers' permissions are based on the policy in `docs/operations.md`, so the lab denies most
-calls that AWS would deny. Workers have no permissions, because they need none to prove their
-identity.
+calls that AWS would deny. Workers have no permissions, because proving their identity requires
+none.
 """
 
 import json

@@ -2,8 +2,8 @@
 
 This module does no I/O.
 
-Rule: each announcement records who can see it. AWS may reclaim an instance even if nobody could
-see its announcement.
+Rule: each announcement records who can see it. AWS may reclaim an instance even if nobody can see
+the announcement.
 """
 
 import json

@@ -58,7 +58,7 @@ class Credentials:
 
 
 class Cloud:
-    """An in-process moto server. Open only one at a time, because moto's state is global."""
+    """An in-process moto server. Run only one server at a time, because moto's state is global."""
 
     def __init__(self) -> None:
         self._server: ThreadedMotoServer | None = None
@@ -90,8 +90,7 @@ class Cloud:
         """Check signatures and policies from now on.
 
         Raises:
-            LabError: if moto still accepts an invalid signature, which would make identity tests
-                worthless.
+            LabError: if moto still accepts an invalid signature.
         """
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
         ActionAuthenticatorMixin.request_count = 0
@@ -143,8 +142,7 @@ class Cloud:
     def credentials(self, role: str, instance: str) -> Credentials:
         """Return new credentials for a role, as EC2 obtains them for an instance.
 
-        The roles trust only EC2, so that no user can pose as an instance. For this reason, this
-        method bypasses the AssumeRole API.
+        This method bypasses the AssumeRole API, because the roles trust only EC2.
         """
         sts: Any = get_backend("sts")[ACCOUNT]["aws"]
         session = sts.assume_role(
@@ -181,7 +179,7 @@ class Cloud:
         sqs.send_message(queue, body)
 
     def free(self, address: str) -> None:
-        """Release a destroyed machine's private address, which moto would otherwise never reuse."""
+        """Release a destroyed machine's private address, so that moto can reuse it."""
         for subnet in _ec2().describe_subnets():
             subnet.del_subnet_ip(address)
 
@@ -221,7 +219,7 @@ def _user_data(user_data: Any) -> bytes | None:
 def _decoded(text: str | bytes) -> bytes:
     """Decode user data from base64.
 
-    The result is cached, because the daemon reads the unchanging user data of every instance
-    several times a second.
+    The result is cached, because the daemon reads every instance's user data several times a
+    second.
     """
     return base64.b64decode(text)

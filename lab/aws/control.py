@@ -1,7 +1,7 @@
-"""Accepts orders for the simulated spot market, on a socket that only root can use.
+"""Accepts requests to the simulated spot market, on a socket that only root can use.
 
-Rule: an order contains a delay in seconds, never an absolute time, because only the daemon's
-clock counts. `lab.aws.orders` is the client.
+Rule: a request contains a delay in seconds, never an absolute time. The daemon adds the delay to
+the time on its own clock. `lab.aws.orders` is the client.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from runtime import clock
 async def serving(
     socket: Path, market: Market, instances: Callable[[], Mapping[str, Instance]]
 ) -> AsyncIterator[None]:
-    """Accept orders for the duration of a `with` block."""
+    """Accept requests for the duration of a `with` block."""
 
     async def take(request: web.Request) -> web.Response:
         body = await request.json()
@@ -49,7 +49,7 @@ async def serving(
 
 
 def _obey(market: Market, instance: Instance, order: str, body: Mapping[str, Any]) -> datetime:
-    """Carry out an order; return the time at which it takes effect."""
+    """Carry out a request; return the time at which it takes effect."""
     now = clock.now()
     at = now + timedelta(seconds=body.get("seconds", 0))
     by = By(body.get("by", By.BOTH))
@@ -63,5 +63,5 @@ def _obey(market: Market, instance: Instance, order: str, body: Mapping[str, Any
         case "withdraw":
             market.withdraw(instance, now=now)
         case _:
-            raise LabError(f"{order!r} is not an order that the spot market supports")
+            raise LabError(f"{order!r} is not a request that the spot market supports")
     return at

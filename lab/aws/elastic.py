@@ -1,4 +1,4 @@
-"""Routes each Elastic IP to the instance that it is associated with in EC2."""
+"""Routes each Elastic IP to the EC2 instance that it is associated with."""
 
 import asyncio
 from typing import Final

@@ -2,9 +2,9 @@
 
 This module does no I/O.
 
-Rule: each event has exactly the format in the AWS documentation, oddities included. A test that
-needs a malformed event edits the event's text. EventBridge gives each event a unique id, so a test
-that needs a duplicate event sends the same text twice.
+Rule: each event has exactly the format in the AWS documentation, including any oddities. A test
+that needs a malformed event edits the event's text. EventBridge gives each event a unique id, so a
+test that needs a duplicate event sends the same text twice.
 """
 
 import json
@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 
 class Code(StrEnum):
-    """What a scheduled event does to an instance, as a code that the metadata service shows."""
+    """The codes that the metadata service uses for scheduled events."""
 
     RETIREMENT = "instance-retirement"
     STOP = "instance-stop"
@@ -76,7 +76,9 @@ def scheduled_change(
     ends: datetime,
     status: str = "upcoming",
 ) -> str:
-    """Return AWS Health's announcement of maintenance, or of its end if `status` is `closed`.
+    """Return AWS Health's event about scheduled maintenance for an instance.
+
+    The status `upcoming` announces the maintenance, and `closed` withdraws it.
 
     Format: docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
     """

@@ -111,7 +111,7 @@ def _default_subnet(ec2: Any, zone: str | None) -> str | None:
 
 
 def _judge_each(self: Any, _resource: str = "*") -> None:
-    """Authorize the call for every parameter that it names, as AWS does."""
+    """Authorize an API call for every SSM parameter that it names, as AWS does."""
     body = json.loads(self.body or "{}")
     named = [body.get("Name"), body.get("Path"), *body.get("Names", ())]
     paths = [str(path).split(":", 1)[0].strip("/") for path in named if path]
@@ -121,7 +121,7 @@ def _judge_each(self: Any, _resource: str = "*") -> None:
 
 
 def _is_trusted(self: Any, principal: str) -> bool:
-    """Return whether a trust policy names this principal, which is always a user or a role."""
+    """Return whether a trust policy names this user or role."""
     named = self._statement.get("Principal")
     trusted = named if isinstance(named, str) else (named or {}).get("AWS", [])
     return trusted == "*" or principal in ([trusted] if isinstance(trusted, str) else trusted)

@@ -1,11 +1,11 @@
-"""The spot market: what AWS announces about an instance, and what AWS then does.
+"""The simulated spot market: AWS's announcements about instances, and the actions that follow.
 
-Rule: announcements may fail to arrive; AWS reclaims the instance in any case. `By` selects who can
-see an announcement. This module only decides: `due` returns what to do, and `lab.aws.taking` does
-it. Callers pass the current time.
+Rule: AWS reclaims an instance even if its announcement does not arrive. `By` selects who can see an
+announcement. This module only decides what to do: `due` returns the actions, and `lab.aws.taking`
+carries them out. Callers pass the current time.
 
 In moto, an instance immediately becomes running, stopped or terminated. On EC2, an instance passes
-through intermediate states; `passed` adds these states, based on what the machine really does.
+through intermediate states. `passed` adds these states, based on the state of the machine.
 """
 
 import uuid
@@ -90,7 +90,7 @@ class Market:
     def withdraw(self, instance: Instance, *, now: datetime) -> None:
         """Withdraw all announcements for an instance.
 
-        Only the withdrawal of maintenance produces an event, which comes from AWS Health.
+        AWS Health sends an event when maintenance is withdrawn. Other withdrawals send no event.
         """
         announced = self._announced.pop(instance.id, _NOTHING)
         planned = announced.maintenance
@@ -113,7 +113,7 @@ class Market:
                     self._announced.pop(name, None)
 
     def due(self, instances: Mapping[str, Instance], *, now: datetime) -> dict[str, Taking]:
-        """Return the actions that AWS takes now, by instance id; return each action only once."""
+        """Return the actions that are due, by instance id. Each action is returned only once."""
         takings: dict[str, Taking] = {}
         for name, announced in self._announced.items():
             if name not in instances or instances[name].state != "running":
@@ -164,7 +164,7 @@ def _require_running(instance: Instance) -> None:
 
 
 def passed(previous: str | None, state: str, stage: Stage | None) -> tuple[str, ...]:
-    """Return the states that an instance entered after `previous`, including the current one."""
+    """Return the states that an instance entered after `previous`, up to the current state."""
     now = _now(previous, state, stage)
     path = _PATHS[now]
     if previous == now:

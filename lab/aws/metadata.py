@@ -1,6 +1,6 @@
 """The instance metadata service (version 2 only), on a real socket.
 
-Like EC2's metadata service, it identifies a machine by the source address of its packets.
+Like EC2's metadata service, this service identifies machines by their source addresses.
 
 Rule: accept nothing that EC2 would reject. Every request for data needs a token that the same
 machine has requested. The response to a token request travels no more hops than the instance's hop

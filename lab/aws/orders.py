@@ -1,4 +1,4 @@
-"""Sends orders from a user or a test to the simulated spot market (`lab.aws.market`).
+"""Sends requests from a user or a test to the simulated spot market (`lab.aws.market`).
 
 Rule: this module must not import moto, directly or indirectly, so that commands start quickly.
 The arguments `action`, `code` and `by` are plain strings here; the daemon checks them.
@@ -16,10 +16,10 @@ from lab.machines.sockets import Connection
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Sends orders to the running lab's spot market, through the daemon's socket.
+    """Sends requests to the running lab's spot market, through the daemon's socket.
 
-    Every method raises a `LabError` if EC2 has no such instance, or if the order cannot be applied
-    to the instance, for example because it is not running.
+    Every method raises a `LabError` if EC2 has no such instance, or if the request is not possible,
+    for example because the instance is not running.
     """
 
     at: Path
@@ -29,8 +29,8 @@ class Orders:
     ) -> str:
         """Interrupt a spot instance after `notice` seconds; return the interruption time, in UTC.
 
-        `action` is terminate, stop or hibernate. `by` selects who can see the announcement: both,
-        imds, sqs or neither. AWS reclaims the instance in any case.
+        `action` is `terminate`, `stop` or `hibernate`. `by` selects where the announcement appears:
+        `both`, `imds`, `sqs` or `neither`. AWS reclaims the instance in any case.
         """
         return self._ask("interrupt", instance, seconds=notice, action=action, by=by)
 
@@ -48,8 +48,8 @@ class Orders:
     ) -> str:
         """Schedule maintenance to start after `within` seconds; return the start time, in UTC.
 
-        `code` is instance-retirement, instance-stop, system-reboot, instance-reboot or
-        system-maintenance. A system-maintenance event does not affect the machine.
+        `code` is `instance-retirement`, `instance-stop`, `system-reboot`, `instance-reboot` or
+        `system-maintenance`. A `system-maintenance` event does not affect the machine.
         """
         return self._ask("maintain", instance, seconds=within, code=code, by=by)
 
@@ -68,5 +68,5 @@ class Orders:
         finally:
             connection.close()
         if answer.status != http.client.OK:
-            raise LabError(f"the order `{order} {instance}` failed: {text}")
+            raise LabError(f"the request `{order} {instance}` failed: {text}")
         return str(json.loads(text)["at"])

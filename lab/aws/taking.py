@@ -1,4 +1,4 @@
-"""Carries out what the spot market announced, and sends every state change to the queue.
+"""Carries out the actions that AWS announced, and sends every state change to the queue.
 
 Rule: stop and terminate instances through moto's EC2 operations, so that EC2's responses agree with
 the events. The hypervisor then stops the machine, as it does after an API call.
@@ -32,7 +32,7 @@ async def follow(
         instances = cloud.instances()
         market.observe(instances, stages(), now=clock.now())
         for name, taking in market.due(instances, now=clock.now()).items():
-            log.info("acted on an instance as AWS would", instance=name, how=taking)
+            log.info("carried out an announced action", instance=name, how=taking)
             match taking:
                 case Taking.TERMINATE:
                     cloud.terminate(name)

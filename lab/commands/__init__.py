@@ -1,4 +1,4 @@
 """The `python -m lab` commands, and the code that displays their output.
 
-Rule: the commands do nothing that a test could not do through `lab.client`.
+Rule: everything that the commands do must also be possible through `lab.client`.
 """

@@ -1,6 +1,6 @@
 """The command `python -m lab images`, which builds and pushes the services' images.
 
-Rule: this command does nothing that a test could not do through `lab.images.building`.
+Rule: everything that this command does must also be possible through `lab.images.building`.
 """
 
 from typing import Annotated, Final

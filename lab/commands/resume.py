@@ -1,7 +1,7 @@
 """Reuses a lab that is already up, so that every `make demo...` command can be repeated.
 
-Rule: this module launches missing workers, but changes nothing that is running. It removes only
-what is left of a lab whose daemon died, because such a lab no longer works.
+Rule: this module launches missing workers, but changes nothing that is running. It removes the
+remains of a lab whose daemon has died, because such a lab no longer works.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def running_lab(places: Places) -> Lab | None:
 
 
 def resume(lab: Lab, *, workers: int, wait: int) -> None:
-    """Print the lab's state, and launch any workers that are missing from a total of `workers`."""
+    """Print the lab's state, and launch workers until there are at least `workers` of them."""
     inventory = inventory_of(lab)
     serving = sum(map(is_serving, lab.nodes()))
     out.print(

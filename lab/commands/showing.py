@@ -1,6 +1,6 @@
 """Prints the output of the lab's commands, and finds the machine that a user specifies.
 
-Rule: lines written to a pipe are never cut to a terminal's width.
+Rule: output to a pipe is never truncated to a terminal's width.
 """
 
 import sys
@@ -34,7 +34,7 @@ InstanceId = Annotated[
 
 
 def command() -> str:
-    """Return the command that a user types to control this process's lab."""
+    """Return the command that controls this process's lab."""
     return f".venv/bin/{Places.here().command}"
 
 
@@ -77,7 +77,7 @@ def rows(lab: Lab) -> list[dict[str, Any]]:
 
 
 def machines_of(lab: Lab, count: int) -> list[Machine]:
-    """Wait up to 10 s for the daemon to record a new lab's machines; return the machines."""
+    """Return a new lab's machines; wait up to 10 s for the daemon to record them."""
     deadline = time.monotonic() + 10
     while len(machines := lab.machines()) < count and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -46,7 +46,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task that is on a node, or will be placed on one."""
+    """A task that is on a node or waiting for a node."""
 
     id: str
     service: str
@@ -96,7 +96,7 @@ class Look:
         return [task for task in self.tasks if task.service == service and task.is_wanted]
 
     def is_up_without(self, node: str) -> bool:
-        """Return whether every service has all its replicas up on nodes other than this one."""
+        """Return whether every service has all its replicas up on other nodes."""
         return all(
             sum(task.is_up and task.node != node for task in self.of(service.id))
             >= service.replicas
@@ -123,7 +123,7 @@ class Sight:
         """Return the nodes, the replicated services and their tasks.
 
         If `leaving` is a node's id, only that node is searched for tasks that are stopping. This is
-        much cheaper than searching every node, because Swarm also keeps tasks that have ended.
+        much cheaper than searching every node.
 
         Raises:
             LabError: if no manager responds.
@@ -164,7 +164,7 @@ class Sight:
         raise LabError(f"{method} {path} failed on all managers: {problem}")
 
     def leader(self, path: str, body: object = None) -> Any:
-        """Return the response from the active leader's admin socket, or None if there is none."""
+        """Return the active leader's response to a request, or None if no leader responds."""
         for machine in managers(self._lab):
             try:
                 status, answer = machine.ask_leader(path, body)

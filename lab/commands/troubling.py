@@ -86,7 +86,7 @@ def withdraw(instance: InstanceId) -> None:
 
 @app.command()
 def partition(instance: InstanceId) -> None:
-    """Pull a machine's network cable; the machine keeps running but cannot reach anything."""
+    """Unplug a machine's network cable; the machine keeps running but cannot reach anything."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.partition(name)

@@ -1,8 +1,8 @@
-"""The command `python -m lab watch`, which shows the cluster live while it is under load.
+"""The command `python -m lab watch`, which shows a live view of the cluster under load.
 
 Rule: the command deploys an ingress and some services as an operator would. After that, it only
-sends requests and watches. With `--interrupt`, AWS reclaims a worker, and the command does nothing
-to help the cluster.
+sends requests and watches the cluster. With `--interrupt`, the simulated AWS interrupts a worker,
+and the command does nothing to help the cluster.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ def watch(
     rate: Annotated[float, typer.Option(help="Requests per second for each service.")] = 10,
     svg: Annotated[Path | None, typer.Option(help="Save the key moments to this file.")] = None,
 ) -> None:
-    """Show nodes, tasks, requests and decisions live while the cluster is under load."""
+    """Show a live view of nodes, tasks, requests and decisions while the cluster is under load."""
     lab = Lab.attach()
     sight = Sight(lab)
     with out.status("starting Traefik and some services"):
@@ -80,7 +80,7 @@ def watch(
 
 
 class Watching:
-    """Watches the swarm and keeps pictures of the key moments."""
+    """Watches the swarm, and saves a picture of each key moment."""
 
     def __init__(self, sight: Sight) -> None:
         self.scenes: dict[str, RenderableType] = {}
@@ -94,9 +94,9 @@ class Watching:
     def frames(
         self, fates: list[Fate], lab: Lab, *, is_interrupting: bool, until: float
     ) -> Iterator[Frame]:
-        """Yield frames until the cluster has settled after the interruption, or until a time limit.
+        """Yield frames until the cluster settles after an interruption, or until the time limit.
 
-        `until` is the limit in seconds; 0 means that there is no limit.
+        `until` is the time limit in seconds; 0 means no limit.
         """
         victim: Node | None = None
         over: float | None = None
@@ -137,7 +137,7 @@ class Watching:
         )
 
     def _decisions(self, look: Look) -> list[Decision]:
-        """Return the leader's decisions about nodes and services since observation began."""
+        """Return the leader's decisions about nodes and services since monitoring began."""
         names = {node.id: node.hostname for node in self._known.values()}
         services = {service.id: service.name for service in look.services.values()}
         for name in (*names, *services.values()):
@@ -183,7 +183,7 @@ def _counted(fates: list[Fate], at: float) -> Requests:
 
 
 def _victim(look: Look) -> Node:
-    """Return a worker that is serving, preferably one that runs a service's only task."""
+    """Choose the worker to interrupt, preferably a worker that runs a service's only task."""
     single = {service.id for service in look.services.values() if service.replicas == 1}
     serving = [node for node in look.nodes.values() if node.role == "worker" and node.is_serving]
     if not serving:
@@ -222,7 +222,7 @@ def load(lab: Lab, rate: float) -> Iterator[list[Fate]]:
 
 
 def _export(to: Path, scenes: dict[str, RenderableType], *, interrupt: bool) -> None:
-    """Save one picture that shows all the key moments, one below another."""
+    """Save the pictures of all key moments in one SVG file."""
     console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"))  # noqa: SIM115
     for number, (name, scene) in enumerate(scenes.items()):
         if number:

@@ -1,8 +1,8 @@
 """Builds the images of the test application and of Traefik, without Docker or internet access.
 
-Rule: use only what is already on this host. Python and its packages come from the root file system
-that the lab has baked for its machines. Traefik comes from the development environment. A layer is
-built again only if its inputs change.
+Rule: use only files that are already on this host. Python and its packages come from the root file
+system that the lab has baked for its machines. Traefik comes from the development environment. A
+layer is rebuilt only if its inputs change.
 """
 
 import hashlib

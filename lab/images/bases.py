@@ -1,7 +1,7 @@
 """Builds substitutes for public images, under the same names, from Debian and npm packages.
 
-Rule: a substitute supports those entry points, paths and environment variables of the original
-image that our stacks use. The comments in `_BASES` describe how the programs themselves differ.
+Rule: a substitute supports the entry points, paths and environment variables that our stacks use.
+The comments in `_BASES` describe how the programs differ from those in the original images.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """A substitute for a public image: what it adds to the Python image, and its configuration."""
+    """A substitute for a public image: its additions to the Python image, and its configuration."""
 
     name: str
     tag: str
@@ -131,7 +131,7 @@ def names() -> list[str]:
 def provide(places: Places, *, report: Report = lambda _step: None) -> list[str]:
     """Add any missing base images to the lab's registry; return the names of all base images.
 
-    Layers are cached for later labs, and are built again only if their inputs change.
+    Layers are cached for later labs, and are rebuilt only if their inputs change.
     """
     places.cache.mkdir(parents=True, exist_ok=True)
     with image.alone(places.cache):

@@ -1,8 +1,7 @@
 """Downloads Debian packages, and unpacks them into layers on top of a base image.
 
-Rule: run apt with the base image's package sources, and with directories that the host's apt does
-not use. The host may run another Debian release or have outdated package lists, and its package
-cache must not change.
+Rule: run apt with the base image's package sources, and with separate directories. The host may run
+a different Debian release or have outdated package lists, and its package cache must not change.
 """
 
 import io
@@ -49,7 +48,7 @@ class Archive:
         self._apt("update", within=300)
 
     def fetch(self, name: str, packages: Sequence[str]) -> list[Path]:
-        """Download packages with dependencies that the base image lacks; return the .deb files."""
+        """Download packages and their missing dependencies; return the .deb files."""
         at = self._work / "debs" / name
         (at / "partial").mkdir(parents=True)
         options = ("--no-install-recommends", "--download-only", "--yes")
@@ -74,7 +73,7 @@ class Archive:
 
 
 def unpack(packages: Sequence[Path], into: tarfile.TarFile, *, written: Iterable[str] = ()) -> None:
-    """Unpack packages into a layer, but skip files named in `written`; run no package scripts."""
+    """Unpack packages into a layer without running their scripts; skip the files in `written`."""
     seen = {*tars.MERGED, *written}
     for package in packages:
         done = subprocess.run(

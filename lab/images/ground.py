@@ -1,7 +1,7 @@
 """Builds the base image `python:3.11-slim`, which contains Debian and Python.
 
-Rule: this image contains the host's settings for package registries, so neither the image nor any
-image based on it may leave this host. The settings must not get into the repository either.
+Rule: this image and all images based on it must stay on this host, because they contain the host's
+settings for package registries. These settings must never be committed to the repository.
 """
 
 import hashlib

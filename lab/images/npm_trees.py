@@ -21,7 +21,7 @@ _NPM: Final = "npm@10.9.9"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree of files from npm, with functions that fetch the files and add them to an image."""
+    """The functions that fetch a set of files from npm and add them to an image."""
 
     fetch: Callable[[Path], Path]
     """Fetches the files, using an empty work directory; returns their path."""
@@ -64,7 +64,7 @@ def _place_couchdb(source: Path, into: tarfile.TarFile) -> None:
 
 
 def _without_other_systems(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out native binaries for systems other than Linux; they take up most of the space."""
+    """Leave out native binaries for systems other than Linux, which take up most of the space."""
     _, is_prebuilt, system = member.name.partition("/prebuilds/")
     if is_prebuilt and not system.startswith("linux"):
         return None

@@ -1,7 +1,7 @@
 """Saves the images of our services for later labs, under a hash of the images' inputs.
 
-Rule: the key covers all source files, base images and build steps. A lab that reuses images with
-the same key therefore gets what its own build would produce.
+Rule: the hash covers all source files, base images and build steps. Reusing images with the same
+hash is therefore equivalent to building new images.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ class Prebuilt:
         return all(self.store.find(f"built-{name}", self.key) for name in images)
 
     def get(self, images: Mapping[str, str]) -> None:
-        """Pull the images to the engine, under the names that a build would give them."""
+        """Pull the images to the engine, and give them the same names as a build would."""
 
         def pull(name: str) -> None:
             source = f"{self.registry}/built-{name}:{self.key}"

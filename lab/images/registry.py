@@ -1,9 +1,9 @@
 """The lab's image registry, which also acts as a mirror of Docker Hub for the lab's engines.
 
-Rule: clients can only pull from this registry. The lab writes images directly to the directory that
-`lab.images.store` manages, and `lab.sweep` ends the registry's process. An engine always tries to
-pull the image of a service, so every image that the lab deploys must be in this registry or in the
-cluster's own registry.
+Rule: clients can pull from this registry, but cannot push to it. The lab writes images directly to
+the directory that `lab.images.store` manages. `lab.sweep` stops the registry. An engine always
+tries to pull the image of a service, so every image that the lab deploys must be in this registry
+or in the cluster's registry.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Stores images in a directory: blobs, tags, and an index of layers by their keys.
 
-Rule: the directory is a cache that outlives the lab. A blob is written to a temporary file, gets
-its final name when it is complete, and never changes after that; only tags change. The store
+Rule: the directory is a cache that outlives the lab. Each blob is written to a temporary file,
+which gets its final name when the blob is complete. Tags can change, but blobs never do. The store
 therefore needs no lock, and readers never see a partial blob.
 """
 
@@ -78,7 +78,7 @@ class Store:
         return self._tag(name, tag, config=self._put(image), layers=layers)
 
     def adopt(self, name: str, tag: str, saved: IO[bytes]) -> str:
-        """Store the only image in the output of `docker save`; return its name in the registry."""
+        """Store the image in the output of `docker save`; return its name in the registry."""
         ((_, config, layers),) = self._extract(saved)
         return self._tag(name, tag, config=config, layers=layers)
 

@@ -1,8 +1,8 @@
 """Writes image layers as tar files, one entry at a time, without temporary files.
 
 Rule: a layer must not replace a link in the layer below with a directory. In every image that the
-lab builds, `/bin`, `/lib` and similar paths are links into `/usr`, so entry names begin with
-`usr/` instead.
+lab builds, `/bin`, `/lib` and similar paths are links to directories in `/usr`. Entry names
+therefore begin with `usr/bin`, `usr/lib` and so on.
 """
 
 import io
@@ -50,13 +50,13 @@ def text(into: tarfile.TarFile, files: Mapping[str, str], mode: int = 0o644) -> 
 
 
 def executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter that makes root the owner of each file, and lets every user run the file."""
+    """A tar filter that makes root the owner of each file and makes the file executable."""
     member.mode = 0o755
     return rooted(member)
 
 
 def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A filter that makes root the owner of each file, regardless of its owner on this host."""
+    """A tar filter that makes root the owner of each file."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
@@ -65,7 +65,7 @@ def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def copy(
     source: tarfile.TarFile, into: tarfile.TarFile, keep: Filter, seen: set[str] | None = None
 ) -> None:
-    """Copy a tar file's entries through the filter `keep`.
+    """Copy the entries of a tar file, after applying the filter `keep` to each entry.
 
     Entries whose new names are in `seen` are skipped. The names of copied entries are added to
     `seen`.

@@ -1,1 +1,1 @@
-"""Web traffic on the lab's swarm: test services behind Traefik, steady load, and its results."""
+"""Web traffic on the lab's swarm: test services behind Traefik, a steady load, and the results."""

@@ -1,8 +1,8 @@
 """The results of requests, and statistics about these results. This module does no I/O.
 
 Rule: a request counts as lost unless it gets a response with status 200. Times are readings of
-`runtime.clock.monotonic`, a clock that all processes on a host share, so a test can compare them
-with the times that it measures itself.
+`runtime.clock.monotonic`, which all processes on a host share. A test can therefore compare these
+times with its own measurements.
 """
 
 import json
@@ -39,7 +39,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The results of all requests between `began` and `ended`, in the order of their due times."""
+    """The results of all requests between `began` and `ended`, in order of their due times."""
 
     fates: tuple[Fate, ...]
     began: float
@@ -92,13 +92,13 @@ class Report:
     def latency(self, share: float) -> float:
         """Return a quantile of the latencies in seconds; if `share` is 1, return the longest.
 
-        The latencies of lost requests do not count, so check `lost` as well. The result is NaN if
-        all requests were lost.
+        Lost requests are not included, so check `lost` as well. The result is NaN if all requests
+        were lost.
         """
         return _quantile((fate.latency for fate in self.fates if fate.outcome == "ok"), share)
 
     def lag(self, share: float = 1.0) -> float:
-        """Return a quantile of the client's delays in seconds, by default the longest delay."""
+        """Return a quantile of the client's sending delays in seconds, by default the longest."""
         return _quantile((fate.lag for fate in self.fates), share)
 
     def dump(self) -> str:
@@ -112,7 +112,7 @@ class Report:
         return cls(tuple(Fate(*fate) for fate in fates), began, ended)
 
     def __str__(self) -> str:
-        """Return a summary: the client's delay, and each service's latencies and lost requests."""
+        """Return a summary: the client's delays, and each service's latencies and lost requests."""
         late = f"{1000 * self.lag(0.99):.0f} ms (p99), {1000 * self.lag():.0f} ms at most"
         seconds = f"{self.ended - self.began:.1f} s"
         lines = [f"{self.sent} sent in {seconds}, {self.lost} lost; the client was late by {late}"]

@@ -1,9 +1,9 @@
 """Runs Traefik on the swarm's managers, and test services to which Traefik forwards requests.
 
 Rule: run only commands that an operator could type, such as `docker service create` with labels.
-The kernel of the lab's host may lack IPVS, so all services use the endpoint mode `dnsrr`, and ports
-are published in host mode. `lab.load.web_service` and `_TRAEFIK` contain the options that prevent
-the loss of requests when tasks move.
+The host's kernel may lack IPVS, so all services use the endpoint mode `dnsrr`, and ports are
+published in host mode. `lab.load.web_service` and `_TRAEFIK` contain the options that prevent lost
+requests when tasks move.
 """
 
 import http.client
@@ -50,13 +50,13 @@ _TRAEFIK: Final = (
 
 
 def open_ingress(lab: Lab, *, within: float = 60) -> None:
-    """Set up the registry, the network and Traefik; wait until every manager's port 80 responds.
+    """Set up the registry, the network and Traefik; wait until every manager responds on port 80.
 
-    Nothing is created twice; if the `edge` stack is deployed, its Traefik service is used. The
-    swarm also starts Traefik on managers that join later.
+    Anything that already exists is reused, including the Traefik service of the `edge` stack.
+    Managers that join later run Traefik too.
 
     Raises:
-        LabError: if a manager's port 80 does not respond; the message includes the address.
+        LabError: if a manager does not respond on port 80; the message includes its address.
     """
     registry.start(lab.places)
     manager = reachable_manager(lab)
@@ -161,7 +161,7 @@ def ask(
 
 
 def managers(lab: Lab) -> list[Machine]:
-    """Return the running managers, each of which accepts ingress traffic on port 80."""
+    """Return the running managers, which all accept ingress traffic on port 80."""
     return running_managers(lab.places)
 
 

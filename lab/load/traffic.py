@@ -1,9 +1,9 @@
 """Sends web requests at a steady rate, and records the result of each request.
 
-Rule: the load is open-loop. Each request is sent when it is due, whatever happens to the others,
-and every request counts, even if it times out or is still in flight when the traffic ends. A
-separate process sends the requests, so that the work of a test does not delay them. The report
-includes the client's delay, because the latencies mean little if the client itself is late.
+Rule: the load is open-loop. Each request is sent when it is due, even if earlier requests have not
+been answered. Every request counts, even if it times out or is still in flight when the traffic
+ends. A separate process sends the requests, so that a test cannot delay them. The report shows how
+late the client sent its requests, because latencies mean little if the client was late.
 
 `python -m lab.load.traffic --address A --rate 20 --seconds 30 HOST...` prints a report.
 """
@@ -103,10 +103,10 @@ def start(plan: Plan) -> Traffic:
 
 
 async def flow(plan: Plan, until: asyncio.Event, *, fates: list[Fate] | None = None) -> Report:
-    """Send requests until `until` is set or the plan's time is over.
+    """Send requests until `until` is set or the planned time is over; return a report.
 
-    Then wait for the requests in flight. The result of each request is added to `fates` when the
-    request ends, so that a caller can follow the progress.
+    Before returning, wait for the requests in flight. When a request ends, its result is added to
+    `fates`, so that the caller can follow the progress.
     """
     fates = [] if fates is None else fates
     connector = aiohttp.TCPConnector(limit=0, force_close=not plan.keeps_alive)
@@ -150,7 +150,7 @@ async def _send(
 
 
 def kind_of(error: BaseException) -> str:
-    """Return the outcome that a report shows for an error."""
+    """Return the name under which a report lists this error."""
     match error:
         case TimeoutError():
             return "timed out"

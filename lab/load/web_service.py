@@ -1,10 +1,10 @@
 """Describes a service that runs the test application, and lists its Docker options.
 
-Rule: with the default settings, a service loses no requests. It has a health check, because Docker
-would otherwise treat a task as running as soon as its process starts. After SIGTERM, a task keeps
-accepting requests for longer than the ingress's refresh interval (it lingers), and its grace period
-also allows for the slowest request. Docker's defaults for replacing tasks are not changed, because
-Spotswarm has to cope with them.
+Rule: with the default settings, a service loses no requests. It has a health check; without one,
+Docker would treat a task as running as soon as its process starts. After SIGTERM, a task keeps
+accepting requests for longer than the ingress's refresh interval. The stop grace period leaves
+enough time for the slowest request. Docker's defaults for replacing tasks are not changed, because
+Spotswarm must work with them.
 """
 
 from collections.abc import Mapping

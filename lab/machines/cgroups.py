@@ -1,7 +1,7 @@
 """Manages each machine's cgroups: one cgroup in every cgroup hierarchy of the host.
 
-Rule: start a machine only in its own cgroups. Engines that share a cgroup would manage each other's
-containers, and `down` finds the processes of machines only by their cgroups.
+Rule: start each machine in its own cgroups. Engines that share a cgroup would manage each other's
+containers. The command `down` also needs the cgroups to find the processes of machines.
 """
 
 import contextlib
@@ -40,10 +40,9 @@ def boot_options() -> list[str]:
 def parents(membership: str, *, unified: bool) -> list[Path]:
     """Return the directories in which the lab creates its cgroups.
 
-    `membership` is the text of /proc/self/cgroup. On v1, the directories are those of this
-    process's cgroups, because others may be read-only. On v2, the only directory is the root,
-    because a cgroup that contains processes, such as ours, cannot enable controllers for cgroups
-    below it.
+    `membership` is the text of /proc/self/cgroup. On v1, return the directories of this process's
+    cgroups, because other directories may be read-only. On v2, return the root directory, because
+    no other cgroup that contains processes can enable controllers for its child cgroups.
     """
     if unified:
         return [ROOT]
@@ -96,7 +95,7 @@ def _delegate(group: Path) -> None:
 
 
 def _prefer(lab: Path) -> None:
-    """Give the lab's machines priority over other work on the host.
+    """Give the lab's machines priority over other processes on the host.
 
     By default, all machines together would get no more CPU time than one other busy process.
     """
@@ -106,7 +105,10 @@ def _prefer(lab: Path) -> None:
 
 
 def _inherit(group: Path, file: str) -> None:
-    """Copy a cpuset setting from the parent cgroup; on v1, an empty cpuset accepts no processes."""
+    """If a cpuset setting is empty, copy it from the parent cgroup.
+
+    On v1, a cgroup with an empty cpuset accepts no processes.
+    """
     path = group / file
     if path.exists() and not path.read_text(encoding="ascii").strip():
         path.write_text((group.parent / file).read_text(encoding="ascii"), encoding="ascii")

@@ -1,7 +1,7 @@
 """Keeps each machine's console output, even after the machine has been destroyed.
 
 Rule: keep the console output of an instance after the instance is terminated, as EC2 does. EC2
-keeps the output for an hour, and the lab keeps it until the command `down` is run.
+keeps the output for an hour; the lab keeps it until `down` is run.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ _SHOWN_BYTES: Final = 64 * 1024
 
 
 def path(machines: Path, instance: str) -> Path:
-    """Return the path of the console output file for a machine that has not been destroyed."""
+    """Return the path of a machine's console output file; the machine must still exist."""
     return machines / instance / "console.log"
 
 
@@ -26,7 +26,7 @@ def keep(machines: Path, instance: str) -> None:
 
 
 def tail(machines: Path, instance: str) -> bytes:
-    """Return the console output, or only its last 64 KiB if it is longer, as EC2 does."""
+    """Return at most the last 64 KiB of the console output, as EC2 does."""
     for at in (path(machines, instance), _archived(machines, instance)):
         with contextlib.suppress(FileNotFoundError):
             return at.read_bytes()[-_SHOWN_BYTES:]

@@ -1,8 +1,8 @@
 """The lab's iptables chains for Elastic IPs, outbound traffic and traffic between machines.
 
-Rule: put every rule in one of the lab's chains; the built-in chains get only jumps to the lab's
-chains. The clean-up deletes only these jumps and chains, so it cannot remove the rules of other
-programs.
+Rule: put every rule in one of the lab's chains. Add nothing to the built-in chains except jumps to
+the lab's chains. The clean-up deletes only these jumps and chains, so it cannot remove the rules of
+other programs.
 """
 
 import re
@@ -39,8 +39,8 @@ COMMIT
 def up(places: Places) -> None:
     """Install the lab's chains and their initial rules.
 
-    If a machine connects to an Elastic IP, even to its own, the first rule makes the replies return
-    through the host.
+    When a machine connects to an Elastic IP, even its own, the replies must return through the
+    host. The first rule ensures this.
     """
     rules = _RULES.format(
         chains=places.chain_prefix,
@@ -55,7 +55,7 @@ def point(places: Places, addresses: Mapping[str, str]) -> None:
     """Forward each of these Elastic IPs to its private address; stop forwarding all others.
 
     If an Elastic IP has moved, existing connections to its previous instance are reset. They would
-    break on AWS too, but without a reset, conntrack would forward them to that instance forever.
+    break on AWS too. Without a reset, conntrack would keep forwarding them to the old instance.
     """
     chain, stale_chain = f"{places.chain_prefix}POINT", f"{places.chain_prefix}STALE"
     bridge = places.bridge

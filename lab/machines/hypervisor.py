@@ -1,8 +1,7 @@
 """Runs a machine for each simulated EC2 instance.
 
-Rule: carry out only one action on a machine at a time. `reconcile` chooses the action; this module
-makes no decisions. If an action fails, the machine is recorded as dead, the reason is logged, and
-the other machines are not affected.
+Rule: carry out only one action on a machine at a time. `reconcile` chooses the action. If an action
+fails, the reason is logged and the machine is recorded as dead. Other machines are not affected.
 """
 
 import asyncio
@@ -60,8 +59,8 @@ class Hypervisor:
     ) -> None:
         """Create a hypervisor that has no machines yet.
 
-        Given an image id, `layers` returns the image's layers in overlayfs format. Given an
-        instance id, `grace` returns how many seconds the instance may take to shut down.
+        `layers` takes an image id and returns the image's layers in overlayfs format. `grace` takes
+        an instance id and returns how many seconds the instance may take to shut down.
         """
         self._cloud = cloud
         self._grace = grace

@@ -1,7 +1,7 @@
 """Bakes the layers that machines boot from, such as a root file system and Spotswarm's code.
 
-Rule: a layer is built in a temporary directory, and gets its final name only when it is complete.
-The final name contains a hash of all the layer's inputs. A layer with a final name never changes.
+Rule: a layer is built in a temporary directory, and gets its final name when it is complete. The
+final name contains a hash of all the layer's inputs. A layer with a final name never changes.
 """
 
 import fcntl
@@ -178,7 +178,7 @@ def _provision(
     binds: Mapping[Path, str],
     settings: Mapping[str, str],
 ) -> None:
-    """Run one of the bake's commands in a container, so that no mounts are left behind."""
+    """Run a command of the bake in a container, so that the command leaves no mounts behind."""
     run_grouped(
         places,
         "systemd-nspawn",
@@ -196,7 +196,7 @@ def _provision(
 
 
 def run_grouped(places: Places, *argv: str) -> None:
-    """Run a program in the cgroup for bakes, where `down` can find it even after a crash."""
+    """Run a program in the cgroup for bakes, so that `down` can find it even after a crash."""
     groups = cgroups.create(places.cgroup, BAKE)
     try:
         # Our own PYTHON variables must not apply to programs in the image.

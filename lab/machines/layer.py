@@ -1,8 +1,8 @@
 """Writes a layer with everything that a machine in the lab needs but an EC2 instance does not.
 
-Rule: on EC2, Spotswarm must work without this layer. Whatever a machine needs to join a swarm
-belongs in `ami/`; this layer only makes up for what a container lacks compared with a virtual
-machine.
+Rule: on EC2, Spotswarm must work without this layer. All that a machine needs to join a swarm
+belongs in `ami/`. This layer only makes up for the differences between containers and virtual
+machines.
 """
 
 import os
@@ -86,7 +86,7 @@ def mask(layer: Path, units: tuple[str, ...]) -> None:
 
 
 def offer(places: Places, engine: str, layers: list[Path]) -> None:
-    """Write a file that tells the daemon which layers machines with this engine boot from.
+    """Write the list of layers from which machines with this engine boot.
 
     Raises:
         LabError: if SPOTSWARM_LAB_EXTRA_LAYER is set but is not the path of a directory.

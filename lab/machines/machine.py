@@ -50,7 +50,7 @@ class Machine:
 
     @property
     def init(self) -> int:
-        """The id that the machine's init process has on the host.
+        """The process id, on the host, of the machine's init process.
 
         Raises:
             LabError: if the machine is not running.
@@ -147,7 +147,7 @@ class Machine:
 
 
 def find(places: Places, instance: str) -> Machine:
-    """Return the machine that stands for the instance with this id.
+    """Return the machine for the instance with this id.
 
     Raises:
         LabError: if there is no such machine.
@@ -161,7 +161,7 @@ def find(places: Places, instance: str) -> Machine:
 
 
 def find_all(places: Places) -> list[Machine]:
-    """Return all machines, whatever stage they are in."""
+    """Return all machines, regardless of their stages."""
     return [_machine(places, record) for record in read_all(places.machines)]
 
 
@@ -211,7 +211,9 @@ def wait_stage(places: Places, instance: str, stages: Collection[Stage], *, with
 
 
 def wait_reboot(places: Places, instance: str, init: int | None, *, within: float) -> None:
-    """Wait until a machine has rebooted: it is running, and its init process's id is not `init`.
+    """Wait until a machine has rebooted.
+
+    `init` is the id of the machine's init process before the reboot.
 
     Raises:
         LabError: if this takes more than `within` seconds; the message describes the machine.

@@ -1,7 +1,7 @@
 """The lab's network: a bridge and, for each machine, a network namespace and a virtual cable.
 
-Rule: the lab assigns an address to a machine from outside, before the machine boots; EC2 would use
-DHCP. Nothing in the image depends on the lab's network.
+Rule: the lab sets a machine's address from outside before the machine boots, whereas EC2 uses DHCP.
+Nothing in the image depends on the lab's network.
 """
 
 import json
@@ -64,7 +64,7 @@ def connect(places: Places, instance: str, address: str) -> None:
 
 
 def disconnect(places: Places, instance: str, address: str) -> None:
-    """Disconnect a machine's cable; the machine then cannot reach even the metadata service."""
+    """Disconnect a machine's cable; the machine then cannot even reach the metadata service."""
     run("ip", "link", "set", names(places, instance, address)[1], "down")
 
 
@@ -76,7 +76,7 @@ def unplug(places: Places, instance: str, address: str) -> None:
 
 
 def names(places: Places, instance: str, address: str) -> tuple[str, str]:
-    """Return the names of a machine's namespace and of its cable's interface on the host."""
+    """Return the names of a machine's namespace and of its network interface on the host."""
     return places.namespace_prefix + instance, places.link_prefix + address.rsplit(".", 1)[1]
 
 

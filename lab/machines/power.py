@@ -169,7 +169,7 @@ def is_init(record: Record) -> bool:
 
 
 def destroy(places: Places, record: Record) -> None:
-    """Remove everything that belongs to a machine; ignore what has already been removed.
+    """Remove everything that belongs to a machine, unless it has already been removed.
 
     Raises:
         LabError: if the machine's disk is still in use.
@@ -201,7 +201,7 @@ def hostname(address: str) -> str:
 
 
 def is_ours(places: Places, address: str) -> bool:
-    """Return whether an address is in the lab's network and is not the gateway's address."""
+    """Return whether an address is in the lab's network and does not belong to the gateway."""
     return any(address == str(host) for host in list(places.network.hosts())[1:])
 
 

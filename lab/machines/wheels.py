@@ -46,7 +46,7 @@ def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
 def for_image(locked: str, python: str) -> str:
     """Return the locked requirements that the image's Python needs, without environment markers.
 
-    The markers are removed, because pip on the host would evaluate them for the host's Python.
+    The markers are removed because pip on the host would evaluate them for the host's Python.
     """
     lines = []
     for entry in locked.replace("\\\n", " ").splitlines():
@@ -61,10 +61,11 @@ def for_image(locked: str, python: str) -> str:
 
 
 def _applies(marker: str, python: str) -> bool:
-    """Return whether a marker may apply to the image's Python, whose patch release is not known.
+    """Return whether an environment marker may apply to the image's Python version.
 
-    The marker is evaluated for an early and a late patch release. If it applies to either, the
-    result is True, because an unnecessary wheel is harmless.
+    The patch release of that version is not known, so the marker is evaluated for an early and a
+    late patch release. The result is true if the marker applies to either of them, because an
+    unnecessary wheel is harmless.
     """
     if not marker:
         return True

@@ -1,8 +1,8 @@
-"""Deploys the site on the lab's swarm, as an operator would deploy it on a cluster.
+"""Deploys the site on the lab's swarm, as an operator would deploy it on AWS.
 
 Rule: build with `docker build`, and deploy with `spotswarm deploy` and the stack files in the
-repository. The lab adds only what a cluster on AWS would already have: files on the shared file
-system, news feeds, and a password for the operator.
+repository. The lab also provides files on the shared file system, news feeds, and the operator's
+password. A cluster on AWS would already have these.
 """
 
 import http
@@ -61,7 +61,7 @@ class Site:
 
 
 def attach(lab: Lab) -> Site:
-    """Return a lab's site; generate the operator's password on the first call."""
+    """Return a lab's site; generate the operator's password if there is none yet."""
     at = lab.places.lab / _PASSWORD
     if not at.exists():
         at.touch(mode=0o600)
@@ -118,7 +118,7 @@ def spotswarm_deploy(
     """Run `spotswarm deploy` against a manager's engine, as an operator would.
 
     Raises:
-        LabError: if the command fails and `check` is set.
+        LabError: if the command fails and `check` is true.
     """
     env_file = site.lab.places.lab / f"{stack}.env"
     settings = _settings(site.lab.places) | dict(variables)
@@ -145,7 +145,7 @@ def wait_answers(site: Site, *, within: float = 120) -> None:
     """Wait until the site and the API respond through every manager.
 
     Raises:
-        LabError: if one of them does not respond in time; the message includes the last response.
+        LabError: if either does not respond in time; the message includes the last response.
     """
     deadline = clock.monotonic() + within
     for address in site.addresses():
@@ -198,7 +198,7 @@ def _settings(places: Places) -> dict[str, str]:
 
 
 def _furnish(site: Site) -> None:
-    """Write the files that a deployment needs, most of them to the shared file system."""
+    """Write the files that a deployment needs; most of them go to the shared file system."""
     efs = site.lab.places.efs
     users = {efs / "traefik/.htpasswd", efs / "registry-auth/htpasswd"}
     for part in ("traefik/certificates", "registry", "registry-auth", "backups"):

@@ -1,8 +1,9 @@
 """Runs Redis, InfluxDB and a substitute for CouchDB on this host, for tests and benchmarks.
 
-The substitute is `pouchdb-server`, which implements CouchDB's protocol. Rule: the data of a store
-survives a restart of the store, as in production. Each store listens only on the loopback address,
-and `stop` ends only the process that `start` started.
+The substitute is `pouchdb-server`, which implements CouchDB's protocol.
+
+Rule: a store keeps its data when it restarts, as in production. Each store listens only on the
+loopback address. `stop` stops only the process that `start` started.
 """
 
 import base64
@@ -79,7 +80,7 @@ class Store(ABC):
         self._furnish()
 
     def stop(self) -> None:
-        """Stop the store as Docker stops a container; do nothing if the store is not running."""
+        """Stop the store as Docker would stop its container; do nothing if it is not running."""
         if self._process is None:
             return
         self._process.terminate()
@@ -165,7 +166,7 @@ class Redis(Store):
 
 
 class Couch(Store):
-    """A CouchDB substitute that has neither accounts (`password` is empty) nor `/_up`."""
+    """A CouchDB substitute without accounts (`password` is empty) and without `/_up`."""
 
     name = "pouchdb-server"
 

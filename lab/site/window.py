@@ -1,8 +1,8 @@
-"""Forwards a port on this host to the site's ingress, for browsers.
+"""Forwards a port on this host to the site's ingress, so that browsers can open the site.
 
 Rule: forward bytes without parsing HTTP. Browsers resolve `localhost` and all its subdomains to the
-loopback address, so a user can open the site by name. Connections go to the managers in turn; if a
-manager does not respond, the connection goes to the next one.
+loopback address, so a user can open the site by name. Connections go to the managers in turn. If a
+manager does not respond, the connection goes to the next manager.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Window:
 
     @asynccontextmanager
     async def opened(self, port: int = 0) -> AsyncIterator[asyncio.Server]:
-        """Listen on the loopback address during a `with` block; then close all connections.
+        """Listen on the loopback address until the `with` block ends; then close all connections.
 
         If `port` is 0, listen on any free port.
         """

@@ -1,6 +1,6 @@
 """The leader's access to the outside world: Docker, AWS, Redis and sockets.
 
-Each module turns the exceptions of its library into those of `runtime.errors`, and returns types
-that `leader.view` defines. Rule: make no decisions here; code that makes decisions belongs in a
-module that does no I/O.
+Each module translates its library's exceptions into those of `runtime.errors`, and returns types
+that are defined in `leader.view`. Rule: make no decisions here; decisions belong in modules that do
+no I/O.
 """

@@ -1,7 +1,7 @@
 """The leader's HTTP interfaces: the admin API on a Unix socket, and health and metrics on loopback.
 
 Rule: only the admin API accepts commands, and the socket's file mode determines who can connect.
-The loopback endpoints expose nothing that unprivileged users of a manager must not see.
+The loopback endpoints expose only information that every user of a manager may see.
 """
 
 import json
@@ -21,13 +21,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class StatusSource(Protocol):
-    """The daemon's state; some methods return None if this daemon is not leading."""
+    """Provides the daemon's state; some methods return None if this daemon is not leading."""
 
     def status(self) -> dict[str, Any]:
-        """Return the daemon's stance and key figures, even if this daemon is not leading."""
+        """Return the daemon's state and, if this daemon is leading, a summary of the cluster."""
 
     def is_healthy(self) -> bool:
-        """Return whether the daemon is doing what its stance requires."""
+        """Return whether the daemon is leading or standing by without problems."""
 
     def nodes(self) -> list[dict[str, Any]] | None:
         """Return all nodes of the swarm."""

@@ -1,5 +1,5 @@
-"""Handles a new node, from the join request to the node's activation.
+"""Handles new nodes, from the join request to the node's activation.
 
-This package does no I/O. Code for what happens after a node's activation belongs in `leaving`,
+This package does no I/O. Code that handles nodes after their activation belongs in `leaving`,
 `moving` or `upkeep`.
 """

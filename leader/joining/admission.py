@@ -1,9 +1,10 @@
 """Decides which instances get a join token, and for which role.
 
-Rule: a manager token gives full control of the cluster. The leader grants a manager token only to
-an on-demand instance with the role tag `manager`, while managers are missing and no other manager
-is joining or leaving. Spot instances get only worker tokens. If managers ran on Spot, AWS could
-interrupt two of three managers at the same time, and the swarm would lose quorum.
+Rule: be strict with manager tokens, which give full control of the cluster. The leader grants a
+manager token only if a manager is missing and no other manager is joining or unreachable. The
+instance must be on-demand and have the role tag `manager`. Spot instances get only worker tokens.
+If managers ran on Spot, AWS could interrupt two of three managers at the same time, and the swarm
+would lose quorum.
 """
 
 from datetime import datetime
@@ -18,7 +19,7 @@ _JOINABLE_STATES = ("pending", "running")
 def admit(ask: Ask, view: View, policy: Policy, at: datetime) -> Denied | None:
     """Return why a request with a proven identity is denied, or None to admit the instance.
 
-    If the cause of a denial is likely to pass soon, `retry_after_seconds` is short.
+    `retry_after_seconds` is short if the reason is likely to disappear soon.
     """
     denied = _belongs(ask.identity, policy)
     if denied is not None:
@@ -56,7 +57,7 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
 
 
 def _is_absent(instance: Instance, view: View) -> Denied | None:
-    """Deny an instance whose node is Ready: the request may come from a container on that node."""
+    """Deny an instance whose node is Ready; a container on that node may have sent the request."""
     for node in view.nodes.values():
         if node.is_ready and (node.instance == instance.id or node.address == instance.address):
             return Denied(

@@ -1,7 +1,7 @@
-"""Reads the STS response, and checks whether the signer of the call may request a token.
+"""Reads the response from STS, and checks whether the signer may request a token.
 
-Rule: the account, role and instance come only from this response. The session name is reliable only
-if no one except EC2 can assume the role, which the operator's trust policy must ensure
+Rule: take the account, role and instance only from this response. The session name can be trusted
+only if no one except EC2 can assume the role. The operator's trust policy must ensure this
 (docs/operations.md).
 """
 
@@ -21,7 +21,7 @@ MAX_ANSWER_BYTES: Final = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The signer of the call, as identified by STS."""
+    """The signer of a GetCallerIdentity call, as identified by STS."""
 
     account: str
     role: str

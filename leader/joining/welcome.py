@@ -30,7 +30,7 @@ from wire.messages import Availability, Role
 
 
 def welcome(moment: Moment) -> Iterator[Action]:
-    """Yield each new node's next action, and a `ListInstances` action when a list is due."""
+    """Yield each new node's next action, and `ListInstances` when the instances must be listed."""
     view = moment.view
     by_address = {instance.address: instance for instance in view.instances.values()}
     ready = {node.instance for node in view.nodes.values() if node.is_ready}

@@ -1,4 +1,4 @@
-"""Takes a node out of the swarm, in steps from demotion to the termination of its instance.
+"""Takes a node out of the swarm, from demotion to the termination of the node's instance.
 
 Rules: the node's labels contain everything that the next leader needs to continue. A manager is
 demoted first, but never if the managers would lose quorum. Deadlines apply even if some
@@ -71,7 +71,7 @@ def why_not_demoted(node: Node, view: View) -> str | None:
 
 
 def _demotion(node: Node, terms: Leaving, view: View) -> Step:
-    """Demote a leaving manager before any other step, if the managers would keep quorum."""
+    """Demote a leaving manager first, if the remaining managers keep quorum."""
     hindrance = why_not_demoted(node, view)
     if hindrance is not None:
         refusal = Refuse(
@@ -90,7 +90,7 @@ def _demotion(node: Node, terms: Leaving, view: View) -> Step:
 
 
 def _evacuation(node: Node, terms: Leaving, moment: Moment) -> Step:
-    """Drain the node once its tasks have moved or ended, or when time is up."""
+    """Drain the node when its tasks have moved or ended, or when time is up."""
     view, policy, at = moment.view, moment.policy, moment.at
     is_late = at >= drain_by(terms, policy)
     if view.work is None and not is_late:
@@ -170,7 +170,10 @@ def _removal(node: Node, reason: str, *, by_force: bool = False) -> Step:
 def _order(
     node: Node, instance: InstanceId, remaining: tuple[str, ...], moment: Moment
 ) -> Step | None:
-    """Tell a waiting agent to leave; return None if none is waiting or if leaving took too long."""
+    """Tell the node's agent to leave the swarm.
+
+    Return None if the agent is not waiting for permission or takes too long to leave.
+    """
     notices, at = moment.view.notices, moment.at
     first, last = notices.ordered.get(instance, (None, None))
     if first is not None and at - first >= _LEAVE_WITHIN:

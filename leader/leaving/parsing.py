@@ -1,7 +1,7 @@
 """Parses EventBridge events from the queue into notices.
 
-Rule: a message may contain anything. `parse` never raises an error, and no result quotes a message.
-The fields of the events are documented here:
+Rule: messages are untrusted input. `parse` never raises an exception, and the reasons that it
+returns never quote a message. The fields of the events are documented here:
 https://docs.aws.amazon.com/ec2/latest/userguide/spot-instance-termination-notices.html
 https://docs.aws.amazon.com/ec2/latest/userguide/rebalance-recommendations.html
 https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
@@ -42,7 +42,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
 
 
 class _MalformedError(Exception):
-    """Raised when an event lacks a required field; only this module raises and catches it."""
+    """Raised within this module if a required field of an event is missing or invalid."""
 
 
 def parse(body: str) -> Parsed:
@@ -80,7 +80,7 @@ def _state(event: Event) -> Parsed:
 
 
 def _lifecycle(event: Event) -> Parsed:
-    """Read an Auto Scaling event, which does not contain the lifecycle hook's time-out."""
+    """Parse an Auto Scaling event, which does not contain the lifecycle hook's timeout."""
     return (_notice(event, "interruption", "EC2InstanceId", action="terminate", is_urgent=True),)
 
 

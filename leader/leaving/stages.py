@@ -1,4 +1,4 @@
-"""The stages and steps of a node that is leaving or returning, as values."""
+"""Defines the stages and steps of a node that is leaving or returning."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Step:
 
 
 def start_leaving(node: Node, terms: Leaving, *, reason: str) -> PauseNode:
-    """Pause a node, unless it is drained, and write into its labels why and how it leaves."""
+    """Pause a node unless it is drained, and record in its labels why and how the node leaves."""
     was: Mapping[str, str] = {LABEL_WAS: MANAGER} if node.role is Role.MANAGER else {}
     return PauseNode(
         node=node.id,
@@ -44,7 +44,7 @@ def is_former_manager(node: Node) -> bool:
 
 
 def named(names: Iterable[str]) -> str:
-    """Return the first three names in alphabetical order, and how many more there are."""
+    """Format the first three names in alphabetical order, and the number of other names."""
     ordered = sorted(names)
     more = len(ordered) - _NAMED
     return ", ".join(ordered[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -3,8 +3,8 @@
 The decisions depend on AWS's notices and the operator's requests. Rules: a node with an
 interruption notice always leaves. A rebalance recommendation is only a hint: in one published test,
 21 of 30 recommendations were not followed by an interruption. A node with such a hint is paused,
-and leaves only once a replacement can take tasks. No more than half of the workers are ever paused
-because of hints.
+and leaves when a replacement can take tasks. At most half of the workers may be paused because of
+hints.
 """
 
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ def wish_step(node: Node, moment: Moment) -> Step | None:
 
 
 def wished_terms(wish: Wish) -> Leaving:
-    """Return the terms of a drain that the operator has requested."""
+    """Return the terms, such as the deadline, of a drain that the operator has requested."""
     return Leaving("operator", wish.at, wish.at + wish.within, Then.STAY)
 
 
@@ -188,7 +188,7 @@ def _hinted(node: Node, notice: Notice, serving: int, moment: Moment) -> Iterato
 def hinted_step(node: Node, moment: Moment, serving: int) -> Step:
     """Return the next step for a node with a rebalance recommendation.
 
-    The node leaves once a replacement worker can take tasks.
+    The node leaves when a replacement worker can take tasks.
     """
     view, at = moment.view, moment.at
     deadline = leaving_of(node).deadline

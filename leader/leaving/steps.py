@@ -1,7 +1,7 @@
 """The next step of each node that is leaving, returning or drained, or that AWS may interrupt.
 
-The sequences of steps are defined only here. `depart` returns the actions of the steps, and
-`leader.report.progress` shows their stages. Each node has at most one action in flight, so the
+Only this module defines the order of the steps. `depart` yields the actions of the steps, and
+`leader.report.progress` shows their stages. Each node has at most one action in flight, so its
 actions happen in order.
 """
 
@@ -40,7 +40,7 @@ def next_step(node: Node, moment: Moment) -> Step | None:
 
 
 def _is_activated_by_hand(node: Node) -> bool:
-    """Whether an operator has set a leaving node to active while the node can still return."""
+    """Whether an operator has manually activated a leaving node that can still return."""
     is_gone = node.status == "down" and leaving_of(node).then is not Then.STAY
     is_active = node.availability is Availability.ACTIVE and node.role is Role.WORKER
     return is_active and not is_gone

@@ -3,7 +3,7 @@
 Swarm's drain stops a task before starting a replacement (moby #34139). With the constraint
 `node.id!=X`, in contrast, Swarm moves only the tasks on node X, and starts each replacement first.
 
-Rules: a service is not changed during an update by its owner. A constraint stays until every task
+Rules: a service is not changed while its owner is updating it. A constraint stays until every task
 has moved. If the constraint were removed earlier, Swarm might keep the old task and stop its
 replacement.
 """
@@ -70,7 +70,7 @@ def _moves(
 ) -> Iterator[_Move]:
     """Yield the services to move, starting with the services that have the fewest tasks.
 
-    These services suffer most if the drain stops their tasks.
+    A service with few tasks suffers most if the drain stops its tasks.
     """
     leaving: dict[ServiceId, list[Task]] = {}
     for node in emptying:
@@ -125,9 +125,10 @@ def _started(
 
 
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:
-    """Whether to wait for a replacement that is starting, because it is new or time remains.
+    """Whether to wait for a replacement that is starting.
 
-    `drained_at` is when the first node whose tasks have not begun to move will be drained.
+    The leader waits if the replacement is new or enough time remains before the drain. `drained_at`
+    is the time of the first drain among the nodes whose tasks have not begun to move.
     """
     wanted = [task for task in tasks if task.is_wanted]
     serving = {task.slot for task in wanted if task.is_up}
@@ -140,7 +141,10 @@ def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at
 
 
 def _evacuation(loan: Loan | None, at: datetime) -> Loan:
-    """Return the temporary changes for an evacuation, including those made for rebalancing."""
+    """Return the record of the temporary changes for an evacuation.
+
+    If the service is being rebalanced, the record still contains the change of its scale.
+    """
     if loan is None:
         return Loan(purpose="evacuate", since=at)
     if loan.purpose == "evacuate":
@@ -151,7 +155,7 @@ def _evacuation(loan: Loan | None, at: datetime) -> Loan:
 def _finished(
     service: Service, loan: Loan, emptying: Mapping[NodeId, Node], work: Work, moment: Moment
 ) -> Iterator[ChangeService]:
-    """Remove a service's constraints once all of its tasks have moved."""
+    """Remove a service's constraints after all of its tasks have moved."""
     tasks = [task for task in work.of_service(service.id) if task.is_wanted]
     if any(task.node in emptying for task in tasks):
         return
@@ -197,7 +201,7 @@ def _finished(
 
 
 def _starting_beside_others(tasks: Sequence[Task], view: View) -> tuple[NodeId, ...]:
-    """Return the nodes of tasks that are down while another task in the same slot is up."""
+    """Return the nodes of tasks that are not up while another task in the same slot is up."""
     serving = {task.slot for task in tasks if task.is_up and _is_staying(task.node, view)}
     return tuple(
         dict.fromkeys(

@@ -1,4 +1,4 @@
-"""How each task leaves a node that is being emptied. Decisions and reports share these rules."""
+"""Determines how each task leaves a node that is being emptied, for decisions and reports."""
 
 from enum import StrEnum
 
@@ -36,7 +36,7 @@ class Fate(StrEnum):
 
 
 def manner(service: Service) -> Manner:
-    """Return how a service's tasks leave a node, as set by its label or by the kind of service."""
+    """Return how a service's tasks leave a node, based on the service's label or type."""
     if service.mode != "replicated":
         return Manner.STOP_FIRST
     label = service.labels.get(LABEL_EVACUATE)
@@ -71,7 +71,7 @@ def is_replaced(task: Task, view: View, work: Work) -> bool:
     """Whether a newer task in the same slot is up on a node that is not being emptied.
 
     An older task does not count, because an update by the owner stops the older task as soon as
-    this task is up.
+    the newer task is up.
     """
     return bool(task.slot) and any(
         other.slot == task.slot

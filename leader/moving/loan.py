@@ -26,7 +26,7 @@ _REBALANCE: Final = "spread"
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """Our changes to one service, and the previous values."""
+    """The leader's temporary changes to one service, and the previous values."""
 
     purpose: Purpose
     since: datetime
@@ -46,14 +46,14 @@ class Loan:
 def is_our_update(service: Service, loan: Loan | None) -> bool:
     """Whether the service's current update, if any, was caused by our constraints.
 
-    If the owner has changed the task template since then, the update is the owner's, and tasks that
-    are not up are not our replacements.
+    If the owner has changed the task template since then, the update belongs to the owner. In that
+    case, tasks that are not up are not our replacements.
     """
     return loan is not None and bool(loan.away_from) and loan.template in {"", service.template}
 
 
 def is_changeable(service: Service, loan: Loan | None) -> bool:
-    """Whether we may change the service now; an update by its owner prevents that."""
+    """Whether we may change the service now; we must not interfere with an update by its owner."""
     return service.is_settled or is_our_update(service, loan)
 
 
@@ -127,12 +127,11 @@ def keep_away(
     order: Literal["start-first", "stop-first"],
     reason: str,
 ) -> ChangeService:
-    """Keep a service off exactly these nodes, so that all its tasks there move at the same time.
+    """Keep a service off exactly these nodes; all its tasks on them move at the same time.
 
-    If only placement constraints change, Swarm does not restart any other task (swarmkit,
-    IsTaskDirty), and update settings are not part of a task. Therefore, the same update must not
-    change any other part of the spec. The update is set to pause on failure, so that the old task
-    keeps serving. If the update continued, Swarm would stop the old task although the new task
+    In the task template, this update changes only the placement constraints. Therefore, Swarm does
+    not restart any other task (swarmkit, IsTaskDirty). The update is set to pause on failure, so
+    that the old task keeps serving. Otherwise, Swarm would stop the old task even if the new task
     never came up.
     """
     own = tuple(text for text in service.constraints if text not in loan.constraints)
@@ -218,10 +217,10 @@ def restore(service: Service, loan: Loan, *, reason: str) -> ChangeService:
 
 
 def _own_update(service: Service, loan: Loan) -> Mapping[str, Any] | None:
-    """Return the owner's update settings, including changes made since we set ours.
+    """Return the owner's update settings, including changes made since we set our values.
 
-    `docker service update --update-delay` changes one setting and keeps our values for the other
-    settings. The engine omits settings that are zero.
+    For example, `docker service update --update-delay` changes one setting and keeps our values for
+    the other settings. The engine omits settings that are zero.
     """
     now, lent, own = service.update or {}, loan.lent_update or {}, loan.own_update or {}
     changed = {key for key in {*now, *lent} if (now.get(key) or 0) != (lent.get(key) or 0)}

@@ -14,7 +14,7 @@ from wire.constraints import satisfies
 
 
 def eligible(nodes: Iterable[Node], constraints: Sequence[str]) -> tuple[NodeId, ...] | None:
-    """Return the nodes that can take a task now; None if a constraint cannot be evaluated."""
+    """Return the nodes that can take a task now, or None if a constraint cannot be evaluated."""
     able = []
     for node in nodes:
         if not node.takes_tasks:
@@ -40,7 +40,7 @@ def imbalance(counts: Mapping[NodeId, int]) -> int:
 
 
 def scaled_up(counts: Mapping[NodeId, int], more: int) -> dict[NodeId, int]:
-    """Return the task counts after adding `more` tasks, each to the node with the fewest."""
+    """Return the task counts after adding tasks one by one to the node with the fewest tasks."""
     heap = [(count, node) for node, count in counts.items()]
     heapify(heap)
     for _ in range(more):
@@ -50,7 +50,7 @@ def scaled_up(counts: Mapping[NodeId, int], more: int) -> dict[NodeId, int]:
 
 
 def scaled_down(counts: Mapping[NodeId, int], fewer: int) -> dict[NodeId, int]:
-    """Return the task counts after removing `fewer` tasks, each from the node with the most."""
+    """Return the task counts after removing tasks one by one from the node with the most tasks."""
     heap = [(-count, node) for node, count in counts.items()]
     heapify(heap)
     for _ in range(fewer):

@@ -5,9 +5,9 @@ Swarm adds tasks to the nodes with the fewest tasks of the service, and removes 
 with the most. Only k tasks move, and no other task is restarted. In contrast,
 `docker service update --force` would restart every task (moby #24103, #26826).
 
-Rules: only one service is rebalanced at a time, and never during an update, while a node is
-leaving, or during the cooldown. If an added task does not come up, rebalancing stops, and only the
-added tasks are removed.
+Rules: rebalance one service at a time. Do not rebalance during an update, during the cooldown, or
+while a node is joining or leaving. If an added task does not come up, stop rebalancing and remove
+only the added tasks.
 """
 
 from collections import Counter
@@ -45,7 +45,7 @@ class Plan:
 
 
 class Planner:
-    """Plans rebalancing for one view of the cluster, and evaluates each set of constraints once."""
+    """Plans rebalancing for one view of the cluster; evaluates each set of constraints once."""
 
     def __init__(self, view: View, work: Work) -> None:
         self._view = view
@@ -53,7 +53,7 @@ class Planner:
         self._eligible: dict[tuple[str, ...], frozenset[NodeId] | None] = {}
 
     def plan(self, service: Service) -> Plan:
-        """Return the current plan for one service."""
+        """Return the plan for rebalancing one service."""
         tasks = [task for task in self._work.of_service(service.id) if task.is_wanted]
         hindrance = _hindrance(service, tasks)
         if hindrance:
@@ -120,7 +120,7 @@ def _hindrance(service: Service, tasks: Sequence[Task]) -> str:
 
 
 def rebalance(moment: Moment) -> Iterator[ChangeService]:
-    """Continue the current rebalancing, or start another when services have just been listed."""
+    """Continue the current rebalancing, or start a new one if services have just been listed."""
     work = moment.view.work
     if work is None:
         return
@@ -232,7 +232,7 @@ def _continued(service: Service, loan: Loan, work: Work, moment: Moment) -> Iter
 
 
 def _taken_back(service: Service, loan: Loan, wanted: Sequence[Task]) -> Iterator[ChangeService]:
-    """Scale down once every failing task has a second task in its slot.
+    """Scale down when every failing task has a second task in its slot.
 
     Swarm first removes tasks from slots that have two tasks, so the working tasks keep running.
     """

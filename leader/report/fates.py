@@ -30,7 +30,7 @@ class TaskFate:
 
 
 def fates(node: Node, work: Work, terms: Leaving, policy: Policy) -> tuple[TaskFate, ...]:
-    """Return what will happen to each task on a node that leaves on these terms, sorted by name."""
+    """Return what will happen to each task if the node leaves on these terms, sorted by name."""
     rows = []
     for task in work.on(node.id):
         if not (task.is_wanted or task.is_there):

@@ -84,7 +84,10 @@ def is_start(name: str, node: NodeId) -> bool:
 
 
 def find_node(view: View, name: str) -> Node | Refusal:
-    """Return the node with this name; if several match, return the only one that is not Down."""
+    """Return the node with this name, or a refusal if there is no clear match.
+
+    If several nodes match, return the only node that is not Down.
+    """
     nodes = [node for node in view.nodes.values() if is_called(node, name)]
     nodes = nodes or [node for node in view.nodes.values() if is_start(name, node.id)]
     if not nodes:

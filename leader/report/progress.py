@@ -1,7 +1,7 @@
-"""Shows how far nodes have progressed in leaving or returning, and what they are waiting for.
+"""Shows the progress of leaving and returning nodes, and what these nodes are waiting for.
 
 Rule: `leader.leaving.steps` makes the decisions, and this module only shows the steps.
-`spotswarm leaving --json` prints the rows.
+`spotswarm leaving --json` prints the data that this module returns.
 """
 
 from datetime import datetime, timedelta

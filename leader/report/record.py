@@ -1,4 +1,4 @@
-"""Records recent join requests, decisions and outcomes, for the commands that report them.
+"""Records recent join requests, decisions and outcomes for reports to the operator.
 
 The record is kept only in memory and has a limited size. The systemd journal keeps the same
 information for longer. Rule: like the log, the record never contains a secret.
@@ -55,7 +55,7 @@ class Record:
         self._open: dict[tuple[str, str], Decision] = {}
 
     def decided(self, action: Action, at: datetime) -> None:
-        """Record an action that has been decided."""
+        """Record an action that the leader has decided on."""
         instance: str | None = None
         match action:
             case GrantJoin(asker=asker, reason=reason):
@@ -101,7 +101,7 @@ class Record:
             decision.outcome = outcome
 
     def about(self, *names: str) -> list[Decision]:
-        """Return the decisions on these nodes, instances or services, oldest first."""
+        """Return the decisions about these nodes, instances or services, oldest first."""
         wanted = {name for name in names if name}
         return [
             decision

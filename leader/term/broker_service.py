@@ -22,7 +22,7 @@ BrokerFactory = Callable[[AsyncExitStack], Coroutine[object, object, Broker]]
 
 
 class BrokerService:
-    """Runs the broker of one leader."""
+    """Runs the broker for the active leader."""
 
     def __init__(self, *, cluster: str, leader: str, start: ServerFactory, connect: BrokerFactory):
         self._cluster = cluster
@@ -33,7 +33,7 @@ class BrokerService:
         """The number of times that Redis was started."""
 
     async def run(self, mailbox: Mailbox, take: Callable[[Broker], Awaitable[None]]) -> None:
-        """Start Redis, then send heartbeats and call `take` for requests until something fails."""
+        """Start Redis, then send heartbeats and receive requests until an error occurs."""
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._start())
             broker = await self._connected(server, stack)

@@ -24,7 +24,7 @@ log = structlog.get_logger("leader")
 
 
 class Journal:
-    """The journal of one term; the admin API shows its `record`."""
+    """Logs, counts and records the actions of one term; the admin API shows the `record`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

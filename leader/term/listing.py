@@ -25,7 +25,7 @@ _LISTING_SHARE: Final = 3
 
 
 class Deposed(Exception):  # noqa: N818  not an error: Raft chose another leader
-    """Raised when this engine is no longer the Raft leader, or may have been replaced."""
+    """Raised when another manager has become, or may have become, the Raft leader."""
 
 
 class Listing:

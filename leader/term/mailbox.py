@@ -1,7 +1,7 @@
-"""Opens messages from agents and sends sealed replies through the broker.
+"""Decrypts messages from agents, and sends encrypted replies through the broker.
 
-Rule: only this module seals and opens messages. Redis may restart during a term; until Redis is
-back, there is no connection and sending a reply fails.
+Rule: no other leader module encrypts or decrypts messages. If Redis restarts during a term, replies
+fail until the leader has reconnected.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from wire.sealing import Opened, open_request, public_key, seal_reply
 
 
 class Mailbox:
-    """Opens agents' messages, and sends replies while the broker is connected."""
+    """Decrypts agents' messages, and sends replies while the broker is connected."""
 
     def __init__(self, leader_keys: Sequence[PrivateKey]) -> None:
         """Store the leader's private keys: the current key, and the previous key if one exists."""
@@ -28,22 +28,26 @@ class Mailbox:
         return self._broker is not None
 
     def connect(self, broker: Broker) -> None:
-        """Send replies through this connection from now on."""
+        """Use this broker connection to send replies."""
         self._broker = broker
 
     def disconnect(self) -> None:
-        """Send no replies until a new connection is set."""
+        """Stop sending replies until a new connection is set."""
         self._broker = None
 
     def open(self, data: bytes) -> Opened:
-        """Open a sealed message; raise MalformedMessage if no key opens it or its form is wrong."""
+        """Decrypt and parse a message.
+
+        Raises:
+            MalformedMessage: if no key can decrypt the message, or if its format is wrong.
+        """
         return open_request(data, leaders=self._keys)
 
     async def reply(self, name: str, message: AnyMessage, *, key: str, opened_by: int) -> None:
-        """Seal a reply for the agent's public key and push it to the reply list `name`.
+        """Encrypt a reply for the agent's public key and push it to the Redis list `name`.
 
-        An agent may know only one of our public keys, so use the key pair that opened its request:
-        `opened_by` is the key's position in the list of keys.
+        The agent may have only one of our public keys, so encrypt the reply with the key pair that
+        decrypted the agent's request. `opened_by` is the index of this key pair.
         """
         if self._broker is None:
             raise UnavailableError("could not send a reply: the broker is restarting")

@@ -1,7 +1,7 @@
 """The leader's Prometheus metrics, in their own registry.
 
-Rule: use only roles, codes and action names as label values, never instance ids, keys or other
-values that a sender chooses. This keeps the number of time series small.
+Rule: label values come from small sets, such as roles, codes and action names. Never use instance
+ids, keys or other values that a sender chooses. This keeps the number of time series small.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from leader.view.model import Node, View
 
 
 class Metrics:
-    """The metrics that `/metrics` exports."""
+    """The metrics that the leader exports at `/metrics`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -86,7 +86,7 @@ class Metrics:
         )
 
     def show(self, nodes: Iterable[Node], view: View) -> None:
-        """Update the gauges for nodes and pools."""
+        """Update the gauges for nodes and Spot pools."""
         self.nodes.clear()
         self.leaving.clear()
         for node in nodes:

@@ -1,7 +1,7 @@
-"""Carries out actions by calling `leader.edges`; each action ends with a `Done` or `Failed` event.
+"""Carries out actions by calling the modules in `leader.edges`.
 
-Rule: `perform` turns every `ClusterError` into an event. Any other exception is a bug, and ends
-the process.
+Each action ends with a `Done` or `Failed` event. Rule: `perform` turns every `ClusterError` into
+one of these events. Any other exception is a bug and ends the process.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ log = structlog.get_logger("leader")
 
 @dataclass(slots=True)
 class Performer:
-    """Carries out the actions of one term by calling `leader.edges`."""
+    """Carries out actions while this daemon is the active leader."""
 
     cluster: str
     mailbox: Mailbox
@@ -64,7 +64,7 @@ class Performer:
     queue: NoticeQueue | None = None
 
     async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
-        """Carry out one action and return its events, ending with `Done` or `Failed`."""
+        """Carry out an action and return its events. The last event is `Done` or `Failed`."""
         try:
             results = await self._carry_out(action, event_id)
         except GoneError as exc:

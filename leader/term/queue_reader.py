@@ -1,7 +1,7 @@
-"""Reads EC2's notices from the SQS queue and puts them into the inbox.
+"""Reads EC2 notices from the SQS queue and puts them into the leader's inbox.
 
-Rule: delete a message here only if it requires no action. `DeleteNotices` deletes every
-other message once it has been handled; until then, SQS keeps delivering it.
+Rule: this module deletes only messages that require no action. `DeleteNotices` deletes every other
+message after the message has been handled. Until then, SQS keeps redelivering the message.
 """
 
 import structlog
@@ -17,7 +17,7 @@ log = structlog.get_logger("leader")
 
 
 async def read_queue(queue: NoticeQueue, inbox: Inbox, metrics: Metrics) -> None:
-    """Read notices until `NoticeQueue` raises an error."""
+    """Read notices until `queue` raises an error."""
     while True:
         for body, receipt in await queue.receive():
             result = parse(body)

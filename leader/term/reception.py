@@ -1,8 +1,7 @@
-"""Receives agents' messages from the broker: join requests, notices and reports of departure.
+"""Receives join requests, notices and departure reports that agents send through the broker.
 
-Rule: open and check every message and put it into the inbox as an event, but decide nothing here.
-Accept a notice or a report of departure only if it was encrypted with the join key of the node that
-it is about.
+Rule: check every message and put it into the inbox as an event, but make no decisions here. Accept
+a notice or departure report about a node only if the sender has that node's join key.
 """
 
 import asyncio
@@ -37,14 +36,14 @@ _LISTENS_FOR: Final = timedelta(seconds=18)
 
 
 class Prover(Protocol):
-    """Checks who sent a join request."""
+    """Verifies who sent a join request."""
 
     async def prove(self, request: JoinRequest, key: PublicKey) -> Identity | Denied:
-        """Return the proven identity, or a denial with the reason why there is no proof."""
+        """Return the sender's identity, or a denial if the identity cannot be proven."""
 
 
 class Reception:
-    """Receives agents' messages during one term."""
+    """Receives agents' messages while this daemon is the active leader."""
 
     def __init__(
         self,
@@ -70,7 +69,10 @@ class Reception:
         """The monotonic time of the broker's last response, in seconds."""
 
     async def take(self, broker: Broker, workers: asyncio.TaskGroup) -> None:
-        """Receive messages from the broker forever; tasks in `workers` check identities."""
+        """Receive messages from the broker until cancelled.
+
+        Each join request is checked in a separate task in `workers`.
+        """
         while True:
             data = await broker.next_request()
             self.last_popped = clock.monotonic()
@@ -152,7 +154,7 @@ class Reception:
         self._metrics.check_seconds.observe(clock.monotonic() - started)
 
     def _drop(self, reason: str) -> None:
-        """Drop a message that we cannot accept; log at most one such message per second."""
+        """Drop an unacceptable message; log at most one dropped message per second."""
         self._metrics.joins.labels("dropped", "unopenable").inc()
         if clock.monotonic() - self._last_drop_logged > 1:
             self._last_drop_logged = clock.monotonic()

@@ -1,8 +1,8 @@
-"""Checks the operator's commands: each is either rejected or turned into an event.
+"""Checks the operator's commands, and either rejects a command or turns it into an event.
 
-Rule: carry out nothing here. A command is planned on the basis of the current view. If the plan is
-accepted, an event goes into the inbox, and `decide` makes the final decision. All commands return
-None if this daemon is not the active leader.
+Rule: do not carry out commands here. Plan each command from the current view. If the command is
+possible, put an event into the inbox; `decide` makes the final decision. Every command returns None
+if this daemon is not the active leader.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Answer = dict[str, Any] | Refusal | None
 
 
 class Steering:
-    """Passes commands from the admin API to the current term."""
+    """Checks commands from the admin API, and submits possible commands as events."""
 
     def __init__(
         self,
@@ -55,7 +55,10 @@ class Steering:
         return None if view is None else departures.leaving(Moment(view, self._policy, clock.now()))
 
     async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
-        """Evacuate and drain a node, or only return the plan if `is_dry` is set."""
+        """Move a node's tasks to other nodes, and drain the node.
+
+        If `is_dry` is set, only return the plan.
+        """
         within = within or self._policy.drain_within
         view, at = await self._listed(), clock.now()
         if view is None:
@@ -106,7 +109,7 @@ class Steering:
         }
 
     async def _listed(self) -> View | None:
-        """Return the current view, waiting briefly until services and tasks have been listed."""
+        """Wait briefly for services and tasks to be listed, then return the current view."""
         await self._until(lambda view: view.work is not None)
         return self._view()
 

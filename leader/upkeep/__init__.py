@@ -1,4 +1,4 @@
-"""Routine maintenance of the cluster: clean-up, token rotation and the heartbeat period.
+"""Routine cluster maintenance: clean-up, token rotation and the heartbeat period.
 
-This package does no I/O. The code for nodes that leave normally belongs in `leader.leaving`.
+This package does no I/O. Code for nodes that leave normally belongs in `leader.leaving`.
 """

@@ -1,9 +1,9 @@
-"""Compares EC2 with the swarm, and removes nodes without an instance and instances without a node.
+"""Removes nodes without an EC2 instance, and instances without a node.
 
-Rules: nothing is removed unless both lists are recent. An instance counts as gone only if it has
-been missing from several lists in a row and for a minimum time. Both limits are doubled if this
-leader has never seen the node Ready. Managers are never removed. If more removals are due than are
-allowed, the leader removes nothing and logs an error.
+Rules: remove nothing unless the lists of nodes and instances are both recent. An instance counts as
+gone after it has been missing from several lists in a row and for a minimum time. Both limits are
+doubled if this leader has never seen the node Ready. Never remove managers. If more removals are
+due than are allowed, remove nothing and log an error.
 """
 
 from collections.abc import Iterator
@@ -58,9 +58,9 @@ def _are_lists_fresh(moment: Moment) -> bool:
 
 
 def _lost_nodes(moment: Moment) -> Iterator[Removal]:
-    """Yield the removals of workers that have been Down for too long.
+    """Yield a removal for each worker that has been Down for too long.
 
-    If a worker's instance is still running, yield the termination of the instance instead.
+    If the worker's instance is still running, yield a termination of the instance instead.
     """
     view, policy, at = moment.view, moment.policy, moment.at
     for name, since in view.census.down.items():
@@ -110,7 +110,7 @@ def _removal(node: Node, lists: int) -> RemoveNode:
 
 
 def _orphans(moment: Moment) -> Iterator[Removal]:
-    """Yield terminations of running worker instances that are not nodes of the swarm."""
+    """Yield a termination for each running worker instance that is not a node of the swarm."""
     view, policy, at = moment.view, moment.policy, moment.at
     bound = {node.instance for node in view.nodes.values() if node.instance is not None}
     for name, since in view.census.apart.items():

@@ -1,8 +1,8 @@
-"""Decides when to rotate join tokens, so that old tokens stop working.
+"""Decides when to rotate join tokens, which makes the old tokens invalid.
 
-Rule: tokens are rotated one at a time, and not while an instance with a grant is still joining,
-because the swarm would then reject the instance's token. A worker token that is too old is rotated
-anyway, and the instance then requests another token.
+Rule: rotate one token at a time. Do not rotate a token while an instance is using it to join,
+because the swarm would reject the instance. A worker token that is too old is rotated anyway, and
+the instance then requests another token.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Actions that the leader decides on, each with a `reason` for the operator.
+"""Actions that the leader can take, each with a `reason` for the operator.
 
-Rule: `subject` identifies what an action changes. A subject never has two actions in flight at the
-same time.
+Rule: `subject` identifies what an action changes. Two actions with the same subject are never in
+flight at the same time.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ class DenyJoin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelNode(_OnNode):
-    """Bind a node to its instance with labels, and keep the node's other labels."""
+    """Add labels that bind a node to its instance, and keep the node's other labels."""
 
     labels: Mapping[str, str]
 
@@ -89,7 +89,7 @@ class ActivateNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseNode(_OnNode):
-    """Keep new tasks off a node, and write into its labels why and how the node leaves."""
+    """Keep new tasks off a node, and record in its labels why and how the node will leave."""
 
     labels: Mapping[str, str]
     is_drained: bool = False
@@ -98,7 +98,7 @@ class PauseNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainNode(_OnNode):
-    """Let Swarm stop all tasks that are still running on a node."""
+    """Drain a node, so that Swarm stops all tasks that are still running on the node."""
 
     unmoved: tuple[str, ...] = ()
     """The tasks that were not moved in time."""
@@ -132,7 +132,7 @@ class OrderLeave(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveNode(_OnNode):
-    """Remove a worker from the swarm; `by_force` also removes a worker that is still Ready."""
+    """Remove a worker from the swarm; `by_force` allows the removal of a Ready worker."""
 
     by_force: bool = False
     is_departed: bool = False
@@ -141,7 +141,7 @@ class RemoveNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateInstance(_Decided):
-    """Terminate an instance that has been emptied or that does not work as a node."""
+    """Terminate an instance that no longer runs tasks or does not work as a node."""
 
     instance: InstanceId
     keeps_console: bool = False
@@ -156,7 +156,10 @@ class TerminateInstance(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeService(_Decided):
-    """Change a service's spec temporarily, or undo our changes, if it still has this version."""
+    """Change a service's spec temporarily, or undo such a change.
+
+    The action fails if the service no longer has this `version`.
+    """
 
     service: ServiceId
     name: str
@@ -179,7 +182,7 @@ class ChangeService(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotateToken(_Decided):
-    """Replace a role's join token, which does not affect nodes that have already joined."""
+    """Replace a role's join token. Nodes that have already joined are not affected."""
 
     role: Role
 
@@ -191,7 +194,7 @@ class RotateToken(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetHeartbeat(_Decided):
-    """Set how often nodes send a heartbeat; a node that misses three heartbeats is Down."""
+    """Set the heartbeat period. A node that misses three heartbeats is marked as Down."""
 
     period: timedelta
 
@@ -213,26 +216,26 @@ class ListInstances(_Decided):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceInstance(_Decided):
-    """Request another instance from the fleet, preferably not from the pools in `avoid`."""
+    """Request a replacement instance from the fleet, preferably outside the pools in `avoid`."""
 
     instance: InstanceId
     avoid: tuple[Pool, ...] = ()
 
     @property
     def subject(self) -> str:
-        """The replacement for this instance."""
+        """The replacement that the action requests."""
         return f"replacement {self.instance}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteNotices(_Decided):
-    """Delete handled messages from the queue."""
+    """Delete messages from the SQS queue after they have been handled."""
 
     receipts: tuple[str, ...]
 
     @property
     def subject(self) -> str:
-        """The messages to delete, identified by the end of the first message's receipt."""
+        """The messages to delete, identified by the last characters of the first receipt."""
         return f"notices {self.receipts[0][-16:]}"
 
 
@@ -276,7 +279,7 @@ Action = (
 
 
 def tasks_left_behind(action: Action) -> tuple[str, ...]:
-    """Return the tasks that an action stops although they should have moved or ended first."""
+    """Return the tasks that an action stops because they did not move or end in time."""
     match action:
         case DrainNode(unmoved=tasks):
             return tasks

@@ -1,7 +1,7 @@
-"""Keeps track of Ready and Down nodes and of missing instances, as evidence for removals.
+"""Tracks which nodes are Ready or Down and which instances are missing.
 
-Rule: this module only counts, and `leader.upkeep.reconcile` makes the decisions. The counts are
-lost when the leader changes, so a new leader waits again before removing anything.
+Rule: do not decide on removals here; `leader.upkeep.reconcile` does. The census is lost when the
+leader changes, so a new leader waits again before it removes anything.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,7 +13,7 @@ from leader.view.ids import InstanceId, NodeId
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """How many consecutive lists did not show an instance as running, and since when."""
+    """How long an instance has been missing: in how many consecutive lists, and since when."""
 
     lists: int
     since: datetime
@@ -21,7 +21,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What this leader has counted since it began to lead."""
+    """What this leader has observed since it became the leader."""
 
     begun: datetime | None = None
     seen_ready: frozenset[NodeId] = frozenset()
@@ -38,7 +38,7 @@ class Census:
     def see_nodes(
         self, *, ready: Collection[NodeId], down: Iterable[NodeId], at: datetime
     ) -> "Census":
-        """Return the census updated with another list of nodes."""
+        """Return a copy that is updated with a new list of nodes."""
         return replace(
             self,
             begun=self.begun or at,
@@ -49,7 +49,7 @@ class Census:
     def see_instances(
         self, *, missing: Iterable[InstanceId], apart: Iterable[InstanceId], at: datetime
     ) -> "Census":
-        """Return the census updated with another list of instances."""
+        """Return a copy that is updated with a new list of instances."""
         return replace(
             self,
             missing={instance: self._absence(instance, at) for instance in missing},
@@ -61,5 +61,5 @@ class Census:
         return Absence(1, at) if before is None else Absence(before.lists + 1, before.since)
 
     def remove(self, at: datetime, within: timedelta) -> "Census":
-        """Return the census after a removal, without removals that are older than `within`."""
+        """Return a copy with a new removal and without removals that are older than `within`."""
         return replace(self, removed=(*(when for when in self.removed if at - when < within), at))

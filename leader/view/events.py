@@ -1,4 +1,7 @@
-"""Events that the leader responds to. Each resulting action names its event's id as the cause."""
+"""Events that the leader responds to.
+
+The `cause` of each resulting action is the id of the event.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +34,7 @@ class JoinUnproven:
 
 @dataclass(frozen=True, slots=True)
 class NodesListed:
-    """The swarm listed its nodes; the list was requested at `requested_at`."""
+    """The swarm returned the list of nodes that was requested at `requested_at`."""
 
     id: str
     at: datetime
@@ -42,7 +45,7 @@ class NodesListed:
 
 @dataclass(frozen=True, slots=True)
 class WorkListed:
-    """The swarm listed its services and tasks; the lists were requested at `requested_at`."""
+    """The swarm returned the services and tasks that were requested at `requested_at`."""
 
     id: str
     at: datetime
@@ -53,7 +56,7 @@ class WorkListed:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """A notice about an instance arrived, from the queue (with a receipt) or from the agent."""
+    """A notice about an instance arrived from the SQS queue or from the instance's agent."""
 
     id: str
     at: datetime
@@ -74,7 +77,7 @@ class LeftSwarm:
 
 @dataclass(frozen=True, slots=True)
 class DrainAsked:
-    """The operator requested the drain of a node that can be drained."""
+    """The operator asked to drain a node, and the node can be drained."""
 
     id: str
     at: datetime
@@ -84,7 +87,7 @@ class DrainAsked:
 
 @dataclass(frozen=True, slots=True)
 class ReturnAsked:
-    """The operator requested that a leaving, drained or paused node take tasks again."""
+    """The operator asked to let a leaving, drained or paused node take tasks again."""
 
     id: str
     at: datetime
@@ -93,7 +96,7 @@ class ReturnAsked:
 
 @dataclass(frozen=True, slots=True)
 class RebalanceAsked:
-    """The operator requested that services be rebalanced now, regardless of cooldown and limits."""
+    """The operator asked to rebalance services now, regardless of the cooldown and limits."""
 
     id: str
     at: datetime
@@ -102,7 +105,7 @@ class RebalanceAsked:
 
 @dataclass(frozen=True, slots=True)
 class InstancesListed:
-    """EC2 listed the cluster's instances, except those that are terminated."""
+    """EC2 returned the cluster's instances, except terminated instances."""
 
     id: str
     at: datetime
@@ -128,7 +131,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An action failed; `reason` is a sentence that contains no secrets."""
+    """An action failed. `reason` explains why and contains no secrets."""
 
     id: str
     at: datetime

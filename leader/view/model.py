@@ -1,7 +1,7 @@
-"""The leader's view of the cluster and its policy, as immutable values.
+"""The leader's policy and its view of the cluster, as immutable values.
 
-Rule: only `decide` changes the view, by returning a new `View`. A new list always replaces the
-whole previous list. An event that signals a change never updates only part of a list.
+Rule: only `decide` changes the view, and it does so by returning a new `View`. A new list always
+replaces the whole previous list. Never update part of a list after an event.
 """
 
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ class Node:
 
     @property
     def phase(self) -> str:
-        """The phase in the node's label, such as joining or leaving; empty for an ordinary node."""
+        """The value of the node's phase label, such as leaving; empty for an ordinary node."""
         return self.labels.get(LABEL_PHASE, "")
 
     @property
@@ -97,7 +97,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A proven identity; `instance` comes from EC2 or, outside AWS, from the request itself."""
+    """A proven identity. `instance` comes from EC2 or, outside AWS, from the request."""
 
     mode: Literal["aws", "password"]
     instance: Instance
@@ -105,7 +105,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A token request with a proven identity; `key` is the sender's public key."""
+    """A token request from a sender with a proven identity; `key` is the sender's public key."""
 
     nonce: str
     reply: str
@@ -139,7 +139,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """A grant of a join token to an instance whose node has not been seen yet."""
+    """A join token that was granted to an instance whose node has not appeared yet."""
 
     instance: Instance
     role: Role
@@ -149,7 +149,7 @@ class Outstanding:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """How often the join tokens have been granted since their last rotation."""
+    """How the join tokens have been used since their last rotation."""
 
     worker_grants: int = 0
     worker_rotated: datetime | None = None
@@ -158,7 +158,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """An action that failed `times` times in a row and is not retried before `until`."""
+    """A failed action: the number of failures in a row, and the earliest time to retry."""
 
     times: int
     until: datetime
@@ -166,7 +166,7 @@ class Setback:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An operator's request about a node, kept until the node's labels record the request."""
+    """An operator's request to drain or return a node, kept until the node's labels record it."""
 
     want: Literal["drain", "return"]
     at: datetime
@@ -175,7 +175,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Requested and recent moves of tasks. A new leader can work without this information."""
+    """Requested and recent task moves. A new leader does not need this information."""
 
     wishes: Mapping[NodeId, Wish] = field(default_factory=dict)
     stuck: Mapping[ServiceId, Setback] = field(default_factory=dict)
@@ -190,7 +190,7 @@ class Moves:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that the active leader knows. A new leader can rebuild the view from new lists."""
+    """The active leader's view of the cluster, which a new leader can rebuild from new lists."""
 
     nodes: Mapping[NodeId, Node] = field(default_factory=dict)
     nodes_at: datetime | None = None
@@ -218,16 +218,16 @@ class View:
         return tuple(node for node in self.nodes.values() if node.instance == instance)
 
     def join_addresses(self) -> tuple[str, ...]:
-        """Return the private addresses of the Ready managers, with the Raft leader's first."""
+        """Return the Ready managers' private addresses; the Raft leader's address comes first."""
         able = [node for node in self.managers() if node.is_ready and node.address]
         return tuple(node.address for node in sorted(able, key=lambda node: not node.is_leader))
 
     def managers(self) -> tuple[Node, ...]:
-        """Return the swarm's managers, including lost ones, which Raft still counts as members."""
+        """Return the swarm's managers, including lost managers, which remain Raft members."""
         return tuple(node for node in self.nodes.values() if node.role is Role.MANAGER)
 
     def is_changing(self, node: NodeId) -> bool:
-        """Whether an action on this node is in flight."""
+        """Return whether an action on this node is in flight."""
         return node_subject(node) in self.in_flight
 
 
@@ -235,7 +235,7 @@ class View:
 class Policy:
     """The operator's settings and the leader's time limits.
 
-    Fields without a default come from settings, whose defaults are in `leader.settings`.
+    Fields without a default come from settings. Their defaults are in `leader.settings`.
     """
 
     cluster: str

@@ -1,8 +1,7 @@
-"""AWS's announcements about instances, and the agents that are waiting for permission to leave.
+"""AWS notices about instances, and the agents that are waiting for permission to leave.
 
-Rule: the same notice can come from the agent and from the queue. The leader keeps one notice for
-each instance and kind. A repeated, late or reordered notice can make the deadline earlier, but
-never later.
+Rule: the same notice can come from both the agent and the queue. Keep one notice for each instance
+and kind. A repeated, late or reordered notice can make the deadline earlier, but never later.
 """
 
 from collections.abc import Mapping
@@ -31,7 +30,7 @@ _LIFETIMES: Final[Mapping[NoticeKind, timedelta]] = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An announcement about an instance; `deadline` is the time when AWS acts."""
+    """An AWS notice about an instance; `deadline` is the time when AWS will act."""
 
     instance: InstanceId
     kind: NoticeKind
@@ -44,7 +43,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An agent that is waiting for permission to leave, but only until the time `until`."""
+    """An agent that is waiting for permission to leave. It stops waiting at the time `until`."""
 
     reply: str
     key: str
@@ -54,7 +53,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """The valid notices, and how far the departures of the affected instances have progressed."""
+    """The valid notices, and the progress of each affected instance's departure."""
 
     standing: Mapping[InstanceId, tuple[Notice, ...]] = field(default_factory=dict)
     listeners: Mapping[InstanceId, Listener] = field(default_factory=dict)
@@ -70,13 +69,13 @@ class Notices:
     """When the leader requested a replacement for each instance."""
 
     def of(self, instance: InstanceId, kind: NoticeKind) -> Notice | None:
-        """Return an instance's notice of this kind, or None."""
+        """Return an instance's notice of this kind, or None if there is none."""
         return next(
             (notice for notice in self.standing.get(instance, ()) if notice.kind == kind), None
         )
 
     def merge(self, notice: Notice) -> "Notices":
-        """Return these notices with another notice added. The earlier of two deadlines applies."""
+        """Return a copy with another notice. The earlier of two deadlines applies."""
         known = self.of(notice.instance, notice.kind)
         if known is not None:
             deadlines = [each.deadline for each in (known, notice) if each.deadline is not None]
@@ -90,7 +89,7 @@ class Notices:
         return replace(self, standing={**self.standing, notice.instance: (*others, notice)})
 
     def deleted(self, deleted: tuple[str, ...]) -> "Notices":
-        """Return these notices without the receipts of deleted messages."""
+        """Return a copy without the receipts of deleted messages."""
         remaining = {
             instance: tuple(receipt for receipt in receipts if receipt not in deleted)
             for instance, receipts in self.receipts.items()
@@ -100,7 +99,7 @@ class Notices:
         )
 
     def without(self, instance: InstanceId) -> "Notices":
-        """Return these notices without any information about this instance.
+        """Return a copy without any information about this instance.
 
         Call this method when the instance is gone or its node is an ordinary node again.
         """

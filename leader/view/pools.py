@@ -1,4 +1,4 @@
-"""Spot capacity pools, and the pools to avoid after an interruption."""
+"""Spot capacity pools that replacement instances should avoid after an interruption."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ Pool = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """The pools that replacement instances should avoid, and until when."""
+    """The pools that replacement instances should avoid, and when each pool may be used again."""
 
     avoided: Mapping[Pool, datetime] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
-"""Chooses a daemon's stance: to lead, stand by, found the swarm or wait.
+"""Decides whether a leader daemon leads, stands by, creates the swarm or waits.
 
-Rule: Raft elects the leader. Before the swarm exists, Raft cannot decide which instance creates it.
-Therefore, the instances compete for a claim that only one of them can win.
+Rule: Raft elects the leader of an existing swarm. Before the swarm exists, instances try to claim
+the right to create it. Exactly one instance can succeed.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Stance(StrEnum):
-    """What a daemon does until the state of its engine changes."""
+    """What a leader daemon does until its engine's Swarm state changes."""
 
     LEAD = "leading"
     STAND_BY = "standby"
@@ -19,7 +19,7 @@ class Stance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The Swarm state of the engine on this machine."""
+    """The Swarm state of this machine's Docker engine."""
 
     state: str
     node: str = ""
@@ -31,17 +31,17 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Founder:
-    """The instance that has claimed the right to found the swarm, if any."""
+    """The instance that has claimed the right to create the swarm, if any."""
 
     instance: str | None
     is_founded: bool = False
 
 
 def choose(engine: Engine, founder: Founder | None, *, instance: str) -> tuple[Stance, str]:
-    """Return the daemon's stance and the reason for it.
+    """Return what the daemon should do, and the reason.
 
-    `founder` is None if the founder is unknown, because the claim cannot be read or because the
-    operator creates the swarm manually.
+    `founder` is None if the claim to create the swarm cannot be read, or if the operator creates
+    the swarm manually.
     """
     if engine.state == "active" and engine.is_leader:
         return Stance.LEAD, "this engine is the Raft leader"

@@ -1,6 +1,6 @@
-"""The terms on which a node leaves: the reason, the start, the deadline, and what happens next.
+"""How a node leaves: the reason, the start time, the deadline, and what happens next.
 
-Rule: the terms are stored in the node's labels, where the next leader can read them.
+Rule: this information is stored in the node's labels, where the next leader can read it.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from wire.labels import (
 
 
 class Then(StrEnum):
-    """What happens once a node is empty."""
+    """What happens to a node after all of its tasks have left."""
 
     TERMINATE = "terminate"
     STAY = "stay"
@@ -32,7 +32,10 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The terms in a node's labels; the times follow the clock of the leader that wrote them."""
+    """How a node leaves, as recorded in its labels.
+
+    All times come from the clock of the leader that wrote the labels.
+    """
 
     why: str
     since: datetime
@@ -40,7 +43,7 @@ class Leaving:
     then: Then
 
     def labels(self) -> dict[str, str]:
-        """Return these terms as node labels."""
+        """Return this information as node labels."""
         return {
             LABEL_PHASE: LEAVING,
             LABEL_WHY: self.why,
@@ -51,7 +54,7 @@ class Leaving:
 
 
 def leaving_of(node: Node) -> Leaving:
-    """Read the terms from a node's labels.
+    """Return how a node leaves, according to its labels.
 
     If the labels are damaged, the deadline is treated as past, and the node stays in the swarm.
     """
@@ -65,9 +68,9 @@ def leaving_of(node: Node) -> Leaving:
 
 
 def drain_by(leaving: Leaving, policy: Policy) -> datetime:
-    """Return the time when Swarm's drain takes over tasks that have not moved.
+    """Return the time when the node is drained, even if some tasks have not moved.
 
-    This is the deadline minus the drain reserve, which is shortened if the notice is short.
+    This is the deadline minus the drain reserve. The reserve is smaller if the notice is short.
     """
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.drain_reserve, whole * 0.4)
@@ -76,16 +79,16 @@ def drain_by(leaving: Leaving, policy: Policy) -> datetime:
 def leave_by(leaving: Leaving, policy: Policy) -> datetime:
     """Return the time when the node leaves, even if tasks are still running on the node.
 
-    This is the deadline minus the leave margin, which is shortened if the notice is short.
+    This is the deadline minus the leave margin. The margin is smaller if the notice is short.
     """
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.leave_margin, whole * 0.2)
 
 
 def is_taken(node: Node, view: View) -> bool:
-    """Whether AWS is reclaiming the node's instance, which means that the node cannot return.
+    """Return whether AWS is reclaiming the node's instance, so that the node cannot return.
 
-    Both notices and labels count, because a new leader may not have received the notice yet.
+    Notices and labels are both checked, because a new leader may not have received the notice yet.
     """
     if node.instance is not None and view.notices.of(node.instance, "interruption"):
         return True

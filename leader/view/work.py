@@ -1,8 +1,8 @@
-"""The services and tasks in the swarm, indexed once for each list.
+"""The swarm's services and tasks, indexed by node and by service.
 
-Rule: a task's desired state determines whether the task is *wanted*, and its current state
-determines whether it is *up*. A task that is being stopped is up but not wanted until its process
-has ended. This module makes no decisions.
+Rule: a task is *wanted* if the swarm wants it to run, and *up* if it is running. A task that is
+being stopped is no longer wanted, but it is up until its process has ended. This module makes no
+decisions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ _SETTLED = frozenset({"", "completed", "rollback_completed"})
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service, as described by its spec; `update` is the UpdateConfig of Docker's API."""
+    """A service, as described by its spec; `update` is `UpdateConfig` in Docker's API."""
 
     id: ServiceId
     name: str
@@ -50,7 +50,7 @@ class Service:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the service has no update that is under way, paused or rolling back."""
+        """Whether no update of the service is in progress, paused or rolling back."""
         return self.update_state in _SETTLED
 
 
@@ -75,7 +75,7 @@ class Task:
 
     @property
     def is_up(self) -> bool:
-        """Whether the task is healthy or, without a health check, has started."""
+        """Whether the task has started and, if it has a health check, is healthy."""
         return self.state == "running"
 
     @property
@@ -91,7 +91,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Services and their tasks, without tasks that ended long ago."""
+    """Services and their tasks, except tasks that ended long ago."""
 
     services: Mapping[ServiceId, Service] = field(default_factory=dict)
     by_node: Mapping[NodeId, tuple[Task, ...]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Work:
 
     @classmethod
     def of(cls, services: Iterable[Service], tasks: Iterable[Task]) -> "Work":
-        """Index a list of services and a list of tasks."""
+        """Index the services and tasks by id, node and service."""
         by_node: dict[NodeId, list[Task]] = {}
         by_service: dict[ServiceId, list[Task]] = {}
         for task in tasks:
@@ -113,7 +113,7 @@ class Work:
         )
 
     def on(self, node: NodeId) -> tuple[Task, ...]:
-        """Return every task that the node has or recently had."""
+        """Return every task that is on the node or was recently on the node."""
         return self.by_node.get(node, ())
 
     def of_service(self, service: ServiceId) -> tuple[Task, ...]:

@@ -1,5 +1,4 @@
 """Code that our web services share: the aiohttp application, settings, errors and shutdown.
 
-Rule: neither the agent nor the leader may import this package; the agent must not load any web
-server.
+Rule: neither the agent nor the leader may import this package.
 """

@@ -1,8 +1,8 @@
-"""The base application of all our web services: request ids, logs, metrics and health.
+"""The base application of all our web services: request ids, logs, metrics and health checks.
 
-Rule: a missing dependency makes a service degraded, not unready, because an unready service gets no
-requests and could not even report the problem. Only a service that is stopping is unready. Never
-log or count data from a query string, a header or a body.
+Rule: if a dependency is unavailable, a service is degraded but still ready. An unready service
+would get no requests, so it could not report the problem. A service is unready only while it is
+stopping. Apart from request ids, never log or count data from a query string, header or body.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ def request_id(request: web.Request) -> str:
 def application(
     name: str, *, settings: WebSettings, checks: Mapping[str, Check] | None = None
 ) -> web.Application:
-    """Return an application with middleware, health checks and metrics; the service adds routes."""
+    """Return an application with health checks and metrics; the service adds its own routes."""
     app = web.Application(
         client_max_size=_MOST_BYTES, middlewares=[_identified, _observed(name), _problems]
     )
@@ -74,7 +74,7 @@ def application(
 
 
 async def serve(app: web.Application, settings: WebSettings) -> None:
-    """Serve until cancelled, then stop gracefully within the configured times."""
+    """Serve requests until cancelled, then stop gracefully within the configured times."""
     await serving.serve(app, host=settings.host, port=settings.port, stopping=settings.stopping)
 
 

@@ -1,7 +1,8 @@
 """Sends HTTP requests from one of our services to another service or to a data store.
 
-Rule: set a limit for everything. If a peer hangs, the caller loses no more than the time-out and
-the pool's connections. Host names are resolved often, because tasks move.
+Rule: set a time-out and a connection limit for each session. A peer that hangs can then block a
+limited number of connections for a limited time. Resolve host names often, because tasks move
+between nodes.
 """
 
 from collections.abc import AsyncIterator
@@ -21,7 +22,7 @@ async def outgoing(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Open a client session with at most `connections` connections and a time-out for each call.
 
-    The session sends the current request's id as `X-Request-Id`.
+    The session adds the current request's id to each call as the header `X-Request-Id`.
     """
     connector = aiohttp.TCPConnector(limit=connections, ttl_dns_cache=_DNS_SECONDS)
     timeout = aiohttp.ClientTimeout(

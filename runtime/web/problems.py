@@ -1,7 +1,7 @@
 """HTTP responses for errors, as `application/problem+json` (RFC 9457).
 
-Rule: a problem states in our own words what the caller did wrong or can do next. A problem never
-contains internal details, values that the caller sent, or a library's error message.
+Rule: a problem tells the caller what was wrong or what to do next. A problem never contains
+internal details or values that the caller sent.
 """
 
 import json
@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Problem(Exception):  # noqa: N818  the term in RFC 9457
-    """Raised by a handler to respond with an error."""
+    """An exception that a request handler raises to send an error response."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Problem(Exception):  # noqa: N818  the term in RFC 9457
         self.extra = extra
 
     def response(self, *, request_id: str = "") -> web.Response:
-        """Return the HTTP response; callers can quote its request id when they report the error."""
+        """Return the HTTP response, with a request id that callers can quote in error reports."""
         document: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status}
         if self.detail:
             document["detail"] = self.detail
@@ -63,7 +63,7 @@ def of_http(error: web.HTTPException) -> Problem:
 
 
 def of_cluster(error: ClusterError) -> Problem:
-    """Return the problem for a `ClusterError`, whose message is logged but not sent."""
+    """Return the problem for a `ClusterError`, without the error's message."""
     if isinstance(error, UnavailableError):
         return Problem(
             status=503,

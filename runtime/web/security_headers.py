@@ -1,7 +1,8 @@
-"""All security headers of our web services; Traefik and the services themselves set no others.
+"""All security headers that our web services send.
 
-Every service sends `EVERY_ANSWER`. The site's pages and the API's reference page have their own
-content security policies. Rule: allow no inline scripts and nothing from other hosts.
+Every response has the headers in `EVERY_ANSWER`. The site and the API's reference page each have
+their own content security policy. Rule: set no security headers in Traefik or in a service's own
+code. Allow no inline scripts and no content from other hosts.
 """
 
 from collections.abc import Mapping
@@ -41,5 +42,5 @@ _HTTPS: Final[Mapping[str, str]] = {
 
 
 def of_site(*, https: bool) -> Mapping[str, str]:
-    """Return the headers for the site; if `https` is set, browsers must use HTTPS for a year."""
+    """Return the site's headers; if `https` is set, they make browsers use HTTPS for a year."""
     return {**_SITE, **_HTTPS} if https else _SITE

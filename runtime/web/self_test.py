@@ -1,8 +1,8 @@
-"""Serves `/test`, which runs a service's unit tests inside the service and reports coverage.
+"""Serves `/test`, which runs a service's unit tests in its container and reports coverage.
 
-Rule: only images built for tests contain this module. Only one test run is allowed at a time,
-because a run occupies a core for several seconds. The output may quote code, so the ingress
-requires a password.
+Rule: only images built for tests contain this module. One test run is allowed at a time, because a
+run occupies a core for several seconds. The output may contain source code, so the ingress requires
+a password.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ on which unit tests must not depend."""
 
 
 def add_route(app: web.Application, service: str, *, root: Path = Path()) -> None:
-    """Serve `/test` for a service whose tests are in `tests/unit/services/NAME` under `root`."""
+    """Add the route `/test`, which runs the tests in `tests/unit/services/SERVICE` in `root`."""
     turn = asyncio.Lock()
     root = root.resolve()
 
@@ -50,8 +50,8 @@ async def run_tests(service: str, root: Path) -> dict[str, Any]:
     """Run a service's unit tests in a separate process, and return their results and coverage.
 
     Raises:
-        Problem: with status 504 if the tests take longer than five minutes, or 500 if the tests
-            cannot be run. The status is also 500 if the service has no tests.
+        Problem: with status 504 if the tests take longer than five minutes, or 500 if there are no
+            tests or the tests cannot be run.
     """
     began = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="self-test-") as scratch:

@@ -1,10 +1,10 @@
 """Serves HTTP and stops without losing requests.
 
-Rule: a service keeps accepting requests after SIGTERM, because an ingress that polls the swarm
-keeps sending requests until its next poll. The service first announces that it is stopping:
-`/health` returns 503, and every response has `Connection: close`. The service then keeps serving
-for `linger_seconds`, which must be longer than the ingress takes to notice. Finally, the service
-closes its port, finishes the requests in flight, and exits.
+Rule: a service keeps accepting requests for some time after SIGTERM, because the ingress keeps
+sending requests until it next polls the swarm. During this time, `linger_seconds`, the health check
+returns 503 and every response has the header `Connection: close`. The time must be longer than the
+ingress's polling interval. Afterwards, the service closes its port, finishes the requests in
+flight, and exits.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ log = structlog.get_logger("serving")
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """How long a service takes to stop.
+    """The time limits for stopping a service.
 
-    The container's stop grace period must be longer than the sum of the two times.
+    The container's stop grace period must be longer than the sum of both times.
     """
 
     linger_seconds: float = 5.0
@@ -33,7 +33,7 @@ class Stopping:
 
     @property
     def grace_seconds(self) -> float:
-        """The shortest safe stop grace period; with a shorter period, requests are lost."""
+        """The minimum stop grace period; with a shorter period, requests are lost."""
         return self.linger_seconds + self.finish_seconds
 
 
@@ -41,13 +41,13 @@ _LEAVING: Final = web.AppKey("leaving", asyncio.Event)
 
 
 def is_leaving(request: web.Request) -> bool:
-    """Return whether the service is stopping; this may change while it handles a request."""
+    """Return whether the service is stopping. The result may change during a request."""
     leaving = request.config_dict.get(_LEAVING)
     return leaving is not None and leaving.is_set()
 
 
 async def health(request: web.Request) -> web.Response:
-    """Respond with 200 until SIGTERM and with 503 afterwards; the caller adds the route."""
+    """Respond with status 200 before SIGTERM, and with status 503 afterwards."""
     if is_leaving(request):
         return web.Response(status=503, text="leaving\n")
     return web.Response(text="ready\n")
@@ -56,7 +56,7 @@ async def health(request: web.Request) -> web.Response:
 async def serve(
     app: web.Application, *, port: int, host: str = "0.0.0.0", stopping: Stopping | None = None
 ) -> None:
-    """Serve until cancelled, then stop gracefully within the times in `stopping`.
+    """Serve requests until cancelled, then stop gracefully within the times in `stopping`.
 
     Run this function with `runtime.lifecycle.run`, which cancels it on a signal. A second signal
     ends the linger time immediately.

@@ -1,8 +1,8 @@
 """Reads the services' settings from environment variables or from secret files.
 
-A field's value comes from the environment variable with the field's name in capitals, or from the
-file with the field's name in `/run/secrets`. Rule: never print a value, even if it is invalid: the
-value may be a misplaced password.
+Each field is read from the environment variable with the same name in capitals, or from the file
+with the same name in `/run/secrets`. Rule: never print a value, not even an invalid value, because
+it may be a misplaced password.
 """
 
 import sys
@@ -46,7 +46,7 @@ class WebSettings(BaseSettings):
 
     @property
     def stopping(self) -> Stopping:
-        """How long the service takes to stop."""
+        """The time limits for stopping the service."""
         return Stopping(linger_seconds=self.linger_seconds, finish_seconds=self.finish_seconds)
 
 
@@ -54,7 +54,7 @@ S = TypeVar("S", bound=WebSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Read the settings; if any are invalid, print an error for each of them and exit."""
+    """Read the settings. If any settings are invalid, print an error for each and exit."""
     try:
         return settings()
     except ValidationError as exc:

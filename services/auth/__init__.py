@@ -1,5 +1,5 @@
 """The sign-in service: accounts, logins and API tokens.
 
-The sign-in service identifies a token's account and scopes. The service that received the token
-decides what each scope permits.
+This service verifies a token and returns the token's account and scopes. Other services decide what
+each scope permits.
 """

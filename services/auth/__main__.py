@@ -1,4 +1,4 @@
-"""Run auth: `python -m services.auth`."""
+"""Entry point: run the sign-in service with `python -m services.auth`."""
 
 from runtime.web.application import main, serve
 from services.auth.app import NAME, opened

@@ -1,7 +1,7 @@
-"""The routes of auth, the sign-in service.
+"""The HTTP routes of auth, the sign-in service.
 
-Rule: only the token identifies a caller. Responses contain headers such as `X-Account`, which the
-ingress passes on. The same headers in a request are ignored.
+Rule: only a caller's token identifies the caller. Responses contain headers such as `X-Account`,
+which the ingress passes on to other services. Auth ignores these headers in requests.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -64,7 +64,7 @@ class NewToken(_Body):
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
-    """Open the connection to Redis and yield the application; close the connection on exit."""
+    """Yield the application, and close its Redis connections on exit."""
     async with redis_store.opened(settings) as store:
         app = application(NAME, settings=settings, checks={"redis": store.check})
         _Routes(Logins(store, settings), TokenRegistry(store, settings), settings).add_to(app)
@@ -135,7 +135,7 @@ class _Routes:
         return web.Response(status=204)
 
     async def verify(self, request: web.Request) -> web.Response:
-        """Identify a token's owner, for other services and for the ingress's forwardAuth."""
+        """Identify a token's owner for other services and for the ingress's `forwardAuth`."""
         caller = await self._caller(request)
         scope = request.query.get("scope")
         if scope and scope not in caller.scopes:

@@ -1,8 +1,8 @@
 """Recognises passwords that an attacker would try first.
 
-Rule: match patterns instead of searching a list of millions of passwords. The patterns are common
-words surrounded by digits, keyboard walks, a few repeated characters, and parts of the owner's
-e-mail address.
+Rule: match patterns instead of searching a list of millions of passwords. The patterns are keyboard
+walks, repeated characters, parts of the owner's e-mail address, and common words with extra digits
+or symbols.
 """
 
 import re

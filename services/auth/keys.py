@@ -1,7 +1,7 @@
 """Builds the names of auth's Redis keys. No other Python module builds key names.
 
-Rule: a key contains the SHA-256 hash of an e-mail address, token or client address, never the
-value itself, because key names appear in monitoring, slow logs and memory dumps.
+Rule: never put an e-mail address, token or client address into a key name. Use its SHA-256 hash
+instead, because key names appear in monitoring, slow logs and memory dumps.
 """
 
 from hashlib import sha256
@@ -17,17 +17,17 @@ def _hashed(text: str) -> str:
 
 
 def email(address: str) -> str:
-    """Return the key of the account id that belongs to a normalised e-mail address."""
+    """Return the key that stores the account id for a normalised e-mail address."""
     return f"{PREFIX}email:{_hashed(address)}"
 
 
 def account(account_id: str) -> str:
-    """Return the key of an account: a hash with the fields email, password and created."""
+    """Return the key of an account, a Redis hash with the fields email, password and created."""
     return f"{PREFIX}account:{account_id}"
 
 
 def session(session_id: str) -> str:
-    """Return the key of a session: a hash with the fields account, email and refresh.
+    """Return the key of a session, a Redis hash with the fields account, email and refresh.
 
     `refresh` is the hash of the valid refresh token.
     """
@@ -35,17 +35,17 @@ def session(session_id: str) -> str:
 
 
 def sessions(account_id: str) -> str:
-    """Return the key of an account's session ids: a sorted set, ordered by last renewal."""
+    """Return the key of an account's session ids, a sorted set ordered by last renewal."""
     return f"{PREFIX}sessions:{account_id}"
 
 
 def access(token_hash: str) -> str:
-    """Return the key of the session id that belongs to an access token."""
+    """Return the key that stores the session id for an access token."""
     return f"{PREFIX}access:{token_hash}"
 
 
 def family(family_hash: str) -> str:
-    """Return the key of the session id that belongs to a family of refresh tokens.
+    """Return the key that stores the session id for a family of refresh tokens.
 
     The family makes it possible to detect that a refresh token was used twice.
     """
@@ -53,20 +53,20 @@ def family(family_hash: str) -> str:
 
 
 def api_token(token_id: str) -> str:
-    """Return the key of an API token: a hash.
+    """Return the key of an API token, which is stored as a Redis hash.
 
-    Its fields are account, email, secret (hashed), name, scopes, created, expires and last_used.
+    The fields are account, email, secret (hashed), name, scopes, created, expires and last_used.
     """
     return f"{PREFIX}api:{token_id}"
 
 
 def api_tokens(account_id: str) -> str:
-    """Return the key of an account's API token ids: a sorted set, ordered by creation time."""
+    """Return the key of an account's API token ids, a sorted set ordered by creation time."""
     return f"{PREFIX}apis:{account_id}"
 
 
 def tries(kind: str, subject: str) -> str:
-    """Return the key of a count of attempts: a hash with the fields count and until.
+    """Return the key of an attempt count, a Redis hash with the fields count and until.
 
     `kind` is account, client or sign-up.
     """

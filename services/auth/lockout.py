@@ -1,7 +1,7 @@
-"""Limits attempts: the first few are free, and each later attempt requires a longer pause.
+"""Limits attempts to log in or sign up: after the first few, each requires a longer pause.
 
-Rule: an attempt is counted before its outcome is known. If attempts were counted afterwards, a
-hundred simultaneous attempts would all be free.
+Rule: count an attempt before its outcome is known. If attempts were counted afterwards, a hundred
+simultaneous attempts would all be allowed without a pause.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Limit:
     most: int
 
     def pauses(self) -> list[int]:
-        """Return the pause in seconds after each attempt; later attempts use the last pause."""
+        """Return the pause after each attempt in seconds; later attempts use the last pause."""
         seconds = [0] * (self.free - 1) + [min(self.first, self.most)]
         while seconds[-1] < self.most:
             seconds.append(min(self.most, 2 * seconds[-1]))
@@ -38,12 +38,11 @@ class Limit:
 def client_address(
     peer: str | None, forwarded: str, trusted: Sequence[IPvAnyNetwork]
 ) -> str | None:
-    """Return the client's address, or None if every address on the path is trusted.
+    """Return the client's address, or None if it cannot be determined.
 
-    The client's address is the last untrusted address on the path. `forwarded` is the value of
-    `X-Forwarded-For`. Each proxy appends the address that connected to it, so anything to the left
-    of an untrusted address may be forged. An IPv6 client is identified by its /64 network, because
-    a client can use all 2^64 addresses in its network.
+    `forwarded` is the value of `X-Forwarded-For`, to which each proxy appends the address that
+    connected to it. The client's address is the last untrusted address; earlier addresses may be
+    forged. For IPv6, the result is the /64 network, because a client can use every address in it.
     """
     path = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     for hop in reversed([*path, peer or ""]):

@@ -1,6 +1,6 @@
 """Handles sign-up, login, renewal, logout and password changes.
 
-Rule: an unknown account and a wrong password cause the same response after the same time.
+Rule: an unknown account and a wrong password get the same response after the same time.
 E-mail addresses, passwords and tokens never appear in logs or metrics.
 """
 
@@ -50,8 +50,8 @@ class Logins:
         """Create an account.
 
         Raises:
-            Problem: 409 if the address is taken, 422 if the address is invalid or the password is
-                too weak, 429 if there were too many attempts.
+            Problem: with status 409 if the address is taken, 422 if the address is invalid or the
+                password is too weak, or 429 if there were too many attempts.
         """
         address = normalised(email)
         if (weakness := passwords.weakness(password, address)) is not None:
@@ -66,10 +66,11 @@ class Logins:
         return _account(account)
 
     async def login(self, email: str, password: str, *, client: str | None) -> Login:
-        """Verify an address and password, and begin a login.
+        """Verify an e-mail address and password, and begin a login.
 
         Raises:
-            Problem: 401 if the address or password is wrong, 429 if there were too many attempts.
+            Problem: with status 401 if the address or password is wrong, or 429 if there were too
+                many attempts.
         """
         address = normalised(email)
         by_client = await self._allow(self._by_client, client)
@@ -96,11 +97,11 @@ class Logins:
     async def refresh(self, refresh: str) -> Login:
         """Exchange a refresh token for new tokens.
 
-        The refresh token becomes invalid even if the response is lost. If a refresh token is
-        used a second time, its login ends for everybody who holds a token of that login.
+        The old refresh token becomes invalid even if the response is lost. If a refresh token is
+        used twice, the login ends and all of its tokens become invalid.
 
         Raises:
-            Problem: 401 if the token is not valid or was used before.
+            Problem: with status 401 if the token is invalid or was used before.
         """
         family = tokens.family_of(refresh)
         if family is None:
@@ -132,8 +133,8 @@ class Logins:
         """Change a password and end the account's other logins.
 
         Raises:
-            Problem: 403 if the old password is wrong, 422 if the new password is too weak, 429 if
-                there were too many attempts.
+            Problem: with status 403 if the old password is wrong, 422 if the new password is too
+                weak, or 429 if there were too many attempts.
         """
         account = await self._accounts.by_id(caller.account)
         if account is None:
@@ -191,12 +192,12 @@ class Logins:
 
 
 def normalised(email: str) -> str:
-    """Return an e-mail address in its normalised form, in lower case.
+    """Return the normalised form of an e-mail address, in lower case.
 
     The domain is not looked up in DNS.
 
     Raises:
-        Problem: 422 if the text is not an e-mail address.
+        Problem: with status 422 if the text is not an e-mail address.
     """
     try:
         valid = validate_email(email, check_deliverability=False)

@@ -1,8 +1,8 @@
 """Decides which passwords are acceptable, and hashes them with argon2id.
 
-Rule: computing a hash uses memory and one core for several milliseconds. Therefore, only a few
-hashes are computed at the same time, in threads. If the queue is long, requests fail with 503, so
-attackers cannot overload the host with login attempts.
+Rule: computing a hash uses memory and one core for several milliseconds. Therefore, compute only a
+few hashes at the same time, in threads. If the queue is too long, requests fail with status 503.
+This prevents attackers from overloading the host with login attempts.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _QUEUE: Final = 40
 
 
 def weakness(password: str, email: str) -> str | None:
-    """Return a sentence for the user if a new password is unacceptable, otherwise None."""
+    """Return a message for the user if a new password is unacceptable, otherwise None."""
     if len(password) < LEAST:
         return f"A password must have at least {LEAST} characters."
     if len(password) > MOST:
@@ -72,7 +72,7 @@ class Passwords:
         )
 
     def is_outdated(self, stored: str) -> bool:
-        """Return whether the hash was computed with a cost other than the current one."""
+        """Return whether the hash was computed with outdated cost settings."""
         return self._hasher.check_needs_rehash(stored)
 
     def _verify(self, stored: str, password: str) -> bool:
@@ -93,5 +93,5 @@ class Passwords:
 
 
 def _normalised(password: str) -> str:
-    """Return the text in one Unicode form, because some keyboards send ä as two characters."""
+    """Return the password in Unicode form NFKC; some keyboards send ä as two characters."""
     return unicodedata.normalize("NFKC", password)

@@ -13,7 +13,7 @@ def wrong_field(name: str, detail: str) -> Problem:
 
 
 def unknown_token() -> Problem:
-    """Return the problem for an invalid token: the same whether it expired or never existed."""
+    """Return the problem for an invalid token, whether the token expired or never existed."""
     return Problem(
         status=401,
         title="This token is not valid",
@@ -23,5 +23,5 @@ def unknown_token() -> Problem:
 
 
 def wrong_pair() -> Problem:
-    """Return the problem for a failed login: the same whether or not the account exists."""
+    """Return the problem for a failed login, whether or not the account exists."""
     return Problem(status=401, title="The e-mail address or password is wrong")

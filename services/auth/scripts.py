@@ -1,8 +1,7 @@
 """Lua scripts for operations that Redis must perform atomically to avoid race conditions.
 
-Rule: a thief and the owner may send the same refresh token at the same time. The first request
-must succeed and the second must be detected, so each token must be checked and replaced
-in one step.
+Example: a thief and the owner may send the same refresh token at the same time. The first request
+must succeed, and the second must be detected. Therefore, one script checks and replaces the token.
 """
 
 from typing import Final

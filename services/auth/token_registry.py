@@ -1,7 +1,7 @@
 """Creates, lists and revokes API tokens, and identifies the owner of any token.
 
-Rule: a token's text leaves this module only once, when the token is created. Tokens never appear
-in logs or metrics.
+Rule: an API token is returned only once, when it is created. Tokens never appear in logs or
+metrics.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class TokenRegistry:
         """Create an API token.
 
         Raises:
-            Problem: 422 if a scope is unknown or the account has too many tokens.
+            Problem: with status 422 if a scope is unknown or the account has too many tokens.
         """
         if set(request.scopes) - set(SCOPES):
             raise wrong_field("scopes", f"Unknown scope. The valid scopes are {', '.join(SCOPES)}.")
@@ -88,7 +88,7 @@ class TokenRegistry:
         """Revoke an API token.
 
         Raises:
-            Problem: 404 if the account has no token with this id.
+            Problem: with status 404 if the account has no token with this id.
         """
         if not await self._api_tokens.revoke(caller.account, token_id):
             raise Problem(status=404, title="You have no such token")

@@ -1,7 +1,7 @@
 """Creates, parses and compares tokens.
 
-Rule: a token contains 256 random bits and is stored as a SHA-256 hash. A slow hash is not needed:
-nobody can guess 256 random bits, so the hashes are useless to a thief.
+Rule: a token contains 256 random bits and is stored as a SHA-256 hash. A slow hash is not needed,
+because nobody can guess 256 random bits.
 """
 
 import re
@@ -17,7 +17,7 @@ _REFRESH: Final = re.compile(r"([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True)
 class ApiText:
-    """An API token's public id and its secret."""
+    """The two parts of an API token: a public id and a secret."""
 
     id: str
     secret: str = field(repr=False)
@@ -31,8 +31,8 @@ def new_access() -> str:
 def new_refresh(family: str | None = None) -> str:
     """Return a login's first refresh token, or the next refresh token of an existing `family`.
 
-    A family is a random text that all of a login's refresh tokens contain. It appears nowhere else,
-    so any client that sends the family must have had one of these tokens.
+    A family is a random string that all refresh tokens of a login contain. A client that sends the
+    family must have had one of these tokens.
     """
     return f"{family or secrets.token_urlsafe(16)}.{secrets.token_urlsafe(32)}"
 

@@ -1,4 +1,4 @@
-"""Run cp_api: `python -m services.cp_api`."""
+"""Entry point: run the quote service with `python -m services.cp_api`."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""cp_api's routes. They return the models in `services.peers.quotes` as JSON."""
+"""The HTTP routes of cp_api, which return the models in `services.peers.quotes` as JSON."""
 
 import math
 from collections.abc import AsyncIterator
@@ -61,7 +61,7 @@ class _Routes:
         return web.json_response(session.model_dump(mode="json") | {"pacing": pacing})
 
     async def check(self) -> str | None:
-        """Return None if the session is working, or a sentence that explains why it is not."""
+        """Return None if the brokerage session works, or else a description of the problem."""
         session = await self._gateway.status()
         return None if session.authenticated and not session.competing else session.detail
 
@@ -88,7 +88,10 @@ def _problem(error: InvalidQueryError | AwayError | GoneError) -> Problem:
 async def opened(
     settings: Settings,
 ) -> AsyncIterator[tuple[web.Application, PacedGateway, QuoteService]]:
-    """Yield the application, plus the gateway and the quote service, which the caller must run."""
+    """Yield the application, the gateway and the quote service.
+
+    The caller must call `run` on the gateway and on the quote service.
+    """
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)

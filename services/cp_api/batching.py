@@ -1,9 +1,8 @@
-"""Combines the keys that many callers ask for into a few requests.
+"""Batches the keys that many callers ask for into a few requests.
 
-Rule: a key has one future, no matter how many callers wait for it. The future always completes:
-with a value, with its request's error, or with an error after `patience_seconds` if the responses
-keep omitting the key (as they do after a pre-flight request). A caller that gives up does not
-affect others.
+Rule: all callers that wait for the same key share one future. The future ends with the key's value
+or with the request's error. If responses keep omitting the key, the future ends with an error after
+`patience_seconds`. A caller that stops waiting does not affect other callers.
 """
 
 import asyncio
@@ -49,7 +48,10 @@ class Batcher(Generic[K, V]):
         self._has_new = asyncio.Event()
 
     async def get(self, key: K) -> V:
-        """Add `key` to the next request; return the key's value, or raise the request's error."""
+        """Add `key` to the next request, and return the key's value from the response.
+
+        If the request fails, this method raises the request's error.
+        """
         pending = self._pending.get(key)
         if pending is None:
             future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
@@ -70,7 +72,7 @@ class Batcher(Generic[K, V]):
                 self._fail(key, UnavailableError(f"{self._name}: the service is stopping"))
 
     async def _wait_for_keys(self) -> None:
-        """Wait until there is a new key, or until it is time to request the omitted keys again."""
+        """Wait for a new key, or until it is time to request omitted keys again."""
         if not self._pending:
             await self._has_new.wait()
             return

@@ -11,14 +11,17 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """How old a cached value may be to count as fresh, and to be served as stale."""
+    """The time limits of a cache.
+
+    A value is fresh for `fresh_seconds`. It may be served as stale until it is `stale_seconds` old.
+    """
 
     fresh_seconds: float
     stale_seconds: float
 
 
 class Cache(Generic[K, V]):
-    """A cache of up to `most` values, which drops the least recently used value first."""
+    """A cache that holds at most `most` values and evicts the least recently used value first."""
 
     def __init__(self, ages: Ages, *, most: int = 2000) -> None:
         self._ages = ages
@@ -41,7 +44,7 @@ class Cache(Generic[K, V]):
         return self._within(key, limit, now)
 
     def stale(self, key: K, *, now: float) -> V | None:
-        """Return the key's value if it may still be served as stale, otherwise None."""
+        """Return the key's value if it is recent enough to be served as stale, otherwise None."""
         return self._within(key, self._ages.stale_seconds, now)
 
     def _within(self, key: K, seconds: float, now: float) -> V | None:

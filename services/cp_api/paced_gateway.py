@@ -1,8 +1,9 @@
 """Calls the gateway within its rate limits and maintains a working session.
 
-Rules: every request goes through the pacer. After a 429, no request is sent until the penalty is
-over, because further requests could get our address banned permanently. Only one re-authentication
-runs at a time, and retries are made at increasing intervals. A competing session is never closed.
+Rules: every request waits for its turn. After a 429 response, no request is sent until the penalty
+is over, because further requests could get our address banned permanently. Only one
+re-authentication runs at a time. After a failure, requests pause for increasing intervals. A
+competing session of the same user is never closed.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ _TROUBLE_CEILING_SECONDS: Final = 15.0
 
 
 class AwayError(UnavailableError):
-    """Interactive Brokers is unavailable. The message is a sentence for the caller."""
+    """Interactive Brokers is unavailable. The error message is meant for the caller."""
 
     def __init__(self, message: str, *, retry_after_seconds: float = 5.0) -> None:
         super().__init__(message)
@@ -55,7 +56,7 @@ class _Trouble:
 
 
 class PacedGateway:
-    """The rest of cp_api calls the gateway through this class. Call `run` in a background task."""
+    """A rate-limited client for the gateway. Call `run` in a background task."""
 
     def __init__(
         self,
@@ -84,9 +85,9 @@ class PacedGateway:
     async def ask(
         self, endpoint: str, call: Callable[[Gateway], Awaitable[T]], *, in_session: bool
     ) -> T:
-        """Wait for the pacer, then make the call and return its result.
+        """Wait until the rate limits allow the call, then make it and return its result.
 
-        If the session has lapsed, `call` is repeated after re-authentication.
+        If the session has lapsed, re-authenticate and repeat the call.
 
         Raises:
             AwayError: if the gateway is unavailable or the request would have to wait too long.
@@ -112,21 +113,21 @@ class PacedGateway:
         return result
 
     async def run(self) -> None:
-        """Check the session regularly, even while requests fail, so that `status` is up to date."""
+        """Check the session at regular intervals until cancelled, to keep `status` up to date."""
         while True:
             self._status = await self._check_session()
             self._has_status.set()
             await asyncio.sleep(self._status_seconds)
 
     async def status(self) -> SessionStatus:
-        """Return the session's status, which is at most a few seconds old."""
+        """Return the session's status as of the last check."""
         await self._has_status.wait()
         if self._status is None:
             raise AwayError("The session has not been checked yet.")
         return self._status
 
     def pacing(self) -> Pacer:
-        """Return the pacer, which counts the requests."""
+        """Return the pacer, which schedules and counts the requests."""
         return self._pacer
 
     async def _check_session(self) -> SessionStatus:
@@ -178,7 +179,7 @@ class PacedGateway:
             log.info("the session is working", simulated=status.simulated)
 
     async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
-        """Make a call that may wait twice as long as others, so the pacer never rejects it."""
+        """Make a call that may wait twice as long for its turn as other calls."""
         return await self._turn(endpoint, call, within=2 * self._queue_seconds)
 
     async def _turn(
@@ -229,7 +230,7 @@ class PacedGateway:
             raise AwayError(self._trouble.message, retry_after_seconds=left)
 
     def _troubled(self, message: str) -> AwayError:
-        """Pause all requests for a while, so that callers get stale values instead of waiting."""
+        """Reject all requests for a short time, and return the error to raise."""
         if self._trouble is None:
             log.warning("the gateway is unavailable", reason=message)
         pause = next(self._pauses)

@@ -1,13 +1,15 @@
 """Limits how often the gateway is called. The caller passes the current time.
 
-Rule: no caller can exceed a limit. A request either gets a start time or is rejected immediately
-if that time would be too late.
+Rule: no caller can exceed a limit. Each request gets the earliest start time that the limits allow.
+If that time is too late for the caller, the request is rejected immediately.
 
-From Interactive Brokers' Web API documentation: the gateway accepts ten requests per second in
-total, and fewer for some paths. Above the limit it responds with 429 and puts the client's address
-in a penalty box for fifteen minutes; further requests may get the address banned permanently. We
-use less than half of the limit, because two replicas run briefly during an update, cp_api_tickle
-sends requests too, and requests that were sent at even intervals may arrive together.
+According to Interactive Brokers' Web API documentation, the gateway accepts ten requests per second
+in total, and fewer for some paths. If a client exceeds a limit, the gateway responds with 429 and
+puts the client's address in a penalty box for fifteen minutes. Further requests may get the address
+banned permanently.
+
+We use less than half of the limit for three reasons: two replicas run for a short time during an
+update, cp_api_tickle also sends requests, and network delays may make requests arrive together.
 """
 
 from collections.abc import Mapping
@@ -19,7 +21,7 @@ EVERYTHING: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A rate limit: `per_second` on average, and up to `burst` requests together after a pause."""
+    """A rate limit: `per_second` requests on average, and up to `burst` requests at once."""
 
     per_second: float
     burst: int = 1
@@ -40,7 +42,7 @@ PACES: Final = {
 
 @dataclass(slots=True)
 class Pacer:
-    """Gives each request a start time, in order of arrival, using a token bucket for each limit."""
+    """Assigns start times to requests in order of arrival, using a token bucket for each limit."""
 
     paces: Mapping[str, Pace] = field(default_factory=lambda: PACES)
     granted: int = 0
@@ -51,7 +53,7 @@ class Pacer:
     """The time at which each token bucket is full again."""
 
     def wait(self, endpoint: str, *, now: float) -> float:
-        """Return the seconds until the next request to `endpoint` may start; 0 means now."""
+        """Return how many seconds the next request to `endpoint` must wait."""
         moments = [self.closed_until, now]
         for name in self._buckets(endpoint):
             pace = self.paces[name]
@@ -60,7 +62,7 @@ class Pacer:
         return max(moments) - now
 
     def take(self, endpoint: str, *, now: float, within: float) -> float | None:
-        """Reserve a turn and return the wait in seconds, or None if it would exceed `within`."""
+        """Reserve a turn and return the wait in seconds, or None if the wait exceeds `within`."""
         wait = self.wait(endpoint, now=now)
         if wait > within:
             self.refused += 1
@@ -77,7 +79,7 @@ class Pacer:
         self.closed_until = max(self.closed_until, now + seconds)
 
     def closed_for(self, *, now: float) -> float:
-        """Return the seconds until requests may be sent again; 0 means now."""
+        """Return the number of seconds until requests are allowed again."""
         return max(0.0, self.closed_until - now)
 
     def _buckets(self, endpoint: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 Any field of a response may be missing.
 
-From Interactive Brokers' Web API documentation:
+According to Interactive Brokers' Web API documentation:
 
 - Numbers in a snapshot are text with thousands separators. Volumes are rounded to K or M.
 - The last price may begin with C (previous day's close) or H (trading is halted).
@@ -42,7 +42,7 @@ class Contract:
 
 
 def number(value: object) -> Decimal | None:
-    """Parse a number from the gateway; return None if the value is missing or not a number."""
+    """Parse a number from the gateway. Return None if the value is missing or not a number."""
     text = str(value).strip().replace(",", "").removesuffix("%")
     try:
         parsed = Decimal(text)
@@ -52,7 +52,7 @@ def number(value: object) -> Decimal | None:
 
 
 def volume(value: object) -> int | None:
-    """Parse a volume such as 1,234 or 12.3M; return None if the value is not a volume."""
+    """Parse a volume such as 1,234 or 12.3M. Return None if the value is not a volume."""
     text = str(value).strip().upper()
     scale = _SCALES.get(text[-1:], 1)
     shown = number(text[:-1] if scale > 1 else text)
@@ -60,7 +60,7 @@ def volume(value: object) -> int | None:
 
 
 def last(value: object) -> tuple[Decimal | None, Literal["trade", "close", "halted"]]:
-    """Parse the last price; return the price and its kind (trade, close or halted)."""
+    """Parse the last price. Return the price and its kind: trade, close or halted."""
     text = str(value or "").strip()
     kind = _LAST_IS.get(text[:1].upper())
     if kind is None:
@@ -69,7 +69,7 @@ def last(value: object) -> tuple[Decimal | None, Literal["trade", "close", "halt
 
 
 def has_data(element: Mapping[str, Any]) -> bool:
-    """Return whether a snapshot element has prices. The response to a pre-flight has no prices."""
+    """Return whether a snapshot element has prices. A pre-flight response has none."""
     return "31" in element or ("84" in element and "86" in element)
 
 
@@ -102,7 +102,7 @@ def quote(
 
 
 def elements(body: object) -> dict[int, Mapping[str, Any]]:
-    """Return a snapshot's elements by contract id (conid), omitting elements without one."""
+    """Return a snapshot's elements by contract id (conid). Omit elements without a conid."""
     by_conid = {}
     for element in _objects(body):
         if isinstance(element.get("conid"), int):
@@ -113,8 +113,8 @@ def elements(body: object) -> dict[int, Mapping[str, Any]]:
 def conids(body: object, symbols: Iterable[str]) -> dict[str, tuple[int, str]]:
     """Return the contract id (conid) and company name for each known symbol.
 
-    Only stocks listed in the United States count. On other exchanges, the same symbol may be a
-    different company, and our symbols come from American news.
+    Only stocks listed in the United States are included, because our symbols come from American
+    news. On a foreign exchange, the same symbol may belong to a different company.
     """
     contracts = {}
     for symbol in symbols:
@@ -145,9 +145,9 @@ def currencies(body: object) -> dict[int, str]:
 
 
 def history(body: object, *, symbol: str, period: str, bar: str, simulated: bool) -> History | None:
-    """Return a history of bars, oldest first, or None if the response has no list of bars.
+    """Return the price history, oldest bar first, or None if the response has no list of bars.
 
-    Bars without a time or a price are left out.
+    Bars that lack a time or a price are omitted.
     """
     if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
         return None
@@ -173,7 +173,7 @@ def _bar(row: Mapping[str, Any], volume_factor: Decimal) -> Bar | None:
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
-    """Return the JSON objects in a list; return an empty list if the value is not a list."""
+    """Return the JSON objects in a list, or an empty list if the value is not a list."""
     if not isinstance(value, list):
         return []
     return [element for element in value if isinstance(element, Mapping)]

@@ -42,12 +42,12 @@ BARS: Final = frozenset(
 
 
 class InvalidQueryError(ValueError):
-    """A symbol, period or bar length is invalid. The message is a sentence for the caller."""
+    """A symbol, period or bar length is invalid. The error message is meant for the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The period that a price history covers, and the length of its bars."""
+    """The period of a price history and the length of its bars."""
 
     period: str
     bar: str
@@ -55,7 +55,7 @@ class Span:
 
 
 def symbol(text: str) -> str:
-    """Return a symbol in its usual spelling: BRK.B, not brk.b."""
+    """Return the symbol in upper case: BRK.B instead of brk.b."""
     spelling = text.strip().upper()
     if not _SYMBOL.fullmatch(spelling):
         raise InvalidQueryError(
@@ -75,12 +75,12 @@ def symbols(text: str) -> list[str]:
 
 
 def gateway_symbol(usual: str) -> str:
-    """Return a symbol in Interactive Brokers' spelling, with a space before the class: BRK B."""
+    """Return the symbol as Interactive Brokers writes it: BRK B instead of BRK.B."""
     return re.sub(r"[.\-]", " ", usual)
 
 
 def span(period: str, bar: str) -> Span:
-    """Return a period and bar length, after checking that the bars fit in one response."""
+    """Check a period and a bar length, and return them as a `Span`."""
     period_match = _SPAN.fullmatch(period)
     if not period_match or int(period_match[1]) > _LONGEST[period_match[2]]:
         raise InvalidQueryError("The period must be a value such as 30min, 8h, 5d, 2w, 6m or 1y.")

@@ -1,7 +1,7 @@
 """Serves quotes and history: either fresh data, or the last known data marked as stale.
 
 Rule: never invent a quote. For each symbol, return a quote that Interactive Brokers sent within the
-last fifteen minutes, or report that the symbol is unknown or that the quote is unavailable.
+last fifteen minutes. If there is no such quote, report the symbol as unknown or unavailable.
 """
 
 import asyncio
@@ -36,7 +36,10 @@ _MOST_AT_ONCE: Final = 50
 
 
 def history_seconds(span: Span) -> float:
-    """Return how long a history stays fresh: a quarter of a bar's length, from 10 s to 15 min."""
+    """Return how long a price history stays fresh, in seconds.
+
+    This is a quarter of the bar length, but at least 10 seconds and at most 15 minutes.
+    """
     return min(max(span.bar_seconds / 4, 10.0), 900.0)
 
 
@@ -47,7 +50,7 @@ class _Snapshot:
 
 
 class QuoteService:
-    """Fetches and caches quotes and history. Call `run` in a background task."""
+    """Fetches and caches quotes and price histories. Call `run` in a background task."""
 
     def __init__(
         self, gateway: PacedGateway, *, answer_seconds: float, history_at_once: int
@@ -78,7 +81,7 @@ class QuoteService:
             await together(contracts=self._contract_batches.run(), quotes=self._quote_batches.run())
 
     async def quotes(self, symbols: Sequence[str]) -> LookUp:
-        """Return the symbols' quotes, and the symbols that are unknown or unavailable.
+        """Return the available quotes, and list the symbols that are unknown or unavailable.
 
         Raises:
             AwayError: if every symbol is unavailable.
@@ -111,9 +114,11 @@ class QuoteService:
         return answer
 
     async def history(self, symbol: str, span: Span) -> History:
-        """Return a symbol's bars for a period.
+        """Return a symbol's price history for a period.
 
-        This method raises the same errors as `quote`.
+        Raises:
+            GoneError: if the symbol is unknown.
+            AwayError: if the history is unavailable.
         """
         key = (symbol, span)
         now = clock.monotonic()
@@ -205,7 +210,7 @@ class QuoteService:
         return history
 
     async def _in_time(self, request: Awaitable[T]) -> T:
-        """Wait for a request's result; raise `AwayError` if it fails or takes too long."""
+        """Return a request's result. Raise `AwayError` if the request fails or takes too long."""
         try:
             async with asyncio.timeout(self._answer_seconds):
                 return await request

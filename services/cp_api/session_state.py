@@ -6,7 +6,7 @@ from services.peers.gateway import AuthStatus
 
 
 class SessionState(Enum):
-    """Whether the session is working and, if not, who can fix it."""
+    """The state of the brokerage session."""
 
     WELL = auto()
     LAPSED = auto()

@@ -1,4 +1,4 @@
-"""Lets callers that want the same value share one call.
+"""Lets several callers that need the same value share one call.
 
 The call continues even if a caller gives up.
 """
@@ -15,7 +15,7 @@ V = TypeVar("V")
 
 
 class SharedCalls(Generic[K, V]):
-    """The running calls, by key. Leaving the context cancels them."""
+    """The running calls, by key. Leaving the `async with` block cancels all calls."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -25,9 +25,9 @@ class SharedCalls(Generic[K, V]):
         return len(self._tasks)
 
     async def join(self, key: K, begin: Callable[[], Awaitable[V]]) -> V:
-        """Join the running call for `key`, or start a call with `begin`, and return its value.
+        """Wait for the running call for `key`, or start one with `begin`, and return its result.
 
-        The call continues even if all of its callers give up, so `begin` needs its own time-out.
+        The call continues even if all of its callers give up, so `begin` must set a time-out.
         """
         task = self._tasks.get(key)
         if task is None:

@@ -16,7 +16,7 @@ from services.peers.gateway import Gateway, trust
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Tickler, Webhook]]:
-    """Yield the application, and the tickler and webhook that the caller must run."""
+    """Yield the application, the tickler and the webhook. The caller must run all three."""
     tls = None
     if settings.gateway_url.startswith("https:"):
         tls = trust(ca=settings.gateway_ca, is_verified=settings.gateway_verify)

@@ -57,7 +57,7 @@ class Tickler:
         self._random = random.Random()  # noqa: S311  for jitter, not for secrets
 
     async def run(self) -> None:
-        """Run until cancelled. Errors from the gateway become check results and are not raised."""
+        """Run until cancelled. Gateway errors count as failed checks and are not raised."""
         while True:
             event = await self._check()
             self._memory, actions = decide(self._memory, event, self._policy)
@@ -70,13 +70,13 @@ class Tickler:
             await asyncio.sleep(max(_LEAST_PAUSE_SECONDS, self._jittered(pause)))
 
     def _jittered(self, pause: float) -> float:
-        """Return the pause, lengthened (during a penalty) or shortened by a small random amount."""
+        """Return the pause, randomly made a little longer (during a penalty) or shorter."""
         share = _SLACK * self._random.random()
         is_paced = self._memory.last_check is not None and self._memory.last_check.state == "paced"
         return pause * (1 + share if is_paced else 1 - share)
 
     async def check(self) -> str | None:
-        """Return None if the session is working, or a sentence that explains why it is not."""
+        """Readiness check: return None if the session is working, otherwise the problem."""
         seen = self._memory.last_check
         if seen is None:
             return "the session has not been checked yet"

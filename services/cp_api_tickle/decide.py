@@ -1,10 +1,9 @@
-"""Decides what to do after each check of the session. The time is part of the check's result.
+"""Decides what to do after each check of the session. This module does no I/O.
 
 Rules: send one alarm when the session is lost, and one message when it is working again. A session
-counts as lost only after `lost_after_seconds`, because Interactive Brokers resets its servers every
-night, which takes several minutes. Never take over a competing session. After a 429 response, send
-no requests until the penalty is over, because further requests could get our address banned
-permanently.
+counts as lost after `lost_after_seconds`, which should be longer than Interactive Brokers' nightly
+server reset. Never take over a competing session. After a 429 response, send no requests until the
+penalty is over, because further requests could get our address banned permanently.
 """
 
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SessionCheck:
-    """The result of a tickle followed by a status request."""
+    """The result of a session check, which consists of a tickle and a status request."""
 
     at: datetime
     state: SessionState
@@ -40,7 +39,7 @@ class SessionCheck:
 
 @dataclass(frozen=True, slots=True)
 class Reauthenticate:
-    """Ask the gateway to re-authenticate, and check again `check_again_seconds` later."""
+    """Ask the gateway to re-authenticate, then check again after `check_again_seconds`."""
 
     reason: str
     check_again_seconds: float
@@ -57,7 +56,7 @@ class RaiseAlarm:
 
 @dataclass(frozen=True, slots=True)
 class EndAlarm:
-    """Inform people that the session is working again."""
+    """Tell people that the session is working again."""
 
     reason: str
     since: datetime
@@ -68,7 +67,7 @@ Action = Reauthenticate | RaiseAlarm | EndAlarm
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The state that is remembered from one check to the next."""
+    """The state that is kept between checks."""
 
     last_check: SessionCheck | None = None
     bad_since: datetime | None = None
@@ -87,7 +86,7 @@ class Memory:
 def decide(
     memory: Memory, event: SessionCheck, policy: Policy
 ) -> tuple[Memory, tuple[Action, ...]]:
-    """Return the state to remember and the actions to perform after a check."""
+    """Return the state to keep and the actions to perform after a check."""
     if event.state == "well":
         return _well(memory, event)
     since = memory.bad_since or event.at
@@ -119,7 +118,7 @@ def _well(memory: Memory, event: SessionCheck) -> tuple[Memory, tuple[Action, ..
 def next_check_seconds(
     memory: Memory, policy: Policy, *, at: datetime, every_seconds: float
 ) -> float:
-    """Return the seconds until the next check or re-authentication, whichever comes first."""
+    """Return the number of seconds until the next check or re-authentication."""
     if memory.last_check is None:
         return every_seconds
     if memory.last_check.state == "paced":

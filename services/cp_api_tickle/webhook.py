@@ -1,4 +1,4 @@
-"""Sends alarms to a webhook: one JSON POST per alarm, repeated until the receiver accepts it.
+"""Sends alarms to a webhook as JSON, with one POST request per alarm and retries.
 
 Rule: the webhook's address is a secret and never appears in logs or errors. An alarm may arrive
 twice if the response to the first POST is lost. Receivers can recognise duplicates by their `id`.
@@ -26,7 +26,7 @@ are kept."""
 
 
 def message(action: RaiseAlarm | EndAlarm, *, at: datetime) -> dict[str, Any]:
-    """Return an alarm as a JSON object. Chat systems show its `text`."""
+    """Return the JSON object for an alarm. Chat systems display the `text` field."""
     is_lost = isinstance(action, RaiseAlarm)
     event = "session_lost" if is_lost else "session_returned"
     since = action.since.isoformat()

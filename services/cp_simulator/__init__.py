@@ -1,6 +1,5 @@
 """Simulates Interactive Brokers' gateway. Every response is marked as simulated.
 
 The simulator implements the part of the gateway's API that we use, including its documented rate
-limits, sessions and quirks. Tests can therefore run the same code as production without a real
-account.
+limits, sessions and quirks. Tests can therefore run the production code without a real account.
 """

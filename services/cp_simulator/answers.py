@@ -116,14 +116,14 @@ def definition(stock: Stock) -> Json:
 
 
 def preflight(conid: int) -> Json:
-    """Return a snapshot element without data."""
+    """Return a snapshot element without data, as in the gateway's pre-flight responses."""
     return marked({"conid": conid, "conidEx": str(conid)})
 
 
 def snapshot(stock: Stock, tick: Tick, fields: Sequence[str], *, prefix: str = "") -> Json:
     """Return a snapshot element with the requested fields.
 
-    `prefix` comes before the last price and is C, H or an empty string.
+    `prefix` is C, H or an empty string, and is placed before the last price.
     """
     change = round(tick.last, 2) - round(tick.previous_close, 2)
     known = {

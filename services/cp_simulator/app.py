@@ -136,7 +136,7 @@ def _error(status: int, message: str) -> web.Response:
 
 
 def _guarded(state: SimulatorState, handler: Handler) -> Handler:
-    """Wrap a handler in checks of the rate limits and the session."""
+    """Add checks of the rate limits and the session to a handler."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix(BASE)

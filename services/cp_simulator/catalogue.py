@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """A stock that the simulator offers."""
+    """A stock in the simulator."""
 
     conid: int
     symbol: str

@@ -1,11 +1,12 @@
 """Enforces the gateway's documented rate limits, interpreted as strictly as possible.
 
-According to Interactive Brokers' Web API documentation, the gateway accepts ten requests per
-second, fewer for some paths, and five history requests at the same time. If a client exceeds a
-limit, the gateway responds with 429 and puts the client's address in a penalty box for fifteen
-minutes. The documentation does not define how seconds are counted. The simulator uses a sliding
-window, so a client that stays within the simulator's limits would also stay within the limits of a
-token bucket or a fixed window.
+According to Interactive Brokers' Web API documentation, the gateway accepts ten requests per second
+in total, and fewer for some paths. It accepts five history requests at the same time. If a client
+exceeds a limit, the gateway responds with 429 and puts the client's address in a penalty box for
+fifteen minutes.
+
+The documentation does not say how requests are counted. The simulator uses a sliding window, which
+is at least as strict as a token bucket or a fixed window.
 """
 
 from collections import deque
@@ -51,7 +52,7 @@ class PacingMonitor:
     def admit(self, path: str, *, now: float) -> bool:
         """Count a request and return whether it is admitted.
 
-        A request above a limit begins the penalty. Further requests above a limit extend it.
+        A request that exceeds a limit starts or extends the penalty.
         """
         self.requests[path] = self.requests.get(path, 0) + 1
         within = [self._counts(name, now) for name in (EVERYTHING, path) if name in LIMITS]
@@ -73,7 +74,7 @@ class PacingMonitor:
             self.history_now -= 1
 
     def punish(self, *, now: float) -> None:
-        """Begin the penalty, even though no limit was exceeded."""
+        """Start the penalty, even if no limit was exceeded."""
         self._penalty_until = now + self.penalty_seconds
 
     def forgive(self) -> None:

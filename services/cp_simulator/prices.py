@@ -1,14 +1,16 @@
-"""Invents prices that depend only on the symbol and the time, without state or randomness.
+"""Generates simulated prices that depend only on the symbol and the time.
 
-The logarithm of a price is the sum of several octaves. An octave consists of straight lines between
-corners, whose values are hashes of the symbol, the octave and the position. Each octave has twice
-the period of the next finer octave, and √2 times its amplitude. Price changes therefore grow with
-the square root of time, as in a random walk.
+The logarithm of a price is the sum of several curves, called octaves. An octave consists of
+straight lines between corners with pseudo-random values. Each octave has twice the period of the
+next finer octave, and √2 times its amplitude. As in a random walk, price changes therefore grow
+with the square root of time.
 
-Rule: every octave's corners are also corners of the next finer octave. A bar's highest and lowest
-prices can therefore be calculated without sampling: a coarse octave has its extremes at corners,
-and a fine octave adds at most its amplitude. As a result, every quote is within the range of its
-bar. The simulated market never closes, and bars start at multiples of their length in Unix time.
+Rule: every corner of an octave is also a corner of the next finer octave. A bar's highest and
+lowest prices can therefore be calculated without sampling. A coarse octave reaches its extremes at
+its corners, and a fine octave adds at most its amplitude. As a result, every quote is within the
+range of its bar.
+
+The simulated market never closes. Bars start at multiples of their length in Unix time.
 """
 
 import hashlib
@@ -31,7 +33,7 @@ _SPREAD: Final = 0.0002
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The prices and volume of a bar that begins at the Unix time `at`."""
+    """The prices and volume of a bar that begins at Unix time `at`."""
 
     at: int
     open: float
@@ -43,7 +45,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A quote at the Unix time `at`."""
+    """A quote at Unix time `at`."""
 
     at: int
     last: float
@@ -72,7 +74,7 @@ def _corner(symbol: str, octave: int, place: int) -> float:
 
 
 def _wander(symbol: str, at: int, *, down_to: int = 0) -> float:
-    """Return the sum of the octaves at the time `at`, excluding octaves finer than `down_to`."""
+    """Return the sum of the octaves at time `at`, excluding octaves finer than `down_to`."""
     total = 0.0
     for octave in range(down_to, _OCTAVES):
         place, within = divmod(at, _seconds(octave))
@@ -102,7 +104,7 @@ def _volume_since_midnight(symbol: str, at: int) -> int:
 def _volume_between(symbol: str, start: int, end: int) -> int:
     """Return the volume between two Unix times.
 
-    The volumes of a day's bars add up to the volume of the day.
+    The volumes of a day's bars add up to the day's volume.
     """
     first, last = start // DAY_SECONDS, end // DAY_SECONDS
     whole = sum(_daily_volume(symbol, day) for day in range(first, last))

@@ -1,4 +1,4 @@
-"""Simulates the gateway's session, which has two tiers.
+"""Simulates the gateway's two-tier session: the login and the brokerage session.
 
 According to Interactive Brokers' Web API documentation, a person must log in with a browser before
 the gateway accepts any request. Paths under /iserver/ also require a brokerage session. A user can
@@ -21,7 +21,7 @@ class Refusal(StrEnum):
 
 @dataclass(slots=True)
 class Session:
-    """A user's session. It starts authenticated, so nobody has to log in."""
+    """A user's session, which is already authenticated when it is created."""
 
     idle_seconds: float
     """How long the brokerage session lasts without requests, in seconds."""
@@ -38,7 +38,7 @@ class Session:
     """The time of each contract's pre-flight, by conid."""
 
     def touch(self, *, now: float) -> None:
-        """Record a request, which keeps the session alive unless the session has expired."""
+        """Record a request. This keeps the session alive unless it has already expired."""
         if now - self.last_asked > self.idle_seconds:
             self.lose()
         self.last_asked = now
@@ -73,7 +73,7 @@ class Session:
             self.is_brokered = True
 
     def stream(self, conid: int, *, now: float, after_seconds: float) -> bool:
-        """Return whether a contract's data is available. The first call is a pre-flight request."""
+        """Return whether a contract's data is available. The first call is the pre-flight."""
         begun = self.streaming.setdefault(conid, now)
         return now > begun and now - begun >= after_seconds
 

@@ -1,4 +1,4 @@
-"""Holds a running simulator's state: its session, its rate limits, and faults caused by tests."""
+"""Holds a running simulator's state: its session, its rate limits and injected faults."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,7 +10,7 @@ from services.cp_simulator.session import Session
 
 
 class Trouble(BaseModel):
-    """Faults that a test causes in the simulator. A field that is None changes nothing."""
+    """Faults that a test injects into the simulator. A field that is None has no effect."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +28,7 @@ class Trouble(BaseModel):
 
 @dataclass(slots=True)
 class SimulatorState:
-    """All of the state that requests read or change."""
+    """The simulator's state, which all requests share."""
 
     session: Session
     pacing: PacingMonitor
@@ -61,7 +61,7 @@ class SimulatorState:
             self.pacing.forgive()
 
     def counts(self) -> dict[str, object]:
-        """Return counts of the requests so far, for tests of the simulator's clients."""
+        """Return statistics about the requests so far, for use in tests."""
         return {
             "asked": self.pacing.requests,
             "busiest": self.pacing.busiest,

@@ -22,7 +22,7 @@ async def _version(_request: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Follower]]:
-    """Yield the application, and the follower that must run as long as the application runs."""
+    """Yield the application and the follower, which must run at the same time."""
     async with outgoing(name="ml", timeout_seconds=_STORE_SECONDS) as session:
         couch = Couch(
             session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password

@@ -2,8 +2,8 @@
 
 This module does no I/O.
 
-Rule: only a document's `ml` field is replaced; all other fields, even unknown ones, are written as
-they were read. A document that is not an article is skipped, never repaired.
+Rule: only a document's `ml` field is replaced. All other fields, including unknown fields, stay
+unchanged. Documents that are not articles are skipped.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,17 +35,14 @@ class Batch:
 
 
 def needs_analysis(article: Article) -> bool:
-    """Return whether the article must be analysed.
-
-    An article must be analysed if its analysis is missing or outdated, or if its text has changed.
-    """
+    """Return whether the article's analysis is missing, outdated or based on a different text."""
     return not article.is_analysed or (
         article.ml is not None and version.is_older(article.ml.version)
     )
 
 
 def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = analyse) -> Batch:
-    """Analyse all articles that must be analysed. No document, however invalid, causes an error."""
+    """Analyse all articles that have no current analysis. Invalid documents cause no errors."""
     batch = Batch()
     for change in changes:
         if change.is_deleted or change.doc is None or change.doc.get("type") != "news":

@@ -1,8 +1,8 @@
 """Follows changes to the database, analyses articles in batches, and saves its position.
 
-Rule: the position is saved after the writes. After a crash, some changes are read again, but no
-article is analysed again, because the stored analyses are current. A write that conflicts is not
-retried: the article has changed, so it will appear in the changes again.
+Rule: the position is saved after the analyses are written. After a crash, some changes are read
+again, but articles with a current analysis are skipped. If a write conflicts, it is not retried:
+the article has changed, so it will appear among the changes again.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _FORBIDDEN: Final = "forbidden"
 
 
 class Follower:
-    """Follows the changes to one news database. Run `run` as a background task."""
+    """Follows the changes to one news database. Call `run` in a background task."""
 
     def __init__(
         self, couch: Couch, *, batch: int, wait_seconds: float, database: str = DATABASE
@@ -43,7 +43,7 @@ class Follower:
         self._reason: str | None = "no changes have been read yet"
 
     async def check(self) -> str | None:
-        """Readiness check: return None while changes can be read, otherwise the problem."""
+        """Readiness check: return None if changes can be read, otherwise the problem."""
         return self._reason
 
     async def run(self) -> None:
@@ -70,7 +70,7 @@ class Follower:
             await asyncio.sleep(pause)
 
     async def step(self) -> Batch:
-        """Process the next batch of changes, waiting up to `wait_seconds` for a change."""
+        """Wait up to `wait_seconds` for changes, then process the next batch."""
         since = await self._place()
         changes = await self._couch.changes(
             self._database,
@@ -86,7 +86,7 @@ class Follower:
         return batch
 
     async def _place(self) -> Place:
-        """Return the position from which to continue.
+        """Return the position to continue from.
 
         The stored position is read every time, in case the database was replaced.
         """

@@ -2,18 +2,18 @@
 
 The file contains these kinds of terms:
 
-    move      says that a quantity rises or falls ("soars"); the weight assumes a desirable quantity
-    change    says that somebody raises or lowers a quantity ("cuts"); ignored without a quantity
-    noun      names a quantity; the weight is 1 if a rise is good news, -1 if it is bad, otherwise 0
-    beat      says that results are better or worse than a mark
-    mark      names a value that results are compared with, such as estimates or expectations
-    tone      is good or bad news by itself
+    move      a quantity rises or falls ("soars"); the weight is for a desirable quantity
+    change    somebody raises or lowers a quantity ("cuts"); ignored if no quantity is named
+    noun      a quantity; the weight is 1 if a rise is good news, -1 if it is bad news, otherwise 0
+    beat      results are better or worse than a benchmark
+    mark      a benchmark for results, such as estimates or expectations
+    tone      good or bad news by itself
     negate    partly reverses the effect of the words that follow
     scale     strengthens or weakens the words before or after it
     aside     introduces a cause or a concession, and weakens the words that follow
-    but       weakens the words that precede it
+    but       weakens the words before it
 
-The column `forms` contains `v` for a regular verb, `n` for a regular noun, or a list of the forms.
+The column `forms` contains `v` for a regular verb, `n` for a regular noun, or a list of forms.
 """
 
 import csv
@@ -64,7 +64,7 @@ class Term:
 
 
 class Lexicon:
-    """A collection of terms, indexed by role and first word."""
+    """A collection of terms, indexed for fast lookup."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self._roles: list[dict[str, list[Term]]] = [{} for _ in ROLES]
@@ -81,7 +81,7 @@ class Lexicon:
         return self._size
 
     def at(self, tokens: Sequence[str], place: int, role: int) -> Term | None:
-        """Return the longest term with this role that begins at index `place`, or None."""
+        """Return the longest term with the given role that begins at index `place`, or None."""
         for term in self._roles[role].get(tokens[place], ()):
             if tuple(tokens[place : place + len(term.words)]) == term.words:
                 return term

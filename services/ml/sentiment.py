@@ -2,9 +2,9 @@
 
 The same text always gets the same score.
 
-Rule: a movement alone is neither good nor bad. Falling costs are good news and falling orders are
-bad news, so a word such as "falls" takes its sign from the quantity that moves. A quantity such as
-"loss" that has given a movement its sign is not counted again.
+Rule: whether a rise or fall is good news depends on the quantity. Falling costs are good news, but
+falling orders are bad news. A quantity that has determined the sign of a rise or fall, such as
+"loss", is not counted again.
 """
 
 import math
@@ -77,7 +77,7 @@ def label(value: float) -> Label:
 
 
 def weigh(tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """Return the score of one sentence, before it is limited to the range from -1 to 1."""
+    """Return the score of one sentence. The score may be outside the range from -1 to 1."""
     hits = _hits(tokens, lexicon)
     taken = _resolve(hits, tokens, lexicon)
     total = 0.0
@@ -106,7 +106,7 @@ def _hits(tokens: Sequence[str], lexicon: Lexicon) -> list[_Hit]:
 
 
 def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> set[int]:
-    """Give each movement its sign, and return the positions of the quantities that move."""
+    """Set the sign of each rise or fall, and return the positions of the quantities involved."""
     taken: set[int] = set()
     for hit in hits:
         kind = hit.term.kind
@@ -125,9 +125,9 @@ def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> s
 
 
 def _moved(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Term] | None:
-    """Return the quantity that moves and its position, or None.
+    """Return the position and the term of the quantity that rises or falls, or None.
 
-    A quantity that rises precedes its verb; a quantity that somebody raises follows the verb.
+    The quantity usually precedes a verb such as "rises" and follows a verb such as "raises".
     """
     searches = [_before, _behind] if hit.term.kind == "move" else [_behind, _before]
     for search in searches:

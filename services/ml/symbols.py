@@ -1,8 +1,7 @@
-"""Finds the tickers of the companies that an article names. This module does no I/O.
+"""Finds the ticker symbols of the companies named in an article. This module does no I/O.
 
-Rule: some names are also ordinary words ("Target", "Visa", "Apple"). At the start of a sentence
-or in a headline that capitalises every word, a capital letter alone does not prove that such a
-word names the company.
+Rule: some company names are also ordinary words ("Target", "Visa", "Apple"). At the start of a
+sentence, or in a headline where every word is capitalised, such a word may not be a name.
 """
 
 import csv
@@ -46,7 +45,7 @@ _SENTENCE_END: Final = re.compile(r"(?:^|[.!?:;\n\u2014\u2013|]|[\"'\u201c\u2018
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """One row of the companies table."""
+    """One row of the table of companies."""
 
     ticker: str
     names: tuple[str, ...]
@@ -65,7 +64,7 @@ class _Name:
 
 
 class Companies:
-    """The companies table, prepared for finding names in texts."""
+    """The table of companies, prepared for finding company names in texts."""
 
     def __init__(self, companies: Iterable[Company]) -> None:
         self._names: dict[str, _Name] = {}
@@ -104,7 +103,7 @@ class Companies:
 
 
 def find(title: str, summary: str, text: str, *, companies: Companies | None = None) -> list[str]:
-    """Return the tickers of the companies in an article, most frequently named first."""
+    """Return the tickers of the companies in an article, most prominent first."""
     known = companies or standard()
     head = known.named(title)
     lead = known.named(f"{summary}\n{text[:_LEAD_CHARACTERS]}")
@@ -119,13 +118,13 @@ def find(title: str, summary: str, text: str, *, companies: Companies | None = N
 
 @cache
 def standard() -> Companies:
-    """Return the companies in the data file."""
+    """Load the table of companies from the data file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return Companies(parse(lines))
 
 
 def parse(lines: Iterable[str]) -> list[Company]:
-    """Return the companies in the lines of a CSV table."""
+    """Parse the lines of a CSV table of companies."""
     return [
         Company(
             ticker=row["ticker"],
@@ -174,7 +173,7 @@ def _judged(name: _Name, text: str, match: re.Match[str], *, shouts: bool) -> bo
 
 
 def _capitals_say_nothing(text: str) -> bool:
-    """Return whether the text capitalises almost every word, as some headlines do."""
+    """Return whether almost every word is capitalised, as in some headlines."""
     first, *_ = [*words.sentences(text), ""]
     long = _LONG.findall(first)
     return len(long) >= 3 and sum(word[0].isupper() for word in long) >= 0.8 * len(long)

@@ -1,4 +1,4 @@
-"""Finds an article's topics by searching for the terms in a small table.
+"""Finds an article's topics by searching the text for terms from a small table.
 
 This module does no I/O.
 """
@@ -33,15 +33,15 @@ def find(title: str, text: str, *, table: Mapping[str, re.Pattern[str]] | None =
 
 @cache
 def standard() -> Mapping[str, re.Pattern[str]]:
-    """Return the table of topics in the data file."""
+    """Load the table of topics from the data file."""
     with FILE.open(newline="", encoding="utf-8") as lines:
         return parse(lines)
 
 
 def parse(lines: Iterable[str]) -> dict[str, re.Pattern[str]]:
-    """Return a compiled pattern for each topic.
+    """Return a regular expression for each topic.
 
-    In a term, a `*` that stands alone matches any word, and a `*` after a word matches any ending.
+    In a term, a separate `*` matches any word. A `*` at the end of a word matches any ending.
     """
     return {
         row["topic"]: re.compile(

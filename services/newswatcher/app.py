@@ -46,7 +46,7 @@ class FeedStatus(BaseModel):
 
 
 def status(poller: FeedPoller) -> FeedStatus:
-    """Return a feed's status after its last poll."""
+    """Return a feed's status as of its last poll."""
     state = poller.state
     return FeedStatus(
         name=poller.feed.name,
@@ -63,12 +63,12 @@ def status(poller: FeedPoller) -> FeedStatus:
 
 
 def user_agent(contact: str) -> str:
-    """Return the User-Agent: our name in robots.txt files and, if given, a contact address."""
+    """Return the User-Agent header: our robot's name and, if given, a contact address."""
     return f"{robots.NAME}/1" + (f" (+{contact})" if contact else "")
 
 
 def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
-    """Readiness check: return None while feeds can be read, otherwise the problem."""
+    """Readiness check: return None if feeds can be read and parsed, otherwise the problem."""
     if threads.lost:
         return f"threads that are stuck while parsing: {threads.lost}"
     failing = [poller for poller in pollers if poller.state.failures]
@@ -79,7 +79,7 @@ def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, list[FeedPoller]]]:
-    """Yield the application, and the pollers that must run as long as the application runs."""
+    """Yield the application and the pollers, which must run at the same time."""
     async with (
         outgoing(name="newswatcher", timeout_seconds=_STORE_SECONDS) as stores,
         web_client(

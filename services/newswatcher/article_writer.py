@@ -76,8 +76,8 @@ class ArticleWriter:
     async def write(self, fetched: FetchedArticle) -> str:
         """Store the article, or record it as a duplicate of another article.
 
-        Return the action taken: `added`, `changed`, `noted` (a duplicate) or `kept` (unchanged). It
-        is safe to store the same article again.
+        Return the action taken: `added`, `changed`, `noted` (a duplicate) or `kept` (unchanged).
+        Writing the same article again is safe.
 
         Raises:
             UnavailableError: if the database is unavailable. The article may or may not be stored.

@@ -1,4 +1,4 @@
-"""Decides whether an article is new, a new version of a stored article, or a duplicate of one.
+"""Decides whether an article is new, a new version of a stored article, or a duplicate.
 
 This module does no I/O.
 
@@ -45,7 +45,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NoteDuplicate:
-    """The article is a duplicate, and must be added to the duplicates of the first article."""
+    """The article is a duplicate and must be recorded in the first article."""
 
     article: Article
 
@@ -59,10 +59,10 @@ Verdict = Add | Change | NoteDuplicate | Keep
 
 
 def decide(fetched: FetchedArticle, stored: Article | None, near: Iterable[Article]) -> Verdict:
-    """Decide what to do with one fetched article.
+    """Decide what to do with a newly fetched article.
 
     `stored` is the stored article with the same id, if any. `near` contains other articles that
-    may have the same words. Only the fingerprints of these articles are compared, not their texts.
+    may have the same words. The function compares their fingerprints, but not their texts.
     """
     new = fetched.article
     if stored is not None:

@@ -14,14 +14,14 @@ _ATTEMPTS: Final = 5
 
 
 class FeedStates:
-    """The stored states: one document for each feed that has ever been read."""
+    """The database of feed states, with one document for each feed."""
 
     def __init__(self, couch: Couch, *, database: str = DATABASE) -> None:
         self._couch = couch
         self._database = database
 
     async def load(self, feed: Feed) -> FeedState:
-        """Return the feed's stored state, or a new state if there is no valid stored state."""
+        """Return the feed's stored state, or a new state if no valid state is stored."""
         fresh = FeedState(id=feed.id, name=feed.name, url=feed.url)
         try:
             doc = await self._couch.get(self._database, feed.id)
@@ -37,7 +37,7 @@ class FeedStates:
         """Store a state and return it with its new revision.
 
         During an update, two replicas run at the same time for a short while. Their states are
-        merged, so entries that either replica has seen count as seen.
+        merged, so an entry counts as seen if either replica has seen it.
         """
         for _ in range(_ATTEMPTS):
             try:

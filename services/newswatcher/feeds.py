@@ -1,4 +1,4 @@
-"""The list of feeds, which the operator writes in a TOML file.
+"""The list of feeds, which the operator maintains in a TOML file.
 
 An example:
 
@@ -40,7 +40,7 @@ class Feed(BaseModel):
 
     @property
     def id(self) -> str:
-        """The id of the feed's document. The id does not change if the feed is renamed."""
+        """The id of the feed's database document, which stays the same if the feed is renamed."""
         return "feed-" + hashlib.sha256(self.url.encode()).hexdigest()[:32]
 
 

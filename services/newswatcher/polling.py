@@ -1,6 +1,6 @@
 """Polls one feed forever: fetches the feed, stores new articles, saves the state, and waits.
 
-Rule: if a feed cannot be read, or an article's server fails, no other feed is affected. If the
+Rule: a problem with one feed or with an article's server does not affect other feeds. If the
 database is unavailable, all pollers wait, and no article is lost.
 """
 
@@ -62,7 +62,7 @@ _TEMPORARY: Final = (UnavailableError, ConflictError)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one poll."""
+    """The limits for one poll of a feed."""
 
     feed_bytes: int
     entries_per_poll: int
@@ -81,7 +81,7 @@ class Shared:
 
 
 class FeedPoller:
-    """Polls one feed. Run `run` as a background task."""
+    """Polls one feed. Call `run` in a background task."""
 
     def __init__(self, feed: Feed, shared: Shared, limits: Limits) -> None:
         self.feed = feed
@@ -196,7 +196,7 @@ class FeedPoller:
         )
 
     async def _store(self, entry: Entry) -> bool:
-        """Store an entry's article if it is not stored yet, and return whether it is stored now."""
+        """Store an entry's article unless it is already stored. Return whether it is stored now."""
         if self._counts.get(f"refusals {entry.key}", 0) >= _MOST_REFUSALS:
             return False
         try:

@@ -1,7 +1,8 @@
 """Decides when to poll a feed next, and what to remember about the feed. This module does no I/O.
 
-Rule: the functions get a random number from 0 to 1 and the current time from the caller. A failing
-feed is polled less and less often, and never sooner than its server allows.
+The caller passes the current time and a random number from 0 to 1.
+
+Rule: a failing feed is polled less and less often, and never sooner than its server allows.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ _REMEMBERED: Final = 500
 
 
 class FeedState(BaseModel):
-    """The data about one feed that is kept across restarts, in a CouchDB document."""
+    """The state of one feed, which is stored in CouchDB so that it survives restarts."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -169,7 +170,7 @@ def pause_seconds(state: FeedState, *, now: datetime, every_seconds: float, draw
 
 
 def remembered(seen: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
-    """Return the seen entries, omitting the oldest of those that are no longer in the feed."""
+    """Return the seen entries, without the oldest entries that are no longer in the feed."""
     current = set(keys)
     past = [key for key in seen if key not in current][-_REMEMBERED:]
     return {key: seen[key] for key in past} | {key: seen[key] for key in keys if key in seen}

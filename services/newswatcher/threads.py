@@ -1,4 +1,4 @@
-"""Runs work in threads that can be abandoned if the work hangs.
+"""Runs functions in threads, which can be abandoned if a function hangs.
 
 Rule: all threads are daemon threads. A thread that hangs while parsing a page does not prevent the
 process from exiting, and a few such threads do not block the others.
@@ -23,11 +23,11 @@ _MOST_LOST: Final = 8
 
 
 class OverdueError(UnavailableError):
-    """The work did not finish in time, or too many earlier threads are still running."""
+    """A function did not finish in time, or too many earlier threads are still running."""
 
 
 class Threads:
-    """Runs a few threads at the same time."""
+    """Runs functions in a limited number of threads."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -42,7 +42,7 @@ class Threads:
         """Run `work` in a thread and return its result or raise its error.
 
         Raises:
-            OverdueError: if the work does not finish in time.
+            OverdueError: if `work` does not finish in time, or too many threads are still running.
         """
         async with self._slots:
             if self._lost >= _MOST_LOST:

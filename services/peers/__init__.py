@@ -1,1 +1,1 @@
-"""Clients that the services use to call each other: one module for each service."""
+"""Clients that the services use to call other services, with one module for each service."""

@@ -1,6 +1,6 @@
 """A client for the auth service: accounts, logins, API tokens and token verification.
 
-Rule: an error's class determines what the caller should do. Errors never contain tokens or
+Rule: an error's class determines what the caller should do. Error messages never contain tokens or
 passwords.
 """
 
@@ -42,7 +42,7 @@ class _Answer(BaseModel):
 
 
 class Account(_Answer):
-    """An account."""
+    """A user's account."""
 
     account: str
     email: str
@@ -106,7 +106,7 @@ class _Tokens(_Answer):
 class Auth:
     """A client for auth's HTTP API.
 
-    Every method raises UnavailableError if auth is unavailable or overloaded, and RefusedError if
+    The methods raise UnavailableError if auth is unavailable or overloaded, and RefusedError if
     auth rejects the request.
     """
 
@@ -151,7 +151,7 @@ class Auth:
         await self._ask("POST", "/logout-all", token=access)
 
     async def change_password(self, access: str, *, old: str, new: str) -> None:
-        """Change the account's password, which ends all its other logins.
+        """Change the account's password and end all of its other logins.
 
         Raises:
             RefusedError: if the old password is wrong.
@@ -170,7 +170,7 @@ class Auth:
         scopes: Sequence[str],
         expires_days: int | None = None,
     ) -> MadeToken:
-        """Create an API token. No other method returns the token's secret text."""
+        """Create an API token. Its secret text cannot be retrieved later."""
         body = {"name": name, "scopes": list(scopes), "expires_days": expires_days}
         return await self._model(MadeToken, "POST", "/api-tokens", token=access, body=body)
 

@@ -1,16 +1,20 @@
 """A client for Interactive Brokers' Client Portal gateway, using version 1 of its Web API.
 
-Rule: only this module contains the gateway's paths and status codes. It neither waits nor retries:
-callers must respect the rate limits. If an IP address exceeds them, Interactive Brokers blocks it
-for fifteen minutes, or permanently if this happens repeatedly. Responses are returned as parsed
-JSON, which `services.cp_api.parsing` interprets.
+Rule: only this module contains the gateway's paths and status codes. It does not wait or retry, so
+callers must respect the rate limits. If an IP address exceeds a limit, Interactive Brokers blocks
+the address for fifteen minutes. Repeated violations may get the address banned permanently.
 
-Interactive Brokers' Web API documentation specifies the base path. It says to send /tickle and
-/iserver/auth/status with POST, and to call /iserver/auth/ssodh/init, with `publish` and `compete`,
-instead of the deprecated /iserver/reauthenticate. The status is 401 if nobody is logged in, and
-429, without Retry-After, after too many requests. We also observed some undocumented errors: "no
-bridge" and "not authenticated" if the brokerage session has ended, and "Please query /accounts
-first".
+Responses are returned as parsed JSON, which `services.cp_api.parsing` interprets.
+
+According to Interactive Brokers' Web API documentation:
+
+- /tickle and /iserver/auth/status are called with POST.
+- /iserver/auth/ssodh/init, with `publish` and `compete`, replaces the deprecated
+  /iserver/reauthenticate.
+- The status is 401 if nobody is logged in, and 429 after too many requests, without Retry-After.
+
+The gateway also returns undocumented errors: "no bridge" and "not authenticated" if the brokerage
+session has ended, and "Please query /accounts first" if the accounts have not been requested.
 """
 
 import json
@@ -43,7 +47,7 @@ class SessionError(UnavailableError):
 
 
 class AccountsError(UnavailableError):
-    """Request /iserver/accounts in this session before repeating the failed request."""
+    """The accounts have not been requested in this session. Request them, then try again."""
 
 
 class UnansweredError(UnavailableError):
@@ -56,7 +60,7 @@ class LoginError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response from the gateway. Numbers with a fraction are parsed as `Decimal`."""
+    """A response from the gateway. Numbers with a decimal point are parsed as `Decimal`."""
 
     body: object
     simulated: bool
@@ -79,12 +83,13 @@ class AuthStatus(BaseModel):
 
 
 def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
-    """Return a TLS context that verifies the gateway, unless `is_verified` is false.
+    """Return a TLS context for connections to the gateway.
 
-    The gateway is verified against `ca`, or against the system's CAs if `ca` is None.
+    The gateway's certificate is verified against `ca`, or against the system's CAs if `ca` is None.
+    If `is_verified` is false, nothing is verified, and a warning is logged.
 
-    The real gateway's certificate is self-signed and contains none of our host names, so `ca`
-    verifies the certificate but not the host name. If nothing is verified, a warning is logged.
+    The real gateway's certificate is self-signed and contains none of our host names. If `ca` is
+    set, the host name is therefore not checked.
     """
     if not is_verified:
         log.warning(
@@ -104,7 +109,7 @@ def trust(*, ca: Path | None, is_verified: bool) -> ssl.SSLContext:
 
 
 class Gateway:
-    """A client for one gateway. The caller owns the HTTP session and sets its time-outs."""
+    """A client for one gateway. The caller provides the HTTP session and sets its time-outs."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, *, tls: ssl.SSLContext | None = None
@@ -137,7 +142,7 @@ class Gateway:
         return await self._ask("GET", "/iserver/accounts", about="accounts")
 
     async def stocks(self, symbols: Sequence[str]) -> Answer:
-        """Return the contracts for the given stocks, by symbol."""
+        """Return the contracts for the given stock symbols."""
         return await self._ask(
             "GET", "/trsrv/stocks", params={"symbols": ",".join(symbols)}, about="contracts"
         )

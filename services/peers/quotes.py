@@ -1,7 +1,7 @@
 """A client for cp_api, and the models of its responses: quotes, history and session status.
 
-Prices are `Decimal` in Python. In JSON, they are numbers in their shortest decimal form, which this
-client converts back to the same `Decimal`. Never convert prices to floats for calculations.
+Prices are `Decimal` in Python and numbers in JSON. Converting a price to JSON and back does not
+change its value. Never convert prices to floats for calculations.
 """
 
 import json
@@ -63,7 +63,7 @@ class LookUp(_Shape):
 
 
 class Bar(_Shape):
-    """One price bar, which begins at the time `at`."""
+    """A price bar that starts at the time `at`."""
 
     at: datetime
     open: Price
@@ -108,7 +108,7 @@ class QuotesAwayError(UnavailableError):
 
 
 class Quotes:
-    """A client for cp_api. The caller owns the HTTP session and sets its time-outs."""
+    """A client for cp_api. The caller creates, configures and closes the HTTP session."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
@@ -126,11 +126,11 @@ class Quotes:
         return _read(Quote, answer)
 
     async def quotes(self, symbols: Sequence[str]) -> list[Quote]:
-        """Return the quotes that are available for `symbols`, in the same order."""
+        """Return the available quotes for `symbols`, in the same order."""
         return list((await self.look_up(symbols)).quotes)
 
     async def look_up(self, symbols: Sequence[str]) -> LookUp:
-        """Return the quotes for `symbols`, and the symbols that are unknown or unavailable."""
+        """Return the available quotes, and the symbols that are unknown or have no quote."""
         if not symbols:
             return LookUp(quotes=())
         answer = await self._get("/quotes", {"symbols": ",".join(symbols)}, about="quotes")
@@ -152,11 +152,11 @@ class Quotes:
         return _read(History, answer)
 
     async def status(self) -> SessionStatus:
-        """Return the session's status. If the gateway is unavailable, the status says so."""
+        """Return the status of the brokerage session, even if the gateway is unavailable."""
         return _read(SessionStatus, await self._get("/status", about="the session's status"))
 
     async def check(self) -> str | None:
-        """Readiness check: return None if cp_api responds, otherwise the problem."""
+        """Return None if cp_api responds, otherwise a description of the problem."""
         try:
             await self.status()
         except ClusterError as exc:

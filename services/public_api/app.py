@@ -1,4 +1,4 @@
-"""Sets up public_api: its routes, and its clients for other services and stores."""
+"""Sets up public_api's routes and its clients for other services and data stores."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,7 +31,7 @@ VERSION: Final = "1.0.0"
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
-    """Yield the application; on exit, write any unsaved usage data and close all connections."""
+    """Yield the application. On exit, write any unsaved usage data and close all connections."""
     async with AsyncExitStack() as stack:
 
         async def session(name: str) -> aiohttp.ClientSession:

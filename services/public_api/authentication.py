@@ -1,7 +1,8 @@
-"""Identifies callers: auth verifies their tokens, and the results are reused for a few seconds.
+"""Identifies API callers by their tokens, which the auth service verifies.
 
-Rule: a token that auth has not verified is never accepted. While auth is unavailable, recently
-verified tokens are still accepted, and the responses have the header `Degraded: auth`.
+Results are reused for a few seconds. While auth is unavailable, recently verified tokens are
+still accepted, and the responses have the header `Degraded: auth`. Rule: never accept a token that
+auth has not verified.
 """
 
 import asyncio
@@ -29,9 +30,9 @@ _RETRY_SECONDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller of the API, identified by a token.
+    """An API caller, identified by a token.
 
-    `is_remembered` is true if auth is unavailable and an earlier result was reused.
+    `is_remembered` is true if auth was unavailable and an earlier verification was used instead.
     """
 
     identity: Verified
@@ -39,7 +40,7 @@ class Caller:
 
 
 class Authenticator:
-    """Identifies callers by their `Authorization` header."""
+    """Identifies API callers by their `Authorization` header."""
 
     def __init__(self, auth: Auth, *, cache_seconds: float, stale_seconds: float) -> None:
         self._auth = auth
@@ -55,7 +56,7 @@ class Authenticator:
 
         Raises:
             Problem: with status 401 if the token is invalid, or with status 503 if auth is
-                unavailable and has not verified the token recently.
+                unavailable and the token was not verified recently.
         """
         token = _bearer(authorization)
         key = token_hash(token)
@@ -88,7 +89,7 @@ class Authenticator:
         return Caller(identity)
 
     async def _ask(self, token: str, key: TokenHash) -> Verified | None:
-        """Verify a token with one request, which all calls waiting for this token share."""
+        """Verify a token. Simultaneous calls with the same token share one request to auth."""
         request = self._requests.get(key)
         if request is None:
             request = asyncio.create_task(self._verify(token, key), name="verify a token")

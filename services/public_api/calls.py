@@ -1,6 +1,6 @@
-"""Handles API calls: checks the token, rate limit, scope and parameters, in this order.
+"""Handles API calls: checks the token, rate limit, scope and parameters, in that order.
 
-Rule: every call with a valid token counts as usage, whatever its outcome.
+Rule: every call with a valid token counts as usage, even if the call fails.
 """
 
 from collections.abc import Awaitable, Callable
@@ -90,7 +90,7 @@ async def plain(
 ) -> web.Response:
     """Respond to a call that has passed the token, rate-limit and scope checks.
 
-    `bench.api` compares complete API calls with calls to this function, which skip the checks.
+    The benchmark `bench.api` calls this function directly, as a baseline without these checks.
     """
     parameters = parsed(route.parameters, request.match_info, request.query)
     body = await route.answering(sources, parameters, caller)

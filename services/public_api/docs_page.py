@@ -1,4 +1,4 @@
-"""Serves the page `/docs`, an interactive API reference that Swagger UI renders.
+"""Serves `/docs`, an interactive API reference rendered by Swagger UI.
 
 Rule: the page loads nothing from other hosts and has no inline content except styles. Its security
 headers enforce both restrictions (`runtime.web.security_headers`).
@@ -48,7 +48,7 @@ SwaggerUIBundle({
 
 
 def add_routes(app: web.Application, *, document: dict[str, Any], assets: Path) -> None:
-    """Serve `/openapi.json`, and `/docs` with its files; redirect `/` to `/docs`."""
+    """Serve `/openapi.json`, `/docs` and the files that `/docs` loads. Redirect `/` to `/docs`."""
     content = json.dumps(document, ensure_ascii=False).encode()
 
     async def openapi(_request: web.Request) -> web.Response:

@@ -1,9 +1,8 @@
-"""The API's only rate limit: a bucket of calls for each API token, in this process's memory.
+"""Limits the rate of calls for each API token. Buckets are kept in this process's memory.
 
-The settings `RATE_LIMIT` and `RATE_WINDOW_SECONDS` (`settings.py`) define the limit.
-
-Rule: the current time is an argument. Replicas deliberately do not share buckets, so rate limiting
-does not depend on a store. With N replicas, a token can be used for up to N times as many calls.
+The settings `RATE_LIMIT` and `RATE_WINDOW_SECONDS` define the limit. Replicas do not share buckets,
+so rate limiting does not depend on a data store. With N replicas, an API token therefore allows up
+to N times as many calls. Rule: do not read the clock here; the caller passes the current time.
 """
 
 import math
@@ -17,7 +16,7 @@ _MOST: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Whether a call is allowed, and how many calls are left."""
+    """Whether an API call is allowed, and how many calls are left."""
 
     is_allowed: bool
     limit: int
@@ -29,7 +28,7 @@ class Allowance:
     window_seconds: int
 
     def headers(self) -> dict[str, str]:
-        """Return the rate-limit headers: three traditional ones, and two from the IETF draft."""
+        """Return the rate-limit headers: three traditional headers and two from an IETF draft."""
         fields = {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),
@@ -43,7 +42,7 @@ class Allowance:
 
 
 class RateLimiter:
-    """Buckets of `limit` calls each, refilled evenly over the window."""
+    """Allows `limit` calls per window for each token. The allowance refills continuously."""
 
     def __init__(self, limit: int, window_seconds: float) -> None:
         self._limit = limit

@@ -1,6 +1,6 @@
 """Converts a model to a JSON response with an ETag and caching headers.
 
-Rule: the ETag is strong, so equal models must be serialised to equal bytes.
+Rule: the ETag is strong, so equal models must be serialised to identical bytes.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The table of API routes, which defines both the handlers and the OpenAPI document."""
+"""The table of API routes. The request handlers and the OpenAPI document are created from it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Answering = Callable[[Sources, Any, Verified], Awaitable[BaseModel]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route. `answering` is called with an instance of the model `parameters`."""
+    """An API route. `answering` receives the parsed `parameters` and returns the response model."""
 
     path: str
     name: str

@@ -1,4 +1,4 @@
-"""Gets the data for each route from the stores and services. Other modules handle HTTP."""
+"""Gets the data for each API route from data stores and other services."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,7 +31,7 @@ _RETRY_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The stores and services that the API reads from."""
+    """The data stores and services that the API reads from."""
 
     news: News
     quotes: Quotes
@@ -86,7 +86,7 @@ class Sources:
             raise _unavailable("The quote service", exc) from exc
 
     async def calls(self, parameters: UsageParameters, caller: Verified) -> UsageAnswer:
-        """Return the calls made by the caller's account, counted by hour."""
+        """Return hourly statistics of the calls made by the caller's account."""
         until = clock.now()
         # Start at a full hour so that the first hour is complete.
         since = (until - timedelta(days=parameters.days)).replace(minute=0, second=0, microsecond=0)

@@ -1,6 +1,7 @@
-"""Remembers which tokens auth has verified recently. The current time is an argument.
+"""A cache of the tokens that the auth service has verified recently.
 
-Rule: store only hashes of tokens, so that nobody can read a token from this cache.
+Rules: store only hashes of tokens, so that nobody can read a token from this cache. Do not read the
+clock here; the caller passes the current time.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ def token_hash(token: str) -> TokenHash:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A verified token's owner and scopes, and how long ago auth verified it."""
+    """A verified token's owner and scopes, and the number of seconds since its verification."""
 
     identity: Verified
     age_seconds: float
@@ -35,7 +36,7 @@ class VerifiedTokens:
         self._entries: OrderedDict[TokenHash, tuple[Verified, float]] = OrderedDict()
 
     def find(self, token: TokenHash, *, at: float, now: datetime) -> Verification | None:
-        """Return auth's last result for a token, or None if the token is unknown or has expired."""
+        """Return a token's last verification, or None if the token is unknown or has expired."""
         entry = self._entries.get(token)
         if entry is None:
             return None
@@ -47,12 +48,12 @@ class VerifiedTokens:
         return Verification(identity, at - verified_at)
 
     def keep(self, token: TokenHash, identity: Verified, *, at: float) -> None:
-        """Store auth's result for a valid token."""
+        """Store the owner and scopes of a token that auth has verified."""
         self._entries[token] = (identity, at)
         self._entries.move_to_end(token)
         if len(self._entries) > _MOST:
             self._entries.popitem(last=False)
 
     def forget(self, token: TokenHash) -> None:
-        """Forget a token that auth rejected."""
+        """Remove a token that the auth service rejected."""
         self._entries.pop(token, None)

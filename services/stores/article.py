@@ -4,8 +4,8 @@ To store another field of feed entries, add the field to `EntryFields` and parse
 `newswatcher/reading/entries.py`. The API's models (`public_api/schema/answers.py`) and the site's
 templates determine which fields are shown.
 
-Rule: newswatcher writes every field except `ml`, which it leaves unchanged; the ml service writes
-only `ml`. Times are in UTC and in whole seconds, so that they sort correctly as text in keys.
+Rule: the ml service writes only the field `ml`, and newswatcher writes all other fields. Times are
+in UTC and in whole seconds, so that they sort correctly as text.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ class _Frozen(BaseModel):
 
 
 class Duplicate(_Frozen):
-    """The same news at another URL."""
+    """A copy of an article at another URL."""
 
     url: str
     source: str
@@ -83,7 +83,7 @@ class EntryFields(_Frozen):
     authors: tuple[str, ...] = ()
 
     def entry_fields(self) -> dict[str, Any]:
-        """Return a dictionary of these fields, from which an article can be made."""
+        """Return these fields as a dictionary, for use in creating an article."""
         return {name: getattr(self, name) for name in EntryFields.model_fields}
 
 
@@ -104,7 +104,7 @@ class Listing(EntryFields):
 
     @property
     def is_analysed(self) -> bool:
-        """Whether there is an analysis of the article's current text."""
+        """Whether the article's current text has been analysed."""
         return self.ml is not None and self.ml.of == self.content_hash
 
 

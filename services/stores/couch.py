@@ -1,7 +1,7 @@
 """A client for CouchDB's HTTP API: documents, views and changes.
 
-Rule: only this module contains CouchDB's paths and status codes. Sequence numbers are opaque:
-CouchDB returns strings, and the lab's stand-in for CouchDB returns integers.
+Rules: only this module contains CouchDB's paths and status codes. Do not interpret sequence
+numbers: CouchDB returns strings, and the lab's stand-in for CouchDB returns integers.
 """
 
 import json
@@ -56,7 +56,7 @@ class Written:
 
 
 class Couch:
-    """A client for one CouchDB server. The caller owns the HTTP session."""
+    """A client for one CouchDB server. The caller creates and closes the HTTP session."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Couch:
             self._headers["Authorization"] = aiohttp.encode_basic_auth(user, secret, "utf-8")
 
     async def check(self) -> str | None:
-        """Readiness check: return None if CouchDB responds, otherwise the problem."""
+        """Return None if CouchDB responds, otherwise a description of the problem."""
         try:
             await self._ask("GET", "", "checking CouchDB")
         except ClusterError as exc:
@@ -132,7 +132,7 @@ class Couch:
     ) -> Changes:
         """Return the changes after `since`, waiting up to `wait_seconds` if there are none.
 
-        Changes to design documents are left out, but are counted in `last_seq`.
+        Changes to design documents are omitted from the result.
         """
         params = {"since": str(since), "limit": str(limit), "style": "main_only"}
         if include_docs:
@@ -158,7 +158,7 @@ class Couch:
     async def local(self, db: str, name: str) -> Document | None:
         """Return a local document, or None if it does not exist.
 
-        CouchDB neither replicates local documents nor lists them among the changes.
+        CouchDB does not replicate local documents and does not list them as changes.
         """
         try:
             return await self.get(db, f"_local/{name}")
@@ -172,10 +172,10 @@ class Couch:
         await self.put(db, {**body, "_id": f"_local/{name}", **rev})
 
     async def ensure_design(self, db: str, design: Mapping[str, Any]) -> None:
-        """Write a design document unless the stored document is up to date.
+        """Write a design document unless the stored document is the same or newer.
 
-        A stored document with a higher `version` is kept. During an update, old and new replicas
-        run side by side, and every change to a design document makes CouchDB rebuild its indexes.
+        Old and new replicas run side by side during an update. An old replica must not overwrite a
+        newer document, because CouchDB rebuilds its indexes after every change.
         """
         try:
             stored = await self.get(db, design["_id"])

@@ -1,8 +1,8 @@
 """The position in a list of articles where the next page begins.
 
 Rule: a position is a key, not a count, so no article is repeated or skipped when new articles
-arrive. Clients must treat the cursor's text as opaque. The checksum only detects accidental
-changes: a forged cursor reveals nothing that its author could not query directly.
+arrive. Clients must not interpret or change the cursor's text. The checksum detects accidental
+changes, but not forgery. A forged cursor gives no access to additional data.
 """
 
 import base64
@@ -26,7 +26,7 @@ class Cursor(BaseModel):
 
     @property
     def key(self) -> list[str]:
-        """The last two parts of a view's key: the publication time and the article's id."""
+        """The publication time and the article's id, as they appear in a view's keys."""
         return [timestamp(self.published), self.id]
 
     def encode(self) -> str:
@@ -37,7 +37,7 @@ class Cursor(BaseModel):
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Return the cursor from which `encode` made this text.
+        """Parse the text of a cursor, as returned by `encode`.
 
         Raises:
             ValueError: if the text is not a valid cursor.

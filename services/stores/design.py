@@ -1,9 +1,9 @@
 """The views of the news database, written in JavaScript for CouchDB.
 
-Rule: raise VERSION with every change. No service overwrites a newer design, so old and new
-replicas can run side by side during an update.
+Rule: increase VERSION with every change. A service never overwrites a newer design document, so old
+and new replicas can run side by side during an update.
 
-Each row contains an article without its text, so a page of articles needs only one index read.
+Each row contains an article without its text, so lists of articles need no further reads.
 """
 
 from typing import Any, Final

@@ -1,6 +1,6 @@
 """The news database: pages of articles, single articles and daily sentiment.
 
-Rule: every query uses an index and a limited number of reads; no caller can make the database read
+Rule: every query uses an index and a limited number of reads. No query may make the database read
 all articles.
 """
 
@@ -105,9 +105,9 @@ class News:
     async def page(self, query: NewsQuery) -> tuple[list[Listing], Cursor | None]:
         """Return one page of articles, newest first, and a cursor if there may be a next page.
 
-        A page may contain fewer articles than the limit and still have a next page: a query with
-        several filters reads a limited number of articles that match the most selective filter,
-        and checks these articles against the other filters.
+        A page may contain fewer articles than the limit even if there is a next page. With several
+        filters, a query reads a limited number of articles that match the most selective filter,
+        and then applies the other filters to these articles.
         """
         view, prefix, conditions = _index(query)
         batch = query.limit if conditions < 2 else max(query.limit, _SCAN)
@@ -160,7 +160,7 @@ class News:
         return article.model_copy(update={"rev": rev})
 
     async def analyse(self, article: Article, analysis: Analysis) -> bool:
-        """Store an analysis unless the text has changed, and return whether it was stored."""
+        """Store an analysis unless the article's text has changed. Return whether it was stored."""
         for _ in range(_ATTEMPTS):
             if article.content_hash != analysis.of:
                 return False
@@ -188,7 +188,7 @@ class News:
     ) -> list[DaySentiment]:
         """Return the sentiment of each day that has articles, oldest first.
 
-        Both `since_day` and `until_day` are included. If `symbol` is None, all articles are used.
+        The range includes `since_day` and `until_day`. If `symbol` is None, all articles are used.
         """
         key = symbol or EVERYTHING
         rows = await self._rows(
@@ -209,15 +209,15 @@ class News:
         ]
 
     async def symbols(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each symbol, highest number first."""
+        """Return the number of articles for each symbol, largest number first."""
         return _most(await self._rows("by_symbol", group_level=1), limit)
 
     async def topics(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each topic, highest number first."""
+        """Return the number of articles for each topic, largest number first."""
         return _most(await self._rows("by_topic", group_level=1), limit)
 
     async def sources(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each feed, highest number first."""
+        """Return the number of articles for each feed, largest number first."""
         return _most(await self._rows("by_source", group_level=1), limit)
 
     async def _rows(self, view: str, **params: Any) -> list[dict[str, Any]]:
@@ -230,7 +230,7 @@ class News:
 
 
 def _index(query: NewsQuery) -> tuple[str, list[str], int]:
-    """Return the most selective view, its key prefix, and the number of filters in the query."""
+    """Return the view for the most selective filter, its key prefix, and the filter count."""
     conditions = [
         ("by_symbol", query.symbol),
         ("by_topic", query.topic),
@@ -245,7 +245,7 @@ def _index(query: NewsQuery) -> tuple[str, list[str], int]:
 
 
 def _from(query: NewsQuery, after: Cursor | None) -> list[Any]:
-    """Return the key where a descending read starts: the highest key, `until` or the cursor."""
+    """Return the start key of a descending read: the highest key, `until` or the cursor."""
     ends: list[datetime] = [query.until] if query.until else []
     if after is None:
         # `[until]` sorts before `[until, id]`, so articles published at `until` are excluded.

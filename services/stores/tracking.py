@@ -1,7 +1,7 @@
-"""Queues API calls in memory and writes them to InfluxDB in batches in the background.
+"""Records API calls in memory, and writes them to InfluxDB in batches in the background.
 
-Rule: every request calls `track`, which must therefore never wait or fail, even if InfluxDB is
-unavailable. When the queue is full, the oldest calls are dropped, and a metric counts them.
+Rule: `track` must never wait or fail, even if InfluxDB is unavailable, because every request calls
+this method. When the queue is full, the oldest calls are dropped, and a metric counts them.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _NANOSECONDS: Final = 1_000
 
 
 class UsageTracker:
-    """Writes calls in the background, and writes all remaining calls when the context exits."""
+    """Writes API calls to InfluxDB in the background, and the remaining calls on exit."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class UsageTracker:
         status: int,
         latency_ms: float,
     ) -> None:
-        """Queue a call. This method never waits and never fails."""
+        """Add a call to the queue. This method never waits and never fails."""
         if len(self._waiting) == self._waiting.maxlen:
             self._drop(1)
         nanoseconds = int(at.timestamp() * 1e6) * _NANOSECONDS + self._offset
@@ -125,7 +125,7 @@ class UsageTracker:
                 await asyncio.sleep(self._every)
 
     async def _write_some(self) -> bool:
-        """Write one batch, and return whether another full batch is waiting."""
+        """Write one batch of calls, and return whether another full batch is waiting."""
         while self._waiting and len(self._batch) < BATCH:
             self._batch.append(self._waiting.popleft())
         try:

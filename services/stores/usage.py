@@ -1,7 +1,7 @@
-"""The API's usage in InfluxDB 1.x: one point for each call.
+"""The API's usage data in InfluxDB 1.x, with one point for each call.
 
-Rule: each point has a unique timestamp, so writing a call twice does not count it twice. Tags
-contain only values from auth and the route table, and never text sent by a client.
+Rules: each call has a unique timestamp, so a call that is written twice is counted once. Tags
+contain only values from the auth service and the route table, never text sent by a client.
 """
 
 import json
@@ -59,7 +59,7 @@ class Call:
 
 
 class UsageHour(BaseModel):
-    """The statistics of the calls made in one hour."""
+    """Statistics of the calls made in one hour."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -90,7 +90,7 @@ class Usage:
             self._headers["Authorization"] = aiohttp.encode_basic_auth(user, secret, "utf-8")
 
     async def check(self) -> str | None:
-        """Readiness check: return None if InfluxDB responds, otherwise the problem."""
+        """Return None if InfluxDB responds, otherwise a description of the problem."""
         try:
             await self._ask("GET", "/ping", "checking InfluxDB")
         except ClusterError as exc:
@@ -98,7 +98,7 @@ class Usage:
         return None
 
     async def write(self, calls: Sequence[Call]) -> None:
-        """Store calls. Storing a call a second time has no effect.
+        """Store calls. Calls that are already stored are not counted twice.
 
         Raises:
             RejectedError: if InfluxDB will never accept these calls.
@@ -118,7 +118,7 @@ class Usage:
     async def by_hour(
         self, account: str, token: str | None = None, *, since: datetime, until: datetime
     ) -> list[UsageHour]:
-        """Return an account's calls by hour, oldest first.
+        """Return hourly statistics of an account's calls, oldest first.
 
         If `token` is not None, count only the calls made with this token.
         """

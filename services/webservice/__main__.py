@@ -1,4 +1,4 @@
-"""Run the site: `python -m services.webservice`."""
+"""Entry point: run the site with `python -m services.webservice`."""
 
 from runtime.web.application import main, serve
 from services.webservice.app import NAME, opened

@@ -1,4 +1,4 @@
-"""Assembles the site: its routes, its middlewares, and its clients for other services and stores.
+"""Sets up the site's routes, its middleware, and its clients for other services and data stores.
 
 Rule: creating a client sends no requests, so the site starts even if other services are down.
 """
@@ -42,13 +42,13 @@ NAME: Final = "webservice"
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
-    """Open the site's connections and yield the application; close the connections on exit."""
+    """Open the HTTP client session and yield the application. Close the session on exit."""
     async with outgoing(name=NAME, connections=50, timeout_seconds=5.0) as session:
         yield application(settings, connect(settings, session))
 
 
 def connect(settings: Settings, session: ClientSession) -> Site:
-    """Create the clients for the other services and stores, which share one HTTP session."""
+    """Create the clients for other services and data stores. They share one HTTP session."""
     jar = Jar(https=settings.https)
     auth = Auth(session, settings.auth_url)
     couch = Couch(session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password)
@@ -69,7 +69,7 @@ def connect(settings: Settings, session: ClientSession) -> Site:
 
 
 def application(settings: Settings, site: Site) -> web.Application:
-    """Return the application with its routes and middlewares."""
+    """Return the application with its routes and middleware."""
     app = bare(NAME, settings=settings, checks=checks(site))
     app[SITE] = site
     app.middlewares.extend([set_visit_cookies, errors.pages_of_errors, only_own_forms])
@@ -106,7 +106,7 @@ def application(settings: Settings, site: Site) -> web.Application:
 
 
 def checks(site: Site) -> Mapping[str, Check]:
-    """Return the checks shown at `/health/ready`. A failed check does not make the site unready."""
+    """Return the checks shown at `/health/ready`. The site is ready even if a check fails."""
     return {
         "auth": site.auth.check,
         "couchdb": site.couch.check,

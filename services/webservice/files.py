@@ -1,7 +1,7 @@
 """Serves static files, which are read once at startup and versioned by their content.
 
-Rule: the content at an address with the correct version in `v` never changes, so browsers may cache
-it forever.
+Rule: if an address contains the correct version (`?v=...`), the content at that address never
+changes. Browsers may cache such content forever.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""Reads the dashboard's filters from a page's address and writes them into links.
+"""Reads the dashboard's filters from a page's URL, and creates links that contain the filters.
 
-Rule: ignore invalid values, so that even an invalid address shows news and not an error.
+Rule: ignore invalid values, so that an invalid URL shows news instead of an error.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Filters:
 
     @property
     def summary(self) -> str:
-        """Return the filters in words, such as "AAPL, Earnings, negative", or "" if none is set."""
+        """Return the filters as text, such as "AAPL, Earnings, negative", or "" if none are set."""
         parts = (
             self.symbol,
             topic(self.topic) if self.topic else None,
@@ -55,7 +55,7 @@ class Filters:
         return f"/dashboard?{query}" if query else "/dashboard"
 
     def with_days(self, days: int) -> str:
-        """Return the address of this dashboard page, with sentiment for the last `days` days."""
+        """Return the address of the dashboard with these filters and sentiment for `days` days."""
         return replace(self, days=days, cursor=None).address()
 
     def after(self, cursor: str | None) -> str | None:
@@ -64,7 +64,7 @@ class Filters:
 
 
 def read(query: Mapping[str, str]) -> Filters:
-    """Read the filters from the query of an address."""
+    """Read the filters from a URL's query string."""
     topic_ = query.get("topic", "").strip()[:_LONGEST]
     label = query.get("label", "")
     days = query.get("days", "")

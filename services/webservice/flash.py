@@ -1,6 +1,6 @@
 """Passes a message to the next page in a cookie that contains the message's code.
 
-Rule: do not trust cookies. If the code is unknown, no message is shown.
+Rule: do not trust cookies. If the code is unknown, show no message.
 """
 
 from dataclasses import dataclass

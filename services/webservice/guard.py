@@ -1,4 +1,4 @@
-"""Checks a form's origin and CSRF token before the form is processed."""
+"""Checks the origin and the CSRF token of each submitted form before the form is processed."""
 
 from typing import Final
 
@@ -31,6 +31,6 @@ async def only_own_forms(request: web.Request, handler: Handler) -> web.StreamRe
         form = await request.post()
         token = str(form.get(csrf.FIELD, ""))
     if not site.is_good_token(token, visit):
-        log.warning("rejected a form", reason="the CSRF token belongs to a different visit")
+        log.warning("rejected a form", reason="the CSRF token is not valid for this visitor")
         raise web.HTTPForbidden
     return await handler(request)

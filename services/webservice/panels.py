@@ -1,4 +1,4 @@
-"""Loads a page's panels. Each panel shows its content, or a sentence if loading fails."""
+"""Loads a page's panels. A panel shows its content, or an error message if loading fails."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Panel(Generic[T]):
-    """A panel's content. If it is None, `problem` contains a sentence for the visitor."""
+    """A panel's content or, if `problem` is not empty, an error message for the visitor."""
 
     value: T | None = None
     problem: str = ""
 
 
 async def panel(name: str, request: Awaitable[T], *, seconds: float, away: str) -> Panel[T]:
-    """Wait for a panel's content, or return the sentence `away` if this fails or times out.
+    """Load a panel's content. If loading fails or times out, use the error message `away`.
 
     Raises:
         GoneError: if the content does not exist. The page decides what to show instead.
@@ -37,5 +37,5 @@ async def panel(name: str, request: Awaitable[T], *, seconds: float, away: str) 
         )
         return Panel(problem=away)
     except RefusedError as exc:
-        log.error("a panel's request was rejected", panel=name, reason=str(exc))  # noqa: TRY400  needs no traceback
+        log.error("the request for a panel was rejected", panel=name, reason=str(exc))  # noqa: TRY400  needs no traceback
         return Panel(problem=away)

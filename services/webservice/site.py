@@ -1,4 +1,4 @@
-"""Helpers for all pages: clients, template rendering, and identification of the visitor."""
+"""Helpers for all pages: clients, template rendering, redirects and visitor identification."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -63,8 +63,8 @@ def site_of(request: web.Request) -> Site:
 async def set_visit_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Apply the visit's cookie changes to every response, including redirects.
 
-    This must be a middleware. When aiohttp sends its signal `on_response_prepare`, the cookies have
-    already been written.
+    This function must be middleware. The signal `on_response_prepare` would be too late, because
+    aiohttp writes the cookies before it sends this signal.
     """
     try:
         answer = await handler(request)
@@ -104,12 +104,12 @@ async def render(
 
 
 async def ask(request: web.Request, name: str, awaitable: Any, *, away: str) -> Panel[Any]:
-    """Wait for the content of one panel, but for no more than `panel_seconds`."""
+    """Load the content of one panel, waiting no longer than the setting `panel_seconds`."""
     return await panel(name, awaitable, seconds=site_of(request).settings.panel_seconds, away=away)
 
 
 def is_for_htmx(request: web.Request) -> bool:
-    """Return whether htmx needs only part of a page, rather than a full page for its history."""
+    """Return whether htmx needs only part of a page. Restoring its history requires a full page."""
     return (
         request.headers.get("HX-Request") == "true"
         and request.headers.get("HX-History-Restore-Request") != "true"
@@ -117,7 +117,7 @@ def is_for_htmx(request: web.Request) -> bool:
 
 
 def see(request: web.Request, path: str, *, flash_code: str = "") -> web.HTTPSeeOther:
-    """Return a redirect to `path` after a form was accepted. The next page shows a message."""
+    """Return a redirect to `path`. If `flash_code` is set, the next page shows its message."""
     response = web.HTTPSeeOther(path)
     if flash_code:
         site = site_of(request)

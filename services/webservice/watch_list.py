@@ -16,7 +16,7 @@ def symbol(text: str | None) -> str | None:
 
 
 def parse(text: str) -> tuple[list[str], list[str]]:
-    """Return the symbols in order and without duplicates, and the words that are not symbols."""
+    """Return the symbols in order, without duplicates, and a list of words that are not symbols."""
     symbols: list[str] = []
     rejected: list[str] = []
     for word in re.split(r"[\s,;+]+", text.strip()):
@@ -31,5 +31,5 @@ def parse(text: str) -> tuple[list[str], list[str]]:
 
 
 def dump(symbols: Sequence[str]) -> str:
-    """Return the watch list in the format of its cookie."""
+    """Return the watch list as text for its cookie."""
     return "+".join(symbols)

@@ -4,5 +4,5 @@
 class StackError(ValueError):
     """The stack file or the selection of services is invalid.
 
-    Each line of the message names one problem.
+    Each line of the message describes one problem.
     """

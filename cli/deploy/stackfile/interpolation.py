@@ -1,8 +1,8 @@
 """Replace variables in stack files. The syntax is the same as in Compose files.
 
-Rule: all missing variables are collected in one pass, and a value that is empty after replacement
-is removed from its list or table. `docker stack deploy` would keep `NAME=`, and would stop at the
-first missing variable.
+Rule: all missing variables are collected in one pass. A value that is empty after replacement is
+removed from its list or table. In contrast, `docker stack deploy` stops at the first missing
+variable and keeps empty values.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Select the services to deploy, based on a stack file's `x-spotswarm` keys and SERVICES in .env.
 
-A service with `when` is offered only if certain variables have certain values. `provides` gives a
-service an alias. `needs` lists the services that a service requires, and `wants` lists services
-without which it works only partially.
+A service with `when` is available only if the listed variables have the listed values. `provides`
+gives a service an alias. `needs` lists the services that a service requires. `wants` lists the
+services that a service needs for some of its features.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[
     """Return the services to deploy, and remarks about services that will work only partially.
 
     Raises:
-        StackError: if a requested service does not exist or is not offered, or if a service to
-            deploy lacks a service that it requires.
+        StackError: if a requested service does not exist or is not available, or if a required
+            service is not selected.
     """
     offered = {
         name

@@ -1,4 +1,4 @@
-"""Read a stack file: the services to deploy, and what must exist before they can run.
+"""Read a stack file: the services to deploy, and the resources that they require.
 
 Rule: all errors are reported together, before anything is changed.
 """
@@ -39,7 +39,7 @@ class SecretWish:
 
 @dataclass
 class Stack:
-    """A stack: the document that Docker deploys, and what the document requires."""
+    """A stack: the document that Docker deploys, and the resources that it requires."""
 
     name: str
     document: Table
@@ -52,7 +52,7 @@ class Stack:
 
     @property
     def services(self) -> list[str]:
-        """The names of the services, without the stack's name as a prefix."""
+        """The names of the services, without the stack's name."""
         return list(self.document["services"])
 
     @property
@@ -71,7 +71,7 @@ class Stack:
 
 
 def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, read: Read) -> Stack:
-    """Parse a stack file; `read` is called to read each config file.
+    """Parse a stack file, and call `read` to read each config file.
 
     Raises:
         StackError: if the stack is invalid. The message lists every problem.

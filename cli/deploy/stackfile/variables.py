@@ -1,6 +1,6 @@
-"""The variables for stack files: the lines of .env and the values derived from them.
+"""The variables for stack files: the variables in .env, and variables derived from them.
 
-Rule: derived variables are set only here and override those in .env, so they are always consistent.
+Rule: derived variables are set only here. They override variables of the same name in .env.
 """
 
 import hashlib
@@ -19,7 +19,9 @@ _DIGITS: Final = 12
 
 
 def complete(values: Mapping[str, str], *, users: bytes | None = None) -> dict[str, str]:
-    """Return all variables; `users` is the contents of the operators' password file, if any.
+    """Return all variables.
+
+    `users` is the content of the operators' password file, or None if there is no such file.
 
     Raises:
         ValueError: if a value is invalid or missing. The message has one line for each problem.

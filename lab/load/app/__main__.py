@@ -1,9 +1,9 @@
 """Serves `/` (host name and version), `/slow/SECONDS` (the same after a delay) and `/health`.
 
 Environment variables control the application. START_SECONDS delays the start. STOP_SECONDS delays
-the exit after the application has stopped accepting connections. For LINGER_SECONDS and
-FINISH_SECONDS, see `runtime.web.serving`. If FAIL is set, every response has status 500. VERSION is
-the version in responses. PORT is the port to listen on, by default 8080.
+the exit after the last connection has closed. For LINGER_SECONDS and FINISH_SECONDS, see
+`runtime.web.serving`. If FAIL is set, every response has status 500. VERSION is the version in
+responses. PORT is the port to listen on, by default 8080.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """News for a lab without internet access: three news wires with feeds and article pages.
 
-This package provides only what a feed reader sees: RSS feeds, HTML pages and conditional responses,
-all of which are served at the gateway's address. Spotswarm's services process the news.
+This package serves RSS feeds and HTML pages at the gateway's address, and supports conditional
+requests. Spotswarm's services process the news.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """Serves the news wires: feeds at `/WIRE/feed.xml`, and stories at `/WIRE/NUMBER/TITLE`.
 
-Rule: a story appears at its time of publication and never changes. These times are relative to the
-start of the process, so a new lab always has news from the last three days.
+Rule: a story appears at its publication time and never changes. Publication times are relative to
+the start of the process, so a new lab always has news from the last three days.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Provides the process's boto3 clients and translates their errors.
+"""Provides boto3 clients and translates their errors.
 
 Rule: boto3 calls block, so make every call through `Aws.call`, which runs it in a thread pool and
 limits the number of concurrent calls.
@@ -70,9 +70,9 @@ class Aws:
 
         Raises:
             GoneError: if the object does not exist in AWS.
-            RefusedError: if our role lacks a permission or the request is invalid; the operator
-                must fix this.
-            UnavailableError: if AWS does not respond, throttles us, or provides no credentials.
+            RefusedError: if our role lacks a permission, or if the object to be created already
+                exists.
+            UnavailableError: if the call fails for any other reason, such as throttling.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -91,6 +91,6 @@ class Aws:
             raise UnavailableError(f"could not {attempt}: {type(exc).__name__}") from exc
 
     async def account(self) -> str:
-        """Return the id of this leader's AWS account; only this account's instances may join."""
+        """Return the id of the leader's AWS account; only instances in this account may join."""
         answer = await self.call("look up our account", self.sts.get_caller_identity)
         return str(answer["Account"])

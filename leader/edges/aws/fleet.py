@@ -19,7 +19,7 @@ class Fleet(Protocol):
 
         Raises:
             RefusedError: if the fleet cannot launch a replacement; the operator must then launch
-                one.
+                a replacement.
         """
 
 

@@ -26,7 +26,7 @@ class FoundingRight(Protocol):
         """Claim the founding right unless another instance holds it; return the holder."""
 
     async def founded(self, instance: str) -> None:
-        """Record that this instance has founded the swarm, so that no instance founds another."""
+        """Record that this instance has founded the swarm, so that no second swarm is founded."""
 
 
 class SsmFoundingRight:

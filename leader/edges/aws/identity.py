@@ -109,7 +109,7 @@ class AwsIdentity:
 
 
 async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
-    """Read up to `limit` bytes; call `read` repeatedly, because one call may return fewer."""
+    """Read up to `limit` bytes, in several calls if necessary."""
     body = b""
     while len(body) < limit and (chunk := await stream.read(limit - len(body))):
         body += chunk
@@ -119,14 +119,14 @@ async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
 class PasswordIdentity:
     """Accepts the identity that a machine outside AWS claims.
 
-    The machine's only proof is that it knows the broker's password.
+    The machine proves only that it has the broker's password.
     """
 
     def __init__(self, *, cluster: str) -> None:
         self._cluster = cluster
 
     async def prove(self, request: JoinRequest, _key: PublicKey) -> Identity | Denied:
-        """Accept the claimed identity unchecked; `admission` grants it only a worker token."""
+        """Accept the claimed identity without a check; the machine can get only a worker token."""
         assert isinstance(request.identity, PasswordClaim)
         return Identity(
             "password",

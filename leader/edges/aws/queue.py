@@ -1,8 +1,8 @@
-"""The SQS queue of EventBridge events, which `leader.leaving.parsing` parses.
+"""The SQS queue from which the leader receives EventBridge events.
 
-Rule: delete a message after it has been handled, not when it is received. Until the message is
-deleted, SQS delivers it again every `_HIDDEN_SECONDS`, with a new receipt, to this leader or its
-successor.
+Rule: delete a message after it has been handled, not when it is received. Until a message is
+deleted, SQS delivers it again every `_HIDDEN_SECONDS`, each time with a new receipt. A new leader
+therefore receives the messages that the previous leader did not handle.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class NoticeQueue:
 
         Raises:
             UnavailableError: on any failure, including a missing queue or permission. The leader
-                can work without the queue, because agents report notices too.
+                can work without the queue, because agents also report notices.
         """
         try:
             answer = await self._aws.call(

@@ -1,6 +1,6 @@
-"""Generates the broker's configuration (redis.conf and the ACL file) with pure functions only.
+"""Generates the text of the broker's configuration files: redis.conf and the ACL file.
 
-Rule: keep the ACL strict, because, apart from the passwords, it is the broker's only protection.
+Rule: keep the ACL strict, because the passwords and the ACL are the broker's only protection.
 tests/contract/test_broker_acl.py checks the agent's access to every command and key. An agent
 cannot run XADD or DEL, and can read only the heartbeat and the reply lists whose names it knows.
 """
@@ -19,8 +19,8 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
     """Return the text of redis.conf; `directory` is the path where Redis finds its other files.
 
     The eviction policy is noeviction, because evicting keys would lose requests and replies at
-    random. A request is smaller than the output buffer limit. The query buffer limit is the lowest
-    that Redis allows, and is far larger than MAX_SEALED_BYTES.
+    random. The output buffer limit is larger than any request. The query buffer limit is the
+    lowest that Redis allows, which is far above MAX_SEALED_BYTES.
     """
     return "\n".join(
         (

@@ -1,7 +1,7 @@
 """Connects the leader to the broker: receives requests, and sends replies and heartbeats.
 
-Rule: use a separate client for BLPOP, without retries, because redis-py would resend a BLPOP that
-times out in the client. Pop one request at a time and trim the list after each pop: once Redis has
+Rules: for BLPOP, use a separate client without retries, because redis-py would resend a BLPOP that
+times out in the client. Pop one request at a time, and trim the list after each pop. When Redis has
 reached its memory limit, it rejects replies until a trim frees memory.
 """
 
@@ -25,7 +25,7 @@ _POP_SECONDS = 2
 
 
 class Broker:
-    """The leader's two connections to its own Redis server, opened by `connected`."""
+    """The leader's two connections to its Redis server; `connected` opens them."""
 
     def __init__(self, commands: Redis, blocking: Redis, *, cluster: str) -> None:
         self._commands = commands

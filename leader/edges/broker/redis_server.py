@@ -44,7 +44,7 @@ def write_files(
 ) -> None:
     """Write Redis's files so that only the user `uid` can read them.
 
-    `seen_as` is the path at which Redis sees `directory`.
+    `seen_as` is the path of `directory` for Redis, which may run in a container.
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700, parents=True)
@@ -65,7 +65,7 @@ def write_files(
 
 
 class ProcessRedis:
-    """Runs `redis-server` as a child process that exits with the leader, even after SIGKILL."""
+    """Runs `redis-server` as a child process, which is killed if the leader dies."""
 
     def __init__(
         self, directory: Path, *, cluster: str, secrets: ClusterSecrets, port: int

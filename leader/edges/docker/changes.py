@@ -1,9 +1,9 @@
-"""Signals that the swarm has changed, based on the event stream of this manager's engine.
+"""Watches the event stream of this manager's engine for changes to the swarm.
 
-Rule: treat an event only as a signal to list nodes and services again. The first signal comes once
-the stream is open, so every change either is in the list that follows or causes another signal. We
-read the stream ourselves because aiodocker's subscription reports neither when its stream opens nor
-when it ends.
+Rule: treat an event only as a signal to list nodes and services again. The first signal is sent
+when the stream is open, so no change is missed: each change is either in the next list or causes
+another signal. This module does not use aiodocker's subscription, because the subscription does not
+report when its stream opens or ends.
 """
 
 import asyncio
@@ -22,9 +22,10 @@ _FOLLOWED: Final = json.dumps({"type": ["node", "service"]})
 
 
 async def follow(docker: Docker, *, within: float) -> AsyncGenerator[None, None]:
-    """Yield once the stream is open and whenever nodes or services change, until the stream ends.
+    """Yield when the event stream opens, and after each change to nodes or services.
 
-    Changes to tasks cause no events. `within` is the time limit for opening the stream, in seconds.
+    The generator ends when the stream ends. Changes to tasks cause no events. `within` is the time
+    limit for opening the stream, in seconds.
     """
     # The engine responds shortly before the subscription starts; `since` covers that gap.
     params = {"filters": _FOLLOWED, "since": f"{clock.now().timestamp():.6f}"}

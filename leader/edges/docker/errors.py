@@ -1,4 +1,4 @@
-"""Translates Docker's errors into those of `runtime.errors`, for `swarm.py` and `work.py`."""
+"""Translates Docker's errors into the exceptions in `runtime.errors`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

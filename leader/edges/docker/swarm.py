@@ -1,7 +1,8 @@
 """Reads and changes the swarm and its nodes, through this manager's engine.
 
-Rule: to update an object, send back the complete spec that was read, changed only where necessary,
-together with its version. If two updates happen at the same time, the swarm rejects the later one.
+Rule: to update an object, read its complete spec, change only the necessary fields, and send the
+spec back with its version. If two updates happen at the same time, the swarm rejects the later
+update.
 """
 
 import json
@@ -32,9 +33,9 @@ from the specs that we send back."""
 
 
 class Swarm:
-    """Calls to the local engine about the swarm and its nodes.
+    """Reads and changes the swarm and its nodes through the local engine.
 
-    All methods raise the same errors as `translated`. Calls about services and tasks are in `work`.
+    All methods raise the same errors as `translated`. Methods for services and tasks are in `work`.
     """
 
     work: Workload
@@ -82,7 +83,7 @@ class Swarm:
         )
 
     async def init(self, *, address: str) -> None:
-        """Create a swarm with this engine as its only node, advertised at its private address."""
+        """Create a swarm with this engine as its only node; other nodes join at this address."""
         with translated("create the swarm"):
             await self._docker.swarm.init(
                 advertise_addr=address, listen_addr=f"{address}:{SWARM_PORT}", swarm_spec={}
@@ -114,7 +115,7 @@ class Swarm:
         await self.change_node(node, labels=labels)
 
     async def activate(self, node: NodeId, without: Collection[str] = (LABEL_PHASE,)) -> None:
-        """Make the node available for tasks and remove these labels, in one update."""
+        """Make the node available for tasks and remove the labels in `without`, in one update."""
         await self.change_node(node, without=without, availability=Availability.ACTIVE)
 
     async def change_node(

@@ -1,8 +1,8 @@
 """Reads services and tasks, and changes services, through this manager's engine.
 
-Rule: to change a service, send back its own spec with only our fields changed. The engine does not
-resolve image tags to digests, and it keeps the registry credentials of the previous spec if an
-update contains none (`registryAuthFrom`,
+Rule: to change a service, send back its current spec with only our fields changed. The engine does
+not resolve image tags to digests. If an update contains no registry credentials, the engine keeps
+the credentials of the previous spec (`registryAuthFrom`,
 https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service/operation/ServiceUpdate).
 """
 
@@ -35,7 +35,7 @@ _NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs"})
 
 
 class Workload:
-    """Calls to the local engine about services and tasks.
+    """Reads services and tasks, and changes services, through the local engine.
 
     All methods raise the same errors as `translated`.
     """
@@ -51,9 +51,9 @@ class Workload:
     async def tasks(self) -> tuple[Task, ...]:
         """Return all tasks that have not ended, and tasks that failed recently.
 
-        The API can filter only by desired state, which would omit tasks that should be shut down
-        but are still running. Therefore, we list all tasks and drop the ended tasks here. Swarm's
-        `--task-history-limit` limits how many ended tasks it keeps.
+        The API can filter tasks only by desired state. Such a filter would omit tasks that should
+        shut down but are still running, so this method lists all tasks and drops the ended tasks.
+        Swarm's `--task-history-limit` limits how many ended tasks are listed.
         """
         since = clock.now() - _FAILURES_SHOWN_FOR
         with translated("list the swarm's tasks"):
@@ -70,7 +70,7 @@ class Workload:
         replicas: int,
         label: str | None,
     ) -> None:
-        """Set the fields of a service that we change temporarily; an empty value removes a field.
+        """Set the fields that the leader changes temporarily; an empty value removes a field.
 
         `replicas` applies only to replicated services.
 

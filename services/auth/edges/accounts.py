@@ -78,8 +78,7 @@ class Accounts:
     async def change_password(self, account: StoredAccount, *, new: str, session: str) -> bool:
         """Store a new password and end all sessions except `session`.
 
-        Return False, without changing anything, if the password has changed since `account` was
-        read.
+        If the password has changed since `account` was read, change nothing and return False.
         """
         with translated("changing a password"):
             is_stored = await self._password(
@@ -89,7 +88,7 @@ class Accounts:
         return bool(int(is_stored))
 
     async def begin_attempt(self, limit: Limit, subject: str, *, now: float) -> Attempt:
-        """Count an attempt or, during a pause, return how many seconds of the pause remain."""
+        """Count an attempt. During a pause, return the remaining seconds instead."""
         with translated("counting an attempt"):
             wait, begins = await self._try(
                 keys=[keys.tries(limit.kind, subject)],

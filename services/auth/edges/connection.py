@@ -1,7 +1,7 @@
 """Provides a bounded pool of connections to Redis and translates Redis errors.
 
-Rule: if anything fails in Redis, auth responds that it is unavailable. It never responds that the
-token is invalid: a wrong Redis password in our settings must not look like a caller's bad token.
+Rule: if Redis fails, auth responds that it is unavailable, and never that the caller's token is
+invalid. This also applies if Redis rejects our password.
 """
 
 from collections.abc import AsyncIterator, Iterator

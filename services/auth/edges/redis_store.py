@@ -1,7 +1,7 @@
 """Combines auth's stores. All of auth's state is in one Redis server.
 
-Rule: auth responds to a request only after Redis has stored the change. Whether the change is
-on disk by then depends on Redis's own settings (see `Settings.redis_url`).
+Rule: auth responds to a request only after Redis has confirmed the change. Redis's settings
+determine whether the change is on disk by then (see `Settings.redis_url`).
 """
 
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from services.auth.settings import Settings
 
 
 class Store:
-    """Auth's stores; usable only inside the `opened` context."""
+    """Auth's data stores, which can be used only inside the `opened` context."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis

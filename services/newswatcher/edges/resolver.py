@@ -1,4 +1,4 @@
-"""Resolves host names for a client that may reach only the public internet.
+"""Resolves host names for a client that may connect only to the public internet.
 
 Rule: the client connects only to the addresses that were checked. A DNS record that changes between
 the check and the connection therefore has no effect.

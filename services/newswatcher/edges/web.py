@@ -79,9 +79,9 @@ class Web:
         admit: Admission | None = None,
         is_cut: bool = False,
     ) -> Answer:
-        """Fetch a URL and follow redirects, waiting for a turn at each host.
+        """Fetch a URL and follow redirects, with one request at a time to each host.
 
-        If `is_cut` is true, truncate a body that is too long, instead of raising RefusedError.
+        If `is_cut` is true, truncate a body that is too long instead of raising RefusedError.
 
         Raises:
             PacedError: if the server asked us to wait (429, or 503 with Retry-After).
@@ -171,7 +171,7 @@ class Web:
 
 
 def host_of(url: str) -> str:
-    """Return the URL's host name, with the port if the URL contains a port."""
+    """Return the URL's host name, followed by the port if the URL specifies one."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 

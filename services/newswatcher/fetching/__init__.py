@@ -1,1 +1,1 @@
-"""Enforces the rules for fetching: public addresses, robots.txt, and pauses between requests."""
+"""Checks addresses and robots.txt files, and enforces pauses between requests."""

@@ -1,9 +1,9 @@
-"""Checks whether an IP address is public, because only public addresses may be fetched.
+"""Checks whether an IP address is public. Connections to other addresses are not allowed.
 
 This module does no I/O.
 
 Rule: if an IPv6 address contains an IPv4 address (mapped, 6to4, NAT64, Teredo), the IPv4 address
-is checked, because networks may translate one address into the other.
+is checked, because networks may translate the IPv6 address into the IPv4 address.
 """
 
 import ipaddress

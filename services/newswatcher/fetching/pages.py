@@ -1,4 +1,4 @@
-"""Fetches the pages of articles if robots.txt allows it, and parses these pages in threads.
+"""Fetches articles' pages if robots.txt allows it, and parses the pages in threads.
 
 Rule: an article is delayed only if the page's server asks us to wait. If the page cannot be read
 for any other reason, the article is stored with the text from the feed.
@@ -47,7 +47,7 @@ class Pages:
         self._parse_seconds = parse_seconds
 
     async def read(self, link: str) -> Page:
-        """Return the article on the page at a canonical link.
+        """Return the article on a page, given the page's URL in canonical form.
 
         If the page cannot be read, the article's text is empty.
 

@@ -1,6 +1,6 @@
 """Limits each host to one request at a time, with a pause after each request.
 
-Rule: every request to the web, even for a redirect or a robots.txt file, waits for its turn here.
+Rule: every request to the web waits for its turn, even for a redirect or a robots.txt file.
 """
 
 import asyncio
@@ -47,10 +47,10 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
-        """Wait for a turn at the host and keep it until the `async with` block ends.
+        """Wait until the host is free, and reserve it until the `async with` block ends.
 
         Raises:
-            PacedError: if the host will be closed for more than a minute.
+            PacedError: if requests to the host are blocked for more than a minute.
         """
         state = self._of(host)
         state.users += 1
@@ -72,12 +72,12 @@ class Turns:
             state.users -= 1
 
     def close(self, host: str, wait_seconds: float) -> None:
-        """Close the host: allow no requests to it for the next `wait_seconds`."""
+        """Block requests to the host for the next `wait_seconds`."""
         state = self._of(host)
         state.free_at = max(state.free_at, self._monotonic() + wait_seconds)
 
     def slow_down(self, host: str, interval_seconds: float) -> None:
-        """From now on, pause for at least `interval_seconds` between requests to the host."""
+        """Set a minimum pause between requests to the host, limited to 30 seconds."""
         self._of(host).interval_seconds = min(interval_seconds, LONGEST_INTERVAL_SECONDS)
 
     def _of(self, host: str) -> _Host:

@@ -1,7 +1,7 @@
 """Checks whether a host's robots.txt allows us to read a page.
 
-Rule: as RFC 9309 requires, everything is allowed if the server has no robots.txt or refuses to
-return it, and nothing is allowed if the server does not respond or has a temporary error.
+Rule: following RFC 9309, everything is allowed if the server has no robots.txt or refuses to return
+it. Nothing is allowed if the server does not respond or returns a temporary error.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _MOST_HOSTS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One host's rules. If `parser` is None, nothing may be read."""
+    """One host's robots.txt rules. If `parser` is None, nothing may be read."""
 
     parser: RobotFileParser | None
     until: float
@@ -45,7 +45,7 @@ def parse(text: str) -> RobotFileParser:
 
 
 class Robots:
-    """The rules of all hosts, cached for a day."""
+    """A cache of robots.txt rules, by host."""
 
     def __init__(self, web: Web, turns: Turns) -> None:
         self._web = web
@@ -57,7 +57,7 @@ class Robots:
         """Check that we may read a page.
 
         Raises:
-            RefusedError: if robots.txt forbids reading the page or could not be fetched.
+            RefusedError: if robots.txt forbids reading the page or is temporarily unavailable.
         """
         parts = urlsplit(url)
         origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))

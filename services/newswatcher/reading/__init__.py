@@ -1,4 +1,4 @@
-"""Parses feeds, pages and URLs, and fingerprints texts.
+"""Parses feeds, pages and URLs, and computes fingerprints of texts.
 
 These modules do no I/O. Other modules run them in threads.
 """

@@ -33,7 +33,7 @@ _WALLS: Final = re.compile(
 
 
 def canonical(url: str) -> str | None:
-    """Return the URL in canonical form, or None if it is not a valid web address."""
+    """Return the URL in canonical form, or None if it is not a valid http or https URL."""
     url = url.strip()
     if not url or len(url) > MOST_CHARACTERS:
         return None

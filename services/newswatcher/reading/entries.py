@@ -2,7 +2,7 @@
 
 This module does no I/O. Call `parse` in a thread, because it may take a while.
 
-Rule: always pass a stream to feedparser, because it opens strings as URLs or paths.
+Rule: always pass a stream to feedparser. It treats a string as a URL or a path to open.
 """
 
 import calendar
@@ -25,7 +25,7 @@ _MOST_AUTHORS: Final = 10
 
 
 class NotAFeedError(ValueError):
-    """The bytes are not a feed, or the feed cannot be parsed."""
+    """The response is not a feed, or the feed cannot be parsed."""
 
 
 class Entry(EntryFields):
@@ -39,7 +39,7 @@ class Entry(EntryFields):
 
     @property
     def key(self) -> str:
-        """The key under which the entry is remembered: 16 hexadecimal digits."""
+        """The entry's key in the feed's state: 16 hexadecimal digits."""
         return hashlib.sha256(self.link.encode()).hexdigest()[:16]
 
     @property
@@ -53,7 +53,7 @@ def parse(body: bytes, *, url: str, content_type: str) -> tuple[Entry, ...]:
     """Return the feed's entries in order, omitting repeated links and entries without a title.
 
     Raises:
-        NotAFeedError: if the bytes are not a feed or cannot be parsed.
+        NotAFeedError: if the response is not a feed or cannot be parsed.
     """
     # feedparser would use these headers if it had fetched the feed itself.
     headers = {"content-type": content_type, "content-location": url}

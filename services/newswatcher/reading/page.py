@@ -28,7 +28,7 @@ class ParsedPage:
 
 
 def parse(body: bytes, *, content_type: str) -> ParsedPage:
-    """Return the article on a page. No page, however invalid, causes an error."""
+    """Return the article and the canonical link on a page. Invalid pages cause no errors."""
     try:
         tree = trafilatura.load_html(_decoded(body, content_type))
         if tree is None:
@@ -44,7 +44,7 @@ def parse(body: bytes, *, content_type: str) -> ParsedPage:
 
 
 def _decoded(body: bytes, content_type: str) -> bytes | str:
-    """Decode the body with the charset in the header, or return it unchanged if this fails."""
+    """Decode the body with the header's charset, or return the body unchanged if this fails."""
     charset = _CHARSET.search(content_type)
     if charset is None:
         return body

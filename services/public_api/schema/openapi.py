@@ -44,7 +44,7 @@ _REFUSALS: Final = {
 
 
 def document(version: str) -> dict[str, Any]:
-    """Return the complete document as JSON values."""
+    """Return the complete OpenAPI document as a dictionary."""
     answers: list[type[BaseModel]] = [*(route.answer for route in ROUTES), ProblemAnswer]
     _, schemas = models_json_schema(
         [(model, "serialization") for model in dict.fromkeys(answers)], ref_template=_SCHEMAS
@@ -134,14 +134,14 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _properties(model: type[Parameters]) -> dict[str, dict[str, Any]]:
-    """Return each parameter's schema by name. The schemas must not contain references."""
+    """Return the JSON schema of each parameter, by the parameter's name."""
     schema = model.model_json_schema(mode="validation")
     assert "$defs" not in schema
     return dict(schema["properties"])
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Remove null from a parameter's schema: callers omit the parameter instead of sending null."""
+    """Remove null from a parameter's schema. Callers omit a parameter instead of sending null."""
     schema = {name: value for name, value in schema.items() if name != "title"}
     options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
     if schema.get("default", ...) is None:

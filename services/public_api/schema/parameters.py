@@ -1,4 +1,4 @@
-"""The parameters of API calls: one model per route, also used for the OpenAPI document.
+"""The parameters of API calls, with one model per route. The OpenAPI document uses these models.
 
 Rule: an unknown parameter is reported as an error, so a misspelled filter is never ignored.
 """
@@ -103,7 +103,7 @@ class ArticleParameters(Parameters):
 
 
 class SentimentParameters(Parameters):
-    """Selects a symbol and a number of days."""
+    """Selects a number of days and, optionally, one symbol."""
 
     symbol: Symbol | None = Field(None, description="Only articles that name this symbol")
     days: Annotated[_Days, BeforeValidator(_whole, json_schema_input_type=_Days)] = Field(

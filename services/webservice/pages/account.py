@@ -17,12 +17,12 @@ _CHANGE_AWAY: Final = (
 
 
 async def get(request: web.Request) -> web.Response:
-    """Show the page."""
+    """Show the account page."""
     return await _page(request)
 
 
 async def post_password(request: web.Request) -> web.Response:
-    """Change the password and end all of the account's other logins."""
+    """Change the password, and sign out the account's other sessions."""
     viewer = await viewer_of(request)
     site = site_of(request)
     form = await request.post()
@@ -43,7 +43,7 @@ async def post_password(request: web.Request) -> web.Response:
 
 
 async def post_logout_all(request: web.Request) -> web.Response:
-    """End all of the account's logins."""
+    """Sign the user out in all browsers."""
     viewer = await viewer_of(request)
     site = site_of(request)
     try:

@@ -12,7 +12,7 @@ _ID: Final = re.compile(r"news-[0-9a-f]{32}")
 
 
 async def get(request: web.Request) -> web.Response:
-    """Show the article, or respond with 404 (no such article) or 503 (store unavailable)."""
+    """Show the article. Respond with 404 if it does not exist, or 503 if CouchDB is unavailable."""
     await viewer_of(request)
     article_id = request.match_info["id"]
     if not _ID.fullmatch(article_id):

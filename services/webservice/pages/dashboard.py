@@ -45,7 +45,7 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Trending:
-    """The symbols and topics that are most frequent in the news."""
+    """The most frequent symbols and topics in the news."""
 
     symbols: Sequence[Rank]
     topics: Sequence[str]
@@ -91,7 +91,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def get_quotes(request: web.Request) -> web.Response:
-    """Show only the ticker, which reloads automatically."""
+    """Show only the quotes, which the dashboard reloads automatically."""
     await viewer_of(request)
     watched = _watched(request)
     quotes = await _quotes(request, watched)
@@ -145,7 +145,7 @@ async def _trending(site: Site) -> Trending:
 
 
 def _cursor(text: str | None) -> Cursor | None:
-    """Decode a cursor. If the text is invalid, return None, which stands for the latest news."""
+    """Decode a cursor. If the text is invalid, return None, so that the latest news is shown."""
     try:
         return Cursor.decode(text) if text else None
     except ValueError:

@@ -21,8 +21,8 @@ _HOME: Final = ("/", "Front page")
 class ErrorPage:
     """The title, advice and links of an error page.
 
-    Each link consists of an address and a label, and the most useful link comes first. The address
-    "" stands for the page that the visitor requested.
+    Each link is an address and a label, with the most useful link first. The address "" means the
+    page that the visitor requested.
     """
 
     title: str
@@ -108,7 +108,7 @@ async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 
 async def page(request: web.Request, status: int) -> web.Response:
-    """Return the error page for a status or, if htmx made the request, only a notice."""
+    """Return the error page for a status, or only a short notice if htmx sent the request."""
     error_page = next((shown for code, shown in _PAGES.items() if code == status), _OTHER)
     same_address = request.path if request.method == "GET" else _form_of(request.path)
     template = "parts/problem.html" if is_for_htmx(request) else "error.html"
@@ -130,7 +130,7 @@ def request_id(request: web.Request) -> str:
 
 
 def _form_of(path: str) -> str:
-    """Return the path of the page whose form is submitted to `path`."""
+    """Return the path of the page that contains the form submitted to `path`."""
     first = path.split("/")[1] if "/" in path else ""
     return f"/{first}" if first in {"login", "sign-up", "tokens", "account", "dashboard"} else "/"
 

@@ -16,7 +16,7 @@ _DAYS: Final = 7
 
 
 async def get(request: web.Request) -> web.Response:
-    """Show the page, even if the mood or the headlines are unavailable."""
+    """Show the front page, even if sentiment or headlines are unavailable."""
     site = site_of(request)
     headlines, trend = await asyncio.gather(
         ask(
@@ -36,9 +36,9 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def recent_mood(site: Site, *, days: int, symbol: str | None = None) -> Mood | None:
-    """Return the mood of the last `days` days, for one symbol or for all news.
+    """Return the sentiment of the last `days` days, for one symbol or for all news.
 
-    Return None if no stories were scored in that time.
+    Return None if no articles were scored during that time.
     """
     today = clock.now().date()
     by_day = await site.news.sentiment(symbol, today - timedelta(days=days - 1), today)

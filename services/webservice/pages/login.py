@@ -1,7 +1,7 @@
 """Handles signing in and signing out.
 
-Rule: e-mail addresses appear in forms, never in URLs or logs. The response to a wrong password is
-the same as the response to an unknown address.
+Rules: never put e-mail addresses in URLs or logs. Respond in the same way to a wrong password and
+to an unknown e-mail address.
 """
 
 from http import HTTPStatus
@@ -27,7 +27,7 @@ _HOME: Final = "/dashboard"
 
 
 async def get_login(request: web.Request) -> web.Response:
-    """Show the form, or redirect a visitor who is already signed in."""
+    """Show the sign-in form, or redirect a visitor who is already signed in."""
     next_path = local_path(request.query.get("next"), otherwise="")
     visit = await site_of(request).sessions.visit(request)
     if visit.viewer is not None:
@@ -36,7 +36,7 @@ async def get_login(request: web.Request) -> web.Response:
 
 
 async def post_login(request: web.Request) -> web.Response:
-    """Sign in and redirect to the page that the visitor requested."""
+    """Sign the visitor in, and redirect to the page that the visitor requested."""
     site = site_of(request)
     form = await request.post()
     email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
@@ -60,7 +60,7 @@ async def post_login(request: web.Request) -> web.Response:
 
 
 async def post_logout(request: web.Request) -> web.Response:
-    """Sign out. The login cookies are deleted even if the sign-in service is unavailable."""
+    """Sign the visitor out. Delete the login cookies even if the sign-in service is unavailable."""
     site = site_of(request)
     refresh = request.cookies.get(site.jar.refresh)
     flash_code = "signed-out"
@@ -70,7 +70,7 @@ async def post_logout(request: web.Request) -> web.Response:
         except UnavailableError:
             flash_code = "signed-out-here"
         except RefusedError:
-            log.info("the login had already expired at sign-out")
+            log.info("the login had expired before the visitor signed out")
     site.sessions.sign_out(request)
     raise see(request, "/", flash_code=flash_code)
 

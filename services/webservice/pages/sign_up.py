@@ -1,4 +1,4 @@
-"""The sign-up page, which creates an account and signs in to it."""
+"""The sign-up page, which creates an account and signs the user in."""
 
 from http import HTTPStatus
 from typing import Final
@@ -17,7 +17,7 @@ _AWAY: Final = (
 
 
 async def get(request: web.Request) -> web.Response:
-    """Show the form, or redirect a visitor who is already signed in."""
+    """Show the sign-up form, or redirect a visitor who is already signed in."""
     visit = await site_of(request).sessions.visit(request)
     if visit.viewer is not None:
         raise see(request, "/dashboard")
@@ -25,7 +25,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def post(request: web.Request) -> web.Response:
-    """Create the account and sign in; show errors in the form."""
+    """Create the account and sign the user in. If this fails, show the errors in the form."""
     site = site_of(request)
     form = await request.post()
     email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))

@@ -1,7 +1,7 @@
 """The API tokens page, where a user can create, list and revoke tokens.
 
-Rule: a token's text appears only once, in the response to the form that created the token. The text
-never appears in cookies, URLs or logs.
+Rule: show a token's text only once, in the response to the form that created the token. Never put
+the text in cookies, URLs or logs.
 """
 
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ _MAKING_AWAY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TokenForm:
-    """The values entered in the form."""
+    """The values entered in the form that creates a token."""
 
     name: str = ""
     expires: str = _USUAL_EXPIRY
     scopes: frozenset[str] = field(default=frozenset({"news:read", "sentiment:read"}))
 
     def errors(self) -> dict[str, str]:
-        """Return an error message for each invalid field, by the field's name."""
+        """Return a dictionary with an error message for each invalid field."""
         errors = {}
         if not self.name:
             errors["name"] = "Enter a name, so that you can recognise the token later."

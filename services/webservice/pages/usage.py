@@ -18,7 +18,7 @@ _USAGE_AWAY: Final = (
 async def get(request: web.Request) -> web.Response:
     """Show a chart and a table of the calls made with one token or with all tokens.
 
-    The store always filters by account, so a token of another account shows no calls.
+    Calls are always filtered by account, so another account's token shows no calls.
     """
     viewer = await viewer_of(request)
     site = site_of(request)

@@ -1,7 +1,7 @@
 """Renders an account's API calls by hour or by day, as a chart and a table for the usage page.
 
-A day's percentiles cannot be computed from hourly percentiles. Instead, a day shows the mean of the
-hourly medians, weighted by calls, and the highest of the hourly 95th percentiles as an upper bound.
+A day's exact percentiles cannot be computed from hourly percentiles. Instead, the page shows the
+mean of the day's hourly medians, weighted by calls, and the highest hourly 95th percentile.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ _SIZE: Final = chart.Size(960, 250)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time span for which the user can see the calls."""
+    """A time span that the user can select."""
 
     name: str
     unit: str
@@ -35,7 +35,7 @@ SPANS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the table, for one hour or one day."""
+    """One row of the table, for an hour or a day."""
 
     time: str
     calls: int
@@ -76,7 +76,7 @@ class _Bucket:
 
 
 def since(span: Span, *, until: datetime) -> datetime:
-    """Return the start of a span: a full hour or midnight, so that the first column is complete."""
+    """Return the start of a span. Hourly spans start on the hour, and daily spans at midnight."""
     if span.unit == "day":
         days = until - span.back + timedelta(days=1)
         return days.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -85,7 +85,7 @@ def since(span: Span, *, until: datetime) -> datetime:
 
 
 def calls(hours: Iterable[UsageHour], span: Span, *, until: datetime) -> Calls:
-    """Return the calls from `since(span)` to `until`, including hours or days without calls."""
+    """Return the values that the usage page shows for calls from `since(span)` to `until`."""
     step = timedelta(days=1) if span.unit == "day" else timedelta(hours=1)
     at = since(span, until=until)
     buckets: dict[datetime, _Bucket] = {}

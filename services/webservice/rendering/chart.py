@@ -21,7 +21,7 @@ _LEFT: Final = 34.0
 class Bar:
     """A column with its label, its value and its tooltip.
 
-    A value of None leaves a gap. `part` is the portion of the value that is drawn as failed calls.
+    If the value is None, no column is drawn. `part` is the number of failed calls in the value.
     """
 
     label: str
@@ -82,7 +82,7 @@ def meter(score: float) -> Markup:
 
 
 def nice_ceiling(value: float) -> float:
-    """Return the first of 4, 10, 20, 40, 60, 100, 200 … that is at least `value`.
+    """Return the smallest of 4, 10, 20, 40, 60, 100, 200 … that is at least `value`.
 
     Half of each of these numbers is an integer.
     """
@@ -101,7 +101,7 @@ def short(value: float) -> str:
 
 
 class _Area:
-    """The area of a chart that contains the columns, and the positions of values in this area."""
+    """The area of a chart that contains the columns. Converts values to positions in this area."""
 
     def __init__(self, size: Size, *, low: float, high: float, count: int) -> None:
         self.size = size
@@ -157,7 +157,7 @@ def _grid(area: _Area, values: Sequence[float], written: Callable[[float], str])
 
 
 def _labels(area: _Area, bars: Sequence[Bar]) -> Markup:
-    """Draw as many labels as fit, at equal distances, beginning with the first column's label."""
+    """Draw as many evenly spaced labels as fit, starting with the first column's label."""
     longest = max((len(bar.label) for bar in bars), default=1)
     every = max(1, ceil((longest * 6.4 + 10) / area.step))
     texts = []

@@ -1,4 +1,4 @@
-"""Formats times, numbers, labels and addresses for pages. Jinja uses the functions as filters."""
+"""Formats times, numbers, labels and addresses. Jinja templates use these functions as filters."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ SCOPES: Final = {
 
 
 def ago(at: datetime, *, now: datetime) -> str:
-    """Return a time's age, such as "5 min ago", or its date if it was a week ago or more."""
+    """Return the age of a time, such as "5 min ago", or the date if it is at least a week old."""
     seconds = (now - at).total_seconds()
     if seconds < _MINUTE:
         return "just now"

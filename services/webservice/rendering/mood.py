@@ -35,9 +35,9 @@ def mood(
     of: str,
     size: chart.Size | None = None,
 ) -> Mood | None:
-    """Return the mood of the last `days` days up to `until`, or None if no stories were scored.
+    """Return the sentiment of the `days` days up to `until`, or None if no articles were scored.
 
-    The mean is taken over stories, not over days, so a day with few stories has little influence.
+    The mean is taken over articles, not over days, so a day with few articles has little influence.
     """
     count = sum(sentiment.count for sentiment in sentiments)
     if not count:

@@ -34,7 +34,7 @@ class Ticker:
 
 
 def ticker(answer: LookUp) -> Ticker:
-    """Return the panel's values, including whether any price is simulated, stale or delayed."""
+    """Return the values for the panel, and whether any quote is simulated, stale or delayed."""
     return Ticker(
         rows=[_tile(quote) for quote in answer.quotes],
         unknown=answer.unknown,

@@ -2,8 +2,8 @@
 
 Rule: scripts cannot read the cookies, and browsers do not send them with POST requests from other
 sites. Over https, the `__Host-` prefix prevents other hosts in the same domain from setting them.
-The cookies use `SameSite=Lax`, because with `Strict`, visitors who follow a link from an e-mail
-would appear to be signed out.
+The cookies use `SameSite=Lax`. With `Strict`, visitors who follow a link from an e-mail would
+appear to be signed out.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _EARLY_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """Sets the cookies.
+    """Sets and deletes the site's cookies.
 
     `https` is true if visitors use https, even if the ingress forwards their requests over http.
     """
@@ -28,12 +28,12 @@ class Jar:
 
     @property
     def access(self) -> str:
-        """The name of the cookie with the access token, which is short-lived."""
+        """The name of the cookie with the short-lived access token."""
         return self._named("access")
 
     @property
     def refresh(self) -> str:
-        """The name of the cookie with the refresh token, which can be used once."""
+        """The name of the cookie with the refresh token. Each refresh token can be used once."""
         return self._named("refresh")
 
     @property
@@ -43,7 +43,7 @@ class Jar:
 
     @property
     def flash(self) -> str:
-        """The name of the cookie with a message's code for the next page."""
+        """The name of the cookie with the code of the message that the next page shows."""
         return self._named("flash")
 
     @property

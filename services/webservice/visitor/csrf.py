@@ -1,4 +1,4 @@
-"""Accepts only forms from our own pages, by checking the form's signed token and `Origin` header.
+"""Accepts only forms from our own pages, by checking a signed token and the `Origin` header.
 
 Rule: a token is valid for one account and one nonce. The nonce exists only in the browser's cookie.
 Signing in or out creates a new nonce, which invalidates earlier tokens. This module does no I/O.
@@ -30,14 +30,14 @@ def new_nonce() -> str:
 
 
 def is_nonce(text: str) -> bool:
-    """Return whether a cookie's value has the form of a nonce."""
+    """Return whether a cookie's value has the format of a nonce."""
     return _NONCE.fullmatch(text) is not None
 
 
 def make(key: bytes, *, nonce: str, account: str) -> str:
     """Return a token for a form shown to `account` ("" if nobody is signed in).
 
-    Each token has a random salt, which protects it from attacks on compressed pages (BREACH).
+    Each token has a random salt, which protects it against attacks on compressed pages (BREACH).
     """
     salt = secrets.token_bytes(_SALT_BYTES)
     return base64.urlsafe_b64encode(salt + _signature(key, salt, nonce, account)).decode()
@@ -58,8 +58,8 @@ def is_good(token: str, key: bytes, *, nonce: str, account: str) -> bool:
 def is_from_elsewhere(method: str, headers: Mapping[str, str], *, host: str) -> bool:
     """Return whether the browser's headers show that another site sent this request.
 
-    Browsers send `Sec-Fetch-Site` only to secure addresses, and `Origin` with every POST. If a
-    client sends neither header, only the token is checked.
+    Browsers send `Sec-Fetch-Site` only to secure addresses, but send `Origin` with every POST. If
+    neither header is present, return False; the form's CSRF token must still be valid.
     """
     if method in _SAFE_METHODS:
         return False

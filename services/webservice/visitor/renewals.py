@@ -1,10 +1,11 @@
 """Renews a login only once, even if several browser tabs need the renewal at the same time.
 
-A refresh token may be used only once. If it is used again, auth assumes that it was stolen and ends
-the login. Tabs with the same token must therefore share one renewal. The result is kept for a
-minute, for tabs that sent their request before the browser received the new token.
+A refresh token may be used only once. If the auth service receives a refresh token twice, it
+assumes that the token was stolen and ends the login. Tabs with the same token must therefore share
+one renewal. The result is kept for a minute, because some tabs may have sent their requests before
+the browser received the new token.
 
-Rule: this module only prevents the site from using a token twice. It does not identify visitors.
+Rule: this module only prevents a token from being used twice. It does not identify visitors.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ class _Renewal(Generic[T]):
 
 
 class Renewals(Generic[T]):
-    """The results of `renew`, shared by all requests in this process."""
+    """Calls `renew` once for each refresh token. All requests in this process share the result."""
 
     def __init__(
         self, renew: Callable[[str], Awaitable[T]], *, keep_seconds: float = _KEEP_SECONDS

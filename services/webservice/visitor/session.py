@@ -1,8 +1,8 @@
 """Identifies the visitor by sending the login cookie to the sign-in service, once per request.
 
-Rules: only the sign-in service verifies logins, but recently verified visitors may keep reading
-while it is unavailable. Cookies are deleted only if the service rejects them, never because it is
-unavailable. Signing in or out creates a new CSRF nonce, which replaces any nonce that an attacker
+Rules: only the sign-in service verifies logins. While the service is unavailable, recently
+verified visitors can still read pages. Login cookies are deleted only at sign-out or if the service
+rejects them. Signing in or out creates a new CSRF nonce, which replaces any nonce that an attacker
 has set.
 """
 
@@ -55,7 +55,7 @@ _VISIT: Final = web.RequestKey("site.visit", Visit)
 
 
 class Sessions:
-    """Identifies visitors. The only state is a cache, which may be lost in a restart."""
+    """Identifies visitors and caches the results. The cache may be lost in a restart."""
 
     def __init__(self, auth: Auth, jar: Jar, *, stale_seconds: float) -> None:
         self._auth = auth
@@ -64,7 +64,7 @@ class Sessions:
         self._verified = VerifiedLogins(seconds=stale_seconds)
 
     async def visit(self, request: web.Request) -> Visit:
-        """Return the request's visit. Only the first call contacts the sign-in service."""
+        """Return the visit for a request. The visitor is identified only once per request."""
         visit = request.get(_VISIT)
         if visit is None:
             visit = request[_VISIT] = await self._identify(request)

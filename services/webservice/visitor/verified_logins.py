@@ -1,4 +1,4 @@
-"""Remembers recently verified logins, for times when the sign-in service is unavailable.
+"""Remembers recently verified logins in case the sign-in service becomes unavailable.
 
 Rule: a remembered login is used only if the sign-in service does not respond. A token that the
 service rejects is forgotten immediately.
@@ -27,7 +27,7 @@ class VerifiedLogins:
         self._identities: dict[str, tuple[float, Identity]] = {}
 
     def keep(self, token: str, identity: Identity, *, monotonic: float) -> None:
-        """Store an identity that the sign-in service has just verified."""
+        """Store the identity of a login that the sign-in service has just verified."""
         key = _key(token)
         self._identities.pop(key, None)
         self._identities[key] = (monotonic, identity)
