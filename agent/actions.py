@@ -22,7 +22,7 @@ class InspectEngine:
 
 @dataclass(frozen=True, slots=True)
 class RequestToken:
-    """Request a join token with a proof of our identity.
+    """Request a join token, and prove our identity.
 
     `clock_offset` is the leader's time minus ours, and is used to timestamp the request.
     """

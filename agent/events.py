@@ -73,7 +73,7 @@ class JoinFailed:
 
 @dataclass(frozen=True, slots=True)
 class NoticesChanged:
-    """AWS's notices for this instance have changed; `notice` is now the most urgent notice."""
+    """The notices from AWS for this instance have changed; `notice` is now the most urgent one."""
 
     at: datetime
     notice: AwsNotice | None
@@ -81,7 +81,7 @@ class NoticesChanged:
 
 @dataclass(frozen=True, slots=True)
 class OrderedToLeave:
-    """The leader replied to our report of a notice with an order to leave."""
+    """We reported a notice, and the leader ordered us to leave."""
 
     at: datetime
     reason: str

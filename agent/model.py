@@ -25,7 +25,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class AwsNotice:
-    """AWS's announcement of an event that will or may affect this instance."""
+    """An announcement from AWS of an event that will or may affect this instance."""
 
     kind: Literal["interruption", "rebalance", "maintenance"]
     effective: datetime | None

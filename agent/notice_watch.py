@@ -1,4 +1,4 @@
-"""Polls the metadata service for AWS's notices, and reports the current notices to the leader.
+"""Polls the metadata service for notices from AWS, and reports the current notices to the leader.
 
 The watch runs in parallel with the membership loop, which receives changes as `News` events. Rule:
 continue to poll and report even if the metadata service, the broker or the leader is unavailable.

@@ -1,4 +1,4 @@
-"""Parses AWS's notices from the metadata service and tracks which notices are current.
+"""Parses AWS notices from the metadata service and tracks which notices are current.
 
 Rule: treat a notice as withdrawn only after the metadata service has responded without this notice
 for `WITHDRAWN_AFTER`. If the service does not respond, all notices remain current. The formats are

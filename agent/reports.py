@@ -1,4 +1,4 @@
-"""The agent's reports to the leader: AWS's notices, and a farewell message after leaving the swarm.
+"""The agent's reports to the leader: AWS notices, and a farewell message after leaving the swarm.
 
 Rule: encrypt all reports with the join key, because the leader accepts no other key. Obey an order
 to leave only if it can be decrypted with our leader's key and names this cluster and instance.

@@ -250,7 +250,7 @@ def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
 
 
 def main() -> None:
-    """Measure and print the figures."""
+    """Run the benchmark and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m bench.decide", description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="+", default=[100, 1000, 5000], help="sizes")
     parser.add_argument("--rounds", type=int, default=31, help="calls per event; default 31")

@@ -57,7 +57,7 @@ class Reading:
 
 
 def main() -> None:
-    """Measure and print the figures, and take the lab down even after an error."""
+    """Run the benchmark, print the figures, and take the lab down even after an error."""
     options = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     turns = [

@@ -86,7 +86,7 @@ _WAYS: Final = (
 
 
 def main() -> None:
-    """Measure and print the figures, and take the lab down even after an error."""
+    """Run the benchmark, print the figures, and take the lab down even after an error."""
     parser = argparse.ArgumentParser(prog="python -m bench.rebalance", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each way; default 3")
     parser.add_argument(

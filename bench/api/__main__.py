@@ -54,7 +54,7 @@ class Sample:
 
 
 def main() -> None:
-    """Measure and print the figures, and stop all processes even after an error."""
+    """Run the benchmark, print the figures, and stop all processes even after an error."""
     parser = argparse.ArgumentParser(prog="python -m bench.api", description=__doc__)
     parser.add_argument(
         "--rounds",

@@ -32,7 +32,7 @@ _WIDTH: Final = 100
 
 
 def main() -> None:
-    """Measure and print the figures, and take the lab down even after an error."""
+    """Run the benchmark, print the figures, and take the lab down even after an error."""
     options = _arguments()
     # Take the lab down on SIGTERM, as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -98,7 +98,7 @@ def _is_known(seconds: float) -> bool:
 
 
 def main() -> None:
-    """Measure and print the figures, and take the lab down even after an error."""
+    """Run the benchmark, print the figures, and take the lab down even after an error."""
     parser = argparse.ArgumentParser(prog="python -m bench.leave", description=__doc__)
     parser.add_argument(
         "--rounds", type=int, default=5, help="rounds of ours, drain, ours, power cut; default 5"

@@ -29,7 +29,7 @@ def user_data(
         str | None, typer.Option(help="Allocation id of the leader's Elastic IP.")
     ] = None,
     queue: Annotated[
-        str | None, typer.Option(help="URL of the SQS queue that receives EC2's notices.")
+        str | None, typer.Option(help="URL of the SQS queue that receives notices from EC2.")
     ] = None,
     broker: Annotated[
         Literal["container", "process"],

@@ -25,7 +25,7 @@ class Exit(IntEnum):
     UNKNOWN = 5
     """There is no such node, instance, service or cluster."""
     INCOMPLETE = 6
-    """Only part of the work was done: tasks were cut off or did not come up elsewhere."""
+    """Only part of the work was done: tasks were killed early or did not come up elsewhere."""
     REFUSED = 7
     """The request was rejected, and nothing was changed. The message gives the reason."""
     ROLLED_BACK = 8

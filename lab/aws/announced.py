@@ -1,4 +1,4 @@
-"""AWS's announcements about one instance, and their text in the metadata service.
+"""Announcements from AWS about one instance, and their text in the metadata service.
 
 This module does no I/O.
 

@@ -1,4 +1,4 @@
-"""The simulated spot market: AWS's announcements about instances, and the actions that follow.
+"""The simulated spot market: announcements about instances, and the actions that follow.
 
 Rule: AWS reclaims an instance even if its announcement does not arrive. `By` selects who can see an
 announcement. This module only decides what to do: `due` returns the actions, and `lab.aws.taking`

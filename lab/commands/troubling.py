@@ -74,7 +74,7 @@ def maintain(
 
 @app.command()
 def withdraw(instance: InstanceId) -> None:
-    """Withdraw AWS's pending announcements for an instance."""
+    """Withdraw all pending announcements for an instance."""
     lab = Lab.attach()
     name = find(lab, instance).instance
     lab.market.withdraw(name)

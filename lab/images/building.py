@@ -104,7 +104,7 @@ def build(
     reuse: bool = False,
     report: Report = _quiet,
 ) -> Built:
-    """Build the images of the chosen services, by default of all services, on a manager's engine.
+    """Build images for the chosen services (by default, all services) on a manager's engine.
 
     With `tests`, also build the test images. With `reuse`, use images that an earlier lab built
     from the same source files and base images. If there are none, build new images and save them

@@ -15,7 +15,7 @@ from lab.host import LabError, run
 
 
 class Engine:
-    """A machine's engine, which `docker` on this host controls with the lab's Docker settings."""
+    """A machine's engine, controlled from this host through the `docker` command."""
 
     def __init__(self, host: str, config: Path) -> None:
         docker = shutil.which("docker")

@@ -150,7 +150,7 @@ async def _send(
 
 
 def kind_of(error: BaseException) -> str:
-    """Return the name under which a report lists this error."""
+    """Return the name that reports use for this error."""
     match error:
         case TimeoutError():
             return "timed out"

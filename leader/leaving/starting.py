@@ -1,6 +1,6 @@
 """Decides which nodes are paused, which begin to leave, and which begin to return.
 
-The decisions depend on AWS's notices and the operator's requests. Rules: a node with an
+The decisions depend on notices from AWS and the operator's requests. Rules: a node with an
 interruption notice always leaves. A rebalance recommendation is only a hint: in one published test,
 21 of 30 recommendations were not followed by an interruption. A node with such a hint is paused,
 and leaves when a replacement can take tasks. At most half of the workers may be paused because of

@@ -41,7 +41,7 @@ class Decision:
     cause: str
     outcome: str = "under way"
     tasks: tuple[str, ...] = ()
-    """The tasks that were not moved in time or were cut off."""
+    """The tasks that were not moved in time, or were killed before they finished."""
     nodes: tuple[NodeId, ...] = ()
     """The nodes that caused this action, if the action changes a service."""
 

@@ -79,4 +79,8 @@ class Journal:
                 | TerminateInstance(cut_off=cut_off)
             ) if cut_off:
                 self._metrics.tasks_cut_off.inc(len(cut_off))
-                log.warning("tasks were cut off", instance=action.instance, tasks=cut_off)
+                log.warning(
+                    "tasks were killed before they finished",
+                    instance=action.instance,
+                    tasks=cut_off,
+                )

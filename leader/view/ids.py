@@ -1,4 +1,4 @@
-"""Types for ids of nodes, instances, services and tasks, and functions that build subjects.
+"""Id types for nodes, instances, services and tasks, and functions that build subjects.
 
 A subject is a string that identifies what an action changes. The view uses subjects as keys for
 actions that are in flight or have failed.

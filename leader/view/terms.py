@@ -21,7 +21,7 @@ from wire.labels import (
 
 
 class Then(StrEnum):
-    """What happens to a node after all of its tasks have left."""
+    """What happens to a node after it has been drained."""
 
     TERMINATE = "terminate"
     STAY = "stay"

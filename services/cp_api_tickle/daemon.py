@@ -115,7 +115,7 @@ class Tickler:
                     return pause
                 return soon
             case RaiseAlarm(reason=reason, since=since):
-                log.error("the brokerage session is lost", reason=reason, since=since.isoformat())
+                log.error("lost the brokerage session", reason=reason, since=since.isoformat())
                 self._webhook.send(message(action, at=clock.now()))
             case EndAlarm(reason=reason, since=since):
                 log.info(
