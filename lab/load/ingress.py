@@ -129,7 +129,8 @@ def wait_served(lab: Lab, *services: WebService, within: float = 60) -> None:
                     )
                     raise LabError(
                         f"{len(seen)} of {service.replicas} tasks of {service.name} respond "
-                        f"through {manager.address}:\n{output}"
+                        f"through {manager.address}; the last response was {status} "
+                        f"{body.strip()[:200]!r}:\n{output}"
                     )
                 if status != http.HTTPStatus.OK:
                     time.sleep(0.1)
