@@ -11,6 +11,8 @@ from typing import Final
 from lab.host import run
 from lab.places import METADATA, Places
 
+NAMESPACES: Final = Path("/run/netns")
+"""Where `ip netns` keeps the named namespaces."""
 _MAC: Final = "02:53:50:4f:54:{:02x}"
 """The MAC address of a bridge: locally administered, and different for each lab."""
 
@@ -58,6 +60,17 @@ route add default via {places.gateway}
     return namespace
 
 
+def replug(places: Places, instance: str, address: str) -> None:
+    """Give a machine that is about to boot a new namespace and cable, as after a cold start.
+
+    In the namespace of its last boot, the iptables rules of its last engine would remain. Docker 20.10
+    keeps such rules: a published port would still lead to the address of a container that is gone.
+    """
+    if (NAMESPACES / names(places, instance, address)[0]).exists():
+        unplug(places, instance, address)
+    plug(places, instance, address)
+
+
 def connect(places: Places, instance: str, address: str) -> None:
     """Reconnect a machine's cable, unless it is already connected."""
     run("ip", "link", "set", names(places, instance, address)[1], "up")
@@ -76,7 +89,7 @@ def unplug(places: Places, instance: str, address: str) -> None:
 
 
 def names(places: Places, instance: str, address: str) -> tuple[str, str]:
-    """Return the names of a machine's namespace and of its network interface on the host."""
+    """Return the names of a machine's namespace and its network interface on the host."""
     return places.namespace_prefix + instance, places.link_prefix + address.rsplit(".", 1)[1]
 
 

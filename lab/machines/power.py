@@ -34,7 +34,7 @@ PROPAGATE: Final = Path("/run/systemd/nspawn/propagate")
 
 
 def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Record:
-    """Create a machine's disk, network and cgroups; return the machine's record."""
+    """Create a machine's disk and cgroups; return the machine's record."""
     instance, address, machines = planned.instance, planned.address, places.machines
     groups = cgroups.create(places.cgroup, instance)
     record = replace(planned, cgroups=tuple(str(group) for group in groups))
@@ -62,7 +62,6 @@ def build(places: Places, planned: Record, *, layers: str, agent: bool) -> Recor
         options,
         str(at / "root"),
     )
-    net.plug(places, instance, address)
     return record
 
 
@@ -101,8 +100,7 @@ def switch_on(places: Places, record: Record) -> "tuple[subprocess.Popen[bytes],
         "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes",
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": str(int(cgroups.is_unified())),
     }
-    # Put the cable back if it was pulled.
-    net.connect(places, record.instance, record.address)
+    net.replug(places, record.instance, record.address)
     console_log = console.path(places.machines, record.instance)
     with console_log.open("ab") as out:
         process = subprocess.Popen(
