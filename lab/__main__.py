@@ -141,7 +141,7 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 
 @app.command()
 def nodes() -> None:
-    """Print the active leader's list of the cluster's nodes as JSON."""
+    """Ask the active leader for the cluster's nodes, and print them as JSON."""
     print(json.dumps(Lab.attach().nodes(), indent=2))
 
 

@@ -73,7 +73,7 @@ def delivering(what: str, suite: str) -> Iterator[None]:
 
 
 def answer_in(output: str) -> str:
-    """Return the error lines in the output or, without error lines, its last five lines."""
+    """Return the output's error lines or, if there are none, its last five lines."""
     lines = [line.strip() for line in output.splitlines()]
     errors = [line for line in lines if line.startswith(("E:", "Err:"))]
     return "\n".join(f"  {line}" for line in errors or lines[-5:])

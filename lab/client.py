@@ -1,7 +1,7 @@
 """Controls a lab for tests and benchmarks.
 
-Rule: use AWS API calls with the lab's key wherever possible. Act on the host directly only to do
-what AWS cannot do, such as cut a machine's power or network, or look inside a machine.
+Rule: use AWS API calls with the lab's key wherever possible. Bypass AWS only for tasks that it has
+no API for, such as cutting a machine's power or network, or looking inside a machine.
 """
 
 import http

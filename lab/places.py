@@ -25,7 +25,7 @@ EFS: Final = "/mnt/efs"
 """The mount point of the file system that all machines share, like EFS on AWS."""
 
 BUILDING: Final = "building-"
-"""The prefix of the directories in which labs bake images."""
+"""The prefix of the directories where labs bake images."""
 CGROUP: Final = "spotswarm-lab"
 """The prefix of every lab's cgroup."""
 DEFAULT_NAME: Final = "demo"
@@ -118,7 +118,7 @@ class Places:
 
     @property
     def window_port(self) -> int:
-        """The port on this host at which browsers can open the site."""
+        """The port on this host where browsers can open the site."""
         return 20_000 + self.number if self.number else 8000
 
     @property
@@ -143,12 +143,12 @@ class Places:
 
     @property
     def cgroup(self) -> str:
-        """The name of the parent cgroup of the machines' cgroups."""
+        """The name of the cgroup that contains the machines' cgroups."""
         return CGROUP if self.name == DEFAULT_NAME else f"{CGROUP}-{self.name}"
 
     @property
     def building_prefix(self) -> str:
-        """The name prefix of the cache directories in which this lab bakes images."""
+        """The name prefix of the cache directories where this lab bakes images."""
         return f"{BUILDING}{self.name}."
 
     @property
@@ -162,7 +162,7 @@ class Places:
 
     @property
     def failure(self) -> Path:
-        """A file with the reason why the daemon could not start."""
+        """A file that says why the daemon could not start."""
         return self.lab / "failure"
 
     @property
@@ -172,7 +172,7 @@ class Places:
 
     @property
     def control(self) -> Path:
-        """The socket on which the daemon accepts commands for the simulated Spot market."""
+        """The socket where the daemon accepts commands for the simulated Spot market."""
         return self.lab / "control.sock"
 
     @property
@@ -181,12 +181,12 @@ class Places:
         return self.lab / "engine"
 
     def layers(self, engine: str) -> Path:
-        """Return the path of the file that lists the layers of an engine, topmost first."""
+        """Return the path of the file that lists an engine's layers, topmost first."""
         return self.lab / "layers" / engine
 
     @property
     def machines(self) -> Path:
-        """The directory with a subdirectory for each machine."""
+        """The directory that contains a subdirectory for each machine."""
         return self.lab / "machines"
 
     @property

@@ -134,7 +134,7 @@ class Settings:
 
     @property
     def intake(self) -> IntakePolicy:
-        """The limits for the first checks of a join request."""
+        """The limits used to screen join requests."""
         return IntakePolicy(
             cluster=self.cluster,
             identity=self.policy.identity,

@@ -30,7 +30,7 @@ def requests(cluster: str) -> str:
 
 
 def reply(cluster: str, name: str) -> str:
-    """Return the key of the list for one reply.
+    """Return the key of the list that receives one reply.
 
     `name` contains 128 random bits and is a secret shared by the requesting agent and the leader.
     """
@@ -43,5 +43,5 @@ def reply_prefix(cluster: str) -> str:
 
 
 def heartbeat(cluster: str) -> str:
-    """Return the key that holds the active leader's last heartbeat."""
+    """Return the key that stores the active leader's last heartbeat."""
     return f"spotswarm:{cluster}:heartbeat"

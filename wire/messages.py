@@ -40,7 +40,7 @@ Secret = Annotated[
 
 
 class MalformedMessage(ValueError):  # noqa: N818  no suffix, because it is not in runtime.errors
-    """Raised when data from outside is invalid. The error message never quotes this data."""
+    """Raised for invalid external data. The error message never quotes this data."""
 
 
 class UnknownMessage(MalformedMessage):
@@ -180,7 +180,7 @@ class Notice(_Message):
 
 
 class Leave(_Message):
-    """The leader's order to an agent to leave the swarm, with the reason."""
+    """An order from the leader that tells an agent to leave the swarm, and why."""
 
     kind: Literal["leave"] = "leave"
     cluster: Cluster

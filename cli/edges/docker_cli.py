@@ -131,7 +131,7 @@ class Docker:
         return (process.stdout + process.stderr).splitlines()[-lines:]
 
     def remove_unused_configs(self, stack: str, *, but: Iterable[str]) -> None:
-        """Remove the configs of the stack's earlier deployments, except those still in use."""
+        """Remove unused configs that earlier deployments of the stack left behind."""
         label = f"label=com.docker.stack.namespace={stack}"
         names = self._run("config", "ls", "--filter", label, "--format", "{{.Name}}").split()
         for name in set(names) - set(but):

@@ -14,7 +14,7 @@ from runtime.errors import RefusedError, UnavailableError
 
 
 class Store(Protocol):
-    """A store for small text files, which are grouped in folders."""
+    """A store for small text files, which are grouped into folders."""
 
     place: str
     """The store's name in the leader's settings, without the folder."""

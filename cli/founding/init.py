@@ -1,4 +1,4 @@
-"""`spotswarm init`: create the secrets of a new cluster."""
+"""`spotswarm init`: create the secrets for a new cluster."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ def init(
     name: Annotated[list[str] | None, typer.Option(help="The leader's DNS name.")] = None,
     port: Annotated[int, typer.Option(help="The broker's port.")] = 6380,
     days: Annotated[
-        int, typer.Option(help="Number of days for which the broker's certificate is valid.")
+        int, typer.Option(help="How many days the broker's certificate is valid.")
     ] = 825,
     directory: InDirectory = None,
     ssm: InSsm = None,
@@ -72,6 +72,6 @@ def init(
         f" Managers must be able to read the secrets in /{LEADER}."
     )
     say(f"Do not let managers read the secrets in /{OPERATOR}, which include the CA's private key.")
-    say("The user data for spot workers follows.")
+    say("This is the user data for spot workers:")
     say("To print the user data for managers, run `spotswarm user-data --role manager`.")
     print_user_data(text, store, as_json=as_json)

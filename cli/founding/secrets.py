@@ -30,7 +30,7 @@ _BACKDATED: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class NewCluster:
-    """The secrets and user data of a new cluster."""
+    """The secrets and user data for a new cluster."""
 
     leader: ClusterSecrets
     """The leader's secrets."""

@@ -44,7 +44,7 @@ class Outcome:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the drain was completed before time ran out for any task."""
+        """Whether the drain finished before any task ran out of time."""
         return self.state in {"drained", "left"} and not (self.not_moved or self.cut_off)
 
 

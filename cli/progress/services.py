@@ -1,4 +1,4 @@
-"""Determine from Swarm's services and tasks whether a stack is running as deployed.
+"""Check Swarm's services and tasks to determine whether a stack is running as deployed.
 
 Rule: a task counts only if it is running and was created from its service's current spec. Swarm
 reports a task as `running` only after its health check, if any, passes. A service is steady when
@@ -25,7 +25,7 @@ _DEFAULTS: Final = (
 """Default values that the engine adds to a service's spec but not to its tasks' specs."""
 _FAILED_STATES: Final = frozenset({"failed", "rejected"})
 _MAX_FAILURES: Final = 4
-"""Number of failed tasks at which a service counts as failed.
+"""A service with this many failed tasks counts as failed.
 
 A few failures are normal, because a service may start before the services that it depends on.
 """
@@ -114,7 +114,7 @@ def service_progress(
 
 
 def is_changed(before: Json | None, after: Json) -> bool:
-    """Return whether a deployment changed a service so that Swarm must replace its tasks."""
+    """Return whether a deployment changed a service in a way that makes Swarm replace its tasks."""
     return before is None or _compared(before["Spec"]["TaskTemplate"]) != _compared(
         after["Spec"]["TaskTemplate"]
     )
@@ -130,7 +130,7 @@ class Convergence:
     steady_since: float | None = None
 
     def update(self, services: Sequence[ServiceProgress], at: float) -> Verdict:
-        """Process the progress at monotonic time `at`, and return a verdict on the deployment."""
+        """Record the progress at monotonic time `at`, and return a verdict on the deployment."""
         if self.started is None:
             self.started = at
         if any(service.state == "failed" for service in services):
@@ -160,9 +160,9 @@ def _is_current(task: Json, template: Json) -> bool:
 def _compared(template: Json) -> Json:
     """Return the fields of a task template that make Swarm replace tasks when they change.
 
-    The counter of forced updates is included, because a forced update replaces all tasks. Placement
-    is left out, because it can change without tasks being replaced, and because the leader changes
-    it temporarily. Networks are left out, because a service may refer to a network by name and its
+    The forced-update counter is included, because a forced update replaces all tasks. Placement is
+    left out, because it can change without tasks being replaced, and because the leader changes it
+    temporarily. Networks are left out, because a service may refer to a network by name and its
     tasks by id. Empty values are left out, because newer clients add `false` and empty objects to
     services but not to tasks.
     """

@@ -1,8 +1,8 @@
 """Sets up the lab's AWS account: a user, roles, a network, a queue and an Elastic IP.
 
 The managers' permissions are based on the policy in `docs/operations.md`, so the lab denies most
-calls that AWS would deny. Workers have no permissions, because proving their identity requires
-none.
+calls that AWS would deny. Workers have no permissions, because they need none to prove their
+identity.
 """
 
 import json
@@ -191,5 +191,5 @@ def _network(ec2: Any, network: IPv4Network) -> dict[str, str]:
 
 
 def blocks(network: IPv4Network) -> list[IPv4Network]:
-    """Return the address blocks of the zones' subnets."""
+    """Return the address block of each zone's subnet."""
     return list(network.subnets(new_prefix=network.prefixlen + 2))

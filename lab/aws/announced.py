@@ -72,7 +72,7 @@ class Maintenance:
 
     @property
     def ends(self) -> datetime:
-        """The time at which the event ends."""
+        """The time when the event ends."""
         return self.at + _WINDOW
 
     def taking(self, instance: Instance) -> Taking | None:

@@ -140,7 +140,7 @@ class Cloud:
         return private_addresses
 
     def credentials(self, role: str, instance: str) -> Credentials:
-        """Return new credentials for a role, as EC2 obtains them for an instance.
+        """Return new credentials for a role, like those that EC2 gives to an instance.
 
         This method bypasses the AssumeRole API, because the roles trust only EC2.
         """

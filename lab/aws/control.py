@@ -49,7 +49,7 @@ async def serving(
 
 
 def _obey(market: Market, instance: Instance, order: str, body: Mapping[str, Any]) -> datetime:
-    """Carry out a request; return the time at which it takes effect."""
+    """Carry out a request; return the time when it takes effect."""
     now = clock.now()
     at = now + timedelta(seconds=body.get("seconds", 0))
     by = By(body.get("by", By.BOTH))

@@ -76,7 +76,7 @@ def scheduled_change(
     ends: datetime,
     status: str = "upcoming",
 ) -> str:
-    """Return AWS Health's event about scheduled maintenance for an instance.
+    """Return the AWS Health event about scheduled maintenance for an instance.
 
     The status `upcoming` announces the maintenance, and `closed` withdraws it.
 
@@ -107,7 +107,7 @@ def scheduled_change(
 
 
 def description(code: Code) -> str:
-    """Return AWS's description of a scheduled event with the given code."""
+    """Return the text that AWS uses to describe a scheduled event with the given code."""
     return {
         Code.RETIREMENT: "The instance is running on degraded hardware",
         Code.STOP: "The instance is scheduled for stop",

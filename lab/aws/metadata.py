@@ -2,9 +2,9 @@
 
 Like EC2's metadata service, this service identifies machines by their source addresses.
 
-Rule: accept nothing that EC2 would reject. Every request for data needs a token that the same
-machine has requested. The response to a token request travels no more hops than the instance's hop
-limit allows. If the limit is 1, a container on a bridge network cannot get a token.
+Rule: accept nothing that EC2 would reject. Every request for data needs a token that was
+issued to the same machine. The response to a token request travels no more hops than the instance's
+hop limit allows. If the limit is 1, a container on a bridge network cannot get a token.
 """
 
 import asyncio

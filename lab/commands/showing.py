@@ -34,7 +34,7 @@ InstanceId = Annotated[
 
 
 def command() -> str:
-    """Return the command that controls this process's lab."""
+    """Return the command that controls the current lab."""
     return f".venv/bin/{Places.here().command}"
 
 

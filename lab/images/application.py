@@ -1,4 +1,4 @@
-"""Builds the images of the test application and of Traefik, without Docker or internet access.
+"""Builds images for the test application and Traefik, without Docker or internet access.
 
 Rule: use only files that are already on this host. Python and its packages come from the root file
 system that the lab has baked for its machines. Traefik comes from the development environment. A

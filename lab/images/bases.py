@@ -32,7 +32,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """A substitute for a public image: its additions to the Python image, and its configuration."""
+    """A substitute for a public image: what it adds to the Python image, and its configuration."""
 
     name: str
     tag: str

@@ -55,7 +55,7 @@ def _quiet(_step: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Images on the engine of one machine, ready to be pushed."""
+    """Images on one machine's engine, ready to be pushed."""
 
     instance: str
     version: str
@@ -170,7 +170,7 @@ class _Work:
     """Images whose layers the builder may reuse, including those built in this call."""
 
     def build(self, stage: stages.Stage) -> str:
-        """Build the image of a stage; return the image's id."""
+        """Build the image for a stage; return the image's id."""
         self.report(f"building {stage.name}")
         options = [f"--cache-from={source}" for source in tuple(self.sources)]
         options += ["--tag", f"{_STAGE}{stage.name}:{_LAST}", "--target", stage.name]
@@ -187,7 +187,7 @@ class _Work:
 def push(
     lab: Lab, built: Built, *, user: str = "", password: str = "", report: Report = _quiet
 ) -> None:
-    """Push images to the cluster's registry, from which every node pulls them.
+    """Push images to the cluster's registry, so that every node can pull them.
 
     Raises:
         LabError: if the registry rejects the images or does not respond.
@@ -205,7 +205,7 @@ def push(
 
 
 def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, str]:
-    """Pull the stage images that an earlier lab saved, if any; return the image id per stage."""
+    """Pull the stage images that an earlier lab saved, if any; return the image ids by stage."""
     configs = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _SAVED_STAGES}
     known = {stage: config for stage, config in configs.items() if config is not None}
 

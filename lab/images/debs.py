@@ -31,13 +31,13 @@ _LEFT_OUT: Final = (
 
 
 class Archive:
-    """The Debian archive from which packages are added to a base image."""
+    """The Debian archive that supplies the packages added to a base image."""
 
     def __init__(self, work: Path, *, status: bytes, sources: bytes) -> None:
         """Prepare the directories for apt, and download the package lists.
 
         `status` is the base image's dpkg database; apt does not download packages that this
-        database lists as installed. `sources` is the content of the base image's sources.list.
+        database lists as installed. `sources` is the text of the base image's sources.list.
         """
         self._work = work
         for part in ("lists/partial", "debs"):

@@ -34,7 +34,7 @@ def key(store: Store, tag: str, *recipe: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prebuilt:
-    """Images of our services that are saved in the lab's store under one key."""
+    """Our services' images, saved in the lab's store under one key."""
 
     on: Engine
     store: Store

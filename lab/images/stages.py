@@ -25,7 +25,7 @@ class Stage:
 
 
 def parse(dockerfile: str) -> list[Stage]:
-    """Return a Dockerfile's stages, in the order in which they appear."""
+    """Return a Dockerfile's stages, in the order they appear."""
     matches = list(_FROM.finditer(dockerfile))
     ends = [match.start() for match in matches[1:]] + [len(dockerfile)]
     names = {match[2] for match in matches}

@@ -29,7 +29,7 @@ _KEPT_LAYERS: Final = 96
 
 
 class Store:
-    """The directory of images, which all labs on a host share."""
+    """The image directory, which all labs on a host share."""
 
     def __init__(self, places: Places) -> None:
         self.root = places.cache / "images"

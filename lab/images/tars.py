@@ -50,13 +50,13 @@ def text(into: tarfile.TarFile, files: Mapping[str, str], mode: int = 0o644) -> 
 
 
 def executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A tar filter that makes root the owner of each file and makes the file executable."""
+    """A tar filter that changes each file's owner to root and makes the file executable."""
     member.mode = 0o755
     return rooted(member)
 
 
 def rooted(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """A tar filter that makes root the owner of each file."""
+    """A tar filter that changes each file's owner to root."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member

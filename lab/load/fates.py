@@ -17,7 +17,7 @@ class Fate:
 
     host: str
     due: float
-    """The time at which the client should have sent the request."""
+    """When the client should have sent the request."""
     lag: float
     """How many seconds late the client sent the request; not caused by the service."""
     latency: float
@@ -30,7 +30,7 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The number of lost requests with one outcome, and when the first and the last were due."""
+    """How many lost requests had one outcome, and when the first and last of them were due."""
 
     count: int
     first: float
@@ -72,7 +72,7 @@ class Report:
 
     @property
     def hosts(self) -> list[str]:
-        """The host names to which requests were sent, one for each service."""
+        """The host names that requests were sent to, one for each service."""
         return sorted({fate.host for fate in self.fates})
 
     @property

@@ -1,4 +1,4 @@
-"""Runs Traefik on the swarm's managers, and test services to which Traefik forwards requests.
+"""Runs Traefik on the swarm's managers, and runs test services behind Traefik.
 
 Rule: run only commands that an operator could type, such as `docker service create` with labels.
 The host's kernel may lack IPVS, so all services use the endpoint mode `dnsrr`, and ports are

@@ -38,7 +38,7 @@ def boot_options() -> list[str]:
 
 
 def parents(membership: str, *, unified: bool) -> list[Path]:
-    """Return the directories in which the lab creates its cgroups.
+    """Return the directories where the lab creates its cgroups.
 
     `membership` is the text of /proc/self/cgroup. On v1, return the directories of this process's
     cgroups, because other directories may be read-only. On v2, return the root directory, because

@@ -178,7 +178,7 @@ def _provision(
     binds: Mapping[Path, str],
     settings: Mapping[str, str],
 ) -> None:
-    """Run a command of the bake in a container, so that the command leaves no mounts behind."""
+    """Run a bake command in a container, so that the command leaves no mounts behind."""
     run_grouped(
         places,
         "systemd-nspawn",

@@ -86,7 +86,7 @@ def mask(layer: Path, units: tuple[str, ...]) -> None:
 
 
 def offer(places: Places, engine: str, layers: list[Path]) -> None:
-    """Write the list of layers from which machines with this engine boot.
+    """Write the list of layers that machines with this engine boot from.
 
     Raises:
         LabError: if SPOTSWARM_LAB_EXTRA_LAYER is set but is not the path of a directory.

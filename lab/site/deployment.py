@@ -45,7 +45,7 @@ def _quiet(_step: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The site that is deployed on the swarm of a running lab."""
+    """The site deployed on a running lab's swarm."""
 
     lab: Lab
     password: str = field(repr=False)
@@ -131,7 +131,7 @@ def spotswarm_deploy(
 
 
 def environment(site: Site) -> dict[str, str]:
-    """Return environment variables with which `docker` and `spotswarm` can reach a manager."""
+    """Return environment variables that let `docker` and `spotswarm` reach a manager."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(site.lab.places.lab),

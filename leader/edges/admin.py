@@ -27,7 +27,7 @@ class StatusSource(Protocol):
         """Return the daemon's state and, if this daemon is leading, a summary of the cluster."""
 
     def is_healthy(self) -> bool:
-        """Return whether the daemon is leading or standing by without problems."""
+        """Return whether the daemon is healthy, as the active leader or on standby."""
 
     def nodes(self) -> list[dict[str, Any]] | None:
         """Return all nodes of the swarm."""
@@ -52,7 +52,7 @@ class Commands(Protocol):
         """Make a drained node available for tasks again."""
 
     async def rebalance(self, names: Sequence[str], *, is_dry: bool) -> Answer:
-        """Distribute the tasks of services evenly across the nodes."""
+        """Distribute services' tasks evenly across the nodes."""
 
 
 class _Body(BaseModel):

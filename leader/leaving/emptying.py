@@ -1,4 +1,4 @@
-"""Takes a node out of the swarm, from demotion to the termination of the node's instance.
+"""Removes a node from the swarm: demotes and drains it, and terminates its instance.
 
 Rules: the node's labels contain everything that the next leader needs to continue. A manager is
 demoted first, but never if the managers would lose quorum. Deadlines apply even if some
@@ -46,7 +46,7 @@ def leaving_step(node: Node, moment: Moment) -> Step:
 
 
 def why_not_demoted(node: Node, view: View) -> str | None:
-    """Return why a manager may not be demoted now, or None if the demotion is allowed."""
+    """Return why a manager must not be demoted now, or None if it can be."""
     managers = view.managers()
     healthy = [
         other

@@ -87,7 +87,7 @@ def wish_step(node: Node, moment: Moment) -> Step | None:
 
 
 def wished_terms(wish: Wish) -> Leaving:
-    """Return the terms, such as the deadline, of a drain that the operator has requested."""
+    """Return the terms (such as the deadline) of a drain requested by the operator."""
     return Leaving("operator", wish.at, wish.at + wish.within, Then.STAY)
 
 

@@ -127,8 +127,8 @@ def _started(
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:
     """Whether to wait for a replacement that is starting.
 
-    The leader waits if the replacement is new or enough time remains before the drain. `drained_at`
-    is the time of the first drain among the nodes whose tasks have not begun to move.
+    The leader waits if the replacement is new or enough time remains before the drain. Of the nodes
+    whose tasks have not begun to move, `drained_at` is when the first one is drained.
     """
     wanted = [task for task in tasks if task.is_wanted]
     serving = {task.slot for task in wanted if task.is_up}
@@ -141,9 +141,9 @@ def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at
 
 
 def _evacuation(loan: Loan | None, at: datetime) -> Loan:
-    """Return the record of the temporary changes for an evacuation.
+    """Return a loan that records the temporary changes for an evacuation.
 
-    If the service is being rebalanced, the record still contains the change of its scale.
+    If the service is being rebalanced, the loan also keeps the change to its scale.
     """
     if loan is None:
         return Loan(purpose="evacuate", since=at)
@@ -201,7 +201,7 @@ def _finished(
 
 
 def _starting_beside_others(tasks: Sequence[Task], view: View) -> tuple[NodeId, ...]:
-    """Return the nodes of tasks that are not up while another task in the same slot is up."""
+    """Return the nodes where a task is starting while another task in the same slot is up."""
     serving = {task.slot for task in tasks if task.is_up and _is_staying(task.node, view)}
     return tuple(
         dict.fromkeys(

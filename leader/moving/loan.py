@@ -127,7 +127,7 @@ def keep_away(
     order: Literal["start-first", "stop-first"],
     reason: str,
 ) -> ChangeService:
-    """Keep a service off exactly these nodes; all its tasks on them move at the same time.
+    """Keep a service off exactly these nodes; its tasks on these nodes all move at the same time.
 
     In the task template, this update changes only the placement constraints. Therefore, Swarm does
     not restart any other task (swarmkit, IsTaskDirty). The update is set to pause on failure, so

@@ -120,7 +120,7 @@ def _hindrance(service: Service, tasks: Sequence[Task]) -> str:
 
 
 def rebalance(moment: Moment) -> Iterator[ChangeService]:
-    """Continue the current rebalancing, or start a new one if services have just been listed."""
+    """Continue rebalancing a service, or start with another if services have just been listed."""
     work = moment.view.work
     if work is None:
         return

@@ -30,7 +30,7 @@ class TaskFate:
 
 
 def fates(node: Node, work: Work, terms: Leaving, policy: Policy) -> tuple[TaskFate, ...]:
-    """Return what will happen to each task if the node leaves on these terms, sorted by name."""
+    """Return the tasks, sorted by name, and what happens to each if the node leaves."""
     rows = []
     for task in work.on(node.id):
         if not (task.is_wanted or task.is_there):
@@ -87,7 +87,7 @@ def _why_stopped_first(service: Service) -> str:
 
 
 def stranded(node: Node, view: View, work: Work) -> Iterator[str]:
-    """Yield a sentence for each service whose tasks no other node can take now."""
+    """Yield a sentence about each service whose tasks cannot run on any other node now."""
     others = [other for other in view.nodes.values() if other.id != node.id]
     names = {task.service for task in work.on(node.id) if task.is_wanted}
     services = [work.services[name] for name in names if name in work.services]

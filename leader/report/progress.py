@@ -34,7 +34,7 @@ def leaving(moment: Moment) -> list[dict[str, Any]]:
 
 
 def _terms(node: Node, moment: Moment) -> Leaving:
-    """Return the terms on which a node leaves, from its labels or a pending drain request."""
+    """Read a node's departure terms from its labels or from a pending drain request."""
     wish = moment.view.moves.wishes.get(node.id)
     if wish is not None and wish.want == "drain" and node.phase != LEAVING:
         return wished_terms(wish)

@@ -1,7 +1,7 @@
 """Runs one term: turns the inbox's events into decisions, and carries out the resulting actions.
 
-Rule: only `_decide_for_ever` changes the view. This method waits for nothing except the inbox, so
-slow calls to AWS, Docker or Redis never delay a decision.
+Rule: only `_decide_for_ever` changes the view. It waits only for the inbox, so slow calls to
+AWS, Docker or Redis never delay a decision.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Checks the operator's commands, and either rejects a command or turns it into an event.
 
-Rule: do not carry out commands here. Plan each command from the current view. If the command is
-possible, put an event into the inbox; `decide` makes the final decision. Every command returns None
-if this daemon is not the active leader.
+Rule: do not carry out commands here. Plan each command from the current view. If a command can be
+carried out, put an event into the inbox; `decide` makes the final decision. Every command returns
+None if this daemon is not the active leader.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Answer = dict[str, Any] | Refusal | None
 
 
 class Steering:
-    """Checks commands from the admin API, and submits possible commands as events."""
+    """Checks commands from the admin API, and submits an event for each accepted command."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ _DEFAULT: Final = 5
 
 
 def adjust_heartbeat(moment: Moment) -> Iterator[SetHeartbeat]:
-    """Yield a change of the heartbeat period if it does not suit the number of nodes."""
+    """Yield a change if the heartbeat period does not suit the number of nodes."""
     view, policy = moment.view, moment.policy
     if policy.keeps_heartbeat or view.heartbeat is None:
         return
@@ -39,7 +39,7 @@ def adjust_heartbeat(moment: Moment) -> Iterator[SetHeartbeat]:
 
 
 def _by_size(nodes: int, current: timedelta) -> timedelta:
-    """Return the heartbeat period for a number of nodes; a tolerance avoids frequent changes."""
+    """Return the heartbeat period for this many nodes; a tolerance prevents frequent changes."""
     for most, seconds in _STEPS:
         slack = _SLACK if current == timedelta(seconds=seconds) else 1.0
         if nodes <= most * slack:

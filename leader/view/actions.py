@@ -141,7 +141,7 @@ class RemoveNode(_OnNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateInstance(_Decided):
-    """Terminate an instance that no longer runs tasks or does not work as a node."""
+    """Terminate an instance whose node is leaving, Down or missing."""
 
     instance: InstanceId
     keeps_console: bool = False

@@ -62,7 +62,7 @@ class Sources:
     async def sentiment(
         self, parameters: SentimentParameters, _caller: Verified
     ) -> SentimentAnswer:
-        """Return the daily sentiment of one symbol or of all articles."""
+        """Return the daily sentiment for one symbol or for all articles."""
         until = clock.now().date()
         since = until - timedelta(days=parameters.days - 1)
         symbol = parameters.symbol.upper() if parameters.symbol else None
@@ -86,7 +86,7 @@ class Sources:
             raise _unavailable("The quote service", exc) from exc
 
     async def calls(self, parameters: UsageParameters, caller: Verified) -> UsageAnswer:
-        """Return hourly statistics of the calls made by the caller's account."""
+        """Return hourly statistics for calls made by the caller's account."""
         until = clock.now()
         # Start at a full hour so that the first hour is complete.
         since = (until - timedelta(days=parameters.days)).replace(minute=0, second=0, microsecond=0)

@@ -17,13 +17,13 @@ _MOST: Final = 10_000
 
 
 def token_hash(token: str) -> TokenHash:
-    """Return the hash under which a token is stored."""
+    """Return the hash of a token, which the cache uses as its key."""
     return TokenHash(hashlib.sha256(token.encode()).digest())
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A verified token's owner and scopes, and the number of seconds since its verification."""
+    """A verified token's owner and scopes, and how many seconds ago it was verified."""
 
     identity: Verified
     age_seconds: float

@@ -83,7 +83,7 @@ class EntryFields(_Frozen):
     authors: tuple[str, ...] = ()
 
     def entry_fields(self) -> dict[str, Any]:
-        """Return these fields as a dictionary, for use in creating an article."""
+        """Return these fields as a dictionary that can be used to create an article."""
         return {name: getattr(self, name) for name in EntryFields.model_fields}
 
 

@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """A batch of changes, oldest first, and the sequence number from which to continue."""
+    """A batch of changes, oldest first, and the sequence number to continue from."""
 
     last_seq: Place
     rows: tuple[Change, ...]
@@ -175,7 +175,7 @@ class Couch:
         """Write a design document unless the stored document is the same or newer.
 
         Old and new replicas run side by side during an update. An old replica must not overwrite a
-        newer document, because CouchDB rebuilds its indexes after every change.
+        newer document, because CouchDB rebuilds its indexes whenever the document changes.
         """
         try:
             stored = await self.get(db, design["_id"])

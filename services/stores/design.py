@@ -3,7 +3,7 @@
 Rule: increase VERSION with every change. A service never overwrites a newer design document, so old
 and new replicas can run side by side during an update.
 
-Each row contains an article without its text, so lists of articles need no further reads.
+Each row contains an article without its text, so listing articles requires no further reads.
 """
 
 from typing import Any, Final

@@ -173,7 +173,7 @@ class News:
         raise ConflictError(f"writing {article.id}: {_ATTEMPTS} conflicts in a row")
 
     async def near(self, fingerprint: str) -> dict[str, str]:
-        """Return the fingerprints of possible near-duplicates, by article id.
+        """Return the fingerprints of possible near-duplicates, keyed by article id.
 
         The caller must compare the fingerprints.
         """
@@ -186,7 +186,7 @@ class News:
     async def sentiment(
         self, symbol: str | None, since_day: date, until_day: date
     ) -> list[DaySentiment]:
-        """Return the sentiment of each day that has articles, oldest first.
+        """Return the sentiment for each day that has articles, oldest first.
 
         The range includes `since_day` and `until_day`. If `symbol` is None, all articles are used.
         """
@@ -230,7 +230,7 @@ class News:
 
 
 def _index(query: NewsQuery) -> tuple[str, list[str], int]:
-    """Return the view for the most selective filter, its key prefix, and the filter count."""
+    """Return the view for the most selective filter, its key prefix, and the number of filters."""
     conditions = [
         ("by_symbol", query.symbol),
         ("by_topic", query.topic),
@@ -245,7 +245,7 @@ def _index(query: NewsQuery) -> tuple[str, list[str], int]:
 
 
 def _from(query: NewsQuery, after: Cursor | None) -> list[Any]:
-    """Return the start key of a descending read: the highest key, `until` or the cursor."""
+    """Return the key where a page starts: the cursor, `until`, or the highest possible key."""
     ends: list[datetime] = [query.until] if query.until else []
     if after is None:
         # `[until]` sorts before `[until, id]`, so articles published at `until` are excluded.

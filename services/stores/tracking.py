@@ -37,7 +37,7 @@ _NANOSECONDS: Final = 1_000
 
 
 class UsageTracker:
-    """Writes API calls to InfluxDB in the background, and the remaining calls on exit."""
+    """Writes API calls to InfluxDB in the background. On exit, writes the remaining calls."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class UsageTracker:
                 await asyncio.sleep(next(delays))
                 continue
             if is_away:
-                log.info("usage data can be written again", lost=self.dropped)
+                log.info("resumed writing usage data", lost=self.dropped)
                 is_away = False
                 delays = backoff(ceiling=_PAUSE_SECONDS)
             if not is_more:

@@ -1,4 +1,4 @@
-"""The API's usage data in InfluxDB 1.x, with one point for each call.
+"""The API's usage data in InfluxDB 1.x. Each call is stored as one point.
 
 Rules: each call has a unique timestamp, so a call that is written twice is counted once. Tags
 contain only values from the auth service and the route table, never text sent by a client.
@@ -59,7 +59,7 @@ class Call:
 
 
 class UsageHour(BaseModel):
-    """Statistics of the calls made in one hour."""
+    """Statistics about the calls made in one hour."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -118,7 +118,7 @@ class Usage:
     async def by_hour(
         self, account: str, token: str | None = None, *, since: datetime, until: datetime
     ) -> list[UsageHour]:
-        """Return hourly statistics of an account's calls, oldest first.
+        """Return hourly statistics for an account's calls, oldest first.
 
         If `token` is not None, count only the calls made with this token.
         """

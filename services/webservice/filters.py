@@ -43,7 +43,7 @@ class Filters:
         return ", ".join(part for part in parts if part)
 
     def address(self) -> str:
-        """Return the address of the dashboard with these filters."""
+        """Return the address that opens the dashboard with these filters."""
         parameters = {
             "symbol": self.symbol,
             "topic": self.topic,
@@ -55,7 +55,7 @@ class Filters:
         return f"/dashboard?{query}" if query else "/dashboard"
 
     def with_days(self, days: int) -> str:
-        """Return the address of the dashboard with these filters and sentiment for `days` days."""
+        """Return the dashboard address after changing the number of days to `days`."""
         return replace(self, days=days, cursor=None).address()
 
     def after(self, cursor: str | None) -> str | None:

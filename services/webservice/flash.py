@@ -1,4 +1,4 @@
-"""Passes a message to the next page in a cookie that contains the message's code.
+"""Passes a message to the next page by storing the message's code in a cookie.
 
 Rule: do not trust cookies. If the code is unknown, show no message.
 """

@@ -169,7 +169,7 @@ def _secrets(table: Table) -> list[SecretWish]:
 
 
 def _name_configs(name: str, table: Table, directory: Path, read: Read) -> None:
-    """Append a digest of each config's content to its name, because configs cannot be changed.
+    """Append a content digest to each config's name, because configs cannot be changed.
 
     Configs without a file are removed.
     """
@@ -204,9 +204,9 @@ def _remove(table: Table, kind: str, names: set[str]) -> None:
 
 
 def _source(use: Any) -> str:
-    """Return the name in a service's reference to a network, volume, config or secret.
+    """Return the name of the network, volume, config or secret that a service uses.
 
-    The reference may be in Compose's short or long syntax.
+    `use` is the service's reference to it, in Compose's short or long syntax.
     """
     return str(use.get("source", "")) if isinstance(use, dict) else str(use)
 

@@ -1,6 +1,6 @@
-"""The variables for stack files: the variables in .env, and variables derived from them.
+"""Variables for stack files: those set in .env, and those derived from them.
 
-Rule: derived variables are set only here. They override variables of the same name in .env.
+Rule: derived variables are set only here. They override variables with the same name in .env.
 """
 
 import hashlib

@@ -19,12 +19,12 @@ class Fleet(Protocol):
 
         Raises:
             RefusedError: if the fleet cannot launch a replacement; the operator must then launch
-                a replacement.
+                one.
         """
 
 
 class NoFleet:
-    """A fleet that rejects every request, for clusters in which no fleet is configured."""
+    """A fleet that rejects every request, for clusters without a configured fleet."""
 
     async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:  # noqa: D102
         pools = ", ".join(f"{kind} in {zone}" for kind, zone in avoid)

@@ -20,10 +20,10 @@ class FoundingRight(Protocol):
     """The right to found the swarm."""
 
     async def read(self) -> Founder:
-        """Return which instance holds the founding right, and whether it has founded the swarm."""
+        """Return the instance that has the founding right, and whether it has founded the swarm."""
 
     async def claim(self, instance: str) -> Founder:
-        """Claim the founding right unless another instance holds it; return the holder."""
+        """Claim the founding right unless another instance has it; return the owner."""
 
     async def founded(self, instance: str) -> None:
         """Record that this instance has founded the swarm, so that no second swarm is founded."""

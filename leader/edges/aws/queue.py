@@ -1,4 +1,4 @@
-"""The SQS queue from which the leader receives EventBridge events.
+"""The SQS queue that delivers EventBridge events to the leader.
 
 Rule: delete a message after it has been handled, not when it is received. Until a message is
 deleted, SQS delivers it again every `_HIDDEN_SECONDS`, each time with a new receipt. A new leader

@@ -114,7 +114,7 @@ def _changed(
 
 
 def _with(table: Mapping[str, Any] | None, key: str, value: object) -> dict[str, Any]:
-    """Return a copy of the table with the key set, or without the key if the value is empty."""
+    """Copy the table, and set `key` to `value` or, if `value` is empty, remove `key`."""
     others = {name: entry for name, entry in (table or {}).items() if name != key}
     return others | {key: value} if value else others
 

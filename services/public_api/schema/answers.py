@@ -74,7 +74,7 @@ class UsageAnswer(_Shape):
 
 
 class WrongParameter(_Shape):
-    """An invalid parameter, and the reason why it is invalid."""
+    """An invalid parameter, and why it is invalid."""
 
     parameter: str
     detail: str

@@ -134,7 +134,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _properties(model: type[Parameters]) -> dict[str, dict[str, Any]]:
-    """Return the JSON schema of each parameter, by the parameter's name."""
+    """Return the JSON schemas of all parameters, keyed by parameter name."""
     schema = model.model_json_schema(mode="validation")
     assert "$defs" not in schema
     return dict(schema["properties"])

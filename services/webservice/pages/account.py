@@ -1,4 +1,4 @@
-"""The account page, where a user can change the password and sign out everywhere."""
+"""The account page, where users can change their password and sign out everywhere."""
 
 from http import HTTPStatus
 from typing import Final

@@ -36,7 +36,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def recent_mood(site: Site, *, days: int, symbol: str | None = None) -> Mood | None:
-    """Return the sentiment of the last `days` days, for one symbol or for all news.
+    """Return the sentiment for the last `days` days, either for one symbol or for all news.
 
     Return None if no articles were scored during that time.
     """

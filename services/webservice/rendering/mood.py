@@ -35,7 +35,7 @@ def mood(
     of: str,
     size: chart.Size | None = None,
 ) -> Mood | None:
-    """Return the sentiment of the `days` days up to `until`, or None if no articles were scored.
+    """Return the sentiment for the `days` days up to `until`, or None if no articles were scored.
 
     The mean is taken over articles, not over days, so a day with few articles has little influence.
     """

@@ -28,27 +28,27 @@ class Jar:
 
     @property
     def access(self) -> str:
-        """The name of the cookie with the short-lived access token."""
+        """The name of the cookie that stores the short-lived access token."""
         return self._named("access")
 
     @property
     def refresh(self) -> str:
-        """The name of the cookie with the refresh token. Each refresh token can be used once."""
+        """The name of the cookie that stores the refresh token, which can be used only once."""
         return self._named("refresh")
 
     @property
     def nonce(self) -> str:
-        """The name of the cookie with the nonce for CSRF checks."""
+        """The name of the cookie that stores the nonce for CSRF checks."""
         return self._named("nonce")
 
     @property
     def flash(self) -> str:
-        """The name of the cookie with the code of the message that the next page shows."""
+        """The name of the cookie that tells the next page which message to show."""
         return self._named("flash")
 
     @property
     def watch(self) -> str:
-        """The name of the cookie with the visitor's watch list."""
+        """The name of the cookie that stores the visitor's watch list."""
         return self._named("watch")
 
     def put(

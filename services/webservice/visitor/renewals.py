@@ -21,7 +21,7 @@ _KEEP_SECONDS: Final = 60.0
 
 
 class Renewed(Protocol):
-    """The result of a renewal, with new tokens."""
+    """The result of a renewal, which contains the new tokens."""
 
     @property
     def refresh(self) -> str:
@@ -51,8 +51,8 @@ class Renewals(Generic[T]):
     async def __call__(self, refresh: str) -> T:
         """Return the newest tokens that replace `refresh`.
 
-        The renewal continues even if a caller gives up, and later callers get the result. If
-        `renew` raises an error, every waiting caller gets this error.
+        The renewal continues even if a caller stops waiting, and later callers get the result. If
+        `renew` raises an error, the error is raised in every waiting caller.
         """
         followed = {refresh}
         while True:

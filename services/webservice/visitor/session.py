@@ -55,7 +55,7 @@ _VISIT: Final = web.RequestKey("site.visit", Visit)
 
 
 class Sessions:
-    """Identifies visitors and caches the results. The cache may be lost in a restart."""
+    """Identifies visitors and caches the results in memory, so a restart clears the cache."""
 
     def __init__(self, auth: Auth, jar: Jar, *, stale_seconds: float) -> None:
         self._auth = auth

@@ -20,7 +20,7 @@ class Identity(NamedTuple):
 
 
 class VerifiedLogins:
-    """A limited number of verified logins, by the hashes of their access tokens."""
+    """A limited number of verified logins, keyed by a hash of the access token."""
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
