@@ -63,8 +63,8 @@ route add default via {places.gateway}
 def replug(places: Places, instance: str, address: str) -> None:
     """Give a machine that is about to boot a new namespace and cable, as after a cold start.
 
-    In the namespace of its last boot, the iptables rules of its last engine would remain. Docker 20.10
-    keeps such rules: a published port would still lead to the address of a container that is gone.
+    The namespace of the last boot would still have the iptables rules of the last engine. Docker
+    20.10 keeps such rules, so a published port could lead to a container that no longer exists.
     """
     if (NAMESPACES / names(places, instance, address)[0]).exists():
         unplug(places, instance, address)
