@@ -39,7 +39,7 @@ def read_stack(name: str, directory: Path, values: dict[str, str]) -> Stack:
     if name not in names:
         fail(
             Exit.USAGE,
-            f"there is no stack {name} in {directory}",
+            f"there is no stack named {name} in {directory}",
             next_step=f"deploy an existing stack ({', '.join(names)}) or add {name}.yml"
             if names
             else "use --directory to specify the directory that contains the stack files",

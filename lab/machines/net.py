@@ -42,10 +42,12 @@ def down(places: Places) -> None:
 def plug(places: Places, instance: str, address: str) -> str:
     """Create a machine's namespace and cable; return the namespace's name."""
     namespace, link = names(places, instance, address)
+    # A reboot must not change the MAC address, because other machines remember it.
+    mac = ":".join(("02", "53", *(f"{int(octet):02x}" for octet in address.split("."))))
     run("ip", "netns", "add", namespace)
     # With br_netfilter, a machine can reach its own Elastic IP only in hairpin mode.
     outside = f"""\
-link add {link} type veth peer name host0 netns {namespace}
+link add {link} type veth peer name host0 address {mac} netns {namespace}
 link set {link} master {places.bridge} up
 link set {link} type bridge_slave hairpin on
 """

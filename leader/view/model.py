@@ -166,7 +166,7 @@ class Setback:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An operator's request to drain or return a node, kept until the node's labels record it."""
+    """An operator's request about one node, kept until the node's labels record it."""
 
     want: Literal["drain", "return"]
     at: datetime

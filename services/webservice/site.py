@@ -104,7 +104,7 @@ async def render(
 
 
 async def ask(request: web.Request, name: str, awaitable: Any, *, away: str) -> Panel[Any]:
-    """Load the content of one panel, waiting no longer than the setting `panel_seconds`."""
+    """Load the content of one panel, waiting at most `panel_seconds` seconds."""
     return await panel(name, awaitable, seconds=site_of(request).settings.panel_seconds, away=away)
 
 
