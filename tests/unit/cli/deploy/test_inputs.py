@@ -32,7 +32,7 @@ def test_an_unknown_stack_is_refused_with_the_names_of_all_stacks(tmp_path: Path
     code, error = deploy(tmp_path, "shop")
 
     assert code == 2
-    assert "there is no stack shop" in error
+    assert "there is no stack named shop" in error
     assert "edge, monitoring" in error
 
 
