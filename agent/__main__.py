@@ -1,7 +1,7 @@
 """`spotswarm-agent`: the program that systemd starts.
 
-Rule: import heavy modules inside `main`, after garbage collection has been disabled. Imports take
-half of the time from the agent's start until the leader grants its join request.
+Rule: import heavy modules inside `main`, after garbage collection has been disabled. Imports
+account for half of the time between the agent starting and the leader granting its join request.
 """
 
 import gc

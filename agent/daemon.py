@@ -107,7 +107,7 @@ class Daemon:
             event = await perform(action)
 
     async def _prepare(self) -> Launch:
-        """Read the user data and make this instance the owner of the engine's state.
+        """Read the user data and record this instance as the owner of the engine's state.
 
         Retry until both succeed.
         """

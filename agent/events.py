@@ -1,6 +1,6 @@
-"""The agent's events, as immutable values. Every action ends with exactly one event.
+"""The agent's events, as immutable values. Every action results in exactly one event.
 
-A `Pause` ends with `Paused`, or with the `News` event that interrupted the pause.
+A `Pause` results in `Paused`, or in the `News` event that interrupted the pause.
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ EngineState = Literal["inactive", "pending", "active", "error", "locked"]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A verified grant with everything that the engine needs to join.
+    """A verified grant, which contains everything that the engine needs to join.
 
     The grant's secrets do not appear in its `repr`.
     """
@@ -25,14 +25,14 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class AwsNotice:
-    """An announcement from AWS of an event that will or may affect this instance."""
+    """An announcement from AWS about an event that may affect this instance."""
 
     kind: Literal["interruption", "rebalance", "maintenance"]
     effective: datetime | None
     action: Literal["terminate", "stop", "hibernate"] | None = None
     event: str | None = None
     code: str = ""
-    """AWS's code for the kind of maintenance, such as `system-reboot`."""
+    """The AWS code for the kind of maintenance, such as `system-reboot`."""
 
     def __str__(self) -> str:
         at = f" at {self.effective:%Y-%m-%d %H:%M:%S} UTC" if self.effective else ""
@@ -55,7 +55,7 @@ class StandingNotice:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The agent's complete state, on which `decide` bases its decisions."""
+    """The agent's complete state, which `decide` uses to make decisions."""
 
     is_member: bool = False
     failures: int = 0

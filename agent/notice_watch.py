@@ -133,7 +133,7 @@ class NoticeWatch:
                 self._user_data, self._facts, standing, key=key, send=broker.ask
             )
         except broker.NoReplyError as exc:
-            log.debug("the leader has sent no order yet", reason=str(exc))
+            log.debug("the leader has not sent an order yet", reason=str(exc))
             self._note_problem("")
             return False
         except ClusterError as exc:

@@ -1,8 +1,8 @@
 """Parses AWS notices from the metadata service and tracks which notices are current.
 
-Rule: treat a notice as withdrawn only after the metadata service has responded without this notice
-for `WITHDRAWN_AFTER`. If the service does not respond, all notices remain current. The formats are
-the same as in AWS's node termination handler:
+Rule: treat a notice as withdrawn only when it has been missing from the metadata service's
+responses for `WITHDRAWN_AFTER`. If the service does not respond, all notices remain current. The
+formats match those of the AWS Node Termination Handler:
 https://github.com/aws/aws-node-termination-handler/blob/main/pkg/ec2metadata/ec2metadata.go
 """
 

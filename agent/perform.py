@@ -1,4 +1,4 @@
-"""Carries out actions by calling the modules in `edges/`. Each action ends with one event.
+"""Carries out actions by calling the modules in `edges/`. Each action results in one event.
 
 Rule: turn every `ClusterError` into an event; any other exception is a bug.
 """

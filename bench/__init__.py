@@ -2,5 +2,5 @@
 
 `python -m bench.NAME` prepares its environment and prints a table, followed by one JSON object on
 the last line. `cluster.py`, `host.py` and `terminal.py` contain shared code. Rule: benchmarks
-report figures but never fail because of them. Nothing here changes how the product works.
+report figures, and a bad figure is not a failure. Nothing here changes how the product works.
 """

@@ -1,8 +1,8 @@
 """A cluster under load: Traefik on three managers, services on spot workers, and steady requests.
 
 Rule: a measurement begins only when the cluster has settled. In a settled cluster, every task is
-up, no service is being changed, and the number of workers is as expected. Automatic rebalancing is
-switched off.
+running, no service is being changed, and the cluster has the expected number of workers. Automatic
+rebalancing is switched off.
 """
 
 import os
@@ -26,7 +26,7 @@ from lab.places import Places
 from runtime import clock
 
 POLL_SECONDS: Final = 0.2
-"""Time between observations. A figure may be late by this time. Each one loads the managers."""
+"""Time between observations, which load the managers. Figures may be late by up to this time."""
 STEADY_SECONDS: Final = 2.0
 
 
@@ -124,7 +124,7 @@ def prepared(
     report: Report,
     leader: Mapping[str, object] | None = None,
 ) -> Iterator[LoadedCluster]:
-    """Yield a cluster with three managers and with workers that run services.
+    """Yield a cluster of three managers, and workers that run services.
 
     The lab is always taken down afterwards.
 
@@ -143,7 +143,7 @@ def prepared(
 
 @contextmanager
 def booted(*, workers: int, report: Report, leader: Mapping[str, object]) -> Iterator[Lab]:
-    """Yield a lab with three managers and some idle workers.
+    """Yield a lab with three managers and several idle workers.
 
     The lab is always taken down afterwards.
 
@@ -177,7 +177,7 @@ def taken_down(places: Places, name: str, report: Report) -> Iterator[None]:
 
 
 def _is_up(places: Places, name: str) -> bool:
-    """Return whether the lab of the named cluster is running."""
+    """Return whether the named cluster's lab is running."""
     pid = sweep.daemon(places)
     try:
         return name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

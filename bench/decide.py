@@ -145,7 +145,7 @@ def _service(number: int) -> Service:
 
 
 def events(cluster: Cluster) -> Iterator[tuple[str, Event]]:
-    """Yield the name and an example of each kind of event that a leader handles frequently."""
+    """For each kind of event that a leader often handles, yield its name and an example."""
     at = _AT + timedelta(seconds=5)
     newcomer = replace(_instance(len(cluster.nodes)), id=InstanceId("i-new"))
     identity = Identity("aws", newcomer)
@@ -196,7 +196,7 @@ def _walk(view: View) -> int:
 
 
 def measure(size: int, rounds: int) -> list[dict[str, Any]]:
-    """Return the median and worst times of each event, `reconcile` alone and the baseline."""
+    """Return the median and worst times for each event, `reconcile` alone, and the baseline."""
     busy = cluster(size)
     view = settled(busy)
     gone = _gone(view)
@@ -227,7 +227,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Return a table of the medians for each size, with the growth of the time per node."""
+    """Return a table of the medians for each size, and of how much the time per node grows."""
     figures_table = Table(
         title="Milliseconds of one decision (medians)", box=None, title_style="bold"
     )

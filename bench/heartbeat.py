@@ -47,7 +47,7 @@ _SIZES: Final = ((100, 2), (400, 3), (1000, 5), (5000, 5))
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The total resources that one manager had used by time `at`."""
+    """Total resources used by one manager up to time `at`."""
 
     at: float
     cpu: float
@@ -101,8 +101,8 @@ def main() -> None:
 def _direction(number: int) -> int:
     """Return -1 for even rounds and 1 for odd rounds.
 
-    The sign sets the order in which the periods are measured. The order alternates, so that drift
-    over time affects all periods equally.
+    The sign determines the order of the periods. The order alternates, so that drift over time
+    affects all periods equally.
     """
     return -1 if number % 2 == 0 else 1
 
@@ -172,7 +172,7 @@ def _read(machine: Machine, engine: int) -> Reading:
 
 
 def _cut(lab: Lab, sight: Sight, number: int) -> list[float]:
-    """Cut the power to some workers, and return how long it took until each was marked Down.
+    """Cut the power to some workers, and return how long it took for each to be marked Down.
 
     Times are in seconds. The workers are rebooted afterwards.
 
@@ -221,7 +221,7 @@ def _wait_ready(sight: Sight, hosts: Collection[str]) -> None:
 def summary(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the medians for each heartbeat period, starting with the longest period.
 
-    The medians are also given as ratios to the medians for the default period.
+    Include the ratios of these medians to those for the default period.
     """
     periods = sorted({window["period"] for window in windows if not window["leader"]}, reverse=True)
     entries = []
@@ -258,7 +258,7 @@ def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, floa
 
 
 def at_size(cost_ms: float, nodes: int, period: int) -> float:
-    """Return the percentage of one CPU core used by the heartbeats of `nodes` nodes."""
+    """Return the percentage of one CPU core that heartbeats from `nodes` nodes use."""
     return round(100 * nodes / period * cost_ms / 1000, 2)
 
 

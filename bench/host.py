@@ -1,4 +1,4 @@
-"""Describe the host on which a benchmark runs, and the commit that it measures."""
+"""Describe the host that runs a benchmark, and the commit being measured."""
 
 import os
 import platform

@@ -199,7 +199,7 @@ def _leave(loaded: LoadedCluster, node: Node) -> None:
 def summary(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the summarized figures for each method of rebalancing.
 
-    The main figures are also given as ratios to the baseline.
+    Include the ratios of the main figures to the baseline.
     """
     entries = []
     for way in _WAYS:

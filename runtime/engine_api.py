@@ -16,7 +16,7 @@ negotiate again."""
 
 
 class ApiVersion(NamedTuple):
-    """A version of Docker's API, such as 1.41."""
+    """A Docker API version, such as 1.41."""
 
     major: int
     minor: int
@@ -38,9 +38,9 @@ class ApiVersion(NamedTuple):
 
 
 def require(offered: str, lowest: ApiVersion, *, engine: str) -> None:
-    """Check that the engine's API version `offered` is at least `lowest`.
+    """Check that `offered`, the engine's API version, is at least `lowest`.
 
-    `engine` is the first Docker release whose API version is `lowest`.
+    `engine` is the first Docker release that supports API version `lowest`.
 
     Raises:
         RefusedError: if the engine is too old; the message names the release to install.

@@ -1,13 +1,13 @@
-"""Errors, grouped by how the caller can respond and not by the library that failed.
+"""Errors, grouped by how the caller can respond rather than by the library that failed.
 
     ClusterError            the base class, never raised directly
     ├── UnavailableError    unavailable or throttled: try again later
     ├── RefusedError        rejected: the operator must act
     └── GoneError           the object does not exist: often harmless
 
-A malformed message raises `wire.messages.MalformedMessage` instead. Rule: code in `edges` converts
-each library error to one of these errors and chains the original error. An error message states
-what failed and what to do next. It never contains a secret or the library's name.
+For a malformed message, `wire.messages.MalformedMessage` is raised instead. Rule: code in `edges`
+converts each library error to one of these errors and chains the original error. An error message
+states what failed and what to do next. It never contains a secret or the library's name.
 """
 
 

@@ -51,7 +51,7 @@ async def resilient(
 async def together(**named: Coroutine[object, object, object]) -> None:
     """Run coroutines as named tasks until the first task ends; then cancel and await the rest.
 
-    If the first task failed, its exception is raised directly and not in an exception group.
+    If the first task failed, its exception is raised directly, not in an exception group.
     """
     tasks = [
         asyncio.create_task(coroutine, name=name.replace("_", " "))

@@ -1,6 +1,6 @@
 """Reports READY, STATUS and WATCHDOG to systemd; see sd_notify(3).
 
-Each report is one datagram to the socket that the environment variable NOTIFY_SOCKET names. If the
+Each report is one datagram to the socket named by the environment variable NOTIFY_SOCKET. If the
 variable is not set, nothing is sent.
 """
 

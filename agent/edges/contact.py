@@ -1,9 +1,8 @@
 """Checks whether a manager or the leader is reachable, for the dead-man switch.
 
 The time of the last contact comes from the machine's monotonic clock and is stored in /run.
-Therefore, the measured time without contact continues across agent restarts and starts from zero
-after a boot. Time in hibernation is not counted. Rule: treat every failure as a missing response,
-whatever its cause.
+Therefore, the time without contact keeps counting across agent restarts and resets to zero at boot.
+Time in hibernation is not counted. Rule: treat every failure, whatever its cause, as no response.
 """
 
 import asyncio

@@ -53,9 +53,9 @@ class LocalFiles:
             return None
 
     def claim(self, instance: str) -> bool:
-        """Make this instance the owner of the engine's state.
+        """Record this instance as the owner of the engine's state.
 
-        Return whether another instance's state was removed.
+        If the state belongs to another instance, remove it first. Return whether it was removed.
 
         Raises:
             RefusedError: if the engine is in a swarm and no owner is recorded.
@@ -76,7 +76,7 @@ class LocalFiles:
         return bool(recorded)
 
     def write_leader_files(self, facts: InstanceFacts, leader_text: str | None) -> None:
-        """Write the files that this machine's leader daemon reads.
+        """Write the files for this machine's leader daemon.
 
         If `leader_text` is None, remove the leader's settings file, so that no leader daemon runs
         here.

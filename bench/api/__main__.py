@@ -41,7 +41,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The figures for one method of requesting the page, measured over a few seconds of load."""
+    """The figures for one way of requesting the page, measured over a few seconds of load."""
 
     way: str
     connections: int
@@ -118,9 +118,9 @@ def _load(way: Way, *, connections: int, seconds: int, number: int) -> Sample:
 
 
 def summary(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Return the medians for each number of connections and each method of requesting the page.
+    """Return the medians for each number of connections and each way of requesting the page.
 
-    Each median is also given as a ratio to the bare handler's median.
+    Include the ratio of each median to the bare handler's median.
     """
     entries = []
     for connections in dict.fromkeys(sample.connections for sample in samples):

@@ -42,7 +42,7 @@ HOST: Final = "api.localhost"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A method of requesting the page of news."""
+    """A way to request the page of news."""
 
     name: str
     what: str
@@ -52,7 +52,7 @@ class Way:
 
 @contextmanager
 def standing() -> Iterator[tuple[Way, Way, Way]]:
-    """Run the bare handler, public_api and Traefik, and yield three methods of requesting the page.
+    """Run the bare handler, public_api and Traefik, and yield three ways to request the page.
 
     Raises:
         LabError: if a program is missing or does not start.

@@ -48,7 +48,7 @@ class Round:
 def summary(rounds: Sequence[Round]) -> list[dict[str, Any]]:
     """Return the medians for each number of machines and each method.
 
-    The main medians are also given as ratios to the baseline.
+    Include the ratios of the main medians to the baseline.
     """
     entries = []
     for machines in sorted({round_.machines for round_ in rounds}):
@@ -97,7 +97,7 @@ def _stages(rounds: Sequence[Round]) -> dict[str, Any]:
 
 
 def table(entries: Sequence[Mapping[str, Any]], ways: Mapping[str, str]) -> Table:
-    """Return a table, at most 100 columns wide, of the medians in seconds."""
+    """Return a table of the medians in seconds, at most 100 columns wide."""
     figures_table = Table(
         title="Seconds from the command to Ready (medians)", box=None, title_style="bold"
     )

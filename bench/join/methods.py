@@ -27,7 +27,7 @@ _STAGE_ENDS: Final = (
 
 
 class Way(Protocol):
-    """A method of joining the swarm."""
+    """A way to join the swarm."""
 
     name: str
     what: str
@@ -53,7 +53,7 @@ class Agent:
 
 
 class Raw:
-    """The baseline: `docker swarm join` on every machine, with a token from the benchmark."""
+    """The baseline: `docker swarm join` on every machine, using a token from the benchmark."""
 
     name = "raw"
     what = "docker swarm join"
@@ -109,11 +109,11 @@ class Ansible:
 
 
 def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, float], int]:
-    """Return the seconds from the command to the end of each agent stage, and the retry count.
+    """Return how many seconds after the command each agent stage ended, and the retry count.
 
-    Retries can explain a slow round. `began` and `wall` are both the command's start time.
-    `began` is on the monotonic clock, which systemd uses for process start times. `wall` is on the
-    wall clock, which the journal uses.
+    Retries can explain a slow round. `began` is the command's start time on the monotonic clock,
+    which systemd uses for process start times. `wall` is the same time on the wall clock, which the
+    journal uses.
     """
     shown = machine.run("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", _UNIT)
     reached = {"process": int(shown.stdout.partition("=")[2]) / 1e6 - began}

@@ -1,7 +1,7 @@
 """Prepare the benchmark: install Ansible, build an image layer, and start a lab with idle workers.
 
-The results of slow steps are kept in the lab's cache, under a hash of each step's inputs. Rule: all
-methods use the same machines, so the packages that Ansible needs are installed on every machine.
+The lab's cache stores the result of each slow step, keyed by the step's inputs. Rule: all methods
+use the same machines, so the packages that Ansible needs are installed on every machine.
 """
 
 import hashlib
@@ -120,7 +120,7 @@ def _install_ansible(cache: Path, report: Report) -> Path:
 def _bake_layer(places: Places, report: Report) -> tuple[Path, Path]:
     """Build an image layer with an ssh server and the Docker SDK.
 
-    Return the paths of the layer and of the ssh key.
+    Return the paths of the layer and the ssh key.
     """
     rootfs = image.bake(places, cluster.REPOSITORY, choose(DEFAULT), report=report)[-1]
     parts = "\0".join((rootfs.name, _INSTALL, *_PACKAGES))

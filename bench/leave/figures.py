@@ -90,7 +90,7 @@ class Departure:
 def summary(departures: Sequence[Departure]) -> list[dict[str, Any]]:
     """Return the summarized figures for each way of removing a worker.
 
-    The main figures are also given as ratios to the baseline.
+    Include the ratios of the main figures to the baseline.
     """
     base = _entry([departure for departure in departures if departure.way == BASELINE])
     entries = []

@@ -44,7 +44,7 @@ def drain(
     """Empty a node and keep it empty.
 
     Where possible, replacement tasks start on other nodes before the node's tasks stop. The exit
-    code is 6 if a task is interrupted or the drain is undone, and 7 if the leader rejects the
+    code is 6 if a task runs out of time or the drain is undone, and 7 if the leader rejects the
     request.
     """
     body: dict[str, Any] = {"dry_run": dry_run}
@@ -131,7 +131,7 @@ def _follow(
 
 
 def _summary(outcome: Outcome, host: str) -> str:
-    """Return a summary of the drain's outcome in a few lines."""
+    """Return a short summary of the drain's outcome."""
     endings = {
         "drained": f"{host} is drained and will stay empty until you run `spotswarm return {host}`",
         "left": f"{host} has left the swarm",

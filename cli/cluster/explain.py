@@ -29,7 +29,7 @@ def explain(node: Name, as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def explanation(answer: Mapping[str, Any]) -> RenderableType:
-    """Return tables of facts about a node, instance or service.
+    """Return tables that describe a node, instance or service.
 
     One of the tables lists all decisions, oldest first.
     """

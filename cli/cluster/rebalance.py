@@ -94,9 +94,9 @@ def plan_table(plans: Sequence[Plan]) -> RenderableType:
 
 
 def tasks_per_node(tasks: Mapping[str, int]) -> str:
-    """Return the number of tasks on each node as text, largest number first, such as `3/2/2`.
+    """Return each node's task count as text, largest first, such as `3/2/2`.
 
-    With many nodes, equal numbers are grouped: `66x5` means 66 nodes with five tasks each.
+    With many nodes, equal counts are grouped: `66x5` means 66 nodes with five tasks each.
     """
     if len(tasks) <= _NODES_SHOWN:
         return "/".join(str(count) for count in sorted(tasks.values(), reverse=True))
@@ -107,7 +107,7 @@ def tasks_per_node(tasks: Mapping[str, int]) -> str:
 def _follow(
     services: list[str], out: Console, *, is_quiet: bool, on_error: str
 ) -> list[dict[str, Any]]:
-    """Wait until rebalancing of these services is complete, and return their plans."""
+    """Wait until the leader has finished rebalancing these services, and return their plans."""
     stages: dict[str, str] = {}
     with progress_bar(out, is_quiet=is_quiet) as (bar, live):
         line = bar.add_task("services", total=len(services), stage="", waits="")

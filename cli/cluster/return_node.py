@@ -68,7 +68,7 @@ def plan_text(plan: Mapping[str, Any]) -> RenderableType:
 
 
 def _follow(node: str, out: Console, *, is_quiet: bool, on_error: str) -> str:
-    """Follow the node, and return its final stage.
+    """Wait until the node is no longer returning, and return its final stage.
 
     The stage is `active` if the node takes tasks again. The result is empty if the node has left
     the swarm.

@@ -73,7 +73,7 @@ def deploy(
         typer.Option(
             "--resolve-image",
             help="When to ask the registry which image a tag refers to. `always` also finds new"
-            " images that were pushed with an unchanged tag.",
+            " images that were pushed under an existing tag.",
         ),
     ] = ResolveImage.CHANGED,
     dry_run: IsDryRun = False,
@@ -134,8 +134,8 @@ def _prepare(docker: Docker, stack: Stack, preparation: Preparation) -> None:
     if node is not None:
         docker.label(node.id, stack.label_a_manager or "", "true")
         say(
-            f"{node.hostname} now has the label {stack.label_a_manager}=true and will hold the"
-            " volumes. The stores start empty unless you restore their data."
+            f"{node.hostname} now has the label {stack.label_a_manager}=true, so the volumes"
+            " will be stored there. The stores start empty unless you restore their data."
         )
     for wish, value in preparation.secrets:
         docker.create_secret(wish.name, value)

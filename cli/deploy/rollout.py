@@ -57,7 +57,7 @@ class Look:
 
     @property
     def last_failures(self) -> list[Failure]:
-        """The most recent failure of each of the first few services in `blamed`."""
+        """The most recent failures, one for each of the first few services in `blamed`."""
         failures = [service.failures[-1] for service in self.blamed if service.failures]
         return failures[:_FAILURES_SHOWN]
 

@@ -279,7 +279,7 @@ Action = (
 
 
 def tasks_left_behind(action: Action) -> tuple[str, ...]:
-    """Return the tasks that an action stops because they did not move or end in time."""
+    """Return the tasks that an action stops before they could move or finish."""
     match action:
         case DrainNode(unmoved=tasks):
             return tasks

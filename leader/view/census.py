@@ -13,7 +13,7 @@ from leader.view.ids import InstanceId, NodeId
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """How long an instance has been missing: in how many consecutive lists, and since when."""
+    """How many consecutive lists an instance has been missing from, and since when."""
 
     lists: int
     since: datetime
@@ -38,7 +38,7 @@ class Census:
     def see_nodes(
         self, *, ready: Collection[NodeId], down: Iterable[NodeId], at: datetime
     ) -> "Census":
-        """Return a copy that is updated with a new list of nodes."""
+        """Return a copy updated with a new list of nodes."""
         return replace(
             self,
             begun=self.begun or at,
@@ -49,7 +49,7 @@ class Census:
     def see_instances(
         self, *, missing: Iterable[InstanceId], apart: Iterable[InstanceId], at: datetime
     ) -> "Census":
-        """Return a copy that is updated with a new list of instances."""
+        """Return a copy updated with a new list of instances."""
         return replace(
             self,
             missing={instance: self._absence(instance, at) for instance in missing},
@@ -61,5 +61,5 @@ class Census:
         return Absence(1, at) if before is None else Absence(before.lists + 1, before.since)
 
     def remove(self, at: datetime, within: timedelta) -> "Census":
-        """Return a copy with a new removal and without removals that are older than `within`."""
+        """Return a copy that adds a removal and drops removals older than `within`."""
         return replace(self, removed=(*(when for when in self.removed if at - when < within), at))

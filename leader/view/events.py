@@ -15,7 +15,7 @@ from leader.view.work import Service, Task
 
 @dataclass(frozen=True, slots=True)
 class JoinAsked:
-    """A join request arrived, and its sender's identity has been proven."""
+    """A join request arrived from a sender whose identity has been proven."""
 
     id: str
     at: datetime
@@ -105,7 +105,7 @@ class RebalanceAsked:
 
 @dataclass(frozen=True, slots=True)
 class InstancesListed:
-    """EC2 returned the cluster's instances, except terminated instances."""
+    """EC2 returned the cluster's instances, except terminated ones."""
 
     id: str
     at: datetime
@@ -114,7 +114,7 @@ class InstancesListed:
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """A regular interval has passed."""
+    """The leader's periodic timer fired."""
 
     id: str
     at: datetime

@@ -43,7 +43,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An agent that is waiting for permission to leave. It stops waiting at the time `until`."""
+    """An agent that is waiting for permission to leave. It stops waiting at `until`."""
 
     reply: str
     key: str
@@ -53,7 +53,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """The valid notices, and the progress of each affected instance's departure."""
+    """The valid notices, and how the agents and the leader have responded to them."""
 
     standing: Mapping[InstanceId, tuple[Notice, ...]] = field(default_factory=dict)
     listeners: Mapping[InstanceId, Listener] = field(default_factory=dict)

@@ -54,7 +54,7 @@ class Leaving:
 
 
 def leaving_of(node: Node) -> Leaving:
-    """Return how a node leaves, according to its labels.
+    """Read the details of a node's departure from its labels.
 
     If the labels are damaged, the deadline is treated as past, and the node stays in the swarm.
     """
@@ -68,7 +68,7 @@ def leaving_of(node: Node) -> Leaving:
 
 
 def drain_by(leaving: Leaving, policy: Policy) -> datetime:
-    """Return the time when the node is drained, even if some tasks have not moved.
+    """Return when to drain the node, even if some tasks have not moved yet.
 
     This is the deadline minus the drain reserve. The reserve is smaller if the notice is short.
     """
@@ -77,7 +77,7 @@ def drain_by(leaving: Leaving, policy: Policy) -> datetime:
 
 
 def leave_by(leaving: Leaving, policy: Policy) -> datetime:
-    """Return the time when the node leaves, even if tasks are still running on the node.
+    """Return when the node must leave, even if tasks are still running on it.
 
     This is the deadline minus the leave margin. The margin is smaller if the notice is short.
     """
@@ -86,7 +86,7 @@ def leave_by(leaving: Leaving, policy: Policy) -> datetime:
 
 
 def is_taken(node: Node, view: View) -> bool:
-    """Return whether AWS is reclaiming the node's instance, so that the node cannot return.
+    """Return whether AWS is reclaiming the node's instance; if so, the node cannot return.
 
     Notices and labels are both checked, because a new leader may not have received the notice yet.
     """

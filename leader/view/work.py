@@ -1,7 +1,7 @@
 """The swarm's services and tasks, indexed by node and by service.
 
 Rule: a task is *wanted* if the swarm wants it to run, and *up* if it is running. A task that is
-being stopped is no longer wanted, but it is up until its process has ended. This module makes no
+being stopped is no longer wanted, but it stays up until its process ends. This module makes no
 decisions.
 """
 
@@ -50,7 +50,7 @@ class Service:
 
     @property
     def is_settled(self) -> bool:
-        """Whether no update of the service is in progress, paused or rolling back."""
+        """Whether the service has no update that is in progress, paused or rolling back."""
         return self.update_state in _SETTLED
 
 
@@ -85,7 +85,7 @@ class Task:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the task has failed or was rejected."""
+        """Whether the task failed or was rejected."""
         return self.state in _BROKEN
 
 
@@ -113,7 +113,7 @@ class Work:
         )
 
     def on(self, node: NodeId) -> tuple[Task, ...]:
-        """Return every task that is on the node or was recently on the node."""
+        """Return every task that is, or recently was, on the node."""
         return self.by_node.get(node, ())
 
     def of_service(self, service: ServiceId) -> tuple[Task, ...]:

@@ -30,7 +30,7 @@ from runtime.web.settings import S, WebSettings, load
 log = structlog.get_logger("web")
 
 Check = Callable[[], Awaitable[str | None]]
-"""Checks one dependency. Returns None if the dependency works, or else a sentence that describes
+"""Checks one dependency. Returns None if the dependency works, otherwise a sentence that describes
 the problem without secrets."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

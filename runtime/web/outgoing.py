@@ -1,8 +1,8 @@
 """Sends HTTP requests from one of our services to another service or to a data store.
 
-Rule: set a time-out and a connection limit for each session. A peer that hangs can then block a
-limited number of connections for a limited time. Resolve host names often, because tasks move
-between nodes.
+Rule: set a time-out and a connection limit for each session. A peer that hangs can then block only
+a limited number of connections, and only for a limited time. Resolve host names often, because
+tasks move between nodes.
 """
 
 from collections.abc import AsyncIterator

@@ -27,7 +27,7 @@ on which unit tests must not depend."""
 
 
 def add_route(app: web.Application, service: str, *, root: Path = Path()) -> None:
-    """Add the route `/test`, which runs the tests in `tests/unit/services/SERVICE` in `root`."""
+    """Add the route `/test`, which runs the tests in `tests/unit/services/SERVICE` under `root`."""
     turn = asyncio.Lock()
     root = root.resolve()
 

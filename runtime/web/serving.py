@@ -1,10 +1,10 @@
 """Serves HTTP and stops without losing requests.
 
 Rule: a service keeps accepting requests for some time after SIGTERM, because the ingress keeps
-sending requests until it next polls the swarm. During this time, `linger_seconds`, the health check
-returns 503 and every response has the header `Connection: close`. The time must be longer than the
-ingress's polling interval. Afterwards, the service closes its port, finishes the requests in
-flight, and exits.
+sending requests until it next polls the swarm. During this time (`linger_seconds`), the health
+check returns 503 and every response has the header `Connection: close`. The time must be longer
+than the ingress's polling interval. Afterwards, the service closes its port, finishes the requests
+in flight, and exits.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ log = structlog.get_logger("serving")
 class Stopping:
     """The time limits for stopping a service.
 
-    The container's stop grace period must be longer than the sum of both times.
+    The container's stop grace period must be longer than both times combined.
     """
 
     linger_seconds: float = 5.0
@@ -33,7 +33,7 @@ class Stopping:
 
     @property
     def grace_seconds(self) -> float:
-        """The minimum stop grace period; with a shorter period, requests are lost."""
+        """The minimum stop grace period; with a shorter period, requests may be lost."""
         return self.linger_seconds + self.finish_seconds
 
 
@@ -76,7 +76,7 @@ async def serve(
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             app[_LEAVING].set()
-            log.info("stopping after the linger time", linger_seconds=stopping.linger_seconds)
+            log.info("will stop after the linger time", linger_seconds=stopping.linger_seconds)
             await asyncio.sleep(stopping.linger_seconds)
             raise
     finally:

@@ -135,7 +135,7 @@ class _Routes:
         return web.Response(status=204)
 
     async def verify(self, request: web.Request) -> web.Response:
-        """Identify a token's owner for other services and for the ingress's `forwardAuth`."""
+        """Identify a token's owner for other services, and for `forwardAuth` in the ingress."""
         caller = await self._caller(request)
         scope = request.query.get("scope")
         if scope and scope not in caller.scopes:

@@ -47,7 +47,7 @@ def access(token_hash: str) -> str:
 def family(family_hash: str) -> str:
     """Return the key that stores the session id for a family of refresh tokens.
 
-    The family makes it possible to detect that a refresh token was used twice.
+    The family reveals when a refresh token is used twice.
     """
     return f"{PREFIX}family:{family_hash}"
 

@@ -1,6 +1,6 @@
 """Handles sign-up, login, renewal, logout and password changes.
 
-Rule: an unknown account and a wrong password get the same response after the same time.
+Rule: an unknown account and a wrong password get the same response after the same delay.
 E-mail addresses, passwords and tokens never appear in logs or metrics.
 """
 

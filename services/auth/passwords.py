@@ -65,7 +65,7 @@ class Passwords:
     async def is_right(self, stored: str | None, password: str) -> bool:
         """Return whether the password matches the stored hash.
 
-        If `stored` is None, the result is False after the same amount of time.
+        If `stored` is None, this method returns False, but takes as long as for a real hash.
         """
         return await self._run(lambda: self._verify(stored or self._decoy, password)) and (
             stored is not None
@@ -93,5 +93,5 @@ class Passwords:
 
 
 def _normalised(password: str) -> str:
-    """Return the password in Unicode form NFKC; some keyboards send ä as two characters."""
+    """Return the password normalised to NFKC; some keyboards send ä as two characters."""
     return unicodedata.normalize("NFKC", password)

@@ -61,7 +61,7 @@ class _Routes:
         return web.json_response(session.model_dump(mode="json") | {"pacing": pacing})
 
     async def check(self) -> str | None:
-        """Return None if the brokerage session works, or else a description of the problem."""
+        """Return None if the brokerage session works, otherwise a description of the problem."""
         session = await self._gateway.status()
         return None if session.authenticated and not session.competing else session.detail
 

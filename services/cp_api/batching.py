@@ -1,7 +1,7 @@
-"""Batches the keys that many callers ask for into a few requests.
+"""Combines the keys that many callers ask for into a few requests.
 
-Rule: all callers that wait for the same key share one future. The future ends with the key's value
-or with the request's error. If responses keep omitting the key, the future ends with an error after
+Rule: all callers that wait for the same key share one future. The future returns the key's value or
+raises the request's error. If responses keep omitting the key, the future fails after
 `patience_seconds`. A caller that stops waiting does not affect other callers.
 """
 

@@ -173,7 +173,7 @@ def _bar(row: Mapping[str, Any], volume_factor: Decimal) -> Bar | None:
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
-    """Return the JSON objects in a list, or an empty list if the value is not a list."""
+    """Return the list items that are JSON objects, or an empty list if the value is not a list."""
     if not isinstance(value, list):
         return []
     return [element for element in value if isinstance(element, Mapping)]

@@ -1,4 +1,4 @@
-"""Serves quotes and history: either fresh data, or the last known data marked as stale.
+"""Serves quotes and history: either fresh data, or the last known data, marked as stale.
 
 Rule: never invent a quote. For each symbol, return a quote that Interactive Brokers sent within the
 last fifteen minutes. If there is no such quote, report the symbol as unknown or unavailable.

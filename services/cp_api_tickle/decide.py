@@ -1,9 +1,9 @@
-"""Decides what to do after each check of the session. This module does no I/O.
+"""Decides what to do after each session check. This module does no I/O.
 
 Rules: send one alarm when the session is lost, and one message when it is working again. A session
-counts as lost after `lost_after_seconds`, which should be longer than Interactive Brokers' nightly
-server reset. Never take over a competing session. After a 429 response, send no requests until the
-penalty is over, because further requests could get our address banned permanently.
+counts as lost after `lost_after_seconds`, which should be longer than the nightly server reset
+at Interactive Brokers. Never take over a competing session. After a 429 response, send no requests
+until the penalty is over, because further requests could get our address banned permanently.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SessionCheck:
-    """The result of a session check, which consists of a tickle and a status request."""
+    """The result of a session check. A check is a tickle and a status request."""
 
     at: datetime
     state: SessionState
@@ -67,7 +67,7 @@ Action = Reauthenticate | RaiseAlarm | EndAlarm
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The state that is kept between checks."""
+    """State kept between checks."""
 
     last_check: SessionCheck | None = None
     bad_since: datetime | None = None

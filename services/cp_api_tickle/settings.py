@@ -29,8 +29,8 @@ class Settings(WebSettings):
     """The interval between tickles, in seconds, randomly shortened by up to a tenth. The session
     ends if the gateway receives no requests for several minutes."""
     lost_after_seconds: float = Field(default=300.0, ge=0)
-    """How long a session may fail before it counts as lost, in seconds. Interactive Brokers'
-    nightly reset takes several minutes."""
+    """How long a session may fail before it counts as lost, in seconds. The nightly reset at
+    Interactive Brokers takes several minutes."""
     alarm_webhook_url: SecretStr | None = None
     """The URL to which alarms are sent as JSON. It is a secret, because anyone who has the URL can
     post to it."""

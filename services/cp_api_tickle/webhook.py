@@ -1,4 +1,4 @@
-"""Sends alarms to a webhook as JSON, with one POST request per alarm and retries.
+"""Sends each alarm to a webhook as a JSON POST request, retrying if necessary.
 
 Rule: the webhook's address is a secret and never appears in logs or errors. An alarm may arrive
 twice if the response to the first POST is lost. Receivers can recognise duplicates by their `id`.

@@ -1,6 +1,6 @@
 """Builds responses in the gateway's format. Each response contains `simulated: true`.
 
-According to Interactive Brokers' documentation, numbers in snapshots are strings with thousands
+According to the Interactive Brokers documentation, numbers in snapshots are strings with thousands
 separators, volumes end in K or M, the last price may begin with C or H, and fields may be missing.
 The simulator reproduces these quirks so that tests cover them.
 """

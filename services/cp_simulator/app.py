@@ -136,7 +136,7 @@ def _error(status: int, message: str) -> web.Response:
 
 
 def _guarded(state: SimulatorState, handler: Handler) -> Handler:
-    """Add checks of the rate limits and the session to a handler."""
+    """Make a handler check the rate limits and the session first."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix(BASE)

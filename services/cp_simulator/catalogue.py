@@ -14,7 +14,7 @@ class Stock:
 
     conid: int
     symbol: str
-    """The symbol in Interactive Brokers' spelling, with a space before the class: "BRK B"."""
+    """The symbol as Interactive Brokers spells it, with a space before the class: "BRK B"."""
     name: str
     exchange: str
     around: float

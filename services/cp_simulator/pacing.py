@@ -1,9 +1,9 @@
 """Enforces the gateway's documented rate limits, interpreted as strictly as possible.
 
-According to Interactive Brokers' Web API documentation, the gateway accepts ten requests per second
-in total, and fewer for some paths. It accepts five history requests at the same time. If a client
-exceeds a limit, the gateway responds with 429 and puts the client's address in a penalty box for
-fifteen minutes.
+According to the Interactive Brokers Web API documentation, the gateway accepts ten requests per
+second in total, and fewer for some paths. It accepts at most five concurrent history requests. If a
+client exceeds a limit, the gateway responds with 429 and puts the client's address in a penalty box
+for fifteen minutes.
 
 The documentation does not say how requests are counted. The simulator uses a sliding window, which
 is at least as strict as a token bucket or a fixed window.

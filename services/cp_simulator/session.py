@@ -1,9 +1,9 @@
 """Simulates the gateway's two-tier session: the login and the brokerage session.
 
-According to Interactive Brokers' Web API documentation, a person must log in with a browser before
-the gateway accepts any request. Paths under /iserver/ also require a brokerage session. A user can
-have only one brokerage session, which ends after several minutes without requests. The first
-request for a contract's snapshot in a session is a pre-flight request, which returns no data.
+According to the Interactive Brokers Web API documentation, a person must log in with a browser
+before the gateway accepts any request. Paths under /iserver/ also require a brokerage session. A
+user can have only one brokerage session, which ends after several minutes without requests. The
+first request for a contract's snapshot in a session is a pre-flight request, which returns no data.
 Clients must request /iserver/accounts before any snapshot.
 """
 
@@ -21,7 +21,7 @@ class Refusal(StrEnum):
 
 @dataclass(slots=True)
 class Session:
-    """A user's session, which is already authenticated when it is created."""
+    """A user's session. A new session is already authenticated."""
 
     idle_seconds: float
     """How long the brokerage session lasts without requests, in seconds."""

@@ -28,7 +28,7 @@ class Trouble(BaseModel):
 
 @dataclass(slots=True)
 class SimulatorState:
-    """The simulator's state, which all requests share."""
+    """The simulator's state, shared by all requests."""
 
     session: Session
     pacing: PacingMonitor

@@ -22,7 +22,7 @@ async def _version(_request: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, Follower]]:
-    """Yield the application and the follower, which must run at the same time."""
+    """Yield the application and the follower. The caller must run both."""
     async with outgoing(name="ml", timeout_seconds=_STORE_SECONDS) as session:
         couch = Couch(
             session, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password

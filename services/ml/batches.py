@@ -42,7 +42,7 @@ def needs_analysis(article: Article) -> bool:
 
 
 def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = analyse) -> Batch:
-    """Analyse all articles that have no current analysis. Invalid documents cause no errors."""
+    """Analyse all articles that have no current analysis. List invalid documents in `poison`."""
     batch = Batch()
     for change in changes:
         if change.is_deleted or change.doc is None or change.doc.get("type") != "news":

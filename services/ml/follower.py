@@ -106,7 +106,7 @@ class Follower:
             except ConflictError:
                 # During updates, two replicas run briefly. The other replica's position works
                 # too, because articles that were already analysed are skipped.
-                log.info("another replica saved its position")
+                log.info("kept the position that another replica saved")
 
     def _count(self, batch: Batch, written: list[Written]) -> None:
         counts = {"analysed": 0, "conflict": 0, "refused": 0}
@@ -132,7 +132,7 @@ class Follower:
 
 
 def _start(stored: Document | None) -> Place:
-    """Return the saved position, or 0 if there is none or an older version of ml saved it."""
+    """Return the saved position, or 0 if none was saved or an older version of ml saved it."""
     if stored is None or is_older(str(stored.get("version", ""))):
         return 0
     since = stored.get("since", 0)

@@ -2,7 +2,7 @@
 
 The file contains these kinds of terms:
 
-    move      a quantity rises or falls ("soars"); the weight is for a desirable quantity
+    move      a quantity rises or falls ("soars"); the weight assumes that the quantity is desirable
     change    somebody raises or lowers a quantity ("cuts"); ignored if no quantity is named
     noun      a quantity; the weight is 1 if a rise is good news, -1 if it is bad news, otherwise 0
     beat      results are better or worse than a benchmark

@@ -1,4 +1,4 @@
-"""Scores how good or bad the news in a text is, mainly by what rises and what falls.
+"""Scores how good or bad the news in a text is, based mainly on what rises and what falls.
 
 The same text always gets the same score.
 
@@ -41,7 +41,7 @@ _CLAUSES: Final = frozenset(
 
 @dataclass(slots=True)
 class _Hit:
-    """A lexicon term that was found in a sentence, and its signed value."""
+    """A lexicon term found in a sentence, and its signed value."""
 
     start: int
     end: int
@@ -125,7 +125,7 @@ def _resolve(hits: Sequence[_Hit], tokens: Sequence[str], lexicon: Lexicon) -> s
 
 
 def _moved(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> tuple[int, Term] | None:
-    """Return the position and the term of the quantity that rises or falls, or None.
+    """Find the quantity that rises or falls. Return its position and its term, or None.
 
     The quantity usually precedes a verb such as "rises" and follows a verb such as "raises".
     """

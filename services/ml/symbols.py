@@ -64,7 +64,7 @@ class _Name:
 
 
 class Companies:
-    """The table of companies, prepared for finding company names in texts."""
+    """The table of companies, indexed by name to find companies in texts."""
 
     def __init__(self, companies: Iterable[Company]) -> None:
         self._names: dict[str, _Name] = {}

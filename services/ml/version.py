@@ -1,4 +1,4 @@
-"""The version of the rules and the data that determine an analysis."""
+"""The version of the analysis rules and data."""
 
 import hashlib
 from pathlib import Path

@@ -79,7 +79,7 @@ def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, list[FeedPoller]]]:
-    """Yield the application and the pollers, which must run at the same time."""
+    """Yield the application and the pollers. The caller must run all of them."""
     async with (
         outgoing(name="newswatcher", timeout_seconds=_STORE_SECONDS) as stores,
         web_client(

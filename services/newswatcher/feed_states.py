@@ -36,7 +36,7 @@ class FeedStates:
     async def save(self, state: FeedState) -> FeedState:
         """Store a state and return it with its new revision.
 
-        During an update, two replicas run at the same time for a short while. Their states are
+        During an update, two replicas briefly run at the same time. Their states are
         merged, so an entry counts as seen if either replica has seen it.
         """
         for _ in range(_ATTEMPTS):

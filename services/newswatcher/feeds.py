@@ -40,7 +40,7 @@ class Feed(BaseModel):
 
     @property
     def id(self) -> str:
-        """The id of the feed's database document, which stays the same if the feed is renamed."""
+        """The id of the feed's database document. It stays the same if the feed is renamed."""
         return "feed-" + hashlib.sha256(self.url.encode()).hexdigest()[:32]
 
 

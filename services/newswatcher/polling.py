@@ -196,7 +196,7 @@ class FeedPoller:
         )
 
     async def _store(self, entry: Entry) -> bool:
-        """Store an entry's article unless it is already stored. Return whether it is stored now."""
+        """Store an entry's article if necessary. Return whether the article is now stored."""
         if self._counts.get(f"refusals {entry.key}", 0) >= _MOST_REFUSALS:
             return False
         try:
@@ -243,7 +243,7 @@ class FeedPoller:
     async def _with_retries(
         self, call: Callable[[], Awaitable[T]], temporary: tuple[type[ClusterError], ...] = _ANY
     ) -> T:
-        """Return the result of `call`, repeating the call after each temporary error."""
+        """Return the result of `call`, retrying after temporary errors."""
         delays = backoff(ceiling=15.0)
         while True:
             try:

@@ -29,7 +29,7 @@ _REMEMBERED: Final = 500
 
 
 class FeedState(BaseModel):
-    """The state of one feed, which is stored in CouchDB so that it survives restarts."""
+    """The state of one feed, stored in CouchDB so that it survives restarts."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 

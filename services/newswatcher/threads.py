@@ -1,4 +1,4 @@
-"""Runs functions in threads, which can be abandoned if a function hangs.
+"""Runs functions in threads. If a function hangs, its thread can be abandoned.
 
 Rule: all threads are daemon threads. A thread that hangs while parsing a page does not prevent the
 process from exiting, and a few such threads do not block the others.

@@ -1,1 +1,1 @@
-"""Clients that the services use to call other services, with one module for each service."""
+"""Clients that the services use to call other services. There is one module for each service."""

@@ -79,7 +79,7 @@ class ApiToken(_Answer):
 
 
 class MadeToken(ApiToken):
-    """A new API token, with its secret text, which cannot be retrieved again."""
+    """A new API token with its secret text. The text cannot be retrieved again."""
 
     token: str
 

@@ -1,14 +1,14 @@
-"""A client for Interactive Brokers' Client Portal gateway, using version 1 of its Web API.
+"""A client for the Interactive Brokers Client Portal gateway, using version 1 of its Web API.
 
 Rule: only this module contains the gateway's paths and status codes. It does not wait or retry, so
 callers must respect the rate limits. If an IP address exceeds a limit, Interactive Brokers blocks
 the address for fifteen minutes. Repeated violations may get the address banned permanently.
 
-Responses are returned as parsed JSON, which `services.cp_api.parsing` interprets.
+Responses are returned as parsed JSON. `services.cp_api.parsing` interprets them.
 
-According to Interactive Brokers' Web API documentation:
+According to the Interactive Brokers Web API documentation:
 
-- /tickle and /iserver/auth/status are called with POST.
+- /tickle and /iserver/auth/status require POST requests.
 - /iserver/auth/ssodh/init, with `publish` and `compete`, replaces the deprecated
   /iserver/reauthenticate.
 - The status is 401 if nobody is logged in, and 429 after too many requests, without Retry-After.

@@ -1,4 +1,4 @@
-"""A client for cp_api, and the models of its responses: quotes, history and session status.
+"""A client for cp_api, and models for its responses: quotes, history and session status.
 
 Prices are `Decimal` in Python and numbers in JSON. Converting a price to JSON and back does not
 change its value. Never convert prices to floats for calculations.
@@ -63,7 +63,7 @@ class LookUp(_Shape):
 
 
 class Bar(_Shape):
-    """A price bar that starts at the time `at`."""
+    """A price bar that starts at time `at`."""
 
     at: datetime
     open: Price
@@ -139,7 +139,7 @@ class Quotes:
     async def history(self, symbol: str, period: str = "1w", bar: str = "1d") -> History:
         """Return a symbol's price bars.
 
-        `period` and `bar` use Interactive Brokers' notation, such as `1w` and `1d`.
+        `period` and `bar` use the Interactive Brokers notation, such as `1w` and `1d`.
 
         Raises:
             GoneError: if the symbol is unknown.

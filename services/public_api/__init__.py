@@ -1,1 +1,1 @@
-"""The API that provides news, sentiment and quotes to programs that have an API token."""
+"""Provides news, sentiment and quotes to programs that have an API token."""

@@ -1,4 +1,4 @@
-"""Identifies API callers by their tokens, which the auth service verifies.
+"""Identifies API callers by tokens that the auth service has verified.
 
 Results are reused for a few seconds. While auth is unavailable, recently verified tokens are
 still accepted, and the responses have the header `Degraded: auth`. Rule: never accept a token that
@@ -55,7 +55,7 @@ class Authenticator:
         """Return the caller whose token is in the header.
 
         Raises:
-            Problem: with status 401 if the token is invalid, or with status 503 if auth is
+            Problem: status 401 if the token is invalid, or status 503 if auth is
                 unavailable and the token was not verified recently.
         """
         token = _bearer(authorization)

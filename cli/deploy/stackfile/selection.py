@@ -15,7 +15,7 @@ Wishes = Mapping[str, Mapping[str, Any]]
 
 
 def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[str], list[str]]:
-    """Return the services to deploy, and remarks about services that will work only partially.
+    """Return the services to deploy, and remarks about services that will lack some features.
 
     Raises:
         StackError: if a requested service does not exist or is not available, or if a required
@@ -43,7 +43,7 @@ def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[
             errors.append(f"{name} needs {names}; add {names} to SERVICES")
         missed = [want for want in wishes[name].get("wants", ()) if want not in available]
         if missed:
-            remarks.append(f"{name} works only partially without {', '.join(missed)}")
+            remarks.append(f"some features of {name} do not work without {', '.join(missed)}")
     if errors:
         raise StackError("\n".join(errors))
     return chosen, remarks

@@ -33,7 +33,7 @@ class SecretWish:
 
     @property
     def variable(self) -> str:
-        """The name of the variable that contains the path of the secret's file."""
+        """The name of the variable that contains the path to the secret's file."""
         return f"{self.name.upper()}_FILE"
 
 

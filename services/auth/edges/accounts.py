@@ -97,7 +97,7 @@ class Accounts:
         return Attempt(int(wait), bool(int(begins)))
 
     async def uncount(self, limit: Limit, subject: str, attempt: Attempt) -> None:
-        """Subtract a successful attempt from the count. Failed attempts remain counted."""
+        """Subtract a successful attempt from the count. Failed attempts still count."""
         with translated("subtracting a successful attempt"):
             await self._give_back(
                 keys=[keys.tries(limit.kind, subject)], args=[int(attempt.begins_pause)]

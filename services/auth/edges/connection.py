@@ -1,6 +1,6 @@
 """Provides a bounded pool of connections to Redis and translates Redis errors.
 
-Rule: if Redis fails, auth responds that it is unavailable, and never that the caller's token is
+Rule: if Redis fails, auth responds that it is unavailable, never that the caller's token is
 invalid. This also applies if Redis rejects our password.
 """
 

@@ -1,4 +1,4 @@
-"""Combines auth's stores. All of auth's state is in one Redis server.
+"""Combines auth's stores. All of auth's state is stored on one Redis server.
 
 Rule: auth responds to a request only after Redis has confirmed the change. Redis's settings
 determine whether the change is on disk by then (see `Settings.redis_url`).

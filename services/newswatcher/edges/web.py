@@ -79,7 +79,7 @@ class Web:
         admit: Admission | None = None,
         is_cut: bool = False,
     ) -> Answer:
-        """Fetch a URL and follow redirects, with one request at a time to each host.
+        """Fetch a URL and follow redirects, sending each host one request at a time.
 
         If `is_cut` is true, truncate a body that is too long instead of raising RefusedError.
 

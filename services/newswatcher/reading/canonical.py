@@ -106,7 +106,7 @@ def _is_front(url: str) -> bool:
 
 
 def _is_wall(link: str, final: str) -> bool:
-    """Return whether a redirect led to a login, consent or similar page, not to the article."""
+    """Return whether a redirect led to a login, consent or similar page instead of the article."""
     if link == final:
         return False
     before, after = urlsplit(link), urlsplit(final)

@@ -19,7 +19,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:[.,][^\W_]+)*")
 
 
 def words(text: str) -> list[str]:
-    """Return the words that are used to compare texts."""
+    """Return the words used to compare texts."""
     return _WORD.findall(text.casefold())
 
 
@@ -45,7 +45,7 @@ def fingerprint(title: str, text: str) -> str:
 
 
 def distance(first: str, second: str) -> int:
-    """Return the number of bits in which two fingerprints differ."""
+    """Return the number of bits that differ between two fingerprints."""
     return (int(first, 16) ^ int(second, 16)).bit_count()
 
 

@@ -19,7 +19,7 @@ _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ParsedPage:
-    """The article and the canonical link that were found on a page."""
+    """The article and the canonical link found on a page."""
 
     text: str
     """Empty if the page contains no article."""
@@ -28,7 +28,7 @@ class ParsedPage:
 
 
 def parse(body: bytes, *, content_type: str) -> ParsedPage:
-    """Return the article and the canonical link on a page. Invalid pages cause no errors."""
+    """Return a page's article and canonical link. If parsing fails, the result is empty."""
     try:
         tree = trafilatura.load_html(_decoded(body, content_type))
         if tree is None:
@@ -44,7 +44,7 @@ def parse(body: bytes, *, content_type: str) -> ParsedPage:
 
 
 def _decoded(body: bytes, content_type: str) -> bytes | str:
-    """Decode the body with the header's charset, or return the body unchanged if this fails."""
+    """Decode the body using the charset from the header. If this fails, return it unchanged."""
     charset = _CHARSET.search(content_type)
     if charset is None:
         return body
