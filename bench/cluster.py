@@ -124,7 +124,7 @@ def prepared(
     report: Report,
     leader: Mapping[str, object] | None = None,
 ) -> Iterator[LoadedCluster]:
-    """Yield a cluster of three managers, and workers that run services.
+    """Yield a cluster with three managers and with workers that run services.
 
     The lab is always taken down afterwards.
 

@@ -258,7 +258,7 @@ def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, floa
 
 
 def at_size(cost_ms: float, nodes: int, period: int) -> float:
-    """Return the percentage of one CPU core that heartbeats from `nodes` nodes use."""
+    """Return the percentage of one CPU core used by the heartbeats of `nodes` nodes."""
     return round(100 * nodes / period * cost_ms / 1000, 2)
 
 

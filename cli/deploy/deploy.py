@@ -66,7 +66,7 @@ def deploy(
         ),
     ] = True,
     timeout: Annotated[
-        float, typer.Option(help="Maximum number of seconds to wait until the stack is running.")
+        float, typer.Option(help="Maximum number of seconds to wait for the stack to start.")
     ] = 300.0,
     resolve: Annotated[
         ResolveImage,

@@ -58,7 +58,7 @@ class ServiceProgress:
 
     @property
     def sentence(self) -> str:
-        """The progress as text for the operator."""
+        """The progress so far, as text for the operator."""
         text = f"{self.running} of {self.wanted} running"
         if self.update and self.update != "completed":
             text += f", {self.update.replace('_', ' ')}"

@@ -24,7 +24,7 @@ class ApiText:
 
 
 def new_access() -> str:
-    """Return a new random access token."""
+    """Return a new, randomly generated access token."""
     return secrets.token_urlsafe(32)
 
 

@@ -104,7 +104,7 @@ def test_a_worker_cut_off_for_good_ends_itself(farm):
 def test_an_instance_that_never_joins_is_ended_and_its_console_kept(farm):
     with short_patience(farm, orphan_seconds=10):
         orphan = farm.launch_idle().instance
-        eventually(lambda: farm.state(orphan) == "terminated", within=45, every=0.5, what="an end")
+        eventually(lambda: farm.state(orphan) == "terminated", within=90, every=0.5, what="an end")
 
         assert "without being a node" in dict(farm.decided(orphan))["TerminateInstance"]
         assert "systemd" in (farm.leader_said("cat", f"{CONSOLES}/{orphan}.txt") or "")
