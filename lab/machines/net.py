@@ -65,8 +65,8 @@ route add default via {places.gateway}
 def replug(places: Places, instance: str, address: str) -> None:
     """Give a machine that is about to boot a new namespace and cable, as after a cold start.
 
-    The namespace of the last boot would still have the iptables rules of the last engine. Docker
-    20.10 keeps such rules, so a published port could lead to a container that no longer exists.
+    The namespace of the last boot still has the iptables rules of the last engine, which a power
+    cut would remove. With Docker 20.10, ports that were published there often refused connections.
     """
     if (NAMESPACES / names(places, instance, address)[0]).exists():
         unplug(places, instance, address)
