@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
 
 from cloud import aws, cloud
 from clusters import another_cluster, broker, brokers, cluster, standing
+from connections import closed_connections
 from engines import engines, host_engine, machines
 from groups import group_of, place_of
 from instances import files, imds
@@ -27,6 +28,7 @@ __all__ = [
     "broker",
     "brokers",
     "busybox",
+    "closed_connections",
     "cloud",
     "cluster",
     "engines",
