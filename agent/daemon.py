@@ -35,7 +35,7 @@ _READY_AT_LATEST_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Facts about the instance, and its user data."""
+    """The instance's user data, and facts about the instance."""
 
     facts: InstanceFacts
     user_data: UserData
@@ -109,7 +109,7 @@ class Daemon:
     async def _prepare(self) -> Launch:
         """Read the user data and record this instance as the owner of the engine's state.
 
-        Retry until both succeed.
+        Retry until both steps succeed.
         """
         delays = backoff(first=0.2, ceiling=15)
         while True:

@@ -1,8 +1,8 @@
 """Signs the AWS call that proves our identity, using Signature Version 4 without an AWS SDK.
 
-Importing an SDK would take longer than all other steps of a join (docs/decisions/0003). Rule: sign
-only the request that `wire.proof` defines. Tests compare the result with botocore's, byte by
-byte.
+Importing an SDK would take longer than all the other steps of a join combined
+(docs/decisions/0003). Rule: sign only the request that `wire.proof` defines. Tests compare the
+result with botocore's, byte by byte.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 

@@ -1,4 +1,4 @@
-"""A cluster under load: Traefik on three managers, services on spot workers, and steady requests.
+"""A cluster under load: Traefik on three managers, services on spot workers, and steady traffic.
 
 Rule: a measurement begins only when the cluster has settled. In a settled cluster, every task is
 running, no service is being changed, and the cluster has the expected number of workers. Automatic
@@ -124,7 +124,7 @@ def prepared(
     report: Report,
     leader: Mapping[str, object] | None = None,
 ) -> Iterator[LoadedCluster]:
-    """Yield a cluster with three managers and with workers that run services.
+    """Yield a cluster of three managers, plus workers that run services.
 
     The lab is always taken down afterwards.
 

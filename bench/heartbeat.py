@@ -122,7 +122,7 @@ def _stop_leaders(lab: Lab) -> None:
 
 
 def _costs(lab: Lab, sight: Sight, seconds: float) -> dict[str, Any]:
-    """Measure the managers' CPU seconds per minute and network traffic per node per minute."""
+    """Measure the managers' CPU time per minute, and their network traffic per node per minute."""
     nodes = sight.engine("/nodes")
     leads = next(
         node["Description"]["Hostname"]
@@ -172,7 +172,7 @@ def _read(machine: Machine, engine: int) -> Reading:
 
 
 def _cut(lab: Lab, sight: Sight, number: int) -> list[float]:
-    """Cut the power to some workers, and return how long it took for each to be marked Down.
+    """Cut the power to some workers, and return how long it took to mark each one Down.
 
     Times are in seconds. The workers are rebooted afterwards.
 
@@ -258,7 +258,7 @@ def per_beat(windows: Sequence[Mapping[str, Any]], nodes: int) -> dict[str, floa
 
 
 def at_size(cost_ms: float, nodes: int, period: int) -> float:
-    """Return the percentage of one CPU core used by the heartbeats of `nodes` nodes."""
+    """Return the percentage of one CPU core used by heartbeats from `nodes` nodes."""
     return round(100 * nodes / period * cost_ms / 1000, 2)
 
 

@@ -158,7 +158,7 @@ def _figures(way: str, before: Look, after: Look, report: Report) -> dict[str, A
 
 
 def _placed(look: Look) -> dict[str, list[int]]:
-    """Return, for each service, the number of its tasks on each worker."""
+    """Return how many tasks of each service are on each worker."""
     nodes = cluster.workers_of(look)
     return {
         service.name: [sum(task.node == node.id for task in look.of(service.id)) for node in nodes]

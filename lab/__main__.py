@@ -1,4 +1,4 @@
-"""The command line `python -m lab …`.
+"""The `python -m lab …` command line.
 
 Rule: this module only parses options and displays results. Tests can do everything else through
 `lab.client`.

@@ -1,8 +1,8 @@
 """Finds the URL of the Debian archive, and explains failed downloads.
 
 Rule: no URL is hard-coded. The environment variable SPOTSWARM_LAB_MIRROR selects the archive. If
-the variable is not set, the lab uses the archive in the host's apt configuration. On hosts other
-than Debian, it uses debootstrap's default.
+the variable is not set, the lab uses the archive in the host's apt configuration. On non-Debian
+hosts, it uses debootstrap's default.
 """
 
 import os
@@ -54,7 +54,7 @@ def apt_settings() -> list[Path]:
 
 @contextmanager
 def delivering(what: str, suite: str) -> Iterator[None]:
-    """Turn a failure of debootstrap or apt in the `with` block into an `ArchiveError`.
+    """Turn a debootstrap or apt failure in the `with` block into an `ArchiveError`.
 
     The error message says that `what` could not be downloaded.
 

@@ -40,7 +40,7 @@ def _quiet(_step: str) -> None:
 
 
 class Lab:
-    """A lab that is running on this host."""
+    """A lab running on this host."""
 
     def __init__(self, places: Places, account: Account) -> None:
         self.places = places

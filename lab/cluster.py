@@ -1,9 +1,9 @@
 """Creates the lab's cluster as an operator would, using only `spotswarm` commands.
 
-Rule: the lab creates none of the cluster's secrets itself. It runs `spotswarm init`, which stores
-the secrets in SSM, and passes the output of `spotswarm user-data` to the instances. In this output,
-the lab changes only the queue's URL and the settings that a scenario overrides. `keep` saves these
-settings for later launches.
+Rule: the lab does not create any of the cluster's secrets itself. It runs `spotswarm init`, which
+stores the secrets in SSM, and passes the output of `spotswarm user-data` to the instances. In this
+output, the lab changes only the queue's URL and the settings that a scenario overrides. `keep`
+saves these settings for later launches.
 """
 
 import json

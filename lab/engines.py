@@ -61,7 +61,7 @@ def package_version(layers: list[Path]) -> str:
 
 
 def version_in(status: str, package: str) -> str:
-    """Return a package's version in dpkg's database, or an empty string if there is none."""
+    """Return a package's version from dpkg's database, or an empty string if it is not listed."""
     for entry in status.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in entry.splitlines() if ": " in line)
         if fields.get("Package") == package:

@@ -104,7 +104,7 @@ def check_needs(suite: str = "") -> None:
 
 
 def look() -> needs.Host:
-    """Return the facts about this host that `check_needs` checks."""
+    """Collect the facts about this host that `check_needs` uses."""
     packages = {package for name, package in _PROGRAMS.items() if not shutil.which(name)}
     unified = (Path("/sys/fs/cgroup") / "cgroup.controllers").exists()
     return needs.Host(

@@ -48,11 +48,11 @@ class Places:
 
     @classmethod
     def here(cls, name: str | None = None) -> "Places":
-        """Return the `Places` of a lab, by default of the lab named in SPOTSWARM_LAB_NAME.
+        """Return the `Places` of a lab (by default, the lab named in SPOTSWARM_LAB_NAME).
 
-        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE override the default directories. Unless the lab's
-        name is `demo`, the name is appended to the name of the lab's directory. All labs use the
-        same cache directory.
+        SPOTSWARM_LAB_DIR and SPOTSWARM_LAB_CACHE override the default directories. Unless the lab
+        is named `demo`, its name is appended to the name of its directory. All labs use the same
+        cache directory.
 
         Raises:
             ValueError: if the name is not valid.
@@ -71,7 +71,7 @@ class Places:
 
     @property
     def command(self) -> str:
-        """The lab's command line as a user types it, such as `python -m lab --name NAME`."""
+        """The command that a user types to control the lab, such as `python -m lab --name NAME`."""
         option = "" if self.name == DEFAULT_NAME else f" --name {self.name}"
         return f"python -m lab{option}"
 
@@ -81,7 +81,7 @@ class Places:
 
     @property
     def number(self) -> int:
-        """The lab's number, unique among running labs: 0 for `demo`, otherwise 1 to 254."""
+        """The lab's number, unique among running labs: 0 for `demo`, or 1 to 254 for other labs."""
         if self.name == DEFAULT_NAME:
             return 0
         return 1 + zlib.crc32(self.name.encode()) % _NUMBERS
@@ -128,17 +128,17 @@ class Places:
 
     @property
     def link_prefix(self) -> str:
-        """The name prefix of machines' network interfaces on the host."""
+        """The name prefix for machines' network interfaces on the host."""
         return f"sswv{self._tag}-"
 
     @property
     def namespace_prefix(self) -> str:
-        """The name prefix of the lab's network namespaces and nspawn machines."""
+        """The name prefix for the lab's network namespaces and nspawn machines."""
         return f"ssw{self._tag}-"
 
     @property
     def chain_prefix(self) -> str:
-        """The name prefix of the lab's iptables chains."""
+        """The name prefix for the lab's iptables chains."""
         return f"SPOTSWARM{self._tag}-"
 
     @property
@@ -148,7 +148,7 @@ class Places:
 
     @property
     def building_prefix(self) -> str:
-        """The name prefix of the cache directories where this lab bakes images."""
+        """The name prefix for the cache directories where this lab bakes images."""
         return f"{BUILDING}{self.name}."
 
     @property

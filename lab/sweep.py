@@ -30,7 +30,7 @@ _PROCESSES: Final = (DAEMON, REGISTRY, NEWSWIRE, WINDOW)
 
 
 def sweep(places: Places) -> list[str]:
-    """Remove the lab but keep the image cache; return a list of items that could not be removed."""
+    """Remove the lab but keep the image cache; return a list of what could not be removed."""
     if (owner := sharing.owner(places)) not in {None, places.name}:
         return [f"all of {places.name}, because the lab {owner} is up and uses the same number"]
     _end(places)
@@ -55,7 +55,7 @@ def sweep(places: Places) -> list[str]:
 
 
 def remains(places: Places) -> list[str]:
-    """List everything on the host that belongs to this lab, or nothing if the lab is down."""
+    """List everything on the host that belongs to this lab (an empty list if the lab is down)."""
     groups = cgroups.leftovers(places.cgroup)
     leftovers = [f"process {pid}" for pid in sorted(cgroups.processes(groups))]
     leftovers += [f"{module} {pid}" for module, pid in processes(places).items()]
@@ -77,7 +77,7 @@ def daemon(places: Places) -> int | None:
 
 
 def process(places: Places, module: str) -> int | None:
-    """Return the id of the lab process that runs this module, or None if no process does."""
+    """Return the id of this lab's process that runs `module`, or None if there is none."""
     return processes(places).get(module)
 
 

@@ -224,8 +224,8 @@ class Daemon:
     async def _keep_address(self, aws: Aws | None) -> None:
         """Keep the Elastic IP associated with this instance.
 
-        A failure is logged and retried, but does not end the term, because agents may be able to
-        reach this manager at another address.
+        If this fails, log a warning and try again. A failure does not end the term, because agents
+        may be able to reach this manager at another address.
         """
         allocation = self._settings.table.elastic_ip
         while True:
@@ -300,7 +300,7 @@ class Daemon:
         return None if self._active is None else report.joins(self._active.record)
 
     def explain(self, name: str) -> dict[str, Any] | None:
-        """Return the details of a node or instance.
+        """Return the details of a node, instance or service.
 
         Return None if the name is unknown or this daemon is not leading.
         """

@@ -1,9 +1,9 @@
 """Checks that the Docker engine supports the API version that our code needs.
 
 Rule: use the engine's newest API version, which aiodocker negotiates. To change a service, we send
-its complete spec, and the engine drops fields that the API version does not have. With an older
-version, our update could remove some of the operator's settings. Therefore, our code sets a minimum
-version, not a fixed version.
+its complete spec, and the engine drops fields that the API version does not support. With an
+older version, our update could remove some of the operator's settings. Therefore, our code sets a
+minimum version, not a fixed version.
 """
 
 from typing import Final, NamedTuple
@@ -26,7 +26,7 @@ class ApiVersion(NamedTuple):
         """Parse a version such as `1.41` or `v1.41`.
 
         Raises:
-            RefusedError: if the text has a different form.
+            RefusedError: if the text is not a valid version.
         """
         major, _, minor = text.removeprefix("v").partition(".")
         if not (major.isdecimal() and minor.isdecimal()):

@@ -70,7 +70,7 @@ async def cancel_all(tasks: Iterable[asyncio.Task[object]]) -> None:
 
     A single cancellation is not always enough. If a time-out expires in a client library at the
     same moment, the library may turn the cancellation into an error. A stream that retries after
-    this error would continue.
+    this error would keep running.
     """
     everything = tuple(tasks)
     pending = {task for task in everything if not task.done()}

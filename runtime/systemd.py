@@ -30,7 +30,7 @@ def watchdog_seconds() -> float | None:
 
 
 async def feed_watchdog() -> None:
-    """Report to systemd's watchdog until cancelled; a blocked event loop stops the reports."""
+    """Report to the systemd watchdog until cancelled; a blocked event loop stops the reports."""
     every = watchdog_seconds()
     while True:
         notify(WATCHDOG="1")

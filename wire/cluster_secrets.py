@@ -37,7 +37,7 @@ class ClusterSecrets(BaseModel):
     """The leader's previous private key, needed while some agents have only its public key."""
 
     def to_files(self) -> dict[str, str]:
-        """Return the text of all secrets, keyed by the name of the file or SSM parameter."""
+        """Return the text of all secrets, keyed by file name or SSM parameter name."""
         values = self.model_dump(mode="json", exclude_none=True)
         return {_FILES[name]: value for name, value in values.items()}
 

@@ -20,7 +20,7 @@ _ENGINE_LABELS: Final = "engine.labels."
 
 
 class Candidate(Protocol):
-    """The properties of a node that constraints can use."""
+    """The node properties that constraints can use."""
 
     @property
     def id(self) -> str:
@@ -44,11 +44,11 @@ class Candidate(Protocol):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The labels that were set on the node in Swarm."""
+        """The node's Swarm labels."""
 
     @property
     def engine_labels(self) -> Mapping[str, str]:
-        """The labels in the configuration of the node's Docker Engine."""
+        """The labels in the node's Docker Engine configuration."""
 
 
 class Constraint(NamedTuple):

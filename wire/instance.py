@@ -10,7 +10,7 @@ from wire.messages import MalformedMessage
 
 
 class InstanceFacts(BaseModel):
-    """Facts about one instance, read from its instance metadata."""
+    """Facts about one instance, read from its metadata."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

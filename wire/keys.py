@@ -38,7 +38,7 @@ def reply(cluster: str, name: str) -> str:
 
 
 def reply_prefix(cluster: str) -> str:
-    """Return the common prefix of the keys of all reply lists, for use in the ACL."""
+    """Return the key prefix that all reply lists share. The ACL uses this prefix."""
     return f"spotswarm:{cluster}:reply:"
 
 

@@ -132,7 +132,7 @@ class JoinRequest(_Message):
 
 
 class Grant(_Message):
-    """The leader's permission to join, with the join token and the managers to contact."""
+    """Permission from the leader to join. Contains the join token and the managers to contact."""
 
     kind: Literal["grant"] = "grant"
     cluster: Cluster
@@ -176,7 +176,7 @@ class Notice(_Message):
     reply: Token128 | None = None
     """The name of the list on which the agent waits for `Leave`."""
     event: Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,80}$")] | None = None
-    """AWS's EventId for a scheduled maintenance."""
+    """The AWS EventId of the scheduled maintenance."""
 
 
 class Leave(_Message):
@@ -222,8 +222,8 @@ def parse(data: bytes) -> AnyMessage:
 
     Raises:
         UnknownMessage: if the message's kind or version is unknown.
-        MalformedMessage: if the message is too long, is not JSON, or does not have the format of
-            its kind.
+        MalformedMessage: if the message is too long, is not JSON, or does not match the format
+            of its kind.
     """
     if len(data) > MAX_BYTES:
         raise MalformedMessage(
@@ -249,8 +249,8 @@ def parse(data: bytes) -> AnyMessage:
 def dump(message: AnyMessage) -> bytes:
     """Return a message as JSON, without fields that are None.
 
-    The JSON contains secrets as plain text. Encrypt the JSON unless this kind of message contains
-    no secrets.
+    The JSON may contain secrets in plain text. Encrypt it unless this kind of message never
+    contains secrets.
     """
     return message.model_dump_json(exclude_none=True).encode()
 

@@ -19,7 +19,7 @@ FIRST_LINE: Final = "#spotswarm"
 
 
 class UserData(BaseModel):
-    """The settings for an instance's agent and, if there is one, for its leader daemon."""
+    """The settings for an instance's agent and for its leader daemon, if it has one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -33,7 +33,7 @@ class UserData(BaseModel):
     ca: str
     """The certificate of the broker's CA in PEM format."""
     role: Role = Role.WORKER
-    """The role to request; the leader's decision is based on EC2's data about the instance."""
+    """The role to request; the leader bases its decision on EC2 data about the instance."""
     identity: Literal["aws", "password"] = "aws"
     sts_endpoint: str | None = None
     """The STS endpoint for the signed call; None means the region's endpoint."""
@@ -56,7 +56,7 @@ def parse(text: str) -> UserData:
     """Parse user data.
 
     Raises:
-        MalformedMessage: if settings are invalid. The error message omits their values.
+        MalformedMessage: if any setting is invalid. The error message omits invalid values.
     """
     try:
         return UserData.model_validate(_table(text))
@@ -65,7 +65,7 @@ def parse(text: str) -> UserData:
 
 
 def faults(error: ValidationError) -> str:
-    """Return the name of each invalid setting and the reason, but not the invalid value."""
+    """Return the name of each invalid setting and why it is invalid, but not its value."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in details)
 

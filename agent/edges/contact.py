@@ -1,8 +1,8 @@
 """Checks whether a manager or the leader is reachable, for the dead-man switch.
 
 The time of the last contact comes from the machine's monotonic clock and is stored in /run.
-Therefore, the time without contact keeps counting across agent restarts and resets to zero at boot.
-Time in hibernation is not counted. Rule: treat every failure, whatever its cause, as no response.
+Therefore, restarting the agent does not reset the time without contact, but a reboot does. Time in
+hibernation is not counted. Rule: treat every failure as a missing response, whatever its cause.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Contact:
         return timedelta(seconds=clock.monotonic() - last_contact), missed + 1
 
     def record(self) -> None:
-        """Record a successful contact at the current time."""
+        """Record that a manager or the leader has just responded."""
         self._write(clock.monotonic(), 0)
 
     async def _is_reachable(self, managers: Sequence[str]) -> bool:

@@ -89,8 +89,8 @@ class Engine:
         """Join the swarm with the join token in `ticket`, using `address` for all swarm traffic.
 
         The engine tries only the first address in RemoteAddrs, so we pass the address of a manager
-        that responds. We do not use aiodocker's method for joining a swarm, because the method has
-        no parameter for Availability.
+        that responds. We do not use aiodocker's method for joining a swarm, because it does not
+        support Availability.
         """
         manager = await _answering(ticket.managers)
         with _translated("the engine did not join the swarm"):
@@ -120,8 +120,7 @@ class Engine:
         """Stop the tasks and leave the swarm; force the engine to leave if necessary.
 
         Only a worker may leave. A manager must be demoted first; otherwise, Raft would continue to
-        count it as a voter. The tasks are stopped before the engine leaves, because leaving kills
-        them.
+        count it as a voter. The tasks are stopped first, because leaving the swarm would kill them.
         """
         if (await self.membership()).is_manager:
             raise RefusedError("this engine is a manager; demote it before it leaves")

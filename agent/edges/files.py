@@ -89,12 +89,12 @@ class LocalFiles:
             _write(self._run / "leader.toml", leader_text)
 
     def store_join_key(self, text: str) -> None:
-        """Store the private key of our join request, replacing any earlier key."""
+        """Store the private key for our join request, replacing any earlier key."""
         self._join_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._join_key, text)
 
     def join_key(self) -> PrivateKey | None:
-        """Return the private key of our join request, or None if no valid key is stored."""
+        """Return the private key for our join request, or None if no valid key is stored."""
         try:
             return private_key(self._join_key.read_text().strip())
         except (FileNotFoundError, MalformedMessage):

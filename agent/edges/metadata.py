@@ -2,8 +2,8 @@
 
 We never use version 1, because attackers can trick a process into sending the plain GET requests
 that version 1 accepts. Launch instances with `HttpTokens=required` and a hop limit of 1, so that
-containers on a bridge network cannot reach the service. Anyone who can reach the service can claim
-this node's identity. We use the standard library's HTTP client, because importing another HTTP
+containers on a bridge network cannot reach the service. Anyone who can reach the service can
+impersonate this node. We use the standard library's HTTP client, because importing another HTTP
 package would delay the agent's READY signal to systemd.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """

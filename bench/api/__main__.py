@@ -41,7 +41,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The figures for one way of requesting the page, measured over a few seconds of load."""
+    """The figures for one way of requesting the page, measured under load for a few seconds."""
 
     way: str
     connections: int

@@ -1,4 +1,4 @@
-"""Run public_api with its dependencies as processes on this host, both with and without Traefik.
+"""Run public_api and its dependencies as processes on this host, with and without Traefik.
 
 Rule: run the programs as shipped. Only addresses, secrets, the rate limit and the shutdown delay
 are set here.

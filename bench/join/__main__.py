@@ -1,4 +1,4 @@
-"""Compare how fast a booted machine joins a swarm with our agent, `docker swarm join` and Ansible.
+"""Compare how fast booted machines join a swarm using our agent, `docker swarm join` or Ansible.
 
 The three methods take turns on the same machines, in a different order in each round. Run
 `make bench-join` as root from the repository. For options, run `python -m bench.join --help`.

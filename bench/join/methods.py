@@ -1,7 +1,7 @@
 """The three methods of joining a swarm: our agent, `docker swarm join`, and Ansible.
 
-Each method makes all machines join at the same time, and waits until its commands end. Rule: run
-each method as its users would. A step that is skipped for one method is skipped for all.
+Each method makes all machines join at the same time, and waits for its commands to finish. Rule:
+run each method as its users would. A step that is skipped for one method is skipped for all.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Way(Protocol):
     """Whether the leader labels and activates the node afterwards, which is also timed."""
 
     async def join(self, machines: Sequence[Machine], token: str) -> None:
-        """Make the machines join, and wait until the commands end."""
+        """Make the machines join, and wait for the commands to finish."""
         ...
 
 
@@ -109,11 +109,11 @@ class Ansible:
 
 
 def stages(machine: Machine, *, began: float, wall: float) -> tuple[dict[str, float], int]:
-    """Return how many seconds after the command each agent stage ended, and the retry count.
+    """Return the time from the command to the end of each agent stage, and the retry count.
 
-    Retries can explain a slow round. `began` is the command's start time on the monotonic clock,
-    which systemd uses for process start times. `wall` is the same time on the wall clock, which the
-    journal uses.
+    Times are in seconds. Retries can explain a slow round. `began` is the command's start time on
+    the monotonic clock, which systemd uses for process start times. `wall` is the same time on the
+    wall clock, which the journal uses.
     """
     shown = machine.run("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", _UNIT)
     reached = {"process": int(shown.stdout.partition("=")[2]) / 1e6 - began}

@@ -1,7 +1,7 @@
 """Poll the manager's node list to detect when nodes join.
 
-Rule: timing starts just before the command and stops with the response that shows the node as
-Ready. For all methods, both times are measured on this host.
+Rule: timing starts just before the command and stops when a response shows the node as Ready. For
+all methods, both times are measured on this host.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ _SETTLE_SECONDS: Final = 2.0
 
 @dataclass(slots=True)
 class FirstSeen:
-    """The times when each host was first seen as Ready and as active, on the monotonic clock."""
+    """When each host was first seen as Ready, and as active, according to the monotonic clock."""
 
     ready: dict[str, float] = field(default_factory=dict)
     active: dict[str, float] = field(default_factory=dict)
-    """When each host was first Ready, labelled with its instance, and taking tasks."""
+    """When each host was first seen to be Ready, labelled and accepting tasks."""
     coarsest: float = 0.0
-    """The longest time between two responses. A figure may be late by this time."""
+    """The longest time between two responses. A recorded time may be late by up to this much."""
 
 
 class Watch:

@@ -1,4 +1,4 @@
-"""Compare how our evacuation of a worker, Swarm's drain and a power cut affect users.
+"""Compare how users are affected when we evacuate a worker, Swarm drains it, or it loses power.
 
 Twenty tasks run on four spot workers under steady load through Traefik. The three ways of removing
 a worker take turns on the same swarm. Run `make bench-leave` as root from the repository. For

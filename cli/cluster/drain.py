@@ -1,4 +1,4 @@
-"""`spotswarm drain`: empty a node and follow the drain until it ends.
+"""`spotswarm drain`: empty a node, and show the drain's progress until it ends.
 
 Rule: the leader does all the work. If the command is interrupted, it prints a message saying
 that the drain continues.

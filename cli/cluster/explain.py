@@ -1,4 +1,4 @@
-"""`spotswarm explain`: list every decision about a node, instance or service, with its reason."""
+"""`spotswarm explain`: list all decisions about a node, instance or service, and the reasons."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""`spotswarm rebalance`: spread services evenly across nodes and follow the progress.
+"""`spotswarm rebalance`: spread services evenly across nodes, and show the progress.
 
 Rule: the leader does all the work. If the command is interrupted, it prints a message saying
 that rebalancing continues.

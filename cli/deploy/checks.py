@@ -72,7 +72,7 @@ def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> 
 def _refuse_second_home(docker: Docker, stack: Stack) -> None:
     """Exit if a data store is already running.
 
-    Its data is on the node that had the label before, so no other node may get this label.
+    Its data is on the node that used to have the label, so no other node may get this label.
     """
     label = stack.label_a_manager or ""
     stores = {

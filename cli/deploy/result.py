@@ -1,4 +1,4 @@
-"""Report the result of a deployment, and roll back a failed deployment."""
+"""Report the result of a deployment, and roll it back if it failed."""
 
 from dataclasses import asdict
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Record the state before a deployment, follow the deployment, and roll it back if necessary."""
+"""Record the state before a deployment, watch its progress, and roll it back if necessary."""
 
 import time
 from collections.abc import Sequence

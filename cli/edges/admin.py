@@ -20,7 +20,7 @@ _UNKNOWN: Final = "the leader has no record of a node, instance or service with 
 def get(path: str, *, on_error: str = "") -> Any:
     """Return the daemon's response, or exit with an error message if the request fails.
 
-    `on_error` is placed before the next step in the error message. It tells the operator which
+    `on_error` appears before the next step in the error message. It tells the operator which
     operation continues despite the error.
     """
     return _answer("GET", path, None, on_error)

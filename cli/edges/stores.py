@@ -14,13 +14,13 @@ from runtime.errors import RefusedError, UnavailableError
 
 
 class Store(Protocol):
-    """A store for small text files, which are grouped into folders."""
+    """A store for small text files, grouped into folders."""
 
     place: str
     """The store's name in the leader's settings, without the folder."""
 
     def read(self, folder: str) -> dict[str, str]:
-        """Return a folder's files, by name; return an empty dict if the folder does not exist."""
+        """Return a folder's files by name, or an empty dict if the folder does not exist."""
 
     def write(self, folder: str, files: dict[str, str]) -> None:
         """Write files to a folder.

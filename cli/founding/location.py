@@ -1,4 +1,4 @@
-"""The options `--directory` and `--ssm`, which specify where a cluster's secrets are stored."""
+"""The `--directory` and `--ssm` options, which specify where a cluster's secrets are stored."""
 
 import json
 from collections.abc import Iterator

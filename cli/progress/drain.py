@@ -1,7 +1,7 @@
 """Determine what happens to each task on a node that is being drained.
 
-Rule: results depend only on observations. Therefore, a command can continue to follow a drain after
-another manager becomes the leader.
+Rule: results depend only on observations, so a command can keep following a drain after another
+manager becomes the leader.
 
 Swarm stops a start-first task only after its replacement is up. Therefore, a start-first task that
 disappears before time runs out counts as moved. A task that is still waiting for its replacement
@@ -83,7 +83,7 @@ class DrainProgress:
 
     @property
     def total(self) -> int:
-        """The number of tasks that have been seen on the node."""
+        """The number of tasks seen on the node."""
         return len(self._last)
 
     @property

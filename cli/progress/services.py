@@ -2,9 +2,9 @@
 
 Rule: a task counts only if it is running and was created from its service's current spec. Swarm
 reports a task as `running` only after its health check, if any, passes. A service is steady when
-enough tasks count, Swarm wants no old tasks to run, and no update is in progress. A stack has
-converged when all its services have been steady for a few seconds. A single moment is not enough,
-because even a program that crashes at startup runs briefly.
+enough tasks count, Swarm is not trying to run old tasks, and no update is in progress. A stack has
+converged when all its services have been steady for a few seconds. One check is not enough, because
+even a program that crashes at startup runs briefly.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -162,9 +162,9 @@ def _compared(template: Json) -> Json:
 
     The forced-update counter is included, because a forced update replaces all tasks. Placement is
     left out, because it can change without tasks being replaced, and because the leader changes it
-    temporarily. Networks are left out, because a service may refer to a network by name and its
-    tasks by id. Empty values are left out, because newer clients add `false` and empty objects to
-    services but not to tasks.
+    temporarily. Networks are left out, because a service may refer to a network by name while
+    its tasks refer to it by id. Empty values are left out, because newer clients add `false` and
+    empty objects to services but not to tasks.
     """
     left_out = {"Placement", "Networks", "Runtime"}
     kept_parts = {key: value for key, value in template.items() if key not in left_out}

@@ -173,7 +173,7 @@ def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> None:
 
 
 def _network(ec2: Any, network: IPv4Network) -> dict[str, str]:
-    """Replace the default VPC's subnets with the lab's; return the new subnets' ids, by zone."""
+    """Replace the default VPC's subnets with the lab's; return the ids of the new ones, by zone."""
     vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
     for old in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=old["SubnetId"])

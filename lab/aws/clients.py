@@ -1,7 +1,7 @@
 """Creates boto3 clients for the lab's AWS.
 
-Rule: this module must not import moto, directly or indirectly, because importing moto would make
-commands such as `python -m lab status` take a second longer to start.
+Rule: this module must not import moto, directly or indirectly. Importing moto takes about a
+second, which would slow down commands such as `python -m lab status`.
 """
 
 from typing import Any, Final

@@ -20,6 +20,6 @@ async def follow(cloud: Cloud, places: Places) -> None:
         wanted = cloud.addresses()
         if wanted != pointed:
             await asyncio.to_thread(firewall.point, places, wanted)
-            log.info("routed the Elastic IPs", addresses=wanted)
+            log.info("associated the Elastic IPs", addresses=wanted)
             pointed = wanted
         await asyncio.sleep(_EVERY)

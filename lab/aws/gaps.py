@@ -2,10 +2,10 @@
 
 Rule: remove a patch as soon as moto behaves like AWS. moto 5.2.5 has these gaps:
 
-- RunInstances gives the instance profile only to the first of several instances, and ignores the
+- RunInstances attaches the instance profile to only the first of several instances, and ignores the
   launch template's instance profile, market options and metadata options.
-- RunInstances without a subnet picks an address outside every subnet, instead of an address in the
-  zone's default subnet.
+- RunInstances without a subnet picks an address outside all subnets, instead of one in the zone's
+  default subnet.
 - AssumeRole fails with an internal error if the role trusts only services.
 - moto checks every SSM call against the resource `*`, so a policy for a path never matches.
 - StartInstances does not change LaunchTime; on EC2, LaunchTime is the time of the latest start.

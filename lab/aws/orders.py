@@ -30,7 +30,7 @@ class Orders:
         """Interrupt a spot instance after `notice` seconds; return the interruption time, in UTC.
 
         `action` is `terminate`, `stop` or `hibernate`. `by` selects where the announcement appears:
-        `both`, `imds`, `sqs` or `neither`. AWS reclaims the instance in any case.
+        `both`, `imds`, `sqs` or `neither`. AWS reclaims the instance regardless.
         """
         return self._ask("interrupt", instance, seconds=notice, action=action, by=by)
 

@@ -1,4 +1,4 @@
-"""The command `python -m lab images`, which builds and pushes the services' images.
+"""The `python -m lab images` command, which builds and pushes the services' images.
 
 Rule: everything that this command does must also be possible through `lab.images.building`.
 """

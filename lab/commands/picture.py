@@ -26,7 +26,7 @@ _MANAGER_ROWS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One of the leader's decisions, made `since` seconds after observation began."""
+    """One of the leader's decisions, made `since` seconds after monitoring began."""
 
     since: float
     action: str
@@ -57,7 +57,7 @@ class Frame:
     requests: Requests
     decisions: Sequence[Decision]
     gone: Sequence[Node] = field(default=())
-    """Nodes that have left since observation began."""
+    """Nodes that have left since monitoring began."""
 
 
 def draw(frame: Frame, *, decisions: int = 8) -> RenderableType:

@@ -92,7 +92,7 @@ class Look:
         return [task for task in self.tasks if task.node == node and task.is_there]
 
     def of(self, service: str) -> list[Task]:
-        """Return a service's tasks that Swarm intends to run."""
+        """Return the tasks that Swarm wants to run for a service."""
         return [task for task in self.tasks if task.service == service and task.is_wanted]
 
     def is_up_without(self, node: str) -> bool:

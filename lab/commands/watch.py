@@ -1,4 +1,4 @@
-"""The command `python -m lab watch`, which shows a live view of the cluster under load.
+"""The `python -m lab watch` command, which shows a live view of the cluster under load.
 
 Rule: the command deploys an ingress and some services as an operator would. After that, it only
 sends requests and watches the cluster. With `--interrupt`, the simulated AWS interrupts a worker,
@@ -94,7 +94,7 @@ class Watching:
     def frames(
         self, fates: list[Fate], lab: Lab, *, is_interrupting: bool, until: float
     ) -> Iterator[Frame]:
-        """Yield frames until the cluster settles after an interruption, or until the time limit.
+        """Yield frames until the cluster settles after an interruption or time runs out.
 
         `until` is the time limit in seconds; 0 means no limit.
         """
@@ -183,7 +183,7 @@ def _counted(fates: list[Fate], at: float) -> Requests:
 
 
 def _victim(look: Look) -> Node:
-    """Choose the worker to interrupt, preferably a worker that runs a service's only task."""
+    """Choose the worker to interrupt, preferably one that runs a service's only task."""
     single = {service.id for service in look.services.values() if service.replicas == 1}
     serving = [node for node in look.nodes.values() if node.role == "worker" and node.is_serving]
     if not serving:

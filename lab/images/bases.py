@@ -1,7 +1,8 @@
-"""Builds substitutes for public images, under the same names, from Debian and npm packages.
+"""Builds substitutes for public images from Debian and npm packages.
 
-Rule: a substitute supports the entry points, paths and environment variables that our stacks use.
-The comments in `_BASES` describe how the programs differ from those in the original images.
+Rule: a substitute has the same name as the original image, and supports the entry points, paths and
+environment variables that our stacks use. The comments in `_BASES` describe how the programs
+differ from those in the original images.
 """
 
 import hashlib
@@ -124,7 +125,7 @@ _BASES: Final = (
 
 
 def names() -> list[str]:
-    """Return the names, such as `redis:7`, of the images that this module defines."""
+    """Return the names of the images that this module defines, such as `redis:7`."""
     return [f"{base.name}:{base.tag}" for base in _BASES]
 
 

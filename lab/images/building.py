@@ -2,8 +2,8 @@
 
 Rule: run the commands that an operator would type: `docker build --target`, `docker login` and
 `docker push`. To speed up later builds, the lab saves an image of each stage that downloads
-packages. Later labs pass these images to the builder with `--cache-from`. With `reuse`, `build`
-first looks for finished images in `lab.images.prebuilt`.
+packages. Later labs pass these images to the builder with `--cache-from`. If `reuse` is true,
+`build` first looks for finished images in `lab.images.prebuilt`.
 """
 
 import functools
@@ -106,9 +106,9 @@ def build(
 ) -> Built:
     """Build images for the chosen services (by default, all services) on a manager's engine.
 
-    With `tests`, also build the test images. With `reuse`, use images that an earlier lab built
-    from the same source files and base images. If there are none, build new images and save them
-    for later labs.
+    If `tests` is true, also build the test images. If `reuse` is true, use images that an earlier
+    lab built from the same source files and base images. If there are none, build new images and
+    save them for later labs.
 
     Raises:
         LabError: if the build fails; the message includes the builder's output.
@@ -158,7 +158,7 @@ def build(
 
 @dataclass
 class _Work:
-    """The state shared by all builds in one call to the function `build`."""
+    """The state that all builds in one call to `build` share."""
 
     on: Engine
     context: Path
@@ -205,7 +205,7 @@ def push(
 
 
 def _head_start(on: Engine, store: Store, registry_address: str) -> dict[str, str]:
-    """Pull the stage images that an earlier lab saved, if any; return the image ids by stage."""
+    """Pull any stage images that an earlier lab saved; return each stage's image id."""
     configs = {stage: store.config_of(f"stage-{stage}", _LAST) for stage in _SAVED_STAGES}
     known = {stage: config for stage, config in configs.items() if config is not None}
 

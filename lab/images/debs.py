@@ -1,7 +1,8 @@
 """Downloads Debian packages, and unpacks them into layers on top of a base image.
 
-Rule: run apt with the base image's package sources, and with separate directories. The host may run
-a different Debian release or have outdated package lists, and its package cache must not change.
+Rule: run apt with the base image's package sources and with its own directories, not the host's.
+The host may run a different Debian release or have outdated package lists, and its package cache
+must not change.
 """
 
 import io

@@ -64,7 +64,7 @@ def _place_couchdb(source: Path, into: tarfile.TarFile) -> None:
 
 
 def _without_other_systems(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out native binaries for systems other than Linux, which take up most of the space."""
+    """Leave out native binaries for systems other than Linux; they take up most of the space."""
     _, is_prebuilt, system = member.name.partition("/prebuilds/")
     if is_prebuilt and not system.startswith("linux"):
         return None

@@ -1,4 +1,4 @@
-"""Saves the images of our services for later labs, under a hash of the images' inputs.
+"""Saves our services' images for later labs; a hash of the inputs identifies each set of images.
 
 Rule: the hash covers all source files, base images and build steps. Reusing images with the same
 hash is therefore equivalent to building new images.
@@ -46,7 +46,7 @@ class Prebuilt:
         return all(self.store.find(f"built-{name}", self.key) for name in images)
 
     def get(self, images: Mapping[str, str]) -> None:
-        """Pull the images to the engine, and give them the same names as a build would."""
+        """Pull the images to the engine, and tag them as a build would."""
 
         def pull(name: str) -> None:
             source = f"{self.registry}/built-{name}:{self.key}"

@@ -2,8 +2,8 @@
 
 Rule: clients can pull from this registry, but cannot push to it. The lab writes images directly to
 the directory that `lab.images.store` manages. `lab.sweep` stops the registry. An engine always
-tries to pull the image of a service, so every image that the lab deploys must be in this registry
-or in the cluster's registry.
+tries to pull a service's image, so every image that the lab deploys must be in this registry or in
+the cluster's registry.
 """
 
 import sys

@@ -37,7 +37,7 @@ def parse(dockerfile: str) -> list[Stage]:
 
 
 def needed(stages: Collection[Stage], targets: Iterable[str]) -> list[Stage]:
-    """Return the targets and all stages that they need, in the Dockerfile's order."""
+    """Return the targets and all stages they need, in the order they appear in the Dockerfile."""
     by_name = {stage.name: stage for stage in stages}
     names: set[str] = set()
     waiting = list(targets)

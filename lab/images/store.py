@@ -1,4 +1,4 @@
-"""Stores images in a directory: blobs, tags, and an index of layers by their keys.
+"""Stores images in a directory: blobs, tags, and an index that maps layer keys to layers.
 
 Rule: the directory is a cache that outlives the lab. Each blob is written to a temporary file,
 which gets its final name when the blob is complete. Tags can change, but blobs never do. The store
@@ -78,12 +78,12 @@ class Store:
         return self._tag(name, tag, config=self._put(image), layers=layers)
 
     def adopt(self, name: str, tag: str, saved: IO[bytes]) -> str:
-        """Store the image in the output of `docker save`; return its name in the registry."""
+        """Store the image from the output of `docker save`; return its name in the registry."""
         ((_, config, layers),) = self._extract(saved)
         return self._tag(name, tag, config=config, layers=layers)
 
     def adopt_all(self, names: Mapping[str, str], tag: str, saved: IO[bytes]) -> None:
-        """Store all images in the output of `docker save`; `names` maps old names to new names."""
+        """Store all images from the output of `docker save`; `names` maps old names to new ones."""
         for saved_as, config, layers in self._extract(saved):
             for reference in saved_as:
                 self._tag(names[reference], tag, config=config, layers=layers)

@@ -1,6 +1,6 @@
 """Writes image layers as tar files, one entry at a time, without temporary files.
 
-Rule: a layer must not replace a link in the layer below with a directory. In every image that the
+Rule: a layer must not contain a directory where the layer below has a link. In every image that the
 lab builds, `/bin`, `/lib` and similar paths are links to directories in `/usr`. Entry names
 therefore begin with `usr/bin`, `usr/lib` and so on.
 """

@@ -1,8 +1,8 @@
-"""The results of requests, and statistics about these results. This module does no I/O.
+"""The results of requests, and statistics about them. This module does no I/O.
 
-Rule: a request counts as lost unless it gets a response with status 200. Times are readings of
-`runtime.clock.monotonic`, which all processes on a host share. A test can therefore compare these
-times with its own measurements.
+Rule: a request counts as lost unless it gets a response with status 200. All times come from
+`runtime.clock.monotonic`, a clock that all processes on a host share. A test can therefore compare
+these times with its own measurements.
 """
 
 import json
@@ -30,7 +30,7 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How many lost requests had one outcome, and when the first and last of them were due."""
+    """The number of lost requests with one outcome, and when the first and last were due."""
 
     count: int
     first: float
@@ -39,7 +39,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The results of all requests between `began` and `ended`, in order of their due times."""
+    """The results of all requests between `began` and `ended`, in the order they were due."""
 
     fates: tuple[Fate, ...]
     began: float
@@ -62,7 +62,7 @@ class Report:
 
     @property
     def losses(self) -> dict[str, Loss]:
-        """The lost requests by outcome: their number, and when the first and the last were due."""
+        """For each outcome, the number of lost requests, and when the first and last were due."""
         losses: dict[str, Loss] = {}
         for fate in self.fates:
             if fate.outcome != "ok":
@@ -81,16 +81,16 @@ class Report:
         return {fate.task for fate in self.fates if fate.task}
 
     def of(self, host: str) -> "Report":
-        """Return a report of the requests to one service, given the service's host name."""
+        """Return a report on the requests to one service, given the service's host name."""
         return self._where(lambda fate: fate.host == host)
 
     def between(self, start: float, end: float) -> "Report":
-        """Return a report of the requests that were due at or after `start` and before `end`."""
+        """Return a report on the requests that were due at or after `start` and before `end`."""
         part = self._where(lambda fate: start <= fate.due < end)
         return Report(part.fates, max(start, self.began), min(end, self.ended))
 
     def latency(self, share: float) -> float:
-        """Return a quantile of the latencies in seconds; if `share` is 1, return the longest.
+        """Return a quantile of the latencies in seconds; a `share` of 1 means the longest latency.
 
         Lost requests are not included, so check `lost` as well. The result is NaN if all requests
         were lost.
@@ -98,7 +98,7 @@ class Report:
         return _quantile((fate.latency for fate in self.fates if fate.outcome == "ok"), share)
 
     def lag(self, share: float = 1.0) -> float:
-        """Return a quantile of the client's sending delays in seconds, by default the longest."""
+        """Return a quantile of the client's sending delays in seconds (by default, the maximum)."""
         return _quantile((fate.lag for fate in self.fates), share)
 
     def dump(self) -> str:

@@ -103,10 +103,10 @@ def start(plan: Plan) -> Traffic:
 
 
 async def flow(plan: Plan, until: asyncio.Event, *, fates: list[Fate] | None = None) -> Report:
-    """Send requests until `until` is set or the planned time is over; return a report.
+    """Send requests until `until` is set or the planned duration has passed; return a report.
 
     Before returning, wait for the requests in flight. When a request ends, its result is added to
-    `fates`, so that the caller can follow the progress.
+    `fates`, so that the caller can follow progress.
     """
     fates = [] if fates is None else fates
     connector = aiohttp.TCPConnector(limit=0, force_close=not plan.keeps_alive)

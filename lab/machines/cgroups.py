@@ -1,7 +1,7 @@
 """Manages each machine's cgroups: one cgroup in every cgroup hierarchy of the host.
 
 Rule: start each machine in its own cgroups. Engines that share a cgroup would manage each other's
-containers. The command `down` also needs the cgroups to find the processes of machines.
+containers. The command `down` also needs the cgroups to find the machines' processes.
 """
 
 import contextlib
@@ -126,7 +126,7 @@ def leftovers(lab: str) -> list[Path]:
 
 
 def processes(groups: list[Path]) -> set[int]:
-    """Return the ids of all processes in these cgroups and in the cgroups below them."""
+    """Return the ids of all processes in these cgroups and all cgroups below them."""
     pids: set[int] = set()
     for group in groups:
         for at, _, _ in os.walk(group):

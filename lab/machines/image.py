@@ -38,7 +38,7 @@ Report = Callable[[str], None]
 
 
 def bake(places: Places, repository: Path, engine: Engine, *, report: Report) -> list[Path]:
-    """Bake the layers whose inputs have changed; return all layers of a machine, topmost first."""
+    """Bake the layers whose inputs have changed; return all image layers, topmost first."""
     places.cache.mkdir(parents=True, exist_ok=True)
     with alone(places.cache):
         for stale in places.cache.glob(f"{BUILDING}*"):
@@ -160,7 +160,7 @@ def _bake_code(places: Places, repository: Path, rootfs: Path, work: Path) -> No
 
 @contextmanager
 def _above(rootfs: Path, work: Path) -> Iterator[Path]:
-    """Mount an overlay of `rootfs` that writes changes to a new layer; yield the mount point."""
+    """Mount an overlay on `rootfs`, so that changes go to a new layer; yield the mount point."""
     for name in ("layer", "scratch", "merged"):
         (work / name).mkdir()
     options = f"lowerdir={rootfs},upperdir={work / 'layer'},workdir={work / 'scratch'}"

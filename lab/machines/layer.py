@@ -1,6 +1,6 @@
 """Writes a layer with everything that a machine in the lab needs but an EC2 instance does not.
 
-Rule: on EC2, Spotswarm must work without this layer. All that a machine needs to join a swarm
+Rule: on EC2, Spotswarm must work without this layer. Everything a machine needs to join a swarm
 belongs in `ami/`. This layer only makes up for the differences between containers and virtual
 machines.
 """
@@ -47,7 +47,7 @@ AGENT_UNITS: Final = ("spotswarm-agent.service", "spotswarm-leader.path")
 
 
 def write(layer: Path, places: Places) -> None:
-    """Write the layer, with a copy of the host's current CA certificates."""
+    """Write the layer, including a copy of the host's current CA certificates."""
     units = layer / "etc/systemd/system"
     (units / "sysinit.target.wants").mkdir(parents=True)
     mask(layer, _MASKED)

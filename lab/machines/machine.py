@@ -96,7 +96,7 @@ class Machine:
         return run(*self.command(*argv), check=check, timeout=timeout, stdin=input)
 
     def journal(self, *units: str, lines: int = 200) -> str:
-        """Return the last lines of the machine's journal for `units`, by default for all units."""
+        """Return the last lines of the machine's journal for `units` (by default, all units)."""
         chosen = [part for unit in units for part in ("-u", unit)]
         options = ("--no-pager", "-o", "short-precise", "-n", str(lines))
         return self.run("journalctl", *options, *chosen, check=False).stdout
@@ -112,7 +112,7 @@ class Machine:
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def docker(self, *argv: str, timeout: float = 30) -> str:
-        """Run a docker command in the machine; return its output."""
+        """Run a `docker` command on the machine; return its output."""
         return self.run("docker", *argv, timeout=timeout).stdout
 
     def ask_engine(self, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
@@ -180,7 +180,7 @@ def _machine(places: Places, record: Record) -> Machine:
 
 
 def last_words(machine: Machine, lines: int = 25) -> str:
-    """Describe a machine for an error message: its stage, and the end of its journal or console."""
+    """Return a machine's stage and the end of its journal or console output, for error messages."""
     record = machine.record
     if record.stage in RUNNING:
         units = ("spotswarm-agent", "spotswarm-leader", "docker")

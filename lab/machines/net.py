@@ -63,10 +63,11 @@ route add default via {places.gateway}
 
 
 def replug(places: Places, instance: str, address: str) -> None:
-    """Give a machine that is about to boot a new namespace and cable, as after a cold start.
+    """Replace a machine's namespace and cable before the machine boots.
 
-    The namespace of the last boot still has the iptables rules of the last engine, which a power
-    cut would remove. With Docker 20.10, ports that were published there often refused connections.
+    The old namespace still has the iptables rules of the previous engine. A real power cut would
+    remove these rules. With Docker 20.10, ports that were published in an old namespace often
+    refused connections.
     """
     if (NAMESPACES / names(places, instance, address)[0]).exists():
         unplug(places, instance, address)

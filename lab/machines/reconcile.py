@@ -24,7 +24,7 @@ class Act(StrEnum):
 
 
 def reconcile(states: Mapping[str, str], stages: Mapping[str, Stage]) -> dict[str, Act]:
-    """Return the actions to take, by instance id, given instance states and machine stages."""
+    """Compare instance states with machine stages; return the actions to take, by instance id."""
     acts = {
         instance: act
         for instance, state in states.items()

@@ -48,7 +48,7 @@ class Record:
     """The engine's version; empty until the engine has responded."""
 
     def write(self, machines: Path) -> None:
-        """Write the record in place of the machine's earlier record, if any."""
+        """Write the record, replacing any earlier record of the machine."""
         directory = machines / self.instance
         directory.mkdir(parents=True, exist_ok=True)
         draft = directory / f"{_FILE}.new"

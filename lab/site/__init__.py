@@ -1,1 +1,1 @@
-"""The site on the lab's swarm: its deployment, fictional news to read, and a port for browsers."""
+"""The site on the lab's swarm: its deployment, fictional news, and a port for browsers."""

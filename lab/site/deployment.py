@@ -78,8 +78,8 @@ def deploy(
 ) -> Site:
     """Deploy the `edge` stack, build the images, and deploy the `services` stack.
 
-    Return when the site responds. If the site is already deployed, update it. With `tests`, deploy
-    test builds of the services. `variables` are added to the `.env` files of both stacks.
+    Return when the site responds. If the site is already deployed, update it. If `tests` is true,
+    deploy test builds of the services. `variables` are added to the `.env` files of both stacks.
 
     Raises:
         LabError: if a step fails; the message includes its output.
@@ -198,7 +198,7 @@ def _settings(places: Places) -> dict[str, str]:
 
 
 def _furnish(site: Site) -> None:
-    """Write the files that a deployment needs; most of them go to the shared file system."""
+    """Write the files that a deployment needs, most of them to the shared file system."""
     efs = site.lab.places.efs
     users = {efs / "traefik/.htpasswd", efs / "registry-auth/htpasswd"}
     for part in ("traefik/certificates", "registry", "registry-auth", "backups"):

@@ -1,8 +1,8 @@
 """Forwards a port on this host to the site's ingress, so that browsers can open the site.
 
 Rule: forward bytes without parsing HTTP. Browsers resolve `localhost` and all its subdomains to the
-loopback address, so a user can open the site by name. Connections go to the managers in turn. If a
-manager does not respond, the connection goes to the next manager.
+loopback address, so a user can open the site by name. Connections are forwarded to the managers in
+turn. If a manager does not respond, the next manager is tried.
 """
 
 import asyncio

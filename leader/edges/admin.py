@@ -1,7 +1,7 @@
 """The leader's HTTP interfaces: the admin API on a Unix socket, and health and metrics on loopback.
 
 Rule: only the admin API accepts commands, and the socket's file mode determines who can connect.
-The loopback endpoints expose only information that every user of a manager may see.
+The loopback endpoints expose only information that every user on a manager may see.
 """
 
 import json
@@ -27,16 +27,16 @@ class StatusSource(Protocol):
         """Return the daemon's state and, if this daemon is leading, a summary of the cluster."""
 
     def is_healthy(self) -> bool:
-        """Return whether the daemon is healthy, as the active leader or on standby."""
+        """Return whether the daemon is leading or standing by without problems."""
 
     def nodes(self) -> list[dict[str, Any]] | None:
-        """Return all nodes of the swarm."""
+        """Return all nodes in the swarm."""
 
     def joins(self) -> list[dict[str, Any]] | None:
-        """Return the join requests that were received in this term."""
+        """Return the join requests received in this term."""
 
     def explain(self, name: str) -> dict[str, Any] | None:
-        """Return the details of a node or instance, or None if the name is unknown."""
+        """Return the details of a node, instance or service, or None if the name is unknown."""
 
 
 class Commands(Protocol):
@@ -52,7 +52,7 @@ class Commands(Protocol):
         """Make a drained node available for tasks again."""
 
     async def rebalance(self, names: Sequence[str], *, is_dry: bool) -> Answer:
-        """Distribute services' tasks evenly across the nodes."""
+        """Distribute the services' tasks evenly across the nodes."""
 
 
 class _Body(BaseModel):

@@ -19,7 +19,7 @@ _JOINABLE_STATES = ("pending", "running")
 def admit(ask: Ask, view: View, policy: Policy, at: datetime) -> Denied | None:
     """Return why a verified sender's request is denied, or None to admit the instance.
 
-    `retry_after_seconds` is short if the obstacle is likely to be temporary.
+    `retry_after_seconds` is short if the problem is likely to be temporary.
     """
     denied = _belongs(ask.identity, policy)
     if denied is not None:

@@ -19,7 +19,7 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class IntakePolicy:
-    """The limits that requests are checked against."""
+    """The rules that join requests must meet."""
 
     cluster: str
     identity: str

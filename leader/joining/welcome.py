@@ -86,7 +86,7 @@ def _admit_tasks(node: Node, instance: InstanceId, view: View) -> Action:
 
 
 def _superseded(node: Node, instance: InstanceId) -> RemoveNode:
-    """Remove the old node of a worker whose instance has joined again as a new node."""
+    """Remove a worker's old node after its instance has joined again as a new node."""
     return RemoveNode(
         node=node.id,
         instance=instance,

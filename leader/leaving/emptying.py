@@ -46,7 +46,7 @@ def leaving_step(node: Node, moment: Moment) -> Step:
 
 
 def why_not_demoted(node: Node, view: View) -> str | None:
-    """Return why a manager must not be demoted now, or None if it can be."""
+    """Return why a manager must not be demoted now, or None if demotion is safe."""
     managers = view.managers()
     healthy = [
         other
@@ -71,7 +71,7 @@ def why_not_demoted(node: Node, view: View) -> str | None:
 
 
 def _demotion(node: Node, terms: Leaving, view: View) -> Step:
-    """Demote a leaving manager first, if the remaining managers keep quorum."""
+    """Demote a leaving manager first, if the remaining managers would keep quorum."""
     hindrance = why_not_demoted(node, view)
     if hindrance is not None:
         refusal = Refuse(
@@ -117,7 +117,7 @@ def _evacuation(node: Node, terms: Leaving, moment: Moment) -> Step:
 
 
 def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:
-    """Wait until the drained node is empty or time is up, and then let the node stay or leave."""
+    """Wait until the drained node is empty or time is up; the node then stays or leaves."""
     view = moment.view
     is_late = moment.at >= leave_by(terms, moment.policy)
     if view.work is None and not is_late:

@@ -44,7 +44,7 @@ def is_former_manager(node: Node) -> bool:
 
 
 def named(names: Iterable[str]) -> str:
-    """List the first three names alphabetically, and say how many more there are."""
+    """List the first three names in alphabetical order, and say how many more there are."""
     ordered = sorted(names)
     more = len(ordered) - _NAMED
     return ", ".join(ordered[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,6 +1,6 @@
-"""The next step of each node that is leaving, returning or drained, or that AWS may interrupt.
+"""The next step for each node that is leaving, returning or drained, or that AWS may interrupt.
 
-Only this module defines the order of the steps. `depart` yields the actions of the steps, and
+Only this module defines the order of the steps. `depart` yields their actions, and
 `leader.report.progress` shows their stages. Each node has at most one action in flight, so its
 actions happen in order.
 """

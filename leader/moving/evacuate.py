@@ -51,7 +51,7 @@ def evacuate(moment: Moment) -> Iterator[ChangeService]:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """One service with tasks on nodes that are being emptied."""
+    """A service with tasks on nodes that are being emptied."""
 
     service: Service
     tasks: Sequence[Task]
@@ -127,8 +127,8 @@ def _started(
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:
     """Whether to wait for a replacement that is starting.
 
-    The leader waits if the replacement is new or enough time remains before the drain. Of the nodes
-    whose tasks have not begun to move, `drained_at` is when the first one is drained.
+    The leader waits if the replacement is new or enough time remains before the drain. `drained_at`
+    is the earliest drain time of the nodes whose tasks have not begun to move.
     """
     wanted = [task for task in tasks if task.is_wanted]
     serving = {task.slot for task in wanted if task.is_up}
@@ -143,7 +143,7 @@ def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at
 def _evacuation(loan: Loan | None, at: datetime) -> Loan:
     """Return a loan that records the temporary changes for an evacuation.
 
-    If the service is being rebalanced, the loan also keeps the change to its scale.
+    If the service is being rebalanced, the loan also keeps the change of scale.
     """
     if loan is None:
         return Loan(purpose="evacuate", since=at)

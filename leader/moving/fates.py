@@ -1,4 +1,7 @@
-"""Determines how each task leaves a node that is being emptied, for decisions and reports."""
+"""Determines how each task leaves a node that is being emptied.
+
+Decisions and reports both use this module.
+"""
 
 from enum import StrEnum
 

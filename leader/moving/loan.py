@@ -1,4 +1,4 @@
-"""Loans: temporary changes to a service's spec, which a label records until they are undone.
+"""Loans: temporary changes to a service's spec, recorded in a label until they are undone.
 
 Rule: the label contains everything needed to undo the changes, so that the next leader can undo
 them. Only the leader's own changes are undone. If someone else has since changed a constraint, an

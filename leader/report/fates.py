@@ -1,4 +1,4 @@
-"""Describes in sentences what will happen to each task on a node that is being emptied.
+"""Describes what will happen to each task on a node that is being emptied.
 
 Rule: `leader.moving.fates` makes the decisions, and this module only describes them.
 """

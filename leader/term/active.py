@@ -1,4 +1,4 @@
-"""Runs one term: turns the inbox's events into decisions, and carries out the resulting actions.
+"""Runs one term: turns events from the inbox into decisions, and carries out the resulting actions.
 
 Rule: only `_decide_for_ever` changes the view. It waits only for the inbox, so slow calls to
 AWS, Docker or Redis never delay a decision.

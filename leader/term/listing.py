@@ -19,7 +19,7 @@ from wire.labels import LABEL_LOAN, LEAVING, RETURNING
 
 _RELIST_SECONDS: Final = 10.0
 _MOVING_SECONDS: Final = 0.5
-"""Time between two lists of tasks while tasks move, because task changes cause no events."""
+"""Time between two lists of tasks while tasks move, because Swarm sends no events for tasks."""
 _LISTING_SHARE: Final = 3
 """The pause after listing services and tasks, as a multiple of the time that the listing took."""
 

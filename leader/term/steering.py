@@ -1,4 +1,4 @@
-"""Checks the operator's commands, and either rejects a command or turns it into an event.
+"""Checks each of the operator's commands, and either rejects it or turns it into an event.
 
 Rule: do not carry out commands here. Plan each command from the current view. If a command can be
 carried out, put an event into the inbox; `decide` makes the final decision. Every command returns
@@ -70,7 +70,7 @@ class Steering:
         return _answer(plan, is_dry=is_dry)
 
     async def return_node(self, name: str, *, is_dry: bool) -> Answer:
-        """Let a node that is leaving, drained or paused take tasks again.
+        """Make a node available for tasks again if it is leaving, drained or paused.
 
         If `is_dry` is set, only return the plan.
         """

@@ -1,4 +1,4 @@
 """Routine cluster maintenance: clean-up, token rotation and the heartbeat period.
 
-This package does no I/O. Code for nodes that leave normally belongs in `leader.leaving`.
+This package does no I/O. Code for orderly departures belongs in `leader.leaving`.
 """

@@ -110,7 +110,7 @@ def _removal(node: Node, lists: int) -> RemoveNode:
 
 
 def _orphans(moment: Moment) -> Iterator[Removal]:
-    """Yield a termination for each running worker instance that is not a node of the swarm."""
+    """Yield a termination for each running worker instance that has no node in the swarm."""
     view, policy, at = moment.view, moment.policy, moment.at
     bound = {node.instance for node in view.nodes.values() if node.instance is not None}
     for name, since in view.census.apart.items():

@@ -235,7 +235,7 @@ class DeleteNotices(_Decided):
 
     @property
     def subject(self) -> str:
-        """The messages to delete, identified by the last characters of the first receipt."""
+        """The messages to delete; the last 16 characters of the first receipt identify them."""
         return f"notices {self.receipts[0][-16:]}"
 
 
@@ -279,7 +279,7 @@ Action = (
 
 
 def tasks_left_behind(action: Action) -> tuple[str, ...]:
-    """Return the tasks that an action stops before they could move or finish."""
+    """Return the tasks that an action stops before they can move or finish."""
     match action:
         case DrainNode(unmoved=tasks):
             return tasks

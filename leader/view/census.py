@@ -13,7 +13,7 @@ from leader.view.ids import InstanceId, NodeId
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """How many consecutive lists an instance has been missing from, and since when."""
+    """A missing instance: the number of lists in a row without it, and the time of the first."""
 
     lists: int
     since: datetime
@@ -61,5 +61,5 @@ class Census:
         return Absence(1, at) if before is None else Absence(before.lists + 1, before.since)
 
     def remove(self, at: datetime, within: timedelta) -> "Census":
-        """Return a copy that adds a removal and drops removals older than `within`."""
+        """Return a copy with one more removal and without removals older than `within`."""
         return replace(self, removed=(*(when for when in self.removed if at - when < within), at))

@@ -34,7 +34,7 @@ class JoinUnproven:
 
 @dataclass(frozen=True, slots=True)
 class NodesListed:
-    """The swarm returned the list of nodes that was requested at `requested_at`."""
+    """The swarm returned a list of nodes; `requested_at` is when the leader requested it."""
 
     id: str
     at: datetime
@@ -45,7 +45,7 @@ class NodesListed:
 
 @dataclass(frozen=True, slots=True)
 class WorkListed:
-    """The swarm returned the services and tasks that were requested at `requested_at`."""
+    """The swarm returned services and tasks; `requested_at` is when the leader requested them."""
 
     id: str
     at: datetime
@@ -67,7 +67,7 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class LeftSwarm:
-    """An agent, identified by its join key, reported that its node has left the swarm."""
+    """An agent, identified by its join key, reported that its node had left the swarm."""
 
     id: str
     at: datetime

@@ -117,7 +117,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The recipient of the response to a token request. Its identity may be unproven."""
+    """The sender of a token request and recipient of the response. Its identity may be unproven."""
 
     nonce: str
     reply: str
@@ -190,7 +190,7 @@ class Moves:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The active leader's view of the cluster, which a new leader can rebuild from new lists."""
+    """The active leader's view of the cluster; a new leader can rebuild it from fresh lists."""
 
     nodes: Mapping[NodeId, Node] = field(default_factory=dict)
     nodes_at: datetime | None = None
@@ -235,7 +235,7 @@ class View:
 class Policy:
     """The operator's settings and the leader's time limits.
 
-    Fields without a default come from settings. Their defaults are in `leader.settings`.
+    Fields without a default here get their values from `leader.settings`.
     """
 
     cluster: str

@@ -16,7 +16,7 @@ _Value = TypeVar("_Value")
 NoticeKind = Literal["interruption", "rebalance", "maintenance", "state"]
 Source = Literal["agent", "queue"]
 NOTICE: Final = timedelta(minutes=2)
-"""The time between EC2's interruption notice and the interruption."""
+"""The time between an EC2 interruption notice and the interruption."""
 _BETWEEN_REQUESTS: Final = timedelta(seconds=10)
 """How long an agent may take to send another request after its previous wait has ended."""
 _LIFETIMES: Final[Mapping[NoticeKind, timedelta]] = {
@@ -60,7 +60,7 @@ class Notices:
     receipts: Mapping[InstanceId, tuple[str, ...]] = field(default_factory=dict)
     """The receipts of messages to delete from the queue once they have been handled."""
     departed: Mapping[InstanceId, datetime] = field(default_factory=dict)
-    """Instances whose agents reported that the node has left the swarm, and when."""
+    """Instances whose agents reported that the node had left the swarm, and when."""
     ordered: Mapping[InstanceId, tuple[datetime, datetime]] = field(default_factory=dict)
     """The first and the latest time when the leader told each agent to leave."""
     to_terminate: Mapping[InstanceId, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Notices:
         )
 
     def merge(self, notice: Notice) -> "Notices":
-        """Return a copy with another notice. The earlier of two deadlines applies."""
+        """Return a copy that includes this notice. If deadlines differ, the earlier one applies."""
         known = self.of(notice.instance, notice.kind)
         if known is not None:
             deadlines = [each.deadline for each in (known, notice) if each.deadline is not None]

@@ -1,4 +1,4 @@
-"""The leader's refusal of an operator's command."""
+"""Explains why the leader rejected an operator's command."""
 
 from dataclasses import dataclass
 

@@ -22,7 +22,7 @@ _SETTLED = frozenset({"", "completed", "rollback_completed"})
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service, as described by its spec; `update` is `UpdateConfig` in Docker's API."""
+    """A service, as described by its spec; `update` is `UpdateConfig` in the Docker API."""
 
     id: ServiceId
     name: str
@@ -50,7 +50,7 @@ class Service:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the service has no update that is in progress, paused or rolling back."""
+        """Whether no update of the service is in progress, paused or rolling back."""
         return self.update_state in _SETTLED
 
 

@@ -1,4 +1,4 @@
-"""The base application of all our web services: request ids, logs, metrics and health checks.
+"""The base application for all our web services: request ids, logs, metrics and health checks.
 
 Rule: if a dependency is unavailable, a service is degraded but still ready. An unready service
 would get no requests, so it could not report the problem. A service is unready only while it is
@@ -74,7 +74,7 @@ def application(
 
 
 async def serve(app: web.Application, settings: WebSettings) -> None:
-    """Serve requests until cancelled, then stop gracefully within the configured times."""
+    """Serve requests until cancelled, then stop gracefully within the configured time limits."""
     await serving.serve(app, host=settings.host, port=settings.port, stopping=settings.stopping)
 
 

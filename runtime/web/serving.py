@@ -56,7 +56,7 @@ async def health(request: web.Request) -> web.Response:
 async def serve(
     app: web.Application, *, port: int, host: str = "0.0.0.0", stopping: Stopping | None = None
 ) -> None:
-    """Serve requests until cancelled, then stop gracefully within the times in `stopping`.
+    """Serve requests until cancelled, then stop gracefully within the time limits in `stopping`.
 
     Run this function with `runtime.lifecycle.run`, which cancels it on a signal. A second signal
     ends the linger time immediately.

@@ -47,7 +47,7 @@ def access(token_hash: str) -> str:
 def family(family_hash: str) -> str:
     """Return the key that stores the session id for a family of refresh tokens.
 
-    The family reveals when a refresh token is used twice.
+    Auth uses the family to detect a refresh token that is used twice.
     """
     return f"{PREFIX}family:{family_hash}"
 

@@ -28,7 +28,7 @@ class Limit:
     most: int
 
     def pauses(self) -> list[int]:
-        """Return the pause in seconds after each attempt; further attempts use the last pause."""
+        """Return the pause after each attempt, in seconds; the last pause is then repeated."""
         seconds = [0] * (self.free - 1) + [min(self.first, self.most)]
         while seconds[-1] < self.most:
             seconds.append(min(self.most, 2 * seconds[-1]))
@@ -40,9 +40,9 @@ def client_address(
 ) -> str | None:
     """Return the client's address, or None if it cannot be determined.
 
-    `forwarded` is the value of `X-Forwarded-For`, to which each proxy appends the address that
-    connected to it. The client's address is the last untrusted address; earlier addresses may be
-    forged. For IPv6, the result is the /64 network, because a client can use any address in it.
+    `forwarded` is the value of `X-Forwarded-For`. Each proxy appends the address that connected to
+    it. The client's address is the last untrusted address; earlier addresses may be forged. For
+    IPv6, the result is the /64 network, because a client can use any address in it.
     """
     path = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     for hop in reversed([*path, peer or ""]):

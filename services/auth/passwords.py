@@ -1,8 +1,8 @@
 """Decides which passwords are acceptable, and hashes them with argon2id.
 
 Rule: computing a hash uses memory and one core for several milliseconds. Therefore, compute only a
-few hashes at the same time, in threads. If the queue is too long, requests fail with status 503.
-This prevents attackers from overloading the host with login attempts.
+few hashes at a time, in threads. If the queue is too long, requests fail with status 503. This
+prevents attackers from overloading the host with login attempts.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ def weakness(password: str, email: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of computing one hash; the defaults are OWASP's minimum for argon2id."""
+    """The cost of computing one hash; the defaults are the OWASP minimum for argon2id."""
 
     memory_kib: int = 19_456
     rounds: int = 2
@@ -47,7 +47,7 @@ class Cost:
 
 
 class Passwords:
-    """Hashes and verifies passwords, at most `at_once` at the same time."""
+    """Hashes and verifies passwords, at most `at_once` at a time."""
 
     def __init__(self, cost: Cost, *, at_once: int) -> None:
         self._hasher = PasswordHasher(
@@ -65,7 +65,8 @@ class Passwords:
     async def is_right(self, stored: str | None, password: str) -> bool:
         """Return whether the password matches the stored hash.
 
-        If `stored` is None, this method returns False, but takes as long as for a real hash.
+        If `stored` is None, this method returns False, but takes as long as it would with a real
+        hash.
         """
         return await self._run(lambda: self._verify(stored or self._decoy, password)) and (
             stored is not None

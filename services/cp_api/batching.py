@@ -1,4 +1,4 @@
-"""Combines the keys that many callers ask for into a few requests.
+"""Combines the keys requested by many callers into a few requests.
 
 Rule: all callers that wait for the same key share one future. The future returns the key's value or
 raises the request's error. If responses keep omitting the key, the future fails after

@@ -176,7 +176,7 @@ class PacedGateway:
             await self._session_turn("accounts", Gateway.accounts)
             self._sessions += 1
             self._is_ready = True
-            log.info("the session is working", simulated=status.simulated)
+            log.info("established a session", simulated=status.simulated)
 
     async def _session_turn(self, endpoint: str, call: Callable[[Gateway], Awaitable[T]]) -> T:
         """Make a call that may wait twice as long for its turn as other calls."""

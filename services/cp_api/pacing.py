@@ -3,10 +3,10 @@
 Rule: no caller can exceed a limit. Each request gets the earliest start time that the limits allow.
 If that time is too late for the caller, the request is rejected immediately.
 
-According to Interactive Brokers' Web API documentation, the gateway accepts ten requests per second
-in total, and fewer for some paths. If a client exceeds a limit, the gateway responds with 429 and
-puts the client's address in a penalty box for fifteen minutes. Further requests may get the address
-banned permanently.
+According to the Interactive Brokers Web API documentation, the gateway accepts ten requests per
+second in total, and fewer for some paths. If a client exceeds a limit, the gateway responds with
+429 and puts the client's address in a penalty box for fifteen minutes. Further requests may get the
+address banned permanently.
 
 We use less than half of the limit for three reasons: two replicas run for a short time during an
 update, cp_api_tickle also sends requests, and network delays may make requests arrive together.

@@ -2,7 +2,7 @@
 
 Any field of a response may be missing.
 
-According to Interactive Brokers' Web API documentation:
+According to the Interactive Brokers Web API documentation:
 
 - Numbers in a snapshot are text with thousands separators. Volumes are rounded to K or M.
 - The last price may begin with C (previous day's close) or H (trading is halted).
@@ -32,7 +32,7 @@ _DELAYED: Final = frozenset("DY")
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Interactive Brokers' contract for a symbol."""
+    """The Interactive Brokers contract for a symbol."""
 
     symbol: str
     """The symbol in our callers' spelling."""

@@ -1,4 +1,4 @@
-"""Run cp_api_tickle: `python -m services.cp_api_tickle`."""
+"""Entry point: run cp_api_tickle with `python -m services.cp_api_tickle`."""
 
 import asyncio
 

@@ -47,7 +47,7 @@ class Reauthenticate:
 
 @dataclass(frozen=True, slots=True)
 class RaiseAlarm:
-    """Alert people that the session is lost."""
+    """Alert people that the session has been lost."""
 
     reason: str
     since: datetime

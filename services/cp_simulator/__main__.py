@@ -1,4 +1,4 @@
-"""Run the simulator: `python -m services.cp_simulator`."""
+"""Entry point: run the simulator with `python -m services.cp_simulator`."""
 
 from runtime.web.application import main, serve
 from services.cp_simulator.app import simulator

@@ -136,7 +136,7 @@ def _error(status: int, message: str) -> web.Response:
 
 
 def _guarded(state: SimulatorState, handler: Handler) -> Handler:
-    """Make a handler check the rate limits and the session first."""
+    """Return a handler that checks the rate limits and the session before calling `handler`."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix(BASE)

@@ -73,7 +73,7 @@ class Session:
             self.is_brokered = True
 
     def stream(self, conid: int, *, now: float, after_seconds: float) -> bool:
-        """Return whether a contract's data is available. The first call is the pre-flight."""
+        """Return whether a contract has data yet. The first call is the pre-flight request."""
         begun = self.streaming.setdefault(conid, now)
         return now > begun and now - begun >= after_seconds
 

@@ -1,4 +1,4 @@
-"""Holds a running simulator's state: its session, its rate limits and injected faults."""
+"""The state of a running simulator: its session, rate limits and injected faults."""
 
 from dataclasses import dataclass, field
 from typing import Literal

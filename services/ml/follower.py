@@ -132,7 +132,7 @@ class Follower:
 
 
 def _start(stored: Document | None) -> Place:
-    """Return the saved position, or 0 if none was saved or an older version of ml saved it."""
+    """Return the saved position, or 0 if there is none or its version is outdated."""
     if stored is None or is_older(str(stored.get("version", ""))):
         return 0
     since = stored.get("since", 0)

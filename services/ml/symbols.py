@@ -1,7 +1,7 @@
 """Finds the ticker symbols of the companies named in an article. This module does no I/O.
 
 Rule: some company names are also ordinary words ("Target", "Visa", "Apple"). At the start of a
-sentence, or in a headline where every word is capitalised, such a word may not be a name.
+sentence, or in a headline where every word is capitalised, such a word might not be a name.
 """
 
 import csv

@@ -44,7 +44,7 @@ def tokens(text: str) -> list[str]:
 def sentences(text: str) -> list[str]:
     """Split the text into sentences.
 
-    The split is approximate: an abbreviation may also end a sentence.
+    The split is approximate: a sentence may also be split after an abbreviation.
     """
     return [part for part in map(str.strip, _SENTENCE.split(text)) if part]
 

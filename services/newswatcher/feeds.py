@@ -1,6 +1,6 @@
 """The list of feeds, which the operator maintains in a TOML file.
 
-An example:
+For example:
 
 every_seconds = 300            # for feeds that do not set their own interval
 
@@ -73,7 +73,7 @@ class FeedList(BaseModel):
 
 
 def parse(text: str) -> tuple[Feed, ...]:
-    """Return the feeds in the text of a feeds file.
+    """Parse the text of a feeds file and return its feeds.
 
     Raises:
         ValueError: if the file is invalid. The message describes the error and its location.

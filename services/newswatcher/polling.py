@@ -53,7 +53,7 @@ many articles are fetched again."""
 _MOST_DELAYS: Final = 3
 """For how many polls a server may delay an article before we store the article without its page."""
 _LONGEST_DELAY_SECONDS: Final = 3600.0
-"""The longest time by which the articles' servers can delay the next poll of the feed."""
+"""The longest time that the articles' servers can delay the feed's next poll."""
 _MOST_REFUSALS: Final = 3
 """How many times the database may reject an article before we skip the article until a restart."""
 _ANY: Final = (ClusterError,)

@@ -11,7 +11,8 @@ According to the Interactive Brokers Web API documentation:
 - /tickle and /iserver/auth/status require POST requests.
 - /iserver/auth/ssodh/init, with `publish` and `compete`, replaces the deprecated
   /iserver/reauthenticate.
-- The status is 401 if nobody is logged in, and 429 after too many requests, without Retry-After.
+- The status is 401 if nobody is logged in. After too many requests, it is 429, without a
+  Retry-After header.
 
 The gateway also returns undocumented errors: "no bridge" and "not authenticated" if the brokerage
 session has ended, and "Please query /accounts first" if the accounts have not been requested.

@@ -1,8 +1,8 @@
 """Identifies API callers by tokens that the auth service has verified.
 
-Results are reused for a few seconds. While auth is unavailable, recently verified tokens are
-still accepted, and the responses have the header `Degraded: auth`. Rule: never accept a token that
-auth has not verified.
+Verification results are reused for a few seconds. While auth is unavailable, recently verified
+tokens are still accepted, and the responses have the header `Degraded: auth`. Rule: never accept a
+token that auth has not verified.
 """
 
 import asyncio

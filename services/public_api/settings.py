@@ -1,4 +1,4 @@
-"""The public_api service's settings."""
+"""Settings for the public_api service."""
 
 from pathlib import Path
 

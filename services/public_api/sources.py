@@ -86,7 +86,7 @@ class Sources:
             raise _unavailable("The quote service", exc) from exc
 
     async def calls(self, parameters: UsageParameters, caller: Verified) -> UsageAnswer:
-        """Return hourly statistics for calls made by the caller's account."""
+        """Return hourly call statistics for the caller's account."""
         until = clock.now()
         # Start at a full hour so that the first hour is complete.
         since = (until - timedelta(days=parameters.days)).replace(minute=0, second=0, microsecond=0)

@@ -1,6 +1,6 @@
 """A cache of the tokens that the auth service has verified recently.
 
-Rules: store only hashes of tokens, so that nobody can read a token from this cache. Do not read the
+Rules: store only token hashes, so that nobody can read a token from this cache. Do not read the
 clock here; the caller passes the current time.
 """
 
@@ -17,7 +17,7 @@ _MOST: Final = 10_000
 
 
 def token_hash(token: str) -> TokenHash:
-    """Return the hash of a token, which the cache uses as its key."""
+    """Return a token's hash, which is used as the cache key."""
     return TokenHash(hashlib.sha256(token.encode()).digest())
 
 
@@ -30,7 +30,7 @@ class Verification:
 
 
 class VerifiedTokens:
-    """The most recently used tokens that auth has verified."""
+    """The most recently used verified tokens."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[TokenHash, tuple[Verified, float]] = OrderedDict()
@@ -48,7 +48,7 @@ class VerifiedTokens:
         return Verification(identity, at - verified_at)
 
     def keep(self, token: TokenHash, identity: Verified, *, at: float) -> None:
-        """Store the owner and scopes of a token that auth has verified."""
+        """Store the owner and scopes of a verified token."""
         self._entries[token] = (identity, at)
         self._entries.move_to_end(token)
         if len(self._entries) > _MOST:

@@ -1,11 +1,11 @@
 """The article documents in the news database.
 
-To store another field of feed entries, add the field to `EntryFields` and parse it in
+To store another field from feed entries, add the field to `EntryFields` and parse it in
 `newswatcher/reading/entries.py`. The API's models (`public_api/schema/answers.py`) and the site's
 templates determine which fields are shown.
 
-Rule: the ml service writes only the field `ml`, and newswatcher writes all other fields. Times are
-in UTC and in whole seconds, so that they sort correctly as text.
+Rule: the ml service writes only the `ml` field, and newswatcher writes all other fields. Times are
+in UTC, without fractions of a second, so that they sort correctly as text.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _BAND_DIGITS: Final = BAND_BITS // 4
 
 
 def timestamp(at: datetime) -> str:
-    """Return a time as text for keys and documents, such as `2026-11-24T03:00:00Z`."""
+    """Format a time for keys and documents, for example as `2026-11-24T03:00:00Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -29,7 +29,7 @@ Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
 
 
 def article_id(canonical_url: str) -> str:
-    """Return the `_id` of the document for the article with this canonical URL."""
+    """Return the document `_id` for an article's canonical URL."""
     return "news-" + hashlib.sha256(canonical_url.encode()).hexdigest()[:32]
 
 

@@ -1,7 +1,7 @@
-"""A client for CouchDB's HTTP API: documents, views and changes.
+"""A client for the CouchDB HTTP API: documents, views and changes.
 
-Rules: only this module contains CouchDB's paths and status codes. Do not interpret sequence
-numbers: CouchDB returns strings, and the lab's stand-in for CouchDB returns integers.
+Rules: only this module contains CouchDB paths and status codes. Do not interpret sequence
+numbers: CouchDB returns strings, but the lab's stand-in for CouchDB returns integers.
 """
 
 import json
@@ -30,7 +30,7 @@ class ConflictError(ClusterError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A changed document. `doc` is None unless documents were requested."""
+    """A change to a document. `doc` is None unless documents were requested."""
 
     seq: Place
     id: str
@@ -115,7 +115,7 @@ class Couch:
         return [Written(row["id"], row.get("rev"), row.get("error")) for row in rows]
 
     async def view(self, db: str, design: str, view: str, **params: Any) -> list[dict[str, Any]]:
-        """Return a view's rows. `params` are CouchDB's query parameters, given as Python values."""
+        """Return a view's rows. `params` are CouchDB query parameters, as Python values."""
         query = {name: _parameter(name, value) for name, value in params.items()}
         path = f"{quote(db, safe='')}/_design/{design}/_view/{view}"
         answer = await self._ask("GET", path, f"reading view {view}", params=query)
@@ -166,7 +166,7 @@ class Couch:
             return None
 
     async def put_local(self, db: str, name: str, body: Mapping[str, Any]) -> None:
-        """Overwrite a local document, which must have only one writer."""
+        """Overwrite a local document. The document must have only one writer."""
         stored = await self.local(db, name)
         rev = {"_rev": stored["_rev"]} if stored and "_rev" in stored else {}
         await self.put(db, {**body, "_id": f"_local/{name}", **rev})

@@ -1,7 +1,7 @@
 """The news database: pages of articles, single articles and daily sentiment.
 
-Rule: every query uses an index and a limited number of reads. No query may make the database read
-all articles.
+Rule: every query uses an index and makes a limited number of reads. No query may make the
+database read all articles.
 """
 
 from collections.abc import Iterable
@@ -105,9 +105,9 @@ class News:
     async def page(self, query: NewsQuery) -> tuple[list[Listing], Cursor | None]:
         """Return one page of articles, newest first, and a cursor if there may be a next page.
 
-        A page may contain fewer articles than the limit even if there is a next page. With several
-        filters, a query reads a limited number of articles that match the most selective filter,
-        and then applies the other filters to these articles.
+        A page may contain fewer articles than the limit even if there is a next page. If there
+        are several filters, a query reads a limited number of articles that match the most
+        selective filter, and then applies the other filters to them.
         """
         view, prefix, conditions = _index(query)
         batch = query.limit if conditions < 2 else max(query.limit, _SCAN)
@@ -209,15 +209,15 @@ class News:
         ]
 
     async def symbols(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each symbol, largest number first."""
+        """Return the number of articles for each symbol, highest first."""
         return _most(await self._rows("by_symbol", group_level=1), limit)
 
     async def topics(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each topic, largest number first."""
+        """Return the number of articles for each topic, highest first."""
         return _most(await self._rows("by_topic", group_level=1), limit)
 
     async def sources(self, limit: int = 50) -> dict[str, int]:
-        """Return the number of articles for each feed, largest number first."""
+        """Return the number of articles for each feed, highest first."""
         return _most(await self._rows("by_source", group_level=1), limit)
 
     async def _rows(self, view: str, **params: Any) -> list[dict[str, Any]]:

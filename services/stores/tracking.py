@@ -1,7 +1,7 @@
 """Records API calls in memory, and writes them to InfluxDB in batches in the background.
 
 Rule: `track` must never wait or fail, even if InfluxDB is unavailable, because every request calls
-this method. When the queue is full, the oldest calls are dropped, and a metric counts them.
+this method. When the queue is full, the oldest calls are dropped and counted in a metric.
 """
 
 import asyncio
@@ -136,7 +136,7 @@ class UsageTracker:
             # Retrying would block all later calls forever.
             self._drop(len(self._batch))
             log.warning(
-                "InfluxDB rejected usage data; dropping the data",
+                "dropped usage data because InfluxDB rejected it",
                 calls=len(self._batch),
                 reason=str(exc),
             )

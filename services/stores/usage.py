@@ -1,6 +1,6 @@
 """The API's usage data in InfluxDB 1.x. Each call is stored as one point.
 
-Rules: each call has a unique timestamp, so a call that is written twice is counted once. Tags
+Rules: each call has a unique timestamp, so a call that is written twice is counted only once. Tags
 contain only values from the auth service and the route table, never text sent by a client.
 """
 
@@ -28,7 +28,7 @@ class RejectedError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One API call with a valid token."""
+    """An API call made with a valid token."""
 
     at_nanoseconds: int
     """Nanoseconds since 1970, unique among one token's calls to one route."""
@@ -42,7 +42,7 @@ class Call:
     latency_ms: float
 
     def line(self) -> str:
-        """Return the call in InfluxDB's line protocol."""
+        """Return the call in InfluxDB line protocol."""
         tags = {
             "account": self.account,
             "method": self.method,
@@ -59,7 +59,7 @@ class Call:
 
 
 class UsageHour(BaseModel):
-    """Statistics about the calls made in one hour."""
+    """API call statistics for one hour."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Sets up the site's routes, its middleware, and its clients for other services and data stores.
+"""Sets up the site's routes, middleware, and clients for other services and data stores.
 
 Rule: creating a client sends no requests, so the site starts even if other services are down.
 """

@@ -1,7 +1,7 @@
 """Serves static files, which are read once at startup and versioned by their content.
 
-Rule: if an address contains the correct version (`?v=...`), the content at that address never
-changes. Browsers may cache such content forever.
+Rule: if an address contains the correct version (`?v=...`), its content never changes, so browsers
+may cache it forever.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class Files:
         return cls({name: _file(path) for name, path in paths.items()})
 
     def address(self, name: str) -> str:
-        """Return a file's versioned address for use in pages, or "" if there is no such file."""
+        """Return a file's versioned address, or "" if there is no such file."""
         file = self._files.get(name)
         return f"/static/{name}?v={file.version}" if file else ""
 

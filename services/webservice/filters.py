@@ -1,4 +1,4 @@
-"""Reads the dashboard's filters from a page's URL, and creates links that contain the filters.
+"""Reads the dashboard's filters from a URL, and creates links that keep the filters.
 
 Rule: ignore invalid values, so that an invalid URL shows news instead of an error.
 """
@@ -19,7 +19,7 @@ _LONGEST_CURSOR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters of a dashboard page."""
+    """The dashboard's filters."""
 
     symbol: str | None = None
     topic: str | None = None
@@ -43,7 +43,7 @@ class Filters:
         return ", ".join(part for part in parts if part)
 
     def address(self) -> str:
-        """Return the address that opens the dashboard with these filters."""
+        """Return the dashboard address for these filters."""
         parameters = {
             "symbol": self.symbol,
             "topic": self.topic,
@@ -55,7 +55,7 @@ class Filters:
         return f"/dashboard?{query}" if query else "/dashboard"
 
     def with_days(self, days: int) -> str:
-        """Return the dashboard address after changing the number of days to `days`."""
+        """Return the dashboard address with the number of days set to `days`."""
         return replace(self, days=days, cursor=None).address()
 
     def after(self, cursor: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Checks the origin and the CSRF token of each submitted form before the form is processed."""
+"""Checks the origin and the CSRF token of each submitted form before processing it."""
 
 from typing import Final
 

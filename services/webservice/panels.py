@@ -33,9 +33,13 @@ async def panel(name: str, request: Awaitable[T], *, seconds: float, away: str) 
             return Panel(await request)
     except (UnavailableError, TimeoutError) as exc:
         log.warning(
-            "a panel is unavailable", panel=name, reason=str(exc) or "the request timed out"
+            "could not load a panel", panel=name, reason=str(exc) or "the request timed out"
         )
         return Panel(problem=away)
     except RefusedError as exc:
-        log.error("the request for a panel was rejected", panel=name, reason=str(exc))  # noqa: TRY400  needs no traceback
+        log.error(  # noqa: TRY400  needs no traceback
+            "could not load a panel because a service rejected the request",
+            panel=name,
+            reason=str(exc),
+        )
         return Panel(problem=away)

@@ -63,8 +63,8 @@ def site_of(request: web.Request) -> Site:
 async def set_visit_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Apply the visit's cookie changes to every response, including redirects.
 
-    This function must be middleware. The signal `on_response_prepare` would be too late, because
-    aiohttp writes the cookies before it sends this signal.
+    This function must be middleware. The `on_response_prepare` signal would be too late, because
+    aiohttp writes the cookies before sending it.
     """
     try:
         answer = await handler(request)

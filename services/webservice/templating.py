@@ -9,7 +9,7 @@ from services.webservice.rendering import chart, formatting
 
 
 def set_up(app: web.Application) -> jinja2.Environment:
-    """Set up the templates and return Jinja's environment. Undefined names are errors."""
+    """Set up the templates and return the Jinja environment. Undefined names are errors."""
     environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.PackageLoader("services.webservice"),

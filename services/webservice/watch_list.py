@@ -10,7 +10,7 @@ _SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9.\-]{0,11}")
 
 
 def symbol(text: str | None) -> str | None:
-    """Return a symbol in its usual spelling, or None if the text is not a symbol."""
+    """Return a symbol in upper case, or None if the text is not a symbol."""
     spelling = (text or "").strip().upper()
     return spelling if _SYMBOL.fullmatch(spelling) else None
 

@@ -52,7 +52,7 @@ class Stack:
 
     @property
     def services(self) -> list[str]:
-        """The names of the services, without the stack's name."""
+        """The names of the services, without the stack's name as a prefix."""
         return list(self.document["services"])
 
     @property

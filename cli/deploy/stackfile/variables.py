@@ -1,4 +1,4 @@
-"""Variables for stack files: those set in .env, and those derived from them.
+"""Variables for stack files: some are set in .env, and the rest are derived from these.
 
 Rule: derived variables are set only here. They override variables with the same name in .env.
 """
@@ -24,7 +24,7 @@ def complete(values: Mapping[str, str], *, users: bytes | None = None) -> dict[s
     `users` is the content of the operators' password file, or None if there is no such file.
 
     Raises:
-        ValueError: if a value is invalid or missing. The message has one line for each problem.
+        ValueError: if a value is invalid or missing. The message has one line per problem.
     """
     errors: list[str] = []
     acme = values.get("ACME") or "off"

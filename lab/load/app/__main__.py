@@ -2,8 +2,8 @@
 
 Environment variables control the application. START_SECONDS delays the start. STOP_SECONDS delays
 the exit after the last connection has closed. For LINGER_SECONDS and FINISH_SECONDS, see
-`runtime.web.serving`. If FAIL is set, every response has status 500. VERSION is the version in
-responses. PORT is the port to listen on, by default 8080.
+`runtime.web.serving`. If FAIL is set, every response has status 500. VERSION is the version to
+include in responses. PORT is the port to listen on, by default 8080.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ async def _sick(_request: web.Request) -> web.Response:
 
 
 async def _dawdle(_app: web.Application) -> None:
-    """Delay the exit after the last connection, like a service that cleans up slowly."""
+    """Delay the exit, like a service that cleans up slowly after its last connection has closed."""
     await asyncio.sleep(_seconds("STOP_SECONDS"))
 
 

@@ -24,7 +24,7 @@ class Fleet(Protocol):
 
 
 class NoFleet:
-    """A fleet that rejects every request, for clusters without a configured fleet."""
+    """A fleet that rejects every request, for clusters that have no fleet configured."""
 
     async def replace(self, instance: InstanceId, *, avoid: Sequence[Pool]) -> None:  # noqa: D102
         pools = ", ".join(f"{kind} in {zone}" for kind, zone in avoid)

@@ -20,7 +20,7 @@ class FoundingRight(Protocol):
     """The right to found the swarm."""
 
     async def read(self) -> Founder:
-        """Return the instance that has the founding right, and whether it has founded the swarm."""
+        """Return which instance has the founding right, and whether it has founded the swarm."""
 
     async def claim(self, instance: str) -> Founder:
         """Claim the founding right unless another instance has it; return the owner."""
@@ -30,7 +30,7 @@ class FoundingRight(Protocol):
 
 
 class SsmFoundingRight:
-    """The founding right stored in an SSM parameter, for clusters in AWS."""
+    """Stores the founding right in an SSM parameter, for clusters in AWS."""
 
     def __init__(self, aws: Aws, *, cluster: str) -> None:
         self._aws = aws
@@ -70,7 +70,7 @@ class SsmFoundingRight:
 
 
 class FileFoundingRight:
-    """The founding right stored in a file, for clusters outside AWS.
+    """Stores the founding right in a file, for clusters outside AWS.
 
     The operator creates the file on the first manager.
     """

@@ -126,7 +126,7 @@ class PasswordIdentity:
         self._cluster = cluster
 
     async def prove(self, request: JoinRequest, _key: PublicKey) -> Identity | Denied:
-        """Accept the claimed identity without a check; the machine can get only a worker token."""
+        """Accept the claimed identity unchecked; the machine can get only a worker token."""
         assert isinstance(request.identity, PasswordClaim)
         return Identity(
             "password",

@@ -22,7 +22,7 @@ _ALREADY_GONE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterVal
 
 
 class NoticeQueue:
-    """Receives and deletes the messages of one SQS queue."""
+    """Receives messages from an SQS queue, and deletes handled messages."""
 
     def __init__(self, aws: Aws, queue_url: str) -> None:
         self._aws = aws

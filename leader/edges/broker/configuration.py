@@ -57,7 +57,7 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
 
 
 def users_acl(cluster: str, secrets: ClusterSecrets) -> str:
-    """Return the text of the ACL file, which contains the passwords only as hashes."""
+    """Return the text of the ACL file, which stores the passwords as hashes."""
     requests, replies = keys.requests(cluster), keys.reply_prefix(cluster)
     heartbeat = keys.heartbeat(cluster)
     nothing = "resetkeys resetchannels -@all +hello +ping +quit"

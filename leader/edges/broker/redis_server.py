@@ -44,7 +44,7 @@ def write_files(
 ) -> None:
     """Write Redis's files so that only the user `uid` can read them.
 
-    `seen_as` is the path where Redis sees `directory`; it differs if Redis runs in a container.
+    `seen_as` is the path where Redis sees `directory`, which is different in a container.
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700, parents=True)
@@ -191,7 +191,7 @@ class ContainerRedis:
             await self._container.start()
 
     async def _remove(self) -> None:
-        """Remove the broker's container, if one is left from a leader that was killed."""
+        """Remove the broker's container, including one left behind by a leader that was killed."""
         try:
             with translated("remove the broker's container"):
                 old = await self._docker.containers.get(CONTAINER)

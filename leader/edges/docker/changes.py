@@ -24,8 +24,8 @@ _FOLLOWED: Final = json.dumps({"type": ["node", "service"]})
 async def follow(docker: Docker, *, within: float) -> AsyncGenerator[None, None]:
     """Yield when the event stream opens, and after each change to nodes or services.
 
-    The generator ends when the stream ends. Changes to tasks cause no events. `within` is the time
-    limit for opening the stream, in seconds.
+    The generator ends when the stream ends. Changes to tasks do not cause events. `within` is the
+    time limit for opening the stream, in seconds.
     """
     # The engine responds shortly before the subscription starts; `since` covers that gap.
     params = {"filters": _FOLLOWED, "since": f"{clock.now().timestamp():.6f}"}

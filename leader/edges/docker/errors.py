@@ -1,4 +1,4 @@
-"""Translates Docker's errors into the exceptions in `runtime.errors`."""
+"""Translates Docker errors into the exceptions in `runtime.errors`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -114,7 +114,7 @@ def _changed(
 
 
 def _with(table: Mapping[str, Any] | None, key: str, value: object) -> dict[str, Any]:
-    """Copy the table, and set `key` to `value` or, if `value` is empty, remove `key`."""
+    """Copy the table with `key` set to `value`, or without `key` if `value` is empty."""
     others = {name: entry for name, entry in (table or {}).items() if name != key}
     return others | {key: value} if value else others
 

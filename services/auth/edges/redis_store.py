@@ -1,6 +1,6 @@
 """Combines auth's stores. All of auth's state is stored on one Redis server.
 
-Rule: auth responds to a request only after Redis has confirmed the change. Redis's settings
+Rule: auth responds to a request only after Redis has confirmed the change. The Redis settings
 determine whether the change is on disk by then (see `Settings.redis_url`).
 """
 

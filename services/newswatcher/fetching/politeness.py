@@ -1,6 +1,6 @@
 """Limits each host to one request at a time, with a pause after each request.
 
-Rule: every request to the web waits for its turn, even for a redirect or a robots.txt file.
+Rule: every web request waits its turn, including requests for redirects and robots.txt files.
 """
 
 import asyncio

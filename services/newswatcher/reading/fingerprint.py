@@ -19,7 +19,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:[.,][^\W_]+)*")
 
 
 def words(text: str) -> list[str]:
-    """Return the words used to compare texts."""
+    """Return the text's words, in the form used for comparisons."""
     return _WORD.findall(text.casefold())
 
 

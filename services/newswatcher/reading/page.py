@@ -44,7 +44,7 @@ def parse(body: bytes, *, content_type: str) -> ParsedPage:
 
 
 def _decoded(body: bytes, content_type: str) -> bytes | str:
-    """Decode the body using the charset from the header. If this fails, return it unchanged."""
+    """Decode the body using the charset in the header. If this fails, return the body as is."""
     charset = _CHARSET.search(content_type)
     if charset is None:
         return body

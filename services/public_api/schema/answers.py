@@ -1,4 +1,4 @@
-"""The models of the API's responses. Callers rely on every field, so never remove a field."""
+"""The API response models. Callers rely on every field, so never remove a field."""
 
 from collections.abc import Sequence
 from datetime import date

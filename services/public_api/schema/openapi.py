@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, generated from the route table and the API's models.
 
-Rule: this module repeats nothing from the models or the route table, so the document always
+Rule: this module does not duplicate the models or the route table, so the document always
 matches the API.
 """
 

@@ -1,4 +1,4 @@
-"""Models of API parameters, one for each route. The OpenAPI document uses these models.
+"""The API parameter models, one for each route. The OpenAPI document uses these models.
 
 Rule: an unknown parameter is reported as an error, so a misspelled filter is never ignored.
 """
@@ -135,7 +135,7 @@ def parsed(model: type[P], path: Mapping[str, str], query: MultiMapping[str]) ->
     """Parse and validate a call's parameters.
 
     Raises:
-        Problem: if parameters are invalid (status 400). The response explains each error.
+        Problem: if any parameter is invalid (status 400). The response explains each error.
     """
     parameters = dict(query)
     errors = [

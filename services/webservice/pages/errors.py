@@ -19,10 +19,10 @@ _HOME: Final = ("/", "Front page")
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """The title, advice and links of an error page.
+    """An error page's title, advice and links.
 
-    Each link is an address and a label, with the most useful link first. The address "" means the
-    page that the visitor requested.
+    Each link is an address and a label. The most useful link comes first. An address of "" means
+    the page that the visitor requested.
     """
 
     title: str

@@ -1,7 +1,7 @@
 """Handles signing in and signing out.
 
-Rules: never put e-mail addresses in URLs or logs. Respond in the same way to a wrong password and
-to an unknown e-mail address.
+Rules: never put e-mail addresses in URLs or logs. Give the same response for a wrong password
+and for an unknown e-mail address.
 """
 
 from http import HTTPStatus

@@ -32,7 +32,7 @@ _MAKING_AWAY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TokenForm:
-    """The values entered in the form that creates a token."""
+    """The values entered in the form for creating a token."""
 
     name: str = ""
     expires: str = _USUAL_EXPIRY
@@ -53,7 +53,7 @@ class TokenForm:
 
 
 async def get(request: web.Request) -> web.Response:
-    """Show the user's tokens, and the form that creates a token."""
+    """Show the user's tokens, and the form for creating a token."""
     await viewer_of(request)
     return await _page(request)
 

@@ -1,6 +1,6 @@
 """Renders an account's API calls by hour or by day, as a chart and a table for the usage page.
 
-A day's exact percentiles cannot be computed from hourly percentiles. Instead, the page shows the
+Exact daily percentiles cannot be computed from hourly percentiles. Instead, the page shows the
 mean of the day's hourly medians, weighted by calls, and the highest hourly 95th percentile.
 """
 

@@ -19,9 +19,9 @@ _LEFT: Final = 34.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A column with its label, its value and its tooltip.
+    """A column's label, value and tooltip.
 
-    If the value is None, no column is drawn. `part` is the number of failed calls in the value.
+    If the value is None, no column is drawn. `part` is how many of the calls failed.
     """
 
     label: str
@@ -84,7 +84,7 @@ def meter(score: float) -> Markup:
 def nice_ceiling(value: float) -> float:
     """Return the smallest of 4, 10, 20, 40, 60, 100, 200 … that is at least `value`.
 
-    Half of each of these numbers is an integer.
+    These numbers are all even, so half of each is an integer.
     """
     if value <= 4:
         return 4.0

@@ -20,7 +20,7 @@ SCOPES: Final = {
 
 
 def ago(at: datetime, *, now: datetime) -> str:
-    """Return the age of a time, such as "5 min ago", or the date if it is at least a week old."""
+    """Return how long ago a time was, such as "5 min ago". After a week, return the date."""
     seconds = (now - at).total_seconds()
     if seconds < _MINUTE:
         return "just now"
@@ -66,7 +66,7 @@ def price(value: float | Decimal | None) -> str:
 
 
 def count(value: float) -> str:
-    """Return a number without decimal places and with thousands separators."""
+    """Return a number with thousands separators and no decimal places."""
     return f"{value:,.0f}"
 
 
@@ -94,7 +94,7 @@ def web_address(url: str) -> str:
 
 
 def host(url: str) -> str:
-    """Return the host of an address, without "www."; return "" if the address is invalid."""
+    """Return the host name in a URL, without "www.", or "" if the URL is invalid."""
     try:
         return (urlsplit(url).hostname or "").removeprefix("www.")
     except ValueError:

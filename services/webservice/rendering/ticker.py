@@ -1,4 +1,4 @@
-"""Renders the quotes for a watch list as tiles, with notes above the tiles."""
+"""Renders the quotes for a watch list as tiles, with notes above them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.webservice.rendering import formatting, mood
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """The tile of one symbol."""
+    """The tile for one symbol."""
 
     symbol: str
     name: str

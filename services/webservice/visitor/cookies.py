@@ -2,7 +2,7 @@
 
 Rule: scripts cannot read the cookies, and browsers do not send them with POST requests from other
 sites. Over https, the `__Host-` prefix prevents other hosts in the same domain from setting them.
-The cookies use `SameSite=Lax`. With `Strict`, visitors who follow a link from an e-mail would
+The cookies use `SameSite=Lax`. With `Strict`, visitors who follow a link in an e-mail would
 appear to be signed out.
 """
 
@@ -68,7 +68,7 @@ class Jar:
     def put_access(
         self, response: web.StreamResponse, token: str, *, until: datetime, at: datetime
     ) -> None:
-        """Set the access token's cookie, which expires slightly before the token."""
+        """Set the access token cookie, which expires slightly before the token."""
         seconds_left = (until - at).total_seconds()
         self.put(
             response,
@@ -78,11 +78,11 @@ class Jar:
         )
 
     def put_watch(self, response: web.StreamResponse, value: str) -> None:
-        """Set the watch list's cookie, which expires after a year."""
+        """Set the watch list cookie, which expires after a year."""
         self.put(response, self.watch, value, seconds=_YEAR_SECONDS)
 
     def drop(self, response: web.StreamResponse, *names: str) -> None:
-        """Delete cookies from the browser, with the flags that `__Host-` cookies require."""
+        """Delete cookies from the browser, using the flags that `__Host-` cookies require."""
         for name in names:
             self.put(response, name, "", seconds=0)
 
