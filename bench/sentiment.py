@@ -44,7 +44,7 @@ class Headline:
 
 
 def read(file: Path) -> list[Headline]:
-    """Return the headlines in a CSV file.
+    """Return the headlines from a CSV file.
 
     Raises:
         ValueError: if a label is unknown.

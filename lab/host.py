@@ -45,7 +45,7 @@ def run(
     stdin: str | None = None,
     env: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a program and wait until it ends.
+    """Run a program and wait for it to finish.
 
     Raises:
         LabError: if `check` is true and the program fails, or if the program takes too long.

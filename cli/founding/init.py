@@ -27,7 +27,7 @@ def init(
     name: Annotated[list[str] | None, typer.Option(help="The leader's DNS name.")] = None,
     port: Annotated[int, typer.Option(help="The broker's port.")] = 6380,
     days: Annotated[
-        int, typer.Option(help="How many days the broker's certificate is valid.")
+        int, typer.Option(help="How many days the broker's certificate is valid for.")
     ] = 825,
     directory: InDirectory = None,
     ssm: InSsm = None,

@@ -1,6 +1,6 @@
 """Runs commands in a machine, accesses its files, journal and engine, and waits for stage changes.
 
-Rule: a command must enter the machine's cgroups before it runs in the machine. Otherwise, the
+Rule: a command must enter the machine's cgroups before it runs on the machine. Otherwise, the
 machine's limits would not apply to the command, and `down` would not find the command's process.
 """
 
@@ -71,7 +71,7 @@ class Machine:
         return f"unix://{self.root}/run/docker.sock"
 
     def command(self, *argv: str) -> list[str]:
-        """Return a command that, when run on the host, runs `argv` in the machine as root."""
+        """Return a command that, when run on the host, runs `argv` on the machine as root."""
         groups = [Path(group) for group in self.record.cgroups]
         if cgroups.is_unified():
             # Only leaf cgroups accept processes, and init's own cgroup is a leaf.
@@ -88,7 +88,7 @@ class Machine:
         check: bool = True,
         input: str | None = None,  # noqa: A002 - the name in subprocess
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command in the machine, and wait until it ends.
+        """Run a command on the machine and wait for it to finish.
 
         Raises:
             LabError: if the command takes too long, or if it fails and `check` is true.
@@ -102,7 +102,7 @@ class Machine:
         return self.run("journalctl", *options, *chosen, check=False).stdout
 
     def write(self, path: str, text: str, mode: int = 0o600) -> None:
-        """Write a file in the machine atomically."""
+        """Write a file on the machine atomically."""
         script = 'umask 077; cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1"'
         self.run("sh", "-c", script, "sh", path, f"{mode:o}", input=text)
 

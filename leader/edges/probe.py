@@ -13,7 +13,7 @@ https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-be
 
 
 async def reach(address: str, *, seconds: float = 3.0) -> None:
-    """Connect to the node's gossip port, and retry because a new node may not be listening yet.
+    """Connect to the node's gossip port, retrying because a new node may not be listening yet.
 
     Raises:
         UnavailableError: if the port does not respond within `seconds`; the message names the

@@ -1,4 +1,4 @@
-"""Shows the progress of leaving and returning nodes, and what these nodes are waiting for.
+"""Shows the progress of nodes that are leaving or returning, and what they are waiting for.
 
 Rule: `leader.leaving.steps` makes the decisions, and this module only shows the steps.
 `spotswarm leaving --json` prints the data that this module returns.

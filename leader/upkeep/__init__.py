@@ -1,4 +1,4 @@
-"""Routine cluster maintenance: clean-up, token rotation and the heartbeat period.
+"""Routine cluster maintenance: clean-up, token rotation and heartbeat settings.
 
 This package does no I/O. Code for orderly departures belongs in `leader.leaving`.
 """

@@ -86,7 +86,7 @@ def leave_by(leaving: Leaving, policy: Policy) -> datetime:
 
 
 def is_taken(node: Node, view: View) -> bool:
-    """Return whether AWS is reclaiming the node's instance; if so, the node cannot return.
+    """Return whether AWS is reclaiming the node's instance; if so, the node cannot come back.
 
     Notices and labels are both checked, because a new leader may not have received the notice yet.
     """

@@ -127,7 +127,7 @@ class Logins:
     async def logout_all(self, caller: Verified) -> None:
         """End all of an account's logins."""
         ended = await self._sessions.end_all(caller.account)
-        log.info("ended all logins of an account", account=caller.account, count=ended)
+        log.info("logged an account out everywhere", account=caller.account, count=ended)
 
     async def change_password(self, caller: Verified, *, old: str, new: str) -> None:
         """Change a password and end the account's other logins.
