@@ -145,7 +145,7 @@ def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View
 def _leave_without_order_at(view: View, policy: Policy) -> datetime | None:
     """Return the time at which a worker leaves even without an order from the leader.
 
-    The time is according to our clock. Return None for a manager, or if AWS has not announced an
+    The time is measured by our clock. Return None for a manager, or if AWS has not announced an
     interruption that stops or terminates the instance. Leaving early lets the tasks stop cleanly.
     """
     match view.notice:

@@ -196,7 +196,7 @@ def _walk(view: View) -> int:
 
 
 def measure(size: int, rounds: int) -> list[dict[str, Any]]:
-    """Return the median and worst times for each event, `reconcile` alone, and the baseline."""
+    """Return median and worst times for each event, for `reconcile` alone and for the baseline."""
     busy = cluster(size)
     view = settled(busy)
     gone = _gone(view)
@@ -227,7 +227,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Return a table of the medians for each size, and the growth in time per node."""
+    """Return a table of the median times for each size, and of how much the time per node grows."""
     figures_table = Table(
         title="Milliseconds of one decision (medians)", box=None, title_style="bold"
     )

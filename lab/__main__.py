@@ -222,7 +222,7 @@ def shell(
         list[str] | None, typer.Argument(help="By default, an interactive shell.")
     ] = None,
 ) -> None:
-    """Run a command, or an interactive shell, as root in a machine."""
+    """Run a command, or an interactive shell, as root on a machine."""
     argv = find(Lab.attach(), instance).command(*(command or ["bash", "-l"]))
     os.execvp(argv[0], argv)  # noqa: S606 - the command takes over the terminal
 

@@ -143,8 +143,9 @@ class Lab:
     ) -> list[str]:
         """Launch instances in the cluster; return their ids without waiting for them to boot.
 
-        Without a zone, the instances are distributed across all zones. With `user_data=""`, they
-        get no user data. Without an engine, they get the lab's default engine.
+        If no zone is given, the instances are distributed across all zones. With
+        `user_data=""`, they get no user data. If no engine is given, they get the lab's default
+        engine.
 
         Raises:
             LabError: if there is no such engine or zone, or if the image could not be baked.
@@ -209,7 +210,7 @@ class Lab:
         wait_stage(self.places, instance, {Stage.DEAD}, within=10)
 
     def reboot(self, instance: str) -> None:
-        """Reboot a machine cleanly, or boot it again after its power was cut; its disk is kept."""
+        """Reboot a machine cleanly, or boot it again after a power cut; its disk is kept."""
         record = self.machine(instance).record
         if record.stage in RUNNING:
             power.send(record, power.REBOOT)

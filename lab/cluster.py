@@ -40,8 +40,8 @@ def create(places: Places, account: Account) -> None:
 def keep(places: Places, *, leader: Mapping[str, Any], agent: Mapping[str, Any]) -> None:
     """Save settings for later launches.
 
-    `leader` contains settings for the `[leader]` table of managers, and `agent` contains settings
-    for all instances.
+    `leader` contains settings for the `[leader]` table of the managers' user data, and `agent`
+    contains settings for all instances.
     """
     places.cluster.mkdir(exist_ok=True)
     settings = json.dumps({"leader": dict(leader), "agent": dict(agent)})

@@ -93,7 +93,7 @@ class Places:
 
     @property
     def gateway(self) -> IPv4Address:
-        """The host's address in the private network."""
+        """The host's address on the private network."""
         return self.network[1]
 
     @property
@@ -172,7 +172,7 @@ class Places:
 
     @property
     def control(self) -> Path:
-        """The socket where the daemon accepts commands for the simulated Spot market."""
+        """The socket where the daemon accepts commands for the simulated spot market."""
         return self.lab / "control.sock"
 
     @property

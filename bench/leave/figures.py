@@ -1,8 +1,8 @@
 """Compute the figures for one departure, and create the table of all departures, without I/O.
 
-Rule: compare the three ways of removing a worker by lost requests, which users notice. The `empty`
-figure exists only if the node keeps running until it is empty. The `gone` figure exists only if the
-node is removed.
+Rule: use lost requests, which users notice, to compare the three ways of removing a worker. The
+`empty` figure exists only if the node keeps running until it is empty. The `gone` figure exists
+only if the node is removed.
 """
 
 import math

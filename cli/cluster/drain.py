@@ -1,4 +1,4 @@
-"""`spotswarm drain`: empty a node, and show the drain's progress until it ends.
+"""`spotswarm drain`: drain a node and show the progress until the drain ends.
 
 Rule: the leader does all the work. If the command is interrupted, it prints a message saying
 that the drain continues.

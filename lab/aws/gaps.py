@@ -111,7 +111,7 @@ def _default_subnet(ec2: Any, zone: str | None) -> str | None:
 
 
 def _judge_each(self: Any, _resource: str = "*") -> None:
-    """Authorize an API call for every SSM parameter that it names, as AWS does."""
+    """Authorise an API call for every SSM parameter that it names, as AWS does."""
     body = json.loads(self.body or "{}")
     named = [body.get("Name"), body.get("Path"), *body.get("Names", ())]
     paths = [str(path).split(":", 1)[0].strip("/") for path in named if path]

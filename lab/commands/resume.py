@@ -27,7 +27,7 @@ class Inventory:
 
 
 def running_lab(places: Places) -> Lab | None:
-    """Return the lab if it is up and complete; otherwise, remove any remains and return None.
+    """Return the lab if it is up and complete; otherwise, remove what is left and return None.
 
     Raises:
         LabError: if part of the lab could not be removed; the message lists what is left.

@@ -1,6 +1,6 @@
 """Reads the swarm's state through the managers' sockets, several times a second.
 
-Rule: do not start processes in a machine, because each process briefly uses half a core and
+Rule: do not start processes on a machine, because each process briefly uses half a core and
 distorts measurements.
 """
 
@@ -96,7 +96,7 @@ class Look:
         return [task for task in self.tasks if task.service == service and task.is_wanted]
 
     def is_up_without(self, node: str) -> bool:
-        """Return whether every service has all its replicas up on other nodes."""
+        """Return whether every service has all its replicas up on nodes other than `node`."""
         return all(
             sum(task.is_up and task.node != node for task in self.of(service.id))
             >= service.replicas

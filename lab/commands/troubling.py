@@ -115,7 +115,7 @@ def kill(instances: Annotated[list[str], typer.Argument(metavar="ID...")]) -> No
 
 @app.command()
 def reboot(instance: InstanceId) -> None:
-    """Reboot a machine, or boot it again after its power was cut; its disk is kept."""
+    """Reboot a machine, or boot it again after a power cut; its disk is kept."""
     lab = Lab.attach()
     lab.reboot(find(lab, instance).instance)
 

@@ -94,7 +94,7 @@ class Watching:
     def frames(
         self, fates: list[Fate], lab: Lab, *, is_interrupting: bool, until: float
     ) -> Iterator[Frame]:
-        """Yield frames until the cluster settles after an interruption or time runs out.
+        """Yield frames until the cluster settles after an interruption, or until time runs out.
 
         `until` is the time limit in seconds; 0 means no limit.
         """

@@ -158,7 +158,7 @@ def build(
 
 @dataclass
 class _Work:
-    """The state that all builds in one call to `build` share."""
+    """The state shared by all builds in one call to `build`."""
 
     on: Engine
     context: Path

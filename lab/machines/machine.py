@@ -1,4 +1,4 @@
-"""Runs commands in a machine, accesses its files, journal and engine, and waits for stage changes.
+"""Runs commands on a machine, accesses its files, journal and engine, and waits for stage changes.
 
 Rule: a command must enter the machine's cgroups before it runs on the machine. Otherwise, the
 machine's limits would not apply to the command, and `down` would not find the command's process.

@@ -1,4 +1,4 @@
-"""Sends HTTP requests from the host to the Unix sockets of programs in a machine.
+"""Sends HTTP requests from the host to the Unix sockets of programs on a machine.
 
 Rule: for frequent requests, use this module instead of running a command on the machine. Such a
 command briefly uses half a CPU core, which would distort measurements.

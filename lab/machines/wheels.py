@@ -21,7 +21,7 @@ _BUILD: Final = "import sys; from setuptools import build_meta; build_meta.build
 
 
 def download(requirements: Path, wheelhouse: Path, *, python: str) -> None:
-    """Download the locked wheels for the image's Python to `wheelhouse`, and check their hashes.
+    """Fill `wheelhouse` with the locked wheels for the image's Python, and check their hashes.
 
     `python` is the version of Python in the image, such as 3.13, not the version that runs the lab.
     """

@@ -78,8 +78,9 @@ def deploy(
 ) -> Site:
     """Deploy the `edge` stack, build the images, and deploy the `services` stack.
 
-    Return when the site responds. If the site is already deployed, update it. If `tests` is true,
-    deploy test builds of the services. `variables` are added to the `.env` files of both stacks.
+    Then wait until the site responds. If the site is already deployed, update it. If `tests` is
+    true, deploy test builds of the services. `variables` are added to the `.env` files of both
+    stacks.
 
     Raises:
         LabError: if a step fails; the message includes its output.

@@ -71,7 +71,7 @@ def why_not_demoted(node: Node, view: View) -> str | None:
 
 
 def _demotion(node: Node, terms: Leaving, view: View) -> Step:
-    """Demote a leaving manager first, if the remaining managers would keep quorum."""
+    """Demote a leaving manager before draining it, if the remaining managers would keep quorum."""
     hindrance = why_not_demoted(node, view)
     if hindrance is not None:
         refusal = Refuse(

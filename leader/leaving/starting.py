@@ -63,7 +63,7 @@ def start(moment: Moment) -> Iterator[Action]:
 
 
 def wish_step(node: Node, moment: Moment) -> Step | None:
-    """Return the step that the operator's request requires, or None if no request is pending."""
+    """Return the step that the operator's request calls for, or None if no request is pending."""
     wish = moment.view.moves.wishes.get(node.id)
     if wish is None:
         return None

@@ -47,7 +47,7 @@ def _is_activated_by_hand(node: Node) -> bool:
 
 
 def depart(moment: Moment) -> Iterator[Action]:
-    """Yield the actions due for nodes that leave or return, and for instances of removed nodes."""
+    """Yield actions for nodes that are leaving or returning, and for instances of removed nodes."""
     view = moment.view
     for instance, reason in view.notices.to_terminate.items():
         known = view.instances.get(instance)

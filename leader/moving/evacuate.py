@@ -143,7 +143,7 @@ def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at
 def _evacuation(loan: Loan | None, at: datetime) -> Loan:
     """Return a loan that records the temporary changes for an evacuation.
 
-    If the service is being rebalanced, the loan also keeps the change of scale.
+    If the service is being rebalanced, the loan also keeps the change in the number of replicas.
     """
     if loan is None:
         return Loan(purpose="evacuate", since=at)

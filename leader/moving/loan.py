@@ -182,7 +182,7 @@ def scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
 
 
 def restore_all_but_scale(service: Service, loan: Loan, *, reason: str) -> ChangeService:
-    """Undo our changes except for the scale, which rebalancing will undo later."""
+    """Undo our changes, but leave the number of replicas for rebalancing to restore later."""
     rest = replace(
         loan,
         purpose="rebalance",

@@ -1,6 +1,6 @@
 """Distributes a service's tasks evenly across the nodes with as few moves as possible.
 
-The leader scales the service up by k tasks, waits until all tasks are up, and scales down again.
+The leader scales the service up by k tasks, waits until all tasks are up, and scales it down again.
 Swarm adds tasks to the nodes with the fewest tasks of the service, and removes tasks from the nodes
 with the most. Only k tasks move, and no other task is restarted. In contrast,
 `docker service update --force` would restart every task (moby #24103, #26826).
@@ -120,7 +120,7 @@ def _hindrance(service: Service, tasks: Sequence[Task]) -> str:
 
 
 def rebalance(moment: Moment) -> Iterator[ChangeService]:
-    """Continue rebalancing a service, or start with another if services have just been listed."""
+    """Continue rebalancing a service, or start on another if services have just been listed."""
     work = moment.view.work
     if work is None:
         return

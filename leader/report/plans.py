@@ -178,7 +178,7 @@ def _already_leaving(node: Node, view: View, at: datetime) -> Refusal:
 
 
 def return_plan(view: View, name: str) -> ReturnPlan | Refusal:
-    """Return the effects of returning a node to service, or why the node cannot return."""
+    """Return the effects of returning a node to service, or why the node cannot come back."""
     node = find_node(view, name)
     if isinstance(node, Refusal):
         return node

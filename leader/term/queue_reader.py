@@ -1,7 +1,7 @@
 """Reads EC2 notices from the SQS queue and puts them into the leader's inbox.
 
-Rule: this module deletes only messages that require no action. `DeleteNotices` deletes every other
-message after the message has been handled. Until then, SQS keeps redelivering the message.
+Rule: this module deletes only messages that require no action. `DeleteNotices` deletes all other
+messages after they have been handled. Until then, SQS keeps redelivering them.
 """
 
 import structlog

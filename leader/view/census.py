@@ -1,7 +1,7 @@
 """Tracks which nodes are Ready or Down and which instances are missing.
 
-Rule: do not decide on removals here; `leader.upkeep.reconcile` does. The census is lost when the
-leader changes, so a new leader waits again before it removes anything.
+Rule: do not decide on removals here; `leader.upkeep.reconcile` does that. The census is lost when
+the leader changes, so a new leader waits again before it removes anything.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,7 +13,7 @@ from leader.view.ids import InstanceId, NodeId
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A missing instance: the number of lists in a row without it, and the time of the first."""
+    """A missing instance: how many lists in a row have omitted it, and since when."""
 
     lists: int
     since: datetime

@@ -86,7 +86,7 @@ class Node:
 
     @property
     def phase(self) -> str:
-        """The value of the node's phase label, such as leaving; empty for an ordinary node."""
+        """The value of the node's phase label, such as `leaving`; empty for an ordinary node."""
         return self.labels.get(LABEL_PHASE, "")
 
     @property

@@ -54,7 +54,7 @@ class Leaving:
 
 
 def leaving_of(node: Node) -> Leaving:
-    """Read the details of a node's departure from its labels.
+    """Return the details of a node's departure, as recorded in its labels.
 
     If the labels are damaged, the deadline is treated as past, and the node stays in the swarm.
     """
@@ -77,7 +77,7 @@ def drain_by(leaving: Leaving, policy: Policy) -> datetime:
 
 
 def leave_by(leaving: Leaving, policy: Policy) -> datetime:
-    """Return when the node must leave, even if tasks are still running on it.
+    """Return the time when the node must leave, even if tasks are still running on it.
 
     This is the deadline minus the leave margin. The margin is smaller if the notice is short.
     """

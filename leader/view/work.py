@@ -50,7 +50,7 @@ class Service:
 
     @property
     def is_settled(self) -> bool:
-        """Whether no update of the service is in progress, paused or rolling back."""
+        """Whether the service has no update that is in progress, paused or rolling back."""
         return self.update_state in _SETTLED
 
 

@@ -27,9 +27,9 @@ def account(account_id: str) -> str:
 
 
 def session(session_id: str) -> str:
-    """Return the key of a session, a Redis hash with the fields account, email and refresh.
+    """Return the key of a session, which is stored as a Redis hash.
 
-    `refresh` is the hash of the valid refresh token.
+    The fields are account, email and refresh (the hash of the valid refresh token).
     """
     return f"{PREFIX}session:{session_id}"
 
@@ -66,8 +66,8 @@ def api_tokens(account_id: str) -> str:
 
 
 def tries(kind: str, subject: str) -> str:
-    """Return the key of an attempt count, a Redis hash with the fields count and until.
+    """Return the key of an attempt count, which is stored as a Redis hash.
 
-    `kind` is account, client or sign-up.
+    The fields are `count` and `until`. `kind` is account, client or sign-up.
     """
     return f"{PREFIX}tries:{kind}:{_hashed(subject)}"

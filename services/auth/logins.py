@@ -125,7 +125,7 @@ class Logins:
             await self._sessions.end(tokens.digest(family))
 
     async def logout_all(self, caller: Verified) -> None:
-        """End all of an account's logins."""
+        """Log an account out everywhere."""
         ended = await self._sessions.end_all(caller.account)
         log.info("logged an account out everywhere", account=caller.account, count=ended)
 

@@ -72,7 +72,7 @@ class Batcher(Generic[K, V]):
                 self._fail(key, UnavailableError(f"{self._name}: the service is stopping"))
 
     async def _wait_for_keys(self) -> None:
-        """Wait for a new key, or until it is time to request omitted keys again."""
+        """Wait until there is a new key or it is time to request omitted keys again."""
         if not self._pending:
             await self._has_new.wait()
             return

@@ -4,7 +4,8 @@ Any field of a response may be missing.
 
 According to the Interactive Brokers Web API documentation:
 
-- Numbers in a snapshot are text with thousands separators. Volumes are rounded to K or M.
+- Numbers in a snapshot are text with thousands separators. Volumes may be rounded, with the
+  suffix K or M.
 - The last price may begin with C (previous day's close) or H (trading is halted).
 - The first letter of field 6509 is R (real time), D (delayed), Z (frozen), Y (frozen and delayed)
   or N (not subscribed).
@@ -81,7 +82,7 @@ def is_subscribed(element: Mapping[str, Any]) -> bool:
 def quote(
     element: Mapping[str, Any], contract: Contract, *, now: datetime, simulated: bool
 ) -> Quote:
-    """Convert a snapshot element that contains data into a quote."""
+    """Return the quote in a snapshot element, which must contain data."""
     price, kind = last(element.get("31"))
     return Quote(
         symbol=contract.symbol,

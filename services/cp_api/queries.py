@@ -65,7 +65,7 @@ def symbol(text: str) -> str:
 
 
 def symbols(text: str) -> list[str]:
-    """Return the symbols in a comma-separated list, in order and without duplicates."""
+    """Return the symbols in a comma-separated list, in the order given and without duplicates."""
     unique = list(dict.fromkeys(symbol(word) for word in text.split(",") if word.strip()))
     if not unique:
         raise InvalidQueryError("List the symbols, separated by commas: ?symbols=AAPL,MSFT.")

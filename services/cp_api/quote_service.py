@@ -81,7 +81,7 @@ class QuoteService:
             await together(contracts=self._contract_batches.run(), quotes=self._quote_batches.run())
 
     async def quotes(self, symbols: Sequence[str]) -> LookUp:
-        """Return the available quotes, and list the symbols that are unknown or unavailable.
+        """Return the available quotes and the symbols that are unknown or unavailable.
 
         Raises:
             AwayError: if every symbol is unavailable.

@@ -8,7 +8,7 @@ from runtime.web.settings import WebSettings
 
 
 class Settings(WebSettings):
-    """cp_api's settings. They contain no secrets, because a person logs in to the gateway."""
+    """cp_api's settings. They contain no secrets; a person logs in to the gateway instead."""
 
     # Treat empty variables as unset, because an empty path would mean the current directory.
     model_config = SettingsConfigDict(env_ignore_empty=True)

@@ -30,7 +30,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SessionCheck:
-    """The result of a session check. A check is a tickle and a status request."""
+    """The result of a session check. A check consists of a tickle and a status request."""
 
     at: datetime
     state: SessionState

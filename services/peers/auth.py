@@ -151,7 +151,7 @@ class Auth:
         await self._ask("POST", "/logout-all", token=access)
 
     async def change_password(self, access: str, *, old: str, new: str) -> None:
-        """Change the account's password and end all of its other logins.
+        """Change the account's password and log the account out everywhere else.
 
         Raises:
             RefusedError: if the old password is wrong.

@@ -64,7 +64,7 @@ async def set_visit_cookies(request: web.Request, handler: Handler) -> web.Strea
     """Apply the visit's cookie changes to every response, including redirects.
 
     This function must be middleware. The `on_response_prepare` signal would be too late, because
-    aiohttp writes the cookies before sending it.
+    aiohttp writes the cookies before sending that signal.
     """
     try:
         answer = await handler(request)

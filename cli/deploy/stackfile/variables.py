@@ -1,4 +1,4 @@
-"""Variables for stack files: some are set in .env, and the rest are derived from these.
+"""Variables for stack files: some are set in .env, and the rest are derived from those.
 
 Rule: derived variables are set only here. They override variables with the same name in .env.
 """

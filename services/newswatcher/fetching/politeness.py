@@ -1,6 +1,6 @@
 """Limits each host to one request at a time, with a pause after each request.
 
-Rule: every web request waits its turn, including requests for redirects and robots.txt files.
+Rule: every web request waits its turn, including redirected requests and requests for robots.txt.
 """
 
 import asyncio

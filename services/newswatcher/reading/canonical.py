@@ -91,7 +91,10 @@ def choose(link: str, final: str, own_link: str | None) -> str:
 
 
 def is_same_site(url: str, other: str) -> bool:
-    """Return whether the hosts of both URLs are the same or one is a subdomain of the other."""
+    """Return whether two URLs have the same host or one host is a subdomain of the other.
+
+    Prefixes such as `www.` and `m.` are ignored.
+    """
     first, second = _site(url), _site(other)
     return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
 

@@ -36,7 +36,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """How often a symbol appears in the news: a count, and its percentage of the highest count."""
+    """How often a symbol appears in the news: a count, also as a percentage of the highest."""
 
     name: str
     count: int

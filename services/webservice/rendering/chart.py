@@ -53,7 +53,7 @@ def diverging(bars: Sequence[Bar], *, name: str, title: str, about: str, size: S
 
 
 def stacked(bars: Sequence[Bar], *, name: str, title: str, about: str, size: Size) -> Markup:
-    """Draw columns above zero, such as hourly calls, with failed calls hatched at the bottom."""
+    """Draw columns for counts such as hourly calls, with failed calls hatched at the bottom."""
     high = nice_ceiling(max((bar.value or 0.0 for bar in bars), default=0.0))
     area = _Area(size, low=0.0, high=high, count=len(bars))
     columns: list[Markup] = []

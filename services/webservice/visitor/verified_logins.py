@@ -35,7 +35,7 @@ class VerifiedLogins:
             del self._identities[next(iter(self._identities))]
 
     def forget(self, token: str) -> None:
-        """Forget a token that the sign-in service rejected, or whose owner has signed out."""
+        """Forget a token that the sign-in service has rejected or whose owner has signed out."""
         self._identities.pop(_key(token), None)
 
     def identity(self, token: str, *, monotonic: float, now: datetime) -> Identity | None:
