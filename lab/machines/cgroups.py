@@ -115,7 +115,7 @@ def _inherit(group: Path, file: str) -> None:
 
 
 def leftovers(lab: str) -> list[Path]:
-    """Return the directories of this lab's cgroups, in all cgroup hierarchies of the host."""
+    """Return the directories of this lab's cgroups in all of the host's cgroup hierarchies."""
     groups = []
     for at, names, _ in os.walk(ROOT):
         if lab in names:

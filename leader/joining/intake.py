@@ -19,7 +19,7 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class IntakePolicy:
-    """The rules that join requests must meet."""
+    """The requirements that a join request must meet."""
 
     cluster: str
     identity: str

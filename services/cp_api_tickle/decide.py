@@ -16,7 +16,7 @@ SessionState = Literal["well", "lapsed", "competing", "logged out", "away", "pac
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long to wait before retries and before an alarm, in seconds."""
+    """How long to wait before retrying and before raising an alarm, in seconds."""
 
     lost_after_seconds: float
     first_retry_seconds: float = 5.0

@@ -87,7 +87,7 @@ def _wander(symbol: str, at: int, *, down_to: int = 0) -> float:
 
 
 def price(symbol: str, around: float, at: int) -> float:
-    """Return the unrounded price at a Unix time."""
+    """Return the unrounded price at a given Unix time."""
     return around * math.exp(_wander(symbol, at - at % TICK_SECONDS))
 
 
@@ -112,7 +112,7 @@ def _volume_between(symbol: str, start: int, end: int) -> int:
 
 
 def tick(symbol: str, around: float, at: int) -> Tick:
-    """Return the quote at a Unix time. Its unrounded prices satisfy bid < last < ask."""
+    """Return the quote at a given Unix time. Its unrounded prices satisfy bid < last < ask."""
     last = price(symbol, around, at)
     return Tick(
         at=at,
