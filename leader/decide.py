@@ -231,7 +231,7 @@ def _landed(view: View, action: Action) -> View:
 
 
 def _without_expired(view: View, at: datetime) -> View:
-    """Return the view without expired notices, grants and pool penalties."""
+    """Return the view without any expired notices, grants or pool penalties."""
     notices, pools = view.notices.current(at), view.pools.current(at)
     if notices is not view.notices or pools is not view.pools:
         view = replace(view, notices=notices, pools=pools)

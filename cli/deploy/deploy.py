@@ -135,7 +135,7 @@ def _prepare(docker: Docker, stack: Stack, preparation: Preparation) -> None:
         docker.label(node.id, stack.label_a_manager or "", "true")
         say(
             f"{node.hostname} now has the label {stack.label_a_manager}=true, so the volumes"
-            " will be stored there. The stores start empty unless you restore their data."
+            " will be stored there. The stores will start empty unless you restore their data."
         )
     for wish, value in preparation.secrets:
         docker.create_secret(wish.name, value)

@@ -29,7 +29,7 @@ def read_variables(env_file: Path) -> dict[str, str]:
     try:
         return complete(values, users=users.read_bytes() if users.is_file() else None)
     except (ValueError, OSError) as exc:
-        fail(Exit.USAGE, str(exc), next_step=f"correct {env_file}")
+        fail(Exit.USAGE, str(exc), next_step=f"correct the errors in {env_file}")
 
 
 def read_stack(name: str, directory: Path, values: dict[str, str]) -> Stack:

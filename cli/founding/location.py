@@ -24,7 +24,9 @@ InDirectory = Annotated[
 ]
 InSsm = Annotated[
     str | None,
-    typer.Option("--ssm", help="The SSM prefix under which the secrets are stored as SecureStrings."),
+    typer.Option(
+        "--ssm", help="The SSM prefix under which the secrets are stored as SecureStrings."
+    ),
 ]
 
 

@@ -55,7 +55,7 @@ def user_data(
     if agent is None:
         fail(
             Exit.UNKNOWN,
-            f"{store.place} does not contain a cluster's secrets",
+            f"{store.place} does not contain any cluster secrets",
             next_step="run `spotswarm init` to create the secrets",
         )
     table: dict[str, Any] = tomllib.loads(agent) | {"role": role.value, "identity": identity}

@@ -1,8 +1,8 @@
 """Checks each of the operator's commands, and either rejects it or turns it into an event.
 
-Rule: do not carry out commands here. Base the plan for each command on the current view. If a command can be
-carried out, put an event into the inbox; `decide` makes the final decision. Every command returns
-None if this daemon is not the active leader.
+Rule: do not carry out commands here. Base the plan for each command on the current view. If a
+command can be carried out, put an event into the inbox; `decide` makes the final decision. Every
+command returns None if this daemon is not the active leader.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""All security headers that our web services send.
+"""All the security headers that our web services send.
 
 Every response has the headers in `EVERY_ANSWER`. The site and the API's reference page each have
 their own content security policy. Rule: set no security headers in Traefik or in a service's own

@@ -66,7 +66,7 @@ def api_tokens(account_id: str) -> str:
 
 
 def tries(kind: str, subject: str) -> str:
-    """Return the key of an attempt count, which is stored as a Redis hash.
+    """Return the key for an attempt counter, which is stored as a Redis hash.
 
     The fields are `count` and `until`. `kind` is account, client or sign-up.
     """

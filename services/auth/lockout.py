@@ -1,4 +1,4 @@
-"""Limits attempts to log in or sign up: after the first few, each requires a longer pause.
+"""Limits attempts to log in or sign up, by requiring longer and longer pauses between them.
 
 Rule: count an attempt before its outcome is known. If attempts were counted afterwards, a hundred
 simultaneous attempts would all be allowed without a pause.

@@ -13,7 +13,7 @@ def wrong_field(name: str, detail: str) -> Problem:
 
 
 def unknown_token() -> Problem:
-    """Return the problem for an invalid token, whether the token expired or never existed."""
+    """Return the problem for an invalid token. An expired token gets the same one."""
     return Problem(
         status=401,
         title="This token is not valid",

@@ -170,7 +170,7 @@ def pause_seconds(state: FeedState, *, now: datetime, every_seconds: float, draw
 
 
 def remembered(seen: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
-    """Return the seen entries, without the oldest of those that are no longer in the feed."""
+    """Return the entries already seen, minus the oldest ones that are no longer in the feed."""
     current = set(keys)
     past = [key for key in seen if key not in current][-_REMEMBERED:]
     return {key: seen[key] for key in past} | {key: seen[key] for key in keys if key in seen}

@@ -93,7 +93,7 @@ class Sessions:
         return Renewed(*fields)
 
     async def by_access(self, access: str) -> Session | None:
-        """Return the session of the access token with this hash, or None if there is no session."""
+        """Return the session for the access token with this hash, or None if there is none."""
         with translated("reading a login"):
             fields = await self._access(keys=[keys.access(access)], args=[keys.PREFIX])
         return Session(fields[0], fields[1], fields[2], int(fields[3])) if fields else None
