@@ -10,6 +10,7 @@ late the client sent its requests, because latencies mean little if the client w
 
 import argparse
 import asyncio
+import errno
 import json
 import subprocess
 import sys
@@ -158,7 +159,8 @@ def kind_of(error: BaseException) -> str:
             return "not connected"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return "cut"
-        case ConnectionResetError():
+        case ConnectionResetError() | OSError(errno=errno.ECONNRESET | errno.EPIPE):
+            # aiohttp wraps a reset in the middle of a response in a ClientOSError.
             return "reset"
         case _:
             return type(error).__name__
