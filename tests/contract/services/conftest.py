@@ -26,6 +26,7 @@ from ports import free_port
 from pydantic import SecretStr
 from site_stack import Process
 from site_stage import articles, browser, client, email, reader, site_ground, site_stores, stack
+from waiting import PATIENCE
 
 from lab.host import LabError
 from lab.site import host_stores
@@ -48,7 +49,7 @@ __all__ = [
     "stage",
     "standing_process",
 ]
-_SESSION_SECONDS = 20.0
+_SESSION_SECONDS = 20.0 * PATIENCE
 """Time-out of the tests' own calls: generous, for a host that is busy with other tests."""
 
 

@@ -20,6 +20,7 @@ from ports import free_port
 from site_articles import publish
 from site_browser import Visitor, chromium, visitor
 from site_stack import Stack
+from waiting import PATIENCE
 
 from lab.host import LabError
 from lab.site import host_stores
@@ -58,7 +59,7 @@ def site_stores(site_ground: Path) -> Iterator[dict[str, Any]]:
 
 @asynccontextmanager
 async def written(url: str) -> AsyncIterator[News]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20 * PATIENCE)) as session:
         yield News(Couch(session, url))
 
 
@@ -107,6 +108,6 @@ async def reader(browser: Browser, stack: Stack, email: str) -> AsyncIterator[Vi
 @pytest_asyncio.fixture(loop_scope="session")
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
     """A program: no cookies but those it is given."""
-    limit = aiohttp.ClientTimeout(total=30)
+    limit = aiohttp.ClientTimeout(total=30 * PATIENCE)
     async with aiohttp.ClientSession(timeout=limit, cookie_jar=aiohttp.DummyCookieJar()) as one:
         yield one
