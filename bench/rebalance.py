@@ -1,7 +1,7 @@
 """Compare our rebalancing with `docker service update --force` after a worker has joined.
 
 In each round, a fifth worker joins a cluster of four workers under load, and one of the two methods
-moves tasks to the new worker. The methods take turns on the same swarm. Run `make bench-rebalance`
+moves tasks to the new worker. The methods alternate on the same swarm. Run `make bench-rebalance`
 as root from the repository.
 """
 

@@ -109,7 +109,9 @@ class Daemon:
             except ClusterError as exc:
                 if self._problem != str(exc):
                     log.warning(
-                        "could not continue; retrying", reason=str(exc), stance=self._stance.value
+                        "the leader failed and will retry",
+                        reason=str(exc),
+                        stance=self._stance.value,
                     )
                 self._problem = str(exc)
                 systemd.notify(STATUS=f"{self._stance.value}: {exc}")

@@ -1,6 +1,6 @@
 """Compare how quickly machines join a swarm using our agent, `docker swarm join` or Ansible.
 
-The machines have already booted. The three methods take turns on the same machines, in a different
+The machines have already booted. The three methods alternate on the same machines, in a different
 order in each round. Run `make bench-join` as root from the repository. For options, run
 `python -m bench.join --help`.
 """

@@ -1,7 +1,7 @@
 """Compare how users are affected when we evacuate a worker, Swarm drains it, or it loses power.
 
 Twenty tasks run on four spot workers under steady load through Traefik. The three ways of removing
-a worker take turns on the same swarm. Run `make bench-leave` as root from the repository. For
+a worker alternate on the same swarm. Run `make bench-leave` as root from the repository. For
 options, run `python -m bench.leave --help`.
 """
 

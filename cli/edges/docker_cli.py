@@ -45,8 +45,8 @@ class Docker:
             raise UnavailableError(errors[0])
         if not (info.get("Swarm") or {}).get("ControlAvailable"):
             raise RefusedError(
-                f"the engine {info.get('Name', '')} is not a swarm manager; set DOCKER_HOST to a"
-                " manager's address"
+                f"this engine ({info.get('Name', 'unnamed')}) is not a swarm manager; set"
+                " DOCKER_HOST to a manager's address"
             )
 
     def nodes(self) -> list[Member]:

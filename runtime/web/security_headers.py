@@ -2,7 +2,7 @@
 
 Every response has the headers in `EVERY_ANSWER`. The site and the API's reference page each have
 their own content security policy. Rule: set no security headers in Traefik or in a service's own
-code. Allow no inline scripts and no content from other hosts.
+code. Inline scripts and content from other hosts are not allowed.
 """
 
 from collections.abc import Mapping

@@ -211,7 +211,7 @@ class PacedGateway:
             _REQUESTS.labels(endpoint, "paced").inc()
             self._pacer.close(now=clock.monotonic(), seconds=self._penalty_seconds)
             log.warning(
-                "the gateway reported too many requests",
+                "the gateway is receiving too many requests",
                 endpoint=endpoint,
                 seconds=self._penalty_seconds,
             )
@@ -250,7 +250,8 @@ class _SessionAwayError(AwayError):
 
 def _penalty(seconds: float) -> AwayError:
     return AwayError(
-        "The gateway reported too many requests. No requests are sent until the penalty is over.",
+        "The gateway is receiving too many requests. No requests are sent until the penalty"
+        " is over.",
         retry_after_seconds=seconds,
     )
 

@@ -220,7 +220,7 @@ async def test_after_a_429_nothing_is_sent_until_the_penalty_is_over(
     await simulator.trouble(paced=True)
 
     async def is_closed() -> bool:
-        return "the gateway reported too many requests" in cp_api.log
+        return "the gateway is receiving too many requests" in cp_api.log
 
     await eventually(is_closed, 60)
     sent = sum((await simulator.counts())["asked"].values())
@@ -229,7 +229,7 @@ async def test_after_a_429_nothing_is_sent_until_the_penalty_is_over(
     assert refusal.value.retry_after_seconds >= 1
     assert sum((await simulator.counts())["asked"].values()) == sent
     await answered(quotes, "TSLA", eventually, stale=False)
-    assert cp_api.log.count("the gateway reported too many requests") == 1
+    assert cp_api.log.count("the gateway is receiving too many requests") == 1
 
 
 async def test_a_halted_stock_is_marked(quotes: Quotes, simulator: Simulator) -> None:
