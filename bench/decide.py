@@ -227,7 +227,7 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def table(entries: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Table:
-    """Return a table of the median times for each size, and of how much the time per node grows."""
+    """Return a table of the median times for each size and the growth in time per node."""
     figures_table = Table(
         title="Milliseconds of one decision (medians)", box=None, title_style="bold"
     )

@@ -109,7 +109,7 @@ def down(
         ),
     ] = False,
 ) -> None:
-    """Take the lab down, whatever its state, and keep the image cache."""
+    """Take the lab down, whatever its state, but keep the image cache."""
     option = " --all" if everything else ""
     names = {places_of().name, *(sharing.names() if everything else ())}
     left = []

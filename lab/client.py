@@ -207,7 +207,7 @@ class Lab:
         """Cut a machine's power; EC2 still reports the instance as running."""
         record = self.machine(instance).record
         power.send(record, signal.SIGKILL)
-        wait_stage(self.places, instance, {Stage.DEAD}, within=10)
+        wait_stage(self.places, instance, {Stage.DEAD}, within=60)
 
     def reboot(self, instance: str) -> None:
         """Reboot a machine cleanly, or boot it again after a power cut; its disk is kept."""
@@ -218,9 +218,9 @@ class Lab:
             return
         ec2 = self.aws("ec2")
         ec2.stop_instances(InstanceIds=[instance])
-        wait_stage(self.places, instance, {Stage.STOPPED}, within=10)
+        wait_stage(self.places, instance, {Stage.STOPPED}, within=60)
         ec2.start_instances(InstanceIds=[instance])
-        wait_stage(self.places, instance, RUNNING, within=30)
+        wait_stage(self.places, instance, RUNNING, within=120)
 
     def partition(self, instance: str) -> None:
         """Unplug a machine's network cable, which makes even the metadata service unreachable."""
@@ -282,7 +282,7 @@ class Lab:
         """Return the cluster's nodes as `spotswarm nodes --json` prints them.
 
         The list is empty while there is no leader. Only the active leader responds, so the manager
-        that responded last is tried first.
+        that responded most recently is tried first.
         """
         managers = running_managers(self.places)
         for machine in sorted(managers, key=lambda each: each.instance != self._answered_last):

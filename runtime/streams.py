@@ -25,8 +25,8 @@ async def resilient(
     """Keep a stream open until cancelled.
 
     `follow` opens the stream, and returns or raises UnavailableError when the stream ends. After a
-    pause, the stream is reopened. The pauses increase up to `ceiling` seconds. After a stream has
-    lasted more than ten seconds, the next pause is short again.
+    pause, the stream is reopened. The pauses get longer, up to `ceiling` seconds. After a stream
+    has lasted more than ten seconds, the next pause is short again.
     """
     delays = backoff(ceiling=ceiling)
     while True:

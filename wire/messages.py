@@ -180,7 +180,7 @@ class Notice(_Message):
 
 
 class Leave(_Message):
-    """An order from the leader that tells an agent to leave the swarm, and why."""
+    """The leader's order to an agent to leave the swarm, with the reason."""
 
     kind: Literal["leave"] = "leave"
     cluster: Cluster

@@ -1,7 +1,7 @@
 """An instance's user data in TOML format, as printed by `spotswarm user-data`.
 
 Any process that can reach the metadata service can read the user data. The user data must therefore
-not be enough to join the swarm. The password only keeps strangers away from the broker, and an
+not be enough to join the swarm. The password only keeps strangers away from the broker; to join, an
 instance must also prove its identity. Rule: ignore unknown settings, because an old image may get
 user data from a newer version.
 """

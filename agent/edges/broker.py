@@ -8,7 +8,7 @@ also verifies the sender.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -87,7 +87,9 @@ async def _connected(user_data: UserData, within: float) -> AsyncIterator[Redis]
     except (RedisError, OSError, TimeoutError) as exc:
         raise _translated(exc) from exc
     finally:
-        await client.aclose()
+        # redis-py raises a TimeoutError if Redis does not respond to the TLS shutdown.
+        with suppress(RedisError):
+            await client.aclose()
 
 
 async def _why_silent(client: Redis, cluster: str) -> str:

@@ -1,7 +1,7 @@
 """Checks whether a manager or the leader is reachable, for the dead-man switch.
 
 The time of the last contact comes from the machine's monotonic clock and is stored in /run.
-Therefore, restarting the agent does not reset the time without contact, but a reboot does. Time in
+Therefore, restarting the agent does not reset the time without contact, but rebooting does. Time in
 hibernation is not counted. Rule: treat every failure as a missing response, whatever its cause.
 """
 

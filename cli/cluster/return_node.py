@@ -1,4 +1,4 @@
-"""`spotswarm return`: let a node take tasks again, and wait until it can.
+"""`spotswarm return`: let a node take tasks again and wait until it can.
 
 Rule: the leader does all the work. If the command is interrupted, it prints a message saying
 that the return continues.

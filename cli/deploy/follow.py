@@ -21,7 +21,7 @@ from wire.labels import LABEL_LOAN
 
 
 def wait_for_leader(docker: Docker, stack: Stack, deadline: float) -> None:
-    """Wait until the leader is no longer moving tasks of the stack's services.
+    """Wait until the leader is no longer moving the stack's tasks.
 
     During a move, the leader changes the services' specs, and a deployment would overwrite these
     changes.

@@ -60,7 +60,7 @@ def short_host(name: str) -> str:
 
 
 def clock_time(text: str) -> str:
-    """Return the time of day from an ISO 8601 timestamp, formatted as HH:MM:SS."""
+    """Return the time of day from an ISO 8601 timestamp as HH:MM:SS."""
     return datetime.fromisoformat(text).strftime("%H:%M:%S")
 
 

@@ -62,6 +62,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self._server: ThreadedMotoServer | None = None
+        self._terminated: dict[str, Instance] = {}
         self.endpoint = ""
 
     def open(
@@ -85,6 +86,7 @@ class Cloud:
             self._server.stop()
         moto_settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
         moto_api_backend.reset()
+        self._terminated.clear()
 
     def enforce(self) -> None:
         """Check signatures and policies from now on.
@@ -109,7 +111,11 @@ class Cloud:
         instances: dict[str, Instance] = {}
         for reservation in list(_ec2().reservations.values()):
             for moto_instance in list(reservation.instances):
-                instances[moto_instance.id] = self._instance(moto_instance)
+                # Moto keeps terminated instances, and the lab asks twenty times a second.
+                instance = self._terminated.get(moto_instance.id) or self._instance(moto_instance)
+                if instance.state == "terminated":
+                    self._terminated[instance.id] = instance
+                instances[instance.id] = instance
         return instances
 
     def _instance(self, moto_instance: Any) -> Instance:

@@ -78,7 +78,7 @@ def scheduled_change(
 ) -> str:
     """Return the AWS Health event about scheduled maintenance for an instance.
 
-    The status `upcoming` announces the maintenance, and `closed` withdraws it.
+    The status `upcoming` announces the maintenance, and `closed` withdraws the announcement.
 
     Format: docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
     """

@@ -1,4 +1,4 @@
-"""Runs the lab's AWS and metadata service on the loopback interface, without machines.
+"""Runs the lab's AWS and metadata services on the loopback interface, without machines.
 
 Tests use this module to check both services' responses. The metadata service treats a client
 at 127.0.0.N as the instance with the private address 10.98.0.N.

@@ -35,7 +35,7 @@ class Orders:
         return self._ask("interrupt", instance, seconds=notice, action=action, by=by)
 
     def hint(self, instance: str, *, by: str = "both") -> str:
-        """Send a rebalance recommendation for a spot instance; return its time, in UTC."""
+        """Send a rebalance recommendation for a spot instance; return the notice time, in UTC."""
         return self._ask("hint", instance, by=by)
 
     def maintain(

@@ -65,7 +65,7 @@ def resume(lab: Lab, *, workers: int, wait: int) -> None:
 
 
 def inventory_of(lab: Lab) -> Inventory:
-    """Return the ids of managers, workers, and instances whose machines have no power."""
+    """Return the instance ids in three groups: managers, workers, and machines without power."""
     records = read_all(lab.places.machines)
     dead = {record.instance for record in records if record.stage is Stage.DEAD}
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]

@@ -1,9 +1,8 @@
 """Downloads Debian packages, and unpacks them into layers on top of a base image.
 
 Rule: run apt with the base image's package sources and in separate directories; do not use the
-host's package sources or directories.
-The host may run a different Debian release or have outdated package lists, and its package cache
-must not change.
+host's package sources or directories. The host may run a different Debian release or have outdated
+package lists, and its package cache must not change.
 """
 
 import io

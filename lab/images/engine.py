@@ -1,4 +1,4 @@
-"""Runs `docker` on this host to build, push and save images on a machine's engine.
+"""Runs `docker` on this host to build, push and save images with a machine's engine.
 
 Rule: give `docker` a settings directory that belongs to the lab, so that `docker login` never
 changes the user's own Docker settings.

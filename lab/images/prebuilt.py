@@ -46,7 +46,7 @@ class Prebuilt:
         return all(self.store.find(f"built-{name}", self.key) for name in images)
 
     def get(self, images: Mapping[str, str]) -> None:
-        """Pull the images to the engine, and tag them as a build would."""
+        """Pull the images into the engine, and tag them as a build would."""
 
         def pull(name: str) -> None:
             source = f"{self.registry}/built-{name}:{self.key}"

@@ -74,7 +74,7 @@ class WebService:
             options += [
                 f"--health-cmd={images.HEALTH_COMMAND}",
                 f"--health-interval={self.health_interval_seconds:g}s",
-                "--health-timeout=2s",
+                "--health-timeout=10s",
                 "--health-retries=3",
                 f"--health-start-period={self.start_seconds + 10:.0f}s",
             ]

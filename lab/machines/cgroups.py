@@ -1,7 +1,7 @@
 """Manages each machine's cgroups: one cgroup in every cgroup hierarchy of the host.
 
 Rule: start each machine in its own cgroups. Engines that share a cgroup would manage each other's
-containers. The command `down` also needs the cgroups to find the machines' processes.
+containers. The command `down` also uses the cgroups to find the machines' processes.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ _ENTER: Final = (
     'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125;'
     ' shift; n=$((n - 1)); done; exec "$@"'
 )
-_CPU_SHARES: Final = {"cpu.shares": "4096", "cpu.weight": "400"}
-"""Files of cgroup v1 and v2, each with four times its default value."""
+_CPU_SHARES: Final = {"cpu.shares": "16384", "cpu.weight": "1600"}
+"""Files of cgroup v1 and v2, each with sixteen times its default value."""
 _CPUSET_FILES: Final = ("cpuset.cpus", "cpuset.mems")
 
 
@@ -97,7 +97,8 @@ def _delegate(group: Path) -> None:
 def _prefer(lab: Path) -> None:
     """Give the lab's machines priority over other processes on the host.
 
-    By default, all machines together would get no more CPU time than one other busy process.
+    By default, all machines together would get no more CPU time than one other busy process. An
+    engine that has to wait for the CPU misses heartbeats, and Swarm then moves its tasks.
     """
     for file, share in _CPU_SHARES.items():
         if (lab / file).exists():

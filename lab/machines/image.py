@@ -196,7 +196,7 @@ def _provision(
 
 
 def run_grouped(places: Places, *argv: str) -> None:
-    """Run a program in the cgroup for bakes, so that `down` can find it even after a crash."""
+    """Run a program in the bake cgroup, so that `down` can find it even after a crash."""
     groups = cgroups.create(places.cgroup, BAKE)
     try:
         # Our own PYTHON variables must not apply to programs in the image.

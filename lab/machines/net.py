@@ -92,7 +92,7 @@ def unplug(places: Places, instance: str, address: str) -> None:
 
 
 def names(places: Places, instance: str, address: str) -> tuple[str, str]:
-    """Return the names of a machine's namespace and its network interface on the host."""
+    """Return the names of a machine's namespace and of its network interface on the host."""
     return places.namespace_prefix + instance, places.link_prefix + address.rsplit(".", 1)[1]
 
 

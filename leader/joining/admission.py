@@ -57,7 +57,7 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
 
 
 def _is_absent(instance: Instance, view: View) -> Denied | None:
-    """Deny an instance whose node is Ready; a container on that node may have sent the request."""
+    """Deny a request from an instance whose node is Ready; a container there may have sent it."""
     for node in view.nodes.values():
         if node.is_ready and (node.instance == instance.id or node.address == instance.address):
             return Denied(

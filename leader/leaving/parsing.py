@@ -46,7 +46,7 @@ class _MalformedError(Exception):
 
 
 def parse(body: str) -> Parsed:
-    """Return one or more notices from a message, or the reason why it contains none."""
+    """Return the notices in a message, or the reason why it contains none."""
     try:
         event = json.loads(body)
         if not isinstance(event, dict):

@@ -27,7 +27,7 @@ class Step:
 
 
 def start_leaving(node: Node, terms: Leaving, *, reason: str) -> PauseNode:
-    """Pause a node unless it is drained, and record in its labels why and how the node leaves."""
+    """Pause a node unless it is drained, and record in its labels why and how it is leaving."""
     was: Mapping[str, str] = {LABEL_WAS: MANAGER} if node.role is Role.MANAGER else {}
     return PauseNode(
         node=node.id,

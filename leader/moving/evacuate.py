@@ -33,7 +33,7 @@ from wire.messages import Availability
 
 
 def evacuate(moment: Moment) -> Iterator[ChangeService]:
-    """Yield the service changes that remove and add constraints."""
+    """Yield the service changes that add or remove constraints."""
     work = moment.view.work
     if work is None:
         return

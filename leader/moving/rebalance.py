@@ -1,4 +1,4 @@
-"""Distributes a service's tasks evenly across the nodes with as few moves as possible.
+"""Distributes a service's tasks evenly across the nodes, in as few moves as possible.
 
 The leader scales the service up by k tasks, waits until all tasks are up, and scales it down again.
 Swarm adds tasks to the nodes with the fewest tasks of the service, and removes tasks from the nodes

@@ -86,7 +86,7 @@ def is_start(name: str, node: NodeId) -> bool:
 def find_node(view: View, name: str) -> Node | Refusal:
     """Return the node with this name, or a refusal if there is no clear match.
 
-    If several nodes match, return the only node that is not Down.
+    If several nodes match but only one of them is not Down, return that one.
     """
     nodes = [node for node in view.nodes.values() if is_called(node, name)]
     nodes = nodes or [node for node in view.nodes.values() if is_start(name, node.id)]

@@ -1,6 +1,6 @@
 """Lists the swarm's nodes, services and tasks, and puts the lists into the inbox.
 
-Rule: trust only the lists; treat the engine's events only as signals to list again.
+Rule: trust only the lists; treat the engine's events only as signals to request new lists.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Decides when to rotate join tokens, which makes the old tokens invalid.
+"""Decides when to rotate join tokens; rotating a token makes the old one invalid.
 
 Rule: rotate one token at a time. Do not rotate a token while an instance is using it to join,
 because the swarm would reject the instance. A worker token that is too old is rotated anyway, and

@@ -117,7 +117,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The sender of a token request and recipient of the response. Its identity may be unproven."""
+    """The sender of a token request and the recipient of the response.
+
+    The sender's identity may be unproven.
+    """
 
     nonce: str
     reply: str

@@ -75,7 +75,10 @@ class Notices:
         )
 
     def merge(self, notice: Notice) -> "Notices":
-        """Return a copy that includes this notice. If deadlines differ, the earlier one applies."""
+        """Return a copy that includes this notice.
+
+        If the instance already has a notice of this kind, the earlier deadline applies.
+        """
         known = self.of(notice.instance, notice.kind)
         if known is not None:
             deadlines = [each.deadline for each in (known, notice) if each.deadline is not None]

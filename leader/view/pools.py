@@ -15,7 +15,7 @@ class Pools:
     avoided: Mapping[Pool, datetime] = field(default_factory=dict)
 
     def avoid(self, pool: Pool, until: datetime) -> "Pools":
-        """Return a copy with one more pool to avoid until a given time."""
+        """Return a copy with `pool` added, to be avoided until the given time."""
         return Pools({**self.avoided, pool: until})
 
     def current(self, now: datetime) -> "Pools":

@@ -68,7 +68,7 @@ def leaving_of(node: Node) -> Leaving:
 
 
 def drain_by(leaving: Leaving, policy: Policy) -> datetime:
-    """Return when to drain the node, even if some tasks have not moved yet.
+    """Return the time when the node must be drained, even if some tasks have not moved yet.
 
     This is the deadline minus the drain reserve. The reserve is smaller if the notice is short.
     """

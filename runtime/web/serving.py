@@ -21,7 +21,7 @@ log = structlog.get_logger("serving")
 class Stopping:
     """The time limits for stopping a service.
 
-    The container's stop grace period must be longer than both times combined.
+    The container's stop grace period must be longer than both limits combined.
     """
 
     linger_seconds: float = 5.0

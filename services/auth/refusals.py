@@ -13,7 +13,7 @@ def wrong_field(name: str, detail: str) -> Problem:
 
 
 def unknown_token() -> Problem:
-    """Return the problem for an invalid token. An expired token gets the same one."""
+    """Return the problem for an invalid, revoked or expired token."""
     return Problem(
         status=401,
         title="This token is not valid",
@@ -23,5 +23,5 @@ def unknown_token() -> Problem:
 
 
 def wrong_pair() -> Problem:
-    """Return the problem for a failed login, whether or not the account exists."""
+    """Return the problem for a failed login; it is the same whether or not the account exists."""
     return Problem(status=401, title="The e-mail address or password is wrong")

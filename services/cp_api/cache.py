@@ -44,7 +44,7 @@ class Cache(Generic[K, V]):
         return self._within(key, limit, now)
 
     def stale(self, key: K, *, now: float) -> V | None:
-        """Return the key's value if it is recent enough to be served as stale, otherwise None."""
+        """Return the key's value, even if it is stale, or None if it is too old to be served."""
         return self._within(key, self._ages.stale_seconds, now)
 
     def _within(self, key: K, seconds: float, now: float) -> V | None:

@@ -75,7 +75,7 @@ class Pacer:
         return wait
 
     def close(self, *, now: float, seconds: float) -> None:
-        """Block all requests for `seconds`, because the gateway responded with 429."""
+        """Block all requests for `seconds` seconds, because the gateway responded with 429."""
         self.closed_until = max(self.closed_until, now + seconds)
 
     def closed_for(self, *, now: float) -> float:

@@ -70,7 +70,7 @@ class Tickler:
             await asyncio.sleep(max(_LEAST_PAUSE_SECONDS, self._jittered(pause)))
 
     def _jittered(self, pause: float) -> float:
-        """Return the pause, randomly lengthened during a penalty and shortened otherwise."""
+        """Return the pause with a random change: longer during a penalty, shorter otherwise."""
         share = _SLACK * self._random.random()
         is_paced = self._memory.last_check is not None and self._memory.last_check.state == "paced"
         return pause * (1 + share if is_paced else 1 - share)

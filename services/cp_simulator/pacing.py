@@ -78,7 +78,7 @@ class PacingMonitor:
         self._penalty_until = now + self.penalty_seconds
 
     def forgive(self) -> None:
-        """End the penalty and reset all counts except the number of running requests."""
+        """End the penalty and reset all counts except that of the history requests in progress."""
         self._penalty_until = float("-inf")
         self.violations = 0
         self.requests.clear()

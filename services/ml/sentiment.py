@@ -181,7 +181,7 @@ def _ends_clause(token: str) -> bool:
 
 
 def _shaped(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """Return the factor for a term's value, based on the surrounding words."""
+    """Return the factor by which the surrounding words change a term's value."""
     factor = 1.0
     for place in range(hit.start - 1, -1, -1):
         if words.is_stop(tokens[place]):

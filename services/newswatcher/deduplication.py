@@ -45,7 +45,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NoteDuplicate:
-    """The article is a duplicate, and must be recorded in the original article."""
+    """The article is a duplicate and must be recorded in the original article."""
 
     article: Article
 

@@ -63,6 +63,7 @@ async def opened(settings: Settings) -> AsyncIterator[web.Application]:
                 auth,
                 cache_seconds=settings.verify_cache_seconds,
                 stale_seconds=settings.stale_seconds,
+                patience_seconds=settings.auth_patience_seconds,
             ),
             RateLimiter(settings.rate_limit, settings.rate_window_seconds),
             tracker,

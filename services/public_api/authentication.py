@@ -23,8 +23,6 @@ log = structlog.get_logger("public_api")
 _LONGEST_TOKEN: Final = 4096
 _PAUSE_SECONDS: Final = 1.0
 """How long auth is not called after a failure, so that most calls do not have to wait."""
-_PATIENCE_SECONDS: Final = 1.0
-"""How long to wait for auth before reusing a recent verification."""
 _RETRY_SECONDS: Final = 5
 
 
@@ -42,10 +40,13 @@ class Caller:
 class Authenticator:
     """Identifies API callers by their `Authorization` header."""
 
-    def __init__(self, auth: Auth, *, cache_seconds: float, stale_seconds: float) -> None:
+    def __init__(
+        self, auth: Auth, *, cache_seconds: float, stale_seconds: float, patience_seconds: float
+    ) -> None:
         self._auth = auth
         self._cache = cache_seconds
         self._stale = stale_seconds
+        self._patience = patience_seconds
         self._verified = VerifiedTokens()
         self._requests: dict[TokenHash, asyncio.Task[Verified | None]] = {}
         self._is_away = False
@@ -55,8 +56,8 @@ class Authenticator:
         """Return the caller whose token is in the header.
 
         Raises:
-            Problem: status 401 if the token is invalid, or status 503 if auth is
-                unavailable and the token was not verified recently.
+            Problem: with status 401 if the token is invalid, or 503 if auth is unavailable and
+                the token was not verified recently.
         """
         token = _bearer(authorization)
         key = token_hash(token)
@@ -68,7 +69,7 @@ class Authenticator:
             return self._remembered(verification)
         is_recent = verification is not None and verification.age_seconds <= self._stale
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS if is_recent else None):
+            async with asyncio.timeout(self._patience if is_recent else None):
                 identity = await self._ask(token, key)
         except (UnavailableError, TimeoutError) as exc:
             if not self._is_away:

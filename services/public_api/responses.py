@@ -37,7 +37,7 @@ def response(
 
 
 def matches(if_none_match: str | None, tag: str) -> bool:
-    """Return whether `If-None-Match` matches the tag using weak comparison (RFC 9110)."""
+    """Return whether `If-None-Match` matches the tag in a weak comparison (RFC 9110)."""
     if if_none_match is None:
         return False
     tags = (part.strip().removeprefix("W/") for part in if_none_match.split(","))

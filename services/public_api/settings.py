@@ -33,6 +33,8 @@ class Settings(WebSettings):
     stale_seconds: float = Field(default=300.0, ge=0)
     """How long a verification is reused while auth is unavailable; a revoked token may keep working
     for this long."""
+    auth_patience_seconds: float = Field(default=1.0, gt=0)
+    """How long a call waits for auth before a recent verification is reused."""
     rate_limit: int = Field(default=60, ge=1)
     """The number of calls that a token may make in one burst and per window. Each replica counts
     separately, so with N replicas a token can make up to N times as many calls."""

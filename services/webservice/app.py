@@ -43,7 +43,9 @@ NAME: Final = "webservice"
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[web.Application]:
     """Open the HTTP client session and yield the application. Close the session on exit."""
-    async with outgoing(name=NAME, connections=50, timeout_seconds=5.0) as session:
+    async with outgoing(
+        name=NAME, connections=50, timeout_seconds=settings.outgoing_timeout_seconds
+    ) as session:
         yield application(settings, connect(settings, session))
 
 

@@ -49,3 +49,5 @@ class Settings(WebSettings):
     stale_seconds: float = Field(default=300.0, ge=0)
     """How long recently verified visitors can keep reading while the sign-in service is
     unavailable, in seconds."""
+    outgoing_timeout_seconds: float = Field(default=5.0, gt=0)
+    """How long a service or store may take to respond."""

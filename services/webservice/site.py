@@ -109,7 +109,7 @@ async def ask(request: web.Request, name: str, awaitable: Any, *, away: str) -> 
 
 
 def is_for_htmx(request: web.Request) -> bool:
-    """Return whether htmx needs only part of a page. Restoring its history requires a full page."""
+    """Return whether htmx needs only part of a page. It needs a full page to restore history."""
     return (
         request.headers.get("HX-Request") == "true"
         and request.headers.get("HX-History-Restore-Request") != "true"

@@ -146,7 +146,8 @@ def leading(*, has_broker: bool = True) -> Daemon:
         node=NodeId("n2abcdef"), instance=WORKER, reason=LONG, cause="nodes-7"
     )
     active._journal.decided(activation, at)
-    active._reception.last_popped = clock.monotonic()
+    # It asks the broker no more, and is healthy for as long as a command may take to start.
+    active._reception.last_popped = clock.monotonic() + 600
     active.record.ended(activation, "failed: [timeout]")
     made._active = active
     return made

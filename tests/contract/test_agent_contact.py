@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from instances import INSTANCE
+from ports import free_port
 
 from agent.edges import broker as agent_broker
 from agent.edges.contact import Contact
@@ -24,16 +25,11 @@ async def unreachable() -> bool:
     raise UnavailableError("the broker is not responding")
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
 async def test_any_manager_that_accepts_a_connection_counts_as_contact(tmp_path: Path) -> None:
     began = clock.monotonic()
     contact = Contact(tmp_path / "contact", nobody)
     with socket.create_server(("127.0.0.1", 0)) as manager:
-        there, away = (f"127.0.0.1:{port}" for port in (manager.getsockname()[1], closed_port()))
+        there, away = (f"127.0.0.1:{port}" for port in (manager.getsockname()[1], free_port()))
         looks = [await contact.check((there, away)) for _ in range(4)]
 
     assert {missed for _, missed in looks} == {0, 1}, "each is tried in turn"
@@ -42,7 +38,7 @@ async def test_any_manager_that_accepts_a_connection_counts_as_contact(tmp_path:
 
 
 async def test_silence_is_counted_across_restarts_of_the_agent(tmp_path: Path) -> None:
-    managers = (f"127.0.0.1:{closed_port()}",)
+    managers = (f"127.0.0.1:{free_port()}",)
     for turn in range(1, 4):
         silent, missed = await Contact(tmp_path / "contact", unreachable).check(managers)
         assert missed == turn
@@ -52,10 +48,11 @@ async def test_silence_is_counted_across_restarts_of_the_agent(tmp_path: Path) -
 @pytest.mark.parametrize("text", ["", "{}", "null", '{"heard": 1e99, "missed": 5}', '{"heard":'])
 async def test_a_spoilt_record_of_contact_starts_the_count_again(tmp_path: Path, text: str) -> None:
     (tmp_path / "contact").write_text(text)
+    began = clock.monotonic()
     silent, missed = await Contact(tmp_path / "contact", nobody).check(())
 
     assert missed == 1
-    assert silent < timedelta(seconds=1)
+    assert silent <= timedelta(seconds=clock.monotonic() - began)
 
 
 async def test_if_no_manager_answers_the_leaders_heartbeat_counts_as_contact(

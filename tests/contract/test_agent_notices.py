@@ -1,13 +1,14 @@
 """From AWS's notice to the agent's report of it, with a metadata service and a Redis."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from instances import KEY, SPOT, TERMINATE, Imds, answer, next_opened
 from nacl.public import PrivateKey
+from ports import free_port
+from waiting import PATIENCE
 
 from agent.edges.files import LocalFiles
 from agent.edges.metadata import Metadata
@@ -38,7 +39,7 @@ async def watching(
         await cancel_all((task,))
 
 
-async def soon(news: "asyncio.Queue[Any]", within: float = 10.0) -> Any:
+async def soon(news: "asyncio.Queue[Any]", within: float = 10.0 * PATIENCE) -> Any:
     async with asyncio.timeout(within):
         return await news.get()
 
@@ -56,9 +57,7 @@ async def test_paths_that_do_not_exist_are_distinguished_from_paths_without_an_a
 
 
 async def test_a_metadata_service_that_is_down_yields_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
-    assert await Metadata("127.0.0.1", port).notices((INTERRUPTION,)) == {}
+    assert await Metadata("127.0.0.1", free_port()).notices((INTERRUPTION,)) == {}
 
 
 async def test_a_notice_is_reported_until_our_leader_orders_to_leave(
@@ -101,7 +100,8 @@ async def test_an_interruption_does_not_wait_behind_a_recommendation(
     async with watching(cluster, imds, files) as news:
         hint = await next_opened(cluster, broker)
         imds.texts[INTERRUPTION] = TERMINATE
-        urgent = await next_opened(cluster, broker, within=6)
+        # Behind the recommendation it would wait for `NOTICE_WAIT`, which is 20 seconds.
+        urgent = await next_opened(cluster, broker, within=15)
         await answer(cluster, broker, urgent)
         orders = [await soon(news) for _ in range(3)]
 

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from waiting import PATIENCE
 
 from agent.edges import broker as agent_broker
 from leader.edges.broker.connection import Broker, connected
@@ -69,6 +70,8 @@ def raw(cluster: Any, user: str = "agent") -> Redis:
         password=password.get_secret_value(),
         ssl=True,
         ssl_ca_data=cluster.secrets.ca,
+        # A flood is one pipeline of up to 45 MB.
+        socket_timeout=5 * PATIENCE,
         driver_info=None,
         retry=Retry(NoBackoff(), 0),
     )
@@ -95,7 +98,7 @@ async def test_an_agent_asks_and_gets_the_leaders_answer(cluster: Any, broker: B
 
 async def test_forty_agents_at_once_each_get_their_own_answer(cluster: Any, broker: Broker) -> None:
     async with background(echo(broker)):
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(120 * PATIENCE):
             answers = await asyncio.gather(
                 *(ask_until_answered(cluster, str(n).encode()) for n in range(40))
             )
@@ -243,7 +246,7 @@ async def test_an_agent_that_waits_when_redis_dies_is_told_at_once(
         await eventually(asked)
         server._process.kill()
         with pytest.raises(UnavailableError, match="is not responding"):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(60 * PATIENCE):
                 await waiting
 
 
@@ -306,7 +309,7 @@ async def test_a_flood_of_large_requests_does_not_keep_an_honest_one_from_its_an
 
     # A reply can still be refused at the limit; as in the daemon, the asker asks again.
     async with background(resilient("requests", drop_or_echo, ceiling=0.1)):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(60 * PATIENCE):
             assert await ask_until_answered(cluster) == b"re: hello"
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -305,12 +306,15 @@ async def test_a_failed_version_is_rolled_back_even_if_swarm_remembers_only_that
         spec = await asyncio.to_thread(deployment.inspect, "services_web")
         return bool(spec["Spec"]["TaskTemplate"]["ContainerSpec"]["Command"][-1] == "exit 5")
 
+    async def is_labelled(turn: str) -> bool:
+        # What the swarm writes about its own update may come in between: "out of sequence".
+        command = ("service", "update", "-d", "--label-add", f"turn={turn}", "services_web")
+        manager = deployment.pair.manager
+        return bool(await asyncio.to_thread(manager.docker, *command, check=False))
+
     await eventually(is_bad)
     for turn in ("one", "two"):
-        label = ("--label-add", f"turn={turn}")
-        await asyncio.to_thread(
-            deployment.docker, "service", "update", "-d", *label, "services_web"
-        )
+        await eventually(partial(is_labelled, turn))
     ended = await under_way
 
     assert ended.returncode == 8, ended.stderr

@@ -95,7 +95,8 @@ async def heal_after_a_manager_that_hangs(swarm: Swarm, machine: Any, manager: s
     async with Engine(machine.url) as engine:
         with (
             socket.create_server((bridge, SWARM_PORT)),
-            pytest.raises(UnavailableError, match="did not join the swarm: Timeout was reached"),
+            # If the engine's own "Timeout was reached" is late, the client's time-out comes first.
+            pytest.raises(UnavailableError, match="did not join the swarm"),
         ):
             await engine.join(ticket(token, bridge), address=machine.address)
         state, error = await engine.state()
@@ -192,7 +193,7 @@ async def test_a_worker_that_leaves_lets_its_tasks_end_first(
     joining = Ticket(token, (f"{engines[0].address}:{SWARM_PORT}",), Availability.ACTIVE)
     await engine.join(joining, address=engines[1].address)
     log = tmp_path / "log"
-    script = "trap 'echo told >>/out/log; sleep 1; echo ended >>/out/log; exit' TERM;"
+    script = "trap 'echo told >>/out/log; sleep 0.3; echo ended >>/out/log; exit' TERM;"
     script += "echo up >>/out/log; while :; do sleep 0.1; done"
     try:
         engines[0].docker(

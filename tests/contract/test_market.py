@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,8 @@ from lab.host import LabError
 from runtime import clock
 
 Eventually = Callable[..., Awaitable[Any]]
+kept_client = cache(client)
+"""To make a client takes far longer than to use it: too long within an interruption's notice."""
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +54,14 @@ async def metadata(cloud: Loopback, instance: Instance) -> AsyncIterator[Callabl
         yield read
 
 
+def account_client(cloud: Loopback, service: str) -> Any:
+    account = cloud.account
+    return kept_client(account.endpoint, service, account.key, account.secret)
+
+
 def heard_of(cloud: Loopback, instance: Instance, *, wait: int = 1) -> list[dict[str, Any]]:
     """The queue's events about an instance; all that is read is deleted."""
-    sqs = cloud.account.client("sqs")
+    sqs = account_client(cloud, "sqs")
     queue = cloud.account.queue
     found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
     events = []
@@ -65,7 +73,7 @@ def heard_of(cloud: Loopback, instance: Instance, *, wait: int = 1) -> list[dict
 
 
 def described(cloud: Loopback, instance: Instance) -> dict[str, Any]:
-    found = cloud.account.client("ec2").describe_instances(InstanceIds=[instance.id])
+    found = account_client(cloud, "ec2").describe_instances(InstanceIds=[instance.id])
     shown: dict[str, Any] = found["Reservations"][0]["Instances"][0]
     return shown
 
@@ -79,7 +87,8 @@ async def test_an_interrupted_instance_is_warned_twice_and_then_gone(
 ) -> None:
     async with metadata(cloud, worker) as read:
         assert await read("spot/instance-action") is None
-        at = cloud.market.interrupt(worker.id, notice=6)
+        assert not await gone(cloud, worker)
+        at = cloud.market.interrupt(worker.id, notice=10)
         told = json.loads(await read("spot/instance-action") or "")
         (warned,) = heard_of(cloud, worker)
         assert await read("spot/termination-time") == at
@@ -98,9 +107,8 @@ async def test_an_interrupted_instance_is_warned_twice_and_then_gone(
 async def test_an_instance_nobody_was_told_of_is_taken_all_the_same(
     cloud: Loopback, worker: Instance, eventually: Eventually
 ) -> None:
-    cloud.market.interrupt(worker.id, notice=6, by="neither")
-
     async with metadata(cloud, worker) as read:
+        cloud.market.interrupt(worker.id, notice=10, by="neither")
         assert await read("spot/instance-action") is None
     assert heard_of(cloud, worker, wait=0) == []
     await eventually(lambda: gone(cloud, worker))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import PATIENCE
 
 from lab.aws.clients import MANAGER, VISITOR, WORKER, client
 from lab.aws.loopback import Loopback, loopback, seat
@@ -34,7 +35,7 @@ def as_instance(cloud: Loopback, role: str, service: str) -> Any:
 
     def ask(method: str, path: str, header: str, value: str) -> bytes:
         connection = http.client.HTTPConnection(
-            host, int(port), source_address=(seat(instance.address), 0), timeout=5
+            host, int(port), source_address=(seat(instance.address), 0), timeout=5 * PATIENCE
         )
         with closing(connection):
             connection.request(method, path, headers={header: value})

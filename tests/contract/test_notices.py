@@ -63,7 +63,8 @@ async def test_a_message_is_hidden_while_it_is_worked_on_and_shown_again_if_not_
 async def test_an_empty_queue_is_polled_for_five_seconds(queue: Queue) -> None:
     begun = clock.monotonic()
     assert await queue.notices.receive() == ()
-    assert 4 < clock.monotonic() - begun < 15
+    # Twenty seconds is the longest that SQS polls.
+    assert 4 < clock.monotonic() - begun < 20
 
 
 async def test_ten_come_at_a_time_and_more_than_ten_are_deleted(queue: Queue) -> None:

@@ -52,6 +52,17 @@ async def test_the_end_of_the_child_is_told(brokers: Any) -> None:
             assert await server.ended() == "redis-server exited with code -9"
 
 
+async def test_a_broker_that_is_silent_when_its_connection_is_closed_fails_nothing(
+    brokers: Any,
+) -> None:
+    async with brokers.server() as server:
+        try:
+            async with brokers.connected():
+                server._process.send_signal(signal.SIGSTOP)
+        finally:
+            server._process.send_signal(signal.SIGCONT)
+
+
 async def test_a_port_that_is_taken_ends_the_child(cluster: Any, brokers: Any) -> None:
     async with brokers.server(), brokers.connected():
         second = type(brokers)(cluster, brokers.directory.with_suffix(".second"))
@@ -162,7 +173,7 @@ def container(engine: Any, cluster: Any, ground: Path) -> ContainerRedis:
 
 
 async def test_the_container_serves_tls_and_is_gone_after(
-    engine: Any, cluster: Any, ground: Path, brokers: Any
+    engine: Any, cluster: Any, ground: Path, brokers: Any, eventually: Eventually
 ) -> None:
     async with container(engine, cluster, ground):
         async with brokers.connected() as connected:
@@ -170,7 +181,12 @@ async def test_the_container_serves_tls_and_is_gone_after(
         shown = engine.docker("inspect", CONTAINER)
         for secret in (cluster.secrets.agent_password, cluster.secrets.leader_password):
             assert secret.get_secret_value() not in shown
-    assert engine.docker("ps", "-aq") == ""
+
+    async def is_gone() -> bool:
+        return engine.docker("ps", "-aq") == ""
+
+    # The leader waits ten seconds for it, and the engine removes it all the same.
+    assert await eventually(is_gone)
     assert not (ground / f"container-{cluster.port}").exists()
 
 

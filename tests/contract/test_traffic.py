@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ports import free_port
+from waiting import PATIENCE
 
 from lab.load import traffic
 
@@ -72,4 +73,4 @@ async def test_traffic_that_is_stopped_reports_what_was_in_flight_too(
     report = flowing.stop()
 
     assert report.sent == report.ok > 0
-    assert report.lag() < 2
+    assert report.lag() < 2 * PATIENCE

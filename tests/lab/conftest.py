@@ -1,7 +1,7 @@
 """One cluster of three managers for all scenarios of a process; each launches its own workers.
 
-With pytest-xdist one process runs most files on one cluster from the start. The site's files follow
-the contract tests, on a second cluster in the process that is free first.
+With pytest-xdist one process runs most files on one cluster, and another process runs the site's
+files on a second cluster. Both begin at once, because they take longest.
 """
 
 import os
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from farm import HASTY, SERVICES, Farm
 from owning import own
-from scenario import Scenario
+from scenario import PATIENCE, Scenario
 
 from lab.client import Lab
 from lab.engines import DEFAULT, ENGINES
@@ -67,10 +67,10 @@ def pytest_collection_modifyitems(items):
 
 
 def _turn(item):
-    """Sort scenarios, contract tests, the site, the rest: images are built after contract tests."""
+    """Sort the longest first: scenarios on the cluster, the site, contract tests, the rest."""
     if is_ours(item):
-        return 2 if item.path.stem in SITE else 0
-    return 1 if "contract" in item.path.parts else 3
+        return 1 if item.path.stem in SITE else 0
+    return 2 if "contract" in item.path.parts else 3
 
 
 def is_ours(item):
@@ -94,7 +94,7 @@ def cluster(pytestconfig):
     pytestconfig.stash[CLUSTER] = lab
     pytestconfig.stash[PACKAGE] = lab.engine_package()
     try:
-        lab.wait_nodes(6, within=120)
+        lab.wait_nodes(6, within=PATIENCE * 60)
     except LabError:
         take_down(pytestconfig)
         raise
@@ -130,16 +130,23 @@ def scenario(cluster, request):
 
 
 @pytest.fixture(scope="module")
-def served(cluster, request):
+def seldom(pytestconfig):
+    """What a service of the lab gets so that a task that started well is looked at less often.
+
+    Each look is a process, and ten of them a second are a good part of a processor. Engines that
+    cannot tell the start from the rest look every second.
+    """
+    newest = NEWEST_FIELDS[pytestconfig.getoption("engine")]
+    return {"extra": newest, **({"health_interval_seconds": 10.0} if newest else {})}
+
+
+@pytest.fixture(scope="module")
+def served(cluster, seldom, request):
     """The ingress on all managers, and services behind it; deployed once to each cluster."""
     if request.config.stash.get(SERVED, None) is cluster:
         return cluster
     ingress.open_ingress(cluster)
-    newest = NEWEST_FIELDS[request.config.getoption("engine")]
-    # A task that started well is looked at less often where the engine can tell the two apart: each
-    # look is a process, and ten of them a second are a good part of a processor.
-    seldom = {"health_interval_seconds": 5.0} if newest else {}
-    ingress.deploy(cluster, *(replace(service, extra=newest, **seldom) for service in SERVICES))
+    ingress.deploy(cluster, *(replace(service, **seldom) for service in SERVICES))
     request.config.stash[SERVED] = cluster
     return cluster
 

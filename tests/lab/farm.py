@@ -7,10 +7,12 @@ where the design promises it no request is lost; `under_load` holds every scenar
 import http
 import json
 import re
+import tomllib
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from scenario import Scenario, eventually
+import tomli_w
+from scenario import PATIENCE, Scenario, eventually
 
 from lab.client import is_serving
 from lab.host import LabError
@@ -26,6 +28,7 @@ HASTY = {
     "removals_at_once": 20,
 }
 """Leader's settings for scenarios: what else takes minutes."""
+_LEADERS_USER_DATA = "/run/spotswarm/leader.toml"
 _STAYS = {"spotswarm.rebalance": "no"}
 SERVICES = (
     WebService("single", replicas=1, start_seconds=3, labels=_STAYS),
@@ -46,11 +49,11 @@ class Farm(Scenario):
         if short := WORKERS - len(self.workers()):
             self.lab.launch(count=short)
         try:
-            eventually(self.is_quiet, within=60, every=0.5, what="a quiet farm")
+            eventually(self.is_quiet, within=90, every=0.5, what="a quiet farm", patience=1)
         except AssertionError:
             self.clear_away()
             eventually(self.is_quiet, within=90, every=0.5, what="a quiet farm")
-        ingress.wait_served(self.lab, *SERVICES, within=60)
+        ingress.wait_served(self.lab, *SERVICES, within=PATIENCE * 60)
 
     def end(self):
         """Retire what is more than three workers, and launch for those that went; nobody waits."""
@@ -156,10 +159,11 @@ class Farm(Scenario):
         """Whether all tasks of these services run."""
         specs = self.specs()
         for name in services:
-            if "Replicated" not in specs[name]["Mode"]:
-                continue
             states = [one["state"] for one in self.tasks(name).values()]
-            if states != ["running"] * specs[name]["Mode"]["Replicated"]["Replicas"]:
+            mode = specs[name]["Mode"]
+            # A global service is the ingress: a task that is being replaced loses requests.
+            wanted = mode["Replicated"]["Replicas"] if "Replicated" in mode else len(states)
+            if states != ["running"] * wanted:
                 return False
         return True
 
@@ -207,7 +211,7 @@ class Farm(Scenario):
 
     def decided(self, name):
         """The leader's decisions on a node or service: action and reason."""
-        told = self.asked(f"explain/{name}") or {"decisions": []}
+        told = eventually(lambda: self.asked(f"explain/{name}"), what=f"decisions on {name}")
         return [(one["action"], one["reason"]) for one in told["decisions"]]
 
     # -- waiting
@@ -242,6 +246,23 @@ class Farm(Scenario):
 
         return eventually(lent, within=within, what="a loan")
 
+    @contextmanager
+    def leader_settings(self, **changed):
+        """Run the leader with other settings; a restarted leader remembers no decisions."""
+        leader = self.leader()
+        own = leader.run("cat", _LEADERS_USER_DATA).stdout
+        table = tomllib.loads(own)
+        table["leader"] |= changed
+        self._configure(leader, "#spotswarm\n" + tomli_w.dumps(table, multiline_strings=True))
+        try:
+            yield
+        finally:
+            self._configure(leader, own)
+
+    def _configure(self, leader, text):
+        leader.write(_LEADERS_USER_DATA, text)
+        leader.run("systemctl", "restart", "spotswarm-leader", timeout=60)
+
     def kill_daemon(self, machine, unit):
         """Kill a daemon as a crash would; returns the old process id."""
         before = self.main_pid(machine, unit)
@@ -261,7 +282,10 @@ class Farm(Scenario):
         names = [one.name for one in services]
         before = self.specs()
         addresses = [one.address for one in (at or ingress.managers(self.lab))]
-        plan = traffic.Plan(addresses, [one.host for one in services], rate=rate)
+        # A slow answer is not a lost one: the host may be busy with other tests.
+        plan = traffic.Plan(
+            addresses, [one.host for one in services], rate=rate, timeout_seconds=PATIENCE * 10
+        )
         reports = []
         with traffic.start(plan) as flow:
             yield reports

@@ -19,7 +19,7 @@ from lab.client import Lab
 from lab.host import LabError
 from lab.machines import cgroups, firewall, net
 from lab.machines.machine import Machine
-from lab.machines.record import Stage, read_all
+from lab.machines.record import RUNNING, read_all
 from lab.places import Places
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -135,7 +135,7 @@ def test_a_daemon_killed_with_machines_up_leaves_nothing_after_down(places: Plac
 def test_a_daemon_killed_while_machines_are_built_leaves_nothing(places: Places) -> None:
     before = on_host(places)
     _, launched = begun(4)
-    while not any(record.stage is Stage.BOOTED for record in read_all(places.machines)):
+    while not any(record.stage in RUNNING for record in read_all(places.machines)):
         time.sleep(0.01)
     os.kill(daemon_of(places), signal.SIGKILL)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scenario import PATIENCE
 
 from lab.images import application
 from lab.load import ingress
@@ -67,7 +68,7 @@ class Deployment:
         command = [sys.executable, "-m", "cli", "deploy", "services"]
         command += [f"--env-file={self.directory}/env", f"--directory={self.directory}"]
         return subprocess.run(
-            [*command, "--timeout=60"],
+            [*command, f"--timeout={PATIENCE * 60}"],
             cwd=REPOSITORY,
             env={
                 "PATH": os.environ["PATH"],
@@ -76,7 +77,7 @@ class Deployment:
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE * 90,
             check=False,
         )
 

@@ -94,8 +94,10 @@ def test_status_and_explain_say_why(scenario):
 
     told = scenario.ask_leader("explain", worker.hostname)
     actions = [decision["action"] for decision in told["decisions"]]
-    assert actions == ["GrantJoin", "LabelNode", "ProbeNode", "ActivateNode"]
-    assert {decision["outcome"] for decision in told["decisions"]} == {"done"}
+    # On a busy host an action can fail and is then repeated.
+    assert list(dict.fromkeys(actions)) == ["GrantJoin", "LabelNode", "ProbeNode", "ActivateNode"]
+    last = {decision["action"]: decision["outcome"] for decision in told["decisions"]}
+    assert set(last.values()) == {"done"}
     assert all(decision["reason"] and decision["cause"] for decision in told["decisions"])
     status = scenario.ask_leader("status")
     assert status["stance"] == "leading"

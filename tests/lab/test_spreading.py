@@ -1,5 +1,7 @@
 """New workers get their share under load, with the fewest moves, and nothing is lost."""
 
+from dataclasses import replace
+
 import pytest
 from scenario import eventually
 
@@ -10,9 +12,9 @@ WIDE = WebService("wide", replicas=8, start_seconds=1)
 
 
 @pytest.fixture(scope="module")
-def wide(served):
+def wide(served, seldom):
     """Eight tasks; other services stay as they are."""
-    ingress.deploy(served, WIDE)
+    ingress.deploy(served, replace(WIDE, **seldom))
     yield WIDE
     ingress.remove(served, WIDE.name)
 

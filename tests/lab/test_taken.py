@@ -1,6 +1,8 @@
 """AWS reclaims workers under load, and nothing is lost, whoever is told and whatever dies."""
 
 import json
+import re
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -13,6 +15,8 @@ from lab.load import ingress
 from lab.load.web_service import WebService
 
 NAMES = {one.name for one in SERVICES}
+LEFT = re.compile(r"reported that the node has left|was leaving .* and is now Down")
+"""Why a node that left is removed: on a busy host it is Down before its agent's report arrives."""
 
 
 @pytest.mark.engines
@@ -29,7 +33,7 @@ def test_an_interrupted_worker_with_the_only_replica_is_emptied_before_it_ends(f
     assert "AWS will terminate the instance" in decided["PauseNode"]
     assert "every task that could be moved has been moved" in decided["DrainNode"]
     assert "may leave now: the node is empty" in decided["OrderLeave"]
-    assert "reported that the node has left" in decided["RemoveNode"]
+    assert LEFT.search(decided["RemoveNode"])
     assert "has left the swarm (interruption)" in decided["TerminateInstance"]
     assert any(
         "starts elsewhere" in why or "start elsewhere" in why for _, why in farm.decided("single")
@@ -96,13 +100,13 @@ def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_
         before, spec = farm.metrics(), farm.specs()["picky"]
         assert farm.runs("picky") == taken
         with farm.under_load():
-            # With the drain its only task stops: what is sent until we see that may be lost.
+            # With the drain its only task stops: what is sent from then on may be lost.
             with farm.under_load(picky, loses_nothing=False, ends_whole=False) as reports:
-                farm.lab.market.interrupt(taken, notice=60)
-                farm.shows(taken, within=55, availability="drain")
-            report = reports[0]
-            assert report.between(report.began, report.ended - 3).lost == 0, f"{report}"
-            assert report.ended - report.began > 15
+                farm.lab.market.interrupt(taken, notice=75)
+                farm.shows(taken, within=60, availability="drain")
+            report, drained = reports[0], decided_at(farm, taken, "DrainNode")
+            assert report.between(report.began, drained).lost == 0, f"{report}"
+            assert drained - report.began > 15
             farm.lab.launch()
             farm.goes(taken)
             eventually(lambda: farm.specs()["picky"] == spec, every=0.5, what="picky as before")
@@ -114,6 +118,13 @@ def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_
             assert after["spotswarm_tasks_cut_off_total"] == before["spotswarm_tasks_cut_off_total"]
     finally:
         ingress.remove(farm.lab, "picky")
+
+
+def decided_at(farm, name, action):
+    """When the leader first decided on an action, by this process's monotonic clock."""
+    rows = farm.asked(f"explain/{name}")["decisions"]
+    at = next(row["at"] for row in rows if row["action"] == action)
+    return time.monotonic() - (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
 
 
 def test_a_leader_killed_in_the_middle_of_an_evacuation_is_carried_on_by_the_next(farm):
@@ -142,7 +153,7 @@ def test_an_agent_killed_in_the_middle_of_leaving_leaves_all_the_same(farm):
 
     decided = dict(farm.decided(taken))
     assert "may leave now: the node is empty" in decided["OrderLeave"]
-    assert "reported that the node has left" in decided["RemoveNode"]
+    assert LEFT.search(decided["RemoveNode"])
 
 
 def test_a_queue_that_repeats_reorders_and_babbles_does_no_harm(farm):
@@ -193,16 +204,18 @@ def waiting(farm):
 def test_a_hinted_worker_waits_for_its_replacement_and_then_goes(farm):
     spare = farm.launch_idle()
     hinted = farm.runs("single")
-    with farm.under_load():
-        farm.lab.market.hint(hinted)
-        farm.shows(hinted, within=30, phase="hinted", availability="pause")
-        assert farm.runs("single") == hinted
+    # The hint must not be forgotten before the replacement has joined.
+    with farm.leader_settings(hint_seconds=600):
+        with farm.under_load():
+            farm.lab.market.hint(hinted)
+            farm.shows(hinted, within=30, phase="hinted", availability="pause")
+            assert farm.runs("single") == hinted
 
-        farm.start_agent(spare)
-        farm.shows(hinted, phase="leaving", why="rebalance")
-        farm.goes(hinted)
+            farm.start_agent(spare)
+            farm.shows(hinted, phase="leaving", why="rebalance")
+            farm.goes(hinted)
 
-    assert "the node's replacement is taking tasks" in {why for _, why in farm.decided(hinted)}
+        assert "the node's replacement is taking tasks" in {why for _, why in farm.decided(hinted)}
 
 
 def test_a_hint_that_nothing_follows_is_forgotten_and_moves_nothing(farm):

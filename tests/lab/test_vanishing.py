@@ -1,16 +1,16 @@
 """Workers die, are cut off, or never come: without a word before."""
 
-import contextlib
+import re
 import time
-import tomllib
 
-import tomli_w
 from farm import SERVICES
 from scenario import eventually
 
+from lab.load import ingress
+
 CONSOLES = "/var/lib/spotswarm-leader/consoles"
-TOLD = "/run/spotswarm/leader.toml"
-DOWN_WITHIN = 8.0
+DOWN_WITHIN = 10.0
+"""With the engine's own heartbeat period it takes 10.3 s at least (docs/benchmarks.md)."""
 UNHURRIED = {"down_seconds": 600}
 """The leader terminates no worker that is Down, however slowly the host runs the scenario."""
 
@@ -26,14 +26,17 @@ def test_a_worker_without_power_is_down_in_seconds_and_its_tasks_run_elsewhere(f
         took = time.monotonic() - began
         eventually(lambda: is_off(farm, node), within=30, every=0.5, what="tasks elsewhere")
         # The ingress looks every second.
-        back = time.monotonic() + 3
+        time.sleep(1)
+        ingress.wait_served(farm.lab, *SERVICES)
+        back = time.monotonic()
         farm.lab.launch()
         farm.goes(lost, within=90)
 
     assert took < DOWN_WITHIN
     assert reports[0].between(back, reports[0].ended).lost == 0, f"{reports[0]}"
     assert "although its instance is running" in dict(farm.decided(lost))["TerminateInstance"]
-    assert "3 times in a row" in dict(farm.decided(lost))["RemoveNode"]
+    times = re.search(r"(\d+) times in a row", dict(farm.decided(lost))["RemoveNode"])
+    assert int(times[1]) >= 3
     assert farm.leader_said("cat", f"{CONSOLES}/{lost}.txt")
 
 
@@ -59,7 +62,7 @@ def test_a_worker_that_ec2_ended_without_notice_is_removed(farm):
 def test_a_worker_cut_off_for_seconds_is_kept(farm):
     cut = farm.runs("single")
     node = farm.node(cut)["node"]
-    with leader_settings(farm, **UNHURRIED):
+    with farm.leader_settings(**UNHURRIED):
         with farm.under_load(loses_nothing=False):
             farm.lab.partition(cut)
             try:
@@ -77,7 +80,7 @@ def test_a_worker_whose_entry_was_removed_while_it_was_cut_off_is_ended(farm):
     """Swarm has no word for it on the worker: its engine calls itself active for ever."""
     cut = farm.runs("single")
     old = farm.node(cut)["node"]
-    with leader_settings(farm, orphan_seconds=10):
+    with farm.leader_settings(orphan_seconds=10):
         with farm.under_load(loses_nothing=False):
             farm.lab.partition(cut)
             try:
@@ -94,7 +97,7 @@ def test_a_worker_whose_entry_was_removed_while_it_was_cut_off_is_ended(farm):
 
 
 def test_a_worker_cut_off_for_good_ends_itself(farm):
-    with leader_settings(farm, **UNHURRIED):
+    with farm.leader_settings(**UNHURRIED):
         cut = farm.launch(user_data=farm.user_data(deadman_seconds=5))
         farm.serves(cut)
         with farm.under_load():
@@ -106,25 +109,9 @@ def test_a_worker_cut_off_for_good_ends_itself(farm):
 
 
 def test_an_instance_that_never_joins_is_ended_and_its_console_kept(farm):
-    with leader_settings(farm, orphan_seconds=10):
-        orphan = farm.launch_idle().instance
+    orphan = farm.launch_idle().instance
+    with farm.leader_settings(orphan_seconds=10):
         eventually(lambda: farm.state(orphan) == "terminated", within=90, every=0.5, what="an end")
 
         assert "without being a node" in dict(farm.decided(orphan))["TerminateInstance"]
         assert "systemd" in (farm.leader_said("cat", f"{CONSOLES}/{orphan}.txt") or "")
-
-
-@contextlib.contextmanager
-def leader_settings(farm, **changed):
-    """Run the leader with other settings; a restarted leader remembers no decisions."""
-    leader = farm.leader()
-    own = leader.run("cat", TOLD).stdout
-    table = tomllib.loads(own)
-    table["leader"] |= changed
-    leader.write(TOLD, "#spotswarm\n" + tomli_w.dumps(table, multiline_strings=True))
-    leader.run("systemctl", "restart", "spotswarm-leader", timeout=60)
-    try:
-        yield
-    finally:
-        leader.write(TOLD, own)
-        leader.run("systemctl", "restart", "spotswarm-leader", timeout=60)

@@ -20,7 +20,7 @@ class FoundingRight(Protocol):
     """The right to found the swarm."""
 
     async def read(self) -> Founder:
-        """Return which instance has the founding right, and whether it has founded the swarm."""
+        """Return which instance has the right to found the swarm, and whether it has done so."""
 
     async def claim(self, instance: str) -> Founder:
         """Claim the founding right unless another instance has it; return the owner."""

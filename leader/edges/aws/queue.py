@@ -1,8 +1,8 @@
 """The SQS queue that delivers EventBridge events to the leader.
 
 Rule: delete a message after it has been handled, not when it is received. Until a message is
-deleted, SQS delivers it again every `_HIDDEN_SECONDS`, each time with a new receipt. A new leader
-therefore receives the messages that the previous leader did not handle.
+deleted, SQS delivers it again every `_HIDDEN_SECONDS` seconds, each time with a new receipt. A new
+leader therefore receives the messages that the previous leader did not handle.
 """
 
 from collections.abc import Sequence

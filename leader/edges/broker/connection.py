@@ -8,7 +8,7 @@ reached its memory limit, it rejects replies until a trim frees memory.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -90,8 +90,10 @@ async def connected(
             raise UnavailableError("the broker is not responding") from exc
         yield Broker(commands, blocking, cluster=cluster)
     finally:
-        await commands.aclose()
-        await blocking.aclose()
+        for client in (commands, blocking):
+            # redis-py raises a TimeoutError if Redis does not respond to the TLS shutdown.
+            with suppress(RedisError):
+                await client.aclose()
 
 
 def _client(secrets: ClusterSecrets, port: int, *, blocking: bool) -> Redis:

@@ -115,6 +115,7 @@ class ProcessRedis:
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()
+            await self._process.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     async def ended(self) -> str:  # noqa: D102

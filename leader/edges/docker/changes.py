@@ -1,9 +1,9 @@
 """Watches the event stream of this manager's engine for changes to the swarm.
 
 Rule: treat an event only as a signal to list nodes and services again. The first signal is sent
-when the stream is open, so no change is missed: each change is either in the next list or causes
-another signal. This module does not use aiodocker's subscription, because the subscription does not
-report when its stream opens or ends.
+when the stream is open, so no change is missed: each change either appears in the next list or
+causes another signal. This module does not use aiodocker's subscription, because the
+subscription does not report when its stream opens or ends.
 """
 
 import asyncio

@@ -168,7 +168,7 @@ class Swarm:
             await self._update_swarm(swarm, **{f"rotate{role.value.capitalize()}Token": "true"})
 
     async def heartbeat(self) -> timedelta:
-        """Return the nodes' heartbeat interval; a node that misses three is marked as Down."""
+        """Return the heartbeat interval; a node that misses three heartbeats is marked as Down."""
         with translated("read the swarm's heartbeat interval"):
             swarm = await self._docker.swarm.inspect()
         return timedelta(microseconds=swarm["Spec"]["Dispatcher"]["HeartbeatPeriod"] / 1000)

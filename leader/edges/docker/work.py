@@ -75,7 +75,7 @@ class Workload:
         `replicas` applies only to replicated services.
 
         Raises:
-            UnavailableError: if the service no longer has this version.
+            UnavailableError: if the service has changed since this version.
         """
         with translated(f"change service {service}"):
             raw = await self._docker.services.inspect(service)

@@ -5,7 +5,7 @@ invalid. This also applies if Redis rejects our password.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -36,7 +36,9 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
     try:
         yield redis
     finally:
-        await redis.aclose()
+        # redis-py raises a TimeoutError if the connection does not close in time.
+        with suppress(RedisError):
+            await redis.aclose()
 
 
 @contextmanager

@@ -99,7 +99,7 @@ class Sessions:
         return Session(fields[0], fields[1], fields[2], int(fields[3])) if fields else None
 
     async def end(self, family: str) -> None:
-        """End the session of the token family with this hash, if the session still exists."""
+        """End the session whose token family has this hash, if the session still exists."""
         with translated("ending a login"):
             await self._end(keys=[keys.family(family)], args=[keys.PREFIX])
 

@@ -77,7 +77,7 @@ class Turns:
         state.free_at = max(state.free_at, self._monotonic() + wait_seconds)
 
     def slow_down(self, host: str, interval_seconds: float) -> None:
-        """Set a minimum pause between requests to the host, limited to 30 seconds."""
+        """Set the minimum pause between requests to the host, up to 30 seconds."""
         self._of(host).interval_seconds = min(interval_seconds, LONGEST_INTERVAL_SECONDS)
 
     def _of(self, host: str) -> _Host:

@@ -44,7 +44,7 @@ class Entry(EntryFields):
 
     @property
     def digest(self) -> str:
-        """A hash of the entry's text. It changes if the text changes."""
+        """A hash of the entry's text, for detecting changes to the text."""
         whole = f"{self.title}\n{self.summary}\n{self.content}"
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""Computes fingerprints for finding near-duplicate texts: 64-bit simhashes of words.
+"""Computes fingerprints (64-bit simhashes of the words) for finding near-duplicate texts.
 
 This module does no I/O.
 """
@@ -27,7 +27,7 @@ def fingerprint(title: str, text: str) -> str:
     """Return the fingerprint of an article as 16 hexadecimal digits.
 
     For a short text, the fingerprint is an ordinary hash of the title and the text, so different
-    articles do not have similar fingerprints by accident.
+    articles do not have similar fingerprints by chance.
     """
     text_words = words(text)
     if len(text_words) < _SHORTEST_WORDS:

@@ -49,7 +49,7 @@ def line(text: str, *, most: int) -> str:
 
 
 def from_markup(marked_up: str, *, most: int = TEXT_CHARACTERS) -> str:
-    """Return the text of a string, which may contain HTML, without its markup."""
+    """Return the plain text of a string that may contain HTML."""
     if not _LOOKS_MARKED_UP.search(marked_up):
         return plain(marked_up, most=most)
     # The parser stops at a null character and fails on surrogates.

@@ -103,7 +103,7 @@ class ArticleParameters(Parameters):
 
 
 class SentimentParameters(Parameters):
-    """How many days to include and, optionally, a single symbol."""
+    """The number of days to include and, optionally, a single symbol."""
 
     symbol: Symbol | None = Field(None, description="Only articles that name this symbol")
     days: Annotated[_Days, BeforeValidator(_whole, json_schema_input_type=_Days)] = Field(
@@ -118,7 +118,7 @@ class QuoteParameters(Parameters):
 
 
 class UsageParameters(Parameters):
-    """How many days to include and, optionally, a single token."""
+    """The number of days to include and, optionally, a single token."""
 
     days: Annotated[_UsageDays, BeforeValidator(_whole, json_schema_input_type=_UsageDays)] = Field(
         7, description="The number of days up to now"

@@ -22,7 +22,7 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def post_password(request: web.Request) -> web.Response:
-    """Change the password, and sign out the account's other sessions."""
+    """Change the password and end the account's other sessions."""
     viewer = await viewer_of(request)
     site = site_of(request)
     form = await request.post()

@@ -36,7 +36,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """How often a symbol appears in the news: a count, also as a percentage of the highest."""
+    """How often a symbol appears in the news, as a count and as a percentage of the top count."""
 
     name: str
     count: int

@@ -101,7 +101,7 @@ def short(value: float) -> str:
 
 
 class _Area:
-    """The area of a chart that contains the columns. Converts values to positions in this area."""
+    """The chart area that contains the columns. It converts values to positions in this area."""
 
     def __init__(self, size: Size, *, low: float, high: float, count: int) -> None:
         self.size = size

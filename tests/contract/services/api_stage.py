@@ -107,7 +107,16 @@ class Stage:
             },
         )
         self.simulator = Process("cp_simulator", directory, {})
-        self.quotes = Process("cp_api", directory, {"GATEWAY_URL": self.simulator.url})
+        # What is away refuses connections at once; on a busy host, nothing else may count as away.
+        self.quotes = Process(
+            "cp_api",
+            directory,
+            {
+                "GATEWAY_URL": self.simulator.url,
+                "GATEWAY_SECONDS": "20",
+                "ANSWER_SECONDS": "15",
+            },
+        )
         self._told = {
             "AUTH_URL": self.auth.url,
             "QUOTES_URL": self.quotes.url,
@@ -118,6 +127,8 @@ class Stage:
             "ASSETS_DIRECTORY": str(ROOT / "services/assets/node_modules"),
             "RATE_LIMIT": "1000000",
             "VERIFY_CACHE_SECONDS": "0.2",
+            "AUTH_PATIENCE_SECONDS": "20",
+            "OUTGOING_TIMEOUT_SECONDS": "20",
         }
         self.api = Process("public_api", directory, self._told)
 

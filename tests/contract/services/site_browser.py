@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-CHROMIUM: Final = "/usr/bin/chromium"
+CHROMIUM: Final = "/usr/bin/chromium-headless-shell"
+"""It starts with half of the processor time that the whole browser needs."""
 _ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -18,7 +19,8 @@ _ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-WITHIN_MILLISECONDS: Final = 30_000
+WITHIN_MILLISECONDS: Final = 4 * 30_000
+"""The 4 is `waiting.PATIENCE`, which the lab's tests cannot import."""
 WIDE: Final = (1280, 900)
 PHONE: Final = (390, 844)
 PASSWORD: Final = "correct horse battery staple"
@@ -29,7 +31,7 @@ async def chromium(*arguments: str) -> AsyncIterator[Browser]:
     """A browser without a window or a profile."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*_ARGUMENTS, *arguments]
+            executable_path=CHROMIUM, args=[*_ARGUMENTS, *arguments], timeout=WITHIN_MILLISECONDS
         )
         try:
             yield browser

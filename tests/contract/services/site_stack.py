@@ -124,11 +124,19 @@ class Stack:
             {
                 "REDIS_URL": redis.url,
                 "REDIS_PASSWORD": redis.password,
+                # A test signs in twice during a pause, and none waits for the end of one.
+                "PAUSE_SECONDS": "120",
             },
         )
         self.simulator = Process("cp_simulator", directory, {})
         self.quotes = Process("cp_api", directory, {"GATEWAY_URL": self.simulator.url})
-        told = {"AUTH_URL": self.auth.url, "QUOTES_URL": self.quotes.url, **stores}
+        # What is away refuses connections at once; on a busy host, nothing else may count as away.
+        told = {
+            "AUTH_URL": self.auth.url,
+            "QUOTES_URL": self.quotes.url,
+            "OUTGOING_TIMEOUT_SECONDS": "20",
+            **stores,
+        }
         self.api = Process("public_api", directory, told)
         self.site = Process(
             "webservice",
@@ -136,6 +144,7 @@ class Stack:
             {
                 **told,
                 "HTTPS": "false",
+                "PANEL_SECONDS": "30",
                 "CSRF_KEY": secrets.token_urlsafe(48),
                 "API_URL": self.api.url,
                 "ASSETS_DIRECTORY": str(ROOT / "services/assets"),

@@ -20,13 +20,16 @@ from ports import free_port
 from site_articles import publish
 from site_browser import Visitor, chromium, visitor
 from site_stack import Stack
-from waiting import PATIENCE
+from waiting import PATIENCE, poll
 
 from lab.host import LabError
 from lab.site import host_stores
 from runtime import clock
+from services.peers.quotes import Quotes, QuotesAwayError
+from services.stores import design
 from services.stores.couch import Couch
 from services.stores.news import Article, News
+from services.webservice.settings import Settings
 
 Eventually = Callable[..., Awaitable[Any]]
 IN_THE_BROWSERS_LOOP: Final = pytest.mark.asyncio(loop_scope="session")
@@ -68,9 +71,27 @@ def articles(site_stores: dict[str, Any]) -> list[Article]:
     async def write() -> list[Article]:
         async with written(site_stores["couch"].url) as news:
             await news.prepare()
-            return await publish(news, now=clock.now())
+            published = await publish(news, now=clock.now())
+            # The first read of a view builds its index, for which no page should have to wait.
+            for view in design.DESIGN["views"]:
+                await news._couch.view("news", design.NAME, view, limit=1)
+            return published
 
     return asyncio.run(write())
+
+
+async def first_quotes(url: str) -> None:
+    """Wait for the quotes of the watch list: the first ones take several paced calls."""
+    symbols = Settings.model_fields["watch_list"].default.split()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20 * PATIENCE)) as session:
+
+        async def are_there() -> bool:
+            try:
+                return not (await Quotes(session, url).look_up(symbols)).unavailable
+            except QuotesAwayError:
+                return False
+
+        await poll(are_there, 60)
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +101,7 @@ def stack(
     stack = Stack(site_ground, **site_stores)
     try:
         stack.start()
+        asyncio.run(first_quotes(stack.quotes.url))
         yield stack
     finally:
         stack.stop()

@@ -21,11 +21,11 @@ from services.peers.auth import (
 async def test_guessing_is_paused_and_a_pause_ends(
     processes: Opened, session: aiohttp.ClientSession, eventually: Any
 ) -> None:
-    auth = Auth(session, processes(TRIES_FREE="3", PAUSE_SECONDS="2").url)
+    auth = Auth(session, processes(TRIES_FREE="3", PAUSE_SECONDS="6").url)
     await auth.sign_up(EMAIL, PASSWORD)
     errors = [await guess(auth, EMAIL) for _ in range(4)]
     assert [type(error) for error in errors] == [RefusedError] * 3 + [RateLimitedError]
-    assert 1 <= errors[3].retry_after <= 2
+    assert 1 <= errors[3].retry_after <= 6
 
     async def opens() -> bool:
         try:
@@ -154,6 +154,18 @@ async def test_a_wrong_field_is_named_and_its_value_not_repeated(
     assert (await raw(session, "POST", url, data="x" * 300_000, headers=headers))[0] == 413
 
 
+async def until_ready_says(
+    problem: str, process: Process, session: aiohttp.ClientSession, eventually: Any
+) -> None:
+    """Wait for this problem of Redis: a check that takes too long does not name it."""
+
+    async def is_said() -> bool:
+        _, _, content = await raw(session, "GET", f"{process.url}/health/ready")
+        return content["status"] == "degraded" and problem in content["checks"]["redis"]
+
+    await eventually(is_said)
+
+
 async def test_what_was_answered_survives_the_killing_of_redis(
     process: Process, auth: Auth, session: aiohttp.ClientSession, stores: Any, eventually: Any
 ) -> None:
@@ -163,15 +175,13 @@ async def test_what_was_answered_survives_the_killing_of_redis(
     await stores.stop("redis")
     with pytest.raises(UnavailableError):
         await auth.verify(token.token)
-    status, headers, content = await raw(session, "POST", f"{process.url}/refresh", json={})
+    status, headers, _ = await raw(session, "POST", f"{process.url}/refresh", json={})
     assert status == 422
-    status, headers, content = await raw(
+    status, headers, _ = await raw(
         session, "POST", f"{process.url}/refresh", json={"refresh": login.refresh}
     )
     assert (status, "Retry-After" in headers) == (503, True)
-    _, _, content = await raw(session, "GET", f"{process.url}/health/ready")
-    assert content["status"] == "degraded"
-    assert "Redis" in content["checks"]["redis"]
+    await until_ready_says("Redis", process, session, eventually)
 
     await stores.start("redis")
 
@@ -186,15 +196,14 @@ async def test_what_was_answered_survives_the_killing_of_redis(
 
 
 async def test_our_own_wrong_password_does_not_look_like_an_invalid_token(
-    processes: Opened, session: aiohttp.ClientSession
+    processes: Opened, session: aiohttp.ClientSession, eventually: Any
 ) -> None:
     process = processes(REDIS_PASSWORD="not it")
     auth = Auth(session, process.url)
     with pytest.raises(UnavailableError):
         await auth.verify("A" * 43)
     assert await auth.check() == "auth is degraded"
-    _, _, content = await raw(session, "GET", f"{process.url}/health/ready")
-    assert "rejected our password" in content["checks"]["redis"]
+    await until_ready_says("rejected our password", process, session, eventually)
 
 
 async def test_a_full_redis_still_verifies_tokens(

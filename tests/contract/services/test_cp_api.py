@@ -20,7 +20,7 @@ from services.peers.quotes import Quote, Quotes, QuotesAwayError
 
 SNAPSHOT = "/iserver/marketdata/snapshot"
 HISTORY = "/iserver/marketdata/history"
-PENALTY = "4"
+PENALTY = "12"
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ async def cp_api(
         "GATEWAY_URL": simulator.url,
         "PENALTY_SECONDS": PENALTY,
         "STATUS_SECONDS": "1",
+        "GATEWAY_SECONDS": "10",
         "ANSWER_SECONDS": "15",
         "QUEUE_SECONDS": "15",
     }

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 
 from aiohttp.test_utils import TestClient, TestServer
+from cp_processes import Eventually
 from feeds import FeedServer, Item, items, page, rss, story
 from newswatcher_stage import Stage, articles, titles
 
@@ -167,7 +168,7 @@ async def test_a_redirect_to_another_scheme_is_not_followed(
 
 
 async def test_every_kind_of_bad_feed_fails_alone_and_says_why(
-    stage: Stage, server: FeedServer, news: News
+    stage: Stage, server: FeedServer, news: News, eventually: Eventually
 ) -> None:
     server.feed("/good", items(server, 2))
     server.says("/garbage", bytes(range(256)) * 40, content_type="application/rss+xml")
@@ -203,14 +204,18 @@ async def test_every_kind_of_bad_feed_fails_alone_and_says_why(
             assert watch.state.failures == 1
         assert (good.state.failures, len(await articles(news))) == (0, 2)
         async with TestClient(TestServer(app)) as client:
+
+            async def is_ok() -> bool:
+                ready = await (await client.get("/health/ready")).json()
+                return bool(ready["status"] == "ok")
+
             told = await (await client.get("/feeds")).json()
-            ready = await (await client.get("/health/ready")).json()
+            await eventually(is_ok)
             metrics = await (await client.get("/metrics")).text()
     by_url = {one["url"]: one for one in told["feeds"]}
     assert by_url[f"{server.url}/teapot"]["reason"].endswith("returned 418")
     assert by_url[f"{server.url}/teapot"]["last_success"] is None
     assert by_url[f"{server.url}/good"]["last_success"] is not None
-    assert ready["status"] == "ok"
     assert 'newswatcher_feed_failures{feed="Feed 1"} 1.0' in metrics
 
 

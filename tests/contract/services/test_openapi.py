@@ -31,6 +31,8 @@ from services.stores.cursor import Cursor
 from services.stores.news import article_id
 
 DOCUMENT = document(VERSION)
+_SECONDS = 60
+"""Longer than public_api waits for auth and then for a store or for quotes."""
 CURSORS = st.builds(
     lambda seconds, url: Cursor(
         published=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds),
@@ -55,7 +57,9 @@ def token(api_stage: Stage, couch_store: host_stores.Couch) -> Token:
     found = asyncio.run(made())
     quote = f"{api_stage.api.url}/v1/quotes/AAPL"
     deadline = clock.monotonic() + 60
-    while (answer := requests.get(quote, headers=found.headers, timeout=30)).status_code != 200:
+    while (
+        answer := requests.get(quote, headers=found.headers, timeout=_SECONDS)
+    ).status_code != 200:
         assert clock.monotonic() < deadline, answer.text
         time.sleep(0.2)
     return found
@@ -79,12 +83,12 @@ def test_generated_calls_are_answered_as_documented(
     case: Any, api_stage: Stage, token: Token, caller: requests.Session
 ) -> None:
     case.call_and_validate(
-        base_url=api_stage.api.url, session=caller, headers=token.headers, timeout=30
+        base_url=api_stage.api.url, session=caller, headers=token.headers, timeout=_SECONDS
     )
 
 
 def test_the_served_document_is_the_tested_one(api_stage: Stage) -> None:
-    assert requests.get(f"{api_stage.api.url}/openapi.json", timeout=30).json() == DOCUMENT
+    assert requests.get(f"{api_stage.api.url}/openapi.json", timeout=_SECONDS).json() == DOCUMENT
 
 
 def test_the_document_is_openapi_3_1() -> None:

@@ -1,7 +1,9 @@
 """public_api while a service or store is unavailable, and after its return."""
 
+import asyncio
 import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +57,24 @@ async def test_without_auth_verified_tokens_work_degraded_and_others_get_503(
     assert await eventually(as_before)
 
 
+@pytest.fixture
+async def impatient(
+    api_stage: Stage, session: aiohttp.ClientSession, account: Account
+) -> AsyncIterator[Client]:
+    """A client of a public_api that waits for auth as briefly as in production."""
+    process = api_stage.another_api("impatient", AUTH_PATIENCE_SECONDS="1")
+    process.start()
+    try:
+        await asyncio.to_thread(process.wait)
+        yield Client(session, process.url, await account.token())
+    finally:
+        await asyncio.to_thread(process.stop)
+
+
 async def test_a_hanging_auth_does_not_delay_verified_tokens(
-    api_stage: Stage, api: Client, couch: Couch, eventually: Eventually
+    api_stage: Stage, impatient: Client, couch: Couch, eventually: Eventually
 ) -> None:
+    api = impatient
     assert (await api.get("/v1/news")).status == 200
     assert api_stage.auth._process is not None
     api_stage.auth._process.send_signal(signal.SIGSTOP)

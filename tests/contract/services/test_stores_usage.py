@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 from pydantic import SecretStr
+from waiting import PATIENCE
 
 from runtime.errors import RefusedError, UnavailableError
 from services.stores.tracking import UsageTracker
@@ -114,7 +115,7 @@ async def test_an_invalid_point_is_rejected_without_blocking_others(usage: Usage
 async def test_calls_are_written_in_the_background_and_the_rest_at_the_end(
     usage: Usage, eventually: Eventually
 ) -> None:
-    tracker = UsageTracker(usage, every_seconds=0.01)
+    tracker = UsageTracker(usage, every_seconds=0.01, flush_seconds=5 * PATIENCE)
     async with tracker:
         track(tracker)
 
