@@ -4,6 +4,7 @@ Rule: secrets are passed on standard input, because any user can see a process's
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -23,8 +24,8 @@ _UNREACHABLE: Final = (
     "i/o timeout",
     "the swarm does not have a leader",
 )
-_API: Final = "/v1.41"
-"""The API version of engine 20.10, which later engines also support."""
+_LOWEST_API: Final = "1.41"
+"""The API version of engine 20.10."""
 _OK: Final = "200"
 Row = dict[str, Any]
 
@@ -160,7 +161,7 @@ class Docker:
         """
         content = json.dumps(body)
         request = (
-            f"POST {_API}{path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
+            f"POST /v{self._api()}{path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n{content}"
         )
         answer = self._call("system", "dial-stdio", stdin=request).stdout
@@ -169,6 +170,11 @@ class Docker:
         if not head.startswith("HTTP/1.1 "):
             raise UnavailableError("the engine closed the connection without a response")
         return head.split()[1], content
+
+    def _api(self) -> str:
+        """Return the API version that the client and engine use. An older version loses fields."""
+        text = self._run("version", "--format", "{{.Client.APIVersion}}").strip()
+        return text if re.fullmatch(r"1\.\d+", text) else _LOWEST_API
 
     def _run(self, *argv: str, stdin: str | None = None) -> str:
         return self._call(*argv, stdin=stdin).stdout

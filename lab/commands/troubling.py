@@ -91,7 +91,7 @@ def partition(instance: InstanceId) -> None:
     name = find(lab, instance).instance
     lab.partition(name)
     _say(
-        f"{name} has no network now; its node will be down in about 15 s",
+        f"{name} has no network now; its node will be down within a few seconds",
         f"{command()} nodes; to reconnect the machine, {command()} heal {name}",
     )
 

@@ -20,8 +20,8 @@ _ENTER: Final = (
     'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125;'
     ' shift; n=$((n - 1)); done; exec "$@"'
 )
-_CPU_SHARES: Final = {"cpu.shares": "16384", "cpu.weight": "1600"}
-"""Files of cgroup v1 and v2, each with sixteen times its default value."""
+_CPU_SHARES: Final = {"cpu.shares": "4096", "cpu.weight": "400"}
+"""Files of cgroup v1 and v2, each with four times its default value."""
 _CPUSET_FILES: Final = ("cpuset.cpus", "cpuset.mems")
 
 
