@@ -9,7 +9,7 @@ declare -A package_of=(
     [dockerd]=docker.io [iptables]=iptables [ip]=iproute2 [redis-server]=redis-server
     [debootstrap]=debootstrap [systemd-nspawn]=systemd-container [openssl]=openssl
     [nsenter]=util-linux [ps]=procps [curl]=curl [busybox]=busybox-static
-    [influxd]=influxdb [npm]=npm [chromium-headless-shell]=chromium-headless-shell [wrk]=wrk
+    [influxd]=influxdb [npm]=npm [chromium]=chromium [wrk]=wrk
     [lego]=lego [pebble]=pebble
 )
 

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-CHROMIUM: Final = "/usr/bin/chromium-headless-shell"
-"""It starts with half of the processor time that the whole browser needs."""
+CHROMIUM: Final = "/usr/bin/chromium"
 _ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
