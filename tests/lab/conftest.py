@@ -131,10 +131,10 @@ def scenario(cluster, request):
 
 @pytest.fixture(scope="module")
 def seldom(pytestconfig):
-    """What a service of the lab gets so that a task that started well is looked at less often.
+    """Fields of a service that make its health checks rarer once a task is healthy.
 
-    Each look is a process, and ten of them a second are a good part of a processor. Engines that
-    cannot tell the start from the rest look every second.
+    Each check starts a process, and ten checks a second need a good part of a processor. Engines
+    without a separate interval for the start check every second.
     """
     newest = NEWEST_FIELDS[pytestconfig.getoption("engine")]
     return {"extra": newest, **({"health_interval_seconds": 5.0} if newest else {})}

@@ -142,6 +142,7 @@ async def test_a_worker_is_taken_under_a_persons_eyes_and_nothing_is_lost(websit
             while not gone.done():
                 pages.append(await one.go("/dashboard"))
                 pages.append(await one.go("/tokens"))
+                # Pages without a pause would take the CPU from the services that move.
                 await asyncio.sleep(0.5)
             await gone
             reports = [await asyncio.to_thread(flow.stop) for flow in (front, api)]
