@@ -10,7 +10,7 @@ from lab.machines import firewall
 from lab.places import Places
 
 log: Final = structlog.get_logger("lab.aws.elastic")
-_EVERY: Final = 0.2
+_EVERY: Final = 0.5
 
 
 async def follow(cloud: Cloud, places: Places) -> None:

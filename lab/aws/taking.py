@@ -17,7 +17,7 @@ from lab.machines.record import Stage
 from runtime import clock
 
 log: Final = structlog.get_logger("lab.aws.taking")
-_EVERY: Final = 0.1
+_EVERY: Final = 0.2
 
 
 async def follow(

@@ -29,7 +29,7 @@ log: Final = structlog.get_logger("lab.machines.hypervisor")
 
 Result = TypeVar("Result")
 
-_EVERY: Final = 0.2
+_EVERY: Final = 0.25
 _AT_ONCE: Final = 3
 """How many machines boot at the same time; more machines would delay each other."""
 _BOOT_SECONDS: Final = 120

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,12 @@ from wire.labels import LABEL_INSTANCE, LABEL_PHASE
 from wire.messages import Availability, Role
 
 Eventually = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
 
 
 async def join(swarm: Swarm, machine: Any, manager: Any, role: Role = Role.WORKER) -> None:
@@ -73,6 +79,19 @@ async def test_an_engine_tells_what_it_is_in_the_swarm(swarm: Swarm, engines: An
         await join(swarm, engines[1], engines[0])
         joined = await other.engine()
         assert (joined.state, joined.is_manager, joined.is_leader) == ("active", False, False)
+
+
+async def test_info_is_not_called_again_while_the_engine_is_a_manager(
+    swarm: Swarm, engines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = await swarm.engine()
+
+    async def refuse() -> dict[str, Any]:
+        raise AssertionError("`/info` starts two programs and must not be called twice a second")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(swarm._docker.system, "info", refuse)
+        assert await swarm.engine() == leads
 
 
 async def test_founding_twice_is_refused_or_passing_and_changes_nothing(
@@ -225,7 +244,7 @@ async def test_a_node_is_changed_in_one_update_and_not_at_all_if_it_is_so_alread
 
 
 async def test_a_worker_is_promoted_and_demoted_and_the_last_manager_is_not(
-    swarm: Swarm, engines: Any, eventually: Eventually
+    swarm: Swarm, engines: Any, eventually: Eventually, stack: AsyncExitStack
 ) -> None:
     await join(swarm, engines[1], engines[0])
     node = await node_of(swarm, engines[1], eventually, "ready")
@@ -239,6 +258,13 @@ async def test_a_worker_is_promoted_and_demoted_and_the_last_manager_is_not(
         return any(one.reachability == "reachable" for one in found if one.id == node.id)
 
     await eventually(is_reachable, 20)
+    other = await stack.enter_async_context(Swarm(engines[1].url))
+
+    async def knows_its_role() -> bool:
+        engine = await other.engine()
+        return engine.is_manager and not engine.is_leader and engine.leader == engines[0].name
+
+    await eventually(knows_its_role, 20)
 
     async def is_not_removed() -> bool:
         with suppress(UnavailableError):
@@ -262,12 +288,11 @@ async def test_a_worker_is_promoted_and_demoted_and_the_last_manager_is_not(
         return any(one.reachability is None for one in found if one.id == node.id)
 
     await eventually(is_worker, 20)
-    async with Swarm(engines[1].url) as other:
 
-        async def is_told() -> bool:
-            return not (await other.engine()).is_manager
+    async def is_told() -> bool:
+        return not (await other.engine()).is_manager
 
-        await eventually(is_told, 20)
+    await eventually(is_told, 20)
 
 
 async def test_two_updates_of_one_node_at_once_lose_none_silently(

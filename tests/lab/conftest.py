@@ -137,7 +137,7 @@ def seldom(pytestconfig):
     without a separate interval for the start check every second.
     """
     newest = NEWEST_FIELDS[pytestconfig.getoption("engine")]
-    return {"extra": newest, **({"health_interval_seconds": 5.0} if newest else {})}
+    return {"extra": newest, **({"health_interval_seconds": 15.0} if newest else {})}
 
 
 @pytest.fixture(scope="module")
