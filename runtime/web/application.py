@@ -18,29 +18,22 @@ from typing import Final, NoReturn
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
+from prometheus_client import Counter, Histogram
 
 from runtime import clock, lifecycle, logs
 from runtime.errors import ClusterError
-from runtime.web import serving
+from runtime.web import health, serving
+from runtime.web.health import Check, Handler
 from runtime.web.problems import Problem, of_cluster, of_http
 from runtime.web.security_headers import EVERY_ANSWER
 from runtime.web.settings import S, WebSettings, load
 
 log = structlog.get_logger("web")
 
-Check = Callable[[], Awaitable[str | None]]
-"""Checks one dependency. Returns None if the dependency works, otherwise a sentence that describes
-the problem without secrets."""
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 REQUEST_ID: Final = "X-Request-Id"
 _REQUEST_ID: Final = web.RequestKey("request_id", str)
-_CHECK_SECONDS: Final = 2.0
 _MOST_BYTES: Final = 256 * 1024
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-_QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
-
 
 _REQUESTS: Final = Counter(
     "http_requests_total", "Requests handled.", ["service", "route", "method", "status"]
@@ -64,9 +57,7 @@ def application(
         client_max_size=_MOST_BYTES, middlewares=[_identified, _observed(name), _problems]
     )
     app.on_response_prepare.append(_harden)
-    app.router.add_get("/health/live", _live)
-    app.router.add_get("/health/ready", _ready(checks or {}))
-    app.router.add_get("/metrics", _metrics)
+    health.add_routes(app, checks or {})
     if settings.test_build:
         # Import the module by name, because production images do not contain it.
         import_module("runtime.web.self_test").add_route(app, name)
@@ -126,7 +117,7 @@ def _record(name: str, request: web.Request, status: int, seconds: float) -> Non
     method = request.method if request.method in hdrs.METH_ALL else "other"
     _REQUESTS.labels(name, route, method, str(status)).inc()
     _SECONDS.labels(name, route, method).observe(seconds)
-    if route not in _QUIET:
+    if route not in health.PATHS:
         log.info(
             "handled a request",
             method=method,
@@ -146,6 +137,9 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         if exc.status < HTTPStatus.BAD_REQUEST:
             raise
         problem = of_http(exc)
+    except web.RequestPayloadError:
+        # For example, the body is not compressed as its header says.
+        problem = Problem(status=400, title="The body cannot be read")
     except ClusterError as exc:
         log.warning("request failed", reason=str(exc))
         problem = of_cluster(exc)
@@ -161,35 +155,3 @@ async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     response.headers[REQUEST_ID] = request_id(request)
     # The Server header would tell attackers which versions we use.
     response.headers.pop(hdrs.SERVER, None)
-
-
-async def _live(_request: web.Request) -> web.Response:
-    return web.Response(text="alive\n")
-
-
-async def _metrics(_request: web.Request) -> web.Response:
-    return web.Response(
-        body=generate_latest(REGISTRY), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}
-    )
-
-
-def _ready(checks: Mapping[str, Check]) -> Handler:
-    async def ready(request: web.Request) -> web.Response:
-        if serving.is_leaving(request):
-            return web.json_response({"status": "leaving"}, status=503)
-        states = await asyncio.gather(*(_state(check) for check in checks.values()))
-        status = "ok" if all(state == "ok" for state in states) else "degraded"
-        by_name = dict(zip(checks, states, strict=True))
-        return web.json_response({"status": status, "checks": by_name})
-
-    return ready
-
-
-async def _state(check: Check) -> str:
-    try:
-        async with asyncio.timeout(_CHECK_SECONDS):
-            return await check() or "ok"
-    except TimeoutError:
-        return "is not responding"
-    except ClusterError as exc:
-        return str(exc)

@@ -8,7 +8,7 @@ MOST_SYMBOLS: Final = 50
 MOST_BARS: Final = 1000
 """The maximum number of bars in one response, from the Interactive Brokers documentation."""
 _SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9.\-]{0,11}")
-_SPAN: Final = re.compile(r"([1-9]\d{0,3})(min|h|d|w|m|y)")
+_SPAN: Final = re.compile(r"([1-9][0-9]{0,3})(min|h|d|w|m|y)")
 _UNITS: Final = {
     "min": 60,
     "h": 3600,

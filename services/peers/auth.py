@@ -4,6 +4,8 @@ Rule: an error's class determines what the caller should do. Error messages neve
 passwords.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
@@ -17,6 +19,7 @@ from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableErr
 SCOPES: Final = ("news:read", "sentiment:read", "quotes:read", "usage:read")
 """All scopes. A login has all of them."""
 _DEFAULT_WAIT: Final = 30
+_SECONDS: Final = re.compile(r"[0-9]{1,6}")
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -232,16 +235,29 @@ class Auth:
             async with self._session.request(
                 method, self._url + path, json=body, params=query, headers=headers
             ) as answer:
-                content = await answer.json(content_type=None) if answer.status != 204 else {}
+                content = await answer.read()
                 status, wait = answer.status, answer.headers.get("Retry-After", "")
-        # The token is not valid in a header, so auth cannot have issued it.
+        # No valid header can contain the token, so auth cannot have issued it.
         except ValueError as exc:
             raise RefusedError(f"{route}: the token was not issued by auth") from exc
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise UnavailableError(f"{route}: auth did not respond") from exc
-        if status < 400:
-            return content if isinstance(content, dict) else {}
-        raise _error(status, wait, route, content if isinstance(content, dict) else {})
+        if status == 204:
+            return {}
+        document = _object(content)
+        if status >= 400:
+            raise _error(status, wait, route, document or {})
+        if document is None:
+            raise UnavailableError(f"{route}: auth's response is not a JSON object")
+        return document
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _error(status: int, wait: str, route: str, problem: Mapping[str, Any]) -> ClusterError:
@@ -252,7 +268,7 @@ def _error(status: int, wait: str, route: str, problem: Mapping[str, Any]) -> Cl
         case 400 | 422:
             return InvalidError(message)
         case 429:
-            return RateLimitedError(message, int(wait) if wait.isdigit() else _DEFAULT_WAIT)
+            return RateLimitedError(message, int(wait) if _SECONDS.fullmatch(wait) else _DEFAULT_WAIT)
         case 404:
             return GoneError(message)
         case _ if status >= 500:

@@ -6,14 +6,16 @@ changes, but not forgery. A forged cursor gives no access to additional data.
 """
 
 import base64
-import binascii
 import json
 import zlib
-from typing import Self
+from typing import Final, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.stores.article import timestamp
+
+_LONGEST: Final = 500
+"""More characters than any cursor has."""
 
 
 class Cursor(BaseModel):
@@ -42,14 +44,18 @@ class Cursor(BaseModel):
         Raises:
             ValueError: if the text is not a valid cursor.
         """
+        if len(text) > _LONGEST:
+            raise ValueError("must be a valid cursor")
         try:
             body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             published, article, checksum = json.loads(body)
             cursor = cls.model_validate({"published": published, "id": article})
-        except (binascii.Error, ValueError, TypeError, ValidationError) as exc:
+            # Each position has exactly one valid text, which keeps clients' caches small.
+            is_ours = checksum == _checksum(cursor.key) and cursor.encode() == text
+        # OverflowError: in UTC, the time is in year 0 or 10000. RecursionError: nested JSON.
+        except (ValueError, TypeError, OverflowError, RecursionError) as exc:
             raise ValueError("must be a valid cursor") from exc
-        # Each position has exactly one valid text, which keeps clients' caches small.
-        if checksum != _checksum(cursor.key) or cursor.encode() != text:
+        if not is_ours:
             raise ValueError("must be a valid cursor")
         return cursor
 

@@ -10,8 +10,8 @@ from typing import Final
 from aiohttp import ClientSession, web
 
 from runtime.web import security_headers
-from runtime.web.application import Check
 from runtime.web.application import application as bare
+from runtime.web.health import Check
 from runtime.web.outgoing import outgoing
 from services.peers.auth import Auth
 from services.peers.quotes import Quotes

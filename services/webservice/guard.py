@@ -8,6 +8,7 @@ from aiohttp import web
 from runtime.errors import UnavailableError
 from services.webservice.site import Handler, site_of
 from services.webservice.visitor import csrf
+from services.webservice.visitor.forms import form_of
 
 log = structlog.get_logger("webservice")
 
@@ -28,8 +29,8 @@ async def only_own_forms(request: web.Request, handler: Handler) -> web.StreamRe
         raise UnavailableError("checking a form: the sign-in service does not respond")
     token = request.headers.get(csrf.HEADER)
     if token is None:
-        form = await request.post()
-        token = str(form.get(csrf.FIELD, ""))
+        form = await form_of(request)
+        token = form.get(csrf.FIELD, "")
     if not site.is_good_token(token, visit):
         log.warning("rejected a form", reason="the CSRF token is not valid for this visitor")
         raise web.HTTPForbidden

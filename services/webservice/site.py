@@ -81,7 +81,7 @@ async def render(
     """Render a page, or part of a page, for the visitor."""
     site = site_of(request)
     visit = await site.sessions.visit(request)
-    code = request.cookies.get(site.jar.flash)
+    code = site.jar.value(request, site.jar.flash)
     context = {
         "site_name": site.settings.site_name,
         "api_url": site.settings.api_url,

@@ -9,6 +9,7 @@ from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError
 from services.webservice.pages.login import AWAY, LEAST_PASSWORD, wait
 from services.webservice.site import ask, render, see, site_of, viewer_of
+from services.webservice.visitor.forms import form_of
 
 _CHANGE_AWAY: Final = (
     "The sign-in service did not respond, so your password may or may not have been changed. If the"
@@ -25,8 +26,8 @@ async def post_password(request: web.Request) -> web.Response:
     """Change the password and end the account's other sessions."""
     viewer = await viewer_of(request)
     site = site_of(request)
-    form = await request.post()
-    old, new = str(form.get("old", "")), str(form.get("new", ""))
+    form = await form_of(request)
+    old, new = form.get("old", ""), form.get("new", "")
     try:
         await site.auth.change_password(viewer.access, old=old, new=new)
     except InvalidError as exc:

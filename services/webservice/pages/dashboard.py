@@ -15,6 +15,7 @@ from services.webservice.pages.landing import recent_mood
 from services.webservice.panels import Panel
 from services.webservice.rendering.ticker import Ticker, ticker
 from services.webservice.site import Site, ask, is_for_htmx, render, see, site_of, viewer_of
+from services.webservice.visitor.forms import form_of
 
 _PAGE: Final = 12
 _TRENDING: Final = 8
@@ -101,8 +102,8 @@ async def get_quotes(request: web.Request) -> web.Response:
 async def post_watch(request: web.Request) -> web.Response:
     """Save the watch list in a cookie, ignoring words that are not symbols."""
     await viewer_of(request)
-    form = await request.post()
-    symbols, _ = watch_list.parse(str(form.get("symbols", ""))[:400])
+    form = await form_of(request)
+    symbols, _ = watch_list.parse(form.get("symbols", "")[:400])
     response = see(request, "/dashboard", flash_code="watch-list")
     jar = site_of(request).jar
     if symbols:
@@ -114,7 +115,7 @@ async def post_watch(request: web.Request) -> web.Response:
 
 def _watched(request: web.Request) -> list[str]:
     site = site_of(request)
-    chosen, _ = watch_list.parse(request.cookies.get(site.jar.watch, ""))
+    chosen, _ = watch_list.parse(site.jar.value(request, site.jar.watch))
     return chosen or watch_list.parse(site.settings.watch_list)[0]
 
 

@@ -91,6 +91,8 @@ async def pages_of_errors(request: web.Request, handler: Handler) -> web.StreamR
         status, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, "10"
     except GoneError:
         status = HTTPStatus.NOT_FOUND
+    except web.RequestPayloadError:
+        status = HTTPStatus.BAD_REQUEST
     except RefusedError as exc:
         log.warning(
             "could not show a page because a service rejected a request",

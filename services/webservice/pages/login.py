@@ -14,6 +14,7 @@ from aiohttp import web
 from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import RateLimitedError
 from services.webservice.site import render, see, site_of
+from services.webservice.visitor.forms import form_of
 from services.webservice.visitor.redirects import local_path
 
 log = structlog.get_logger("webservice")
@@ -38,9 +39,9 @@ async def get_login(request: web.Request) -> web.Response:
 async def post_login(request: web.Request) -> web.Response:
     """Sign the visitor in, and redirect to the page that the visitor requested."""
     site = site_of(request)
-    form = await request.post()
-    email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
-    next_path = local_path(str(form.get("next", "")), otherwise="")
+    form = await form_of(request)
+    email, password = form.get("email", "").strip(), form.get("password", "")
+    next_path = local_path(form.get("next", ""), otherwise="")
     try:
         login = await site.auth.login(email, password, client=client_of(request))
     except RateLimitedError as exc:
@@ -62,7 +63,7 @@ async def post_login(request: web.Request) -> web.Response:
 async def post_logout(request: web.Request) -> web.Response:
     """Sign the visitor out. Delete the login cookies even if the sign-in service is unavailable."""
     site = site_of(request)
-    refresh = request.cookies.get(site.jar.refresh)
+    refresh = site.jar.value(request, site.jar.refresh)
     flash_code = "signed-out"
     if refresh:
         try:
@@ -81,7 +82,8 @@ def client_of(request: web.Request) -> str:
     The sign-in service decides which of these addresses to trust.
     """
     path = [*request.headers.getall("X-Forwarded-For", []), request.remote or ""]
-    return ", ".join(filter(None, path))
+    # An address is ASCII; other text could not be sent on in a header.
+    return ", ".join(hop for hop in path if hop and hop.isascii())
 
 
 def wait(seconds: float) -> str:

@@ -9,6 +9,7 @@ from runtime.errors import RefusedError, UnavailableError
 from services.peers.auth import InvalidError, RateLimitedError, TakenError
 from services.webservice.pages.login import LEAST_PASSWORD, client_of, wait
 from services.webservice.site import render, see, site_of
+from services.webservice.visitor.forms import form_of
 
 _AWAY: Final = (
     "The sign-in service did not respond, so your account may or may not have been created. Try to"
@@ -27,8 +28,8 @@ async def get(request: web.Request) -> web.Response:
 async def post(request: web.Request) -> web.Response:
     """Create the account and sign the user in. If this fails, show the errors in the form."""
     site = site_of(request)
-    form = await request.post()
-    email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
+    form = await form_of(request)
+    email, password = form.get("email", "").strip(), form.get("password", "")
     try:
         await site.auth.sign_up(email, password, client=client_of(request))
         login = await site.auth.login(email, password, client=client_of(request))

@@ -4,6 +4,7 @@ Rule: show a token's text only once, in the response to the form that created th
 the text in cookies, URLs or logs.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,8 +18,10 @@ from services.webservice import flash
 from services.webservice.pages.login import wait
 from services.webservice.rendering import formatting
 from services.webservice.site import ask, is_for_htmx, render, see, site_of, viewer_of
+from services.webservice.visitor.forms import form_of
 
 _LONGEST_NAME: Final = 60
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EXPIRIES: Final = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"), ("", "never"))
 _USUAL_EXPIRY: Final = "90"
 _TOKENS_AWAY: Final = (
@@ -61,11 +64,11 @@ async def get(request: web.Request) -> web.Response:
 async def post(request: web.Request) -> web.Response:
     """Create a token and show its text, which cannot be shown again."""
     viewer = await viewer_of(request)
-    form = await request.post()
-    scopes = frozenset(str(scope) for scope in form.getall("scopes", []))
-    expires = str(form.get("expires", ""))
+    form = await form_of(request)
+    scopes = frozenset(form.getall("scopes", []))
+    expires = form.get("expires", "")
     token_form = TokenForm(
-        name=" ".join(str(form.get("name", "")).split()),
+        name=" ".join(form.get("name", "").split()),
         expires=expires if expires in dict(_EXPIRIES) else _USUAL_EXPIRY,
         scopes=scopes & formatting.SCOPES.keys(),
     )
@@ -101,7 +104,10 @@ async def post_revoke(request: web.Request) -> web.Response:
     viewer = await viewer_of(request)
     flash_code = "token-revoked"
     try:
-        await site_of(request).auth.revoke(viewer.access, request.match_info["id"])
+        token_id = request.match_info["id"]
+        if not _ID.fullmatch(token_id):
+            raise GoneError("revoking a token: the id has a wrong format")
+        await site_of(request).auth.revoke(viewer.access, token_id)
     except GoneError:
         flash_code = "token-gone"
     if not is_for_htmx(request):

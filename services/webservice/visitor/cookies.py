@@ -37,6 +37,11 @@ class Jar:
         return self._named("refresh")
 
     @property
+    def login(self) -> tuple[str, str]:
+        """The names of the two cookies that a login consists of."""
+        return self.access, self.refresh
+
+    @property
     def nonce(self) -> str:
         """The name of the cookie that stores the nonce for CSRF checks."""
         return self._named("nonce")
@@ -50,6 +55,15 @@ class Jar:
     def watch(self) -> str:
         """The name of the cookie that stores the visitor's watch list."""
         return self._named("watch")
+
+    def value(self, request: web.Request, name: str) -> str:
+        """Return a cookie's value, or "" if it is missing or cannot be a value that we set.
+
+        All our cookies are printable ASCII. Other text, such as bytes that are not UTF-8, could not
+        be hashed or sent on.
+        """
+        value = request.cookies.get(name, "")
+        return value if value.isascii() and value.isprintable() else ""
 
     def put(
         self, response: web.StreamResponse, name: str, value: str, *, seconds: float | None = None

@@ -66,8 +66,14 @@ def is_from_elsewhere(method: str, headers: Mapping[str, str], *, host: str) -> 
     if headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         return True
     origin = headers.get("Origin")
-    # Do not compare the scheme, because the ingress always uses http to reach us.
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    if origin is None:
+        return False
+    try:
+        # Do not compare the scheme, because the ingress always uses http to reach us.
+        return urlsplit(origin).netloc.lower() != host.lower()
+    except ValueError:
+        # No browser sends an origin that cannot be parsed for a form of ours.
+        return True
 
 
 def _signature(key: bytes, salt: bytes, nonce: str, account: str) -> bytes:

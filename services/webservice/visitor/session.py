@@ -68,7 +68,7 @@ class Sessions:
         visit = request.get(_VISIT)
         if visit is None:
             visit = request[_VISIT] = await self._identify(request)
-            nonce = request.cookies.get(self._jar.nonce, "")
+            nonce = self._jar.value(request, self._jar.nonce)
             visit.nonce = nonce if csrf.is_nonce(nonce) else csrf.new_nonce()
             visit.is_nonce_new = visit.nonce != nonce
         return visit
@@ -80,7 +80,7 @@ class Sessions:
 
     def sign_out(self, request: web.Request) -> None:
         """In the response to this request, delete the login cookies and set a new nonce."""
-        self._verified.forget(request.cookies.get(self._jar.access, ""))
+        self._verified.forget(self._jar.value(request, self._jar.access))
         request[_VISIT] = Visit(nonce=csrf.new_nonce(), is_nonce_new=True, is_leaving=True)
 
     def set_cookies(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -95,12 +95,12 @@ class Sessions:
             seconds_left = (login.refresh_expires - at).total_seconds()
             self._jar.put(response, self._jar.refresh, login.refresh, seconds=seconds_left)
         if visit.is_leaving:
-            self._jar.drop(response, self._jar.access, self._jar.refresh)
+            self._jar.drop(response, *self._jar.login)
         if visit.is_nonce_new:
             self._jar.put(response, self._jar.nonce, visit.nonce)
 
     async def _identify(self, request: web.Request) -> Visit:
-        if access := request.cookies.get(self._jar.access):
+        if access := self._jar.value(request, self._jar.access):
             try:
                 verified = await self._auth.verify(access)
             except (UnavailableError, RateLimitedError):
@@ -111,7 +111,7 @@ class Sessions:
                 self._keep(viewer, verified.expires)
                 return Visit(viewer)
             self._verified.forget(access)
-        if refresh := request.cookies.get(self._jar.refresh):
+        if refresh := self._jar.value(request, self._jar.refresh):
             try:
                 login = await self._renewals(refresh)
             except (UnavailableError, RateLimitedError):
@@ -119,7 +119,7 @@ class Sessions:
             except RefusedError:
                 return Visit(is_leaving=True)
             return Visit(self._viewer(login), login=login)
-        return Visit(is_leaving=bool(access))
+        return Visit(is_leaving=not request.cookies.keys().isdisjoint(self._jar.login))
 
     def _while_away(self, access: str) -> Visit:
         identity = self._verified.identity(access, monotonic=clock.monotonic(), now=clock.now())
