@@ -30,7 +30,7 @@ lint: setup ## Check style, types, imports and shell scripts
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 	$(PYTHON) tests/lint/vague_names.py agent bench cli lab leader runtime services tests/lint wire
-	.venv/bin/shellcheck -x .ci/run ami/*.sh lab/*.sh requirements/*.sh
+	.venv/bin/shellcheck -x .ci/run ami/*.sh compose/scripts/*.sh lab/*.sh requirements/*.sh
 
 check: lint needs ## Lint, and run the unit tests and the affected contract tests (before a commit; needs root)
 	.venv/bin/pytest -n $(SIDE_BY_SIDE) $(GROUPED) tests/unit $$(.venv/bin/python tests/running/changed.py)
