@@ -191,8 +191,11 @@ class Influx(Store):
 
     name = "influxd"
 
-    def __init__(self, directory: Path, port: int, *, inner_port: int) -> None:
+    def __init__(
+        self, directory: Path, port: int, *, inner_port: int, values_per_tag: int = 100_000
+    ) -> None:
         super().__init__(directory, port)
+        self._values_per_tag = values_per_tag
         self.password = secrets.token_urlsafe(16)
         self._inner_port = inner_port
 
@@ -224,6 +227,7 @@ bind-address = "127.0.0.1:{self._inner_port}"
   dir = "{place}/data"
   wal-dir = "{place}/wal"
   query-log-enabled = false
+  max-values-per-tag = {self._values_per_tag}
 [monitor]
   store-enabled = false
 [http]

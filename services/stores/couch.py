@@ -14,9 +14,10 @@ import aiohttp
 from pydantic import SecretStr
 
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
+from services.stores import couch_answers
 
 Document = dict[str, Any]
-Place = int | str
+Place = couch_answers.Place
 """A sequence number in the database's changes."""
 _SLACK_SECONDS: Final = 2.0
 """The extra time that CouchDB may take to respond once the requested wait is over."""
@@ -93,7 +94,10 @@ class Couch:
         Raises:
             GoneError: if the document or the database does not exist.
         """
-        return _object(await self._ask("GET", _path(db, doc_id), f"reading {doc_id}"))
+        attempt = f"reading {doc_id}"
+        return couch_answers.document(
+            await self._ask("GET", _path(db, doc_id), attempt), attempt
+        )
 
     async def put(self, db: str, doc: Mapping[str, Any]) -> str:
         """Write a document and return its new revision.
@@ -102,24 +106,29 @@ class Couch:
             ConflictError: if the document's `_rev` is not the latest revision.
         """
         doc_id = str(doc["_id"])
-        answer = await self._ask("PUT", _path(db, doc_id), f"writing {doc_id}", body=doc)
-        return str(_object(answer)["rev"])
+        attempt = f"writing {doc_id}"
+        answer = await self._ask("PUT", _path(db, doc_id), attempt, body=doc)
+        return couch_answers.revision(answer, attempt)
 
     async def bulk(self, db: str, docs: Sequence[Mapping[str, Any]]) -> list[Written]:
         """Write several documents independently. Conflicts are returned, not raised as errors."""
         if not docs:
             return []
-        rows = await self._ask(
-            "POST", f"{quote(db, safe='')}/_bulk_docs", "writing documents", body={"docs": docs}
+        attempt = "writing documents"
+        answer = await self._ask(
+            "POST", f"{quote(db, safe='')}/_bulk_docs", attempt, body={"docs": docs}
         )
+        rows = couch_answers.written_rows(answer, len(docs), attempt)
         return [Written(row["id"], row.get("rev"), row.get("error")) for row in rows]
 
     async def view(self, db: str, design: str, view: str, **params: Any) -> list[dict[str, Any]]:
         """Return a view's rows. `params` are CouchDB query parameters, as Python values."""
         query = {name: _parameter(name, value) for name, value in params.items()}
         path = f"{quote(db, safe='')}/_design/{design}/_view/{view}"
-        answer = await self._ask("GET", path, f"reading view {view}", params=query)
-        return list(_object(answer)["rows"])
+        attempt = f"reading view {view}"
+        return couch_answers.view_rows(
+            await self._ask("GET", path, attempt, params=query), attempt
+        )
 
     async def changes(
         self,
@@ -139,21 +148,23 @@ class Couch:
             params["include_docs"] = "true"
         if wait_seconds > 0:
             params |= {"feed": "longpoll", "timeout": str(int(wait_seconds * 1000))}
+        attempt = "reading changes"
         answer = await self._ask(
             "GET",
             f"{quote(db, safe='')}/_changes",
-            "reading changes",
+            attempt,
             params=params,
             wait_seconds=wait_seconds,
         )
         if answer is _NOTHING:
             return Changes(since, ())
-        rows = tuple(
+        last_seq, rows = couch_answers.change_rows(answer, attempt)
+        changes = tuple(
             Change(row["seq"], row["id"], bool(row.get("deleted")), row.get("doc"))
-            for row in answer["results"]
+            for row in rows
             if not row["id"].startswith("_design/")
         )
-        return Changes(answer["last_seq"], rows)
+        return Changes(last_seq, changes)
 
     async def local(self, db: str, name: str) -> Document | None:
         """Return a local document, or None if it does not exist.
@@ -231,7 +242,7 @@ class Couch:
             raise _error(status, attempt)
         try:
             return json.loads(content)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise UnavailableError(f"{attempt}: CouchDB's response is not JSON") from exc
 
 
@@ -266,9 +277,3 @@ def _parameter(name: str, value: Any) -> str:
     if name in _JSON_PARAMETERS or isinstance(value, bool):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return str(value)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UnavailableError("CouchDB's response has an unexpected format")
-    return value

@@ -18,7 +18,7 @@ from prometheus_client import Counter, Gauge
 from runtime.backoff import backoff
 from runtime.errors import ClusterError
 from runtime.streams import cancel_all
-from services.stores.usage import Call, RejectedError, Usage
+from services.stores.usage import Call, PartialWriteError, RejectedError, Usage
 
 log = structlog.get_logger("usage")
 
@@ -56,6 +56,7 @@ class UsageTracker:
         # Distinguishes calls that two replicas receive in the same microsecond.
         self._offset = random.randrange(_NANOSECONDS)  # noqa: S311  not used for secrets
         self._last = 0
+        self._reasons: set[str] = set()
         self.dropped = 0
         """The number of calls lost because the queue was full or InfluxDB rejected them."""
         self.written = 0
@@ -128,21 +129,30 @@ class UsageTracker:
         """Write one batch of calls, and return whether another full batch is waiting."""
         while self._waiting and len(self._batch) < BATCH:
             self._batch.append(self._waiting.popleft())
+        dropped = 0
         try:
             await self._usage.write(self._batch)
-            self.written += len(self._batch)
-            _WRITTEN.inc(len(self._batch))
         except RejectedError as exc:
-            # Retrying would block all later calls forever.
-            self._drop(len(self._batch))
-            log.warning(
-                "dropped usage data because InfluxDB rejected it",
-                calls=len(self._batch),
-                reason=str(exc),
-            )
+            # Retrying would block all later calls forever. A part may have been stored.
+            dropped = len(self._batch)
+            if isinstance(exc, PartialWriteError):
+                dropped = min(dropped, exc.dropped)
+            self._drop(dropped)
+            self._warn(dropped, str(exc))
+        written = len(self._batch) - dropped
+        self.written += written
+        _WRITTEN.inc(written)
         self._batch = []
         _WAITING.set(self.waiting)
         return len(self._waiting) >= BATCH
+
+    def _warn(self, calls: int, reason: str) -> None:
+        """Log a reason for dropping calls once; the metric counts what it costs."""
+        if reason not in self._reasons:
+            self._reasons.add(reason)
+            log.warning(
+                "dropped usage data because InfluxDB rejected it", calls=calls, reason=reason
+            )
 
     def _drop(self, calls: int) -> None:
         self.dropped += calls

@@ -14,16 +14,18 @@ import aiohttp
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
 
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
+from services.stores.usage_errors import PartialWriteError, RejectedError, rejection
+
+__all__ = ["Call", "PartialWriteError", "RejectedError", "Usage", "UsageHour"]
 
 DATABASE: Final = "usage"
 MEASUREMENT: Final = "call"
 KEPT_DAYS: Final = 90
 """The number of days after which InfluxDB deletes calls."""
+_UNEXPECTED: Final = "reading usage: InfluxDB's response has an unexpected format"
+_TIMED_OUT: Final = ("timeout", "query timeout reached", "query interrupted")
+"""Errors that InfluxDB reports with status 200, and that a second attempt may not meet."""
 _ESCAPED: Final = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\ ", "\\": "/"})
-
-
-class RejectedError(RefusedError):
-    """InfluxDB rejected these calls and would reject them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Usage:
         """Store calls. Calls that are already stored are not counted twice.
 
         Raises:
+            PartialWriteError: if InfluxDB will never accept some of these calls. The others are
+                stored.
             RejectedError: if InfluxDB will never accept these calls.
         """
         if not calls:
@@ -137,16 +141,19 @@ class Usage:
             f' FROM "{MEASUREMENT}" WHERE {where} GROUP BY time(1h) fill(none)',
             bound,
         )
-        return [
-            UsageHour(
-                at=datetime.fromtimestamp(at, UTC),
-                calls=int(calls),
-                errors=int(errors),
-                p50_ms=p50,
-                p95_ms=p95,
-            )
-            for at, calls, errors, p50, p95 in rows
-        ]
+        try:
+            return [
+                UsageHour(
+                    at=datetime.fromtimestamp(at, UTC),
+                    calls=int(calls),
+                    errors=int(errors),
+                    p50_ms=p50,
+                    p95_ms=p95,
+                )
+                for at, calls, errors, p50, p95 in rows
+            ]
+        except (ValueError, TypeError, OverflowError, OSError) as exc:
+            raise UnavailableError(_UNEXPECTED) from exc
 
     async def _query(self, query: str, bound: Mapping[str, str] | None = None) -> list[Any]:
         """Run a single statement and return its rows."""
@@ -156,18 +163,19 @@ class Usage:
         content = await self._ask("POST", "/query", "reading usage", data=form)
         try:
             (result,) = json.loads(content)["results"]
-        except (ValueError, KeyError, TypeError) as exc:
-            raise UnavailableError(
-                "reading usage: InfluxDB's response has an unexpected format"
-            ) from exc
-        error = result.get("error", "")
+            error = str(result.get("error", ""))
+            series = result.get("series", [])
+            rows = list(series[0]["values"]) if series else []
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
+            raise UnavailableError(_UNEXPECTED) from exc
         if "database not found" in error:
             # No calls have been written yet.
             return []
+        if error in _TIMED_OUT:
+            raise UnavailableError("reading usage: InfluxDB did not finish the query in time")
         if error:
             raise RefusedError("reading usage: InfluxDB rejected the query")
-        series = result.get("series", [])
-        return list(series[0]["values"]) if series else []
+        return rows
 
     async def _ask(
         self,
@@ -193,7 +201,9 @@ class Usage:
             raise GoneError(message)
         if status >= 500 or status in (408, 429):
             raise UnavailableError(message)
-        raise (RejectedError if status in (400, 413) else RefusedError)(message)
+        if status in (400, 413):
+            raise rejection(attempt, status, content.decode(errors="replace"))
+        raise RefusedError(message)
 
 
 def _nanoseconds(at: datetime) -> int:
