@@ -21,12 +21,14 @@ from services.cp_api.pacing import Pacer
 from services.cp_api.session_state import SENTENCES, SessionState, session_state
 from services.peers.gateway import (
     AccountsError,
+    AddressError,
     AuthStatus,
     Gateway,
     LoginError,
     PacedError,
     SessionError,
     UnansweredError,
+    UninitialisedError,
 )
 from services.peers.quotes import SessionStatus
 
@@ -101,6 +103,8 @@ class PacedGateway:
             raise
         except UnansweredError as exc:
             raise AwayError(f"Interactive Brokers did not respond ({exc}).") from exc
+        except AddressError as exc:
+            raise self._troubled(SENTENCES[SessionState.NOT_ALLOWED]) from exc
         except LoginError as exc:
             self._is_ready = False
             raise self._troubled(SENTENCES[SessionState.LOGGED_OUT]) from exc
@@ -133,6 +137,10 @@ class PacedGateway:
     async def _check_session(self) -> SessionStatus:
         try:
             status = await self._session_turn("auth/status", Gateway.auth_status)
+        except AddressError:
+            return _session_status(
+                AuthStatus(), SENTENCES[SessionState.NOT_ALLOWED], reachable=True
+            )
         except LoginError:
             return _session_status(AuthStatus(), SENTENCES[SessionState.LOGGED_OUT], reachable=True)
         except AwayError as exc:  # the penalty is not over
@@ -154,18 +162,23 @@ class PacedGateway:
         session = self._sessions
         try:
             return await self._turn(endpoint, call)
-        except (SessionError, AccountsError):
+        except (SessionError, AccountsError) as exc:
             self._is_ready = False
-        await self._repair(session)
+            must_open = isinstance(exc, UninitialisedError)
+        await self._repair(session, must_open=must_open)
         return await self._turn(endpoint, call)
 
-    async def _repair(self, session: int) -> None:
-        """Establish a session and request its accounts, unless another caller has just done so."""
+    async def _repair(self, session: int, *, must_open: bool = False) -> None:
+        """Establish a session and request its accounts, unless another caller has just done so.
+
+        If `must_open` is true, open the session even if its status says that it works.
+        """
         async with self._repair_lock:
             if self._sessions != session:
                 return
             status = await self._session_turn("auth/status", Gateway.auth_status)
-            if session_state(status) is SessionState.LAPSED:
+            state = session_state(status)
+            if state is SessionState.LAPSED or (must_open and state is SessionState.WELL):
                 _REPAIRS.inc()
                 log.info("re-authenticating with the gateway")
                 status = await self._session_turn("auth/ssodh/init", Gateway.reauthenticate)

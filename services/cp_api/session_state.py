@@ -15,6 +15,8 @@ class SessionState(Enum):
     """The same user has a session elsewhere. Taking over that session would log a person out."""
     LOGGED_OUT = auto()
     """Nobody is logged in, or the gateway cannot reach Interactive Brokers. A person must act."""
+    NOT_ALLOWED = auto()
+    """The gateway's configuration does not allow our address. A login does not help."""
 
 
 SENTENCES = {
@@ -23,6 +25,8 @@ SENTENCES = {
     SessionState.COMPETING: "The same user has a competing session elsewhere, which receives the "
     "quotes. End that session, or give this gateway its own user.",
     SessionState.LOGGED_OUT: "Nobody is logged in to the gateway. A person must log in there.",
+    SessionState.NOT_ALLOWED: "The gateway does not allow this address. Add it to the list `allow`"
+    " in the gateway's conf.yaml (GATEWAY_ALLOW).",
 }
 
 

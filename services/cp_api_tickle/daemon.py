@@ -22,7 +22,13 @@ from services.cp_api_tickle.decide import (
     next_check_seconds,
 )
 from services.cp_api_tickle.webhook import Webhook, message
-from services.peers.gateway import AuthStatus, Gateway, PacedError, SessionError
+from services.peers.gateway import (
+    AddressError,
+    AuthStatus,
+    Gateway,
+    PacedError,
+    SessionError,
+)
 
 log = structlog.get_logger("cp_api_tickle")
 
@@ -97,6 +103,8 @@ class Tickler:
             return SessionCheck(clock.now(), "paced", str(exc))
         except SessionError as exc:
             return SessionCheck(clock.now(), "lapsed", str(exc))
+        except AddressError as exc:
+            return SessionCheck(clock.now(), "not allowed", str(exc))
         except RefusedError as exc:
             return SessionCheck(clock.now(), "logged out", str(exc))
         except ClusterError as exc:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-SessionState = Literal["well", "lapsed", "competing", "logged out", "away", "paced"]
+SessionState = Literal[
+    "well", "lapsed", "competing", "logged out", "not allowed", "away", "paced"
+]
 """Re-authentication helps only if the state is `lapsed`."""
 
 
@@ -133,6 +135,8 @@ def _reason(event: SessionCheck) -> str:
         "lapsed": "the session has lapsed and re-authentication did not help",
         "competing": "the same user has a session elsewhere",
         "logged out": "nobody is logged in to the gateway; a person must log in there",
+        "not allowed": "the gateway does not allow this address; add it to the list `allow` in the"
+        " gateway's conf.yaml (GATEWAY_ALLOW)",
         "away": "the gateway does not respond",
         "paced": "the gateway reports too many requests",
     }

@@ -14,8 +14,13 @@ According to the Interactive Brokers Web API documentation:
 - The status is 401 if nobody is logged in. After too many requests, it is 429, without a
   Retry-After header.
 
-The gateway also returns undocumented errors: "no bridge" and "not authenticated" if the brokerage
-session has ended, and "Please query /accounts first" if the accounts have not been requested.
+The gateway also returns undocumented errors:
+
+- "no bridge" and "not authenticated" if the brokerage session has ended
+- "Init session first" if the session was taken over or timed out, even while the status says that
+  it is authenticated; only ssodh/init helps
+- "Please query /accounts first" if the accounts have not been requested
+- 403 with "Access Denied" as plain text if the gateway's conf.yaml does not allow our address
 """
 
 import json
@@ -36,6 +41,8 @@ log = structlog.get_logger("gateway")
 
 BASE: Final = "/v1/api"
 _NO_SESSION: Final = ("no bridge", "not authenticated")
+_NOT_INITIALISED: Final = "init session first"
+_NO_ACCESS: Final = "access denied"
 _NO_ACCOUNTS: Final = "query /accounts first"
 
 
@@ -45,6 +52,10 @@ class PacedError(UnavailableError):
 
 class SessionError(UnavailableError):
     """The brokerage session has ended. Re-authenticating may restore it without human help."""
+
+
+class UninitialisedError(SessionError):
+    """The session must be opened again, whatever the gateway says about its status."""
 
 
 class AccountsError(UnavailableError):
@@ -57,6 +68,10 @@ class UnansweredError(UnavailableError):
 
 class LoginError(RefusedError):
     """Nobody is logged in to the gateway. A person must log in with a browser."""
+
+
+class AddressError(RefusedError):
+    """The gateway does not allow our address, whoever is logged in. Its conf.yaml must allow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +208,14 @@ class Gateway:
                 ssl=self._tls,
                 allow_redirects=False,  # a redirect leads to the login page
             ) as answer:
-                text = await answer.text()
+                text = await answer.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise UnavailableError(f"{about}: the gateway did not respond") from exc
         if answer.status != 200:
             _refuse(answer.status, text, about)
         try:
             answer_body = json.loads(text, parse_float=Decimal)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise UnavailableError(f"{about}: the gateway's response is not JSON") from exc
         return Answer(answer_body, simulated=answer.headers.get("X-Simulated") == "true")
 
@@ -209,10 +224,14 @@ def _refuse(status: int, text: str, about: str) -> NoReturn:
     reason = text.casefold()
     if status == 429:
         raise PacedError(f"{about}: the gateway received too many requests")
+    if _NOT_INITIALISED in reason:
+        raise UninitialisedError(f"{about}: the brokerage session must be opened again")
     if any(phrase in reason for phrase in _NO_SESSION):
         raise SessionError(f"{about}: the brokerage session has ended")
     if _NO_ACCOUNTS in reason:
         raise AccountsError(f"{about}: the gateway requires the accounts to be requested first")
+    if status == 403 and _NO_ACCESS in reason:
+        raise AddressError(f"{about}: the gateway does not allow this address")
     if status in {301, 302, 401, 403}:
         raise LoginError(f"{about}: nobody is logged in to the gateway")
     if status in {400, 404, 500}:

@@ -168,14 +168,14 @@ class Quotes:
     ) -> object:
         try:
             async with self._session.get(self._url + path, params=params) as answer:
-                text = await answer.text()
+                text = await answer.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise QuotesAwayError(f"{about}: the quote service did not respond") from exc
         if answer.status != 200:
             _refuse(answer, text, about)
         try:
             body: object = json.loads(text, parse_float=Decimal)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise QuotesAwayError(f"{about}: the quote service's response is not JSON") from exc
         return body
 
