@@ -24,6 +24,27 @@ amazon_packages=(
     ca-certificates dbus docker iproute iptables-nft procps-ng python3.11 systemd
 )
 
+# Everything that identifies a machine, or that only its user may know. `clean` removes it. Two nodes
+# with the same engine id or swarm state would be one node for Swarm. A used machine has secrets in
+# its engine's volumes, in the folders of both daemons and in its users' homes.
+identities=(
+    /var/lib/docker/swarm /var/lib/docker/engine-id /etc/docker/key.json
+    /var/lib/docker/network/files/local-kv.db
+    /var/lib/docker/containers /var/lib/docker/volumes '/var/lib/docker/image/*/layerdb/mounts'
+    /var/lib/spotswarm /run/spotswarm /var/lib/spotswarm-leader /run/spotswarm-leader
+    '/etc/spotswarm/*' '/etc/spotswarm/.[!.]*' '/var/lib/redis/*'
+    /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
+    /etc/hostname '/etc/ssh/ssh_host_*'
+    /var/lib/cloud/data /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/sem
+    '/var/lib/dhcp/*' /var/lib/amazon/ssm
+)
+for home in /root '/home/*'; do
+    for name in .ssh .docker .aws .config .cache .netrc .git-credentials .viminfo .lesshst \
+        '.*_history'; do
+        identities+=("$home/$name")
+    done
+done
+
 usage() {
     cat <<'TEXT'
 usage: provision.sh STAGE...
@@ -35,6 +56,7 @@ usage: provision.sh STAGE...
   spotswarm WHEEL   install our own code and its systemd units
   clean             remove everything that identifies this machine; run this stage last
   list-packages     print the Debian packages that `engine` installs, without installing them
+  list-identities   print the patterns of the files that `clean` removes, without removing them
 TEXT
 }
 
@@ -167,18 +189,18 @@ clean() {
         systemctl stop spotswarm-leader.path spotswarm-leader.service spotswarm-agent.service \
             docker.socket docker.service containerd.service 2>/dev/null || true
     fi
-    # Swarm would treat two nodes with the same engine id or swarm state as one node.
-    rm -rf /var/lib/docker/swarm /var/lib/docker/engine-id /etc/docker/key.json \
-        /var/lib/docker/network/files/local-kv.db /var/lib/spotswarm /run/spotswarm
+    local pattern
+    for pattern in "${identities[@]}"; do
+        # The shell must expand the pattern.
+        # shellcheck disable=SC2086
+        rm -rf -- $pattern
+    done
     # Keep an empty file: without it, systemd assumes a first boot and applies presets to all units.
     : >/etc/machine-id
-    rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /etc/hostname
-    rm -f /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
     if command -v cloud-init >/dev/null; then cloud-init clean --logs; fi
-    rm -rf /var/lib/cloud/{data,instance,instances,sem} /var/lib/dhcp/* /var/lib/amazon/ssm
     if command -v apt-get >/dev/null; then apt-get clean; fi
     if command -v dnf >/dev/null; then dnf clean all --quiet; fi
-    rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/cache/dnf /root/.cache /root/.bash_history
+    rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/cache/dnf
     find /var/log -type f -delete
     # Otherwise the build machine's journal would appear to be the instance's journal.
     rm -rf /var/log/journal/*
@@ -192,6 +214,10 @@ clean() {
 }
 if [[ $1 == list-packages ]]; then
     echo "${debian_packages[@]}"
+    exit
+fi
+if [[ $1 == list-identities ]]; then
+    printf '%s\n' "${identities[@]}"
     exit
 fi
 ((EUID == 0)) || {
