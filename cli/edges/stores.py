@@ -1,9 +1,12 @@
 """Stores for a cluster's secrets: files with mode 0600, or SSM SecureStrings.
 
 Rule: a secret is written only once. Overwriting a running cluster's secrets would lock out
-every instance, so no method overwrites a secret.
+every instance. Only `spotswarm init` replaces secrets, and only those of an `init` that was
+interrupted before a leader could use them. A file is there either as a whole or not at all.
 """
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -22,11 +25,12 @@ class Store(Protocol):
     def read(self, folder: str) -> dict[str, str]:
         """Return a folder's files by name, or an empty dict if the folder does not exist."""
 
-    def write(self, folder: str, files: dict[str, str]) -> None:
-        """Write files to a folder.
+    def write(self, folder: str, files: dict[str, str], *, replace: bool = False) -> None:
+        """Write files to a folder, in their order.
 
         Raises:
-            RefusedError: if one of the files already exists.
+            RefusedError: if one of the files already exists and `replace` is false, or if a file
+                cannot be written.
         """
 
 
@@ -41,19 +45,25 @@ class Directory:
         below = self._path / folder
         if not below.is_dir():
             return {}
-        return {file.name: file.read_text() for file in below.iterdir() if file.is_file()}
+        return {
+            file.name: file.read_text()
+            for file in below.iterdir()
+            if file.is_file() and not file.name.startswith(".")
+        }
 
-    def write(self, folder: str, files: dict[str, str]) -> None:  # noqa: D102
+    def write(  # noqa: D102
+        self, folder: str, files: dict[str, str], *, replace: bool = False
+    ) -> None:
         below = self._path / folder
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        below.mkdir(mode=0o700, exist_ok=True)
-        for name, text in files.items():
-            path = below / name
-            try:
-                path.touch(mode=0o600, exist_ok=False)
-            except FileExistsError as exc:
-                raise RefusedError(f"{path} already exists") from exc
-            path.write_text(text)
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            below.mkdir(mode=0o700, exist_ok=True)
+            for name, text in files.items():
+                _write_whole(below / name, text, replace=replace)
+        except FileExistsError as exc:
+            raise RefusedError(f"{exc.filename2 or exc.filename} already exists") from exc
+        except OSError as exc:
+            raise RefusedError(f"could not write {exc.filename or below}: {exc.strerror}") from exc
 
 
 class Parameters:
@@ -80,17 +90,39 @@ class Parameters:
         except (ClientError, BotoCoreError) as exc:
             raise _translated("read", exc) from exc
 
-    def write(self, folder: str, files: dict[str, str]) -> None:  # noqa: D102
+    def write(  # noqa: D102
+        self, folder: str, files: dict[str, str], *, replace: bool = False
+    ) -> None:
         for name, text in files.items():
             try:
                 self._ssm.put_parameter(
                     Name=f"{self._prefix}/{folder}/{name}",
                     Value=text,
                     Type="SecureString",
-                    Overwrite=False,
+                    Overwrite=replace,
                 )
             except (ClientError, BotoCoreError) as exc:
                 raise _translated("write", exc) from exc
+
+
+def _write_whole(path: Path, text: str, *, replace: bool) -> None:
+    new = path.with_name(f".{path.name}.new")
+    # A new file, which an interrupted `init` may have left with another mode.
+    with suppress(FileNotFoundError):
+        new.unlink()
+    new.touch(mode=0o600, exist_ok=False)
+    try:
+        with new.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            new.replace(path)
+        else:
+            # Unlike a rename, a link does not replace an existing file.
+            os.link(new, path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _translated(attempt: str, exc: ClientError | BotoCoreError) -> Exception:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from cli.edges.stores import Store
+from cli.founding.leftovers import Founding, leftovers
 from cli.founding.location import (
     AGENT_FILE,
     InDirectory,
@@ -12,10 +14,11 @@ from cli.founding.location import (
     print_user_data,
     translated_errors,
 )
-from cli.founding.secrets import create, user_data_text
+from cli.founding.secrets import NewCluster, create, user_data_text
 from cli.terminal.exits import Exit, fail, say
 from cli.terminal.options import AsJson
 from runtime import clock
+from runtime.errors import ClusterError
 from wire.cluster_secrets import CA_KEY, LEADER, OPERATOR
 
 
@@ -42,13 +45,8 @@ def init(
         )
     store = open_store(directory, ssm)
     with translated_errors():
-        if store.read(LEADER) or store.read(OPERATOR):
-            fail(
-                Exit.USAGE,
-                f"{store.place} already contains a cluster's secrets",
-                next_step="run `spotswarm user-data` to print the cluster's user data; new secrets"
-                " would lock out every instance",
-            )
+        left = leftovers(store.read(LEADER), store.read(OPERATOR))
+        _refuse_founded(left.founding, store.place)
         try:
             created = create(
                 cluster=cluster,
@@ -57,6 +55,7 @@ def init(
                 port=port,
                 days=days,
                 at=clock.now(),
+                ca_key=left.ca_key,
             )
             text = user_data_text(created.agent)
         except ValueError as exc:
@@ -65,8 +64,7 @@ def init(
                 str(exc),
                 next_step="run `spotswarm init --help` to see the valid options",
             )
-        store.write(LEADER, created.leader.to_files())
-        store.write(OPERATOR, {CA_KEY: created.ca_key, AGENT_FILE: text})
+    _write(store, created, text, replace=left.founding is Founding.INTERRUPTED)
     say(
         f"The cluster's secrets are in {store.place}."
         f" Managers must be able to read the secrets in /{LEADER}."
@@ -75,3 +73,34 @@ def init(
     say("This is the user data for spot workers:")
     say("To print the user data for managers, run `spotswarm user-data --role manager`.")
     print_user_data(text, store, as_json=as_json)
+
+
+def _refuse_founded(founding: Founding, place: str) -> None:
+    if founding is Founding.COMPLETE:
+        fail(
+            Exit.USAGE,
+            f"{place} already contains a cluster's secrets",
+            next_step="run `spotswarm user-data` to print the cluster's user data; new secrets"
+            " would lock out every instance",
+        )
+    if founding is Founding.WITHOUT_OPERATOR:
+        fail(
+            Exit.USAGE,
+            f"{place} already contains a cluster's secrets, but not those in /{OPERATOR}",
+            next_step=f"restore /{OPERATOR} from your copy; if no instance uses these secrets,"
+            f" delete /{LEADER} there and run this command again",
+        )
+
+
+def _write(store: Store, created: NewCluster, text: str, *, replace: bool) -> None:
+    """Write the secrets, the leader's last: see `cli.founding.leftovers`."""
+    operator = {CA_KEY: created.ca_key, AGENT_FILE: text}
+    try:
+        store.write(OPERATOR, operator, replace=replace)
+        store.write(LEADER, created.leader.to_files(), replace=replace)
+    except ClusterError as exc:
+        fail(
+            Exit.UNREACHABLE,
+            f"{exc}; {store.place} does not contain all secrets yet",
+            next_step="correct this and run the same command again; it keeps the CA's key",
+        )

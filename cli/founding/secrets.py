@@ -41,13 +41,21 @@ class NewCluster:
 
 
 def create(
-    *, cluster: str, names: list[str], addresses: list[str], port: int, days: int, at: datetime
+    *,
+    cluster: str,
+    names: list[str],
+    addresses: list[str],
+    port: int,
+    days: int,
+    at: datetime,
+    ca_key: ec.EllipticCurvePrivateKey | None = None,
 ) -> NewCluster:
-    """Create all secrets.
+    """Create all secrets. If `ca_key` is given, it becomes the CA's key.
 
     The broker's URL uses the first name or, if there is none, the first address.
     """
-    ca_key, ca = _authority(cluster, at)
+    ca_key = ca_key or ec.generate_private_key(ec.SECP256R1())
+    ca = _authority(cluster, ca_key, at)
     # The leader connects to the broker over loopback.
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in [*names, "localhost"]]
     alternatives += [
@@ -84,8 +92,7 @@ def user_data_text(table: dict[str, Any]) -> str:
     return text
 
 
-def _authority(cluster: str, at: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _authority(cluster: str, key: ec.EllipticCurvePrivateKey, at: datetime) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"spotswarm {cluster} CA")])
     builder = _builder(name, name, key.public_key(), _CA_LIFETIME, at)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -93,7 +100,7 @@ def _authority(cluster: str, at: datetime) -> tuple[ec.EllipticCurvePrivateKey, 
     builder = builder.add_extension(
         x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
     )
-    return key, builder.sign(key, hashes.SHA256())
+    return builder.sign(key, hashes.SHA256())
 
 
 def _leaf(
