@@ -109,7 +109,6 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
                 "ec2:DescribeInstances",
                 "ec2:DescribeAddresses",
                 "ec2:AssociateAddress",
-                "ec2:CreateTags",
                 "ec2:GetConsoleOutput",
                 "ec2:TerminateInstances",
             ],
@@ -132,7 +131,6 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
                 "sqs:DeleteMessage",
                 # On AWS, sqs:DeleteMessage includes this action; moto checks it separately.
                 "sqs:DeleteMessageBatch",
-                "sqs:ChangeMessageVisibility",
             ],
             "Resource": [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_name(cluster)}"],
         },
