@@ -38,7 +38,7 @@ check: lint needs ## Lint, and run the unit tests and the affected contract test
 unit: setup ## Run the unit tests in parallel (takes seconds)
 	.venv/bin/pytest -n auto $(GROUPED) tests/unit
 
-fuzz: setup ## Run the property-based tests with many random examples (takes minutes)
+fuzz: setup ## Run the property tests with many random inputs; print inputs, hours, faults
 	.venv/bin/pytest -n auto $(GROUPED) tests/unit -m hypothesis --hypothesis-profile=fuzz
 
 contract: setup needs ## Test the edges with real Redis, real Docker and simulated AWS (takes minutes; needs root)

@@ -1,10 +1,14 @@
 """What every layer of tests shares."""
 
 import pytest
+from examples import Examples
+from randomness import FUZZ
 from timings import Timings
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    profile = config.getoption("--hypothesis-profile", None)
+    config.pluginmanager.register(Examples(is_fuzz=profile == FUZZ))
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Timings())
 
