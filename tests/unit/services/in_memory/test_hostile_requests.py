@@ -146,6 +146,8 @@ FORMS: Final = (
 @example(b"/dashboard", b"cursor=" + nested("[" * 300), [], [], True)
 @example(b"/dashboard", b"cursor=" + YEAR_10000, [], [], True)
 @example(b"/login", b"next=/%5b", [], [], True)
+# The account here has no date of its creation.
+@example(b"/account", b"", [], [], True)
 @at_most(60)
 def test_no_request_for_a_page_fails(site, path, query, headers, cookies, is_signed_in):
     known = signed_in() if is_signed_in else []
