@@ -1,8 +1,8 @@
 """Decides what `spotswarm init` may do with the secrets that it finds in a store.
 
-`init` writes the operator's secrets first and the leader's last. Rule: once the leader's secrets are
-complete, a leader may use them, so they are never replaced. Until then nobody can have used any of
-the secrets, and a second `init` replaces what an interrupted one has left. It keeps the CA's key.
+`init` writes the operator's secrets first and the leader's last. Rule: once the leader's secrets
+are complete, a leader may use them, so they are never replaced. Until then nobody can have used any
+of the secrets, and a second `init` replaces what an interrupted one left. It keeps the CA's key.
 This module does no I/O.
 """
 

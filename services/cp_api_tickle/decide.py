@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-SessionState = Literal[
-    "well", "lapsed", "competing", "logged out", "not allowed", "away", "paced"
-]
+SessionState = Literal["well", "lapsed", "competing", "logged out", "not allowed", "away", "paced"]
 """Re-authentication helps only if the state is `lapsed`."""
 
 

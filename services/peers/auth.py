@@ -268,7 +268,9 @@ def _error(status: int, wait: str, route: str, problem: Mapping[str, Any]) -> Cl
         case 400 | 422:
             return InvalidError(message)
         case 429:
-            return RateLimitedError(message, int(wait) if _SECONDS.fullmatch(wait) else _DEFAULT_WAIT)
+            return RateLimitedError(
+                message, int(wait) if _SECONDS.fullmatch(wait) else _DEFAULT_WAIT
+            )
         case 404:
             return GoneError(message)
         case _ if status >= 500:

@@ -95,9 +95,7 @@ class Couch:
             GoneError: if the document or the database does not exist.
         """
         attempt = f"reading {doc_id}"
-        return couch_answers.document(
-            await self._ask("GET", _path(db, doc_id), attempt), attempt
-        )
+        return couch_answers.document(await self._ask("GET", _path(db, doc_id), attempt), attempt)
 
     async def put(self, db: str, doc: Mapping[str, Any]) -> str:
         """Write a document and return its new revision.
@@ -126,9 +124,7 @@ class Couch:
         query = {name: _parameter(name, value) for name, value in params.items()}
         path = f"{quote(db, safe='')}/_design/{design}/_view/{view}"
         attempt = f"reading view {view}"
-        return couch_answers.view_rows(
-            await self._ask("GET", path, attempt, params=query), attempt
-        )
+        return couch_answers.view_rows(await self._ask("GET", path, attempt, params=query), attempt)
 
     async def changes(
         self,

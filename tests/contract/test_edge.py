@@ -20,6 +20,7 @@ import yaml
 from aiohttp import web
 from ports import free_port
 from waiting import poll
+from yarl import URL
 
 from cli.deploy.stackfile.stack import load
 from cli.deploy.stackfile.variables import complete
@@ -48,14 +49,12 @@ def command(ports: dict[str, int], dynamic: Path) -> list[str]:
     stack = load("edge", text, complete(env), directory=COMPOSE, read=Path.read_bytes)
     options = []
     for option in stack.document["services"]["traefik"]["command"]:
-        if option.startswith("--providers."):
-            continue
-        for published, port in ports.items():
-            if option.endswith(f".address=:{published}"):
-                option = option.replace(f"=:{published}", f"=127.0.0.1:{port}")
-        if option.startswith("--entrypoints.ping.address="):
-            option = f"--entrypoints.ping.address=127.0.0.1:{free_port()}"
-        options.append(option)
+        name, _, value = option.partition("=")
+        if name.startswith("--entrypoints.") and name.endswith(".address"):
+            published = value.rpartition(":")[2]
+            options.append(f"{name}=127.0.0.1:{ports.get(published) or free_port()}")
+        elif not name.startswith("--providers."):
+            options.append(option)
     return [*options, f"--providers.file.directory={dynamic}"]
 
 
@@ -140,7 +139,7 @@ async def status(url: str, **headers: str) -> int:
     trusting.verify_mode = ssl.CERT_NONE
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session,
-        session.get(url, headers=headers, allow_redirects=False) as answer,
+        session.get(URL(url, encoded=True), headers=headers, allow_redirects=False) as answer,
     ):
         return answer.status
 
@@ -156,7 +155,8 @@ async def test_the_dashboard_is_served_over_tls_only(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/metrics", "/health/ready", "/health/live", "/%6detrics", "//metrics", "/a/../metrics"]
+    "path",
+    ["/metrics", "/health/ready", "/health/live", "/%6detrics", "//metrics", "/a/../metrics"],
 )
 async def test_the_operators_routes_cannot_be_reached_through_the_edge(
     edge: Edge, path: str

@@ -56,11 +56,11 @@ class Examples:
     def figures(self) -> list[str]:
         """Return the lines of the report."""
         hours, wall = self.seconds / 3600, (self._ended - self._started) / 3600
-        return [
+        total = (
             f"{sum(self.inputs.values()):,} inputs in {len(self.inputs)} properties,"
-            f" {hours:.2f} h of test time in {wall:.2f} h, {len(self.faults)} faults",
-            *(f"fault: {nodeid}" for nodeid in sorted(self.faults)),
-        ]
+            f" {hours:.2f} h of test time in {wall:.2f} h, {len(self.faults)} faults"
+        )
+        return [total, *(f"fault: {nodeid}" for nodeid in sorted(self.faults))]
 
 
 def tried(statistics: str) -> int:

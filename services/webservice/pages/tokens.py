@@ -6,6 +6,7 @@ the text in cookies, URLs or logs.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -102,14 +103,12 @@ async def post(request: web.Request) -> web.Response:
 async def post_revoke(request: web.Request) -> web.Response:
     """Revoke a token. It is not an error if the token no longer exists."""
     viewer = await viewer_of(request)
-    flash_code = "token-revoked"
-    try:
-        token_id = request.match_info["id"]
-        if not _ID.fullmatch(token_id):
-            raise GoneError("revoking a token: the id has a wrong format")
-        await site_of(request).auth.revoke(viewer.access, token_id)
-    except GoneError:
-        flash_code = "token-gone"
+    flash_code = "token-gone"
+    # A token whose id has another form cannot exist.
+    if _ID.fullmatch(token_id := request.match_info["id"]):
+        with suppress(GoneError):
+            await site_of(request).auth.revoke(viewer.access, token_id)
+            flash_code = "token-revoked"
     if not is_for_htmx(request):
         raise see(request, "/tokens", flash_code=flash_code)
     tokens = await _tokens(request)

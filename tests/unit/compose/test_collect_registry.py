@@ -46,7 +46,12 @@ def place(tmp_path: Path) -> Path:
 def start(place: Path, *options: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         ["/bin/sh", str(SCRIPT), *options],
-        env={"PATH": f"{place}:/usr/bin:/bin", "PLACE": str(place), "PAUSE": "0.05", "TRIES": "500"},
+        env={
+            "PATH": f"{place}:/usr/bin:/bin",
+            "PLACE": str(place),
+            "PAUSE": "0.05",
+            "TRIES": "500",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

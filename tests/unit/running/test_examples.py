@@ -47,7 +47,7 @@ def test_inputs_are_counted_as_hypothesis_counts_them():
     def holds(number):
         assert isinstance(number, int)
 
-    with collector.with_value(lambda statistics: collected.append(statistics)):
+    with collector.with_value(collected.append):
         holds()
 
     assert tried(describe_statistics(collected[0])) == 37

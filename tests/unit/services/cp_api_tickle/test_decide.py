@@ -66,9 +66,7 @@ def test_after_a_working_session_the_first_attempt_is_immediate_again() -> None:
     assert [type(action) for action in performed] == [Reauthenticate, Reauthenticate]
 
 
-@pytest.mark.parametrize(
-    "state", ["competing", "logged out", "not allowed", "away", "paced"]
-)
+@pytest.mark.parametrize("state", ["competing", "logged out", "not allowed", "away", "paced"])
 def test_a_state_that_reauthentication_cannot_help_is_left_alone(state: SessionState) -> None:
     _, performed = after(check(state), check(state, 1), check(state, 2))
     assert performed == []

@@ -71,7 +71,7 @@ class Connector(aiohttp.BaseConnector):
         super().__init__()
         self._servers = servers
 
-    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
+    async def _create_connection(self, req: Any, *_: Any) -> ResponseHandler:
         client: ResponseHandler = self._factory()
         connect(client, self._servers[req.url.host]())
         return client
@@ -85,7 +85,7 @@ class _Collector(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.content += data
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         if not self.is_over.done():
             self.is_over.set_result(None)
 

@@ -66,9 +66,7 @@ async def gateway_of(fake: FakeGateway) -> AsyncIterator[Gateway]:
 
 def paced(gateway: Gateway) -> PacedGateway:
     pacer = Pacer({"*": Pace(1000.0, burst=100)})
-    return PacedGateway(
-        gateway, pacer, queue_seconds=5, penalty_seconds=900, status_seconds=10
-    )
+    return PacedGateway(gateway, pacer, queue_seconds=5, penalty_seconds=900, status_seconds=10)
 
 
 async def snapshot(gateway: PacedGateway) -> Answer:
@@ -128,7 +126,7 @@ async def test_the_alarm_does_not_ask_for_a_login() -> None:
 
 async def test_other_refusals_still_mean_that_nobody_is_logged_in() -> None:
     class LoggedOut(FakeGateway):
-        async def answer(self, request: web.Request) -> web.Response:
+        async def answer(self, _request: web.Request) -> web.Response:
             return web.json_response({"error": "Access Denied"}, status=401)
 
     async with gateway_of(LoggedOut()) as gateway:

@@ -1,4 +1,4 @@
-"""InfluxDB rejects a part of a batch: what it stored is kept, and the rest counted and explained."""
+"""InfluxDB rejects a part of a batch: only that part counts as dropped, with the reason."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
