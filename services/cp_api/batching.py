@@ -10,8 +10,12 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import structlog
+
 from runtime import clock
 from runtime.errors import ClusterError, UnavailableError
+
+log = structlog.get_logger("cp_api")
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -100,6 +104,12 @@ class Batcher(Generic[K, V]):
         except ClusterError as exc:
             for key in keys or list(self._pending):
                 self._fail(key, exc)
+            return
+        except Exception:
+            # A response that we misread must not end the requests that come later.
+            log.exception("request failed because of a bug", requests=self._name)
+            for key in keys or list(self._pending):
+                self._fail(key, UnavailableError(f"{self._name}: the response was misread"))
             return
         now = clock.monotonic()
         for key in keys:

@@ -149,6 +149,11 @@ class PacedGateway:
             return _session_status(
                 AuthStatus(), f"The gateway is unavailable: {exc}.", reachable=False
             )
+        except Exception:
+            log.exception("could not check the session because of a bug")
+            return _session_status(
+                AuthStatus(), "The session could not be checked; see the log.", reachable=False
+            )
         state = session_state(status)
         if state is SessionState.WELL:
             self._recover()

@@ -109,6 +109,9 @@ class Tickler:
             return SessionCheck(clock.now(), "logged out", str(exc))
         except ClusterError as exc:
             return SessionCheck(clock.now(), "away", str(exc))
+        except Exception:
+            log.exception("could not check the session because of a bug")
+            return SessionCheck(clock.now(), "away", "the check failed; see the log")
 
     async def _perform(self, action: Action, pause: float) -> float:
         """Perform an action and return the seconds until the next check."""

@@ -139,6 +139,13 @@ class UsageTracker:
                 dropped = min(dropped, exc.dropped)
             self._drop(dropped)
             self._warn(dropped, str(exc))
+        except ClusterError:
+            raise
+        except Exception:
+            # One call that cannot be written must not end the writing of all later calls.
+            dropped = len(self._batch)
+            self._drop(dropped)
+            log.exception("dropped usage data because of a bug", calls=dropped)
         written = len(self._batch) - dropped
         self.written += written
         _WRITTEN.inc(written)

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from runtime.errors import RefusedError, UnavailableError
+from runtime.errors import GoneError, RefusedError, UnavailableError
 
 log = structlog.get_logger("webservice")
 
@@ -42,4 +42,10 @@ async def panel(name: str, request: Awaitable[T], *, seconds: float, away: str) 
             panel=name,
             reason=str(exc),
         )
+        return Panel(problem=away)
+    except GoneError:
+        raise
+    except Exception:
+        # One row that cannot be shown must not cost the other panels.
+        log.exception("could not load a panel because of a bug", panel=name)
         return Panel(problem=away)

@@ -101,6 +101,15 @@ def test_the_services_run_on_workers_and_the_stores_on_a_manager(website, farm):
     assert on["redis"] == on["couchdb"] == on["influxdb"] == {"manager"}
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/health/ready"])
+def test_the_operators_routes_are_not_for_visitors(website, path):
+    for host in (site.DOMAIN, site.API):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            get(website, host, path)
+        assert refused.value.code == http.HTTPStatus.NOT_FOUND
+        refused.value.close()
+
+
 def test_deploying_again_moves_no_task(website, farm):
     names = [name for name in farm.specs() if name.startswith("services_")]
     before = {name: set(farm.tasks(name)) for name in names}
