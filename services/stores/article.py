@@ -10,7 +10,7 @@ in UTC, without fractions of a second, so that they sort correctly as text.
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import MINYEAR, UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -21,8 +21,18 @@ _BAND_DIGITS: Final = BAND_BITS // 4
 
 
 def timestamp(at: datetime) -> str:
-    """Format a time for keys and documents, for example as `2026-11-24T03:00:00Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Format a time for keys and documents, for example as `2026-11-24T03:00:00Z`.
+
+    All texts have the same length, because years have four digits. A time that is not in the years
+    1 to 9999 in UTC becomes the first or the last time of these years.
+    """
+    try:
+        moment = at.astimezone(UTC)
+    except OverflowError:
+        extreme = datetime.min if at.year == MINYEAR else datetime.max
+        moment = extreme.replace(tzinfo=UTC)
+    # Years before 1000 are padded by isoformat, but not by strftime.
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
