@@ -10,7 +10,7 @@ in UTC, without fractions of a second, so that they sort correctly as text.
 
 import hashlib
 from collections.abc import Mapping
-from datetime import MINYEAR, UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -18,6 +18,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 Label = Literal["positive", "negative", "neutral"]
 BAND_BITS: Final = 16
 _BAND_DIGITS: Final = BAND_BITS // 4
+_FIRST: Final = datetime(MINYEAR, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(MAXYEAR, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def timestamp(at: datetime) -> str:
@@ -29,8 +31,7 @@ def timestamp(at: datetime) -> str:
     try:
         moment = at.astimezone(UTC)
     except OverflowError:
-        extreme = datetime.min if at.year == MINYEAR else datetime.max
-        moment = extreme.replace(tzinfo=UTC)
+        moment = _FIRST if at.year == MINYEAR else _LAST
     # Years before 1000 are padded by isoformat, but not by strftime.
     return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 

@@ -13,6 +13,7 @@ EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _MOST_AHEAD: Final = timedelta(days=1)
 _MOST_CHARACTERS: Final = 100
 _ISO: Final = re.compile(r"\d{4}-?\d\d")
+_YEAR_WITH_ZEROS: Final = re.compile(r"(?<![+\-:\d])0\d{3}(?![\d:])", re.ASCII)
 _SPACE_BEFORE_ZONE: Final = re.compile(r"\s+(?=[+-]\d\d:?\d\d$|[Zz]$)")
 
 
@@ -51,6 +52,9 @@ def _iso(text: str) -> datetime:
 
 
 def _rfc822(text: str) -> datetime | None:
+    if _YEAR_WITH_ZEROS.search(text):
+        # The standard library would read the year 0001 as 01, and thus as 2001.
+        return None
     fields = parsedate_tz(text)
     if fields is None:
         return None
