@@ -139,8 +139,12 @@ class Article(Listing):
         return cls.model_validate(doc)
 
     def to_doc(self) -> dict[str, Any]:
-        """Return the article as a CouchDB document."""
-        doc = self.model_dump(by_alias=True, mode="json")
+        """Return the article as a CouchDB document.
+
+        Raises:
+            ValueError: if a field does not have its type.
+        """
+        doc = self.model_dump(by_alias=True, mode="json", warnings="error")
         if self.rev is None:
             del doc["_rev"]
         return doc

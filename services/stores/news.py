@@ -197,10 +197,11 @@ class News:
             RefusedError: if the article could not be read back.
         """
         try:
-            Article.from_doc(article.to_doc())
-        except ValidationError as exc:
+            doc = article.to_doc()
+            Article.from_doc(doc)
+        except ValueError as exc:
             raise RefusedError(f"writing {article.id}: the article is not valid") from exc
-        rev = await self._couch.put(self._database, article.to_doc())
+        rev = await self._couch.put(self._database, doc)
         return article.model_copy(update={"rev": rev})
 
     async def analyse(self, article: Article, analysis: Analysis) -> bool:
