@@ -1,8 +1,9 @@
 """The article documents in the news database.
 
-To store another field from feed entries, add the field to `EntryFields` and parse it in
-`newswatcher/reading/entries.py`. The API's models (`public_api/schema/answers.py`) and the site's
-templates determine which fields are shown.
+To store another field from feed entries, add the field to `EntryFields`, read it in
+`newswatcher/reading/feed_fields.py`, and make it plain text in `newswatcher/reading/entries.py`.
+The API's models (`public_api/schema/answers.py`) and the site's templates determine which fields
+are shown.
 
 Rule: the ml service writes only the `ml` field, and newswatcher writes all other fields. Times are
 in UTC, without fractions of a second, so that they sort correctly as text.
