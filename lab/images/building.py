@@ -35,6 +35,7 @@ _CONTEXT: Final = (
     "runtime",
     "services",
     "setup.cfg",
+    "tests/running/linear.py",
     "tests/running/randomness.py",
     "tests/unit/conftest.py",
     "tests/unit/services",

@@ -28,6 +28,9 @@ _SCALES: Final = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _LAST_IS: Final[Mapping[str, Literal["close", "halted"]]] = {"C": "close", "H": "halted"}
 _YEAR_2100: Final = 4_102_444_800_000
 """In milliseconds. Later values are not valid times."""
+_MOST_CHARACTERS: Final = 40
+_MOST_DIGITS: Final = 20
+"""Before and after the point. A number such as 1e999999999 would take all memory as an integer."""
 _DELAYED: Final = frozenset("DY")
 
 
@@ -46,10 +49,12 @@ def number(value: object) -> Decimal | None:
     """Parse a number from the gateway. Return None if the value is missing or not a number."""
     text = str(value).strip().replace(",", "").removesuffix("%")
     try:
-        parsed = Decimal(text)
+        parsed = Decimal(text) if len(text) <= _MOST_CHARACTERS else None
     except InvalidOperation:
         return None
-    return parsed if parsed.is_finite() else None
+    if parsed is None or not parsed.is_finite() or abs(parsed.adjusted()) > _MOST_DIGITS:
+        return None
+    return parsed
 
 
 def volume(value: object) -> int | None:

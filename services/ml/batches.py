@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from services.ml import version
 from services.ml.analysis import analyse
 from services.stores.article import Analysis, Article
-from services.stores.couch import Change, Document
+from services.stores.couch import Change, Document, encodable
 
 Analyse = Callable[..., Analysis]
 
@@ -58,8 +58,12 @@ def prepare(changes: Iterable[Change], *, at: datetime, analysing: Analyse = ana
             if analysis is None:
                 batch.done += 1
             else:
-                ml = analysis.model_dump(mode="json")
-                batch.writes.append({**change.doc, "ml": ml})
+                written = {**change.doc, "ml": analysis.model_dump(mode="json")}
+                if encodable(written):
+                    batch.writes.append(written)
+                else:
+                    # CouchDB would reject the whole batch.
+                    batch.poison[change.id] = "the document cannot be written as JSON"
     return batch
 
 

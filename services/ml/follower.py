@@ -14,6 +14,7 @@ from prometheus_client import Counter, Gauge
 from runtime import clock
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, GoneError, UnavailableError
+from runtime.web.faults import counted
 from services.ml.batches import Batch, prepare
 from services.ml.version import VERSION, is_older
 from services.stores.couch import Changes, ConflictError, Couch, Document, Place, Written
@@ -25,6 +26,7 @@ CHECKPOINT: Final = "ml"
 _ARTICLES: Final = Counter("ml_articles_total", "Changed articles, by outcome", ["outcome"])
 _LAST: Final = Gauge("ml_last_batch_timestamp_seconds", "When changes were last processed")
 _BEHIND: Final = Gauge("ml_is_behind", "1 while more changes are waiting")
+_CHANGES: Final = "changes of the news database"
 _CONFLICT: Final = "conflict"
 _FORBIDDEN: Final = "forbidden"
 
@@ -40,6 +42,7 @@ class Follower:
         self._batch = batch
         self._wait_seconds = wait_seconds
         self._since: Place | None = None
+        self._faults = counted()
         self._reason: str | None = "no changes have been read yet"
 
     async def check(self) -> str | None:
@@ -61,6 +64,8 @@ class Follower:
                 self._reason = "the news database does not exist yet"
             except ClusterError as exc:
                 self._reason = str(exc)
+            except Exception as exc:  # noqa: BLE001  a change may contain anything
+                self._reason = f"processing changes: {self._faults.note(_CHANGES, exc)}"
             pause = next(delays)
             log.warning(
                 "could not read changes; retrying",

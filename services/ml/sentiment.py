@@ -4,7 +4,7 @@ The same text always gets the same score.
 
 Rule: whether a rise or fall is good news depends on the quantity. Falling costs are good news, but
 falling orders are bad news. A quantity that has determined the sign of a rise or fall, such as
-"loss", is not counted again.
+"loss", is not counted again. The time is proportional to the length of a sentence.
 """
 
 import math
@@ -80,11 +80,12 @@ def weigh(tokens: Sequence[str], lexicon: Lexicon) -> float:
     """Return the score of one sentence. The score may be outside the range from -1 to 1."""
     hits = _hits(tokens, lexicon)
     taken = _resolve(hits, tokens, lexicon)
+    surroundings = _Surroundings(tokens, lexicon)
     total = 0.0
     for hit in hits:
-        if hit.term.kind == "tone" and any(hit.start <= at < hit.end for at in taken):
+        if hit.term.kind == "tone" and any(at in taken for at in range(hit.start, hit.end)):
             continue
-        total += hit.value * _shaped(hit, tokens, lexicon)
+        total += hit.value * surroundings.factor(hit)
     return total
 
 
@@ -180,34 +181,57 @@ def _ends_clause(token: str) -> bool:
     return words.is_stop(token) or token in _CLAUSES
 
 
-def _shaped(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
-    """Return the factor by which the surrounding words change a term's value."""
-    factor = 1.0
-    for place in range(hit.start - 1, -1, -1):
-        if words.is_stop(tokens[place]):
-            break
-        away = hit.start - place
-        term = lexicon.at(tokens, place, _SHAPING)
-        if term is None or place + len(term.words) > hit.start:
-            continue
-        match term.kind:
-            case "negate" if away <= _NEGATION_REACH:
-                factor *= term.weight
-            case "scale" if away <= _SCALE_REACH:
-                factor *= term.weight
-            case "aside":
-                factor *= term.weight
-    return factor * _after(hit, tokens, lexicon)
+class _Surroundings:
+    """The words that change the values of the terms around them, in one sentence.
 
+    Causes and concessions ("despite") affect everything up to the end of their clause, and "but"
+    everything before it. What a term needs to know about them is computed once, for all terms.
+    """
 
-def _after(hit: _Hit, tokens: Sequence[str], lexicon: Lexicon) -> float:
-    factor = 1.0
-    for place in range(hit.end, len(tokens)):
-        term = lexicon.at(tokens, place, _SHAPING)
-        if term is None:
-            continue
-        if term.kind == "but":
-            return factor * term.weight
-        if term.kind == "scale" and place == hit.end:
-            factor *= term.weight
-    return factor
+    def __init__(self, tokens: Sequence[str], lexicon: Lexicon) -> None:
+        self._tokens = tokens
+        self._terms = [lexicon.at(tokens, at, _SHAPING) for at in range(len(tokens))]
+        self._asides = self._aside_factors()
+        self._buts = self._but_factors()
+
+    def factor(self, hit: _Hit) -> float:
+        """Return the factor by which the surrounding words change a term's value."""
+        factor = self._asides[hit.start] * self._buts[hit.end]
+        for away in range(1, min(_NEGATION_REACH, hit.start) + 1):
+            place = hit.start - away
+            if words.is_stop(self._tokens[place]):
+                break
+            term = self._terms[place]
+            if term is None or place + len(term.words) > hit.start:
+                continue
+            if term.kind == "negate" or (term.kind == "scale" and away <= _SCALE_REACH):
+                factor *= term.weight
+        following = self._terms[hit.end] if hit.end < len(self._terms) else None
+        if following is not None and following.kind == "scale":
+            factor *= following.weight
+        return factor
+
+    def _aside_factors(self) -> list[float]:
+        """Return, for each place, the factor of the asides that precede it in its clause."""
+        ending: dict[int, float] = {}
+        factors = [1.0]
+        factor = 1.0
+        for place, (token, term) in enumerate(zip(self._tokens, self._terms, strict=True)):
+            if words.is_stop(token):
+                factor = 1.0
+                ending.clear()
+            elif term is not None and term.kind == "aside":
+                end = place + len(term.words)
+                ending[end] = ending.get(end, 1.0) * term.weight
+            factor *= ending.pop(place + 1, 1.0)
+            factors.append(factor)
+        return factors
+
+    def _but_factors(self) -> list[float]:
+        """Return, for each place, the factor of the first "but" at this place or after it."""
+        factors = [1.0] * (len(self._terms) + 1)
+        for place in range(len(self._terms) - 1, -1, -1):
+            term = self._terms[place]
+            is_but = term is not None and term.kind == "but"
+            factors[place] = term.weight if term is not None and is_but else factors[place + 1]
+        return factors

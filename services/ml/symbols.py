@@ -150,7 +150,8 @@ def _first(company: Company) -> int:
 def _judged(name: _Name, text: str, match: re.Match[str], *, shouts: bool) -> bool | None:
     """Return whether the name refers to the company, or None if this is unclear."""
     company = name.company
-    behind = _NEXT.match(text, match.end())
+    # Both sides are limited, because names may be repeated without spaces.
+    behind = _NEXT.match(text, match.end(), match.end() + _NEAR_CHARACTERS)
     possessive = behind is not None and behind[1] is None
     following = behind[1].lower() if behind and behind[1] else ""
     pair = f"{following} {behind[2].lower()}" if behind and behind[1] and behind[2] else ""

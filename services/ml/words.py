@@ -33,7 +33,8 @@ def tokens(text: str) -> list[str]:
         elif match["mark"]:
             words.append(word[0])
         elif word.endswith("n't"):
-            words += ["can" if word == "can't" else word[:-3], "not"]
+            stem = "can" if word == "can't" else word[:-3]
+            words += [stem, "not"] if stem else ["not"]
         elif word in _UNITS and words and words[-1] == NUMBER:
             continue
         else:

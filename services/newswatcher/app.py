@@ -7,6 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
+from runtime.web import faults as web_faults
 from runtime.web.application import application
 from runtime.web.outgoing import outgoing
 from services.newswatcher.article_writer import ArticleWriter
@@ -16,9 +17,9 @@ from services.newswatcher.fetching import robots
 from services.newswatcher.fetching.pages import Pages
 from services.newswatcher.fetching.politeness import Turns
 from services.newswatcher.fetching.robots import Robots
+from services.newswatcher.parsing.parser import Parser
 from services.newswatcher.polling import FeedPoller, Limits, Shared
 from services.newswatcher.settings import Settings
-from services.newswatcher.threads import Threads
 from services.stores.article import Moment
 from services.stores.couch import Couch
 from services.stores.news import News
@@ -67,10 +68,10 @@ def user_agent(contact: str) -> str:
     return f"{robots.NAME}/1" + (f" (+{contact})" if contact else "")
 
 
-def check(pollers: Sequence[FeedPoller], threads: Threads) -> str | None:
+def check(pollers: Sequence[FeedPoller], parser: Parser) -> str | None:
     """Readiness check: return None if feeds can be read and parsed, otherwise the problem."""
-    if threads.lost:
-        return f"threads that are stuck while parsing: {threads.lost}"
+    if parser.problem:
+        return parser.problem
     failing = [poller for poller in pollers if poller.state.failures]
     if pollers and len(failing) == len(pollers):
         return "no feed can be read"
@@ -87,11 +88,12 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, lis
             connections=settings.outgoing_connections,
             allow_private=settings.allow_private,
         ) as session,
+        Parser(limit_seconds=settings.parse_seconds, memory_bytes=settings.parse_bytes) as parser,
     ):
         couch = Couch(
             stores, settings.couchdb_url, settings.couchdb_user, settings.couchdb_password
         )
-        threads = Threads()
+        faults = web_faults.counted()
         turns = Turns(settings.host_interval_seconds)
         reader = Web(
             session,
@@ -103,30 +105,34 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[web.Application, lis
             web=reader,
             pages=Pages(
                 reader,
-                Robots(reader, turns),
-                threads,
+                Robots(reader, turns, parser),
+                parser,
                 page_bytes=settings.page_bytes,
-                parse_seconds=settings.parse_seconds,
             ),
-            threads=threads,
-            writer=ArticleWriter(News(couch)),
+            parser=parser,
+            writer=ArticleWriter(News(couch, faults=faults)),
             states=FeedStates(couch),
+            faults=faults,
         )
         limits = Limits(
             feed_bytes=settings.feed_bytes,
             entries_per_poll=settings.pages_per_look,
-            parse_seconds=settings.parse_seconds,
         )
         pollers = [FeedPoller(feed, shared, limits) for feed in settings.feeds()]
 
         async def check_feeds() -> str | None:
-            return check(pollers, threads)
+            return check(pollers, parser)
+
+        async def check_faults() -> str | None:
+            return web_faults.sentence(faults)
 
         async def feeds(_request: web.Request) -> web.Response:
             return web.json_response(_listing(pollers))
 
         app = application(
-            "newswatcher", settings=settings, checks={"couchdb": couch.check, "feeds": check_feeds}
+            "newswatcher",
+            settings=settings,
+            checks={"couchdb": couch.check, "feeds": check_feeds, "faults": check_faults},
         )
         app.router.add_get("/feeds", feeds)
         yield app, pollers

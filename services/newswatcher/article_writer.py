@@ -21,11 +21,11 @@ from services.newswatcher.deduplication import (
 )
 from services.newswatcher.feeds import Feed
 from services.newswatcher.fetching.pages import Page
-from services.newswatcher.reading import fingerprint
+from services.newswatcher.reading import dates, fingerprint
 from services.newswatcher.reading.entries import Entry
 from services.stores.article import Article, article_id, content_hash
 from services.stores.couch import ConflictError
-from services.stores.news import News
+from services.stores.news import News, UnreadableError
 
 _ARTICLES: Final = Counter(
     "newswatcher_articles_total", "Articles, by the action taken", ["source", "verdict"]
@@ -47,8 +47,7 @@ def fetched_article(feed: Feed, entry: Entry, page: Page, *, at: datetime) -> Fe
             text=text,
             source=feed.name,
             feed_url=feed.url,
-            # An article dated in the future would stay at the top until that date.
-            published=min(entry.published or at, at),
+            published=dates.plausible(entry.published, at=at),
             fetched=at,
             fingerprint=fingerprint.fingerprint(entry.title, text),
             content_hash=content_hash(entry.title, text),
@@ -85,13 +84,23 @@ class ArticleWriter:
         """
         async with self._lock:
             for _ in range(_ATTEMPTS):
-                stored = await self._stored(fetched.article.id)
+                rev = None
+                try:
+                    stored: Article | None = await self._news.article(fetched.article.id)
+                except UnreadableError as exc:
+                    # The article replaces the document that cannot be read.
+                    stored, rev = None, exc.rev
+                except GoneError:
+                    stored = None
                 near = [] if stored else await self._near(fetched.article)
                 verdict = decide(fetched, stored, near)
                 if isinstance(verdict, Keep):
                     break
+                article = verdict.article
+                if rev is not None and article.id == fetched.article.id:
+                    article = article.model_copy(update={"rev": rev})
                 try:
-                    await self._news.save(verdict.article)
+                    await self._news.save(article)
                 except ConflictError:
                     # ml or another newswatcher has changed the document, so decide again.
                     continue

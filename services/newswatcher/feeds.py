@@ -13,14 +13,18 @@ pages = true                   # also read the articles' pages
 import hashlib
 import tomllib
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from yarl import URL
 
 
 def _web_address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = URL(url)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.raw_host)
+    except ValueError:
+        is_valid = False
+    if not is_valid:
         raise ValueError("a feed's url must begin with http:// or https:// and contain a host name")
     return url
 

@@ -1,7 +1,8 @@
 """Polls one feed forever: fetches the feed, stores new articles, saves the state, and waits.
 
-Rule: a problem with one feed or with an article's server does not affect other feeds. If the
-database is unavailable, all pollers wait, and no article is lost.
+Rule: a problem with one feed or with an article's server does not affect other feeds, and whatever
+one entry raises costs only this entry. If the database is unavailable, all pollers wait, and no
+article is lost.
 """
 
 import asyncio
@@ -16,13 +17,15 @@ from prometheus_client import Counter, Gauge
 from runtime import clock
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
+from runtime.faults import Faults
 from services.newswatcher.article_writer import ArticleWriter, fetched_article
 from services.newswatcher.edges.web import Answer, Web, host_of, reason
 from services.newswatcher.feed_states import FeedStates
 from services.newswatcher.feeds import Feed
 from services.newswatcher.fetching.pages import Page, Pages
 from services.newswatcher.fetching.politeness import PacedError
-from services.newswatcher.reading import entries
+from services.newswatcher.parsing.answers import ParsedFeed
+from services.newswatcher.parsing.parser import Parser, ParsingError
 from services.newswatcher.reading.entries import Entry, NotAFeedError
 from services.newswatcher.schedule import (
     Answered,
@@ -33,7 +36,6 @@ from services.newswatcher.schedule import (
     after,
     pause_seconds,
 )
-from services.newswatcher.threads import OverdueError, Threads
 from services.stores.couch import ConflictError
 
 log = structlog.get_logger("newswatcher")
@@ -41,6 +43,9 @@ T = TypeVar("T")
 
 _LOOKS: Final = Counter("newswatcher_looks_total", "Polls of feeds", ["feed", "outcome"])
 _FAILURES: Final = Gauge("newswatcher_feed_failures", "Consecutive failures", ["feed"])
+_REFUSED: Final = Counter(
+    "newswatcher_refused_entries_total", "Entries that could not be read or stored", ["feed"]
+)
 _SUCCESS: Final = Gauge(
     "newswatcher_feed_last_success_timestamp_seconds", "When the feed was last read", ["feed"]
 )
@@ -55,7 +60,10 @@ _MOST_DELAYS: Final = 3
 _LONGEST_DELAY_SECONDS: Final = 3600.0
 """The longest time that the articles' servers can delay the feed's next poll."""
 _MOST_REFUSALS: Final = 3
-"""How many times the database may reject an article before we skip the article until a restart."""
+"""How many times storing an article may fail before we skip the article until a restart."""
+_POLLS: Final = "polls of feeds"
+_ENTRIES: Final = "entries of feeds"
+_STATES: Final = "states of feeds"
 _ANY: Final = (ClusterError,)
 _TEMPORARY: Final = (UnavailableError, ConflictError)
 
@@ -66,7 +74,6 @@ class Limits:
 
     feed_bytes: int
     entries_per_poll: int
-    parse_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +82,10 @@ class Shared:
 
     web: Web
     pages: Pages
-    threads: Threads
+    parser: Parser
     writer: ArticleWriter
     states: FeedStates
+    faults: Faults
 
 
 class FeedPoller:
@@ -94,7 +102,8 @@ class FeedPoller:
 
     async def run(self) -> None:
         """Poll the feed until cancelled."""
-        self.state = await self._with_retries(lambda: self._shared.states.load(self.feed))
+        with self._shared.faults.contained(_STATES):
+            self.state = await self._with_retries(lambda: self._shared.states.load(self.feed))
         self._update_metrics()
         while True:
             await asyncio.sleep(
@@ -137,23 +146,34 @@ class FeedPoller:
             answer = await self._fetch()
             if answer.status == 304:
                 return Unchanged(clock.now(), self._moved(answer))
-            feed_entries = await self._shared.threads.run(
-                lambda: entries.parse(
-                    answer.body, url=answer.url, content_type=answer.content_type
-                ),
-                limit_seconds=self._limits.parse_seconds,
+            parsed = await self._shared.parser.feed(
+                answer.body, url=answer.url, content_type=answer.content_type
             )
+            self._count_refused(parsed)
+            return await self._store_new(answer, parsed.entries)
         except PacedError as exc:
             return Failed(clock.now(), reason(exc), wait_seconds=exc.wait_seconds)
         except GoneError as exc:
             return Failed(clock.now(), reason(exc), is_gone=exc.args[0].endswith(" 410"))
-        except OverdueError as exc:
-            return Failed(clock.now(), f"parsing the feed: {exc}")
+        except ParsingError as exc:
+            return Failed(clock.now(), f"the feed cannot be parsed: {exc}")
         except ClusterError as exc:
             return Failed(clock.now(), reason(exc))
         except NotAFeedError as exc:
             return Failed(clock.now(), str(exc))
-        return await self._store_new(answer, feed_entries)
+        except Exception as exc:  # noqa: BLE001  a feed may contain anything
+            cause = self._shared.faults.note(_POLLS, exc)
+            return Failed(clock.now(), f"a bug, see the log: {cause}")
+
+    def _count_refused(self, parsed: ParsedFeed) -> None:
+        if parsed.refused:
+            _REFUSED.labels(self.feed.name).inc(parsed.refused)
+            log.warning(
+                "could not read entries of the feed",
+                feed=self.feed.name,
+                entries=parsed.refused,
+                reasons=parsed.reasons,
+            )
 
     async def _fetch(self) -> Answer:
         headers = {"Accept": _ACCEPT}
@@ -204,7 +224,13 @@ class FeedPoller:
         except RefusedError as exc:
             # A wrong password may be the cause, so leave the entry unseen and retry later.
             self._count(entry)
+            _REFUSED.labels(self.feed.name).inc()
             log.warning("the database rejected the article", url=entry.link, reason=reason(exc))
+            return False
+        except Exception as exc:  # noqa: BLE001  an entry may contain anything
+            self._count(entry)
+            _REFUSED.labels(self.feed.name).inc()
+            self._shared.faults.note(_ENTRIES, exc)
             return False
 
     async def _write(self, entry: Entry) -> bool:
@@ -238,7 +264,8 @@ class FeedPoller:
         return self._counts[key]
 
     async def _save(self) -> None:
-        self.state = await self._with_retries(lambda: self._shared.states.save(self.state))
+        with self._shared.faults.contained(_STATES):
+            self.state = await self._with_retries(lambda: self._shared.states.save(self.state))
 
     async def _with_retries(
         self, call: Callable[[], Awaitable[T]], temporary: tuple[type[ClusterError], ...] = _ANY

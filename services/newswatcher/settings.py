@@ -43,6 +43,8 @@ class Settings(WebSettings):
     """The maximum size of a page in bytes, after decompression."""
     parse_seconds: float = Field(default=10.0, gt=0)
     """How long parsing a feed or a page may take."""
+    parse_bytes: int = Field(default=200_000_000, ge=50_000_000)
+    """How much memory parsing a feed or a page may use."""
     pages_per_look: int = Field(default=20, gt=0)
     """The maximum number of new entries per poll of a feed; the others wait for the next poll."""
     outgoing_connections: int = Field(default=20, gt=0)

@@ -1,8 +1,9 @@
 """The article documents in the news database.
 
-To store another field from feed entries, add the field to `EntryFields` and parse it in
-`newswatcher/reading/entries.py`. The API's models (`public_api/schema/answers.py`) and the site's
-templates determine which fields are shown.
+To store another field from feed entries, add the field to `EntryFields`, read it in
+`newswatcher/reading/feed_fields.py`, and make it plain text in `newswatcher/reading/entries.py`.
+The API's models (`public_api/schema/answers.py`) and the site's templates determine which fields
+are shown.
 
 Rule: the ml service writes only the `ml` field, and newswatcher writes all other fields. Times are
 in UTC, without fractions of a second, so that they sort correctly as text.
@@ -10,7 +11,7 @@ in UTC, without fractions of a second, so that they sort correctly as text.
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -18,11 +19,22 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 Label = Literal["positive", "negative", "neutral"]
 BAND_BITS: Final = 16
 _BAND_DIGITS: Final = BAND_BITS // 4
+_FIRST: Final = datetime(MINYEAR, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(MAXYEAR, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def timestamp(at: datetime) -> str:
-    """Format a time for keys and documents, for example as `2026-11-24T03:00:00Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Format a time for keys and documents, for example as `2026-11-24T03:00:00Z`.
+
+    All texts have the same length, because years have four digits. A time that is not in the years
+    1 to 9999 in UTC becomes the first or the last time of these years.
+    """
+    try:
+        moment = at.astimezone(UTC)
+    except OverflowError:
+        moment = _FIRST if at.year == MINYEAR else _LAST
+    # Years before 1000 are padded by isoformat, but not by strftime.
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
@@ -128,8 +140,12 @@ class Article(Listing):
         return cls.model_validate(doc)
 
     def to_doc(self) -> dict[str, Any]:
-        """Return the article as a CouchDB document."""
-        doc = self.model_dump(by_alias=True, mode="json")
+        """Return the article as a CouchDB document.
+
+        Raises:
+            ValueError: if a field does not have its type.
+        """
+        doc = self.model_dump(by_alias=True, mode="json", warnings="error")
         if self.rev is None:
             del doc["_rev"]
         return doc

@@ -210,7 +210,7 @@ class Couch:
         headers = self._headers
         data = None
         if body is not None:
-            data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+            data = _encoded(body, attempt)
             headers = {**headers, "Content-Type": "application/json"}
         more: dict[str, Any] = {}
         if wait_seconds:
@@ -260,6 +260,23 @@ def _error(status: int, attempt: str) -> ClusterError:
         case _ if status >= 500:
             return UnavailableError(message)
     return RefusedError(message)
+
+
+def encodable(doc: Mapping[str, Any]) -> bool:
+    """Return whether a document can be written: JSON has no surrogates and no infinite numbers."""
+    try:
+        _encoded(doc, "")
+    except RefusedError:
+        return False
+    return True
+
+
+def _encoded(body: Any, attempt: str) -> bytes:
+    try:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
+    except (ValueError, RecursionError) as exc:
+        raise RefusedError(f"{attempt}: the document cannot be written as JSON") from exc
 
 
 def _path(db: str, doc_id: str) -> str:

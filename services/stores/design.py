@@ -8,7 +8,7 @@ Each row contains an article without its text, so listing articles requires no f
 
 from typing import Any, Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 NAME: Final = "news"
 
 _LISTED: Final = (
@@ -48,7 +48,9 @@ DESIGN: Final[dict[str, Any]] = {
             reduce=None,
         ),
         "sentiment": _view(
-            "if (!doc.ml) return; var day = doc.published.substr(0, 10);"
+            # A score that is not a number would make the reduction fail for all articles.
+            "if (!doc.ml || typeof doc.ml.score !== 'number' || Math.abs(doc.ml.score) > 1) return;"
+            " var day = doc.published.substr(0, 10);"
             " emit(['*', day], doc.ml.score);"
             " doc.ml.symbols.forEach(function (symbol) { emit([symbol, day], doc.ml.score); });",
             reduce="_stats",

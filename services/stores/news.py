@@ -1,16 +1,19 @@
 """The news database: pages of articles, single articles and daily sentiment.
 
-Rule: every query uses an index and makes a limited number of reads. No query may make the
-database read all articles.
+Rules: every query uses an index and makes a limited number of reads. No query may make the
+database read all articles. A row that cannot be read is skipped and counted, and nothing is written
+that cannot be read back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from runtime.errors import GoneError
+from runtime.errors import GoneError, RefusedError
+from runtime.faults import Faults
+from runtime.web.faults import counted
 from services.stores import design
 from services.stores.article import (
     Analysis,
@@ -36,6 +39,7 @@ __all__ = [
     "Listing",
     "News",
     "NewsQuery",
+    "UnreadableError",
     "article_id",
     "content_hash",
 ]
@@ -45,10 +49,21 @@ EVERYTHING: Final = "*"
 """The key for all articles in the `sentiment` view."""
 _SCAN: Final = 200
 _SCANS: Final = 5
-"""The maximum number of reads for one page of a query with several filters."""
+"""The maximum number of reads for one page, if filters or unreadable rows leave it incomplete."""
+_UNREADABLE_SCANS: Final = 50
+"""The maximum number of reads for one page, if all rows so far were unreadable."""
 _ATTEMPTS: Final = 5
+_ROWS: Final = "rows of the news database"
 _HIGHEST: Final[dict[str, str]] = {}
 """A value that CouchDB sorts after all strings."""
+
+
+class UnreadableError(GoneError):
+    """The document is not a valid article. `rev` is its revision, for overwriting the document."""
+
+    def __init__(self, message: str, *, rev: str | None) -> None:
+        super().__init__(message)
+        self.rev = rev
 
 
 class NewsQuery(BaseModel):
@@ -93,9 +108,12 @@ class DaySentiment(BaseModel):
 class News:
     """The articles in one CouchDB database."""
 
-    def __init__(self, couch: Couch, *, database: str = DATABASE) -> None:
+    def __init__(
+        self, couch: Couch, *, database: str = DATABASE, faults: Faults | None = None
+    ) -> None:
         self._couch = couch
         self._database = database
+        self._faults = faults or counted()
 
     async def prepare(self) -> None:
         """Create the database and its views if they do not exist."""
@@ -113,8 +131,9 @@ class News:
         batch = query.limit if conditions < 2 else max(query.limit, _SCAN)
         articles: list[Listing] = []
         after = query.cursor
-        for _ in range(1 if conditions < 2 else _SCANS):
-            start = _from(query, after)
+        position = list(after.key) if after else None
+        for read in range(1, _UNREADABLE_SCANS + 1):
+            start = _from(query, position)
             end = [timestamp(query.since)] if query.since else []
             if end and isinstance(start[0], str) and start[0] < end[0]:
                 # CouchDB rejects a range that ends before it begins.
@@ -128,9 +147,12 @@ class News:
                 reduce=False,
                 limit=batch + 2,
             )
-            rows = [row for row in rows if after is None or row["key"][-2:] != after.key]
+            rows = [row for row in rows if position is None or row["key"][-2:] != position]
             for row in rows[:batch]:
-                listing = Listing.model_validate(row["value"])
+                position = row["key"][-2:]
+                listing = self._listing(row)
+                if listing is None:
+                    continue
                 after = Cursor(published=listing.published, id=listing.id)
                 if conditions < 2 or query.matches(listing):
                     articles.append(listing)
@@ -139,15 +161,32 @@ class News:
                         return articles, None if is_last else after
             if len(rows) <= batch:
                 return articles, None
-        return articles, after
+            # Without a cursor that has moved, the caller would never get past unreadable rows.
+            if read >= _SCANS and after != query.cursor:
+                return articles, after
+        return articles, None
+
+    def _listing(self, row: dict[str, Any]) -> Listing | None:
+        """Return a row's article, or None if the row is not an article that can be read."""
+        with self._faults.contained(_ROWS):
+            return Listing.model_validate(row["value"])
+        return None
 
     async def article(self, article: str) -> Article:
         """Return one article with its text.
 
         Raises:
             GoneError: if there is no article with this id.
+            UnreadableError: if there is a document with this id, but it is not a valid article.
         """
-        return Article.from_doc(await self._couch.get(self._database, article))
+        doc = await self._couch.get(self._database, article)
+        try:
+            return Article.from_doc(doc)
+        except ValidationError as exc:
+            self._faults.note(_ROWS, exc)
+            raise UnreadableError(
+                f"reading {article}: the document is not a valid article", rev=_rev(doc)
+            ) from exc
 
     async def save(self, article: Article) -> Article:
         """Write an article and return a copy with the new revision.
@@ -155,8 +194,14 @@ class News:
         Raises:
             ConflictError: if the stored article has changed since it was read, for example
                 because the ml service has written an analysis.
+            RefusedError: if the article could not be read back.
         """
-        rev = await self._couch.put(self._database, article.to_doc())
+        try:
+            doc = article.to_doc()
+            Article.from_doc(doc)
+        except ValueError as exc:
+            raise RefusedError(f"writing {article.id}: the article is not valid") from exc
+        rev = await self._couch.put(self._database, doc)
         return article.model_copy(update={"rev": rev})
 
     async def analyse(self, article: Article, analysis: Analysis) -> bool:
@@ -180,7 +225,9 @@ class News:
         fingerprints = {}
         for band in bands(fingerprint):
             for row in await self._rows("by_fingerprint", key=list(band), limit=_SCAN):
-                fingerprints[str(row["id"])] = str(row["value"])
+                with self._faults.contained(_ROWS):
+                    # The caller compares numbers.
+                    fingerprints[str(row["id"])] = f"{int(row['value'], 16):016x}"
         return fingerprints
 
     async def sentiment(
@@ -197,28 +244,26 @@ class News:
             endkey=[key, until_day.isoformat()],
             group=True,
         )
-        return [
-            DaySentiment(
-                day=row["key"][1],
-                count=row["value"]["count"],
-                mean=row["value"]["sum"] / row["value"]["count"],
-                minimum=row["value"]["min"],
-                maximum=row["value"]["max"],
-            )
-            for row in rows
-        ]
+        days, _ = self._faults.readable(_ROWS, rows, _day)
+        return days
 
     async def symbols(self, limit: int = 50) -> dict[str, int]:
         """Return the number of articles for each symbol, highest first."""
-        return _most(await self._rows("by_symbol", group_level=1), limit)
+        return self._most(await self._rows("by_symbol", group_level=1), limit)
 
     async def topics(self, limit: int = 50) -> dict[str, int]:
         """Return the number of articles for each topic, highest first."""
-        return _most(await self._rows("by_topic", group_level=1), limit)
+        return self._most(await self._rows("by_topic", group_level=1), limit)
 
     async def sources(self, limit: int = 50) -> dict[str, int]:
         """Return the number of articles for each feed, highest first."""
-        return _most(await self._rows("by_source", group_level=1), limit)
+        return self._most(await self._rows("by_source", group_level=1), limit)
+
+    def _most(self, rows: Iterable[dict[str, Any]], limit: int) -> dict[str, int]:
+        counts, _ = self._faults.readable(
+            _ROWS, rows, lambda row: (str(row["key"][0]), int(row["value"]))
+        )
+        return dict(sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:limit])
 
     async def _rows(self, view: str, **params: Any) -> list[dict[str, Any]]:
         try:
@@ -244,17 +289,28 @@ def _index(query: NewsQuery) -> tuple[str, list[str], int]:
     return view, [value], len(used)
 
 
-def _from(query: NewsQuery, after: Cursor | None) -> list[Any]:
-    """Return the key where a page starts: the cursor, `until`, or the highest possible key."""
+def _from(query: NewsQuery, after: Sequence[Any] | None) -> list[Any]:
+    """Return the key where a read starts: after a row's key, `until`, or the highest key."""
     ends: list[datetime] = [query.until] if query.until else []
     if after is None:
         # `[until]` sorts before `[until, id]`, so articles published at `until` are excluded.
         return [timestamp(ends[0])] if ends else [_HIGHEST]
-    if ends and timestamp(ends[0]) <= after.key[0]:
+    if ends and isinstance(after[0], str) and timestamp(ends[0]) <= after[0]:
         return [timestamp(ends[0])]
-    return list(after.key)
+    return list(after)
 
 
-def _most(rows: Iterable[dict[str, Any]], limit: int) -> dict[str, int]:
-    counted = {str(row["key"][0]): int(row["value"]) for row in rows}
-    return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:limit])
+def _day(row: dict[str, Any]) -> DaySentiment:
+    statistics = row["value"]
+    return DaySentiment(
+        day=row["key"][1],
+        count=statistics["count"],
+        mean=statistics["sum"] / statistics["count"],
+        minimum=statistics["min"],
+        maximum=statistics["max"],
+    )
+
+
+def _rev(doc: dict[str, Any]) -> str | None:
+    rev = doc.get("_rev")
+    return rev if isinstance(rev, str) else None

@@ -1,11 +1,12 @@
-"""Resolves host names for a client that may connect only to the public internet.
+"""Resolves host names and opens sockets for a client that may use only the public internet.
 
-Rule: the client connects only to the addresses that were checked. A DNS record that changes between
-the check and the connection therefore has no effect.
+Rule: the address that is checked is the one that the socket connects to. How a URL spells its host,
+or whether a DNS record has changed since it was resolved, therefore has no effect.
 """
 
 import socket
 
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
@@ -14,6 +15,18 @@ from services.newswatcher.fetching.addresses import is_public
 
 class PrivateAddressError(OSError):
     """The host name has no public address."""
+
+
+def public_socket(address: AddrInfoType) -> socket.socket:
+    """Return a new socket for an address that the client is about to connect to.
+
+    Raises:
+        PrivateAddressError: if the address is not on the public internet.
+    """
+    family, kind, protocol, _, destination = address
+    if family not in (socket.AF_INET, socket.AF_INET6) or not is_public(str(destination[0])):
+        raise PrivateAddressError(f"{destination[0]} is not on the public internet")
+    return socket.socket(family=family, type=kind, proto=protocol)
 
 
 class PublicResolver(AbstractResolver):

@@ -1,6 +1,7 @@
 """Fetches URLs: follows redirects, limits response sizes and times, and classifies errors.
 
-Rule: no server is trusted, so redirects, addresses, response sizes and times are all checked.
+Rule: no server is trusted, so redirects, addresses, response sizes and times are all checked. A URL
+is parsed once, by yarl, and the parsed URL is both checked and requested.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -9,13 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableError
-from services.newswatcher.edges.resolver import PrivateAddressError, PublicResolver
+from services.newswatcher.edges.decompression import decompressed
+from services.newswatcher.edges.resolver import (
+    PrivateAddressError,
+    PublicResolver,
+    public_socket,
+)
 from services.newswatcher.fetching.addresses import is_public
 from services.newswatcher.fetching.politeness import PacedError, Turns
 
@@ -29,6 +35,7 @@ _CHUNK: Final = 64 * 1024
 _PERMANENT: Final = (301, 308)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _LATER: Final = (408, 425, 500, 502, 503, 504)
+_HEADER_CHARACTERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Redirect:
-    to: str
+    to: URL
     is_permanent: bool
 
 
@@ -91,46 +98,42 @@ class Web:
         """
         moved_to: str | None = None
         is_moved = True
+        target = _parsed(url)
         for _ in range(_MOST_REDIRECTS + 1):
-            self._check(url)
+            self._check(target)
             if admit is not None:
-                await admit(url)
-            host = host_of(url)
+                await admit(str(target))
+            host = _host(target)
             async with self._turns.turn(host):
-                result = await self._request(url, host, headers or {}, most_bytes, is_cut=is_cut)
+                result = await self._request(target, host, headers or {}, most_bytes, is_cut=is_cut)
             if isinstance(result, _Redirect):
-                url = result.to
+                target = result.to
                 is_moved = is_moved and result.is_permanent
-                moved_to = url if is_moved else moved_to
+                moved_to = str(target) if is_moved else moved_to
                 continue
             status, body, answer_headers = result
             return Answer(
                 status=status,
-                url=url,
+                url=str(target),
                 moved_to=moved_to,
                 content_type=answer_headers.get("Content-Type", ""),
-                etag=answer_headers.get("ETag"),
-                modified=answer_headers.get("Last-Modified"),
+                etag=_storable(answer_headers.get("ETag")),
+                modified=_storable(answer_headers.get("Last-Modified")),
                 body=body,
             )
         raise RefusedError(f"more than {_MOST_REDIRECTS} redirects")
 
-    def _check(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+    def _check(self, url: URL) -> None:
+        if url.scheme not in ("http", "https") or not url.raw_host:
             raise RefusedError("the URL does not use http or https")
-        if parts.username or parts.password:
+        if url.raw_user or url.raw_password:
             raise RefusedError("URLs with a user name or password are not allowed")
-        if (
-            not self._allow_private
-            and _is_literal(parts.hostname)
-            and not is_public(parts.hostname)
-        ):
-            # The resolver does not check URLs that contain an IP address.
-            raise RefusedError(f"{parts.hostname} is not on the public internet")
+        if not self._allow_private and _is_literal(url.raw_host) and not is_public(url.raw_host):
+            # The resolver is not asked about an IP address. Its socket is checked all the same.
+            raise RefusedError(f"{url.raw_host} is not on the public internet")
 
     async def _request(
-        self, url: str, host: str, headers: Mapping[str, str], most_bytes: int, *, is_cut: bool
+        self, url: URL, host: str, headers: Mapping[str, str], most_bytes: int, *, is_cut: bool
     ) -> _Redirect | tuple[int, bytes, Mapping[str, str]]:
         try:
             async with self._session.get(
@@ -143,7 +146,7 @@ class Web:
                 body = b""
                 if answer.status != 304:
                     body = await _body(answer, most_bytes, is_cut=is_cut)
-                return answer.status, body, answer.headers
+                status, answer_headers = answer.status, answer.headers
         except TimeoutError as exc:
             raise UnavailableError(f"{host} did not respond in time") from exc
         except aiohttp.InvalidURL as exc:
@@ -152,6 +155,11 @@ class Web:
             if _is_private(exc):
                 raise RefusedError(f"{host} is not on the public internet") from exc
             raise UnavailableError(f"{host} could not be reached or closed the connection") from exc
+        encoding = answer_headers.get("Content-Encoding", "")
+        plain = decompressed(
+            body, encoding=encoding, most_bytes=most_bytes, is_cut=is_cut, host=host
+        )
+        return status, plain, answer_headers
 
     def _refuse(self, answer: aiohttp.ClientResponse, host: str) -> None:
         status = answer.status
@@ -171,9 +179,24 @@ class Web:
 
 
 def host_of(url: str) -> str:
-    """Return the URL's host name, followed by the port if the URL specifies one."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+    """Return the URL's host name as it is connected, followed by the port if the URL has one.
+
+    Raises:
+        RefusedError: if the URL is invalid.
+    """
+    return _host(_parsed(url))
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return URL(url).with_fragment(None)
+    except ValueError as exc:
+        raise RefusedError("the URL is invalid") from exc
+
+
+def _host(url: URL) -> str:
+    host = url.raw_host or ""
+    return f"{host}:{url.explicit_port}" if url.explicit_port else host
 
 
 def retry_after(header: str | None, *, at: datetime) -> float | None:
@@ -205,11 +228,13 @@ async def web_client(
         limit_per_host=1,
         resolver=None if allow_private else PublicResolver(),
         use_dns_cache=False,
+        socket_factory=None if allow_private else public_socket,
     )
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"},
+        auto_decompress=False,
     ) as session:
         yield session
 
@@ -225,11 +250,18 @@ async def _body(answer: aiohttp.ClientResponse, most_bytes: int, *, is_cut: bool
     return bytes(body)
 
 
-def _target(url: str, location: str) -> str:
+def _target(url: URL, location: str) -> URL:
     try:
-        return urljoin(url, location).partition("#")[0]
+        return url.join(URL(location)).with_fragment(None)
     except ValueError as exc:
         raise RefusedError("the redirect's target is not a valid URL") from exc
+
+
+def _storable(header: str | None) -> str | None:
+    """Return a header that can be stored and sent back, or None."""
+    if header is None or len(header) > _HEADER_CHARACTERS or not header.isascii():
+        return None
+    return header if header.isprintable() else None
 
 
 def _is_literal(host: str) -> bool:

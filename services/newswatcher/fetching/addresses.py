@@ -10,7 +10,19 @@ import ipaddress
 from typing import Final
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_SHARED: Final = ipaddress.ip_network("100.64.0.0/10")
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "100.64.0.0/10",  # shared by carriers' customers
+        "192.88.99.0/24",  # relays of 6to4
+        "64:ff9b:1::/48",  # NAT64 inside a network
+        "100::/32",  # discarded
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+        "fec0::/10",  # site-local
+    )
+)
+"""Networks that some versions of `ipaddress` consider global."""
 
 
 def is_public(address: str) -> bool:
@@ -41,6 +53,6 @@ def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if address.is_multicast or address.is_reserved or address.is_unspecified:
         return False
-    if isinstance(address, ipaddress.IPv4Address) and address in _SHARED:
+    if any(address in network for network in _NOT_PUBLIC):
         return False
     return address.is_global

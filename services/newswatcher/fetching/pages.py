@@ -1,4 +1,4 @@
-"""Fetches articles' pages if robots.txt allows it, and parses the pages in threads.
+"""Fetches articles' pages if robots.txt allows it, and has the pages parsed.
 
 Rule: an article is delayed only if the page's server asks us to wait. If the page cannot be read
 for any other reason, the article is stored with the text from the feed.
@@ -14,9 +14,8 @@ from runtime.errors import ClusterError, GoneError, RefusedError, UnavailableErr
 from services.newswatcher.edges.web import Web, reason
 from services.newswatcher.fetching.politeness import PacedError
 from services.newswatcher.fetching.robots import Robots
-from services.newswatcher.reading import page
+from services.newswatcher.parsing.parser import Parser
 from services.newswatcher.reading.canonical import canonical, choose
-from services.newswatcher.threads import Threads
 
 log = structlog.get_logger("newswatcher")
 
@@ -37,14 +36,11 @@ class Page:
 class Pages:
     """Reads the pages that feeds link to."""
 
-    def __init__(
-        self, web: Web, robots: Robots, threads: Threads, *, page_bytes: int, parse_seconds: float
-    ) -> None:
+    def __init__(self, web: Web, robots: Robots, parser: Parser, *, page_bytes: int) -> None:
         self._web = web
         self._robots = robots
-        self._threads = threads
+        self._parser = parser
         self._page_bytes = page_bytes
-        self._parse_seconds = parse_seconds
 
     async def read(self, link: str) -> Page:
         """Return the article on a page, given the page's URL in canonical form.
@@ -72,10 +68,7 @@ class Pages:
         )
         if answer.content_type.partition(";")[0].strip().lower() not in _READABLE:
             raise RefusedError("the page is not HTML")
-        parsed = await self._threads.run(
-            lambda: page.parse(answer.body, content_type=answer.content_type),
-            limit_seconds=self._parse_seconds,
-        )
+        parsed = await self._parser.page(answer.body, content_type=answer.content_type)
         final = canonical(answer.url) or link
         url = choose(link, final, parsed.canonical_link)
         # A login or consent page contains its own text, not the article's.

@@ -16,6 +16,8 @@ LONGEST_INTERVAL_SECONDS: Final = 30.0
 """The longest pause between requests that a robots.txt file can set."""
 _HOLDING_OFF_SECONDS: Final = 60.0
 """If a host is closed for longer than this, requests fail immediately instead of waiting."""
+_LONGEST_CLOSED_SECONDS: Final = 24 * 3600.0
+"""The longest time for which a host can close itself. Longer requests must be mistakes."""
 _FORGET_AT: Final = 2_000
 
 
@@ -72,8 +74,9 @@ class Turns:
             state.users -= 1
 
     def close(self, host: str, wait_seconds: float) -> None:
-        """Block requests to the host for the next `wait_seconds`."""
+        """Block requests to the host for the next `wait_seconds`, up to a day."""
         state = self._of(host)
+        wait_seconds = min(wait_seconds, _LONGEST_CLOSED_SECONDS)
         state.free_at = max(state.free_at, self._monotonic() + wait_seconds)
 
     def slow_down(self, host: str, interval_seconds: float) -> None:

@@ -8,14 +8,15 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
-from urllib.robotparser import RobotFileParser
 from weakref import WeakValueDictionary
+
+from yarl import URL
 
 from runtime import clock
 from runtime.errors import GoneError, RefusedError, UnavailableError
 from services.newswatcher.edges.web import Web, host_of
 from services.newswatcher.fetching.politeness import Turns
+from services.newswatcher.parsing.parser import Parser, ParsingError
 
 NAME: Final = "Spotswarm-newswatcher"
 """The name that robots.txt files can use for this robot."""
@@ -23,34 +24,26 @@ _VALID_SECONDS: Final = 24 * 3600.0
 _UNREADABLE_VALID_SECONDS: Final = 1800.0
 _MOST_BYTES: Final = 512 * 1024
 _MOST_HOSTS: Final = 1_000
+_MOST_BYTES_CACHED: Final = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One host's robots.txt rules. If `parser` is None, nothing may be read."""
+    """One host's robots.txt file. If `body` is None, nothing may be read."""
 
-    parser: RobotFileParser | None
+    body: bytes | None
     until: float
-
-    def allow(self, url: str) -> bool:
-        """Return whether the rules allow us to read this URL."""
-        return self.parser is not None and self.parser.can_fetch(NAME, url)
-
-
-def parse(text: str) -> RobotFileParser:
-    """Return the rules in a robots.txt file, ignoring invalid lines."""
-    parser = RobotFileParser()
-    parser.parse(text.splitlines())
-    return parser
 
 
 class Robots:
-    """A cache of robots.txt rules, by host."""
+    """A cache of robots.txt files, by host."""
 
-    def __init__(self, web: Web, turns: Turns) -> None:
+    def __init__(self, web: Web, turns: Turns, parser: Parser) -> None:
         self._web = web
         self._turns = turns
+        self._parser = parser
         self._rules: OrderedDict[str, Rules] = OrderedDict()
+        self._cached_bytes = 0
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def admit(self, url: str) -> None:
@@ -59,26 +52,48 @@ class Robots:
         Raises:
             RefusedError: if robots.txt forbids reading the page or is temporarily unavailable.
         """
-        parts = urlsplit(url)
-        origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+        parsed = URL(url)
+        origin = str(parsed.origin())
         # The lock is deleted when no task is waiting for it.
         lock = self._reading.setdefault(origin, asyncio.Lock())
         async with lock:
             rules = await self._of(origin)
-        if not rules.allow(url):
+        if rules.body is None or not await self._is_allowed(rules, origin, url):
             raise RefusedError(
-                f"the robots.txt of {parts.hostname} does not allow us to read this page"
+                f"the robots.txt of {parsed.raw_host} does not allow us to read this page"
             )
+
+    async def _is_allowed(self, rules: Rules, origin: str, url: str) -> bool:
+        if not rules.body:
+            return True
+        try:
+            verdict = await self._parser.robots(rules.body, url=url, robot=NAME)
+        except ParsingError as exc:
+            # Parsing it again for each of the host's pages would delay all other feeds.
+            self._keep(origin, Rules(None, clock.monotonic() + _UNREADABLE_VALID_SECONDS))
+            raise RefusedError(f"the robots.txt cannot be used: {exc}") from exc
+        if verdict.delay_seconds is not None:
+            self._turns.slow_down(host_of(url), verdict.delay_seconds)
+        return verdict.is_allowed
 
     async def _of(self, origin: str) -> Rules:
         rules = self._rules.get(origin)
         if rules is None or rules.until < clock.monotonic():
             rules = await self._read(origin)
-            self._rules[origin] = rules
-            self._rules.move_to_end(origin)
-            while len(self._rules) > _MOST_HOSTS:
-                self._rules.popitem(last=False)
+            self._keep(origin, rules)
         return rules
+
+    def _keep(self, origin: str, rules: Rules) -> None:
+        self._forget(origin)
+        self._rules[origin] = rules
+        self._cached_bytes += len(rules.body or b"")
+        while len(self._rules) > _MOST_HOSTS or self._cached_bytes > _MOST_BYTES_CACHED:
+            self._forget(next(iter(self._rules)))
+
+    def _forget(self, origin: str) -> None:
+        rules = self._rules.pop(origin, None)
+        if rules is not None:
+            self._cached_bytes -= len(rules.body or b"")
 
     async def _read(self, origin: str) -> Rules:
         now = clock.monotonic()
@@ -87,11 +102,7 @@ class Robots:
                 f"{origin}/robots.txt", most_bytes=_MOST_BYTES, is_cut=True
             )
         except (GoneError, RefusedError):
-            return Rules(parse(""), now + _VALID_SECONDS)
+            return Rules(b"", now + _VALID_SECONDS)
         except UnavailableError:
             return Rules(None, now + _UNREADABLE_VALID_SECONDS)
-        parser = parse(answer.body.decode("utf-8", "replace"))
-        delay = parser.crawl_delay(NAME)
-        if delay is not None:
-            self._turns.slow_down(host_of(origin), float(delay))
-        return Rules(parser, now + _VALID_SECONDS)
+        return Rules(answer.body, now + _VALID_SECONDS)

@@ -2,15 +2,17 @@
 
 This module does no I/O.
 
-Rule: a page may claim a canonical URL only on its own site. Otherwise, any page could replace
-another publisher's article.
+Rules: only yarl parses URLs, here and where they are fetched, so that the host that is checked is
+the host that is connected. A page may claim a canonical URL only on its own site. Otherwise, any
+page could replace another publisher's article.
 """
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from w3lib.url import canonicalize_url
+from yarl import URL
 
 MOST_CHARACTERS: Final = 2000
 _PORTS: Final = {"http": 80, "https": 443}
@@ -38,11 +40,11 @@ def canonical(url: str) -> str | None:
     if not url or len(url) > MOST_CHARACTERS:
         return None
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        parts = URL(url)
+        host, port = parts.raw_host, parts.explicit_port
     except ValueError:
         return None
-    scheme = parts.scheme.lower()
+    scheme = parts.scheme
     if scheme not in _PORTS or not host:
         return None
     host = host.rstrip(".")
@@ -53,15 +55,23 @@ def canonical(url: str) -> str | None:
         netloc = f"{netloc}:{port}"
     parameters = [
         (name, value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        for name, value in parse_qsl(parts.raw_query_string, keep_blank_values=True)
         if not _is_tracking(name)
     ]
-    bare = urlunsplit((scheme, netloc, parts.path or "/", urlencode(parameters), ""))
+    bare = urlunsplit((scheme, netloc, parts.raw_path or "/", urlencode(parameters), ""))
     try:
         result = canonicalize_url(bare)
     except ValueError:
         return None
     return result if len(result) <= MOST_CHARACTERS else None
+
+
+def joined(base: str, target: str) -> str | None:
+    """Return the absolute URL of a link on the page `base`, or None if the link is invalid."""
+    try:
+        return str(URL(base).join(URL(target)))
+    except ValueError:
+        return None
 
 
 def _is_tracking(name: str) -> bool:
@@ -78,10 +88,8 @@ def choose(link: str, final: str, own_link: str | None) -> str:
     reached = link if _is_wall(link, final) else final
     if own_link is None:
         return reached
-    try:
-        own = canonical(urljoin(final, own_link))
-    except ValueError:
-        return reached
+    absolute = joined(final, own_link)
+    own = canonical(absolute) if absolute else None
     if own is None or not is_same_site(own, reached):
         return reached
     if _is_front(own) and not _is_front(reached):
@@ -100,21 +108,21 @@ def is_same_site(url: str, other: str) -> bool:
 
 
 def _site(url: str) -> str:
-    return _SAME_SITE.sub("", urlsplit(url).hostname or "")
+    return _SAME_SITE.sub("", URL(url).raw_host or "")
 
 
 def _is_front(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.path in ("", "/") and not parts.query
+    parts = URL(url)
+    return parts.raw_path in ("", "/") and not parts.raw_query_string
 
 
 def _is_wall(link: str, final: str) -> bool:
     """Return whether a redirect led to a login, consent or similar page instead of the article."""
     if link == final:
         return False
-    before, after = urlsplit(link), urlsplit(final)
+    before, after = URL(link), URL(final)
     if _is_front(final) and not _is_front(link):
         return True
-    return _WALLS.search(f"{after.hostname}{after.path}") is not None and (
-        _WALLS.search(f"{before.hostname}{before.path}") is None
+    return _WALLS.search(f"{after.raw_host}{after.raw_path}") is not None and (
+        _WALLS.search(f"{before.raw_host}{before.raw_path}") is None
     )

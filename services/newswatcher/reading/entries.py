@@ -1,27 +1,27 @@
 """Parses a feed's entries.
 
-This module does no I/O. Call `parse` in a thread, because it may take a while.
+This module does no I/O. It runs in the parser's process, because feeds may contain anything.
 
-Rule: always pass a stream to feedparser. It treats a string as a URL or a path to open.
+Rule: whatever is wrong with one entry costs only this entry.
 """
 
-import calendar
 import hashlib
-import io
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
-from urllib.parse import urljoin
+from collections.abc import Callable
+from datetime import datetime
+from itertools import islice
+from typing import Final
 
-import feedparser  # type: ignore[import-untyped]
+from lxml import etree  # type: ignore[import-untyped]
+from pydantic import Field
 
-from services.newswatcher.reading import text
-from services.newswatcher.reading.canonical import canonical
+from services.newswatcher.reading import dates, decoding, feed_tree, text
+from services.newswatcher.reading.canonical import canonical, joined
+from services.newswatcher.reading.feed_fields import ROOTS, Fields, entries, root_name
 from services.stores.article import EntryFields
 
 MOST_ENTRIES: Final = 500
 _MOST_AUTHORS: Final = 10
+_MOST_LINKS: Final = 10
 
 
 class NotAFeedError(ValueError):
@@ -31,7 +31,7 @@ class NotAFeedError(ValueError):
 class Entry(EntryFields):
     """One entry of a feed, as plain text."""
 
-    link: str
+    link: str = Field(pattern=r"^https?://")
     """The canonical URL of the entry's article."""
     content: str
     """The longest text that the feed contains for this entry."""
@@ -49,83 +49,70 @@ class Entry(EntryFields):
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
-def parse(body: bytes, *, url: str, content_type: str) -> tuple[Entry, ...]:
+def parse(
+    body: bytes,
+    *,
+    url: str,
+    content_type: str,
+    on_refused: Callable[[Exception], None] = lambda _error: None,
+) -> tuple[Entry, ...]:
     """Return the feed's entries in order, omitting repeated links and entries without a title.
+
+    If an entry raises an error, it is omitted and `on_refused` is called with the error.
 
     Raises:
         NotAFeedError: if the response is not a feed or cannot be parsed.
     """
-    # feedparser would use these headers if it had fetched the feed itself.
-    headers = {"content-type": content_type, "content-location": url}
-    try:
-        feed = feedparser.parse(io.BytesIO(body), response_headers=headers)
-    except Exception as exc:
-        # On invalid input, feedparser and its libraries may raise any kind of error.
-        raise NotAFeedError("the feed could not be parsed") from exc
-    if not feed.get("version") and not feed.get("entries"):
+    root, is_well_formed = feed_tree.parse(decoding.from_xml(body, content_type))
+    if root is None or root_name(root) not in ROOTS:
         raise NotAFeedError("the response is not an RSS or Atom feed")
-    if feed.get("bozo") and not feed.get("entries"):
-        raise NotAFeedError("the feed contains an error before its first entry")
     by_link: dict[str, Entry] = {}
-    for raw in feed["entries"][:MOST_ENTRIES]:
-        entry = _entry(raw, url)
+    for element in islice(entries(root), MOST_ENTRIES):
+        try:
+            entry = _entry(element, url)
+        except MemoryError:
+            raise
+        except Exception as exc:  # noqa: BLE001  an entry may contain anything
+            on_refused(exc)
+            continue
         if entry is not None:
             by_link.setdefault(entry.link, entry)
+    if not by_link and not is_well_formed:
+        raise NotAFeedError("the feed contains an error before its first entry")
     return tuple(by_link.values())
 
 
-def _entry(raw: Mapping[str, Any], feed_url: str) -> Entry | None:
-    address = raw.get("feedburner_origlink") or raw.get("link") or _permalink(raw)
-    if not isinstance(address, str):
-        return None
-    try:
-        link = canonical(urljoin(feed_url, address))
-    except ValueError:
-        return None
-    title = text.line(text.from_markup(_text(raw.get("title"))), most=text.TITLE_CHARACTERS)
+def _entry(element: etree._Element, feed_url: str) -> Entry | None:
+    fields = Fields(element)
+    title = text.line(text.from_markup(fields.title()), most=text.TITLE_CHARACTERS)
+    link = _link(fields, feed_url)
     if link is None or not title:
         return None
-    summary = text.from_markup(_text(raw.get("summary")))
-    bodies = [text.from_markup(_text(part.get("value"))) for part in raw.get("content") or ()]
+    summary = text.from_markup(fields.summary())
+    bodies = [text.from_markup(body) for body in fields.contents()]
     return Entry(
         link=link,
         title=title,
         summary=text.line(summary, most=text.SUMMARY_CHARACTERS),
         content=max((summary, *bodies), key=len),
-        authors=_authors(raw),
-        published=_moment(raw),
+        authors=_authors(fields),
+        published=next(filter(None, map(dates.parse, fields.dates())), None),
     )
 
 
-def _permalink(raw: Mapping[str, Any]) -> str | None:
-    entry_id = raw.get("id")
-    return (
-        entry_id
-        if isinstance(entry_id, str) and entry_id.startswith(("http://", "https://"))
-        else None
+def _link(fields: Fields, feed_url: str) -> str | None:
+    for address, base in islice(fields.links(), _MOST_LINKS):
+        start = joined(feed_url, base) if base else feed_url
+        absolute = joined(start or feed_url, address)
+        link = canonical(absolute) if absolute else None
+        if link is not None:
+            return link
+    return None
+
+
+def _authors(fields: Fields) -> tuple[str, ...]:
+    names = (
+        text.line(text.from_markup(name), most=text.AUTHOR_CHARACTERS)
+        for name in fields.authors()[:_MOST_AUTHORS]
     )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _authors(raw: Mapping[str, Any]) -> tuple[str, ...]:
-    texts = [author.get("name") for author in raw.get("authors") or ()] or [raw.get("author")]
-    names = [
-        text.line(text.from_markup(_text(name)), most=text.AUTHOR_CHARACTERS) for name in texts
-    ]
-    return tuple(dict.fromkeys(name for name in names if name))[:_MOST_AUTHORS]
-
-
-def _moment(raw: Mapping[str, Any]) -> datetime | None:
-    parsed = raw.get("published_parsed")
-    if parsed is None and isinstance(raw, dict):
-        # Use dict.get, because feedparser's own method falls back to another key and warns.
-        parsed = dict.get(raw, "updated_parsed")
-    if not isinstance(parsed, time.struct_time):
-        return None
-    try:
-        return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return tuple(dict.fromkeys(name for name in names if name))

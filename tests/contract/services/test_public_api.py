@@ -141,6 +141,15 @@ async def test_articles_meet_all_conditions(api: Client, couch: Couch) -> None:
     assert await found("source=Nobody") == []
 
 
+async def test_a_document_that_cannot_be_read_hides_no_article(api: Client, couch: Couch) -> None:
+    bad_id = f"news-{0:032x}"
+    bad = {**article(5).to_doc(), "_id": bad_id, "published": "900-05-05T00:00:00Z"}
+    await couch.put("news", bad)
+    answer = await api.get("/v1/news?limit=2")
+    assert [item["title"] for item in answer.json["items"]] == ["Headline 5", "Headline 4"]
+    assert_problem(await api.get(f"/v1/news/{bad_id}"), 404)
+
+
 async def test_a_single_article_has_its_text(api: Client, couch: Couch) -> None:
     answer = await api.get(f"/v1/news/{article(2).id}")
     assert answer.json["text"] == "Text of 2, which is long."

@@ -61,7 +61,10 @@ def test_the_last_price_has_a_kind(field: str | None, price: str | None, kind: s
 
 @pytest.mark.parametrize(
     ("text", "volume"),
-    [("1,234", 1234), ("12.3K", 12_300), ("1.5M", 1_500_000), ("0", 0), ("", None), ("n/a", None)],
+    [
+        *(("1,234", 1234), ("12.3K", 12_300), ("1.5M", 1_500_000), ("0", 0), ("", None)),
+        *(("n/a", None), ("1e999999999", None), ("9" * 1000, None), ("-1E+999999999M", None)),
+    ],
 )
 def test_volumes_have_separators_and_suffixes(text: str, volume: int | None) -> None:
     assert parsing.volume(text) == volume

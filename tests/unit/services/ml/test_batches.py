@@ -104,6 +104,20 @@ def test_a_broken_document_is_named_and_the_others_are_analysed() -> None:
     assert len(batch.writes) == 1
 
 
+def test_a_document_that_cannot_be_written_is_named_and_the_others_are_analysed() -> None:
+    poison = doc(_id="news-" + "f" * 32, a_field_of_tomorrow="\ud800")
+    batch = prepare([change(poison), change(doc())], at=NOW)
+    assert list(batch.poison) == [poison["_id"]]
+    assert [written["_id"] for written in batch.writes] == [doc()["_id"]]
+
+
+def test_an_article_of_the_year_900_is_named_and_the_others_are_analysed() -> None:
+    poison = doc(_id="news-" + "f" * 32, published="900-05-05T00:00:00Z")
+    batch = prepare([change(poison), change(doc())], at=NOW)
+    assert list(batch.poison) == [poison["_id"]]
+    assert len(batch.writes) == 1
+
+
 def test_a_rule_that_fails_on_one_article_stops_no_other() -> None:
     def breaks(**fields: Any) -> Analysis:
         raise ZeroDivisionError

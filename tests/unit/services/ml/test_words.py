@@ -16,6 +16,7 @@ from services.ml.words import sentences, tokens
         ("Apple's better-than-expected Q3", ["apple", "better", "than", "expected", "q3"]),
         ("S&P 500 in the U.S.", ["s&p", "#", "in", "the", "us"]),
         ("10-year yields", ["#", "year", "yields"]),
+        ("n't", ["not"]),
         ("", []),
     ],
 )

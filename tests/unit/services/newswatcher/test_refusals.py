@@ -1,13 +1,13 @@
-"""Retry-After, robots.txt, and threads that do not end."""
+"""Retry-After and robots.txt."""
 
-import threading
 from datetime import UTC, datetime
 
 import pytest
 
+from runtime.errors import RefusedError
 from services.newswatcher.edges.web import host_of, retry_after
-from services.newswatcher.fetching.robots import NAME, parse
-from services.newswatcher.threads import OverdueError, Threads
+from services.newswatcher.fetching.robots import NAME
+from services.newswatcher.reading import robots_txt
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -36,6 +36,13 @@ def test_a_huge_number_is_shortened() -> None:
 def test_a_hosts_port_is_part_of_it() -> None:
     assert host_of("https://a.example/x") == "a.example"
     assert host_of("http://a.example:8080/x") == "a.example:8080"
+    assert host_of("http://A\u3002example/") == "a.example"
+    with pytest.raises(RefusedError):
+        host_of("http://[::1")
+
+
+def verdict(text: str, path: str = "/news/1") -> robots_txt.Verdict:
+    return robots_txt.parse(text.encode(), url=f"https://a.example{path}", robot=NAME)
 
 
 @pytest.mark.parametrize(
@@ -46,44 +53,36 @@ def test_a_hosts_port_is_part_of_it() -> None:
         (f"User-agent: {NAME}\nDisallow: /private\n\nUser-agent: *\nDisallow: /", True),
         (f"User-agent: {NAME.upper()}\nDisallow: /news\n\nUser-agent: *\nAllow: /", False),
         ("<html>not robots</html>", True),
+        ("\ufeffUser-agent: *\nDisallow: /", False),
+        ("\0\nUser-agent: *\r\nDisallow: /news/\0", False),
     ],
 )
 def test_robots_txt_rules_for_our_name_and_for_everybody_apply(text: str, is_allowed: bool) -> None:
-    assert parse(text).can_fetch(NAME, "https://a.example/news/1") is is_allowed
+    assert verdict(text).is_allowed is is_allowed
 
 
-async def test_work_that_does_not_end_is_abandoned_and_its_end_noticed() -> None:
-    threads = Threads()
-    may_end, has_ended = threading.Event(), threading.Event()
-
-    def work() -> None:
-        may_end.wait()
-        has_ended.set()
-
-    with pytest.raises(OverdueError):
-        await threads.run(work, limit_seconds=0.01)
-    assert threads.lost == 1
-    assert await threads.run(lambda: 7, limit_seconds=60) == 7
-    may_end.set()
-    has_ended.wait(60)
-    while threads.lost:
-        await threads.run(lambda: None, limit_seconds=60)
-
-
-async def test_an_error_in_the_work_is_raised() -> None:
-    def work() -> None:
-        raise KeyError("x")
-
-    with pytest.raises(KeyError):
-        await Threads().run(work, limit_seconds=60)
+@pytest.mark.parametrize(
+    ("path", "is_allowed"),
+    [
+        ("/public/1", True),
+        ("/private/1", False),
+        ("/private/but/1", True),
+        ("/papers/1.pdf", False),
+        ("/papers/1.pdf?page=2", True),
+        ("/a/secret/b", False),
+    ],
+)
+def test_the_longest_rule_and_wildcards_count_as_in_rfc_9309(path: str, is_allowed: bool) -> None:
+    text = (
+        "User-agent: *\nAllow: /\nDisallow: /private/\nAllow: /private/but/\n"
+        "Disallow: /*.pdf$\nDisallow: /*/secret/\n"
+    )
+    assert verdict(text, path).is_allowed is is_allowed
 
 
-async def test_too_much_abandoned_work_blocks_more_of_it() -> None:
-    threads = Threads()
-    may_end = threading.Event()
-    for _ in range(8):
-        with pytest.raises(OverdueError):
-            await threads.run(may_end.wait, limit_seconds=0.001)
-    with pytest.raises(OverdueError, match="too many"):
-        await threads.run(lambda: 1, limit_seconds=60)
-    may_end.set()
+@pytest.mark.parametrize(
+    ("delay", "seconds"),
+    [("7", 7), ("0.5", 0.5), ("nan", None), ("inf", None), ("-1", None), ("soon", None)],
+)
+def test_a_crawl_delay_is_a_number_of_seconds(delay: str, seconds: float | None) -> None:
+    assert verdict(f"User-agent: *\nCrawl-delay: {delay}").delay_seconds == seconds

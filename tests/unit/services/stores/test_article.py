@@ -68,6 +68,19 @@ def test_times_are_written_in_utc_and_whole_seconds() -> None:
     assert timestamp(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00Z"
 
 
+@pytest.mark.parametrize("year", [1, 42, 900, 999, 1000, 2026, 9999])
+def test_years_have_four_digits_so_that_times_can_be_read_and_sort(year: int) -> None:
+    written = timestamp(datetime(year, 5, 5, tzinfo=UTC))
+    assert len(written) == len("2026-11-24T03:00:00Z")
+    assert Article.from_doc(DOC | {"published": written}).to_doc()["published"] == written
+
+
+def test_a_time_outside_of_all_years_is_the_nearest_one() -> None:
+    east, west = timezone(timedelta(hours=14)), timezone(-timedelta(hours=12))
+    assert timestamp(datetime(1, 1, 1, tzinfo=east)) == "0001-01-01T00:00:00Z"
+    assert timestamp(datetime(9999, 12, 31, 23, tzinfo=west)) == "9999-12-31T23:59:59Z"
+
+
 def test_a_fingerprint_has_four_bands_of_sixteen_bits() -> None:
     assert bands("0123456789abcdef") == [(0, "0123"), (1, "4567"), (2, "89ab"), (3, "cdef")]
 
