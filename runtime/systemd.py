@@ -18,7 +18,7 @@ def notify(**state: str) -> None:
     lines = "\n".join(f"{name}={' '.join(value.split())}" for name, value in state.items())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
         try:
-            sock.sendto(lines.encode(), address)
+            sock.sendto(lines.encode(errors="replace"), address)
         except OSError:
             return
 
