@@ -84,7 +84,9 @@ def _maintenance(text: str) -> tuple[AwsNotice, ...]:
     return tuple(
         AwsNotice(
             "maintenance",
-            plausible(datetime.strptime(event.not_before, "%d %b %Y %H:%M:%S GMT")),
+            plausible(
+                datetime.strptime(event.not_before, "%d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+            ),
             "stop" if event.code in {"instance-stop", "instance-retirement"} else None,
             event.event,
             event.code,

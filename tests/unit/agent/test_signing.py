@@ -29,7 +29,8 @@ def check(monkeypatch, *, secret, token, url, region, at):
     own = Credentials("ASIAEXAMPLEEXAMPLE00", SecretStr(secret), SecretStr(token), at)
     signed = sign(own, region=region, url=url, at=at, **bound)
     headers = proof.headers(
-        date=signed.date.strftime(proof.DATE_FORMAT), session_token=token, **bound)
+        date=signed.date.strftime(proof.DATE_FORMAT), session_token=token, **bound
+    )
     headers = {name: text for name, text in headers.items() if not name.startswith("x-amz")}
     theirs = botocores(
         BotoCredentials("ASIAEXAMPLEEXAMPLE00", secret, token),
