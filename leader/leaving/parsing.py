@@ -47,10 +47,10 @@ _INSTANCE: Final = re.compile(r"i-[0-9a-f]{8,17}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
 _SECRET: Final = re.compile(
     r"""((?:token|secret|password|signature|credential)[\w-]{0,40}[\\"']*\s{0,9}[:=]\s{0,9}[\\"']*)"""
-    r"""[^\\"'\s,&}]+""",
+    r"""[^\\"'&}]+""",
     re.IGNORECASE,
 )
-"""A value whose name suggests a secret, such as a lifecycle action's token, also in JSON in JSON."""
+"""A value whose name suggests a secret, also in JSON that is a string in JSON."""
 _EXCERPT_CHARACTERS: Final = 200
 _EXCERPT_READ: Final = 2000
 
