@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from builders import NOW, POLICY, instance
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -70,8 +71,12 @@ HOOK = {
 ENVELOPE = {"Type": "Notification", "Message": json.dumps(QUEUE_NOTICE)}
 
 
+def encoded(value):
+    return text_of(value).encode()
+
+
 class Prover:
-    async def prove(self, request, key):
+    async def prove(self, _request, _key):
         return Denied(DenialCode.PROOF_REFUSED, "no", 1)
 
 
@@ -152,7 +157,7 @@ async def test_a_notice_of_the_year_9999_drops_only_its_message():
 
 async def test_what_a_check_raises_ends_only_the_check_and_is_counted():
     class Broken:
-        async def prove(self, request, key):
+        async def prove(self, _request, _key):
             raise KeyError("example-secret")
 
     now = datetime.now(UTC)
@@ -187,17 +192,13 @@ def test_no_message_raises_or_hides_the_next(document):
     decide(view, Ticked("t-1", NOW), POLICY)
 
 
-@given(
-    st.binary(max_size=200)
-    | DATES.map(str.encode)
-    | VALUES.map(lambda value: text_of(value).encode())
-)
+@given(st.binary(max_size=200) | DATES.map(str.encode) | VALUES.map(encoded))
 @at_most(40)
-def test_no_bytes_are_a_message_by_chance_and_none_raise(data):
-    try:
+def test_no_bytes_are_a_message_by_chance_and_the_error_quotes_none(data):
+    with pytest.raises(MalformedMessage) as caught:
         parse(data)
-    except MalformedMessage as exc:
-        assert exc.__cause__ is None
+
+    assert caught.value.__cause__ is None
 
 
 class Queue:
