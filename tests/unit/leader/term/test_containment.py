@@ -27,7 +27,7 @@ from leader.view.events import Done, Failed, JoinAsked, NodesListed, Noticed, Ti
 from runtime.errors import GoneError, RefusedError
 from runtime.faults import Faults
 from wire.instance import InstanceFacts
-from wire.messages import Role
+from wire.messages import Availability, Role
 
 SECRET = "example-join-token"
 FACTS = InstanceFacts(
@@ -109,7 +109,7 @@ def test_a_node_whose_step_raises_does_not_keep_others_from_leaving(monkeypatch)
     from leader.leaving import steps  # noqa: PLC0415
 
     leaving = {"spotswarm.phase": "leaving", "spotswarm.deadline": NOW.isoformat()}
-    nodes = [worker(number, labels=leaving, availability="drain") for number in (1, 2)]
+    nodes = [worker(number, labels=leaving, availability=Availability.DRAIN) for number in (1, 2)]
     real = steps.leaving_step
     monkeypatch.setattr(
         steps, "leaving_step", lambda node, at: breaks() if node.id == "n-1" else real(node, at)
@@ -117,10 +117,8 @@ def test_a_node_whose_step_raises_does_not_keep_others_from_leaving(monkeypatch)
 
     _, actions = decide(view(*nodes, tokens=QUIET), Ticked("t-1", NOW + SECOND), POLICY)
 
-    assert [action.subject for action in actions] == [
-        "fault the next step for ip-10-0-0-1",
-        "node n-2",
-    ]
+    subjects = [action.subject for action in actions]
+    assert subjects[:2] == ["fault the next step for ip-10-0-0-1", "node n-2"]
 
 
 @pytest.mark.usefixtures("contains_decisions")
