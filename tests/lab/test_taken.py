@@ -78,7 +78,7 @@ def test_two_at_once_each_told_by_one_path_alone(farm):
 def term_of(farm):
     """The leading process, and how often it has failed or stopped leading."""
     leader = farm.leader()
-    journal = leader.journal("spotswarm-leader")
+    journal = leader.journal("spotswarm-leader", lines=100_000)
     ends = journal.count("the leader failed"), journal.count("stopped leading")
     return leader.hostname, farm.main_pid(leader, "spotswarm-leader.service"), ends
 
