@@ -101,15 +101,22 @@ async def test_a_preparation_that_raises_is_tried_again(tmp_path, monkeypatch):
     daemon = Daemon(Metadata(), LocalFiles(tmp_path))
     monkeypatch.setattr(daemon_module, "backoff", lambda **_: iter([0.01] * 1000))
 
+    is_repeated, counted = asyncio.Event(), []
+
+    def count(path):
+        counted.append(path)
+        if len(counted) > 1:
+            is_repeated.set()
+
+    daemon._faults = Faults(count)
     preparing = asyncio.create_task(daemon._prepare())
     async with asyncio.timeout(30):
-        while sum(fault["count"] for fault in daemon._faults.recent()) < 2:
-            await asyncio.sleep(0.01)
+        await is_repeated.wait()
+    assert not preparing.done()
     preparing.cancel()
 
     (fault,) = daemon._faults.recent()
     assert fault["cause"].startswith("UnicodeDecodeError")
-    assert not preparing.done()
 
 
 @pytest.mark.parametrize("leader", ["hint_seconds = 0", "no_such = [1]", 'secrets = "wrong"'])
