@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from leader.edges.admin import Admin
-from leader.edges.aws import address, secrets
+from leader.edges.aws import secrets
 from leader.edges.aws.clients import Aws
 from leader.edges.aws.fleet import NoFleet
 from leader.edges.aws.founder import FileFoundingRight, FoundingRight, SsmFoundingRight
@@ -26,6 +26,7 @@ from leader.report import status as report
 from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
 from leader.term.active import Active
 from leader.term.broker_service import BrokerService
+from leader.term.elastic_ip import ElasticIp
 from leader.term.listing import Deposed
 from leader.term.mailbox import Mailbox
 from leader.term.metrics import Metrics
@@ -35,7 +36,7 @@ from leader.view.events import Event
 from leader.view.stance import Engine, Founder, Stance, choose
 from runtime import clock, systemd
 from runtime.backoff import backoff
-from runtime.errors import ClusterError, GoneError
+from runtime.errors import ClusterError
 from runtime.faults import Faults
 from runtime.streams import together
 from wire.cluster_secrets import ClusterSecrets
@@ -44,8 +45,6 @@ from wire.sealing import private_key
 log = structlog.get_logger("leader")
 
 _STANCE_SECONDS: Final = 0.5
-_ADDRESS_SECONDS: Final = 60.0
-_ADDRESS_RETRY_SECONDS: Final = 5.0
 
 
 class Daemon:
@@ -57,8 +56,10 @@ class Daemon:
         self._stance = Stance.WAIT
         self._reason = "starting"
         self._problem = ""
-        self._address_problem = ""
         self._faults = Faults(lambda path: self._metrics.faults.labels(path).inc())
+        self._elastic_ip = ElasticIp(
+            settings.table.elastic_ip, instance=settings.facts.instance, faults=self._faults
+        )
         self._engine = Engine(state="unknown")
         self._active: Active | None = None
         self._started = clock.now()
@@ -217,7 +218,7 @@ class Daemon:
             try:
                 await together(
                     lead=active.run(),
-                    keep_the_address=self._keep_address(aws),
+                    keep_the_address=self._elastic_ip.keep(aws),
                     prepare_the_swarm=self._prepare(swarm, right),
                 )
             except Deposed as exc:
@@ -240,38 +241,6 @@ class Daemon:
                 broker.connected(cluster_secrets, cluster=cluster, port=port)
             ),
         )
-
-    async def _keep_address(self, aws: Aws | None) -> None:
-        """Keep the Elastic IP associated with this instance.
-
-        If this fails, show the problem in the status, and try again. A failure does not end the
-        term, because agents may be able to reach this manager at another address.
-        """
-        allocation = self._settings.table.elastic_ip
-        while aws is not None and allocation is not None:
-            problem = "the leader has a fault; the journal has its traceback"
-            with self._faults.contained("the Elastic IP"):
-                problem = await self._problem_of_address(aws, allocation)
-            if problem and problem != self._address_problem:
-                log.warning("could not take over the Elastic IP; retrying", reason=problem)
-            self._address_problem = problem
-            await asyncio.sleep(_ADDRESS_RETRY_SECONDS if problem else _ADDRESS_SECONDS)
-        await asyncio.Event().wait()
-
-    async def _problem_of_address(self, aws: Aws, allocation: str) -> str:
-        """Take the Elastic IP; return why this failed, or an empty string."""
-        try:
-            instance = self._settings.facts.instance
-            if await address.take(aws, allocation=allocation, instance=instance):
-                log.info("took over the Elastic IP", allocation=allocation)
-        except GoneError as exc:
-            return (
-                f"the Elastic IP {allocation} does not exist ({exc}); correct elastic_ip in the"
-                " managers' user data"
-            )
-        except ClusterError as exc:
-            return str(exc)
-        return ""
 
     async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
         """Create the overlay networks, and record that the swarm has been founded.
@@ -311,7 +280,7 @@ class Daemon:
             "version": version("spotswarm"),
             "stance": self._stance.value,
             "reason": self._reason,
-            "problem": self._problem or (self._address_problem if self._active else ""),
+            "problem": self._problem or (self._elastic_ip.problem if self._active else ""),
             "leader": self._engine.leader,
             "up_seconds": round((at - self._started).total_seconds()),
             "identity": self._settings.policy.identity,

@@ -13,6 +13,7 @@ from typing import Final
 from leader.joining.admission import admit
 from leader.joining.welcome import welcome
 from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
+from leader.leaving.handled import handled
 from leader.leaving.starting import start
 from leader.leaving.steps import depart
 from leader.moving.evacuate import evacuate
@@ -45,11 +46,9 @@ from leader.view.events import (
     Ticked,
     WorkListed,
 )
-from leader.view.ids import InstanceId
 from leader.view.isolation import isolated
 from leader.view.model import Asker, Instance, Outstanding, Policy, Tokens, View, Wish
 from leader.view.moment import Moment
-from wire.labels import LEAVING
 from wire.messages import Role
 
 _MOST_RECEIPTS: Final = 10
@@ -157,7 +156,7 @@ def _proposed(moment: Moment) -> Iterator[Action]:
         ("which nodes leave", start),
         ("the next steps of leaving nodes", depart),
         ("which tasks move", evacuate),
-        ("which messages are done with", _handled),
+        ("which messages are done with", handled),
         ("new nodes", welcome),
         ("rebalancing", rebalance),
         ("removals", _certain_removals),
@@ -217,39 +216,6 @@ def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
     if event.receipt is None:
         return ()
     return (DeleteNotices(receipts=(event.receipt,), reason=reason),)
-
-
-def _handled(moment: Moment) -> Iterator[DeleteNotices]:
-    """Yield actions that delete queue messages whose notices need no further action.
-
-    No further action is needed if the node's labels already show that the node is leaving, or if
-    the notice does not require the node to leave. Until then, the next leader needs the message.
-    """
-    view = moment.view
-    if not view.notices.receipts or view.instances_at is None:
-        return
-    phases = {node.instance: node.phase for node in view.nodes.values() if node.instance}
-    awaited: set[str] = set()
-    for instance, receipts in view.notices.receipts.items():
-        if phases.get(instance, LEAVING) != LEAVING and _requires_leaving(instance, moment):
-            awaited.update(receipts)
-    for instance, receipts in view.notices.receipts.items():
-        spare = tuple(receipt for receipt in receipts if receipt not in awaited)
-        if spare:
-            reason = f"the notices about {instance} have been acted on"
-            yield DeleteNotices(receipts=spare, reason=reason)
-
-
-def _requires_leaving(instance: InstanceId, moment: Moment) -> bool:
-    """Return whether a notice requires the node to leave now, or later for maintenance."""
-    return any(
-        notice.kind == "interruption"
-        or (
-            notice.kind == "maintenance"
-            and (notice.deadline is None or moment.at < notice.deadline)
-        )
-        for notice in moment.view.notices.standing.get(instance, ())
-    )
 
 
 def _join_answered(

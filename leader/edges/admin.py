@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +24,6 @@ _FAULT: Final = {
     "next": "read the traceback with `journalctl -u spotswarm-leader` on this manager",
 }
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 class StatusSource(Protocol):

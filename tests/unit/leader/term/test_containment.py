@@ -12,7 +12,6 @@ from builders import NOW, POLICY, SECOND, ask, manager_node, view
 from leaving_term import notice
 from swarm_model import QUIET, worker
 
-from leader import daemon as daemon_module
 from leader.daemon import Daemon
 from leader.decide import decide
 from leader.edges.admin import Admin
@@ -205,7 +204,7 @@ async def test_an_http_error_is_no_fault():
 
 async def kept_address(monkeypatch, error, *, seconds=0.05):
     """The daemon after its Elastic IP could not be taken for a moment."""
-    monkeypatch.setattr(daemon_module, "_ADDRESS_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("leader.term.elastic_ip.RETRY_SECONDS", 0.01)
 
     async def call(*_args, **_named):
         raise error
@@ -214,7 +213,7 @@ async def kept_address(monkeypatch, error, *, seconds=0.05):
     daemon = Daemon(settings(elastic_ip="eipalloc-1"))
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await daemon._keep_address(aws)
+            await daemon._elastic_ip.keep(aws)
     return daemon
 
 
