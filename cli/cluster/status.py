@@ -64,7 +64,7 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
 def faults(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the latest contained faults, one on each line, and where to read more."""
     lines = [
-        f"{row['path']}: {row['cause']}, {row['count']} times, last {row['seconds_ago']:.0f} s ago"
+        f"{row['count']} times, last {row['seconds_ago']:.0f} s ago, {row['path']}: {row['cause']}"
         for row in rows[:_FAULTS_SHOWN]
     ]
     more = len(rows) - _FAULTS_SHOWN

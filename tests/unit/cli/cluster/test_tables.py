@@ -197,7 +197,7 @@ def shown(renderable):
         ),
         (
             status.summary(STATUS | {"faults": [FAULT] * 5}),
-            ["rows of nodes: KeyError", "7 times", "12 s ago", "and 2 more", "journalctl"],
+            ["7 times, last 12 s ago, rows of nodes: KeyError", "and 2 more", "journalctl"],
         ),
         (joins.table([JOIN]), ["managers-complete", "20:00:00", "[not a style]"]),
         (status.summary(STATUS), ["leading", "AccessDenied", "2 workers ready"]),
