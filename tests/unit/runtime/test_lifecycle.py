@@ -6,12 +6,15 @@ from structlog.testing import capture_logs
 from runtime.lifecycle import EXIT_BUG, EXIT_OK, run
 
 
+SECRET = "example-secret"
+
+
 class Document(BaseModel):
     number: int
 
 
 async def _fail():
-    Document(number="example-secret")
+    Document(number=SECRET)
 
 
 async def _end():
@@ -26,7 +29,7 @@ def test_a_bug_is_logged_without_the_values_that_the_exception_quotes():
     (line,) = logs
     assert line["cause"].startswith("ValidationError")
     assert "in _fail" in line["traceback"]
-    assert "example-secret" not in str(logs)
+    assert SECRET not in str(logs)
 
 
 def test_a_process_that_is_done_ends_well():
