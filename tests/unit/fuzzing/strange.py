@@ -11,7 +11,9 @@ DATES = st.sampled_from(
         "0001-01-01T00:00:00+23:59",
         "0900-05-05T00:00:00Z",
         "1969-12-31T23:59:59Z",
+        "1970-01-01T00:00:00Z",
         "2026-02-30T00:00:00Z",
+        "2199-12-31T23:59:59Z",
         "9999-12-31T23:59:59Z",
         "9999-12-31T23:59:59-23:59",
         "20269999T999999Z",
@@ -36,6 +38,7 @@ TEXTS = st.sampled_from(
         "[" * 999,
     ]
 )
+LABELS = st.sampled_from(["", "\x00", "null", "x" * 5000, "9" * 5000, "-1", "manager", "terminate"])
 SCALARS = st.none() | st.booleans() | NUMBERS | DATES | TEXTS | st.text(max_size=8)
 VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=4), SCALARS)
 
