@@ -194,8 +194,8 @@ def _translated(attempt: str) -> Iterator[None]:
         yield
     except DockerError as exc:
         # The engine probably never quotes tokens; scrub the message just in case.
-        message = f"{attempt}: {scrub(exc.message)}"
-        if exc.status in _AWAY_STATUSES or _JOIN_TIMEOUT in exc.message:
+        message = f"{attempt}: {scrub(str(exc.message))}"
+        if exc.status in _AWAY_STATUSES or _JOIN_TIMEOUT in message:
             raise UnavailableError(message) from exc
         raise RefusedError(message) from exc
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:

@@ -19,6 +19,7 @@ import wire
 from leader.decide import decide
 from leader.joining.intake import IntakePolicy
 from leader.leaving.parsing import excerpt
+from leader.leaving.parsing import parse as parse_notice
 from leader.report.record import Record
 from leader.term.inbox import Inbox
 from leader.term.mailbox import Mailbox
@@ -105,7 +106,7 @@ def member():
     return View(nodes={node.id: node}, nodes_at=NOW, instances={"i-1": instance("i-1")})
 
 
-async def received(*plain, prover=None):
+async def received(*plain, prover=None, mailbox=None):
     """The events, the faults and the metrics after these messages."""
     inbox, faults, metrics, view = Inbox(), Faults(), Metrics(), member()
     policy = IntakePolicy(
@@ -117,7 +118,7 @@ async def received(*plain, prover=None):
     reception = Reception(
         policy,
         prover=prover or Prover(),
-        mailbox=Mailbox((LEADER,)),
+        mailbox=mailbox or Mailbox((LEADER,)),
         inbox=inbox,
         view=lambda: view,
         metrics=metrics,
@@ -174,6 +175,22 @@ async def test_what_a_check_raises_ends_only_the_check_and_is_counted():
     assert "example-secret" not in str(faults)
 
 
+async def test_what_opening_a_message_raises_ends_only_this_message():
+    class Broken(Mailbox):
+        def open(self, data):
+            opened = super().open(data)
+            if opened.message.kind == "notice":
+                raise LookupError("example-secret")
+            return opened
+
+    notice = EXAMPLES["notice"] | {"instance": "i-1"}
+    texts = json.dumps(notice).encode(), json.dumps(HONEST).encode()
+    events, faults, _ = await received(*texts, mailbox=Broken((LEADER,)))
+
+    assert [type(event) for event in events] == [LeftSwarm]
+    assert [(row["path"], row["count"]) for row in faults] == [("agents' messages", 1)]
+
+
 @example(A1)
 @example(A2)
 @given(st.one_of([mutated(document) for document in EXAMPLES.values()]))
@@ -225,6 +242,20 @@ async def queued(*bodies):
     while len(inbox):
         events.append(await inbox.next())
     return queue, events, faults.recent()
+
+
+async def test_what_a_message_of_the_queue_raises_ends_only_this_message(monkeypatch):
+    def breaks(body):
+        if body == "strange":
+            raise LookupError("example-secret")
+        return parse_notice(body)
+
+    monkeypatch.setattr("leader.term.queue_reader.parse", breaks)
+    queue, events, faults = await queued("strange", json.dumps(QUEUE_NOTICE))
+
+    assert [event.receipt for event in events] == ["r-1"]
+    assert queue.deleted == ["r-0"]
+    assert [row["path"] for row in faults] == ["the queue's messages"]
 
 
 @example(QUEUE_NOTICE | {"time": "9999-12-31T23:59:59Z"})

@@ -5,7 +5,6 @@ from structlog.testing import capture_logs
 
 from runtime.lifecycle import EXIT_BUG, EXIT_OK, run
 
-
 SECRET = "example-secret"
 
 
