@@ -137,7 +137,11 @@ class Active:
                     "node events", self._listing.follow_changes, faults=faults
                 ),
                 list_nodes=resilient(
-                    "node list", self._listing.list_nodes, faults=faults, ends=(Deposed,)
+                    "node list",
+                    self._listing.list_nodes,
+                    faults=faults,
+                    # An engine that refuses to list the nodes may no longer be a manager.
+                    ends=(Deposed, RefusedError, GoneError),
                 ),
                 list_work=resilient("work list", self._listing.list_work, faults=faults),
                 read_queue=resilient("notices", self._read_queue, faults=faults),
