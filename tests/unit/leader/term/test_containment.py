@@ -167,6 +167,52 @@ async def test_a_term_goes_on_when_a_decision_or_a_report_raises(monkeypatch):
     assert {row["path"] for row in faults.recent()} == {"reports", "decisions"}
 
 
+class BrokenSwarm(Broken):
+    work = Broken()
+
+    async def changes(self):
+        for _ in ():
+            yield
+        raise LookupError(SECRET)
+
+
+def term_with(swarm, faults):
+    return Active(
+        settings(),
+        own_node="n-1",
+        swarm=swarm,
+        prover=Broken(),
+        performer=Broken(),
+        mailbox=Mailbox(()),
+        broker=Broken(),
+        queue=Broken(),
+        metrics=Metrics(),
+        faults=faults,
+    )
+
+
+async def test_a_term_goes_on_whatever_its_streams_raise():
+    faults = Faults()
+    running = asyncio.create_task(term_with(BrokenSwarm(), faults).run())
+
+    await asyncio.wait([running], timeout=0.3)
+
+    assert not running.done()
+    running.cancel()
+    paths = {"node events", "node list", "work list", "notices", "broker"}
+    assert {row["path"] for row in faults.recent()} == paths
+
+
+async def test_a_term_ends_when_the_engine_refuses_to_list_the_nodes():
+    class Demoted(BrokenSwarm):
+        async def nodes(self):
+            raise RefusedError("this node is not a manager")
+
+    with pytest.raises(RefusedError, match="not a manager"):
+        async with asyncio.timeout(30):
+            await term_with(Demoted(), Faults()).run()
+
+
 def test_a_join_is_told_to_wait_while_no_manager_is_ready_after_an_election():
     known = view(manager_node("n-1", status="unknown", is_leader=True), worker(2))
 
