@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from agent.actions import Action, Pause
 from agent.decide import decide
 from agent.edges.files import LocalFiles
 from agent.edges.metadata import Metadata
@@ -22,6 +23,7 @@ from agent.perform import Performer
 from runtime import clock, systemd
 from runtime.backoff import backoff
 from runtime.errors import ClusterError, RefusedError
+from runtime.faults import Faults
 from runtime.streams import together
 from wire import user_data as documents
 from wire.instance import InstanceFacts
@@ -48,6 +50,7 @@ class Daemon:
         self._metadata = metadata
         self._files = files
         self._status = ""
+        self._faults = Faults()
 
     async def run(self) -> None:
         """Join the swarm and remain a member until cancelled."""
@@ -76,6 +79,7 @@ class Daemon:
                 metadata=self._metadata,
                 files=self._files,
                 news=news,
+                faults=self._faults,
             )
             if launch.user_data.identity == "password":
                 # Outside AWS there is no metadata service to watch.
@@ -87,6 +91,7 @@ class Daemon:
                 metadata=self._metadata,
                 files=self._files,
                 news=news,
+                faults=self._faults,
             )
             await together(
                 be_a_member=self._be_a_member(launch, perform),
@@ -102,9 +107,16 @@ class Daemon:
         view = View(departure=self._files.departure_reason())
         event: Event = Paused(clock.now())
         while True:
-            view, action = decide(view, event, policy)
+            view, action = self._decided(view, event, policy)
             self._show_status(action.reason)
             event = await perform(action)
+
+    def _decided(self, view: View, event: Event, policy: Policy) -> tuple[View, Action]:
+        """Return the view and action after an event; if a fault prevents this, a pause."""
+        with self._faults.contained("decisions"):
+            return decide(view, event, policy)
+        pause = policy.inspect_every
+        return view, Pause(pause, pause, "the agent has a fault, which the journal describes")
 
     async def _prepare(self) -> Launch:
         """Read the user data and record this instance as the owner of the engine's state.
@@ -117,7 +129,10 @@ class Daemon:
                 return await self._try_to_prepare()
             except (ClusterError, MalformedMessage) as exc:
                 self._show_status(str(exc))
-                await asyncio.sleep(next(delays))
+            except Exception as exc:  # noqa: BLE001  the fault is noted
+                cause = self._faults.note("the preparation", exc)
+                self._show_status(f"the agent has a fault: {cause}; the journal has its traceback")
+            await asyncio.sleep(next(delays))
 
     async def _try_to_prepare(self) -> Launch:
         text = self._files.settings_text()

@@ -17,6 +17,7 @@ from agent.model import Ticket
 from agent.signing import Credentials, sign
 from runtime import clock
 from runtime.errors import ClusterError
+from runtime.logs import scrub
 from wire import proof
 from wire.instance import InstanceFacts
 from wire.messages import (
@@ -33,6 +34,7 @@ from wire.sealing import open_reply, private_text, public_key, public_text, seal
 from wire.user_data import UserData
 
 _REPLY_SECONDS: Final = 10.0
+_NAME_CHARACTERS: Final = 40
 
 Send = Callable[[UserData, str, bytes, float], Awaitable[bytes]]
 """Takes the user data, the reply's name, the sealed request and the number of seconds to wait, and
@@ -112,7 +114,8 @@ def _checked(
     match reply:
         case Grant(cluster=request.cluster, nonce=request.nonce, role=request.role) as grant:
             if grant.instance != facts.instance:
-                return RequestFailed(now, f"the grant is for another instance, {grant.instance}")
+                name = scrub(grant.instance)[:_NAME_CHARACTERS]
+                return RequestFailed(now, f"the grant is for another instance, {name}")
             if grant.expires <= now + offset:
                 return RequestFailed(now, "the grant had already expired when it arrived")
             ticket = Ticket(

@@ -19,6 +19,7 @@ from agent.reports import report_notice
 from runtime import clock
 from runtime.backoff import backoff
 from runtime.errors import ClusterError
+from runtime.faults import Faults
 from runtime.streams import together
 from wire.instance import InstanceFacts
 from wire.messages import MalformedMessage
@@ -43,7 +44,9 @@ class NoticeWatch:
         metadata: Metadata,
         files: LocalFiles,
         news: "asyncio.Queue[News]",
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._user_data = user_data
         self._facts = facts
         self._metadata = metadata
@@ -60,11 +63,12 @@ class NoticeWatch:
         paths = (INTERRUPTION, REBALANCE) if self._facts.lifecycle == "spot" else ()
         maintenance_at = clock.monotonic()
         while True:
-            if clock.monotonic() >= maintenance_at:
-                maintenance_at = clock.monotonic() + _MAINTENANCE_POLL_SECONDS
-                await self._read_paths((*paths, MAINTENANCE))
-            elif paths:
-                await self._read_paths(paths)
+            with self._faults.contained("the metadata service's notices"):
+                if clock.monotonic() >= maintenance_at:
+                    maintenance_at = clock.monotonic() + _MAINTENANCE_POLL_SECONDS
+                    await self._read_paths((*paths, MAINTENANCE))
+                elif paths:
+                    await self._read_paths(paths)
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _read_paths(self, paths: Sequence[str]) -> None:
@@ -77,29 +81,36 @@ class NoticeWatch:
                 else "the metadata service is responding again"
             )
         for path, text in answers.items():
-            try:
-                notices = read(path, text)
-            except MalformedMessage as exc:
-                if path not in self._unreadable:
-                    self._unreadable.add(path)
-                    log.warning("could not parse a notice", reason=str(exc))
-                continue
-            self._unreadable.discard(path)
-            self._board, change = update(self._board, path, notices, clock.now())
-            if change is not None:
-                standing = [str(standing.notice) for standing in self._board.standing]
-                log.info("notices changed", standing=standing)
-                self._news.put_nowait(change)
-                self._changed.set()
+            with self._faults.contained("the metadata service's notices"):
+                self._read_answer(path, text)
+
+    def _read_answer(self, path: str, text: str | None) -> None:
+        try:
+            notices = read(path, text)
+        except MalformedMessage as exc:
+            if path not in self._unreadable:
+                self._unreadable.add(path)
+                log.warning("could not parse a notice", reason=str(exc))
+            return
+        self._unreadable.discard(path)
+        self._board, change = update(self._board, path, notices, clock.now())
+        if change is not None:
+            self._news.put_nowait(change)
+            self._changed.set()
+            standing = [str(standing.notice) for standing in self._board.standing]
+            log.info("notices changed", standing=standing)
 
     async def report(self) -> None:
         """Report the current notices until cancelled, starting over whenever they change."""
         while True:
             self._changed.clear()
-            await together(
-                report_to_the_leader=self._report_all(self._board.to_report),
-                await_a_change=self._changed.wait(),
-            )
+            with self._faults.contained("reports"):
+                await together(
+                    report_to_the_leader=self._report_all(self._board.to_report),
+                    await_a_change=self._changed.wait(),
+                )
+                continue
+            await asyncio.sleep(_LONGEST_PAUSE_SECONDS)
 
     async def _report_all(self, notices: Sequence[StandingNotice]) -> None:
         """Report `notices` until the leader orders us to leave, then wait until they change."""
@@ -138,6 +149,10 @@ class NoticeWatch:
             return False
         except ClusterError as exc:
             self._note_problem(str(exc))
+            return False
+        except Exception as exc:  # noqa: BLE001  the fault is noted, and the report is repeated
+            cause = self._faults.note("the leader's replies", exc)
+            self._note_problem(f"the agent has a fault: {cause}")
             return False
         self._note_problem("")
         log.warning("the leader ordered us to leave", reason=reason)

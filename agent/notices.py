@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, TypeAdapter
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
 
 from agent.events import AllClear, News, NoticesChanged
 from agent.model import AwsNotice, StandingNotice
 from wire.messages import MalformedMessage
+from wire.times import Time, plausible
 
 INTERRUPTION: Final = "spot/instance-action"
 REBALANCE: Final = "events/recommendations/rebalance"
@@ -30,11 +31,11 @@ _URGENCY: Final = ("interruption", "maintenance", "rebalance")
 
 class _Interruption(BaseModel):
     action: Literal["terminate", "stop", "hibernate"]
-    time: AwareDatetime
+    time: Time
 
 
 class _Rebalance(BaseModel):
-    notice_time: Annotated[AwareDatetime, Field(alias="noticeTime")]
+    notice_time: Annotated[Time, Field(alias="noticeTime")]
 
 
 class _Maintenance(BaseModel):
@@ -83,7 +84,9 @@ def _maintenance(text: str) -> tuple[AwsNotice, ...]:
     return tuple(
         AwsNotice(
             "maintenance",
-            datetime.strptime(event.not_before, "%d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC),
+            plausible(
+                datetime.strptime(event.not_before, "%d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+            ),
             "stop" if event.code in {"instance-stop", "instance-retirement"} else None,
             event.event,
             event.code,

@@ -1,6 +1,7 @@
 """Carries out actions by calling the modules in `edges/`. Each action results in one event.
 
-Rule: turn every `ClusterError` into an event; any other exception is a bug.
+Rule: turn whatever an action raises into an event. An exception that is not a `ClusterError` is a
+bug, which is also counted and logged.
 """
 
 import asyncio
@@ -25,11 +26,20 @@ from agent.edges import machine
 from agent.edges.contact import Contact
 from agent.edges.files import LocalFiles
 from agent.edges.metadata import Metadata
-from agent.events import EngineInspected, EngineUnavailable, Event, JoinFailed, News, Paused
+from agent.events import (
+    EngineInspected,
+    EngineUnavailable,
+    Event,
+    JoinFailed,
+    News,
+    Paused,
+    RequestFailed,
+)
 from agent.join_request import request_token
 from agent.reports import sealed_farewell
 from runtime import clock
 from runtime.errors import ClusterError
+from runtime.faults import Faults
 from wire.instance import InstanceFacts
 from wire.messages import Role
 from wire.user_data import UserData
@@ -56,7 +66,9 @@ class Performer:
         files: LocalFiles,
         news: "asyncio.Queue[News]",
         power_off: Callable[[], None] = machine.power_off,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._user_data = user_data
         self._facts = facts
         self._engine = engine
@@ -70,13 +82,24 @@ class Performer:
     async def __call__(self, action: Action) -> Event:
         """Carry out one action and return the resulting event.
 
-        If a `ClusterError` is raised, return an event that contains its message.
+        If an exception is raised, return an event that contains the reason.
         """
         try:
             return await self._carry_out(action)
         except ClusterError as exc:
-            kind = JoinFailed if isinstance(action, Join) else EngineUnavailable
-            return kind(clock.now(), str(exc))
+            reason = str(exc)
+        except Exception as exc:  # noqa: BLE001  the fault is noted, and the action fails
+            cause = self._faults.note("actions", exc)
+            reason = f"the agent has a fault: {cause}; the journal has its traceback"
+        match action:
+            case Join():
+                return JoinFailed(clock.now(), reason)
+            case RequestToken():
+                return RequestFailed(clock.now(), reason)
+            case Pause():
+                # Without this pause, a fault of the pause would make the agent's loop busy.
+                await asyncio.sleep(action.most.total_seconds())
+        return EngineUnavailable(clock.now(), reason)
 
     async def _carry_out(self, action: Action) -> Event:
         match action:
@@ -158,10 +181,13 @@ class Performer:
         key = self._files.join_key()
         if key is None:
             return
-        sealed = sealed_farewell(self._user_data, self._facts, node=node, reason=reason, key=key)
         try:
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                await broker.push(self._user_data, sealed)
+            sealed = sealed_farewell(
+                self._user_data, self._facts, node=node, reason=reason, key=key
+            )
+            with self._faults.contained("the farewell", passing=(ClusterError, TimeoutError)):
+                async with asyncio.timeout(_FAREWELL_SECONDS):
+                    await broker.push(self._user_data, sealed)
         except (ClusterError, TimeoutError) as exc:
             log.warning(
                 "could not send the farewell message",
@@ -171,7 +197,8 @@ class Performer:
     async def _leave_and_power_off(self, reason: str) -> None:
         log.critical("powering off", reason=reason)
         try:
-            await self._engine.leave()
+            with self._faults.contained("leaving", passing=(ClusterError,)):
+                await self._engine.leave()
         except ClusterError as exc:
             log.warning("could not leave the swarm; powering off anyway", reason=str(exc))
         await asyncio.to_thread(self._power_off)

@@ -13,6 +13,7 @@ from agent.join_request import Send
 from agent.model import StandingNotice
 from runtime import clock
 from runtime.errors import RefusedError
+from runtime.logs import scrub
 from wire import keys
 from wire.instance import InstanceFacts
 from wire.messages import Farewell, Leave, MalformedMessage, Notice
@@ -57,7 +58,7 @@ async def report_notice(
         raise RefusedError(f"the reply to a notice is not from our leader: {exc}") from exc
     match order:
         case Leave(cluster=user_data.cluster, instance=facts.instance, reason=reason):
-            return reason
+            return scrub(reason)
         case _:
             raise RefusedError(f"the reply to a notice is a {order.kind} that is not for us")
 

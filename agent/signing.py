@@ -72,6 +72,6 @@ def sign(
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
             f"SignedHeaders={proof.SIGNED_HEADERS}, Signature={signature}"
         ),
-        date=date,
+        date=at.replace(microsecond=0),
         session_token=SecretStr(token),
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from leader.edges.admin import Admin
-from leader.edges.aws import address, secrets
+from leader.edges.aws import secrets
 from leader.edges.aws.clients import Aws
 from leader.edges.aws.fleet import NoFleet
 from leader.edges.aws.founder import FileFoundingRight, FoundingRight, SsmFoundingRight
@@ -26,6 +26,7 @@ from leader.report import status as report
 from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
 from leader.term.active import Active
 from leader.term.broker_service import BrokerService
+from leader.term.elastic_ip import ElasticIp
 from leader.term.listing import Deposed
 from leader.term.mailbox import Mailbox
 from leader.term.metrics import Metrics
@@ -35,7 +36,8 @@ from leader.view.events import Event
 from leader.view.stance import Engine, Founder, Stance, choose
 from runtime import clock, systemd
 from runtime.backoff import backoff
-from runtime.errors import ClusterError, RefusedError, UnavailableError
+from runtime.errors import ClusterError
+from runtime.faults import Faults
 from runtime.streams import together
 from wire.cluster_secrets import ClusterSecrets
 from wire.sealing import private_key
@@ -43,7 +45,6 @@ from wire.sealing import private_key
 log = structlog.get_logger("leader")
 
 _STANCE_SECONDS: Final = 0.5
-_ADDRESS_SECONDS: Final = 60.0
 
 
 class Daemon:
@@ -55,6 +56,10 @@ class Daemon:
         self._stance = Stance.WAIT
         self._reason = "starting"
         self._problem = ""
+        self._faults = Faults(lambda path: self._metrics.faults.labels(path).inc())
+        self._elastic_ip = ElasticIp(
+            settings.table.elastic_ip, instance=settings.facts.instance, faults=self._faults
+        )
         self._engine = Engine(state="unknown")
         self._active: Active | None = None
         self._started = clock.now()
@@ -79,9 +84,10 @@ class Daemon:
                 socket=ADMIN_SOCKET,
                 port=settings.table.metrics_port,
                 commands=self._steering(),
+                faults=self._faults,
             )
             await stack.enter_async_context(admin)
-            swarm = await stack.enter_async_context(Swarm())
+            swarm = await stack.enter_async_context(Swarm(faults=self._faults))
             aws = None
             if settings.policy.identity == "aws":
                 aws = await stack.enter_async_context(
@@ -101,21 +107,30 @@ class Daemon:
         )
         delays = backoff(first=_STANCE_SECONDS, ceiling=10)
         while True:
-            try:
-                await self._step(swarm, aws, right)
-                self._problem = ""
-                delays = backoff(first=_STANCE_SECONDS, ceiling=10)
-                await asyncio.sleep(_STANCE_SECONDS)
-            except ClusterError as exc:
-                if self._problem != str(exc):
+            problem = await self._problem_of_step(swarm, aws, right)
+            if problem:
+                if self._problem != problem:
                     log.warning(
                         "the leader failed and will retry",
-                        reason=str(exc),
+                        reason=problem,
                         stance=self._stance.value,
                     )
-                self._problem = str(exc)
-                systemd.notify(STATUS=f"{self._stance.value}: {exc}")
-                await asyncio.sleep(next(delays))
+                systemd.notify(STATUS=f"{self._stance.value}: {problem}")
+            else:
+                delays = backoff(first=_STANCE_SECONDS, ceiling=10)
+            self._problem = problem
+            await asyncio.sleep(next(delays) if problem else _STANCE_SECONDS)
+
+    async def _problem_of_step(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> str:
+        """Take one step, and return why it failed, or an empty string."""
+        try:
+            await self._step(swarm, aws, right)
+        except ClusterError as exc:
+            return str(exc)
+        except Exception as exc:  # noqa: BLE001  the fault is noted
+            cause = self._faults.note("the stance", exc)
+            return f"the leader has a fault: {cause}; the journal has its traceback"
+        return ""
 
     async def _step(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
         settings = self._settings
@@ -161,7 +176,9 @@ class Daemon:
         settings = self._settings
         cluster_secrets = await secrets.read(settings.table.secrets, aws)
         async with AsyncExitStack() as stack:
-            instances = Instances(aws, cluster=settings.cluster) if aws else None
+            instances = (
+                Instances(aws, cluster=settings.cluster, faults=self._faults) if aws else None
+            )
             prover: AwsIdentity | PasswordIdentity = PasswordIdentity(cluster=settings.cluster)
             if aws is not None and instances is not None:
                 prover = await stack.enter_async_context(
@@ -182,6 +199,7 @@ class Daemon:
                 instances=instances,
                 fleet=NoFleet(),
                 queue=queue,
+                faults=self._faults,
             )
             active = Active(
                 settings,
@@ -193,13 +211,14 @@ class Daemon:
                 broker=self._broker(cluster_secrets),
                 queue=queue,
                 metrics=self._metrics,
+                faults=self._faults,
             )
-            self._active = active
+            self._active, self._problem = active, ""
             self._metrics.is_active.set(1)
             try:
                 await together(
                     lead=active.run(),
-                    keep_the_address=self._keep_address(aws),
+                    keep_the_address=self._elastic_ip.keep(aws),
                     prepare_the_swarm=self._prepare(swarm, right),
                 )
             except Deposed as exc:
@@ -223,44 +242,32 @@ class Daemon:
             ),
         )
 
-    async def _keep_address(self, aws: Aws | None) -> None:
-        """Keep the Elastic IP associated with this instance.
-
-        If this fails, log a warning and try again. A failure does not end the term, because agents
-        may be able to reach this manager at another address.
-        """
-        allocation = self._settings.table.elastic_ip
-        while True:
-            if aws is not None and allocation is not None:
-                try:
-                    instance = self._settings.facts.instance
-                    if await address.take(aws, allocation=allocation, instance=instance):
-                        log.info("took over the Elastic IP", allocation=allocation)
-                except (UnavailableError, RefusedError) as exc:
-                    log.warning("could not take over the Elastic IP; retrying", reason=str(exc))
-                    await asyncio.sleep(5)
-                    continue
-            await asyncio.sleep(_ADDRESS_SECONDS)
-
     async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
         """Create the overlay networks, and record that the swarm has been founded.
 
         This method runs once per term and retries until it succeeds.
         """
         delays = backoff(ceiling=30)
-        while True:
-            try:
-                for name in self._settings.table.networks:
-                    if await swarm.ensure_network(name):
-                        log.info("created an overlay network", network=name)
-                founder = await right.read()
-                if founder.instance == self._settings.facts.instance and not founder.is_founded:
-                    await right.founded(self._settings.facts.instance)
-                break
-            except ClusterError as exc:
-                log.warning("could not prepare the swarm; retrying", reason=str(exc))
+        is_prepared = False
+        while not is_prepared:
+            with self._faults.contained("the swarm's preparation"):
+                is_prepared = await self._try_to_prepare(swarm, right)
+            if not is_prepared:
                 await asyncio.sleep(next(delays))
         await asyncio.Event().wait()
+
+    async def _try_to_prepare(self, swarm: Swarm, right: FoundingRight) -> bool:
+        try:
+            for name in self._settings.table.networks:
+                if await swarm.ensure_network(name):
+                    log.info("created an overlay network", network=name)
+            founder = await right.read()
+            if founder.instance == self._settings.facts.instance and not founder.is_founded:
+                await right.founded(self._settings.facts.instance)
+        except ClusterError as exc:
+            log.warning("could not prepare the swarm; retrying", reason=str(exc))
+            return False
+        return True
 
     # The data that the admin API serves.
 
@@ -273,16 +280,17 @@ class Daemon:
             "version": version("spotswarm"),
             "stance": self._stance.value,
             "reason": self._reason,
-            "problem": self._problem,
+            "problem": self._problem or (self._elastic_ip.problem if self._active else ""),
             "leader": self._engine.leader,
             "up_seconds": round((at - self._started).total_seconds()),
             "identity": self._settings.policy.identity,
+            "faults": self._faults.recent(),
         }
         if self._active is None:
             return own
         wanted = self._settings.policy.managers
         return own | {
-            "healthy": self.is_healthy(),
+            "healthy": self.is_healthy() and not own["faults"],
             "broker_starts": self._active.broker_starts,
             **report.summary(self._active.view, at=at, wanted_managers=wanted),
         }

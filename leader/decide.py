@@ -5,13 +5,15 @@ changes the view. An action is in flight until its result arrives. Until then, `
 other action for the same subject.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from leader.joining.admission import admit
 from leader.joining.welcome import welcome
 from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
+from leader.leaving.handled import handled
 from leader.leaving.starting import start
 from leader.leaving.steps import depart
 from leader.moving.evacuate import evacuate
@@ -19,7 +21,15 @@ from leader.moving.rebalance import rebalance
 from leader.upkeep.heartbeat import adjust_heartbeat
 from leader.upkeep.reconcile import reconcile
 from leader.upkeep.tokens import rotate_tokens
-from leader.view.actions import Action, DeleteNotices, DenyJoin, GrantJoin, ListInstances
+from leader.view import isolation
+from leader.view.actions import (
+    Action,
+    DeleteNotices,
+    DenyJoin,
+    GrantJoin,
+    ListInstances,
+    TerminateInstance,
+)
 from leader.view.events import (
     Done,
     DrainAsked,
@@ -36,10 +46,12 @@ from leader.view.events import (
     Ticked,
     WorkListed,
 )
+from leader.view.isolation import isolated
 from leader.view.model import Asker, Instance, Outstanding, Policy, Tokens, View, Wish
 from leader.view.moment import Moment
-from wire.labels import LEAVING
 from wire.messages import Role
+
+_MOST_RECEIPTS: Final = 10
 
 
 def first_view() -> View:
@@ -53,12 +65,26 @@ def first_view() -> View:
 
 def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
     """Respond to one event, and return the new view and the actions to carry out."""
-    view, answers = _after(view, event, policy)
-    view = _without_expired(view, event.at)
+    view, answers = _after_or_fault(view, event, policy)
     moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
     actions = tuple(replace(action, cause=event.id) for action in (*answers, *due(moment)))
     in_flight = view.in_flight | {action.subject for action in actions}
     return replace(view, in_flight=in_flight), actions
+
+
+def _after_or_fault(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
+    """Return the updated view and the direct answers.
+
+    If the event's handling raises an exception, the event has no effect, except that an action that
+    has ended is no longer in flight.
+    """
+    try:
+        view, answers = _after(view, event, policy)
+        return _without_expired(view, event.at), answers
+    except Exception as exc:  # noqa: BLE001  the report has the exception
+        if isinstance(event, Done | Failed):
+            view = _landed(view, event.action)
+        return view, (isolation.report(f"the event {type(event).__name__}", exc),)
 
 
 def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
@@ -126,15 +152,29 @@ def due(moment: Moment) -> tuple[Action, ...]:
 
 def _proposed(moment: Moment) -> Iterator[Action]:
     """Yield the actions that the leader's rules propose, most urgent first."""
-    yield from start(moment)
-    yield from depart(moment)
-    yield from evacuate(moment)
-    yield from _handled(moment.view)
-    yield from welcome(moment)
-    yield from rebalance(moment)
-    yield from reconcile(moment)
-    yield from rotate_tokens(moment)
-    yield from adjust_heartbeat(moment)
+    rules: tuple[tuple[str, Callable[[Moment], Iterable[Action]]], ...] = (
+        ("which nodes leave", start),
+        ("the next steps of leaving nodes", depart),
+        ("which tasks move", evacuate),
+        ("which messages are done with", handled),
+        ("new nodes", welcome),
+        ("rebalancing", rebalance),
+        ("removals", _certain_removals),
+        ("join tokens", rotate_tokens),
+        ("the heartbeat", adjust_heartbeat),
+    )
+    for about, rule in rules:
+        yield from isolated(about, rule, moment)
+
+
+def _certain_removals(moment: Moment) -> Iterator[Action]:
+    """Yield the clean-up's actions, but terminate nothing while a node cannot be read.
+
+    That node may belong to the instance.
+    """
+    for action in reconcile(moment):
+        if not (moment.view.nodes_unread and isinstance(action, TerminateInstance)):
+            yield action
 
 
 def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Action, ...]]:
@@ -145,6 +185,9 @@ def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Ac
     # Until a new leader has both lists, it cannot tell which instances belong to the cluster.
     is_listed = view.nodes_at is not None and view.instances_at is not None
     if is_listed and known is None and not view.bound(instance):
+        if any(other in view.instances or view.bound(other) for other in event.others):
+            # The message is also about an instance of ours, whose notice deletes it.
+            return view, ()
         return view, _deleted(event, f"{instance} does not belong to this cluster")
     if notice.kind == "state":
         listing = ListInstances(reason=f"{instance} is {notice.action}")
@@ -162,7 +205,9 @@ def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Ac
         notices = replace(notices, listeners={**notices.listeners, instance: event.listener})
     if event.receipt is not None:
         earlier = notices.receipts.get(instance, ())
-        receipts = {**notices.receipts, instance: (*earlier, event.receipt)}
+        # The queue delivers a message again and again: only its latest receipt is valid.
+        latest = (*earlier, event.receipt)[-_MOST_RECEIPTS:]
+        receipts = {**notices.receipts, instance: latest}
         notices = replace(notices, receipts=receipts)
     return replace(view, notices=notices), ()
 
@@ -171,23 +216,6 @@ def _deleted(event: Noticed, reason: str) -> tuple[DeleteNotices, ...]:
     if event.receipt is None:
         return ()
     return (DeleteNotices(receipts=(event.receipt,), reason=reason),)
-
-
-def _handled(view: View) -> Iterator[DeleteNotices]:
-    """Yield actions that delete queue messages whose notices need no further action.
-
-    No further action is needed if the node's labels already show that the node is leaving, or if
-    the notice does not require the node to leave.
-    """
-    if not view.notices.receipts or view.instances_at is None:
-        return
-    phases = {node.instance: node.phase for node in view.nodes.values() if node.instance}
-    for instance, receipts in view.notices.receipts.items():
-        standing = view.notices.standing.get(instance, ())
-        is_order = any(notice.kind == "interruption" for notice in standing)
-        if not is_order or phases.get(instance, LEAVING) == LEAVING:
-            reason = f"the notices about {instance} have been acted on"
-            yield DeleteNotices(receipts=receipts, reason=reason)
 
 
 def _join_answered(

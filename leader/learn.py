@@ -26,6 +26,7 @@ from leader.view.actions import (
     Refuse,
     RemoveNode,
     ReplaceInstance,
+    ReportFault,
     RotateToken,
     SetHeartbeat,
     SettleNode,
@@ -35,6 +36,7 @@ from leader.view.events import InstancesListed, NodesListed, WorkListed
 from leader.view.ids import NodeId
 from leader.view.model import Node, Policy, Setback, View
 from leader.view.notices import Notices
+from leader.view.rows import never_read, with_last_known
 from leader.view.terms import Then, leaving_of
 from leader.view.work import Work
 from wire.labels import LEAVING, PHASE_LABELS
@@ -45,13 +47,14 @@ _LONGEST_SETBACK: Final = timedelta(minutes=1)
 _LONGEST_WHEN_LEAVING: Final = timedelta(seconds=4)
 _FLEET_SETBACK: Final = timedelta(minutes=5)
 _HOUR: Final = timedelta(hours=1)
+_REPORT_AGAIN: Final = timedelta(minutes=1)
 
 
 def nodes_listed(view: View, event: NodesListed) -> View:
     """Replace the list of nodes, and drop the token grants of instances whose nodes are Ready."""
     if _is_outdated(event.requested_at, view.nodes_from):
         return view
-    nodes, at = event.nodes, event.at
+    nodes, at = with_last_known(event.nodes, event.unread, view.nodes), event.at
     ready = {node.id for node in nodes if node.is_ready}
     arrived = {node.instance for node in nodes if node.is_ready}
     has_grown = any(node.takes_tasks and not _took_tasks(view, node.id) for node in nodes)
@@ -62,6 +65,7 @@ def nodes_listed(view: View, event: NodesListed) -> View:
         view,
         nodes={node.id: node for node in nodes},
         nodes_at=at,
+        nodes_unread=never_read(event.unread, view.nodes),
         heartbeat=event.heartbeat or view.heartbeat,
         census=census,
         notices=_without_returned(view.notices, nodes),
@@ -100,20 +104,29 @@ def _took_tasks(view: View, node: NodeId) -> bool:
 def instances_listed(view: View, event: InstancesListed) -> View:
     """Replace the list of instances, and record which instances are missing.
 
-    Notices about instances that no longer exist are dropped.
+    Notices about instances that no longer exist are dropped. If the list has an instance whose id
+    could not be read, no instance counts as missing.
     """
-    instances = {instance.id: instance for instance in event.instances}
+    listed = with_last_known(event.instances, event.unread, view.instances)
+    instances = {instance.id: instance for instance in listed}
     bound = {node.instance: node for node in view.nodes.values() if node.instance is not None}
     ready = {name for name, node in bound.items() if node.is_ready}
     census = view.census.see_instances(
-        missing=[name for name in bound if name not in instances or not instances[name].runs],
+        missing=[
+            name
+            for name in bound
+            if (name not in instances or not instances[name].runs)
+            and name not in event.unread
+            and "" not in event.unread
+        ],
         apart=[name for name, each in instances.items() if each.runs and name not in ready],
         at=event.at,
     )
     notices = view.notices
     known = {*notices.standing, *notices.to_terminate, *notices.departed, *notices.ordered}
-    for name in known - instances.keys() - bound.keys():
-        notices = notices.without(name)
+    for name in known - instances.keys() - bound.keys() - set(event.unread):
+        if "" not in event.unread:
+            notices = notices.without(name)
     return replace(view, instances=instances, instances_at=event.at, census=census, notices=notices)
 
 
@@ -121,7 +134,8 @@ def work_listed(view: View, event: WorkListed) -> View:
     """Replace the lists of services and tasks."""
     if _is_outdated(event.requested_at, view.work_from):
         return view
-    return replace(view, work=Work.of(event.services, event.tasks))
+    work = Work.of(event.services, event.tasks, is_complete=event.is_complete)
+    return replace(view, work=work)
 
 
 def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
@@ -148,12 +162,8 @@ def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
         case ReplaceInstance(instance=instance):
             replacements = {**view.notices.replacements, instance: at}
             return replace(view, notices=replace(view.notices, replacements=replacements))
-        case Refuse(about=about):
-            pause = Setback(1, at + timedelta(minutes=10))
-            view = replace(view, setbacks={**view.setbacks, action.subject: pause})
-            if about == "removals":
-                view = replace(view, census=replace(view.census, refused=at))
-            return view
+        case Refuse() | ReportFault():
+            return _reported(view, action, at)
         case OrderLeave(instance=instance) if instance is not None:
             first, _ = view.notices.ordered.get(instance, (at, at))
             ordered = {**view.notices.ordered, instance: (first, at)}
@@ -169,6 +179,15 @@ def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
             | RemoveNode()
         ):
             return _node_changed(view, action, at, policy)
+    return view
+
+
+def _reported(view: View, action: Refuse | ReportFault, at: datetime) -> View:
+    """Repeat a report only after a pause."""
+    again = timedelta(minutes=10) if isinstance(action, Refuse) else _REPORT_AGAIN
+    view = replace(view, setbacks={**view.setbacks, action.subject: Setback(1, at + again)})
+    if isinstance(action, Refuse) and action.about == "removals":
+        view = replace(view, census=replace(view.census, refused=at))
     return view
 
 

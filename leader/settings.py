@@ -25,7 +25,7 @@ ETC: Final = Path("/etc/spotswarm")
 OWN_RUN: Final = Path("/run/spotswarm-leader")
 ADMIN_SOCKET: Final = OWN_RUN / "admin.sock"
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=user_data.MOST_SECONDS)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -88,7 +88,7 @@ class LeaderTable(BaseModel):
     """
     rebalance: bool = True
     """Whether services are rebalanced after a node joins."""
-    rebalance_cooldown_seconds: Annotated[int, Field(ge=0)] = 60
+    rebalance_cooldown_seconds: Annotated[int, Field(ge=0, le=user_data.MOST_SECONDS)] = 60
     """How long to wait after a node joins before moving tasks to the node."""
     rebalances_per_hour: Positive = 60
     """How many tasks rebalancing may move per hour."""

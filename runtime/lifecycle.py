@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 import structlog
 
 from runtime import systemd
+from runtime.faults import cause_of, outline
 
 EXIT_OK = 0
 EXIT_BUG = 70
@@ -24,9 +25,10 @@ def run(main: Coroutine[object, object, None], *, name: str) -> int:
     except (asyncio.CancelledError, KeyboardInterrupt):
         log.info("stopped by a signal")
         return EXIT_OK
-    # Catch every other exception: log the bug and let systemd restart the process.
-    except BaseException:
-        log.exception("stopped because of a bug")
+    # Catch every other exception: log the bug and let systemd restart the process. Its message may
+    # quote a secret.
+    except BaseException as exc:  # noqa: BLE001
+        log.critical("stopped because of a bug", cause=cause_of(exc), traceback=outline(exc))
         return EXIT_BUG
     return EXIT_OK
 

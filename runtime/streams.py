@@ -1,7 +1,7 @@
 """Runs several long-lived tasks together, and reopens streams that end.
 
-Rule: `UnavailableError` is the only error that leads to a retry. After `RefusedError`, the operator
-must act. Any other error is a bug and ends the process.
+Rule: without `faults`, only `UnavailableError` leads to a retry, and any other error ends the
+process. A stream with `faults` is reopened after every error, except the types in `ends`.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ import structlog
 
 from runtime.backoff import backoff
 from runtime.clock import monotonic
-from runtime.errors import UnavailableError
+from runtime.errors import ClusterError, UnavailableError
+from runtime.faults import Faults
 
 log = structlog.get_logger("streams")
 
@@ -20,22 +21,29 @@ _CANCEL_AGAIN_SECONDS = 0.5
 
 
 async def resilient(
-    name: str, follow: Callable[[], Awaitable[None]], *, ceiling: float = 15.0
+    name: str,
+    follow: Callable[[], Awaitable[None]],
+    *,
+    ceiling: float = 15.0,
+    faults: Faults | None = None,
+    ends: tuple[type[Exception], ...] = (),
 ) -> None:
     """Keep a stream open until cancelled.
 
     `follow` opens the stream, and returns or raises UnavailableError when the stream ends. After a
     pause, the stream is reopened. The pauses get longer, up to `ceiling` seconds. After a stream
-    has lasted more than ten seconds, the next pause is short again.
+    has lasted more than ten seconds, the next pause is short again. If `faults` is set, the stream
+    is also reopened after any other error that is not one of the types in `ends`.
     """
     delays = backoff(ceiling=ceiling)
     while True:
         opened = monotonic()
-        try:
-            await follow()
-            reason = "the stream ended"
-        except UnavailableError as exc:
-            reason = str(exc)
+        if faults is None:
+            reason = await _reason_for_end(follow, ())
+        else:
+            reason = "a fault of this program, which the log describes"
+            with faults.contained(name, passing=ends):
+                reason = await _reason_for_end(follow, ends, is_lasting=True)
         if monotonic() - opened > _HEALTHY_SECONDS:
             delays = backoff(ceiling=ceiling)
         pause = next(delays)
@@ -46,6 +54,23 @@ async def resilient(
             retry_in_seconds=round(pause, 1),
         )
         await asyncio.sleep(pause)
+
+
+async def _reason_for_end(
+    follow: Callable[[], Awaitable[None]],
+    ends: tuple[type[Exception], ...],
+    *,
+    is_lasting: bool = False,
+) -> str:
+    try:
+        await follow()
+    except UnavailableError as exc:
+        return str(exc)
+    except ClusterError as exc:
+        if not is_lasting or isinstance(exc, ends):
+            raise
+        return str(exc)
+    return "the stream ended"
 
 
 async def together(**named: Coroutine[object, object, object]) -> None:

@@ -16,11 +16,11 @@ def notify(**state: str) -> None:
         return
     address = "\0" + path[1:] if path.startswith("@") else path
     lines = "\n".join(f"{name}={' '.join(value.split())}" for name, value in state.items())
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
-        try:
-            sock.sendto(lines.encode(), address)
-        except OSError:
-            return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+            sock.sendto(lines.encode(errors="replace"), address)
+    except OSError:
+        return
 
 
 def watchdog_seconds() -> float | None:

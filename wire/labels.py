@@ -4,8 +4,10 @@ Rule: no other module contains these names as literals, and the meaning of a val
 The labels store the cluster's state for the next leader, which may run a different version.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
+
+from wire.times import EARLIEST, plausible
 
 # Node labels about the node's instance.
 LABEL_INSTANCE: Final = "spotswarm.instance"
@@ -73,7 +75,6 @@ def time_text(at: datetime) -> str:
 def read_time(text: str | None) -> datetime:
     """Parse a time written by `time_text`. Return 1970-01-01 if the text is missing or invalid."""
     try:
-        at = datetime.fromisoformat(text or "")
+        return plausible(datetime.fromisoformat(text or ""))
     except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+        return EARLIEST

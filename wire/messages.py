@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,6 +19,8 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+
+from wire.times import SignedTime, Time
 
 VERSION: Final = 1
 MAX_BYTES: Final = 8 * 1024
@@ -105,7 +106,7 @@ class AwsProof(BaseModel):
 
     mode: Literal["aws"] = "aws"
     authorization: Secret = Field(max_length=1024)
-    date: Annotated[str, StringConstraints(pattern=r"^\d{8}T\d{6}Z$")]
+    date: SignedTime
     session_token: Secret = Field(max_length=4096)
 
 
@@ -127,7 +128,7 @@ class JoinRequest(_Message):
     nonce: Token128
     reply: Token128
     role: Role
-    issued: AwareDatetime
+    issued: Time
     identity: Annotated[AwsProof | PasswordClaim, Field(discriminator="mode")]
 
 
@@ -139,7 +140,7 @@ class Grant(_Message):
     nonce: Token128
     instance: str
     role: Role
-    expires: AwareDatetime
+    expires: Time
     token: Secret
     managers: tuple[str, ...] = Field(min_length=1)
     availability: Availability
@@ -153,7 +154,7 @@ class Denial(_Message):
     nonce: Token128
     code: Annotated[str, StringConstraints(pattern=r"^[a-z-]{1,40}$")]
     """A `DenialCode`, or a code from a newer leader; an agent waits after an unknown code."""
-    leader_time: AwareDatetime
+    leader_time: Time
     retry_after_seconds: int = Field(ge=0, le=3600)
 
 
@@ -170,9 +171,9 @@ class Notice(_Message):
     instance: str
     notice: Literal["interruption", "rebalance", "maintenance"]
     action: Literal["terminate", "stop", "hibernate"] | None = None
-    effective: AwareDatetime | None = None
+    effective: Time | None = None
     """When AWS will act, or for a rebalance recommendation, when AWS made the recommendation."""
-    seen: AwareDatetime
+    seen: Time
     reply: Token128 | None = None
     """The name of the list on which the agent waits for `Leave`."""
     event: Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,80}$")] | None = None
@@ -186,7 +187,7 @@ class Leave(_Message):
     cluster: Cluster
     instance: str
     reason: str = Field(max_length=200)
-    at: AwareDatetime
+    at: Time
 
 
 class Farewell(_Message):
@@ -197,7 +198,7 @@ class Farewell(_Message):
     instance: str
     node: str
     reason: str = Field(max_length=200)
-    at: AwareDatetime
+    at: Time
 
 
 class Heartbeat(_Message):
@@ -206,7 +207,7 @@ class Heartbeat(_Message):
     kind: Literal["heartbeat"] = "heartbeat"
     cluster: Cluster
     leader: str
-    at: AwareDatetime
+    at: Time
 
 
 Message = Annotated[

@@ -16,6 +16,8 @@ from wire.sealing import public_key
 
 FIRST_LINE: Final = "#spotswarm"
 """The first line of our user data, a TOML comment, which no script or cloud-config starts with."""
+MOST_SECONDS: Final = 100_000_000
+"""The upper limit of every setting that is a number, so that no sum of times overflows."""
 
 
 class UserData(BaseModel):
@@ -37,7 +39,7 @@ class UserData(BaseModel):
     identity: Literal["aws", "password"] = "aws"
     sts_endpoint: str | None = None
     """The STS endpoint for the signed call; None means the region's endpoint."""
-    deadman_seconds: Annotated[int, Field(ge=0)] = 600
+    deadman_seconds: Annotated[int, Field(ge=0, le=MOST_SECONDS)] = 600
     """A worker powers off if it cannot reach a manager or the leader for this long; 0 disables the
     dead-man switch."""
     leader: Any = None

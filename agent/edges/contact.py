@@ -54,7 +54,7 @@ class Contact:
         self._broker_checked_at = clock.monotonic()
         try:
             return await self._is_leader_there()
-        except ClusterError:
+        except (ClusterError, ValueError):
             return False
 
     def _read(self) -> tuple[float, int]:
@@ -62,7 +62,7 @@ class Contact:
         try:
             record = json.loads(self._file.read_text())
             last_contact, missed = float(record["heard"]), int(record["missed"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return now, 0
         return (last_contact, missed) if last_contact <= now else (now, 0)
 
@@ -82,7 +82,8 @@ async def _answers(manager: str) -> bool:
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    except (OSError, TimeoutError, ValueError):
+    # The address comes from the engine: a port that is too high raises OverflowError.
+    except (OSError, TimeoutError, ValueError, OverflowError):
         return False
     writer.close()
     return True

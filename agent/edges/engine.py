@@ -6,9 +6,9 @@ background. `LocalNodeState` is then `error` until the engine is forced to leave
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple, Self, cast
+from typing import Final, NamedTuple, Self, cast, get_args
 
 import aiohttp
 import structlog
@@ -19,6 +19,7 @@ from agent.model import EngineState, Ticket
 from runtime import engine_api
 from runtime.engine_api import ApiVersion
 from runtime.errors import ClusterError, RefusedError, UnavailableError
+from runtime.faults import cause_of
 from runtime.logs import scrub
 
 log = structlog.get_logger("engine")
@@ -36,6 +37,7 @@ _AWAY_STATUSES = frozenset({0, 500, 502, 504, 900})
 """aiodocker reports status 900 if it cannot connect to the engine. 503 is not in this set, because
 the engine returns 503 when it rejects a swarm call."""
 _JOIN_TIMEOUT = "Timeout was reached"
+_STATES: Final = get_args(EngineState)
 
 
 class Membership(NamedTuple):
@@ -66,19 +68,13 @@ class Engine:
         """Return the engine's swarm state, its node id, and the addresses of the managers."""
         try:
             with _translated("the engine is not responding yet"):
-                swarm = (await self._docker.system.info())["Swarm"]
+                swarm = (await self._docker.system.info()).get("Swarm")
         except ClusterError:
             # Another engine version may start next: negotiate the API version again.
             self._docker.api_version = engine_api.NEWEST
             raise
         engine_api.require(self._docker.api_version, LOWEST_API, engine="17.07")
-        return Membership(
-            state=cast("EngineState", swarm["LocalNodeState"]),
-            error=scrub(swarm.get("Error") or ""),
-            node=swarm.get("NodeID") or "",
-            is_manager=bool(swarm.get("ControlAvailable")),
-            managers=tuple(manager["Addr"] for manager in swarm.get("RemoteManagers") or ()),
-        )
+        return _membership(swarm)
 
     async def state(self) -> tuple[EngineState, str]:
         """Return the engine's LocalNodeState, and its error message, which may be empty."""
@@ -131,6 +127,9 @@ class Engine:
             log.warning(
                 "could not stop all tasks", reason=str(exc) or "the tasks took too long to stop"
             )
+        # The engine must leave in time, even if its list of containers is in an unknown format.
+        except Exception as exc:  # noqa: BLE001
+            log.warning("could not stop all tasks", reason=cause_of(exc))
         try:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 with _translated("could not leave the swarm"):
@@ -148,8 +147,28 @@ class Engine:
             stops = (task.stop(t=_STOP_SECONDS) for task in tasks)
             for outcome in await asyncio.gather(*stops, return_exceptions=True):
                 # A task may already have ended, and leaving does not depend on the other tasks.
-                if isinstance(outcome, BaseException) and not isinstance(outcome, DockerError):
+                if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
                     raise outcome
+                if isinstance(outcome, Exception) and not isinstance(outcome, DockerError):
+                    log.warning("could not stop a task", cause=cause_of(outcome))
+
+
+def _membership(swarm: object) -> Membership:
+    if not isinstance(swarm, Mapping) or swarm.get("LocalNodeState") not in _STATES:
+        raise UnavailableError("the engine reports no swarm state that this agent knows")
+    managers = swarm.get("RemoteManagers")
+    addresses = [
+        manager.get("Addr")
+        for manager in (managers if isinstance(managers, list) else ())
+        if isinstance(manager, Mapping)
+    ]
+    return Membership(
+        state=cast("EngineState", swarm["LocalNodeState"]),
+        error=scrub(str(swarm.get("Error") or "")),
+        node=str(swarm.get("NodeID") or ""),
+        is_manager=bool(swarm.get("ControlAvailable")),
+        managers=tuple(address for address in addresses if isinstance(address, str)),
+    )
 
 
 async def _answering(managers: tuple[str, ...]) -> str:
@@ -159,7 +178,8 @@ async def _answering(managers: tuple[str, ...]) -> str:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 _, writer = await asyncio.open_connection(host, int(port))
-        except (OSError, TimeoutError):
+        # The address comes from the leader: one that is no address must not hide the others.
+        except (OSError, TimeoutError, ValueError, OverflowError):
             continue
         writer.close()
         return manager
@@ -174,8 +194,8 @@ def _translated(attempt: str) -> Iterator[None]:
         yield
     except DockerError as exc:
         # The engine probably never quotes tokens; scrub the message just in case.
-        message = f"{attempt}: {scrub(exc.message)}"
-        if exc.status in _AWAY_STATUSES or _JOIN_TIMEOUT in exc.message:
+        message = f"{attempt}: {scrub(str(exc.message))}"
+        if exc.status in _AWAY_STATUSES or _JOIN_TIMEOUT in message:
             raise UnavailableError(message) from exc
         raise RefusedError(message) from exc
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:

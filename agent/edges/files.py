@@ -15,7 +15,6 @@ from nacl.public import PrivateKey
 
 from runtime.errors import RefusedError
 from wire.instance import InstanceFacts
-from wire.messages import MalformedMessage
 from wire.sealing import private_key
 
 _ENGINE_SERVICES: Final = ("docker.socket", "docker.service")
@@ -60,7 +59,7 @@ class LocalFiles:
         Raises:
             RefusedError: if the engine is in a swarm and no owner is recorded.
         """
-        recorded = self._record.read_text().strip() if self._record.exists() else ""
+        recorded = self._record.read_text(errors="replace").strip() if self._record.exists() else ""
         if recorded == instance:
             return False
         if not recorded and self._is_member():
@@ -97,7 +96,8 @@ class LocalFiles:
         """Return the private key for our join request, or None if no valid key is stored."""
         try:
             return private_key(self._join_key.read_text().strip())
-        except (FileNotFoundError, MalformedMessage):
+        # A MalformedMessage and a UnicodeDecodeError are both ValueErrors.
+        except (FileNotFoundError, ValueError):
             return None
 
     def record_departure(self, reason: str) -> None:
@@ -111,7 +111,7 @@ class LocalFiles:
     def departure_reason(self) -> str:
         """Return the recorded reason for leaving, or an empty string if there is none."""
         try:
-            return self._left.read_text().strip()
+            return self._left.read_text(errors="replace").strip()
         except FileNotFoundError:
             return ""
 

@@ -11,9 +11,10 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadat
 import asyncio
 import http.client
 import json
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -21,11 +22,13 @@ from agent.signing import Credentials
 from runtime import clock
 from runtime.errors import GoneError, UnavailableError
 from wire.instance import InstanceFacts
+from wire.times import plausible
 
 _HOST: Final = "169.254.169.254"
 _SECONDS: Final = 2.0
 _TOKEN_LIFETIME: Final = timedelta(hours=6)
 _RENEW_BEFORE: Final = timedelta(minutes=5)
+_MOST_BYTES: Final = 1024 * 1024
 
 
 class Metadata:
@@ -99,22 +102,18 @@ class Metadata:
         base = "/latest/meta-data/iam/security-credentials/"
         try:
             role = self._get(base).strip()
-            document = json.loads(self._get(base + role))
+            text = self._get(base + role)
         except GoneError as exc:
             raise UnavailableError(
                 "this instance has no IAM role yet; check its instance profile"
             ) from exc
         try:
-            return Credentials(
-                access_key=document["AccessKeyId"],
-                secret_key=SecretStr(document["SecretAccessKey"]),
-                session_token=SecretStr(document["Token"]),
-                expires=datetime.fromisoformat(document["Expiration"]).astimezone(UTC),
-            )
-        except (KeyError, ValueError) as exc:
+            return _credentials(json.loads(text))
+        # Do not chain the error, because it may quote the credentials.
+        except (LookupError, ValueError, TypeError, ArithmeticError, RecursionError):
             raise UnavailableError(
-                f"the role {role} has no valid credentials: {document.get('Code', 'no code')}"
-            ) from exc
+                f"the role {role[:64]} has no valid credentials: {_code(text)}"
+            ) from None
 
     def _get(self, path: str) -> str:
         if clock.monotonic() > self._token_until:
@@ -143,8 +142,27 @@ class Metadata:
         try:
             connection.request(method, path, headers=headers)
             answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+            return answer.status, answer.read(_MOST_BYTES).decode()
         except (OSError, http.client.HTTPException, ValueError) as exc:
             raise UnavailableError("the metadata service is not responding") from exc
         finally:
             connection.close()
+
+
+def _credentials(document: Any) -> Credentials:
+    """Read the service's document; one in another format raises KeyError, TypeError or similar."""
+    texts = [document[name] for name in ("AccessKeyId", "SecretAccessKey", "Token")]
+    if not all(isinstance(text, str) and text.isascii() for text in texts):
+        raise TypeError("a part of the credentials is not a string of ASCII characters")
+    return Credentials(
+        access_key=texts[0],
+        secret_key=SecretStr(texts[1]),
+        session_token=SecretStr(texts[2]),
+        expires=plausible(datetime.fromisoformat(document["Expiration"])),
+    )
+
+
+def _code(text: str) -> str:
+    """Return the document's code, such as `Failed`; never return any other part of it."""
+    match = re.search(r'"Code"\s*:\s*"([A-Za-z]{1,40})"', text[:_MOST_BYTES])
+    return match[1] if match else "no code"

@@ -14,12 +14,13 @@ from cli.terminal.options import AsJson
 from cli.terminal.tables import clock_time, coloured
 
 _NOTICES_SHOWN: Final = 3
+_FAULTS_SHOWN: Final = 3
 
 
 def status(as_json: AsJson = False, watch: Watch = False) -> None:
     """Show the cluster's health. The exit code is 1 if the cluster is unhealthy."""
     answer = show("status", summary, as_json=as_json, watch=watch)
-    if answer.get("problem") or not answer.get("healthy", True):
+    if answer.get("problem") or answer.get("faults") or not answer.get("healthy", True):
         raise typer.Exit(int(Exit.UNHEALTHY))
 
 
@@ -32,6 +33,8 @@ def summary(answer: Mapping[str, Any]) -> RenderableType:
     grid.add_row("this daemon", f"{answer['stance']}: {answer['reason']}")
     if answer.get("problem"):
         grid.add_row("problem", Text(str(answer["problem"]), style="red"))
+    if answer.get("faults"):
+        grid.add_row("faults", Text(faults(answer["faults"]), style="red"))
     if "nodes" in answer:
         _add_cluster(grid, answer)
     grid.add_row("identity", str(answer["identity"]))
@@ -56,6 +59,17 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
     grid.add_row("unbound nodes", ", ".join(answer["unbound"]) or "none")
     state = "ready" if answer["healthy"] else "down"
     grid.add_row("healthy", coloured(state, "yes" if answer["healthy"] else "no"))
+
+
+def faults(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the latest contained faults, one on each line, and where to read more."""
+    lines = [
+        f"{row['count']} times, last {row['seconds_ago']:.0f} s ago, {row['path']}: {row['cause']}"
+        for row in rows[:_FAULTS_SHOWN]
+    ]
+    more = len(rows) - _FAULTS_SHOWN
+    lines += [f"and {more} more"] if more > 0 else []
+    return "\n".join((*lines, "see `journalctl -u spotswarm-leader`, and report this to us"))
 
 
 def notices(rows: Sequence[Mapping[str, Any]]) -> str:

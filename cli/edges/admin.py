@@ -57,6 +57,8 @@ def _answer(method: str, path: str, body: Mapping[str, Any] | None, on_error: st
             next_step=on_error
             + (f"run this command on {leader}" if leader else "wait until the swarm has a leader"),
         )
+    if status >= 500:
+        fail(Exit.UNHEALTHY, answer.get("error", ""), next_step=on_error + answer.get("next", ""))
     if status in _REFUSALS:
         fail(
             _REFUSALS[status],

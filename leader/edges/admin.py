@@ -8,15 +8,21 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leader.view.refusal import Refusal
+from runtime.faults import Faults
 
 Answer = dict[str, Any] | Refusal | None
+_FAULT: Final = {
+    "error": "the leader has a fault, and cannot answer this request",
+    "next": "read the traceback with `journalctl -u spotswarm-leader` on this manager",
+}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -87,8 +93,10 @@ class Admin:
         socket: Path,
         port: int,
         commands: Commands,
+        faults: Faults | None = None,
     ) -> None:
         self._source = source
+        self._faults = faults or Faults()
         self._commands = commands
         self._registry = registry
         self._socket = socket
@@ -116,7 +124,7 @@ class Admin:
         return runner
 
     def _admin_app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[self._middleware()])
         app.router.add_get("/status", self._status)
         app.router.add_get("/nodes", self._query(lambda _: self._source.nodes()))
         app.router.add_get("/joins", self._query(lambda _: self._source.joins()))
@@ -143,10 +151,21 @@ class Admin:
         app.router.add_post("/rebalance", self._command(_RebalanceBody, rebalance))
 
     def _public_app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[self._middleware()])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/metrics", self._show_metrics)
         return app
+
+    def _middleware(self) -> Middleware:
+        """Return a middleware that answers with status 500 if a request's handling raises."""
+
+        @web.middleware
+        async def contain(request: web.Request, handler: Handler) -> web.StreamResponse:
+            with self._faults.contained("operators' requests", passing=(web.HTTPException,)):
+                return await handler(request)
+            return web.json_response(_FAULT, status=500)
+
+        return contain
 
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response(self._source.status())

@@ -30,8 +30,17 @@ def admit(ask: Ask, view: View, policy: Policy, at: datetime) -> Denied | None:
     if denied is not None:
         return denied
     if ask.role is Role.MANAGER:
-        return _may_manage(ask.identity, view, policy, at)
-    return None
+        denied = _may_manage(ask.identity, view, policy, at)
+        if denied is not None:
+            return denied
+    return _is_reachable(view)
+
+
+def _is_reachable(view: View) -> Denied | None:
+    """Deny requests while no manager can take a join, such as right after a Raft election."""
+    if view.join_addresses():
+        return None
+    return Denied(DenialCode.NOT_READY, "no manager is Ready, so no instance can join now", 2)
 
 
 def _belongs(identity: Identity, policy: Policy) -> Denied | None:
@@ -95,6 +104,12 @@ def _may_manage(identity: Identity, view: View, policy: Policy, at: datetime) ->
             DenialCode.NOT_A_MANAGER,
             f"{instance.id} does not have the tag {TAG_ROLE}=manager",
             60,
+        )
+    if view.nodes_unread:
+        return Denied(
+            DenialCode.NOT_READY,
+            "a node in the swarm's list cannot be read, and may be a manager",
+            10,
         )
     managers = view.managers()
     changing = _manager_change(instance, managers, view, at)

@@ -40,10 +40,8 @@ def read_answer(
         )
     if "xml" not in content_type:
         return Denied(DenialCode.PROOF_REFUSED, "the response from STS is not XML", 30)
-    try:
-        # The response comes from our own STS endpoint, and its size is limited.
-        root = ET.fromstring(body)  # noqa: S314
-    except ET.ParseError:
+    root = _parsed(body)
+    if root is None:
         return Denied(DenialCode.PROOF_REFUSED, "the response from STS is not valid XML", 30)
     if root.tag != f"{_NAMESPACE}GetCallerIdentityResponse":
         return Denied(
@@ -77,11 +75,19 @@ def read_answer(
     return Caller(arn["account"], arn["role"], InstanceId(arn["instance"]))
 
 
+def _parsed(body: bytes) -> ET.Element | None:
+    """Parse the response, or return None if it is not XML in an encoding that Python knows."""
+    try:
+        # The response comes from our own STS endpoint, and its size is limited.
+        return ET.fromstring(body)  # noqa: S314
+    except (ET.ParseError, ValueError, LookupError):
+        return None
+
+
 def _error_code(body: bytes) -> str:
     """Return the error code from STS, without the message, which may quote the request."""
-    try:
-        root = ET.fromstring(body)  # noqa: S314
-    except ET.ParseError:
+    root = _parsed(body)
+    if root is None:
         return "no reason given"
     code = next((part.text for part in root.iter() if part.tag.endswith("Code")), None)
     return code if code and code.isalnum() else "no reason given"

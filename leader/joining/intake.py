@@ -7,7 +7,7 @@ skew.
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from leader.view.model import Denied
@@ -77,9 +77,8 @@ class Intake:
                 f" {', '.join(sorted(self._policy.regions))}",
                 60,
             )
-        signed = datetime.strptime(claim.date, proof.DATE_FORMAT).replace(tzinfo=UTC)
-        if not is_fresh(signed, at, self._policy.skew):
-            return self._stale(signed, at)
+        if not is_fresh(claim.date, at, self._policy.skew):
+            return self._stale(claim.date, at)
         return self._remember(parts["signature"], parts["access_key"], at)
 
     def _stale(self, signed: datetime, at: datetime) -> Denied:

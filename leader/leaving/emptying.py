@@ -61,6 +61,8 @@ def why_not_demoted(node: Node, view: View) -> str | None:
             f"without {node.hostname}, only {len(healthy)} of {rest} managers would be reachable,"
             " which is not a majority"
         )
+    if view.nodes_unread:
+        return "a node in the swarm's list cannot be read, and may be a manager"
     joining = [granted for granted in view.outstanding.values() if granted.role is Role.MANAGER]
     if joining:
         return (
@@ -120,24 +122,36 @@ def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:
     """Wait until the drained node is empty or time is up; the node then stays or leaves."""
     view = moment.view
     is_late = moment.at >= leave_by(terms, moment.policy)
-    if view.work is None and not is_late:
+    is_known = _is_work_known(view)
+    if not is_known and not is_late:
         return Step("draining", "a list of the node's tasks")
     work = view.work or Work()
     remaining = tuple(map(work.name, work.still_on(node.id)))
     if remaining and not is_late:
         return Step("draining", f"{named(remaining)} to stop")
     if terms.then is Then.STAY:
-        state = f"{', '.join(remaining)} did not stop in time" if remaining else "the node is empty"
         note = SettleNode(
             node=node.id,
             instance=node.instance,
             labels={LABEL_PHASE: DRAINED},
             cut_off=remaining,
-            reason=f"{node.hostname} is drained ({terms.why}): {state}",
+            is_work_known=is_known,
+            reason=f"{node.hostname} is drained ({terms.why}): {_state(remaining, view)}",
         )
         return Step("draining", "the leader to mark the node as drained", note)
     step = _exit(node, terms, remaining, moment)
     return replace(step, stage="draining") if remaining else step
+
+
+def _is_work_known(view: View) -> bool:
+    return view.work is not None and view.work.is_complete
+
+
+def _state(remaining: tuple[str, ...], view: View) -> str:
+    """Say what still runs on a node that leaves, or that it is not known."""
+    if remaining:
+        return f"{', '.join(remaining)} did not stop in time"
+    return "the node is empty" if _is_work_known(view) else "it is not known what still ran"
 
 
 def _exit(node: Node, terms: Leaving, remaining: tuple[str, ...], moment: Moment) -> Step:
@@ -185,13 +199,13 @@ def _order(
         return None
     if at >= listener.until:
         return Step("leaving", "the node's agent to ask again for permission to leave")
-    state = f"{', '.join(remaining)} did not stop in time" if remaining else "the node is empty"
     order = OrderLeave(
         node=node.id,
         instance=instance,
         listener=listener,
         cut_off=remaining,
-        reason=f"{node.hostname} may leave now: {state}",
+        is_work_known=_is_work_known(moment.view),
+        reason=f"{node.hostname} may leave now: {_state(remaining, moment.view)}",
     )
     return Step("leaving", "the leader to tell the node's agent to leave", order)
 
@@ -204,10 +218,12 @@ def _termination(
     known = view.instances.get(instance)
     if known is None or not known.runs:
         return Step("leaving", "Swarm to notice that the node's instance is gone")
+    unknown = "" if _is_work_known(view) else "; it is not known what still ran"
     termination = TerminateInstance(
         instance=instance,
         cut_off=remaining,
+        is_work_known=not unknown,
         reason=f"{node.hostname} is drained ({terms.why}), and its agent is not waiting for"
-        " permission to leave",
+        f" permission to leave{unknown}",
     )
     return Step("leaving", "the leader to terminate the node's instance", termination)

@@ -8,6 +8,7 @@ hints.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from leader.leaving.stages import Step, start_leaving
 from leader.view.actions import Action, ActivateNode, PauseNode, Refuse, ReplaceInstance
@@ -29,6 +30,8 @@ from wire.labels import (
     time_text,
 )
 from wire.messages import Role
+
+_MOST_DIGITS: Final = 10
 
 
 def start(moment: Moment) -> Iterator[Action]:
@@ -196,7 +199,8 @@ def hinted_step(node: Node, moment: Moment, serving: int) -> Step:
     if node.status == "down":
         return Step("hinted", "the node to be Ready again")
     others = node.labels.get(LABEL_OTHERS, "")
-    if others.isdecimal() and serving > int(others):
+    # A longer number would exceed Python's limit for the conversion of text.
+    if others.isdecimal() and len(others) < _MOST_DIGITS and serving > int(others):
         terms = Leaving("rebalance", at, at + moment.policy.drain_within, Then.TERMINATE)
         pause = start_leaving(node, terms, reason="the node's replacement is taking tasks")
         return Step(

@@ -11,6 +11,7 @@ from leader.leaving.emptying import leaving_step
 from leader.leaving.returning import return_step
 from leader.leaving.stages import MANAGER, Step
 from leader.leaving.starting import hinted_step, serving_workers, wish_step
+from leader.view import isolation
 from leader.view.actions import Action, DemoteNode, PromoteNode, TerminateInstance
 from leader.view.model import Node, View
 from leader.view.moment import Moment
@@ -56,7 +57,7 @@ def depart(moment: Moment) -> Iterator[Action]:
     nodes = [node for node in view.nodes.values() if node.phase in {LEAVING, RETURNING}]
     is_role_changing = any(_is_role_changing(node, view) for node in nodes)
     for node in nodes:
-        step = next_step(node, moment)
+        step = _step_or_fault(node, moment)
         if step is None or step.action is None:
             continue
         if isinstance(step.action, DemoteNode | PromoteNode):
@@ -64,6 +65,14 @@ def depart(moment: Moment) -> Iterator[Action]:
                 continue
             is_role_changing = True
         yield step.action
+
+
+def _step_or_fault(node: Node, moment: Moment) -> Step | None:
+    try:
+        return next_step(node, moment)
+    except Exception as exc:  # noqa: BLE001  the report has the exception
+        report = isolation.report(f"the next step for {node.hostname}", exc)
+        return Step("leaving", "a correction of the leader", report)
 
 
 def _is_role_changing(node: Node, view: View) -> bool:

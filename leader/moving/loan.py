@@ -16,8 +16,10 @@ from leader.view.actions import ChangeService
 from leader.view.ids import NodeId
 from leader.view.work import Service
 from wire.labels import LABEL_LOAN
+from wire.times import plausible
 
 _VERSION: Final = 1
+_MOST_REPLICAS: Final = 2**63
 
 Purpose = Literal["evacuate", "rebalance"]
 _REBALANCE: Final = "spread"
@@ -73,7 +75,7 @@ def _read(text: str) -> Loan | None:
         own, lent = fields.get("replicas", (None, None))
         return Loan(
             purpose="rebalance" if fields["for"] == _REBALANCE else "evacuate",
-            since=datetime.fromtimestamp(fields["since"], UTC),
+            since=plausible(datetime.fromtimestamp(fields["since"], UTC)),
             away_from=tuple(NodeId(node) for node in _texts(fields.get("from", []))),
             constraints=_texts(fields.get("constraints", [])),
             is_update_lent="lent" in fields,
@@ -83,7 +85,8 @@ def _read(text: str) -> Loan | None:
             lent_replicas=_number(lent),
             template=str(fields.get("template", "")),
         )
-    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+    # The label may be any text: `since` may be out of range, and nesting may be too deep.
+    except (ValueError, LookupError, TypeError, ArithmeticError, OSError, RecursionError):
         return None
 
 
@@ -100,8 +103,10 @@ def _settings(value: object) -> Mapping[str, Any] | None:
 
 
 def _number(value: object) -> int | None:
-    if value is not None and not isinstance(value, int):
-        raise TypeError("not a number")
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MOST_REPLICAS:
+        raise TypeError("not a number of replicas")
     return value
 
 

@@ -27,7 +27,8 @@ from leader.term.reception import Prover, Reception
 from leader.view.actions import Action
 from leader.view.events import Event, NodesListed, Ticked
 from runtime import clock
-from runtime.errors import ClusterError
+from runtime.errors import ClusterError, GoneError, RefusedError
+from runtime.faults import Faults
 from runtime.streams import resilient, together
 
 log = structlog.get_logger("leader")
@@ -52,8 +53,10 @@ class Active:
         broker: BrokerService,
         queue: NoticeQueue | None,
         metrics: Metrics,
+        faults: Faults | None = None,
     ) -> None:
         self._settings = settings
+        self._faults = faults or Faults()
         self._performer = performer
         self._mailbox = mailbox
         self._broker = broker
@@ -68,6 +71,7 @@ class Active:
             own_node=own_node,
             stale_after=settings.policy.nodes_stale_after,
             view=lambda: self.view,
+            faults=self._faults,
         )
         self._reception = Reception(
             settings.intake,
@@ -77,6 +81,7 @@ class Active:
             view=lambda: self.view,
             metrics=metrics,
             record=self._journal.record,
+            faults=self._faults,
         )
 
     @property
@@ -124,37 +129,57 @@ class Active:
             raise next(_leaves(expected)) from None
 
     async def _run(self) -> None:
+        faults = self._faults
         async with asyncio.TaskGroup() as workers:
             await together(
                 decide=self._decide_for_ever(workers),
-                follow_changes=resilient("node events", self._listing.follow_changes),
-                list_nodes=resilient("node list", self._listing.list_nodes),
-                list_work=resilient("work list", self._listing.list_work),
-                read_queue=resilient("notices", self._read_queue),
+                follow_changes=resilient(
+                    "node events", self._listing.follow_changes, faults=faults
+                ),
+                list_nodes=resilient(
+                    "node list",
+                    self._listing.list_nodes,
+                    faults=faults,
+                    # An engine that refuses to list the nodes may no longer be a manager.
+                    ends=(Deposed, RefusedError, GoneError),
+                ),
+                list_work=resilient("work list", self._listing.list_work, faults=faults),
+                read_queue=resilient("notices", self._read_queue, faults=faults),
                 tick=self._tick(),
                 run_the_broker=resilient(
                     "broker",
                     lambda: self._broker.run(
                         self._mailbox, lambda broker: self._reception.take(broker, workers)
                     ),
+                    faults=faults,
+                    # Without a broker, this manager cannot lead.
+                    ends=(RefusedError, GoneError),
                 ),
             )
 
     async def _decide_for_ever(self, workers: asyncio.TaskGroup) -> None:
         while True:
             event = await self._inbox.next()
-            self._metrics.inbox.set(len(self._inbox))
-            self._journal.received(event)
-            with self._metrics.decide_seconds.time():
-                self.view, actions = decide(self.view, event, self._settings.policy)
-            if isinstance(event, NodesListed):
-                self._metrics.show(event.nodes, self.view)
-            if self.view.work is None:
-                self._listing.request_work()
+            with self._faults.contained("reports"):
+                self._metrics.inbox.set(len(self._inbox))
+                self._journal.received(event)
+            with self._faults.contained("decisions"):
+                self._decide(event, workers)
+
+    def _decide(self, event: Event, workers: asyncio.TaskGroup) -> None:
+        with self._metrics.decide_seconds.time():
+            self.view, actions = decide(self.view, event, self._settings.policy)
+        if self.view.work is None:
+            self._listing.request_work()
+        for action in actions:
+            # The task starts only after the action has been recorded below.
+            name = f"carry out {type(action).__name__} on {action.subject}"
+            workers.create_task(self._carry_out(action), name=name)
+        with self._faults.contained("reports"):
             for action in actions:
                 self._journal.decided(action, event.at)
-                name = f"carry out {type(action).__name__} on {action.subject}"
-                workers.create_task(self._carry_out(action), name=name)
+            if isinstance(event, NodesListed):
+                self._metrics.show(event.nodes, self.view)
 
     async def _carry_out(self, action: Action) -> None:
         for event in await self._performer.perform(action, self.new_id("action")):
@@ -164,7 +189,7 @@ class Active:
         if self._queue is None:
             await asyncio.Event().wait()
         else:
-            await read_queue(self._queue, self._inbox, self._metrics)
+            await read_queue(self._queue, self._inbox, self._metrics, self._faults)
 
     async def _tick(self) -> None:
         while True:

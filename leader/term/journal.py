@@ -15,6 +15,7 @@ from leader.view.actions import (
     ListInstances,
     OrderLeave,
     Refuse,
+    ReportFault,
     SettleNode,
     TerminateInstance,
 )
@@ -41,7 +42,7 @@ class Journal:
                 self._metrics.joins.labels("granted", "").inc()
             case DenyJoin(denied=denied):
                 self._metrics.joins.labels("denied", denied.code.value).inc()
-        write = log.error if isinstance(action, Refuse) else log.info
+        write = log.error if isinstance(action, Refuse | ReportFault) else log.info
         write(
             "decided on an action",
             action=type(action).__name__,
@@ -84,3 +85,7 @@ class Journal:
                     instance=action.instance,
                     tasks=cut_off,
                 )
+        match action:
+            case OrderLeave() | SettleNode() | TerminateInstance() if not action.is_work_known:
+                self._metrics.departures_unknown.inc()
+                log.warning("it is not known what still ran on a node", instance=action.instance)

@@ -13,8 +13,10 @@ from leader.term.inbox import Inbox
 from leader.view.events import NodesListed, WorkListed
 from leader.view.ids import NodeId
 from leader.view.model import Node, View
+from leader.view.rows import Rows
 from runtime import clock
-from runtime.errors import UnavailableError
+from runtime.errors import ClusterError
+from runtime.faults import Faults
 from wire.labels import LABEL_LOAN, LEAVING, RETURNING
 
 _RELIST_SECONDS: Final = 10.0
@@ -39,8 +41,10 @@ class Listing:
         own_node: NodeId | str,
         stale_after: timedelta,
         view: Callable[[], View],
+        faults: Faults,
     ) -> None:
         self._swarm = swarm
+        self._faults = faults
         self._inbox = inbox
         self._own_node = own_node
         self._stale_after = stale_after
@@ -69,23 +73,37 @@ class Listing:
         while True:
             requested_at = clock.now()
             nodes = await self._nodes()
-            heartbeat = await self._swarm.heartbeat()
+            heartbeat: timedelta | None = None
+            with self._faults.contained("the swarm's settings", passing=(ClusterError,)):
+                heartbeat = await self._swarm.heartbeat()
             await self._inbox.put(
                 NodesListed(
-                    self._inbox.new_id("nodes"), clock.now(), nodes, requested_at, heartbeat
+                    self._inbox.new_id("nodes"),
+                    clock.now(),
+                    nodes,
+                    requested_at,
+                    heartbeat,
+                    nodes.unread,
                 )
             )
-            if not any(node.is_leader and node.id == self._own_node for node in nodes):
+            if not await self._is_leader(nodes):
                 raise Deposed("Raft chose another leader")
             await _event_or_timeout(self._nodes_changed, _RELIST_SECONDS)
             self._nodes_changed.clear()
 
-    async def _nodes(self) -> tuple[Node, ...]:
+    async def _is_leader(self, nodes: Rows[Node]) -> bool:
+        if {self._own_node, ""}.isdisjoint(nodes.unread):
+            return any(node.is_leader and node.id == self._own_node for node in nodes)
+        # This manager's own row may be the one that cannot be read.
+        return (await self._swarm.engine()).is_leader
+
+    async def _nodes(self) -> Rows[Node]:
         try:
             nodes = await self._swarm.nodes()
-        except UnavailableError as exc:
+        except Exception as exc:
             if clock.now() - self._nodes_listed_at > self._stale_after:
-                raise Deposed(f"the list of nodes is too old: {exc}") from exc
+                reason = str(exc) if isinstance(exc, ClusterError) else type(exc).__name__
+                raise Deposed(f"the list of nodes is too old: {reason}") from exc
             raise
         self._nodes_listed_at = clock.now()
         return nodes
@@ -101,7 +119,14 @@ class Listing:
             services = await self._swarm.work.services()
             tasks = await self._swarm.work.tasks()
             await self._inbox.put(
-                WorkListed(self._inbox.new_id("work"), clock.now(), services, tasks, requested_at)
+                WorkListed(
+                    self._inbox.new_id("work"),
+                    clock.now(),
+                    services,
+                    tasks,
+                    requested_at,
+                    is_complete=not tasks.unread,
+                )
             )
             await asyncio.sleep((clock.monotonic() - started) * _LISTING_SHARE)
             await _event_or_timeout(

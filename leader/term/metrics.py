@@ -44,6 +44,17 @@ class Metrics:
             "Tasks that were still running when their node had to leave",
             registry=self.registry,
         )
+        self.departures_unknown = Counter(
+            "spotswarm_departures_unknown",
+            "Nodes that had to leave while it was not known which tasks still ran on them",
+            registry=self.registry,
+        )
+        self.faults = Counter(
+            "spotswarm_faults",
+            "Exceptions that were contained, by input path",
+            ["path"],
+            registry=self.registry,
+        )
         self.leaving = Gauge(
             "spotswarm_nodes_leaving",
             "Nodes that are joining, leaving or returning, by phase",

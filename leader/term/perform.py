@@ -1,12 +1,12 @@
 """Carries out actions by calling the modules in `leader.edges`.
 
-Each action ends with a `Done` or `Failed` event. Rule: `perform` turns every `ClusterError` into
-one of these events. Any other exception is a bug and ends the process.
+Each action ends with a `Done` or `Failed` event. Rule: whatever an action raises fails only this
+action. An exception that is not a `ClusterError` is a bug, which is also counted and logged.
 """
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from pydantic import SecretStr
@@ -36,6 +36,7 @@ from leader.view.actions import (
     Refuse,
     RemoveNode,
     ReplaceInstance,
+    ReportFault,
     RotateToken,
     SetHeartbeat,
     SettleNode,
@@ -44,6 +45,7 @@ from leader.view.actions import (
 from leader.view.events import Done, Event, Failed, InstancesListed
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, RefusedError
+from runtime.faults import Faults
 from wire import messages
 from wire.labels import PHASE_LABELS
 from wire.messages import Availability, Role
@@ -62,6 +64,7 @@ class Performer:
     """The cluster's EC2 instances, or None outside AWS."""
     fleet: Fleet
     queue: NoticeQueue | None = None
+    faults: Faults = field(default_factory=Faults)
 
     async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
         """Carry out an action and return its events. The last event is `Done` or `Failed`."""
@@ -74,6 +77,10 @@ class Performer:
             return (Failed(event_id, clock.now(), action, reason),)
         except ClusterError as exc:
             return (Failed(event_id, clock.now(), action, str(exc)),)
+        except Exception as exc:  # noqa: BLE001  this action fails, and the fault is noted
+            cause = self.faults.note("actions", exc)
+            reason = f"the leader has a fault: {cause}; the journal has its traceback"
+            return (Failed(event_id, clock.now(), action, reason),)
         return (*results, Done(event_id, clock.now(), action))
 
     async def _carry_out(self, action: Action, event_id: str) -> tuple[Event, ...]:
@@ -93,6 +100,8 @@ class Performer:
             case DeleteNotices(receipts=receipts):
                 if self.queue is not None:
                     await self.queue.delete(receipts)
+            case ReportFault(error=error):
+                self.faults.note("decisions", error)
             case Refuse():
                 # The journal has already logged the refusal, and there is nothing else to do.
                 return ()
@@ -195,4 +204,4 @@ class Performer:
         if self.instances is None:
             return ()
         instances = await self.instances.all()
-        return (InstancesListed(event_id, clock.now(), instances),)
+        return (InstancesListed(event_id, clock.now(), instances, instances.unread),)

@@ -1,7 +1,8 @@
 """Receives join requests, notices and departure reports that agents send through the broker.
 
 Rule: check every message and put it into the inbox as an event, but make no decisions here. Accept
-a notice or departure report about a node only if the sender has that node's join key.
+a notice or departure report about a node only if the sender has that node's join key. Whatever a
+message raises ends only the handling of this message.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from leader.view.ids import InstanceId
 from leader.view.model import Ask, Asker, Denied, Identity, View
 from leader.view.notices import NOTICE, Listener, Notice
 from runtime import clock
+from runtime.faults import Faults
 from wire import messages
 from wire.labels import LABEL_KEY
 from wire.messages import Farewell, JoinRequest, MalformedMessage
@@ -30,6 +32,7 @@ from wire.sealing import Opened, public_text
 
 log = structlog.get_logger("leader")
 
+_PATH: Final = "agents' messages"
 _CHECKS_AT_ONCE: Final = 16
 _LISTENS_FOR: Final = timedelta(seconds=18)
 """An agent waits 20 s for the reply to its notice; this time is slightly shorter to be safe."""
@@ -55,8 +58,10 @@ class Reception:
         view: Callable[[], View],
         metrics: Metrics,
         record: Record,
+        faults: Faults | None = None,
     ) -> None:
         self._prover = prover
+        self._faults = faults or Faults()
         self._mailbox = mailbox
         self._inbox = inbox
         self._view = view
@@ -78,31 +83,35 @@ class Reception:
             self.last_popped = clock.monotonic()
             if data is None:
                 continue
-            started = clock.monotonic()
-            try:
-                opened = self._mailbox.open(data)
-            except MalformedMessage as exc:
-                self._drop(str(exc))
-                continue
-            match opened.message:
-                case JoinRequest() as message:
-                    await self._checks.acquire()
-                    workers.create_task(
-                        self._check(message, opened, started), name=f"check {message.nonce}"
+            with self._faults.contained(_PATH):
+                await self._handle(data, workers)
+
+    async def _handle(self, data: bytes, workers: asyncio.TaskGroup) -> None:
+        started = clock.monotonic()
+        try:
+            opened = self._mailbox.open(data)
+        except MalformedMessage as exc:
+            self._drop(str(exc))
+            return
+        match opened.message:
+            case JoinRequest() as message:
+                await self._checks.acquire()
+                workers.create_task(
+                    self._check_contained(message, opened, started), name=f"check {message.nonce}"
+                )
+            case messages.Notice() as message if self._is_from(message.instance, opened):
+                await self._inbox.put(self._noticed(message, opened))
+            case Farewell() as message if self._is_from(message.instance, opened):
+                await self._inbox.put(
+                    LeftSwarm(
+                        self._inbox.new_id("farewell"),
+                        clock.now(),
+                        InstanceId(message.instance),
+                        message.reason,
                     )
-                case messages.Notice() as message if self._is_from(message.instance, opened):
-                    await self._inbox.put(self._noticed(message, opened))
-                case Farewell() as message if self._is_from(message.instance, opened):
-                    await self._inbox.put(
-                        LeftSwarm(
-                            self._inbox.new_id("farewell"),
-                            clock.now(),
-                            InstanceId(message.instance),
-                            message.reason,
-                        )
-                    )
-                case message:
-                    self._drop(f"the {message.kind} is not for us or not from its instance")
+                )
+            case message:
+                self._drop(f"the {message.kind} is not for us or not from its instance")
 
     def _is_from(self, instance: str, opened: Opened) -> bool:
         """Return whether the message was encrypted with the instance's join key.
@@ -134,6 +143,10 @@ class Reception:
             action=message.action or message.event or "",
         )
         return Noticed(self._inbox.new_id("notice"), at, notice, listener=listener)
+
+    async def _check_contained(self, request: JoinRequest, opened: Opened, started: float) -> None:
+        with self._faults.contained(_PATH):
+            await self._check(request, opened, started)
 
     async def _check(self, request: JoinRequest, opened: Opened, started: float) -> None:
         try:

@@ -5,7 +5,7 @@ flight at the same time.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -120,6 +120,8 @@ class SettleNode(_OnNode):
 
     labels: Mapping[str, str]
     cut_off: tuple[str, ...] = ()
+    is_work_known: bool = True
+    """Whether the leader knows which tasks still run on the node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,8 @@ class OrderLeave(_OnNode):
 
     listener: Listener
     cut_off: tuple[str, ...] = ()
+    is_work_known: bool = True
+    """Whether the leader knows which tasks still run on the node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,8 @@ class TerminateInstance(_Decided):
     keeps_console: bool = False
     """Whether to save the instance's console output first."""
     cut_off: tuple[str, ...] = ()
+    is_work_known: bool = True
+    """Whether the leader knows which tasks still run on the node."""
 
     @property
     def subject(self) -> str:
@@ -251,6 +257,19 @@ class Refuse(_Decided):
         return f"refusal {self.about}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFault(_Decided):
+    """Count and log an exception that one part of a decision raised."""
+
+    about: str
+    error: Exception = field(compare=False, repr=False)
+
+    @property
+    def subject(self) -> str:
+        """What could not be decided."""
+        return f"fault {self.about}"
+
+
 NodeAction = (
     LabelNode
     | ProbeNode
@@ -275,6 +294,7 @@ Action = (
     | ReplaceInstance
     | DeleteNotices
     | Refuse
+    | ReportFault
 )
 
 

@@ -41,6 +41,8 @@ class NodesListed:
     nodes: tuple[Node, ...]
     requested_at: datetime | None = None
     heartbeat: timedelta | None = None
+    unread: tuple[str, ...] = ()
+    """The ids of nodes that could not be read; an empty string is an id that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class WorkListed:
     services: tuple[Service, ...]
     tasks: tuple[Task, ...]
     requested_at: datetime | None = None
+    is_complete: bool = True
+    """Whether the node of every task is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Noticed:
     notice: Notice
     receipt: str | None = None
     listener: Listener | None = None
+    others: tuple[InstanceId, ...] = ()
+    """The other instances that the same message is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,8 @@ class InstancesListed:
     id: str
     at: datetime
     instances: tuple[Instance, ...]
+    unread: tuple[str, ...] = ()
+    """The ids of instances that could not be read; an empty string is an id that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

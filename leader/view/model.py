@@ -201,6 +201,9 @@ class View:
     """A list requested before this time may lack one of our changes, and is discarded."""
     instances: Mapping[InstanceId, Instance] = field(default_factory=dict)
     instances_at: datetime | None = None
+    nodes_unread: int = 0
+    """The number of nodes in the last list that have never been read. While there are any, no node
+    is known to be missing."""
     outstanding: Mapping[InstanceId, Outstanding] = field(default_factory=dict)
     tokens: Tokens = Tokens()
     probed: frozenset[NodeId] = frozenset()

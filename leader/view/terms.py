@@ -4,7 +4,7 @@ Rule: this information is stored in the node's labels, where the next leader can
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from leader.view.model import Node, Policy, View
@@ -72,7 +72,7 @@ def drain_by(leaving: Leaving, policy: Policy) -> datetime:
 
     This is the deadline minus the drain reserve. The reserve is smaller if the notice is short.
     """
-    whole = leaving.deadline - leaving.since
+    whole = max(timedelta(), leaving.deadline - leaving.since)
     return leaving.deadline - min(policy.drain_reserve, whole * 0.4)
 
 
@@ -81,7 +81,7 @@ def leave_by(leaving: Leaving, policy: Policy) -> datetime:
 
     This is the deadline minus the leave margin. The margin is smaller if the notice is short.
     """
-    whole = leaving.deadline - leaving.since
+    whole = max(timedelta(), leaving.deadline - leaving.since)
     return leaving.deadline - min(policy.leave_margin, whole * 0.2)
 
 

@@ -96,9 +96,13 @@ class Work:
     services: Mapping[ServiceId, Service] = field(default_factory=dict)
     by_node: Mapping[NodeId, tuple[Task, ...]] = field(default_factory=dict)
     by_service: Mapping[ServiceId, tuple[Task, ...]] = field(default_factory=dict)
+    is_complete: bool = True
+    """Whether the node of every task is known."""
 
     @classmethod
-    def of(cls, services: Iterable[Service], tasks: Iterable[Task]) -> "Work":
+    def of(
+        cls, services: Iterable[Service], tasks: Iterable[Task], *, is_complete: bool = True
+    ) -> "Work":
         """Index the services and tasks by id, node and service."""
         by_node: dict[NodeId, list[Task]] = {}
         by_service: dict[ServiceId, list[Task]] = {}
@@ -110,6 +114,7 @@ class Work:
             services={service.id: service for service in services},
             by_node={node: tuple(placed) for node, placed in by_node.items()},
             by_service={service: tuple(replicas) for service, replicas in by_service.items()},
+            is_complete=is_complete,
         )
 
     def on(self, node: NodeId) -> tuple[Task, ...]:

@@ -157,7 +157,8 @@ def leading(*, has_broker: bool = True) -> Daemon:
 async def serving(daemon: Daemon, tmp_path: Path, port: int) -> AsyncIterator["Ways"]:
     socket = tmp_path / "run" / "admin.sock"
     commands = daemon._steering()
-    async with Admin(daemon, daemon._metrics.registry, socket=socket, port=port, commands=commands):
+    registry, faults = daemon._metrics.registry, daemon._faults
+    async with Admin(daemon, registry, socket=socket, port=port, commands=commands, faults=faults):
         yield Ways(socket, port)
 
 
@@ -246,6 +247,29 @@ async def test_a_standby_with_a_problem_is_unhealthy(tmp_path: Path, port: int) 
     made._problem = "could not read the engine's state: the engine is not responding"
     async with serving(made, tmp_path, port) as ways:
         assert (await ways.public("/healthz"))[0] == 503
+
+
+async def test_a_fault_of_one_request_is_answered_and_shown_by_status(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks() -> None:
+        raise LookupError("example-secret")
+
+    made = leading()
+    monkeypatch.setattr(made, "joins", breaks)
+    async with serving(made, tmp_path, port) as ways:
+        code, out, err = await ways.spotswarm("joins")
+        assert (code, out) == (1, "")
+        assert "the leader has a fault" in err
+        assert "journalctl" in err
+        assert (await ways.admin("/nodes"))[0] == 200
+        code, out, err = await ways.spotswarm("status")
+        assert code == 1
+        assert "operators' requests: LookupError" in out
+        assert "example-secret" not in out + err
+        status, text = await ways.public("/metrics")
+        assert status == 200
+        assert 'spotswarm_faults_total{path="operators\' requests"} 1.0' in text
 
 
 async def test_metrics_parse_and_name_no_instance(tmp_path: Path, port: int) -> None:

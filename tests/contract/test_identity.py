@@ -226,7 +226,7 @@ async def test_a_proof_signed_for_another_cluster_is_refused_by_sts(desk: Desk, 
 
 async def test_another_date_than_was_signed_is_refused(desk: Desk, signed: Signer) -> None:
     request, own = signed()
-    date = (clock.now() + timedelta(seconds=20)).strftime("%Y%m%dT%H%M%SZ")
+    date = clock.now() + timedelta(seconds=20)
     verdict = await desk.judge(altered(request, date=date), own.public_key)
     assert code(verdict) is DenialCode.PROOF_REFUSED
 

@@ -67,7 +67,7 @@ async def main(trick):
             cluster = "prod"
         case "other-date":
             later = at + timedelta(seconds=1)
-            proof = proof.model_copy(update={"date": later.strftime("%Y%m%dT%H%M%SZ")})
+            proof = proof.model_copy(update={"date": later})
         case "other-signature":
             flipped = authorization[:-1] + ("0" if authorization[-1] != "0" else "1")
             proof = proof.model_copy(update={"authorization": secret(flipped)})

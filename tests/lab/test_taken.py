@@ -4,6 +4,7 @@ import json
 import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from lab.aws import eventbridge
 from lab.load import ingress
 from lab.load.web_service import WebService
 
+CRASH = (Path(__file__).parent / "crash.py").read_text()
 NAMES = {one.name for one in SERVICES}
 LEFT = re.compile(r"reported that the node has left|was leaving .* and is now Down")
 """Why a node that left is removed: on a busy host it is Down before its agent's report arrives."""
@@ -47,20 +49,38 @@ def test_an_interrupted_worker_with_the_only_replica_is_emptied_before_it_ends(f
 
 
 def test_two_at_once_each_told_by_one_path_alone(farm):
-    """Two of three: what is left takes everything."""
+    """Two of three: what is left takes everything. Hostile messages of the third end nothing."""
     first = farm.runs("single")
-    second = next(one for one in farm.workers() if one != first)
+    second, third = [one for one in farm.workers() if one != first][:2]
+    hostile = farm.lab.machine(third)
+    hostile.write("/root/user-data", farm.lab.user_data("worker"))
+    hostile.write("/root/crash.py", CRASH)
+    term = term_of(farm)
+    dropped = 'spotswarm_joins_total{answer="dropped",code="unopenable"}'
+    before = farm.metrics()
     with farm.under_load():
         farm.lab.market.interrupt(first, by="imds")
+        sent = hostile.run("/opt/spotswarm/bin/python", "/root/crash.py", timeout=60).stdout
         farm.lab.market.interrupt(second, by="sqs")
         farm.shows(first, within=30, phase="leaving")
         farm.shows(second, within=30, phase="leaving")
         farm.lab.launch(count=2)
         farm.goes(first, second)
 
+    assert term_of(farm) == term
+    assert farm.asked("status")["faults"] == []
+    assert farm.metrics()[dropped] >= before.get(dropped, 0) + int(sent)
     assert "reported by the agent" in dict(farm.decided(first))["PauseNode"]
     assert "reported by the queue" in dict(farm.decided(second))["PauseNode"]
     assert "its agent is not waiting for" in dict(farm.decided(second))["TerminateInstance"]
+
+
+def term_of(farm):
+    """The leading process, and how often it has failed or stopped leading."""
+    leader = farm.leader()
+    journal = leader.journal("spotswarm-leader", lines=100_000)
+    ends = journal.count("the leader failed"), journal.count("stopped leading")
+    return leader.hostname, farm.main_pid(leader, "spotswarm-leader.service"), ends
 
 
 def test_a_replacement_that_never_gets_healthy_leaves_the_old_task_on_until_the_drain(farm):

@@ -83,6 +83,8 @@ class FileFoundingRight:
             return _founder(self._path.read_text().strip())
         except FileNotFoundError:
             return Founder(instance="the machine with the founder file (see docs/operations.md)")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise RefusedError(f"could not read {self._path}: {type(exc).__name__}") from exc
 
     async def claim(self, instance: str) -> Founder:  # noqa: D102
         founder = await self.read()

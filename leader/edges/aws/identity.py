@@ -77,7 +77,7 @@ class AwsIdentity:
             cluster=request.cluster,
             nonce=request.nonce,
             key=public_text(key),
-            date=claim.date,
+            date=claim.date.strftime(proof.DATE_FORMAT),
             session_token=claim.session_token.get_secret_value(),
         )
         headers["authorization"] = claim.authorization.get_secret_value()

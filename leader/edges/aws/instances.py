@@ -9,7 +9,9 @@ from typing import Any, Final
 from leader.edges.aws.clients import Aws
 from leader.view.ids import InstanceId
 from leader.view.model import Instance
+from leader.view.rows import Rows
 from runtime.errors import GoneError
+from runtime.faults import Faults
 from wire.labels import TAG_CLUSTER, TAG_ROLE
 
 _APPEARS_WITHIN = (0.5, 1.0, 2.0)
@@ -28,9 +30,10 @@ class Instances:
     All methods raise the same errors as `Aws.call`.
     """
 
-    def __init__(self, aws: Aws, *, cluster: str) -> None:
+    def __init__(self, aws: Aws, *, cluster: str, faults: Faults | None = None) -> None:
         self._aws = aws
         self._cluster = cluster
+        self._faults = faults or Faults()
 
     async def describe(self, instance: InstanceId) -> Instance:
         """Return the instance with this id, regardless of its state and tags.
@@ -50,13 +53,18 @@ class Instances:
                     raise
                 await asyncio.sleep(pause)
                 continue
-            for description in _instances(answer):
-                return description
+            for raw in _descriptions(answer):
+                return _instance(raw)
         raise GoneError(f"EC2 has no instance {instance}")
 
-    async def all(self) -> tuple[Instance, ...]:
-        """Return all instances that have our cluster tag and are not terminated."""
-        return await self._aws.call("list the cluster's instances", self._list)
+    async def all(self) -> Rows[Instance]:
+        """Return all instances that have our cluster tag and are not terminated.
+
+        Instances that cannot be read are left out.
+        """
+        listed = await self._aws.call("list the cluster's instances", self._list)
+        instances, unread = self._faults.readable("rows of instances", listed, _instance)
+        return Rows(instances, map(_id_of, unread))
 
     async def terminate(self, instance: InstanceId) -> None:
         """Terminate an instance; do nothing if it no longer exists."""
@@ -81,7 +89,7 @@ class Instances:
         printed = str(answer.get("Output") or "").encode(errors="replace")
         return printed[-_CONSOLE_BYTES:].decode(errors="replace")
 
-    def _list(self) -> tuple[Instance, ...]:
+    def _list(self) -> tuple[Any, ...]:
         pages = self._aws.ec2.get_paginator("describe_instances").paginate(
             Filters=[
                 {"Name": f"tag:{TAG_CLUSTER}", "Values": [self._cluster]},
@@ -91,22 +99,38 @@ class Instances:
                 },
             ]
         )
-        return tuple(instance for page in pages for instance in _instances(page))
+        return tuple(raw for page in pages for raw in _descriptions(page))
 
 
-def _instances(answer: Mapping[str, Any]) -> Iterator[Instance]:
-    for reservation in answer.get("Reservations", []):
-        for raw in reservation["Instances"]:
-            tags = {tag["Key"]: tag["Value"] for tag in raw.get("Tags", [])}
-            yield Instance(
-                id=InstanceId(raw["InstanceId"]),
-                state=raw["State"]["Name"],
-                # A missing value means on-demand; "capacity-block" and "scheduled" are not spot.
-                lifecycle="spot" if raw.get("InstanceLifecycle") == "spot" else "on-demand",
-                zone=raw["Placement"]["AvailabilityZone"],
-                type=raw["InstanceType"],
-                address=raw.get("PrivateIpAddress", ""),
-                cluster=tags.get(TAG_CLUSTER),
-                role=tags.get(TAG_ROLE),
-                launched=raw["LaunchTime"].astimezone(UTC),
-            )
+def _descriptions(answer: Mapping[str, Any]) -> Iterator[Any]:
+    for reservation in answer.get("Reservations") or ():
+        if isinstance(reservation, Mapping):
+            yield from reservation.get("Instances") or ()
+        else:
+            yield reservation
+
+
+def _instance(raw: Mapping[str, Any]) -> Instance:
+    """Read one instance; a description in another format raises KeyError, TypeError or similar."""
+    tags = {tag["Key"]: tag["Value"] for tag in raw.get("Tags", [])}
+    instance = Instance(
+        id=InstanceId(raw["InstanceId"]),
+        state=raw["State"]["Name"],
+        # A missing value means on-demand; "capacity-block" and "scheduled" are not spot.
+        lifecycle="spot" if raw.get("InstanceLifecycle") == "spot" else "on-demand",
+        zone=raw["Placement"]["AvailabilityZone"],
+        type=raw["InstanceType"],
+        address=raw.get("PrivateIpAddress", ""),
+        cluster=tags.get(TAG_CLUSTER),
+        role=tags.get(TAG_ROLE),
+        launched=raw["LaunchTime"].astimezone(UTC),
+    )
+    fields = (instance.id, instance.state, instance.zone, instance.type, instance.address)
+    if not all(isinstance(value, str) for value in fields):
+        raise TypeError("an instance's description contains a value of another type")
+    return instance
+
+
+def _id_of(raw: object) -> str:
+    name = raw.get("InstanceId") if isinstance(raw, Mapping) else None
+    return name if isinstance(name, str) else ""

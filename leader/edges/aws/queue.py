@@ -49,9 +49,11 @@ class NoticeQueue:
             )
         except (GoneError, RefusedError) as exc:
             raise UnavailableError(str(exc)) from exc
+        # A message without a receipt cannot be deleted; the queue delivers it again.
         return tuple(
-            (message.get("Body", ""), message["ReceiptHandle"])
+            (str(message.get("Body", "")), message["ReceiptHandle"])
             for message in answer.get("Messages", ())
+            if message.get("ReceiptHandle")
         )
 
     async def delete(self, receipts: Sequence[str]) -> None:

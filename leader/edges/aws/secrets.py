@@ -35,7 +35,11 @@ def _directory(path: Path) -> dict[str, str]:
         raise RefusedError(f"the directory {path} does not exist; create it with `spotswarm init`")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise RefusedError(f"other users can access {path}; run `chmod -R go= {path}`")
-    return {file.name: file.read_text().rstrip("\n") for file in path.iterdir() if file.is_file()}
+    try:
+        files = [file for file in path.iterdir() if file.is_file()]
+        return {file.name: file.read_text().rstrip("\n") for file in files}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise RefusedError(f"could not read the secrets in {path}: {type(exc).__name__}") from None
 
 
 async def _parameters(aws: Aws, prefix: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import aiohttp
 from aiodocker.exceptions import DockerError
 
 from runtime.errors import GoneError, RefusedError, UnavailableError
+from runtime.logs import scrub
 
 _AWAY_STATUSES = frozenset({0, 500, 502, 503, 504, 900})
 """aiodocker reports status 900 if it cannot connect to the engine."""
@@ -26,10 +27,11 @@ def translated(attempt: str) -> Iterator[None]:
     try:
         yield
     except DockerError as exc:
-        message = f"could not {attempt}: {exc.message}"
+        # The engine probably never quotes tokens; scrub the message just in case.
+        message = f"could not {attempt}: {scrub(str(exc.message))}"
         if exc.status == 404:
             raise GoneError(message) from exc
-        if exc.status in _AWAY_STATUSES or any(sign in exc.message for sign in _TEMPORARY):
+        if exc.status in _AWAY_STATUSES or any(sign in message for sign in _TEMPORARY):
             raise UnavailableError(message) from exc
         raise RefusedError(message) from exc
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:

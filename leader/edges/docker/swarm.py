@@ -9,29 +9,42 @@ import json
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from datetime import timedelta
+from typing import Any, Final, NamedTuple, Self
 
 import aiohttp
 from aiodocker import Docker
 
 from leader.edges.docker import changes
 from leader.edges.docker.errors import translated
+from leader.edges.docker.fields import Table, id_of, labels, number, required, table, text
 from leader.edges.docker.work import Workload
 from leader.view.ids import NodeId
 from leader.view.model import Node
+from leader.view.rows import Rows
 from leader.view.stance import Engine
 from runtime import engine_api
 from runtime.engine_api import ApiVersion
 from runtime.errors import ClusterError, UnavailableError
-from wire.labels import LABEL_PHASE
+from runtime.faults import Faults
+from wire.labels import LABEL_PHASE, read_time
 from wire.messages import Availability, Role
 
 _CALL_SECONDS: Final = 20
 SWARM_PORT = 2377
+NODES_PATH: Final = "rows of nodes"
+"""The input path under which unreadable nodes are counted."""
 LOWEST_API: Final = ApiVersion(1, 41)
 """The API version of Docker 20.10. Older versions would drop jobs, capabilities and process limits
 from the specs that we send back."""
+
+
+class _Manager(NamedTuple):
+    """What decides which manager leads; it is readable even if the node's other fields are not."""
+
+    id: str
+    hostname: str
+    is_leader: bool
 
 
 class Swarm:
@@ -42,14 +55,17 @@ class Swarm:
 
     work: Workload
 
-    def __init__(self, url: str = "unix:///run/docker.sock") -> None:
+    def __init__(
+        self, url: str = "unix:///run/docker.sock", *, faults: Faults | None = None
+    ) -> None:
         self._url = url
+        self._faults = faults or Faults()
         self._manager = ""
         """This engine's node id, if the engine was a manager when we last looked."""
 
     async def __aenter__(self) -> Self:
         self._docker = Docker(url=self._url, timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
-        self.work = Workload(self._docker)
+        self.work = Workload(self._docker, self._faults)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -91,9 +107,10 @@ class Swarm:
         self._manager = node
         return replace(_manager_engine(node, managers), error=error)
 
-    async def _managers(self) -> tuple[Node, ...]:
+    async def _managers(self) -> tuple[_Manager, ...]:
         with translated("list the swarm's managers"):
-            return tuple(map(_node, await self._docker.nodes.list(filters={"role": "manager"})))
+            listed = await self._docker.nodes.list(filters={"role": "manager"})
+        return tuple(self._faults.readable(NODES_PATH, listed, _manager)[0])
 
     async def init(self, *, address: str) -> None:
         """Create a swarm with this engine as its only node; other nodes join at this address."""
@@ -114,10 +131,12 @@ class Swarm:
             )
             return True
 
-    async def nodes(self) -> tuple[Node, ...]:
-        """Return all nodes in the swarm."""
+    async def nodes(self) -> Rows[Node]:
+        """Return all nodes in the swarm, except those that cannot be read."""
         with translated("list the swarm's nodes"):
-            return tuple(_node(raw) for raw in await self._docker.nodes.list())
+            listed = await self._docker.nodes.list()
+        nodes, unread = self._faults.readable(NODES_PATH, listed, _node)
+        return Rows(nodes, map(id_of, unread))
 
     def changes(self) -> AsyncGenerator[None, None]:
         """Yield whenever nodes or services change; see `changes.follow`."""
@@ -204,7 +223,7 @@ class Swarm:
             return
 
 
-def _manager_engine(node: str, managers: Collection[Node]) -> Engine:
+def _manager_engine(node: str, managers: Collection[_Manager]) -> Engine:
     leaders = [manager for manager in managers if manager.is_leader]
     return Engine(
         state="active",
@@ -215,27 +234,33 @@ def _manager_engine(node: str, managers: Collection[Node]) -> Engine:
     )
 
 
-def _node(raw: Mapping[str, Any]) -> Node:
-    spec, status, manager = raw["Spec"], raw["Status"], raw.get("ManagerStatus") or {}
+def _manager(raw: Table) -> _Manager:
+    hostname = text(table(raw, "Description"), "Hostname")
+    is_leader = table(raw, "ManagerStatus").get("Leader") is True
+    return _Manager(required(raw, "ID"), hostname or required(raw, "ID"), is_leader)
+
+
+def _node(raw: Table) -> Node:
+    spec, status, manager = table(raw, "Spec"), table(raw, "Status"), table(raw, "ManagerStatus")
     # Before a new node's first session, the swarm has only the node's certificate.
-    description = raw.get("Description") or {}
-    platform, resources = description.get("Platform") or {}, description.get("Resources") or {}
+    description = table(raw, "Description")
+    platform, resources = table(description, "Platform"), table(description, "Resources")
     # A manager's Status.Addr can be 0.0.0.0; ManagerStatus has the advertised address.
-    address = str(manager.get("Addr", "")).rpartition(":")[0] or str(status.get("Addr", ""))
+    address = text(manager, "Addr").rpartition(":")[0] or text(status, "Addr")
     return Node(
-        id=NodeId(raw["ID"]),
-        hostname=description.get("Hostname") or raw["ID"],
-        role=Role(spec["Role"]),
-        status=str(status["State"]).lower(),
-        availability=Availability(spec["Availability"]),
+        id=NodeId(required(raw, "ID")),
+        hostname=text(description, "Hostname") or required(raw, "ID"),
+        role=Role(required(spec, "Role")),
+        status=required(status, "State").lower(),
+        availability=Availability(required(spec, "Availability")),
         address=address,
-        created=datetime.fromisoformat(raw["CreatedAt"]),
-        is_leader=bool(manager.get("Leader")),
-        reachability=manager.get("Reachability"),
-        status_address=str(status.get("Addr", "")),
-        labels=dict(spec.get("Labels") or {}),
-        engine_labels=dict((description.get("Engine") or {}).get("Labels") or {}),
-        platform=(platform.get("OS", "linux"), platform.get("Architecture", "x86_64")),
-        cpu=resources.get("NanoCPUs", 0),
-        memory=resources.get("MemoryBytes", 0),
+        created=read_time(text(raw, "CreatedAt")),
+        is_leader=manager.get("Leader") is True,
+        reachability=text(manager, "Reachability") or None,
+        status_address=text(status, "Addr"),
+        labels=labels(spec),
+        engine_labels=labels(table(description, "Engine")),
+        platform=(text(platform, "OS", "linux"), text(platform, "Architecture", "x86_64")),
+        cpu=number(resources, "NanoCPUs"),
+        memory=number(resources, "MemoryBytes"),
     )

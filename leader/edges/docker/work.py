@@ -15,11 +15,26 @@ from typing import Any, Final
 from aiodocker import Docker
 
 from leader.edges.docker.errors import translated
+from leader.edges.docker.fields import (
+    StrangeRow,
+    Table,
+    id_of,
+    labels,
+    number,
+    required,
+    table,
+    tables,
+    text,
+    texts,
+)
 from leader.view.ids import NodeId, ServiceId, TaskId
+from leader.view.rows import Rows
 from leader.view.work import Mode, Service, Task
 from runtime import clock
 from runtime.errors import UnavailableError
-from wire.labels import LABEL_LOAN
+from runtime.faults import Faults
+from wire.labels import LABEL_LOAN, read_time
+from wire.times import EARLIEST
 
 _ENDED: Final = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 _FAILED: Final = frozenset({"failed", "rejected"})
@@ -40,25 +55,33 @@ class Workload:
     All methods raise the same errors as `translated`.
     """
 
-    def __init__(self, docker: Docker) -> None:
+    def __init__(self, docker: Docker, faults: Faults | None = None) -> None:
         self._docker = docker
+        self._faults = faults or Faults()
 
-    async def services(self) -> tuple[Service, ...]:
-        """Return all services in the swarm."""
+    async def services(self) -> Rows[Service]:
+        """Return all services in the swarm, except those that cannot be read."""
         with translated("list the swarm's services"):
-            return tuple(_service(raw) for raw in await self._docker.services.list())
+            listed = await self._docker.services.list()
+        services, unread = self._faults.readable("rows of services", listed, _service)
+        return Rows(services, map(id_of, unread))
 
-    async def tasks(self) -> tuple[Task, ...]:
+    async def tasks(self) -> Rows[Task]:
         """Return all tasks that have not ended, and tasks that failed recently.
 
         The API can filter tasks only by desired state. Such a filter would omit tasks that should
         shut down but are still running, so this method lists all tasks and drops the ended tasks.
-        Swarm's `--task-history-limit` limits how many ended tasks are listed.
+        Swarm's `--task-history-limit` limits how many ended tasks are listed. A task that cannot be
+        read is treated as running on its node; it is unread only if its node cannot be read.
         """
         since = clock.now() - _FAILURES_SHOWN_FOR
         with translated("list the swarm's tasks"):
             listed = await self._docker.tasks.list()
-        return tuple(_task(raw) for raw in listed if _counts(raw, since))
+        path = "rows of tasks"
+        read, strange = self._faults.readable(path, listed, lambda raw: _task_since(raw, since))
+        running, unread = self._faults.readable(path, strange, _running_task)
+        tasks = (task for task in read if task is not None)
+        return Rows((*tasks, *running), map(id_of, unread))
 
     async def change_service(
         self,
@@ -119,34 +142,41 @@ def _with(table: Mapping[str, Any] | None, key: str, value: object) -> dict[str,
     return others | {key: value} if value else others
 
 
-def _service(raw: Mapping[str, Any]) -> Service:
-    spec = raw["Spec"]
-    template = spec["TaskTemplate"]
+def _service(raw: Table) -> Service:
+    spec = table(raw, "Spec")
+    template, modes = table(spec, "TaskTemplate"), table(spec, "Mode")
+    mode = next((mode for name, mode in _MODES.items() if name in modes), None)
+    if mode is None:
+        raise StrangeRow("Mode is unknown")
     # A plugin's template has no container.
-    container = template.get("ContainerSpec") or {}
-    placement = template.get("Placement") or {}
-    reserved = (template.get("Resources") or {}).get("Reservations") or {}
-    ports = (spec.get("EndpointSpec") or {}).get("Ports") or ()
+    container = table(template, "ContainerSpec")
+    placement = table(template, "Placement")
+    reserved = table(table(template, "Resources"), "Reservations")
     grace = container.get("StopGracePeriod")
     return Service(
-        id=ServiceId(raw["ID"]),
-        name=spec["Name"],
-        version=raw["Version"]["Index"],
-        mode=next(mode for name, mode in _MODES.items() if name in spec["Mode"]),
-        replicas=spec["Mode"].get("Replicated", {}).get("Replicas", 0),
-        constraints=tuple(placement.get("Constraints") or ()),
+        id=ServiceId(required(raw, "ID")),
+        name=required(spec, "Name"),
+        version=number(table(raw, "Version"), "Index"),
+        mode=mode,
+        replicas=number(table(modes, "Replicated"), "Replicas"),
+        constraints=texts(placement, "Constraints"),
         has_preferences=bool(placement.get("Preferences")),
-        most_per_node=placement.get("MaxReplicas", 0),
-        update=spec.get("UpdateConfig"),
-        update_state=(raw.get("UpdateStatus") or {}).get("State", ""),
+        most_per_node=number(placement, "MaxReplicas"),
+        update=None if spec.get("UpdateConfig") is None else table(spec, "UpdateConfig"),
+        update_state=text(table(raw, "UpdateStatus"), "State"),
         template=_digest(template),
-        has_health_check=_is_check(container.get("Healthcheck")),
-        has_host_ports=any(port.get("PublishMode") == "host" for port in ports),
-        has_local_volumes=any(_is_local(mount) for mount in container.get("Mounts") or ()),
-        cpu=reserved.get("NanoCPUs", 0),
-        memory=reserved.get("MemoryBytes", 0),
-        stop_grace=timedelta(seconds=10 if grace is None else grace / 1_000_000_000),
-        labels=dict(spec.get("Labels") or {}),
+        has_health_check=_is_check(table(container, "Healthcheck")),
+        has_host_ports=any(
+            text(port, "PublishMode") == "host"
+            for port in tables(table(spec, "EndpointSpec"), "Ports")
+        ),
+        has_local_volumes=any(_is_local(mount) for mount in tables(container, "Mounts")),
+        cpu=number(reserved, "NanoCPUs"),
+        memory=number(reserved, "MemoryBytes"),
+        stop_grace=timedelta(
+            seconds=10 if grace is None else number(container, "StopGracePeriod") / 1_000_000_000
+        ),
+        labels=labels(spec),
     )
 
 
@@ -155,40 +185,54 @@ def _digest(template: Mapping[str, Any]) -> str:
     return sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _is_check(check: Mapping[str, Any] | None) -> bool:
+def _is_check(check: Table) -> bool:
     """Return whether the spec contains a health check; checks defined in the image do not count."""
-    test = (check or {}).get("Test") or ["NONE"]
-    return bool(test[0] != "NONE")
+    test = texts(check, "Test") or ("NONE",)
+    return test[0] != "NONE"
 
 
-def _is_local(mount: Mapping[str, Any]) -> bool:
-    if mount.get("Type") == "bind":
-        return not mount.get("ReadOnly", False)
-    if mount.get("Type") != "volume":
+def _is_local(mount: Table) -> bool:
+    kind = text(mount, "Type")
+    if kind == "bind":
+        return mount.get("ReadOnly") is not True
+    if kind != "volume":
         return False
-    driver = (mount.get("VolumeOptions") or {}).get("DriverConfig") or {}
-    if driver.get("Name") not in {None, "", "local"}:
+    driver = table(table(mount, "VolumeOptions"), "DriverConfig")
+    if text(driver, "Name") not in {"", "local"}:
         return False
-    return (driver.get("Options") or {}).get("type") not in _NETWORKED
+    return text(table(driver, "Options"), "type") not in _NETWORKED
 
 
-def _task(raw: Mapping[str, Any]) -> Task:
-    status = raw["Status"]
-    node, state = raw.get("NodeID"), status["State"]
+def _task_since(raw: Table, since: datetime) -> Task | None:
+    """Return a task, or None if it has ended and did not fail after `since`."""
+    status, created = table(raw, "Status"), read_time(text(raw, "CreatedAt"))
+    state = required(status, "State")
+    if state in _ENDED and not (state in _FAILED and created > since):
+        return None
     return Task(
-        id=TaskId(raw["ID"]),
-        service=ServiceId(raw.get("ServiceID", "")),
-        slot=raw.get("Slot", 0),
-        node=NodeId(node) if node else None,
+        id=TaskId(required(raw, "ID")),
+        service=ServiceId(text(raw, "ServiceID")),
+        slot=number(raw, "Slot"),
+        node=NodeId(text(raw, "NodeID")) if text(raw, "NodeID") else None,
         state=state,
-        desired=raw["DesiredState"],
-        created=datetime.fromisoformat(raw["CreatedAt"]),
-        trouble="" if state == "running" else status.get("Err") or status.get("Message", ""),
+        desired=required(raw, "DesiredState"),
+        created=created,
+        trouble="" if state == "running" else text(status, "Err") or text(status, "Message"),
     )
 
 
-def _counts(raw: Mapping[str, Any], since: datetime) -> bool:
-    state = raw["Status"]["State"]
-    if state not in _ENDED:
-        return True
-    return state in _FAILED and datetime.fromisoformat(raw["CreatedAt"]) > since
+def _running_task(raw: Table) -> Task:
+    """Return a task that cannot be read as one that runs on its node, so that the node waits."""
+    try:
+        service = text(raw, "ServiceID")
+    except StrangeRow:
+        service = ""
+    return Task(
+        id=TaskId(id_of(raw)),
+        service=ServiceId(service),
+        slot=0,
+        node=NodeId(required(raw, "NodeID")),
+        state="running",
+        desired="running",
+        created=EARLIEST,
+    )

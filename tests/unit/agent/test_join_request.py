@@ -111,6 +111,16 @@ async def test_a_grant_for_anything_else_counts_as_no_answer(changed):
     )
 
 
+async def test_a_token_in_place_of_an_instance_id_is_not_shown():
+    token = "SWMTKN-1-" + "0" * 50 + "-" + "a" * 25
+    event = await answer_to_request(leader(lambda request: grant(request, instance=token)))
+
+    assert isinstance(event, RequestFailed)
+    assert "another instance" in event.reason
+    assert "SWMTKN" not in event.reason
+    assert "0" * 10 not in event.reason
+
+
 async def test_a_grant_from_anyone_but_our_leader_counts_as_no_answer():
     event = await answer_to_request(leader(grant, key=STRANGER))
 

@@ -28,7 +28,9 @@ def check(monkeypatch, *, secret, token, url, region, at):
     bound = {"cluster": "demo", "nonce": "a" * 32, "key": "a+key/="}
     own = Credentials("ASIAEXAMPLEEXAMPLE00", SecretStr(secret), SecretStr(token), at)
     signed = sign(own, region=region, url=url, at=at, **bound)
-    headers = proof.headers(date=signed.date, session_token=token, **bound)
+    headers = proof.headers(
+        date=signed.date.strftime(proof.DATE_FORMAT), session_token=token, **bound
+    )
     headers = {name: text for name, text in headers.items() if not name.startswith("x-amz")}
     theirs = botocores(
         BotoCredentials("ASIAEXAMPLEEXAMPLE00", secret, token),

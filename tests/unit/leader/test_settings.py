@@ -85,6 +85,8 @@ def test_each_setting_changes_one_field_of_the_policy(setting, field, value):
         ({}, "secrets"),
         (TABLE | {"managers": 0}, "managers"),
         (TABLE | {"hint_seconds": 0}, "hint_seconds"),
+        (TABLE | {"worker_token_minutes": 10**12}, "worker_token_minutes"),
+        (TABLE | {"rebalance_cooldown_seconds": 10**12}, "rebalance_cooldown_seconds"),
         (TABLE | {"broker": "example-value"}, "broker"),
         ("yes", "[leader]"),
     ],

@@ -101,10 +101,26 @@ class Story:
         typed = await self.operator.types(*command.split(), "--json")
         if command == "status" and typed["printed"]:
             typed["printed"]["version"] = "of the build"
+            assert typed["printed"].pop("faults") == []
         if command.startswith("explain") and typed["printed"]:
             rows = typed["printed"]
             typed["printed"] = {key: row for key, row in rows.items() if key in EXPLAINED}
         return typed
+
+
+def without_deletions(steps: Any) -> Any:
+    """The steps, but the last without deleted messages and the numbers of events."""
+    steps = deepcopy(steps)
+    last = steps[-1]
+    last["decided"] = [row[:2] for row in last["decided"] if row[0] != "DeleteNotices"]
+    last["asked of AWS"] = [
+        call for call in last["asked of AWS"] if call["call"] != "DeleteMessageBatch"
+    ]
+    for command in last["printed"]:
+        if command["typed"].startswith("explain"):
+            for row in command["printed"]["decisions"]:
+                row["cause"] = "an event"
+    return steps
 
 
 @asynccontextmanager
@@ -232,7 +248,8 @@ async def test_how_hints_and_maintenance_are_heeded(tmp_path: Any, monkeypatch: 
         later = leader.at + timedelta(days=1)
         await leader.queue_says(maintenance(8, leader.at, later), "receipt-later")
         await story.tell("maintenance", "leaving", "status", "explain w4", "explain m3")
-        check("hints", story.steps)
+        # A message about maintenance is deleted later than it was, so that a new leader knows it.
+        check("hints", story.steps, but=without_deletions)
 
 
 async def test_how_the_operator_drains_and_returns(tmp_path: Any, monkeypatch: Any) -> None:

@@ -58,6 +58,7 @@ def test_a_wrong_setting_of_the_leader_does_not_keep_the_agent_from_starting(lea
         ("broker", "rediss://user@10.0.0.1:6380", "broker"),
         ("cluster", "Demo Cluster", "cluster"),
         ("leader_keys", ["AAAA"], "leader_keys"),
+        ("deadman_seconds", 10**12, "deadman_seconds"),
         ("leader_keys", [], "leader_keys"),
         ("role", "king", "role"),
         ("identity", "trust", "identity"),

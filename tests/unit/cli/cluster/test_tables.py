@@ -30,6 +30,12 @@ NOTICE = {
     "source": "queue",
     "deadline": "2026-11-23T20:02:00+00:00",
 }
+FAULT = {
+    "path": "rows of nodes",
+    "cause": "KeyError at leader/edges/docker/swarm.py:300",
+    "count": 7,
+    "seconds_ago": 12.4,
+}
 LEAVING = {
     "hostname": "ip-10-198-100-132.ap-southeast-3.compute.internal",
     "stage": "evacuating",
@@ -188,6 +194,10 @@ def shown(renderable):
                 }
             ),
             ["interruption of i-0123456789abcdef0", "and 2 more", "t3.small in eu-central-1a"],
+        ),
+        (
+            status.summary(STATUS | {"faults": [FAULT] * 5}),
+            ["7 times, last 12 s ago, rows of nodes: KeyError", "and 2 more", "journalctl"],
         ),
         (joins.table([JOIN]), ["managers-complete", "20:00:00", "[not a style]"]),
         (status.summary(STATUS), ["leading", "AccessDenied", "2 workers ready"]),

@@ -19,11 +19,12 @@ from leader.joining.admission import admit
 from leader.view.model import Outstanding, View
 from wire.messages import Availability, DenialCode, Role
 
+LEADER = manager_node("n-9", is_leader=True)
 THREE = [manager_node(f"n-{number}") for number in (7, 8, 9)]
 
 
 def code(asked, seen=None, policy=POLICY, at=NOW):
-    denied = admit(asked, view() if seen is None else seen, policy, at)
+    denied = admit(asked, view(LEADER) if seen is None else seen, policy, at)
     return None if denied is None else denied.code
 
 
@@ -82,7 +83,7 @@ def test_a_lost_manager_counts_until_it_is_removed():
 def test_managers_join_one_at_a_time():
     first, second = manager_instance("i-1"), manager_instance("i-2")
     granted = Outstanding(first, Role.MANAGER, "key", NOW + 60 * SECOND)
-    seen = view(outstanding={first.id: granted})
+    seen = view(LEADER, outstanding={first.id: granted})
 
     assert code(ask(second, role=Role.MANAGER), seen) is DenialCode.MANAGER_CHANGE
     assert code(ask(first, role=Role.MANAGER), seen) is None, "the same one may ask again"
@@ -110,7 +111,22 @@ def test_a_ready_node_not_yet_labelled_is_known_by_its_address():
 def test_an_instance_whose_node_is_down_may_join_anew():
     down = node("n-1", status="down", labels={"spotswarm.instance": "i-1"})
 
-    assert code(ask(instance("i-1")), view(down)) is None
+    assert code(ask(instance("i-1")), view(LEADER, down)) is None
+
+
+@pytest.mark.parametrize("status", ["unknown", "down", "disconnected"])
+def test_while_no_manager_is_ready_as_after_an_election_everybody_waits(status):
+    managers = [replace(manager, status=status) for manager in THREE]
+
+    assert code(ask(), view(*managers)) is DenialCode.NOT_READY
+    assert code(ask(), view(*managers[:2], THREE[2])) is None
+
+
+def test_no_manager_joins_while_a_node_that_may_be_one_cannot_be_read():
+    seen = view(LEADER, nodes_unread=1)
+
+    assert code(ask(manager_instance(), role=Role.MANAGER), seen) is DenialCode.NOT_READY
+    assert code(ask(), seen) is None
 
 
 def test_without_a_fresh_list_of_nodes_nobody_is_admitted():
@@ -161,12 +177,14 @@ grants = st.builds(
     st.integers(-60, 60),
 )
 views = st.builds(
-    lambda listed, granted, age: view(
+    lambda listed, leaders, granted, age: view(
         *listed,
+        *leaders,
         nodes_at=None if age is None else NOW - age * SECOND,
         outstanding={grant.instance.id: grant for grant in granted},
     ),
     st.lists(nodes, max_size=4),
+    st.sampled_from([(), (LEADER,)]),
     st.lists(grants, max_size=2),
     st.sampled_from([0, 1, 30, 31, None]),
 )
