@@ -26,10 +26,11 @@ from leader.edges.aws.instances import Instances
 from leader.joining.admission import admit
 from leader.joining.intake import Intake, IntakePolicy
 from leader.settings import LeaderTable
-from leader.view.model import Ask, Denied, Identity, View
+from leader.view.ids import NodeId
+from leader.view.model import Ask, Denied, Identity, Node, View
 from runtime import clock
 from wire.instance import InstanceFacts
-from wire.messages import AwsProof, Denial, DenialCode, JoinRequest, Role
+from wire.messages import Availability, AwsProof, Denial, DenialCode, JoinRequest, Role
 from wire.sealing import open_request, private_key, public_text, seal_reply
 
 CLUSTER = "contract"
@@ -60,10 +61,20 @@ class Desk:
             identity=found,
         )
         at = clock.now()
-        return (
-            admit(ask, View(nodes_at=at), LeaderTable(secrets="file:/example").policy(CLUSTER), at)
-            or found
+        manager = Node(
+            id=NodeId("n-1"),
+            hostname="ip-10-0-0-1",
+            role=Role.MANAGER,
+            status="ready",
+            availability=Availability.ACTIVE,
+            address="10.0.0.1",
+            created=at,
+            is_leader=True,
+            reachability="reachable",
         )
+        view = View(nodes={manager.id: manager}, nodes_at=at)
+        policy = LeaderTable(secrets="file:/example").policy(CLUSTER)
+        return admit(ask, view, policy, at) or found
 
 
 @pytest.fixture
