@@ -36,7 +36,11 @@ def find(docker: Docker, stack: Stack) -> Leftovers:
     Raises:
         ClusterError: if the swarm's services cannot be read.
     """
-    running = {str(row["Spec"]["Name"]) for row in docker.services(stack.name)}
+    return among(_running(docker, stack), stack)
+
+
+def among(running: set[str], stack: Stack) -> Leftovers:
+    """Return those of the running services that are not deployed. `running` has full names."""
     prefix = f"{stack.name}_"
     deployed = {prefix + name for name in stack.services}
     replaced = {prefix + name for name in stack.replaced}
@@ -62,10 +66,10 @@ def settle(docker: Docker, stack: Stack, leftovers: Leftovers, *, prune: bool) -
         removed += [*leftovers.gone, *leftovers.unselected]
     else:
         remark(stack, leftovers)
-    running = (
-        {str(row["Spec"]["Name"]) for row in docker.services(stack.name)} if removed else set()
-    )
-    if present := sorted(running & set(removed)):
+    if not removed:
+        return
+    # A service that the operator has removed meanwhile is no error.
+    if present := sorted(_running(docker, stack) & set(removed)):
         docker.remove_services(present)
         say(f"removed: {', '.join(present)}")
 
@@ -78,3 +82,7 @@ def remark(stack: Stack, leftovers: Leftovers) -> None:
         say(f"still there, and not selected by .env: {', '.join(leftovers.unselected)}")
     if leftovers.gone or leftovers.unselected:
         say("to remove them, deploy again with --prune")
+
+
+def _running(docker: Docker, stack: Stack) -> set[str]:
+    return {str(row["Spec"]["Name"]) for row in docker.services(stack.name)}

@@ -91,7 +91,7 @@ class Interpolation:
         name = match["plain"] or match["name"]
         operator, other = match["operator"] or "", match["other"] or ""
         value = self.values.get(name)
-        if value is not None and not _is_text(value):
+        if value is not None and not is_text(value):
             return self._fail(f"the value of {name} is no UTF-8 text")
         # With a colon, an empty value counts as unset.
         is_set = value is not None and (value != "" or not operator.startswith(":"))
@@ -128,7 +128,7 @@ def escaped(document: Any) -> Any:
     return document
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Return whether a value can be encoded. Bytes that are no UTF-8 are surrogates in Python."""
     try:
         value.encode()

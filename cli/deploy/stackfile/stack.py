@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cli.deploy.stackfile import contents, layers, names, remarks, wishes
 from cli.deploy.stackfile.errors import StackError, VariableError
-from cli.deploy.stackfile.interpolation import Interpolation, escaped
+from cli.deploy.stackfile.interpolation import Interpolation, escaped, is_text
 from cli.deploy.stackfile.references import (
     KINDS,
     Table,
@@ -152,6 +152,8 @@ def load(
         raise StackError(f"{files[0]} has no services")
     # SERVICES may name services of another stack, so it applies only with `is_chosen_from`.
     choice = values.get("SERVICES", "") if ours.get("is_chosen_from") else ""
+    if not is_text(choice):
+        raise VariableError("SERVICES is no UTF-8 text")
     chosen, notes = select(service_wishes, values, choice)
     tables = [_selected(table, chosen) for table in tables]
     drops_empty = bool(ours.get("drops_empty"))
