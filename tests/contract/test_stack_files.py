@@ -174,7 +174,7 @@ async def test_the_engine_gets_the_same_services(corpus: Corpus, name: str):
         key.write_text("a key")
         corpus.docker("secret", "create", "outside", str(key))
     stated = [f"--compose-file={file}" for file in files(name)]
-    corpus.docker("stack", "deploy", *stated, "--resolve-image=never", "--detach=true", name)
+    corpus.docker("stack", "deploy", *stated, "--resolve-image=never", name)
     theirs = corpus.specs()
 
     ended = await asyncio.to_thread(corpus.deploy, name, CORPUS, "--no-wait", *options_of(name))

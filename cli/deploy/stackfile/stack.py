@@ -251,11 +251,8 @@ def _interpolate(
 
     The services come first, so that unused parts require no variables.
     """
-    steps = [
-        Interpolation(values, drops_empty=drops_empty, missing=missing)
-        for missing in [{}]
-        for _ in tables
-    ]
+    unset: dict[str, str] = {}
+    steps = [Interpolation(values, drops_empty=drops_empty, missing=unset) for _ in tables]
     for table, interpolation in zip(tables, steps, strict=True):
         table["services"] = interpolation.of(table["services"], path=("services",))
         layers.fill_environment(table, values)
@@ -269,7 +266,7 @@ def _interpolate(
         for key in KINDS:
             if key in table:
                 table[key] = interpolation.of(table[key], path=(key,))
-    missing = list(_missing_variables(steps[0].missing))
+    missing = list(_missing_variables(unset))
     errors = [
         f"{file}: {error}"
         for file, interpolation in zip(files, steps, strict=True)

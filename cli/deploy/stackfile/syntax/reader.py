@@ -26,7 +26,7 @@ class _Composer(yaml.SafeLoader):
     """Marks scalars without quotes and without a tag, whose value depends on the reader."""
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         node: yaml.ScalarNode = super().compose_scalar_node(anchor)
         if any("\ud800" <= character <= "\udfff" for character in node.value):
             raise yaml.MarkedYAMLError(

@@ -25,7 +25,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 def _represent_plain(dumper: yaml.SafeDumper, text: Plain) -> yaml.ScalarNode:
     # The tag that PyYAML itself would resolve is omitted from the output.
-    tag = dumper.resolve(yaml.ScalarNode, str(text), (True, False))
+    tag = dumper.resolve(yaml.ScalarNode, str(text), (True, False))  # type: ignore[no-untyped-call]
     return dumper.represent_scalar(tag, str(text))
 
 
