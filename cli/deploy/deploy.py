@@ -136,7 +136,11 @@ def deploy(
             look = follow.wait_for_convergence(
                 docker, stack, begun, deadline, out, is_quiet=as_json
             )
-        finish(docker, stack, begun, look, out, as_json=as_json)
+        try:
+            finish(docker, stack, begun, look, out, as_json=as_json)
+        except typer.Exit:
+            leftovers.withdraw(docker, stack, left, begun.created)
+            raise
         leftovers.settle(docker, stack, left, prune=prune)
 
 

@@ -5,11 +5,13 @@ The exception is a service whose place another service has taken, such as the ot
 sources of prices must not run at the same time.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cli.deploy.stackfile.stack import Stack
 from cli.edges.docker_cli import Docker
 from cli.terminal.exits import say
+from runtime.errors import ClusterError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,23 @@ def settle(docker: Docker, stack: Stack, leftovers: Leftovers, *, prune: bool) -
     if present := sorted(_running(docker, stack) & set(removed)):
         docker.remove_services(present)
         say(f"removed: {', '.join(present)}")
+
+
+def withdraw(docker: Docker, stack: Stack, leftovers: Leftovers, created: Iterable[str]) -> None:
+    """Remove what a failed deployment has created next to the services that it would replace.
+
+    `created` has the names in the swarm of the services that the deployment has created.
+    """
+    rivals = {f"{stack.name}_{name}" for name in stack.rivals} & set(created)
+    if not leftovers.replaced or not rivals:
+        return
+    names = ", ".join(sorted(rivals))
+    try:
+        docker.remove_services(sorted(rivals))
+        say(f"removed: {names}, because {', '.join(leftovers.replaced)} still runs")
+    except ClusterError as exc:
+        say(f"could not remove {names}, which must not run next to the service that it replaces:")
+        say(f"    {exc}; run `docker service rm {' '.join(sorted(rivals))}`")
 
 
 def remark(stack: Stack, leftovers: Leftovers) -> None:

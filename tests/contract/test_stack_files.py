@@ -292,6 +292,16 @@ async def test_services_that_left_the_file_are_named_and_removed_on_request(corp
     assert first.returncode == 0, first.stderr
     assert "still there" not in first.stderr
 
+    corpus.write(
+        {"web": service}
+        | alternatives
+        | {"gateway": alternatives["gateway"] | {"entrypoint": ["/bin/sh", "-c", "exit 3"]}}
+    )
+    failed = await deploy(which="gateway")
+    assert failed.returncode == 8, failed.stderr
+    names = corpus.docker("service", "ls", "--format", "{{.Name}}").split()
+    assert sorted(names) == ["services_old", "services_simulator", "services_web"]
+
     corpus.write({"web": service} | alternatives)
     second = await deploy("--json", which="gateway")
     assert second.returncode == 0, second.stderr

@@ -68,6 +68,8 @@ class Stack:
     """Services of the file that are not deployed because of SERVICES or `when`."""
     replaced: frozenset[str] = frozenset()
     """Those of `unselected` whose place another service takes, such as the other gateway."""
+    rivals: frozenset[str] = frozenset()
+    """The deployed services that take the places of `replaced`."""
     leftovers: dict[str, list[str]] = field(default_factory=dict)
     """The fields of `--json` about services that run and are not deployed any more."""
 
@@ -162,6 +164,7 @@ def load(
         secrets = _secrets(tables)
         _check(name, tables, directory, read, drops_empty=drops_empty)
     document = layers.merged(tables)
+    replaced = alternatives(service_wishes, chosen)
     label = ours.get("label_a_manager")
     uses_label = label is not None and any(
         label in constraint for _, constraint in constraints_of(document)
@@ -180,7 +183,13 @@ def load(
         layers=tables if len(tables) > 1 else [],
         directory=directory,
         unselected=frozenset(service_wishes) - chosen,
-        replaced=frozenset(alternatives(service_wishes, chosen)),
+        replaced=frozenset(replaced),
+        rivals=frozenset(
+            name
+            for name in chosen
+            if service_wishes[name].get("provides")
+            in {service_wishes[other]["provides"] for other in replaced}
+        ),
     )
 
 

@@ -317,6 +317,7 @@ def test_of_alternatives_the_other_is_replaced_and_what_is_not_selected_is_not()
     deployed = read_stack(text, GATEWAY="real", SERVICES="web,gateway")
     assert set(deployed.services) == {"real", "web"}
     assert deployed.replaced == {"simulator"}
+    assert deployed.rivals == {"real"}
     assert deployed.unselected == {"simulator", "spare"}
 
 
