@@ -281,6 +281,10 @@ async def test_services_that_left_the_file_are_named_and_removed_on_request(corp
         for name in ("simulator", "gateway")
     }
     alternatives = {name: service | wish for name, wish in wishes.items()}
+    fails = {
+        "entrypoint": ["/bin/sh", "-c", "exit 3"],
+        "deploy": {"restart_policy": {"delay": "100ms"}},
+    }
     corpus.write({"web": service, "old": service} | alternatives)
 
     async def deploy(*options: str, which: str) -> subprocess.CompletedProcess[str]:
@@ -292,11 +296,7 @@ async def test_services_that_left_the_file_are_named_and_removed_on_request(corp
     assert first.returncode == 0, first.stderr
     assert "still there" not in first.stderr
 
-    corpus.write(
-        {"web": service}
-        | alternatives
-        | {"gateway": alternatives["gateway"] | {"entrypoint": ["/bin/sh", "-c", "exit 3"]}}
-    )
+    corpus.write({"web": service} | alternatives | {"gateway": alternatives["gateway"] | fails})
     failed = await deploy(which="gateway")
     assert failed.returncode == 8, failed.stderr
     names = corpus.docker("service", "ls", "--format", "{{.Name}}").split()

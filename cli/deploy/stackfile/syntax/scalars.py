@@ -49,7 +49,9 @@ def value_of(text: str) -> Any:
 
 def is_ambiguous(text: str) -> bool:
     """Return whether a reader of YAML may take a text without quotes for more than a string."""
-    return text.lower() in _WORDS or _AMBIGUOUS.fullmatch(text) is not None
+    # Docker's reader ignores underscores in numbers, wherever they are.
+    texts = (text, text.replace("_", ""))
+    return text.lower() in _WORDS or any(_AMBIGUOUS.fullmatch(form) for form in texts)
 
 
 def is_true(value: Any) -> bool:

@@ -46,7 +46,7 @@ def test_a_scalar_on_which_all_readers_agree_has_its_value(text: str, value: Any
     "text",
     [
         *("2222:22", "1:30", "1e3", "1_000", "0o17", "0x1F", ".5", "5.", "2001-12-14", "+.inf"),
-        *("yes", "off", "y", "N", "On", "12345678901234567890", "1.2345678901234567", "08"),
+        *("yes", "off", "y", "N", "On", "+_88", "12345678901234567890", "1.2345678901234567", "08"),
     ],
 )
 def test_a_scalar_that_readers_take_for_different_values_is_left_to_docker(text: str) -> None:
