@@ -136,11 +136,8 @@ def deploy(
             look = follow.wait_for_convergence(
                 docker, stack, begun, deadline, out, is_quiet=as_json
             )
-        try:
+        with leftovers.withdrawn_on_failure(docker, stack, left, begun.created):
             finish(docker, stack, begun, look, out, as_json=as_json)
-        except typer.Exit:
-            leftovers.withdraw(docker, stack, left, begun.created)
-            raise
         leftovers.settle(docker, stack, left, prune=prune)
 
 

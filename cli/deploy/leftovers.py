@@ -5,8 +5,11 @@ The exception is a service whose place another service has taken, such as the ot
 sources of prices must not run at the same time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import typer
 
 from cli.deploy.stackfile.stack import Stack
 from cli.edges.docker_cli import Docker
@@ -76,21 +79,22 @@ def settle(docker: Docker, stack: Stack, leftovers: Leftovers, *, prune: bool) -
         say(f"removed: {', '.join(present)}")
 
 
-def withdraw(docker: Docker, stack: Stack, leftovers: Leftovers, created: Iterable[str]) -> None:
+@contextmanager
+def withdrawn_on_failure(
+    docker: Docker, stack: Stack, leftovers: Leftovers, created: Collection[str]
+) -> Iterator[None]:
     """Remove what a failed deployment has created next to the services that it would replace.
 
-    `created` has the names in the swarm of the services that the deployment has created.
+    `created` has the names in the swarm of the services that the deployment has created. It is read
+    when the deployment has failed, which it shows by `typer.Exit`.
     """
-    rivals = {f"{stack.name}_{name}" for name in stack.rivals} & set(created)
-    if not leftovers.replaced or not rivals:
-        return
-    names = ", ".join(sorted(rivals))
     try:
-        docker.remove_services(sorted(rivals))
-        say(f"removed: {names}, because {', '.join(leftovers.replaced)} still runs")
-    except ClusterError as exc:
-        say(f"could not remove {names}, which must not run next to the service that it replaces:")
-        say(f"    {exc}; run `docker service rm {' '.join(sorted(rivals))}`")
+        yield
+    except typer.Exit:
+        rivals = {f"{stack.name}_{name}" for name in stack.rivals} & set(created)
+        if leftovers.replaced and rivals:
+            _withdraw(docker, sorted(rivals), leftovers)
+        raise
 
 
 def remark(stack: Stack, leftovers: Leftovers) -> None:
@@ -101,6 +105,16 @@ def remark(stack: Stack, leftovers: Leftovers) -> None:
         say(f"still there, and not selected by .env: {', '.join(leftovers.unselected)}")
     if leftovers.gone or leftovers.unselected:
         say("to remove them, deploy again with --prune")
+
+
+def _withdraw(docker: Docker, rivals: list[str], leftovers: Leftovers) -> None:
+    names = ", ".join(rivals)
+    try:
+        docker.remove_services(rivals)
+        say(f"removed: {names}, because {', '.join(leftovers.replaced)} still runs")
+    except ClusterError as exc:
+        say(f"could not remove {names}, which must not run next to the service that it replaces:")
+        say(f"    {exc}; run `docker service rm {' '.join(rivals)}`")
 
 
 def _running(docker: Docker, stack: Stack) -> set[str]:
