@@ -7,6 +7,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from randomness import at_most
 
 from cli.deploy.stackfile.contents import LARGEST_BYTES
 from cli.deploy.stackfile.errors import StackError, VariableError
@@ -343,6 +344,7 @@ PARTS = st.recursive(
 )
 
 
+@at_most(50)
 @given(
     st.dictionaries(st.sampled_from(["image", "x-spotswarm"]), PARTS, max_size=2),
     st.dictionaries(KEYS, PARTS, max_size=4),
