@@ -12,12 +12,14 @@ from typing import Annotated
 
 import typer
 
-from cli.deploy import follow, rollout
+from cli.deploy import follow, leftovers, rollout
 from cli.deploy.checks import Preparation, check
 from cli.deploy.inputs import read_stack, read_variables, stack_names
+from cli.deploy.reading import handover
 from cli.deploy.result import finish
 from cli.deploy.stackfile.stack import Stack
 from cli.edges.docker_cli import Docker
+from cli.edges.docker_output import indented
 from cli.terminal.exits import Exit, fail, say
 from cli.terminal.live import keeps_running
 from cli.terminal.options import AsJson, IsDryRun, print_json
@@ -59,6 +61,22 @@ def deploy(
     directory: Annotated[
         Path, typer.Option(help="The directory that contains the stack files.")
     ] = _DIRECTORY,
+    compose_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--compose-file",
+            "-c",
+            help="Another stack file, which Docker merges into the stack's own. Can be repeated.",
+        ),
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="After the deployment, remove the stack's services that are no longer in the file"
+            " or not selected.",
+        ),
+    ] = False,
     wait: Annotated[
         bool,
         typer.Option(
@@ -84,24 +102,31 @@ def deploy(
     The exit code is 8 if the deployment fails and is rolled back.
     """
     values = read_variables(env_file)
-    stack = read_stack(which, directory, values)
-    for remark in stack.remarks:
-        say(remark)
+    stack = read_stack(which, directory, values, overlays=compose_files or [])
     docker = Docker()
     with _translated_errors():
+        handover.check(stack)
+        for remark in stack.remarks:
+            say(remark)
         docker.ensure_manager()
         preparation = check(docker, stack, values)
+        left = leftovers.find(docker, stack)
+        stack.leftovers = left.report()
         if dry_run:
+            leftovers.remark(stack, left)
             _show_plan(stack, preparation, as_json=as_json)
             return
         _prepare(docker, stack, preparation)
         deadline = clock.monotonic() + timeout
         follow.wait_for_leader(docker, stack, deadline)
         begun = rollout.begin(docker, stack.name)
-        if docker_warning := docker.deploy(stack.name, stack.text(), resolve=resolve.value):
-            say(docker_warning)
+        with handover.files_of(stack) as files:
+            docker_warning = docker.deploy(stack.name, files, resolve=resolve.value)
+        if docker_warning:
+            say(indented(docker_warning))
         if not wait:
-            print_json({"stack": stack.name, "outcome": "deployed"}, as_json)
+            print_json({"stack": stack.name, "outcome": "deployed"} | stack.report(), as_json)
+            leftovers.settle(docker, stack, left, prune=prune)
             return
         out = console()
         with keeps_running(
@@ -111,7 +136,9 @@ def deploy(
             look = follow.wait_for_convergence(
                 docker, stack, begun, deadline, out, is_quiet=as_json
             )
-        finish(docker, stack, begun, look, out, as_json=as_json)
+        with leftovers.withdrawn_on_failure(docker, stack, left, begun.created):
+            finish(docker, stack, begun, look, out, as_json=as_json)
+        leftovers.settle(docker, stack, left, prune=prune)
 
 
 def _show_plan(stack: Stack, preparation: Preparation, *, as_json: bool) -> None:
@@ -120,7 +147,7 @@ def _show_plan(stack: Stack, preparation: Preparation, *, as_json: bool) -> None
     if as_json:
         plan = {"stack": stack.name, "outcome": "dry run", "document": stack.document}
         label = node.hostname if node else None
-        print_json(plan | {"secrets": secrets, "label": label}, as_json)
+        print_json(plan | {"secrets": secrets, "label": label} | stack.report(), as_json)
         return
     if node is not None:
         say(f"{node.hostname} would get the label {stack.label_a_manager}=true")
@@ -148,10 +175,18 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except UnavailableError as exc:
+        _say_notes(exc)
         fail(
             Exit.UNREACHABLE,
             str(exc),
             next_step="set DOCKER_HOST, or run this command on a manager",
         )
     except ClusterError as exc:
+        _say_notes(exc)
         fail(Exit.REFUSED, str(exc), next_step="correct what Docker rejected, then deploy again")
+
+
+def _say_notes(exc: ClusterError) -> None:
+    """Print what else Docker printed, before the error."""
+    for note in getattr(exc, "__notes__", ()):
+        say(note)

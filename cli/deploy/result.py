@@ -27,7 +27,7 @@ def finish(
             asdict(service) | {"change": rollout.change_of(service.name)}
             for service in look.services
         ],
-    }
+    } | stack.report()
     if not as_json:
         out.print(follow.table(look.services))
     if look.verdict == "converged":

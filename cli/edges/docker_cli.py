@@ -7,8 +7,11 @@ import json
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from cli.edges.docker_output import error_line, other_lines
+from cli.edges.stack_command import StackFiles, environment
 from cli.progress.nodes import Member, member
 from runtime.errors import ClusterError, RefusedError, UnavailableError
 
@@ -78,7 +81,7 @@ class Docker:
         """Return the names of the swarm's secrets."""
         return set(self._run("secret", "ls", "--format", "{{.Name}}").split())
 
-    def create_secret(self, name: str, value: str) -> None:
+    def create_secret(self, name: str, value: bytes) -> None:
         """Create a secret in the swarm. Its value cannot be read back."""
         self._run("secret", "create", name, "-", stdin=value)
 
@@ -86,7 +89,11 @@ class Docker:
         """Set a label on a node."""
         self._run("node", "update", "--label-add", f"{name}={value}", node)
 
-    def deploy(self, stack: str, text: str, *, resolve: str) -> str:
+    def remove_services(self, names: Sequence[str]) -> None:
+        """Remove services by name."""
+        self._run("service", "rm", *names)
+
+    def deploy(self, stack: str, files: StackFiles, *, resolve: str) -> str:
         """Deploy a stack and return Docker's warnings.
 
         Raises:
@@ -95,11 +102,12 @@ class Docker:
         process = self._call(
             "stack",
             "deploy",
-            "--compose-file=-",
+            *files.options,
             "--with-registry-auth",
             f"--resolve-image={resolve}",
             stack,
-            stdin=text,
+            stdin=files.text,
+            directory=files.directory,
             seconds=_DEPLOY_SECONDS,
         )
         return process.stderr.strip()
@@ -176,41 +184,55 @@ class Docker:
         text = self._run("version", "--format", "{{.Client.APIVersion}}").strip()
         return text if re.fullmatch(r"1\.\d+", text) else _LOWEST_API
 
-    def _run(self, *argv: str, stdin: str | None = None) -> str:
+    def _run(self, *argv: str, stdin: str | bytes | None = None) -> str:
         return self._call(*argv, stdin=stdin).stdout
 
     def _call(
         self,
         *argv: str,
-        stdin: str | None = None,
+        stdin: str | bytes | None = None,
+        directory: Path | None = None,
         seconds: float = _TIMEOUT_SECONDS,
         strict: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         command = f"docker {' '.join(argv[:2])}"
         # Without input, close stdin, so that a command that prompts the user does not wait.
+        content = stdin.encode() if isinstance(stdin, str) else stdin
         source: Mapping[str, Any] = (
-            {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+            {"stdin": subprocess.DEVNULL} if content is None else {"input": content}
         )
         try:
-            process = subprocess.run(
+            ended = subprocess.run(
                 ["docker", *argv],
                 capture_output=True,
-                text=True,
                 check=False,
                 timeout=seconds,
+                cwd=directory,
+                env=environment() if directory else None,
                 **source,
             )
         except FileNotFoundError as exc:
             raise UnavailableError("the `docker` command is not installed on this machine") from exc
         except subprocess.TimeoutExpired as exc:
             raise UnavailableError(f"`{command}` did not finish within {seconds:.0f} s") from exc
+        process = subprocess.CompletedProcess(
+            ended.args, ended.returncode, _text(ended.stdout), _text(ended.stderr)
+        )
         if strict and process.returncode:
             raise _translated(argv, process.stderr or process.stdout)
         return process
 
 
+def _text(output: bytes) -> str:
+    """Return a command's output as text whose lines end with a single character."""
+    return output.decode(errors="replace").replace("\r\n", "\n")
+
+
 def _translated(argv: Sequence[str], output: str) -> ClusterError:
-    text = output.strip() or "no error message"
-    sentence = f"`docker {' '.join(argv[:2])}` failed: {text}"
-    is_unreachable = any(phrase in text.lower() for phrase in _UNREACHABLE)
-    return UnavailableError(sentence) if is_unreachable else RefusedError(sentence)
+    """Return the error of a failed command. Docker's other lines are the error's notes."""
+    sentence = f"`docker {' '.join(argv[:2])}` failed: {error_line(output)}"
+    is_unreachable = any(phrase in output.lower() for phrase in _UNREACHABLE)
+    error = UnavailableError(sentence) if is_unreachable else RefusedError(sentence)
+    for line in other_lines(output):
+        error.add_note(line)
+    return error
