@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from wire.constraints import satisfies
+
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+"""The kernel's names for architectures that images call by another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,17 @@ def member(raw: Mapping[str, Any]) -> Member:
 def fits(node: Member, constraints: Iterable[str]) -> bool:
     """Return whether the node satisfies the constraints, or True if a constraint is invalid."""
     return satisfies(node, constraints) is not False
+
+
+def runs_platform(node: Member, platforms: Iterable[Mapping[str, str]]) -> bool:
+    """Return whether the node can run an image for one of these platforms.
+
+    Like swarmkit's platform filter, return True if no platform is known.
+    """
+    system, architecture = node.platform
+    own = _ARCHITECTURES.get(architecture, architecture)
+    wanted = [(platform.get("OS", ""), platform.get("Architecture", "")) for platform in platforms]
+    return not wanted or any(
+        name in {"", system} and _ARCHITECTURES.get(machine, machine) in {"", own}
+        for name, machine in wanted
+    )
