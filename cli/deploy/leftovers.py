@@ -1,4 +1,4 @@
-"""Say what a rollback has restored, what it has not, and what the operator can do about the rest."""
+"""Say what a rollback has restored, what it has not, and what can be done about the rest."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

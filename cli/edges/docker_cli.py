@@ -5,7 +5,7 @@ Rule: secrets are passed on standard input, because any user can see a process's
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cli.edges.child import ends_with_parent
@@ -153,7 +153,7 @@ class Docker:
                 check=False,
                 timeout=seconds,
                 # If this command is killed, Docker must not go on with what nobody watches.
-                preexec_fn=ends_with_parent if ends_with_us else None,  # noqa: PLW1509
+                preexec_fn=ends_with_parent if ends_with_us else None,
                 **source,
             )
         except FileNotFoundError as exc:

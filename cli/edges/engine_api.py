@@ -14,6 +14,7 @@ import json
 import re
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
@@ -118,11 +119,9 @@ def _dialled(request: bytes) -> bytes:
             ) from exc
         finally:
             process.kill()
-            try:
+            # The process has ended, so nobody reads what is left to send.
+            with suppress(BrokenPipeError):
                 source.close()
-            except BrokenPipeError:
-                # The process has ended, so nobody reads what is left to send.
-                pass
     if not answer:
         raise translated(
             ("system", "dial-stdio"),
@@ -142,7 +141,7 @@ class _Recorded:
 
 
 def _parsed(method: str, content: bytes) -> tuple[int, bytes]:
-    response = http.client.HTTPResponse(cast(Any, _Recorded(content)), method=method)
+    response = http.client.HTTPResponse(cast("Any", _Recorded(content)), method=method)
     try:
         response.begin()
         return response.status, response.read()

@@ -83,7 +83,7 @@ def is_same_template(left: Json, right: Json) -> bool:
     The forced-update counter counts, because a forced update replaces all tasks. Empty values do
     not, because newer clients add `false` and empty objects to services but not to tasks.
     """
-    return _template(left) == _template(right)
+    return bool(_template(left) == _template(right))
 
 
 def is_current(task: Json, template: Json) -> bool:
@@ -99,7 +99,7 @@ def is_same_spec(left: Json, right: Json) -> bool:
     """
     if LABEL_LOAN in (left.get("Labels") or {}) or LABEL_LOAN in (right.get("Labels") or {}):
         left, right = _without_loan(left), _without_loan(right)
-    return _spec(left) == _spec(right)
+    return bool(_spec(left) == _spec(right))
 
 
 def _without_loan(spec: Json) -> Json:
