@@ -7,7 +7,7 @@ that has failed is never left out.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,45 +23,69 @@ Table = dict[str, Any]
 
 def with_digests(stack: Stack) -> Stack:
     """Return the stack with a label on each job that changes when the job's part changes."""
-    services = {
-        name: _labelled(service, _digest(service, stack.document)) if _is_job(service) else service
-        for name, service in stack.document["services"].items()
-    }
-    return replace(stack, document={**stack.document, "services": services})
+    digests = _digests(stack)
+
+    def labelled(services: Table) -> Table:
+        return {
+            name: _labelled(service or {}, digests[name]) if name in digests else service
+            for name, service in services.items()
+        }
+
+    return _changed(stack, labelled)
 
 
 def without_done(
     stack: Stack, rows: Iterable[Mapping[str, Any]], progress: Sequence[ServiceProgress]
 ) -> Stack:
-    """Return the stack without the jobs that have run, or still run, as the stack requests."""
+    """Return the stack without the jobs that have run, or still run, as the stack requests.
+
+    `stack` has the labels of `with_digests`; `rows` and `progress` are of the stack's services.
+    """
     intact = {service.name for service in progress if service.state != "failed"}
-    digests = {
+    labels = {
         row["Spec"]["Name"]: (row["Spec"].get("Labels") or {}).get(LABEL_JOB)
         for row in rows
         if row["Spec"]["Name"] in intact
     }
-    services = {
-        name: service
+    done = {
+        name
         for name, service in stack.document["services"].items()
-        if not _is_job(service)
-        or digests.get(f"{stack.name}_{name}") != service["deploy"]["labels"][LABEL_JOB]
+        if _is_job(service)
+        and labels.get(f"{stack.name}_{name}") == service["deploy"]["labels"][LABEL_JOB]
     }
-    return replace(stack, document={**stack.document, "services": services})
+
+    def undone(services: Table) -> Table:
+        return {name: service for name, service in services.items() if name not in done}
+
+    return _changed(stack, undone) if done else stack
 
 
-def _is_job(service: Table) -> bool:
-    return (service.get("deploy") or {}).get("mode") in _MODES
+def _changed(stack: Stack, change: Callable[[Table], Table]) -> Stack:
+    """Return the stack with other services in every document that Docker gets."""
+
+    def with_change(document: Table) -> Table:
+        return {**document, "services": change(document.get("services") or {})}
+
+    return replace(stack, document=with_change(stack.document))
 
 
-def _digest(service: Table, document: Table) -> str:
-    """Return a digest of the service and of the names that its parts have in the swarm."""
-    parts = {name: document.get(name) for name in _PARTS}
-    text = json.dumps([service, parts], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+def _is_job(service: Table | None) -> bool:
+    return ((service or {}).get("deploy") or {}).get("mode") in _MODES
+
+
+def _digests(stack: Stack) -> dict[str, str]:
+    """Return a digest of each job and of the names that its parts have in the swarm."""
+    parts = {name: stack.document.get(name) for name in _PARTS}
+    digests = {}
+    for name, service in stack.document["services"].items():
+        if _is_job(service):
+            text = json.dumps([service, parts], sort_keys=True, default=str)
+            digests[name] = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return digests
 
 
 def _labelled(service: Table, digest: str) -> Table:
-    deploy = service["deploy"]
+    deploy = service.get("deploy") or {}
     labels = deploy.get("labels") or {}
     if isinstance(labels, list):
         pairs = (str(label).partition("=") for label in labels)

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from cli.deploy import follow
 from cli.deploy.causes import hints
-from cli.deploy.leftovers import leftovers
+from cli.deploy.recovery.rollback_report import rollback_report
 from cli.deploy.recovery import records
 from cli.deploy.recovery.rollback import Rollback, roll_back
 from cli.deploy.rollout import Look, Rollout
@@ -59,7 +59,7 @@ def give_up(
     befores = rollout.stored.record.services
     updated = {name: befores[name] for name in rollout.updated}
     roll_back(docker, stack.name, updated, rollback)
-    rest = leftovers(
+    rest = rollback_report(
         rollout,
         rollback,
         [service.name for service in look.services if service.is_rolled_back_by_swarm],

@@ -22,7 +22,8 @@ def remarks_on_room(stack: Stack, existing: Collection[str], nodes: Sequence[Mem
     return [
         f"{name}: {problem}; use stop-first"
         for name, service in stack.document["services"].items()
-        if f"{stack.name}_{name}" in existing and (problem := _problem(stack, name, service, nodes))
+        if f"{stack.name}_{name}" in existing
+        and (problem := _problem(stack, name, service or {}, nodes))
     ]
 
 

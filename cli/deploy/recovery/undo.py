@@ -1,6 +1,6 @@
 """`spotswarm deploy STACK --undo`: restore what the services were before a deployment began."""
 
-from cli.deploy.leftovers import leftovers
+from cli.deploy.recovery.rollback_report import rollback_report
 from cli.deploy.recovery import records
 from cli.deploy.recovery.rollback import Rollback, roll_back
 from cli.deploy.rollout import Rollout
@@ -30,7 +30,7 @@ def undo(docker: Docker, stack: str, *, as_json: bool) -> None:
         roll_back(docker, stack, befores, rollback)
     if not rollback.not_restored:
         records.forget(docker, stored)
-    rest = leftovers(rollout, rollback)
+    rest = rollback_report(rollout, rollback)
     outcome = "incomplete" if rollback.not_restored else "undone"
     print_json({"stack": stack, "outcome": outcome} | rest.fields, as_json)
     if rollback.not_restored:

@@ -74,7 +74,9 @@ def test_an_error_of_the_engine_says_whether_to_try_again(client, status, messag
         EngineApi().get("/services")
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]", b"what"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]", b"what"]
+)
 def test_a_connection_that_ends_early_is_an_engine_that_is_away(client, answer):
     client(answer)
     with pytest.raises(UnavailableError):

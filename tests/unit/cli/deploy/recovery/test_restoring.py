@@ -297,7 +297,10 @@ def test_a_service_that_was_removed_cannot_be_restored() -> None:
 def test_the_leaders_loan_is_not_undone_while_its_tasks_come_up() -> None:
     swarm = quiet_swarm()
     before = Before("s", swarm.spec, running=2)
-    swarm.spec = swarm.spec | {"Labels": {LABEL_LOAN: "{}"}, "UpdateConfig": {"Order": "start-first"}}
+    swarm.spec = swarm.spec | {
+        "Labels": {LABEL_LOAN: "{}"},
+        "UpdateConfig": {"Order": "start-first"},
+    }
     swarm.state = "updating"
     swarm.make(1)["Status"] = {"State": "pending", "Err": NO_ROOM}
     restoration = Restoration(before)

@@ -9,7 +9,7 @@ from cli.deploy.rollout import Rollout
 
 
 @dataclass(frozen=True, slots=True)
-class Leftovers:
+class RollbackReport:
     """A rollback's result, for people and for scripts."""
 
     fields: dict[str, Any]
@@ -18,9 +18,9 @@ class Leftovers:
     next_step: str
 
 
-def leftovers(
+def rollback_report(
     rollout: Rollout, rollback: Rollback, rolled_back_by_swarm: Iterable[str] = ()
-) -> Leftovers:
+) -> RollbackReport:
     """Return what is known after a rollback of a deployment that created or updated services."""
     by_swarm = sorted(set(rolled_back_by_swarm) & set(rollback.restored))
     by_us = [name for name in rollback.restored if name not in by_swarm]
@@ -40,7 +40,7 @@ def leftovers(
         )
     if rollout.created:
         sentences.append(f"new services left as they are: {', '.join(rollout.created)}")
-    return Leftovers(
+    return RollbackReport(
         fields={
             "rolled_back": rollback.restored,
             "rolled_back_by_swarm": by_swarm,
