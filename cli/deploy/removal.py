@@ -29,13 +29,15 @@ def is_stopping(task: Row, services: Sequence[Row], nodes: Sequence[Member]) -> 
 
 def wait_until_removed(docker: Docker, stack: str, deadline: float) -> None:
     """Wait while tasks and networks of removed services go away; exit if they take too long."""
-    since, last = clock.monotonic(), ""
+    quiet_since, last = clock.monotonic(), ""
     while True:
         services = docker.services(stack)
         nodes = docker.nodes()
         tasks = sum(is_stopping(task, services, nodes) for task in docker.tasks(stack))
         networks = [] if services else docker.api.get("/networks", label=[f"{STACK_LABEL}={stack}"])
-        is_recent = clock.monotonic() - since < _NETWORK_SECONDS
+        if tasks:
+            quiet_since = clock.monotonic()
+        is_recent = clock.monotonic() - quiet_since < _NETWORK_SECONDS
         if not tasks and not (networks and is_recent):
             return
         parts = [f"{tasks} tasks"] if tasks else []

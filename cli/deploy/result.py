@@ -7,9 +7,9 @@ from rich.console import Console
 
 from cli.deploy import follow
 from cli.deploy.causes import hints
-from cli.deploy.recovery.rollback_report import rollback_report
 from cli.deploy.recovery import records
 from cli.deploy.recovery.rollback import Rollback, roll_back
+from cli.deploy.recovery.rollback_report import rollback_report
 from cli.deploy.rollout import Look, Rollout
 from cli.deploy.stackfile.stack import Stack
 from cli.edges.docker_cli import Docker
@@ -53,7 +53,10 @@ def give_up(
         out.print(follow.table(look.services))
     failures = [] if rejection else look.last_failures
     # Read the logs before the rollback, which may remove the failed tasks.
-    logs = {failure.task: docker.logs(failure.task, lines=_LOG_LINES) for failure in failures}
+    logs = {
+        failure.task: [] if failure.is_waiting else docker.logs(failure.task, lines=_LOG_LINES)
+        for failure in failures
+    }
     causes = [rejection] if rejection else hints(docker, stack.name, look)
     _explain(failures, logs, causes)
     befores = rollout.stored.record.services

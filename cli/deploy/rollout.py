@@ -57,6 +57,8 @@ class Rollout:
     """The ids of the tasks that existed before."""
     services: list[str]
     """The names in the swarm of the services in the stack file."""
+    versions: dict[str, int] = field(default_factory=dict)
+    """The version of each service's row when this deployment began."""
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     last: Look | None = None
@@ -78,6 +80,10 @@ class Rollout:
         Call this once, right after Docker has ended. What somebody changes later is not ours.
         """
         rolled_back = {service.name for service in progress if service.is_rolled_back_by_swarm}
+        # A service that Docker did not write can still show the rollback of an earlier deployment.
+        rolled_back &= {
+            _name(row) for row in rows if _version(row) != self.versions.get(_name(row))
+        }
         for row in rows:
             before, name = self.before(row), _name(row)
             if before is None:
@@ -104,7 +110,8 @@ def begin(
         by = records.operator()
         record = record_of(stack.name, services, progress, at=clock.now(), by=by)
         stored = records.keep(docker, record)
-    return Rollout(stored, ids, [f"{stack.name}_{name}" for name in stack.services])
+    names = [f"{stack.name}_{name}" for name in stack.services]
+    return Rollout(stored, ids, names, {_name(row): _version(row) for row in services})
 
 
 def _unfinished(docker: Docker, stack: str, services: Sequence[Row]) -> Stored | None:
@@ -164,6 +171,10 @@ def observe(
             )
         )
     return sorted(progress, key=lambda service: service.name)
+
+
+def _version(service: Row) -> int:
+    return int(service["Version"]["Index"])
 
 
 def _name(service: Row) -> str:

@@ -28,6 +28,11 @@ class Failure:
     state: str
     error: str
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no node has the task, so that it has not started yet."""
+        return self.state in _NOT_PLACED
+
 
 def failures_of(
     name: str,

@@ -64,8 +64,9 @@ def without_loan(spec: Json) -> Json:
     except (ValueError, TypeError, AttributeError):
         return spec
     template = spec["TaskTemplate"]
-    placement = dict(template.get("Placement") or {})
-    constraints = [text for text in placement.get("Constraints") or () if text not in lent]
+    if placement := template.get("Placement"):
+        constraints = [text for text in placement.get("Constraints") or () if text not in lent]
+        template = {**template, "Placement": {**placement, "Constraints": constraints}}
     if own is not None and (mode.get("Replicated") or {}).get("Replicas") == scaled:
         mode = {"Replicated": {"Replicas": own}}
     return {
@@ -73,7 +74,7 @@ def without_loan(spec: Json) -> Json:
         "Labels": _without(spec["Labels"], {LABEL_LOAN}),
         "Mode": mode,
         "UpdateConfig": loan.get("own") if "lent" in loan else spec.get("UpdateConfig"),
-        "TaskTemplate": {**template, "Placement": {**placement, "Constraints": constraints}},
+        "TaskTemplate": template,
     }
 
 

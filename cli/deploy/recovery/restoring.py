@@ -86,6 +86,9 @@ class Restoration:
     def _helped(self, service: Json, tasks: Sequence[Json], unrest: str, at: float) -> Step:
         """Help a service whose spec is back, but whose tasks are not."""
         spec, state = self.before.spec, _update_state(service)
+        if not self.before.running:
+            # Stopping other tasks first could stop the only ones that serve.
+            return Step("wait", unrest)
         if state in _PAUSED:
             if self.written_at is not None and at - self.written_at < _RETRY_SECONDS:
                 return Step("wait", unrest)
@@ -111,11 +114,13 @@ def _unrest(before: Before, service: Json, tasks: Sequence[Json]) -> str:
     template = before.spec["TaskTemplate"]
     wanted = [task for task in tasks if task["DesiredState"] in _WANTED]
     state = _update_state(service)
+    if not before.running and state in _PAUSED:
+        return ""
     if state not in _OVER:
         waits = waits_of("", wanted, {})
         cause = f": {waits[-1].error}" if waits and waits[-1].error else ""
         return f"its update is {state.replace('_', ' ')}{cause}"
-    if not all(is_current(task, template) for task in wanted):
+    if before.running and not all(is_current(task, template) for task in wanted):
         return "some of its tasks have another spec"
     running = sum(task["Status"]["State"] == "running" for task in wanted)
     needed = _needed(before, wanted)

@@ -1,8 +1,8 @@
 """`spotswarm deploy STACK --undo`: restore what the services were before a deployment began."""
 
-from cli.deploy.recovery.rollback_report import rollback_report
 from cli.deploy.recovery import records
 from cli.deploy.recovery.rollback import Rollback, roll_back
+from cli.deploy.recovery.rollback_report import rollback_report
 from cli.deploy.rollout import Rollout
 from cli.deploy.unfinished import named
 from cli.edges.docker_cli import Docker

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from randomness import at_most
 
-from cli.deploy.recovery.rollback_report import rollback_report
 from cli.deploy.recovery.record import Before, Record
 from cli.deploy.recovery.records import Stored
 from cli.deploy.recovery.restoring import Step
 from cli.deploy.recovery.rollback import Rollback
+from cli.deploy.recovery.rollback_report import rollback_report
 from cli.deploy.rollout import Look, Rollout
 from cli.deploy.unfinished import named, unfinished
 from cli.progress.services import ServiceProgress
@@ -111,11 +111,15 @@ def test_services_are_compared_once_with_what_they_were() -> None:
     }
     stored = Stored("c1", Record("shop", RECORD.begun, "root@m1", befores), is_applied=False)
     begun = Rollout(stored, frozenset(), list(befores))
-    rows = [{"ID": name, "Spec": SPEC | {"Name": name}} for name in befores]
+    rows = [
+        {"ID": name, "Spec": SPEC | {"Name": name}, "Version": {"Index": 7}} for name in befores
+    ]
     rows[1]["ID"] = "another"
     rows[2]["Spec"] |= {"Labels": {"a": "b"}}
-    undone = progress("swarm")
-    undone.update = "rollback_completed"
-    begun.compare(rows, [undone])
+    begun.versions = {"same": 7, "swarm": 6}
+    undone = [progress("same"), progress("swarm")]
+    for service in undone:
+        service.update = "rollback_completed"
+    begun.compare(rows, undone)
     assert (begun.created, begun.updated) == (["new"], ["label", "swarm"])
     assert begun.change_of("same") == "unchanged"

@@ -308,3 +308,15 @@ def test_the_leaders_loan_is_not_undone_while_its_tasks_come_up() -> None:
         assert restoration.step(swarm.row(), swarm.tasks, float(at)).doing == "wait"
     swarm.state = "paused"
     assert restoration.step(swarm.row(), swarm.tasks, 21.0).doing == "write"
+
+
+def test_a_service_of_whose_spec_nothing_ran_is_not_made_worse() -> None:
+    """Tasks of a still earlier version may serve beside an update that has failed."""
+    swarm = quiet_swarm()
+    before = Before("s", spec_of("broken", "start-first"), running=0)
+    swarm.write(before.spec)
+    for state, doing in [("updating", "wait"), ("paused", "restored")]:
+        swarm.state = state
+        restoration = Restoration(before)
+        restoration.step(swarm.row(), swarm.tasks, 0.0)
+        assert restoration.step(swarm.row(), swarm.tasks, 20.0).doing == doing
