@@ -67,7 +67,7 @@ def give_up(
         rollback,
         [service.name for service in look.services if service.is_rolled_back_by_swarm],
     )
-    if not rollback.not_restored:
+    if rollback.is_over:
         records.forget(docker, rollout.stored)
     print_json(report | {"logs": logs, "causes": causes} | rest.fields, as_json)
     blamed = [] if rejection else [service.name for service in look.blamed]

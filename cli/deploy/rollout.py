@@ -18,7 +18,7 @@ from cli.terminal.live import POLL_SECONDS
 from runtime import clock
 
 _FAILURES_SHOWN: Final = 3
-_JUDGED_SECONDS: Final = 10.0
+_JUDGED_SECONDS: Final = 5.0
 """How long to watch whether the services of an earlier deployment stay as that one wanted them."""
 
 Row = dict[str, Any]
@@ -147,6 +147,8 @@ def look(docker: Docker, stack: Stack, rollout: Rollout, convergence: Convergenc
     """Return the current state of the services in the deployed stack file."""
     rows = [row for row in docker.services(stack.name) if _name(row) in rollout.services]
     progress = observe(docker, rows, stack.name, rollout)
+    removed = sorted(set(rollout.services) - {service.name for service in progress})
+    progress += [ServiceProgress(name, "", "failed", 0, 1, "removed") for name in removed]
     if not rollout.has_compared:
         rollout.compare(rows, progress)
     rollout.last = Look(progress, convergence.update(progress, clock.monotonic()))

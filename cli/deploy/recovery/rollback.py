@@ -26,6 +26,11 @@ class Rollback:
     """The last step of each service."""
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing more can be restored."""
+        return all(step.is_last for step in self.steps.values())
+
+    @property
     def restored(self) -> list[str]:
         """The services that were seen to be as before."""
         return [name for name, step in sorted(self.steps.items()) if step.doing == "restored"]

@@ -54,9 +54,10 @@ def rollback_report(
 
 
 def _next_steps(rollout: Rollout, rollback: Rollback) -> Iterable[str]:
-    stack, missing = rollout.stored.record.stack, rollback.not_restored
-    if missing:
-        first = next(iter(missing))
+    stack = rollout.stored.record.stack
+    waiting = [name for name, step in sorted(rollback.steps.items()) if not step.is_last]
+    if waiting:
+        first = waiting[0]
         yield (
             f"run `docker service ps --no-trunc {first}` to see what it waits for, and"
             f" `spotswarm deploy {stack} --undo` to go on restoring"

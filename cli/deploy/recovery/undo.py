@@ -28,7 +28,7 @@ def undo(docker: Docker, stack: str, *, as_json: bool) -> None:
     rollback = Rollback()
     with named(rollout, rollback):
         roll_back(docker, stack, befores, rollback)
-    if not rollback.not_restored:
+    if rollback.is_over:
         records.forget(docker, stored)
     rest = rollback_report(rollout, rollback)
     outcome = "incomplete" if rollback.not_restored else "undone"
