@@ -80,10 +80,16 @@ def _signals_interrupt() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    earlier = [signal.signal(number, interrupt) for number in signals]
+    # Under nohup, SIGHUP is ignored, and stays so.
+    earlier = {
+        number: handler
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if (handler := signal.getsignal(number)) != signal.SIG_IGN
+    }
     try:
+        for number in earlier:
+            signal.signal(number, interrupt)
         yield
     finally:
-        for number, handler in zip(signals, earlier, strict=True):
+        for number, handler in earlier.items():
             signal.signal(number, handler)
