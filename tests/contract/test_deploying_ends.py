@@ -90,10 +90,7 @@ async def test_a_killed_deployment_is_undone_without_its_file(
     assert undone.returncode == 0, undone.stderr
     assert json.loads(undone.stdout)["rolled_back"] == ["services_web"]
     assert deployment.inspect("services_web")["Spec"] == good
-    running = deployment.docker(
-        "service", "ps", "-q", "-f", "desired-state=running", "services_web"
-    )
-    assert set(running.split()) == tasks, "the old task had to run on"
+    assert deployment.wanted("services_web") == tasks, "the old task had to run on"
     again = await deployment.deploy("--undo")
     assert again.returncode == 0
     assert "nothing was changed" in again.stderr
@@ -105,6 +102,7 @@ async def test_a_killed_deployment_is_undone_without_its_file(
         ("printf 'HTTP/1.1 200 OK\\r\\n\\r\\nwhat'; exit 0", 1, "this command has failed"),
         ("echo 'Cannot connect to the Docker daemon' >&2; exit 1", 4, "Cannot connect"),
     ],
+    ids=["bug", "gone"],
 )
 async def test_a_bug_and_an_engine_that_is_gone_are_named_and_can_be_undone(
     deployment: Deployment, then: str, code: int, sentence: str
@@ -213,8 +211,7 @@ async def test_an_update_without_room_is_announced_ends_early_and_is_undone_at_o
     now = deployment.inspect("services_web")
     assert now["Spec"] == good
     assert (now.get("UpdateStatus") or {}).get("State", "") in {"", "completed"}
-    wanted = deployment.docker("service", "ps", "-q", "-f", "desired-state=running", "services_web")
-    assert set(wanted.split()) == tasks
+    assert deployment.wanted("services_web") == tasks
 
 
 async def test_a_rollback_that_cannot_start_first_stops_first(deployment: Deployment):
