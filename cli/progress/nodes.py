@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from wire.constraints import satisfies
-
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-"""The kernel's names for architectures that images call by another name."""
+from wire.platforms import Platform, runs_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +42,9 @@ def member(raw: Mapping[str, Any]) -> Member:
     )
 
 
-def fits(node: Member, constraints: Iterable[str]) -> bool:
-    """Return whether the node satisfies the constraints, or True if a constraint is invalid."""
-    return satisfies(node, constraints) is not False
+def fits(node: Member, constraints: Iterable[str], platforms: Iterable[Platform] = ()) -> bool:
+    """Return whether the node satisfies the constraints, and can run images for these platforms.
 
-
-def runs_platform(node: Member, platforms: Iterable[Mapping[str, str]]) -> bool:
-    """Return whether the node can run an image for one of these platforms.
-
-    Like swarmkit's platform filter, return True if no platform is known.
+    An invalid constraint counts as satisfied.
     """
-    system, architecture = node.platform
-    own = _ARCHITECTURES.get(architecture, architecture)
-    wanted = [(platform.get("OS", ""), platform.get("Architecture", "")) for platform in platforms]
-    return not wanted or any(
-        name in {"", system} and _ARCHITECTURES.get(machine, machine) in {"", own}
-        for name, machine in wanted
-    )
+    return satisfies(node, constraints) is not False and runs_on(node.platform, platforms)

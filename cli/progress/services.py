@@ -14,8 +14,9 @@ from typing import Any, Final, Literal
 
 from cli.progress import ending
 from cli.progress.failures import Failure, failures_of, is_start_first_stuck, waits_of
-from cli.progress.nodes import Member, fits, runs_platform
+from cli.progress.nodes import Member, fits
 from cli.progress.specs import is_current, is_job, is_same_template, is_start_first, mode_of
+from wire.platforms import platforms_of
 
 State = Literal["waiting", "steady", "failed"]
 Verdict = Literal["under way", "converged", "failed", "timeout"]
@@ -182,12 +183,8 @@ def _wanted(spec: Json, nodes: Sequence[Member]) -> int:
     if "Replicated" in mode:
         return int((mode["Replicated"] or {}).get("Replicas", 1))
     placement = spec["TaskTemplate"].get("Placement") or {}
-    constraints, platforms = placement.get("Constraints") or (), placement.get("Platforms") or ()
+    constraints, platforms = placement.get("Constraints") or (), platforms_of(placement)
     eligible = sum(
-        node.is_ready
-        and node.is_active
-        and fits(node, constraints)
-        and runs_platform(node, platforms)
-        for node in nodes
+        node.is_ready and node.is_active and fits(node, constraints, platforms) for node in nodes
     )
     return ending.completions(spec, eligible) if is_job(spec) else eligible

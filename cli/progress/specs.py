@@ -37,9 +37,8 @@ def is_job(spec: Json) -> bool:
 
 
 def is_start_first(spec: Json) -> bool:
-    """Return whether an update or a rollback starts a new task before it stops the old one."""
-    settings = (spec.get(name) or {} for name in ("UpdateConfig", "RollbackConfig"))
-    return any(part.get("Order") == "start-first" for part in settings)
+    """Return whether an update starts a new task before it stops the old one."""
+    return (spec.get("UpdateConfig") or {}).get("Order") == "start-first"
 
 
 def with_stop_first(spec: Json) -> Json:

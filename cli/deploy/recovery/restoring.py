@@ -17,7 +17,6 @@ from cli.progress.specs import (
     is_current,
     is_job,
     is_same_spec,
-    is_start_first,
     mode_of,
     with_stop_first,
 )
@@ -95,7 +94,7 @@ class Restoration:
             return self._write(with_stop_first(spec), f"{unrest}; Swarm tries again", at)
         waits = waits_of("", [task for task in tasks if task["DesiredState"] in _WANTED], {})
         is_lent = LABEL_LOAN in (service["Spec"].get("Labels") or {})
-        if is_lent or not (is_start_first(service["Spec"]) and has_no_node(waits)):
+        if is_lent or not (_starts_first(service) and has_no_node(waits)):
             self.stuck_since = None
             return Step("wait", unrest)
         self.stuck_since = at if self.stuck_since is None else self.stuck_since
@@ -151,6 +150,12 @@ def _has_doubles(before: Before, wanted: Sequence[Json]) -> bool:
         return False
     slots = [task.get("Slot") for task in wanted]
     return len(set(slots)) < len(slots)
+
+
+def _starts_first(service: Json) -> bool:
+    """Return whether Swarm's update, or its own rollback, starts new tasks first now."""
+    name = "RollbackConfig" if _update_state(service).startswith("rollback") else "UpdateConfig"
+    return (service["Spec"].get(name) or {}).get("Order") == "start-first"
 
 
 def _update_state(service: Json) -> str:

@@ -320,3 +320,18 @@ def test_a_service_of_whose_spec_nothing_ran_is_not_made_worse() -> None:
         restoration = Restoration(before)
         restoration.step(swarm.row(), swarm.tasks, 0.0)
         assert restoration.step(swarm.row(), swarm.tasks, 20.0).doing == doing
+
+
+def test_swarms_own_rollback_that_cannot_start_first_is_helped_too() -> None:
+    first = {"RollbackConfig": {"Order": "start-first"}}
+    swarm = quiet_swarm(**first)
+    before = Before("s", swarm.spec, running=2)
+    swarm.state = "rollback_started"
+    swarm.make(1)["Status"] = {"State": "pending", "Err": NO_ROOM}
+    restoration = Restoration(before)
+    assert restoration.step(swarm.row(), swarm.tasks, 0.0).doing == "wait"
+    helped = restoration.step(swarm.row(), swarm.tasks, 5.0)
+    assert helped.spec is not None
+    swarm.write(helped.spec)
+    for at in range(6, 30):
+        assert restoration.step(swarm.row(), swarm.tasks, float(at)).doing == "wait"
