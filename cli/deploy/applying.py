@@ -1,5 +1,6 @@
 """Let Docker apply the stack, and try again while the reason for its error passes by itself."""
 
+import re
 import time
 from typing import Final
 
@@ -9,7 +10,7 @@ from cli.terminal.exits import say
 from runtime import clock
 from runtime.errors import RefusedError, UnavailableError
 
-_PASSING: Final = ("update out of sequence", " not found")
+_PASSING: Final = re.compile(r"update out of sequence|network \S+ not found", re.IGNORECASE)
 """What Docker says if somebody changes a service at the same time, or if something is going away.
 
 `docker stack deploy` looks up what exists before it changes anything. What it does not find later
@@ -21,7 +22,7 @@ _PAUSE_SECONDS: Final = 1.0
 
 def is_passing(error: RefusedError) -> bool:
     """Return whether the same deployment may succeed a moment later."""
-    return any(phrase in str(error).lower() for phrase in _PASSING)
+    return _PASSING.search(str(error)) is not None
 
 
 def apply(docker: Docker, stack: Stack, *, resolve: str, deadline: float) -> None:
@@ -33,7 +34,7 @@ def apply(docker: Docker, stack: Stack, *, resolve: str, deadline: float) -> Non
     """
     if not stack.services:
         return
-    patience = min(deadline, clock.monotonic() + _PASSING_SECONDS)
+    patience, last = min(deadline, clock.monotonic() + _PASSING_SECONDS), ""
     while True:
         try:
             if warning := docker.deploy(stack.name, stack.text(), resolve=resolve):
@@ -41,11 +42,13 @@ def apply(docker: Docker, stack: Stack, *, resolve: str, deadline: float) -> Non
         except RefusedError as exc:
             if not is_passing(exc) or clock.monotonic() > patience:
                 raise
-            say(f"{exc}; Docker tries again")
+            sentence = f"{exc}; Docker tries again"
         except UnavailableError as exc:
             if clock.monotonic() > deadline:
                 raise
-            say(f"{exc}; Docker tries again when the engine responds")
+            sentence = f"{exc}; Docker tries again when the engine responds"
         else:
             return
+        if sentence != last:
+            say(last := sentence)
         time.sleep(_PAUSE_SECONDS)

@@ -70,6 +70,7 @@ def wait_for_convergence(
     """
     convergence = Convergence(timeout_seconds=max(1.0, deadline - clock.monotonic()))
     shown: dict[str, str] = {}
+    trouble = ""
     with Live(console=out, auto_refresh=False, transient=True) as live:
         while True:
             try:
@@ -78,7 +79,8 @@ def wait_for_convergence(
                 # A Raft election takes seconds, and the deployment continues in the meantime.
                 if clock.monotonic() > deadline:
                     raise
-                say(str(exc))
+                if str(exc) != trouble:
+                    say(trouble := str(exc))
                 time.sleep(POLL_SECONDS)
                 continue
             for service in look.services:

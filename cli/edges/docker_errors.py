@@ -20,6 +20,7 @@ _UNREACHABLE: Final = (
     "context deadline exceeded",
     "code = unavailable",
     "the swarm does not have a leader",
+    "lost leader status",
     "too few managers are online",
 )
 

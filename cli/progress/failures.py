@@ -15,7 +15,8 @@ _FAILED: Final = frozenset({"failed", "rejected"})
 _NOT_PLACED: Final = frozenset({"new", "pending"})
 _NO_ROOM_FIRST: Final = ("max replicas per node limit exceed", "host-mode port already in use")
 """What Swarm's scheduler says if the old task keeps the new one from starting first."""
-_NO_NODE: Final = "no suitable node"
+NO_NODE: Final = "no suitable node"
+"""How Swarm's scheduler begins the reason why no node can take a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def is_start_first_stuck(waits: Sequence[Failure]) -> bool:
 
 def has_no_node(waits: Sequence[Failure]) -> bool:
     """Return whether a task waits because no node can take it, or because it has no address."""
-    return any(_NO_NODE in wait.error or wait.state == "new" for wait in waits)
+    return any(NO_NODE in wait.error or wait.state == "new" for wait in waits)
 
 
 def _by_age(tasks: Iterable[Json]) -> list[Json]:

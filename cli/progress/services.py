@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from cli.progress import ending
-from cli.progress.failures import Failure, failures_of, is_start_first_stuck, waits_of
+from cli.progress.failures import (
+    NO_NODE,
+    Failure,
+    failures_of,
+    is_start_first_stuck,
+    waits_of,
+)
 from cli.progress.nodes import Member, fits
 from cli.progress.specs import is_current, is_job, is_same_template, is_start_first, mode_of
 from wire.platforms import platforms_of
@@ -70,8 +76,8 @@ class ServiceProgress:
         if self.failures:
             last = self.failures[-1]
             text += f", {len(self.failures)} failed: {last.error} ({last.node})"
-        elif self.waits and self.waits[-1].error:
-            text += f", {len(self.waits)} waiting: {self.waits[-1].error}"
+        elif reasons := [wait.error for wait in self.waits if NO_NODE in wait.error]:
+            text += f", {len(self.waits)} waiting: {reasons[-1]}"
         return text
 
 

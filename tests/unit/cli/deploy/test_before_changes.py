@@ -118,6 +118,7 @@ def test_a_task_of_a_removed_service_is_waited_for(task: Any, expected: bool) ->
         ("rpc error: code = Unknown desc = update out of sequence", True),
         ("failed to create service shop_web: Error: network shop_own not found", True),
         ("invalid mount config for type bind", False),
+        ("config shop_settings not found", False),
         ("only updates to Labels are allowed", False),
     ],
 )
