@@ -42,13 +42,13 @@ class EngineApi:
         """Return the parsed response to a GET request; `filters` selects the rows of a list."""
         chosen = {name: list(values) for name, values in filters.items()}
         query = f"?{urlencode({'filters': json.dumps(chosen)})}" if chosen else ""
-        return json.loads(self._request("GET", path + query))
+        return _json(self._request("GET", path + query))
 
     def post(self, path: str, body: Any, **query: str) -> Any:
         """Send a POST request, and return the parsed response, or None if it is empty."""
         text = f"?{urlencode(query)}" if query else ""
         answer = self._request("POST", path + text, json.dumps(body).encode())
-        return json.loads(answer) if answer.strip() else None
+        return _json(answer) if answer.strip() else None
 
     def delete(self, path: str) -> None:
         """Send a DELETE request."""
@@ -149,6 +149,13 @@ def _parsed(method: str, content: bytes) -> tuple[int, bytes]:
         raise UnavailableError(
             "the engine closed the connection without a complete response"
         ) from exc
+
+
+def _json(answer: bytes) -> Any:
+    try:
+        return json.loads(answer)
+    except ValueError as exc:
+        raise UnavailableError("the engine's response is not JSON") from exc
 
 
 def _message(answer: bytes) -> str:
