@@ -70,15 +70,19 @@ def give_up(
     if rollback.is_over:
         records.forget(docker, rollout.stored)
     print_json(report | {"logs": logs, "causes": causes} | rest.fields, as_json)
-    blamed = [] if rejection else [service.name for service in look.blamed]
-    problem = "Docker rejected the stack" if rejection else _REASONS[look.verdict]
-    reason = f"{', '.join(blamed) or stack.name}: {problem}"
-    see = f"run `docker service ps --no-trunc {blamed[0]}` to see why, then deploy again"
-    steps = [rest.next_step, see if blamed and not rollback.not_restored else ""]
     fail(
         Exit.INCOMPLETE if rollback.not_restored else Exit.ROLLED_BACK,
-        "; ".join([reason, *rest.sentences]),
-        next_step="; ".join(step for step in steps if step),
+        "; ".join([reason_of(stack.name, look, rejection), *rest.sentences]),
+        next_step="; ".join([*rest.next_steps, "correct the cause, then deploy again"]),
+    )
+
+
+def reason_of(stack: str, look: Look, rejection: str) -> str:
+    """Return why a deployment failed; no service is to blame if Docker has rejected the stack."""
+    if rejection:
+        return f"{stack}: Docker rejected the stack"
+    return (
+        f"{', '.join(service.name for service in look.blamed) or stack}: {_REASONS[look.verdict]}"
     )
 
 

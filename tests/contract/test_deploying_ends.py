@@ -99,7 +99,7 @@ async def test_a_killed_deployment_is_undone_without_its_file(
 @pytest.mark.parametrize(
     ("then", "code", "sentence"),
     [
-        ("printf 'HTTP/1.1 200 OK\\r\\n\\r\\nwhat'; exit 0", 1, "this command has failed"),
+        ("printf 'HTTP/1.1 200 OK\\r\\n\\r\\n[7]'; exit 0", 1, "this command has failed"),
         ("echo 'Cannot connect to the Docker daemon' >&2; exit 1", 4, "Cannot connect"),
     ],
     ids=["bug", "gone"],

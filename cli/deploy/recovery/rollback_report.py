@@ -15,7 +15,8 @@ class RollbackReport:
     fields: dict[str, Any]
     """The part of the `--json` report."""
     sentences: list[str]
-    next_step: str
+    next_steps: list[str]
+    """What the operator can do about the rest, each as a part of one sentence."""
 
 
 def rollback_report(
@@ -49,7 +50,7 @@ def rollback_report(
             "left": [*rollout.created, *sorted(jobs)],
         },
         sentences=sentences,
-        next_step="; ".join(_next_steps(rollout, rollback)),
+        next_steps=list(_next_steps(rollout, rollback)),
     )
 
 

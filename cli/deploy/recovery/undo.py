@@ -34,7 +34,7 @@ def undo(docker: Docker, stack: str, *, as_json: bool) -> None:
     outcome = "incomplete" if rollback.not_restored else "undone"
     print_json({"stack": stack, "outcome": outcome} | rest.fields, as_json)
     if rollback.not_restored:
-        fail(Exit.INCOMPLETE, "; ".join(rest.sentences), next_step=rest.next_step)
+        fail(Exit.INCOMPLETE, "; ".join(rest.sentences), next_step="; ".join(rest.next_steps))
     say("; ".join(rest.sentences) or "every service was as before; nothing was changed")
     if rollout.created:
-        say(f"next: {rest.next_step}")
+        say(f"next: {'; '.join(rest.next_steps)}")

@@ -16,6 +16,7 @@ from cli.deploy.recovery.records import Stored
 from cli.deploy.recovery.restoring import Step
 from cli.deploy.recovery.rollback import Rollback
 from cli.deploy.recovery.rollback_report import rollback_report
+from cli.deploy.result import reason_of
 from cli.deploy.rollout import Look, Rollout
 from cli.deploy.unfinished import named, unfinished
 from cli.progress.services import ServiceProgress
@@ -97,13 +98,13 @@ def test_each_service_is_called_restored_or_named_with_a_command(steps, created)
         n for n, step in steps.items() if step.doing == "restored"
     }
     assert set(fields["rolled_back_by_swarm"]) <= set(fields["rolled_back"])
-    assert ("spotswarm deploy shop --undo" in rest.next_step) is not rollback.is_over
+    assert ("spotswarm deploy shop --undo" in " ".join(rest.next_steps)) is not rollback.is_over
     if fields["not_rolled_back"]:
-        assert rest.next_step
+        assert rest.next_steps
         assert set(fields["not_rolled_back"]) == set(rollback.not_restored)
         assert all(f"{n} (why)" in unfinished(begun, rollback) for n in fields["not_rolled_back"])
     if created:
-        assert f"docker service rm {' '.join(sorted(created))}" in rest.next_step
+        assert f"docker service rm {' '.join(sorted(created))}" in " ".join(rest.next_steps)
 
 
 def test_services_are_compared_once_with_what_they_were() -> None:
@@ -124,3 +125,10 @@ def test_services_are_compared_once_with_what_they_were() -> None:
     begun.compare(rows, undone)
     assert (begun.created, begun.updated) == (["new"], ["label", "swarm"])
     assert begun.change_of("same") == "unchanged"
+
+
+def test_a_failure_that_no_service_is_to_blame_for_has_a_reason_too() -> None:
+    steady, waiting = progress("shop_db", "steady"), progress("shop_web")
+    assert reason_of("shop", Look([steady], "timeout"), "") == "shop: time ran out"
+    assert reason_of("shop", Look([steady, waiting], "timeout"), "") == "shop_web: time ran out"
+    assert reason_of("shop", Look([waiting], "failed"), "no") == "shop: Docker rejected the stack"

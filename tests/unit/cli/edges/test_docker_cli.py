@@ -75,9 +75,16 @@ def test_an_error_of_the_engine_says_whether_to_try_again(client, status, messag
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]", b"what"]
+    "answer",
+    [
+        b"",
+        b"what",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\n\r\n<html>",
+        b"HTTP/1.1 200 OK\r\n\r\n\xff",
+    ],
 )
-def test_a_connection_that_ends_early_is_an_engine_that_is_away(client, answer):
+def test_an_answer_that_cannot_be_read_is_an_engine_that_is_away(client, answer):
     client(answer)
     with pytest.raises(UnavailableError):
         EngineApi().get("/services")
