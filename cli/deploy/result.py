@@ -81,9 +81,8 @@ def reason_of(stack: str, look: Look, rejection: str) -> str:
     """Return why a deployment failed; no service is to blame if Docker has rejected the stack."""
     if rejection:
         return f"{stack}: Docker rejected the stack"
-    return (
-        f"{', '.join(service.name for service in look.blamed) or stack}: {_REASONS[look.verdict]}"
-    )
+    blamed = ", ".join(service.name for service in look.blamed)
+    return f"{blamed or stack}: {_REASONS[look.verdict]}"
 
 
 def _report(stack: Stack, rollout: Rollout, look: Look) -> dict[str, Any]:

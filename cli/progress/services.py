@@ -177,10 +177,10 @@ class Convergence:
         if all(service.state == "steady" for service in services):
             if self.steady_since is None:
                 self.steady_since = at
-            if at - self.steady_since >= self.steady_seconds:
-                return "converged"
-        else:
-            self.steady_since = None
+            # Time does not run out in the last seconds of a deployment that has come up.
+            is_long_enough = at - self.steady_since >= self.steady_seconds
+            return "converged" if is_long_enough else "under way"
+        self.steady_since = None
         return "timeout" if at - self.started >= self.timeout_seconds else "under way"
 
 

@@ -99,6 +99,15 @@ def test_a_stop_first_update_waits_for_the_port_that_it_frees_itself() -> None:
     assert not look(row, task("b", "pending", error=NO_ROOM)).is_stuck
 
 
+def test_time_does_not_run_out_while_a_deployment_that_has_come_up_is_watched() -> None:
+    convergence = Convergence(timeout_seconds=10)
+    steady, waiting = [look(service(), task("a"))], [look(service())]
+    assert convergence.update(waiting, 0) == "under way"
+    verdicts = [convergence.update(steady, at) for at in (9, 11.9, 12)]
+    assert verdicts == ["under way", "under way", "converged"]
+    assert convergence.update(waiting, 13) == "timeout"
+
+
 # Case 12: jobs and one-shots
 
 
