@@ -17,7 +17,7 @@ from cli.terminal.exits import Exit, fail, say
 from cli.terminal.live import POLL_SECONDS
 from cli.terminal.tables import coloured, new_table
 from runtime import clock
-from runtime.errors import UnavailableError
+from runtime.errors import ClusterError
 from wire.labels import LABEL_LOAN
 
 _PAUSED: Final = frozenset({"paused", "rollback_paused"})
@@ -75,8 +75,9 @@ def wait_for_convergence(
         while True:
             try:
                 look = rollouts.look(docker, stack, rollout, convergence)
-            except UnavailableError as exc:
-                # A Raft election takes seconds, and the deployment continues in the meantime.
+            except ClusterError as exc:
+                # A Raft election or an engine's restart takes seconds, in which an engine also says
+                # that it is no manager. The deployment continues in the meantime.
                 if clock.monotonic() > deadline:
                     raise
                 if str(exc) != trouble:

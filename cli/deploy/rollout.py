@@ -90,6 +90,14 @@ class Rollout:
                 self.created.append(name)
             elif name in rolled_back or not is_same_spec(before.spec, row["Spec"]):
                 self.updated.append(name)
+        # Somebody has removed these services in the meantime.
+        present = {row["ID"] for row in rows}
+        befores = self.stored.record.services.items()
+        self.updated += [
+            name
+            for name, before in befores
+            if name in self.services and before.id not in present and name not in self.created
+        ]
         self.has_compared = True
 
 

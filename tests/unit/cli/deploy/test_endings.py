@@ -109,12 +109,15 @@ def test_each_service_is_called_restored_or_named_with_a_command(steps, created)
 
 def test_services_are_compared_once_with_what_they_were() -> None:
     befores = {
-        name: Before(name, SPEC | {"Name": name}, 1) for name in ("same", "new", "label", "swarm")
+        name: Before(name, SPEC | {"Name": name}, 1)
+        for name in ("same", "new", "label", "swarm", "removed")
     }
     stored = Stored("c1", Record("shop", RECORD.begun, "root@m1", befores), is_applied=False)
     begun = Rollout(stored, frozenset(), list(befores))
     rows = [
-        {"ID": name, "Spec": SPEC | {"Name": name}, "Version": {"Index": 7}} for name in befores
+        {"ID": name, "Spec": SPEC | {"Name": name}, "Version": {"Index": 7}}
+        for name in befores
+        if name != "removed"
     ]
     rows[1]["ID"] = "another"
     rows[2]["Spec"] |= {"Labels": {"a": "b"}}
@@ -123,7 +126,7 @@ def test_services_are_compared_once_with_what_they_were() -> None:
     for service in undone:
         service.update = "rollback_completed"
     begun.compare(rows, undone)
-    assert (begun.created, begun.updated) == (["new"], ["label", "swarm"])
+    assert (begun.created, begun.updated) == (["new"], ["label", "swarm", "removed"])
     assert begun.change_of("same") == "unchanged"
 
 
