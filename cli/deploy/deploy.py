@@ -6,28 +6,37 @@ the deployment.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from cli.deploy import follow, leftovers, rollout
+from cli.deploy import follow, jobs, leftovers, result, rollout
+from cli.deploy.applying import apply
 from cli.deploy.checks import Preparation, check
 from cli.deploy.inputs import read_stack, read_variables, stack_names
+from cli.deploy.leftovers import Leftovers
 from cli.deploy.reading import handover
-from cli.deploy.result import finish
+from cli.deploy.recovery import records
+from cli.deploy.recovery.rollback import Rollback
+from cli.deploy.recovery.undo import undo
+from cli.deploy.removal import wait_until_removed
+from cli.deploy.rollout import Rollout
+from cli.deploy.room import remarks_on_room
 from cli.deploy.stackfile.stack import Stack
+from cli.deploy.unfinished import named, next_step
 from cli.edges.docker_cli import Docker
-from cli.edges.docker_output import indented
-from cli.terminal.exits import Exit, fail, say
-from cli.terminal.live import keeps_running
+from cli.progress.services import Convergence
+from cli.terminal.exits import Exit, fail, say, say_notes
 from cli.terminal.options import AsJson, IsDryRun, print_json
 from cli.terminal.tables import console
 from runtime import clock
-from runtime.errors import ClusterError, UnavailableError
+from runtime.errors import ClusterError, RefusedError, UnavailableError
 
 _DIRECTORY = Path("compose")
+_LONG_ENOUGH: Final = float("inf")
 
 
 class ResolveImage(StrEnum):
@@ -36,6 +45,19 @@ class ResolveImage(StrEnum):
     ALWAYS = "always"
     CHANGED = "changed"
     NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """How the operator wants the stack to be deployed."""
+
+    resolve: str
+    deadline: float
+    """The monotonic time at which the command gives up."""
+    left: Leftovers
+    prune: bool
+    is_waiting: bool
+    as_json: bool
 
 
 def _stacks_starting_with(incomplete: str) -> list[str]:
@@ -94,16 +116,29 @@ def deploy(
             " images that were pushed under an existing tag.",
         ),
     ] = ResolveImage.CHANGED,
+    is_undo: Annotated[
+        bool,
+        typer.Option(
+            "--undo",
+            help="Restore what the services were before a deployment that has not ended.",
+        ),
+    ] = False,
     dry_run: IsDryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Deploy a stack with `docker stack deploy`.
 
-    The exit code is 8 if the deployment fails and is rolled back.
+    The exit code is 8 if the deployment fails and is rolled back, and 6 if a service could be
+    neither deployed nor rolled back; the message names it.
     """
+    docker = Docker()
+    if is_undo:
+        with _translated_errors():
+            docker.ensure_manager()
+            undo(docker, which, as_json=as_json)
+        return
     values = read_variables(env_file)
     stack = read_stack(which, directory, values, overlays=compose_files or [])
-    docker = Docker()
     with _translated_errors():
         handover.check(stack)
         for remark in stack.remarks:
@@ -112,33 +147,62 @@ def deploy(
         preparation = check(docker, stack, values)
         left = leftovers.find(docker, stack)
         stack.leftovers = left.report()
+        existing = {row["Spec"]["Name"] for row in docker.services(stack.name)}
+        for remark in remarks_on_room(stack, existing, docker.nodes()):
+            say(remark)
         if dry_run:
             leftovers.remark(stack, left)
             _show_plan(stack, preparation, as_json=as_json)
             return
         _prepare(docker, stack, preparation)
         deadline = clock.monotonic() + timeout
-        follow.wait_for_leader(docker, stack, deadline)
-        begun = rollout.begin(docker, stack.name)
-        with handover.files_of(stack) as files:
-            docker_warning = docker.deploy(stack.name, files, resolve=resolve.value)
-        if docker_warning:
-            say(indented(docker_warning))
-        if not wait:
-            print_json({"stack": stack.name, "outcome": "deployed"} | stack.report(), as_json)
-            leftovers.settle(docker, stack, left, prune=prune)
-            return
-        out = console()
-        with keeps_running(
-            f"the deployment continues; run `docker stack services {stack.name}` to see its"
-            " progress"
-        ):
-            look = follow.wait_for_convergence(
-                docker, stack, begun, deadline, out, is_quiet=as_json
+        request = _Request(resolve.value, deadline, left, prune, wait, as_json)
+        _roll_out(docker, jobs.with_digests(stack), request)
+
+
+def _roll_out(docker: Docker, stack: Stack, request: _Request) -> None:
+    """Deploy the stack, watch it, and roll it back if it fails."""
+    wait_until_removed(docker, stack.name, request.deadline)
+    services = follow.wait_for_leader(docker, stack, request.deadline)
+    progress = rollout.observe(docker, services, stack.name)
+    changed = jobs.without_done(stack, services, progress)
+    begun, rollback = rollout.begin(docker, stack, services, progress), Rollback()
+    out = console()
+    with (
+        named(begun, rollback),
+        leftovers.withdrawn_on_failure(docker, stack, request.left, begun.created),
+    ):
+        try:
+            apply(docker, changed, resolve=request.resolve, deadline=request.deadline)
+        except RefusedError as exc:
+            say_notes(exc)
+            look = rollout.look(docker, stack, begun, Convergence(_LONG_ENOUGH))
+            _refuse_unchanged(docker, begun, exc)
+            result.give_up(
+                *(docker, stack, begun, rollback, look, out),
+                rejection=str(exc),
+                as_json=request.as_json,
             )
-        with leftovers.withdrawn_on_failure(docker, stack, left, begun.created):
-            finish(docker, stack, begun, look, out, as_json=as_json)
-        leftovers.settle(docker, stack, left, prune=prune)
+        records.mark_applied(docker, begun.stored)
+        if request.is_waiting:
+            look = follow.wait_for_convergence(
+                *(docker, stack, begun, request.deadline, out), is_quiet=request.as_json
+            )
+            if look.verdict != "converged":
+                result.give_up(docker, stack, begun, rollback, look, out, as_json=request.as_json)
+            result.succeed(docker, stack, begun, look, out, as_json=request.as_json)
+        else:
+            say(f"not waited for; {next_step(stack.name)}")
+            report = {"stack": stack.name, "outcome": "deployed"} | stack.report()
+            print_json(report, request.as_json)
+    leftovers.settle(docker, stack, request.left, prune=request.prune)
+
+
+def _refuse_unchanged(docker: Docker, begun: Rollout, error: RefusedError) -> None:
+    """Let the error end the command if Docker has changed no service."""
+    if not begun.created and not begun.updated:
+        records.forget(docker, begun.stored)
+        fail(Exit.REFUSED, str(error), next_step="correct what Docker rejected, then deploy again")
 
 
 def _show_plan(stack: Stack, preparation: Preparation, *, as_json: bool) -> None:
@@ -175,18 +239,12 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except UnavailableError as exc:
-        _say_notes(exc)
+        say_notes(exc)
         fail(
             Exit.UNREACHABLE,
             str(exc),
             next_step="set DOCKER_HOST, or run this command on a manager",
         )
     except ClusterError as exc:
-        _say_notes(exc)
+        say_notes(exc)
         fail(Exit.REFUSED, str(exc), next_step="correct what Docker rejected, then deploy again")
-
-
-def _say_notes(exc: ClusterError) -> None:
-    """Print what else Docker printed, before the error."""
-    for note in getattr(exc, "__notes__", ()):
-        say(note)
