@@ -1,7 +1,9 @@
 """Name the tasks that failed, and the tasks that wait, with their nodes and reasons.
 
 Rule: a failure counts if the deployment created the task, even if Swarm has rolled the service back
-since. A failure of a task that existed before the deployment does not count.
+since. A failure of a task that existed before the deployment does not count. A task that ended with
+exit code 0 has failed if Swarm is to run it on: programs end so when Swarm stops them because of
+their health check.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +14,7 @@ from cli.progress.specs import is_current
 
 Json = Mapping[str, Any]
 _FAILED: Final = frozenset({"failed", "rejected"})
+_COMPLETE: Final = "complete"
 _NOT_PLACED: Final = frozenset({"new", "pending"})
 _NO_ROOM_FIRST: Final = ("max replicas per node limit exceed", "host-mode port already in use")
 """What Swarm's scheduler says if the old task keeps the new one from starting first."""
@@ -58,7 +61,7 @@ def failures_of(
     return [
         _failure(name, task, hosts)
         for task in _by_age(tasks)
-        if task["ID"] not in before and task["Status"]["State"] in _FAILED and is_new(task)
+        if task["ID"] not in before and _has_failed(task) and is_new(task)
     ]
 
 
@@ -81,6 +84,17 @@ def has_no_node(waits: Sequence[Failure]) -> bool:
     return any(NO_NODE in wait.error or wait.state == "new" for wait in waits)
 
 
+def _has_failed(task: Json) -> bool:
+    state = task["Status"]["State"]
+    return state in _FAILED or (state == _COMPLETE and not _may_end(task))
+
+
+def _may_end(task: Json) -> bool:
+    """Return whether a task that ends with exit code 0 has done what it is for."""
+    policy = task["Spec"].get("RestartPolicy") or {}
+    return "JobIteration" in task or policy.get("Condition", "any") not in {"", "any"}
+
+
 def _by_age(tasks: Iterable[Json]) -> list[Json]:
     return sorted(tasks, key=lambda task: str(task["CreatedAt"]))
 
@@ -88,10 +102,13 @@ def _by_age(tasks: Iterable[Json]) -> list[Json]:
 def _failure(service: str, task: Json, hosts: Mapping[str, str]) -> Failure:
     node = task.get("NodeID", "") or "no node"
     status = task["Status"]
+    error = status.get("Err") or status.get("Message", "")
+    if status["State"] == _COMPLETE:
+        error = "it ended with exit code 0, perhaps because its health check had failed"
     return Failure(
         task=task["ID"],
         service=service,
         node=hosts.get(node, node),
         state=status["State"],
-        error=status.get("Err") or status.get("Message", ""),
+        error=error,
     )

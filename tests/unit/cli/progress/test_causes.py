@@ -80,6 +80,29 @@ def test_a_task_that_no_node_takes_is_shown_with_swarms_reason() -> None:
     assert "1 waiting: no suitable node (insufficient resources)" in progress.sentence
 
 
+# A16: a program that ends with 0 when Swarm stops it because of its health check
+
+
+@pytest.mark.parametrize("policy", [{}, {"RestartPolicy": {"Condition": "any"}}])
+def test_a_task_that_ends_although_it_should_run_on_has_failed(policy: Any) -> None:
+    row = service(TaskTemplate=template(**policy))
+    ended = [task(f"b{n}", "complete", "shutdown", template=policy) for n in range(4)]
+    progress = look(row, *ended, task("c", "starting", template=policy))
+    assert progress.state == "failed"
+    assert "4 failed: it ended with exit code 0" in progress.sentence
+    few = look(row, *ended[:3], task("c", template=policy))
+    assert (few.state, len(few.failures)) == ("steady", 3)
+    assert look(row, *ended, task("c"), before={each["ID"] for each in ended}).failures == []
+
+
+@pytest.mark.parametrize("condition", ["none", "on-failure"])
+def test_a_task_that_may_end_has_not_failed_when_it_ends(condition: str) -> None:
+    policy = {"RestartPolicy": {"Condition": condition}}
+    row = service(TaskTemplate=template(**policy))
+    assert look(row, task("b", "complete", "shutdown", template=policy)).failures == []
+    assert look(JOB, job("complete")).failures == []
+
+
 # Cases 19 and 23: start-first without room
 
 
