@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from cli.deploy.stackfile.references import part, table_of
 from cli.deploy.stackfile.stack import Stack
 from cli.progress.services import ServiceProgress
 from wire.labels import LABEL_JOB
@@ -78,14 +79,33 @@ def _is_job(service: Table | None) -> bool:
 
 
 def _digests(stack: Stack) -> dict[str, str]:
-    """Return a digest of each job and of the names that its parts have in the swarm."""
-    parts = {name: stack.document.get(name) for name in _PARTS}
+    """Return a digest of each job, its environment files and the definitions of the stack's parts.
+
+    A config's name stands for its content. The place of a file is left out, because each operator
+    may have the stack file in another directory.
+    """
+    parts = {kind: _without_places(part(stack.document, kind)) for kind in _PARTS}
     digests = {}
     for name, service in stack.document["services"].items():
         if _is_job(service):
-            text = json.dumps([service, parts], sort_keys=True, default=str)
+            files = _environment_files(stack, service)
+            text = json.dumps([service, files, parts], sort_keys=True, default=str)
             digests[name] = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
     return digests
+
+
+def _without_places(definitions: Table) -> Table:
+    return {
+        name: {key: value for key, value in table_of(definition).items() if key != "file"}
+        for name, definition in definitions.items()
+    }
+
+
+def _environment_files(stack: Stack, service: Table) -> list[str]:
+    """Return a digest of each of the service's environment files."""
+    files = service.get("env_file") or ()
+    paths = [stack.directory / file for file in ([files] if isinstance(files, str) else files)]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
 def _labelled(service: Table, digest: str) -> Table:

@@ -13,7 +13,7 @@ import typer
 
 from cli.deploy.stackfile.stack import Stack
 from cli.edges.docker_cli import Docker
-from cli.terminal.exits import say
+from cli.terminal.exits import Exit, fail, say, say_notes
 from runtime.errors import ClusterError
 
 
@@ -61,10 +61,8 @@ def among(running: set[str], stack: Stack) -> Leftovers:
 def settle(docker: Docker, stack: Stack, leftovers: Leftovers, *, prune: bool) -> None:
     """Remove replaced services, and with `prune` all others; otherwise, name the others.
 
-    Call this after a deployment that succeeded.
-
-    Raises:
-        ClusterError: if Docker does not remove them.
+    Call this after a deployment that succeeded. Exit with INCOMPLETE if Docker does not remove
+    them: the stack runs all the same.
     """
     removed = list(leftovers.replaced)
     if prune:
@@ -73,10 +71,20 @@ def settle(docker: Docker, stack: Stack, leftovers: Leftovers, *, prune: bool) -
         remark(stack, leftovers)
     if not removed:
         return
-    # A service that the operator has removed meanwhile is no error.
-    if present := sorted(_running(docker, stack) & set(removed)):
-        docker.remove_services(present)
-        say(f"removed: {', '.join(present)}")
+    try:
+        # A service that the operator has removed meanwhile is no error.
+        if present := sorted(_running(docker, stack) & set(removed)):
+            docker.remove_services(present)
+            say(f"removed: {', '.join(present)}")
+    except ClusterError as exc:
+        say_notes(exc)
+        names = sorted(removed)
+        fail(
+            Exit.INCOMPLETE,
+            f"{stack.name} is deployed, but these services could not be removed:"
+            f" {', '.join(names)}: {exc}",
+            next_step=f"run `docker service rm {' '.join(names)}`",
+        )
 
 
 @contextmanager

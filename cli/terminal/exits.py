@@ -26,7 +26,8 @@ class Exit(IntEnum):
     """There is no such node, instance, service or cluster."""
     INCOMPLETE = 6
     """Only part of the work was done: tasks were killed early or did not come up elsewhere, or a
-    failed deployment could not be rolled back. The message names what is missing."""
+    failed deployment could not be rolled back, or services that were to go could not be removed.
+    The message names what is missing."""
     REFUSED = 7
     """The request was rejected, and no service was changed. The message gives the reason. Before
     Docker rejects a stack, it may have created networks, secrets, configs or a node's label."""

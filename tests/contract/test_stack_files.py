@@ -16,6 +16,7 @@ from programs import needs
 
 from cli.deploy.inputs import read_stack
 from cli.deploy.reading.handover import files_of
+from wire.labels import LABEL_JOB
 
 REPOSITORY = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
@@ -132,10 +133,14 @@ class Corpus:
         return by_us(name, directory, *options, home=self.home, host=host, **variables)
 
     def specs(self) -> dict[str, Any]:
-        """The spec of every service in the engine, without the names and ids of configs."""
+        """The spec of every service in the engine, without what is ours.
+
+        These are the names and ids of configs, and the label of jobs.
+        """
         ids = self.docker("service", "ls", "--quiet").split()
         rows = json.loads(self.docker("service", "inspect", *ids))
         for row in rows:
+            row["Spec"]["Labels"].pop(LABEL_JOB, None)
             for config in row["Spec"]["TaskTemplate"]["ContainerSpec"].get("Configs") or ():
                 del config["ConfigName"], config["ConfigID"]
         return {row["Spec"]["Name"]: row["Spec"] for row in rows}

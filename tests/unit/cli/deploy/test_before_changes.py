@@ -1,5 +1,6 @@
 """What a deployment says, waits for and leaves out before it changes anything."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from cli.deploy.jobs import with_digests, without_done
 from cli.deploy.removal import is_stopping
 from cli.deploy.room import remarks_on_room
 from cli.deploy.stackfile.stack import Stack
+from cli.edges.docker_errors import translated
 from cli.progress.nodes import Member
 from cli.progress.services import ServiceProgress
 from runtime.errors import RefusedError
@@ -170,3 +172,41 @@ def test_a_jobs_own_labels_are_kept(labels: Any) -> None:
     own = {} if labels is None else {"a": "b", "c": ""}
     assert deployed["deploy"]["labels"].items() >= own.items()
     assert len(deployed["deploy"]["labels"]) == len(own) + 1
+
+
+def test_a_job_of_several_files_is_labelled_in_each_and_left_out_of_each() -> None:
+    """Docker gets the files, not what we have merged from them."""
+    above = {"deploy": JOB["deploy"]}
+    layers = [
+        {"services": {"migrate": {"image": "migrate:1"}, "web": {"image": "web:1"}}},
+        {"services": {"migrate": above}},
+    ]
+    merged = {"services": {"migrate": JOB, "web": {"image": "web:1"}}}
+    labelled = with_digests(Stack("shop", merged, layers=layers))
+    assert [text.count(LABEL_JOB) for text in labelled.texts({})] == [1, 1]
+    left = without_done(labelled, *rows(labelled))
+    assert ["migrate" in text for text in left.texts({})] == [False, False]
+    assert "web:1" in left.texts({})[0]
+
+
+def test_a_job_runs_again_when_its_environment_file_changes_but_not_elsewhere(
+    tmp_path: Path,
+) -> None:
+    used = JOB | {"env_file": "job.env", "configs": ["sql"]}
+
+    def read(place: Path, text: str) -> Stack:
+        place.mkdir(exist_ok=True)
+        (place / "job.env").write_text(text)
+        config = {"name": "shop_sql_1", "file": str(place / "job.sql")}
+        document = {"services": {"migrate": used}, "configs": {"sql": config}}
+        return with_digests(Stack("shop", document, directory=place))
+
+    first = read(tmp_path / "alice", "A=1")
+    assert without_done(read(tmp_path / "bob", "A=1"), *rows(first)).services == []
+    assert without_done(read(tmp_path / "alice", "A=2"), *rows(first)).services == ["migrate"]
+
+
+def test_every_line_of_docker_can_say_that_it_may_be_tried_again() -> None:
+    lines = "network shop_default not found\nCleaning up\n"
+    assert is_passing(translated(("stack", "deploy"), lines))  # type: ignore[arg-type]
+    assert not is_passing(translated(("stack", "deploy"), "bad\n"))  # type: ignore[arg-type]
