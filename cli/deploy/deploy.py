@@ -6,37 +6,27 @@ the deployment.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from cli.deploy import follow, jobs, leftovers, result, rollout
-from cli.deploy.applying import apply
+from cli.deploy import jobs, leftovers
 from cli.deploy.checks import Preparation, check
+from cli.deploy.execution import Request, roll_out
 from cli.deploy.inputs import read_stack, read_variables, stack_names
-from cli.deploy.leftovers import Leftovers
 from cli.deploy.reading import handover
-from cli.deploy.recovery import records
-from cli.deploy.recovery.rollback import Rollback
 from cli.deploy.recovery.undo import undo
-from cli.deploy.removal import wait_until_removed
-from cli.deploy.rollout import Rollout
 from cli.deploy.room import remarks_on_room
 from cli.deploy.stackfile.stack import Stack
-from cli.deploy.unfinished import named, next_step
 from cli.edges.docker_cli import Docker
-from cli.progress.services import Convergence
 from cli.terminal.exits import Exit, fail, say, say_notes
 from cli.terminal.options import AsJson, IsDryRun, print_json
-from cli.terminal.tables import console
 from runtime import clock
-from runtime.errors import ClusterError, RefusedError, UnavailableError
+from runtime.errors import ClusterError, UnavailableError
 
 _DIRECTORY = Path("compose")
-_LONG_ENOUGH: Final = float("inf")
 
 
 class ResolveImage(StrEnum):
@@ -45,19 +35,6 @@ class ResolveImage(StrEnum):
     ALWAYS = "always"
     CHANGED = "changed"
     NEVER = "never"
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """How the operator wants the stack to be deployed."""
-
-    resolve: str
-    deadline: float
-    """The monotonic time at which the command gives up."""
-    left: Leftovers
-    prune: bool
-    is_waiting: bool
-    as_json: bool
 
 
 def _stacks_starting_with(incomplete: str) -> list[str]:
@@ -156,53 +133,8 @@ def deploy(
             return
         _prepare(docker, stack, preparation)
         deadline = clock.monotonic() + timeout
-        request = _Request(resolve.value, deadline, left, prune, wait, as_json)
-        _roll_out(docker, jobs.with_digests(stack), request)
-
-
-def _roll_out(docker: Docker, stack: Stack, request: _Request) -> None:
-    """Deploy the stack, watch it, and roll it back if it fails."""
-    wait_until_removed(docker, stack.name, request.deadline)
-    services = follow.wait_for_leader(docker, stack, request.deadline)
-    progress = rollout.observe(docker, services, stack.name)
-    changed = jobs.without_done(stack, services, progress)
-    begun, rollback = rollout.begin(docker, stack, services, progress), Rollback()
-    out = console()
-    with (
-        named(begun, rollback),
-        leftovers.withdrawn_on_failure(docker, stack, request.left, begun.created),
-    ):
-        try:
-            apply(docker, changed, resolve=request.resolve, deadline=request.deadline)
-        except RefusedError as exc:
-            say_notes(exc)
-            look = rollout.look(docker, stack, begun, Convergence(_LONG_ENOUGH))
-            _refuse_unchanged(docker, begun, exc)
-            result.give_up(
-                *(docker, stack, begun, rollback, look, out),
-                rejection=str(exc),
-                as_json=request.as_json,
-            )
-        records.mark_applied(docker, begun.stored)
-        if request.is_waiting:
-            look = follow.wait_for_convergence(
-                *(docker, stack, begun, request.deadline, out), is_quiet=request.as_json
-            )
-            if look.verdict != "converged":
-                result.give_up(docker, stack, begun, rollback, look, out, as_json=request.as_json)
-            result.succeed(docker, stack, begun, look, out, as_json=request.as_json)
-        else:
-            say(f"not waited for; {next_step(stack.name)}")
-            report = {"stack": stack.name, "outcome": "deployed"} | stack.report()
-            print_json(report, request.as_json)
-    leftovers.settle(docker, stack, request.left, prune=request.prune)
-
-
-def _refuse_unchanged(docker: Docker, begun: Rollout, error: RefusedError) -> None:
-    """Let the error end the command if Docker has changed no service."""
-    if not begun.created and not begun.updated:
-        records.forget(docker, begun.stored)
-        fail(Exit.REFUSED, str(error), next_step="correct what Docker rejected, then deploy again")
+        request = Request(resolve.value, deadline, left, prune, wait, as_json)
+        roll_out(docker, jobs.with_digests(stack), request)
 
 
 def _show_plan(stack: Stack, preparation: Preparation, *, as_json: bool) -> None:
