@@ -54,6 +54,15 @@ LABEL_REBALANCE: Final = "spotswarm.rebalance"
 """Set to `false` by the service's owner to keep the service's tasks where they are."""
 LABEL_LOAN: Final = "spotswarm.loan"
 """Set by us to record temporary changes to the service's spec, in JSON, until we undo them."""
+LABEL_JOB: Final = "spotswarm.job"
+"""Set by `spotswarm deploy` on a job: the digest of its part of the stack file. A job runs again
+whenever its spec is written, so a job with the same digest is not written."""
+
+# Labels of configs.
+LABEL_DEPLOYMENT: Final = "spotswarm.deployment"
+"""The config is the record of a deployment of the stack that the value names."""
+LABEL_APPLIED: Final = "spotswarm.applied"
+"""The value is `true` if Docker has accepted every service of the recorded deployment."""
 
 # EC2 tags, set at launch.
 TAG_CLUSTER: Final = "spotswarm:cluster"

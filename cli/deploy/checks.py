@@ -7,18 +7,25 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+from cli.deploy.stackfile.contents import size_problem
+from cli.deploy.stackfile.references import deploy_of, part, table_of
 from cli.deploy.stackfile.stack import SecretWish, Stack, constraints_of
 from cli.edges.docker_cli import Docker
 from cli.progress.nodes import Member, fits
 from cli.terminal.exits import Exit, fail
+
+_ON_EVERY_NODE: Final = frozenset({"host", "bridge", "none"})
+"""Networks of a node's own, which are not networks of the swarm."""
+_ON_ALL_NODES: Final = frozenset({"global", "global-job"})
 
 
 @dataclass(frozen=True)
 class Preparation:
     """The secrets to create and the node to label before the stack is deployed."""
 
-    secrets: list[tuple[SecretWish, str]] = field(repr=False)
+    secrets: list[tuple[SecretWish, bytes]] = field(repr=False)
     """The missing secrets, each with its value."""
     node_to_label: Member | None
     """The manager that will get the stack's label, if no node has the label yet."""
@@ -26,7 +33,7 @@ class Preparation:
 
 def check(docker: Docker, stack: Stack, values: Mapping[str, str]) -> Preparation:
     """Return the secrets to create and the node to label; exit if a check fails."""
-    if absent := set(stack.networks) - docker.networks():
+    if absent := set(stack.networks) - _ON_EVERY_NODE - docker.networks():
         fail(
             Exit.REFUSED,
             f"no such network in the swarm: {', '.join(sorted(absent))}",
@@ -56,7 +63,8 @@ def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> 
 
     Constraints on `label` are ignored, because a node is about to get this label.
     """
-    if stack.document["services"][name].get("deploy", {}).get("mode") == "global":
+    deploy = deploy_of(table_of(part(stack.document, "services").get(name)))
+    if deploy.get("mode") in _ON_ALL_NODES or deploy.get("replicas") == 0:
         return ""
     constraints = [
         constraint
@@ -105,7 +113,7 @@ def _node_to_label(stack: Stack, nodes: list[Member]) -> Member | None:
 
 def _missing_secrets(
     stack: Stack, existing: set[str], values: Mapping[str, str]
-) -> list[tuple[SecretWish, str]]:
+) -> list[tuple[SecretWish, bytes]]:
     """Return the secrets to create, with their values; exit if a required value is missing."""
     missing, errors, absent = [], [], set()
     for wish in stack.secrets:
@@ -113,12 +121,17 @@ def _missing_secrets(
             continue
         if file := values.get(wish.variable):
             try:
-                missing.append((wish, Path(file).read_text(encoding="utf-8").rstrip("\n")))
-            except OSError as exc:
-                errors.append(f"{wish.variable}: could not read {file}: {exc.strerror}")
+                value = _secret_value(Path(file).read_bytes())
+            except (OSError, ValueError) as exc:
+                reason = exc.strerror if isinstance(exc, OSError) else exc
+                errors.append(f"{wish.variable}: could not read {file}: {reason}")
+                continue
+            if problem := size_problem(value):
+                errors.append(f"{wish.variable}: {file} {problem}")
+            missing.append((wish, value))
         elif wish.random_bytes:
             # A secret in hex cannot start with a dash and be mistaken for an option.
-            missing.append((wish, secrets.token_hex(wish.random_bytes)))
+            missing.append((wish, secrets.token_hex(wish.random_bytes).encode()))
         elif wish.is_optional:
             absent.add(wish.name)
         else:
@@ -129,3 +142,13 @@ def _missing_secrets(
         fail(Exit.USAGE, "\n".join(errors), next_step="set the variables in .env")
     stack.without_secrets(absent)
     return missing
+
+
+def _secret_value(content: bytes) -> bytes:
+    """Return a secret's value: text without the newline at its end, or other content unchanged."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return content
+    is_text = all(character.isprintable() or character in "\t\r\n" for character in text)
+    return content.rstrip(b"\r\n") if is_text else content

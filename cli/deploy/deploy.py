@@ -12,16 +12,17 @@ from typing import Annotated
 
 import typer
 
-from cli.deploy import follow, rollout
+from cli.deploy import jobs, leftovers
 from cli.deploy.checks import Preparation, check
+from cli.deploy.execution import Request, roll_out
 from cli.deploy.inputs import read_stack, read_variables, stack_names
-from cli.deploy.result import finish
+from cli.deploy.reading import handover
+from cli.deploy.recovery.undo import undo
+from cli.deploy.room import remarks_on_room
 from cli.deploy.stackfile.stack import Stack
 from cli.edges.docker_cli import Docker
-from cli.terminal.exits import Exit, fail, say
-from cli.terminal.live import keeps_running
+from cli.terminal.exits import Exit, fail, say, say_notes
 from cli.terminal.options import AsJson, IsDryRun, print_json
-from cli.terminal.tables import console
 from runtime import clock
 from runtime.errors import ClusterError, UnavailableError
 
@@ -59,6 +60,22 @@ def deploy(
     directory: Annotated[
         Path, typer.Option(help="The directory that contains the stack files.")
     ] = _DIRECTORY,
+    compose_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--compose-file",
+            "-c",
+            help="Another stack file, which Docker merges into the stack's own. Can be repeated.",
+        ),
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="After the deployment, remove the stack's services that are no longer in the file"
+            " or not selected.",
+        ),
+    ] = False,
     wait: Annotated[
         bool,
         typer.Option(
@@ -76,42 +93,48 @@ def deploy(
             " images that were pushed under an existing tag.",
         ),
     ] = ResolveImage.CHANGED,
+    is_undo: Annotated[
+        bool,
+        typer.Option(
+            "--undo",
+            help="Restore what the services were before a deployment that has not ended.",
+        ),
+    ] = False,
     dry_run: IsDryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Deploy a stack with `docker stack deploy`.
 
-    The exit code is 8 if the deployment fails and is rolled back.
+    The exit code is 8 if the deployment fails and is rolled back, and 6 if a service could be
+    neither deployed nor rolled back; the message names it.
     """
-    values = read_variables(env_file)
-    stack = read_stack(which, directory, values)
-    for remark in stack.remarks:
-        say(remark)
     docker = Docker()
+    if is_undo:
+        with _translated_errors():
+            docker.ensure_manager()
+            undo(docker, which, as_json=as_json)
+        return
+    values = read_variables(env_file)
+    stack = read_stack(which, directory, values, overlays=compose_files or [])
     with _translated_errors():
+        handover.check(stack)
+        for remark in stack.remarks:
+            say(remark)
         docker.ensure_manager()
         preparation = check(docker, stack, values)
+        left = leftovers.find(docker, stack)
+        stack.leftovers = left.report()
+        existing = {row["Spec"]["Name"] for row in docker.services(stack.name)}
+        for remark in remarks_on_room(stack, existing, docker.nodes()):
+            say(remark)
         if dry_run:
+            leftovers.remark(stack, left)
             _show_plan(stack, preparation, as_json=as_json)
             return
         _prepare(docker, stack, preparation)
         deadline = clock.monotonic() + timeout
-        follow.wait_for_leader(docker, stack, deadline)
-        begun = rollout.begin(docker, stack.name)
-        if docker_warning := docker.deploy(stack.name, stack.text(), resolve=resolve.value):
-            say(docker_warning)
-        if not wait:
-            print_json({"stack": stack.name, "outcome": "deployed"}, as_json)
-            return
-        out = console()
-        with keeps_running(
-            f"the deployment continues; run `docker stack services {stack.name}` to see its"
-            " progress"
-        ):
-            look = follow.wait_for_convergence(
-                docker, stack, begun, deadline, out, is_quiet=as_json
-            )
-        finish(docker, stack, begun, look, out, as_json=as_json)
+        request = Request(resolve.value, deadline, left, prune, wait, as_json)
+        roll_out(docker, jobs.with_digests(stack), request)
 
 
 def _show_plan(stack: Stack, preparation: Preparation, *, as_json: bool) -> None:
@@ -120,7 +143,7 @@ def _show_plan(stack: Stack, preparation: Preparation, *, as_json: bool) -> None
     if as_json:
         plan = {"stack": stack.name, "outcome": "dry run", "document": stack.document}
         label = node.hostname if node else None
-        print_json(plan | {"secrets": secrets, "label": label}, as_json)
+        print_json(plan | {"secrets": secrets, "label": label} | stack.report(), as_json)
         return
     if node is not None:
         say(f"{node.hostname} would get the label {stack.label_a_manager}=true")
@@ -148,10 +171,12 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except UnavailableError as exc:
+        say_notes(exc)
         fail(
             Exit.UNREACHABLE,
             str(exc),
             next_step="set DOCKER_HOST, or run this command on a manager",
         )
     except ClusterError as exc:
+        say_notes(exc)
         fail(Exit.REFUSED, str(exc), next_step="correct what Docker rejected, then deploy again")

@@ -1,45 +1,27 @@
-"""Record the state before a deployment, watch its progress, and roll it back if necessary."""
+"""Record the state before a deployment, and observe what the deployment does to it."""
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from cli.deploy.recovery import records
+from cli.deploy.recovery.record import Before, record_of
+from cli.deploy.recovery.records import Stored
 from cli.deploy.stackfile.stack import Stack
 from cli.edges.docker_cli import Docker
-from cli.progress.services import (
-    Convergence,
-    Failure,
-    ServiceProgress,
-    Verdict,
-    is_changed,
-    service_progress,
-)
+from cli.progress.failures import Failure
+from cli.progress.services import Convergence, ServiceProgress, Verdict, service_progress
+from cli.progress.specs import is_same_spec
+from cli.terminal.exits import say
+from cli.terminal.live import POLL_SECONDS
 from runtime import clock
-from runtime.errors import ClusterError
 
-_ROLLBACK_SECONDS: Final = 120.0
-_POLL_SECONDS: Final = 0.5
 _FAILURES_SHOWN: Final = 3
+_JUDGED_SECONDS: Final = 5.0
+"""How long to watch whether the services of an earlier deployment stay as that one wanted them."""
 
 Row = dict[str, Any]
-
-
-@dataclass
-class Rollout:
-    """The state before a deployment, and the services that the deployment has changed."""
-
-    services: dict[str, Row]
-    tasks: frozenset[str]
-    created: list[str] = field(default_factory=list)
-    updated: list[str] = field(default_factory=list)
-
-    def change_of(self, name: str) -> Literal["created", "updated", "unchanged"]:
-        """Return whether the deployment created a service, updated it or left it unchanged."""
-        if name in self.created:
-            return "created"
-        return "updated" if name in self.updated else "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,68 +35,157 @@ class Look:
     def blamed(self) -> list[ServiceProgress]:
         """The services that keep the deployment from converging."""
         failed = [service for service in self.services if service.state == "failed"]
-        return failed or [service for service in self.services if service.state != "steady"]
+        stuck = [service for service in self.services if service.is_stuck]
+        return failed or stuck or [row for row in self.services if row.state != "steady"]
 
     @property
     def last_failures(self) -> list[Failure]:
-        """The most recent failures, one for each of the first few services in `blamed`."""
-        failures = [service.failures[-1] for service in self.blamed if service.failures]
-        return failures[:_FAILURES_SHOWN]
+        """The latest failed task of each of the first few blamed services.
+
+        If no task has failed, a task that waits stands for its service.
+        """
+        tasks = [(service.failures or service.waits) for service in self.blamed]
+        return [rows[-1] for rows in tasks if rows][:_FAILURES_SHOWN]
 
 
-def begin(docker: Docker, stack: str) -> Rollout:
-    """Record the stack's services and tasks before the deployment."""
-    services = {_name(service): service for service in docker.services(stack)}
-    tasks = docker.tasks(list(services))
-    return Rollout(services, frozenset(task["ID"] for task in tasks))
+@dataclass
+class Rollout:
+    """The state before a deployment, and the services that the deployment has changed."""
+
+    stored: Stored
+    tasks: frozenset[str]
+    """The ids of the tasks that existed before."""
+    services: list[str]
+    """The names in the swarm of the services in the stack file."""
+    versions: dict[str, int] = field(default_factory=dict)
+    """The version of each service's row when this deployment began."""
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    last: Look | None = None
+    has_compared: bool = False
+
+    def before(self, row: Row) -> Before | None:
+        """Return what a service was before the deployment, or None if it is new."""
+        return self.stored.record.of(row)
+
+    def change_of(self, name: str) -> Literal["created", "updated", "unchanged"]:
+        """Return whether the deployment created a service, updated it or left it unchanged."""
+        if name in self.created:
+            return "created"
+        return "updated" if name in self.updated else "unchanged"
+
+    def compare(self, rows: Sequence[Row], progress: Sequence[ServiceProgress]) -> None:
+        """Note which services the deployment has created or updated.
+
+        Call this once, right after Docker has ended. What somebody changes later is not ours.
+        """
+        rolled_back = {service.name for service in progress if service.is_rolled_back_by_swarm}
+        # A service that Docker did not write can still show the rollback of an earlier deployment.
+        rolled_back &= {
+            _name(row) for row in rows if _version(row) != self.versions.get(_name(row))
+        }
+        for row in rows:
+            before, name = self.before(row), _name(row)
+            if before is None:
+                self.created.append(name)
+            elif name in rolled_back or not is_same_spec(before.spec, row["Spec"]):
+                self.updated.append(name)
+        # Somebody has removed these services in the meantime.
+        present = {row["ID"] for row in rows}
+        befores = self.stored.record.services.items()
+        self.updated += [
+            name
+            for name, before in befores
+            if name in self.services and before.id not in present and name not in self.created
+        ]
+        self.has_compared = True
+
+
+def begin(
+    docker: Docker, stack: Stack, services: Sequence[Row], progress: Sequence[ServiceProgress]
+) -> Rollout:
+    """Record what the stack's services are before anything is changed.
+
+    If an earlier deployment has not ended, its record stays: the state before that deployment is
+    the last one that is known to be whole.
+
+    Raises:
+        RefusedError: if another deployment of the stack has just begun.
+    """
+    stored = _unfinished(docker, stack.name, services)
+    ids = frozenset(task["ID"] for task in docker.tasks(stack.name))
+    if stored is None:
+        by = records.operator()
+        record = record_of(stack.name, services, progress, at=clock.now(), by=by)
+        stored = records.keep(docker, record)
+    names = [f"{stack.name}_{name}" for name in stack.services]
+    return Rollout(stored, ids, names, {_name(row): _version(row) for row in services})
+
+
+def _unfinished(docker: Docker, stack: str, services: Sequence[Row]) -> Stored | None:
+    """Return the record of an earlier deployment that has not ended, or None."""
+    stored = records.find(docker, stack)
+    if stored is None:
+        return None
+    record = stored.record
+    is_obsolete = bool(record.services) and not any(record.of(row) for row in services)
+    if is_obsolete or (stored.is_applied and _runs_as_requested(docker, stack)):
+        records.forget(docker, stored)
+        return None
+    say(
+        f"the deployment of {stack} that {record.by} began at {record.begun:%Y-%m-%d %H:%M:%S} UTC"
+        " has not ended. This deployment takes its place: if it fails, the services get back what"
+        " they were before that deployment"
+    )
+    return stored
+
+
+def _runs_as_requested(docker: Docker, stack: str) -> bool:
+    """Return whether all services of the stack are steady, and stay so for a few seconds."""
+    convergence = Convergence(timeout_seconds=_JUDGED_SECONDS)
+    while True:
+        progress = observe(docker, docker.services(stack), stack)
+        verdict = convergence.update(progress, clock.monotonic())
+        if verdict != "under way":
+            return verdict == "converged"
+        time.sleep(POLL_SECONDS)
 
 
 def look(docker: Docker, stack: Stack, rollout: Rollout, convergence: Convergence) -> Look:
     """Return the current state of the services in the deployed stack file."""
-    deployed = {f"{stack.name}_{name}" for name in stack.services}
-    services = [row for row in docker.services(stack.name) if _name(row) in deployed]
-    if not rollout.created and not rollout.updated:
-        for row in services:
-            before = rollout.services.get(_name(row))
-            if before is None:
-                rollout.created.append(_name(row))
-            elif is_changed(before, row):
-                rollout.updated.append(_name(row))
-    progress = _progress(docker, services, rollout)
-    return Look(progress, convergence.update(progress, clock.monotonic()))
+    rows = [row for row in docker.services(stack.name) if _name(row) in rollout.services]
+    progress = observe(docker, rows, stack.name, rollout)
+    removed = sorted(set(rollout.services) - {service.name for service in progress})
+    progress += [ServiceProgress(name, "", "failed", 0, 1, "removed") for name in removed]
+    if not rollout.has_compared:
+        rollout.compare(rows, progress)
+    rollout.last = Look(progress, convergence.update(progress, clock.monotonic()))
+    return rollout.last
 
 
-def roll_back(docker: Docker, stack: Stack, rollout: Rollout) -> tuple[list[str], list[str]]:
-    """Restore the specs of all updated services.
+def observe(
+    docker: Docker, rows: Sequence[Row], stack: str, rollout: Rollout | None = None
+) -> list[ServiceProgress]:
+    """Return the progress of these services, in the order of their names."""
+    nodes, tasks = docker.nodes(), docker.tasks(stack)
+    progress = []
+    for row in rows:
+        before = rollout.before(row) if rollout else None
+        progress.append(
+            service_progress(
+                row,
+                tasks,
+                nodes,
+                before=rollout.tasks if rollout else frozenset(),
+                old=before.spec if before else None,
+            )
+        )
+    return sorted(progress, key=lambda service: service.name)
 
-    Return the names of the restored services, and the names of those that could not be restored.
 
-    Swarm may also roll back a service, and other users may update a service at any time. Therefore,
-    each service is watched until it has its old spec and its tasks are running. A spec is replaced
-    only if it has not changed since it was last read.
-    """
-    deadline = clock.monotonic() + _ROLLBACK_SECONDS
-    while True:
-        services = [row for row in docker.services(stack.name) if _name(row) in rollout.updated]
-        changed = [row for row in services if is_changed(rollout.services[_name(row)], row)]
-        progress = _progress(docker, services, rollout)
-        is_complete = all(service.running >= service.wanted for service in progress)
-        if (not changed and is_complete) or clock.monotonic() > deadline:
-            not_restored = {_name(row) for row in changed}
-            return sorted({_name(row) for row in services} - not_restored), sorted(not_restored)
-        for row in changed:
-            # The engine rejects the request if the service has changed meanwhile: look again.
-            with suppress(ClusterError):
-                docker.restore(rollout.services[_name(row)], row)
-        time.sleep(_POLL_SECONDS)
+def _version(service: Row) -> int:
+    return int(service["Version"]["Index"])
 
 
 def _name(service: Row) -> str:
     return str(service["Spec"]["Name"])
-
-
-def _progress(docker: Docker, services: Sequence[Row], rollout: Rollout) -> list[ServiceProgress]:
-    nodes = docker.nodes()
-    tasks = docker.tasks([_name(row) for row in services])
-    progress = [service_progress(row, tasks, nodes, before=rollout.tasks) for row in services]
-    return sorted(progress, key=lambda service: service.name)

@@ -25,13 +25,17 @@ class Exit(IntEnum):
     UNKNOWN = 5
     """There is no such node, instance, service or cluster."""
     INCOMPLETE = 6
-    """Only part of the work was done: tasks were killed early or did not come up elsewhere."""
+    """Only part of the work was done: tasks were killed early or did not come up elsewhere, or a
+    failed deployment could not be rolled back, or services that were to go could not be removed.
+    The message names what is missing."""
     REFUSED = 7
-    """The request was rejected, and nothing was changed. The message gives the reason."""
+    """The request was rejected, and no service was changed. The message gives the reason. Before
+    Docker rejects a stack, it may have created networks, secrets, configs or a node's label."""
     ROLLED_BACK = 8
-    """The deployment failed. Updated services were rolled back; new services were left alone."""
+    """The deployment failed. Updated services were seen to be as before; new services and jobs were
+    left alone."""
     INTERRUPTED = 130
-    """Ctrl-C ended the command. Work that the command started continues."""
+    """Ctrl-C or a signal ended the command. Work that the command started continues."""
 
 
 def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
@@ -45,3 +49,9 @@ def fail(code: Exit, problem: str, *, next_step: str = "") -> NoReturn:
 def say(text: str) -> None:
     """Print a message to stderr, because stdout is reserved for output that scripts read."""
     _stderr.print(escape(text))
+
+
+def say_notes(error: Exception) -> None:
+    """Print an error's notes, such as the other lines that Docker printed, before the error."""
+    for note in getattr(error, "__notes__", ()):
+        say(note)

@@ -20,6 +20,7 @@ from wire.times import plausible
 
 _VERSION: Final = 1
 _MOST_REPLICAS: Final = 2**63
+_PAUSED: Final = frozenset({"paused", "rollback_paused"})
 
 Purpose = Literal["evacuate", "rebalance"]
 _REBALANCE: Final = "spread"
@@ -57,6 +58,16 @@ def is_our_update(service: Service, loan: Loan | None) -> bool:
 def is_changeable(service: Service, loan: Loan | None) -> bool:
     """Whether we may change the service now; we must not interfere with an update by its owner."""
     return service.is_settled or is_our_update(service, loan)
+
+
+def is_waiting_for_owner(service: Service, loan: Loan) -> bool:
+    """Whether only the owner can end the loan, because the owner's update of the service is paused.
+
+    Any change of the spec would resume the paused update and replace tasks that still serve.
+    Therefore, the leader keeps the loan, but nothing else may wait for its end: the owner's next
+    update or deployment ends it.
+    """
+    return service.update_state in _PAUSED and not is_our_update(service, loan)
 
 
 def loan_of(service: Service) -> Loan | None:

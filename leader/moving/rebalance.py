@@ -17,7 +17,15 @@ from datetime import timedelta
 from typing import Final
 
 from leader.moving.fates import Manner, is_emptying, manner
-from leader.moving.loan import Loan, is_changeable, keep_away, loan_of, restore, scale
+from leader.moving.loan import (
+    Loan,
+    is_changeable,
+    is_waiting_for_owner,
+    keep_away,
+    loan_of,
+    restore,
+    scale,
+)
 from leader.moving.placement import eligible, has_room, imbalance, scaled_down, scaled_up
 from leader.view.actions import ChangeService
 from leader.view.ids import SERVICE_SUBJECT, NodeId, ServiceId
@@ -130,7 +138,7 @@ def rebalance(moment: Moment) -> Iterator[ChangeService]:
             continue
         loan = loan_of(service)
         if loan is not None:
-            is_under_way = True
+            is_under_way = is_under_way or not is_waiting_for_owner(service, loan)
             if loan.purpose == "rebalance":
                 yield from _continued(service, loan, work, moment)
     if moment.is_work_new and not is_under_way and _is_quiet(moment.view):

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
 from cloud import aws, cloud
 from clusters import another_cluster, broker, brokers, cluster, standing
 from connections import closed_connections
+from deployments import deployment
 from engines import engines, host_engine, machines
 from groups import group_of, place_of
 from instances import files, imds
@@ -31,6 +32,7 @@ __all__ = [
     "closed_connections",
     "cloud",
     "cluster",
+    "deployment",
     "engines",
     "eventually",
     "files",

@@ -2,97 +2,14 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from deployments import REPOSITORY, Deployment, service
 
 Eventually = Callable[..., Awaitable[Any]]
-
-REPOSITORY = Path(__file__).parents[2]
-IMAGE = "127.0.0.1:1/busybox:1"
-NETWORKS = ("proxy", "auth", "services")
-RUNS = "trap 'exit 0' TERM; echo up; while :; do /bin/busybox sleep 0.2; done"
-
-
-def service(script: str = RUNS, **changes: Any) -> dict[str, Any]:
-    deploy = {"endpoint_mode": "dnsrr", "update_config": {"order": "start-first"}}
-    return {
-        "image": IMAGE,
-        "entrypoint": ["/bin/sh", "-c", script],
-        "networks": ["services"],
-        "stop_grace_period": "2s",
-        "deploy": deploy | changes.pop("deploy", {}),
-    } | changes
-
-
-class Deployment:
-    """A directory with a stack file of the test, and the command that deploys it."""
-
-    def __init__(self, directory: Path, pair: Any) -> None:
-        self.directory, self.pair = directory, pair
-        self.env = {"VERSION": "1", "DOMAIN": "localhost"}
-
-    def write(self, services: dict[str, Any], **parts: Any) -> None:
-        document = {"version": "3.8", "services": services}
-        document["networks"] = {name: {"external": True} for name in NETWORKS}
-        (self.directory / "services.yml").write_text(yaml.safe_dump(document | parts))
-
-    async def deploy(
-        self, *options: str, name: str = "services", directory: Path | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        lines = "".join(f"{name}={value}\n" for name, value in self.env.items())
-        (self.directory / "env").write_text(lines)
-        command = [sys.executable, "-m", "cli", "deploy", name, f"--env-file={self.directory}/env"]
-        command += [
-            f"--directory={directory or self.directory}",
-            "--resolve-image=never",
-            "--timeout=240",
-            *options,
-        ]
-        return await asyncio.to_thread(
-            subprocess.run,
-            command,
-            cwd=REPOSITORY,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.directory),
-                "DOCKER_HOST": self.pair.manager.url,
-            },
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    def docker(self, *command: str) -> str:
-        return str(self.pair.manager.docker(*command))
-
-    def inspect(self, name: str) -> dict[str, Any]:
-        services: dict[str, Any] = json.loads(self.docker("service", "inspect", name))[0]
-        return services
-
-    def tasks(self, name: str) -> set[str]:
-        return set(self.docker("service", "ps", "--quiet", name).split())
-
-
-@pytest.fixture
-async def deployment(pair: Any, tmp_path: Path) -> Any:
-    there = pair.manager.docker("network", "ls", "--format", "{{.Name}}").split()
-    for name in NETWORKS:
-        if name not in there:
-            pair.manager.docker("network", "create", "--driver=overlay", name)
-    yield Deployment(tmp_path, pair)
-    await asyncio.to_thread(pair.manager.remove_services)
-    for kind in ("secret", "config"):
-        if names := pair.manager.docker(kind, "ls", "--quiet").split():
-            pair.manager.docker(kind, "rm", *names)
 
 
 async def test_a_stack_gets_what_it_needs_and_deploying_it_again_changes_nothing(
@@ -182,11 +99,15 @@ async def test_swarms_own_rollback_counts_as_failed_and_is_not_rolled_back_again
     assert (await deployment.deploy()).returncode == 0
     good = deployment.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
 
-    deployment.write({"web": service("exit 4", deploy=careful)})
+    deployment.write({"web": service("echo no luck either; exit 4", deploy=careful)})
     ended = await deployment.deploy("--json")
 
     assert ended.returncode == 8, ended.stderr
     assert json.loads(ended.stdout)["rolled_back"] == ["services_web"]
+    assert json.loads(ended.stdout)["rolled_back_by_swarm"] == ["services_web"]
+    assert "rolled back by Swarm: services_web" in ended.stderr
+    assert "non-zero exit (4)" in ended.stderr
+    assert "no luck either" in ended.stderr
     assert deployment.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"] == good
 
 

@@ -1,5 +1,6 @@
 """A stack is deployed and updated by the operator's command, under load."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from scenario import PATIENCE
+from farm import WORKERS
+from scenario import PATIENCE, eventually
 
 from lab.images import application
 from lab.load import ingress
@@ -24,7 +26,7 @@ class Deployment:
     def __init__(self, lab, directory):
         self.lab, self.directory = lab, directory
 
-    def deploy(self, version, *, is_bad=False):
+    def deploy(self, version, *, is_bad=False, replicas=SHOP.replicas, one_each=False):
         """Deploy this version of the service; returns the ended command."""
         image = application.application(self.lab.places, version, is_bad=is_bad)
         router = "traefik.http.routers.shop"
@@ -40,9 +42,12 @@ class Deployment:
                 "start_period": "10s",
             },
             "deploy": {
-                "replicas": SHOP.replicas,
+                "replicas": replicas,
                 "endpoint_mode": "dnsrr",
-                "placement": {"constraints": ["node.role==worker"]},
+                "placement": {
+                    "constraints": ["node.role==worker"],
+                    "max_replicas_per_node": int(one_each),
+                },
                 "update_config": {
                     "order": "start-first",
                     "failure_action": "rollback",
@@ -81,6 +86,13 @@ class Deployment:
             check=False,
         )
 
+    def docker(self, *command):
+        return ingress.reachable_manager(self.lab).docker(*command)
+
+    def update_state(self):
+        state = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"
+        return self.docker("service", "inspect", "--format", state, SHOP.name).strip()
+
     def versions(self):
         """What the tasks say they are, through the first manager's ingress."""
         address = ingress.managers(self.lab)[0].address
@@ -106,4 +118,35 @@ def test_a_stack_is_updated_under_load_and_a_bad_version_is_rolled_back(farm, de
         assert deployment.versions() == {"2"}
         third = deployment.deploy("3", is_bad=True)
         assert third.returncode == ROLLED_BACK, third.stdout + third.stderr
+        assert deployment.versions() == {"2"}
+
+
+def test_our_own_command_fixes_an_update_without_room_and_a_paused_one_with_a_loan(
+    farm, deployment
+):
+    """C2 and C3: both hung before, the one in its rollback and the other in its wait."""
+    first = deployment.deploy("1", replicas=WORKERS, one_each=True)
+    assert first.returncode == 0, first.stderr
+    ingress.wait_served(farm.lab, SHOP)
+
+    with farm.under_load(SHOP, ends_whole=False):
+        crowded = deployment.deploy("2", replicas=WORKERS, one_each=True)
+        assert crowded.returncode == ROLLED_BACK, crowded.stdout + crowded.stderr
+        assert "start-first needs a free node: 3 replicas, 3 nodes, one each" in " ".join(
+            crowded.stderr.split()
+        )
+        assert "rolled back: services_shop" in crowded.stderr
+        assert deployment.versions() == {"1"}
+        assert deployment.update_state() in {"", "completed"}
+
+        # The limit would keep the next update from starting, and so from failing.
+        loan = {"v": 1, "for": "evacuate", "since": 0, "from": ["x"], "template": "another"}
+        deployment.docker(
+            *("service", "update", "--detach", "--no-resolve-image", "--replicas-max-per-node=0"),
+            *("--update-failure-action=pause", f"--label-add=spotswarm.loan={json.dumps(loan)}"),
+            *("--image=127.0.0.1:1/none:1", SHOP.name),
+        )
+        eventually(lambda: deployment.update_state() == "paused", what="a paused update")
+        repaired = deployment.deploy("2", replicas=WORKERS)
+        assert repaired.returncode == 0, repaired.stdout + repaired.stderr
         assert deployment.versions() == {"2"}

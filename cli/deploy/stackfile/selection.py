@@ -8,7 +8,7 @@ services that a service needs for some of its features.
 from collections.abc import Mapping
 from typing import Any
 
-from cli.deploy.stackfile.errors import StackError
+from cli.deploy.stackfile.errors import VariableError
 
 Wishes = Mapping[str, Mapping[str, Any]]
 """The `x-spotswarm` table of each service."""
@@ -18,13 +18,16 @@ def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[
     """Return the services to deploy, and remarks about services that will lack some features.
 
     Raises:
-        StackError: if a requested service does not exist or is not available, or if a required
+        VariableError: if a requested service does not exist or is not available, or if a required
             service is not selected.
     """
     offered = {
         name
         for name, wish in wishes.items()
-        if all(values.get(key) in wanted for key, wanted in wish.get("when", {}).items())
+        if all(
+            values.get(key) in {str(value) for value in wanted}
+            for key, wanted in wish.get("when", {}).items()
+        )
     }
     requested = {name for name in choice.replace(",", " ").split() if name}
     provided = {name: {name, wishes[name].get("provides", name)} for name in wishes}
@@ -45,8 +48,20 @@ def select(wishes: Wishes, values: Mapping[str, str], choice: str) -> tuple[set[
         if missed:
             remarks.append(f"some features of {name} do not work without {', '.join(missed)}")
     if errors:
-        raise StackError("\n".join(errors))
+        raise VariableError("\n".join(errors))
+    if not chosen:
+        raise VariableError("no service is selected; change the variables named under `when`")
     return chosen, remarks
+
+
+def alternatives(wishes: Wishes, chosen: set[str]) -> set[str]:
+    """Return the services that are not selected and whose place a selected service takes."""
+    provided = {wishes[name]["provides"] for name in chosen if "provides" in wishes[name]}
+    return {
+        name
+        for name, wish in wishes.items()
+        if name not in chosen and wish.get("provides") in provided
+    }
 
 
 def _not_offered(
@@ -60,7 +75,7 @@ def _not_offered(
     if providers & offered:
         return ""
     conditions = "; ".join(
-        f"{key}={'|'.join(wanted)}"
+        f"{key}={'|'.join(map(str, wanted))}"
         for service in sorted(providers)
         for key, wanted in wishes[service].get("when", {}).items()
     )

@@ -50,11 +50,11 @@ def test_all_missing_variables_are_reported_at_once_with_their_meaning() -> None
     assert interpolation.missing == {"ONE": "the first", "TWO": "", "EMPTY": "not empty"}
 
 
-def test_values_that_become_empty_are_left_out() -> None:
-    document = Interpolation({"N": "3"}).of(
-        {"a": "${B:-}", "l": ["${B:-}", "x"], "replicas": "${N}"}
-    )
-    assert document == {"l": ["x"], "replicas": 3}
+def test_values_that_become_empty_are_left_out_if_the_file_asks_for_it() -> None:
+    text = {"a": "${B:-}", "l": ["${B:-}", "x"], "n": "${N}"}
+    document = Interpolation({"N": "3"}, drops_empty=True).of(text)
+    assert document == {"l": ["x"], "n": "3"}
+    assert Interpolation({"N": "3"}).of(text) == {"a": "", "l": ["", "x"], "n": "3"}
 
 
 def test_docker_finds_no_variable_in_the_document() -> None:
