@@ -130,6 +130,7 @@ def test_whatever_happens_services_and_nodes_are_as_they_were_in_the_end(
 @example([(0, "interrupt", 1), (1, "interrupt", 1)], [0, 3, 0, 0], [], 0, True)
 @example([(0, "join", 0), (9, "interrupt", 1), (12, "drain", 2)], [0], [11], 1, True)
 @example([(0, "image", 0), (10, "interrupt", 4)], [1], [], 0, False)
+@example([(0, "join", 0), (0, "join", 0), (6, "image", 0)], [0], [], 0, False)
 def test_while_there_is_time_what_serves_goes_on_serving(events, waits, lost, lag, is_spiteful):
     gentle = {"Parallelism": 1, "Order": "start-first"}
     made = swarm(nodes=5, replicas=7, update=gentle, more=(service("api", replicas=1),))
