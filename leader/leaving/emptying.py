@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from leader.leaving.stages import Step, named
-from leader.moving.fates import Fate, fate_of, to_move
+from leader.moving.fates import delays_drain, to_move
 from leader.view.actions import (
     DemoteNode,
     DrainNode,
@@ -24,7 +24,7 @@ from leader.view.ids import InstanceId
 from leader.view.model import Node, View
 from leader.view.moment import Moment
 from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of
-from leader.view.work import Work
+from leader.view.work import Task, Work
 from wire.labels import DRAINED, LABEL_PHASE
 from wire.messages import Availability, Role
 
@@ -99,7 +99,7 @@ def _evacuation(node: Node, terms: Leaving, moment: Moment) -> Step:
     unmoved = tuple(map(work.name, to_move(node.id, view, work)))
     if unmoved and not is_late:
         return Step("evacuating", f"{named(unmoved)} to be up elsewhere")
-    ending = [task for task in work.on(node.id) if fate_of(task, work) is Fate.RUNS_ON]
+    ending = [task for task in work.on(node.id) if delays_drain(task, work)]
     if ending and at < leave_by(terms, policy):
         return Step("evacuating", f"{named(map(work.name, ending))} to end")
     leaves = f"{node.hostname} is leaving ({terms.why})"
@@ -127,17 +127,35 @@ def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:
     if remaining and not is_late:
         return Step("draining", f"{named(remaining)} to stop")
     if terms.then is Then.STAY:
-        state = f"{', '.join(remaining)} did not stop in time" if remaining else "the node is empty"
+        jobs, others = _jobs_and_others(node, work)
+        states = (
+            f"{', '.join(others)} did not stop in time" if others else "",
+            f"Swarm's drain does not stop jobs, so {', '.join(jobs)} may run on" if jobs else "",
+        )
+        state = ", and ".join(filter(None, states)) or "the node is empty"
         note = SettleNode(
             node=node.id,
             instance=node.instance,
             labels={LABEL_PHASE: DRAINED},
-            cut_off=remaining,
+            cut_off=others,
             reason=f"{node.hostname} is drained ({terms.why}): {state}",
         )
         return Step("draining", "the leader to mark the node as drained", note)
     step = _exit(node, terms, remaining, moment)
     return replace(step, stage="draining") if remaining else step
+
+
+def _jobs_and_others(node: Node, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the tasks that still run: those of jobs, and those told to stop."""
+    running = work.still_on(node.id)
+    jobs = [task for task in running if task.is_wanted and _is_job(task, work)]
+    others = [task for task in running if task not in jobs]
+    return tuple(map(work.name, jobs)), tuple(map(work.name, others))
+
+
+def _is_job(task: Task, work: Work) -> bool:
+    service = work.services.get(task.service)
+    return service is not None and service.is_job
 
 
 def _exit(node: Node, terms: Leaving, remaining: tuple[str, ...], moment: Moment) -> Step:

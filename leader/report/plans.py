@@ -14,7 +14,8 @@ from leader.leaving.emptying import why_not_demoted
 from leader.leaving.returning import services_kept_from
 from leader.leaving.stages import is_former_manager
 from leader.moving.rebalance import Planner, busy_nodes
-from leader.report.fates import TaskFate, fates, stranded
+from leader.moving.stranded import sentences
+from leader.report.fates import TaskFate, fates
 from leader.view.ids import InstanceId, NodeId, ServiceId, service_subject
 from leader.view.model import Node, View
 from leader.view.moment import Moment
@@ -117,8 +118,8 @@ def drain_plan(moment: Moment, name: str, within: timedelta) -> DrainPlan | Refu
         instance=node.instance,
         deadline=terms.deadline,
         is_demoted=node.role is Role.MANAGER,
-        tasks=fates(node, work, terms, moment.policy),
-        warnings=(*_leader_warning(node), *stranded(node, view, work)),
+        tasks=fates(node, view, work, terms, moment.policy),
+        warnings=(*_leader_warning(node), *sentences(node, view, work)),
     )
 
 

@@ -9,13 +9,15 @@ from typing import Any, Final
 
 from leader.leaving.starting import wished_terms
 from leader.leaving.steps import next_step
-from leader.moving.fates import Manner, is_replaced, manner
+from leader.moving.fates import Manner, is_emptying, is_replaced, manner
+from leader.moving.stranded import sentences, without_address
 from leader.view.ids import node_subject
 from leader.view.model import Node
 from leader.view.moment import Moment
 from leader.view.terms import Leaving, drain_by, leave_by, leaving_of
 from leader.view.work import Task, Work
 from wire.labels import DRAINED, HINTED, LEAVING
+from wire.messages import Role
 
 _IS_LEAVING: Final = frozenset({"evacuating", "draining", "leaving"})
 
@@ -47,6 +49,9 @@ def _row(node: Node, moment: Moment) -> dict[str, Any] | None:
         return None
     view, policy, at = moment.view, moment.policy, moment.at
     terms, work, waits_for = _terms(node, moment), view.work or Work(), step.waits_for
+    if is_emptying(node) and node.role is Role.WORKER and step.action is None:
+        hindrances = (*sentences(node, view, work), *without_address(node, work, at))
+        waits_for = "; ".join((waits_for, *hindrances))
     setback = view.setbacks.get(node_subject(node.id))
     if setback is not None:
         host = node.hostname.partition(".")[0]

@@ -17,6 +17,8 @@ from aiodocker import Docker
 
 from leader.edges.docker import changes
 from leader.edges.docker.errors import translated
+from leader.edges.docker.resources import generic_resources
+from leader.edges.docker.volumes import plugins_on
 from leader.edges.docker.work import Workload
 from leader.view.ids import NodeId
 from leader.view.model import Node
@@ -238,4 +240,6 @@ def _node(raw: Mapping[str, Any]) -> Node:
         platform=(platform.get("OS", "linux"), platform.get("Architecture", "x86_64")),
         cpu=resources.get("NanoCPUs", 0),
         memory=resources.get("MemoryBytes", 0),
+        generic=generic_resources(resources),
+        volume_plugins=plugins_on(description),
     )

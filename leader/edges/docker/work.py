@@ -6,8 +6,9 @@ the credentials of the previous spec (`registryAuthFrom`,
 https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service/operation/ServiceUpdate).
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -15,23 +16,31 @@ from typing import Any, Final
 from aiodocker import Docker
 
 from leader.edges.docker.errors import translated
+from leader.edges.docker.resources import generic_resources
+from leader.edges.docker.volumes import (
+    has_cluster_volumes,
+    is_for_one_node,
+    is_on_one_machine,
+    plugin_of,
+)
 from leader.view.ids import NodeId, ServiceId, TaskId
 from leader.view.work import Mode, Service, Task
 from runtime import clock
-from runtime.errors import UnavailableError
+from runtime.errors import ClusterError, UnavailableError
 from wire.labels import LABEL_LOAN
+from wire.platforms import platforms_of
 
 _ENDED: Final = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
-_FAILED: Final = frozenset({"failed", "rejected"})
+_FAILED: Final = frozenset({"failed", "rejected", "complete"})
+"""How a task can end by itself; whether `complete` is a failure depends on the task's service."""
 _FAILURES_SHOWN_FOR: Final = timedelta(minutes=10)
+_VOLUMES_SECONDS: Final = 3
 _MODES: Final[Mapping[str, Mode]] = {
     "Replicated": "replicated",
     "Global": "global",
     "ReplicatedJob": "replicated-job",
     "GlobalJob": "global-job",
 }
-_NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs"})
-"""Filesystem types that the `local` volume driver mounts over the network."""
 
 
 class Workload:
@@ -46,7 +55,23 @@ class Workload:
     async def services(self) -> tuple[Service, ...]:
         """Return all services in the swarm."""
         with translated("list the swarm's services"):
-            return tuple(_service(raw) for raw in await self._docker.services.list())
+            listed = await self._docker.services.list()
+        volumes = await self._volumes() if has_cluster_volumes(listed) else ()
+        return tuple(_service(raw, volumes) for raw in listed)
+
+    async def _volumes(self) -> Sequence[Mapping[str, Any]]:
+        """Return the engine's volumes, or none if a volume plugin does not answer in time.
+
+        A cluster volume that is not listed counts as one that only one node can have.
+        """
+        try:
+            with translated("list the volumes"):
+                async with asyncio.timeout(_VOLUMES_SECONDS):
+                    listed = await self._docker.volumes.list()
+        except ClusterError:
+            return ()
+        volumes: Sequence[Mapping[str, Any]] = listed.get("Volumes") or ()
+        return volumes
 
     async def tasks(self) -> tuple[Task, ...]:
         """Return all tasks that have not ended, and tasks that failed recently.
@@ -119,7 +144,7 @@ def _with(table: Mapping[str, Any] | None, key: str, value: object) -> dict[str,
     return others | {key: value} if value else others
 
 
-def _service(raw: Mapping[str, Any]) -> Service:
+def _service(raw: Mapping[str, Any], volumes: Sequence[Mapping[str, Any]] = ()) -> Service:
     spec = raw["Spec"]
     template = spec["TaskTemplate"]
     # A plugin's template has no container.
@@ -127,6 +152,7 @@ def _service(raw: Mapping[str, Any]) -> Service:
     placement = template.get("Placement") or {}
     reserved = (template.get("Resources") or {}).get("Reservations") or {}
     ports = (spec.get("EndpointSpec") or {}).get("Ports") or ()
+    mounts = container.get("Mounts") or ()
     grace = container.get("StopGracePeriod")
     return Service(
         id=ServiceId(raw["ID"]),
@@ -142,7 +168,16 @@ def _service(raw: Mapping[str, Any]) -> Service:
         template=_digest(template),
         has_health_check=_is_check(container.get("Healthcheck")),
         has_host_ports=any(port.get("PublishMode") == "host" for port in ports),
-        has_local_volumes=any(_is_local(mount) for mount in container.get("Mounts") or ()),
+        has_local_volumes=any(map(is_on_one_machine, mounts)),
+        has_single_node_volumes=any(is_for_one_node(mount, volumes) for mount in mounts),
+        host_ports=frozenset(
+            (str(port.get("Protocol", "tcp")), int(port["PublishedPort"]))
+            for port in ports
+            if port.get("PublishMode") == "host" and port.get("PublishedPort")
+        ),
+        volume_plugins=frozenset(filter(None, map(plugin_of, mounts))),
+        platforms=platforms_of(placement),
+        generic=generic_resources(reserved),
         cpu=reserved.get("NanoCPUs", 0),
         memory=reserved.get("MemoryBytes", 0),
         stop_grace=timedelta(seconds=10 if grace is None else grace / 1_000_000_000),
@@ -161,17 +196,6 @@ def _is_check(check: Mapping[str, Any] | None) -> bool:
     return bool(test[0] != "NONE")
 
 
-def _is_local(mount: Mapping[str, Any]) -> bool:
-    if mount.get("Type") == "bind":
-        return not mount.get("ReadOnly", False)
-    if mount.get("Type") != "volume":
-        return False
-    driver = (mount.get("VolumeOptions") or {}).get("DriverConfig") or {}
-    if driver.get("Name") not in {None, "", "local"}:
-        return False
-    return (driver.get("Options") or {}).get("type") not in _NETWORKED
-
-
 def _task(raw: Mapping[str, Any]) -> Task:
     status = raw["Status"]
     node, state = raw.get("NodeID"), status["State"]
@@ -183,12 +207,27 @@ def _task(raw: Mapping[str, Any]) -> Task:
         state=state,
         desired=raw["DesiredState"],
         created=datetime.fromisoformat(raw["CreatedAt"]),
-        trouble="" if state == "running" else status.get("Err") or status.get("Message", ""),
+        trouble="" if state == "running" else _trouble(status),
+        may_end=_may_end(raw),
     )
+
+
+def _trouble(status: Mapping[str, Any]) -> str:
+    if status["State"] == "complete":
+        return "it ended with exit code 0, perhaps because its health check had failed"
+    return str(status.get("Err") or status.get("Message", ""))
+
+
+def _may_end(raw: Mapping[str, Any]) -> bool:
+    """Return whether a task that ends with exit code 0 has done what it is for."""
+    policy = (raw.get("Spec") or {}).get("RestartPolicy") or {}
+    return "JobIteration" in raw or policy.get("Condition", "any") not in {"", "any"}
 
 
 def _counts(raw: Mapping[str, Any], since: datetime) -> bool:
     state = raw["Status"]["State"]
     if state not in _ENDED:
         return True
+    if state == "complete" and _may_end(raw):
+        return False
     return state in _FAILED and datetime.fromisoformat(raw["CreatedAt"]) > since

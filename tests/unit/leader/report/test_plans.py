@@ -89,7 +89,8 @@ def test_of_an_old_entry_that_is_down_and_the_node_of_today_the_living_is_meant(
         ({"has_host_ports": True}, Fate.DRAINED, "a port of the host"),
         ({"has_local_volumes": True}, Fate.DRAINED, "the service's data is on this machine"),
         ({"mode": "global"}, Fate.DRAINED, "has a task on every other node"),
-        ({"mode": "replicated-job"}, Fate.DRAINED, "starts again elsewhere"),
+        ({"has_single_node_volumes": True}, Fate.DRAINED, "only one node at a time can have"),
+        ({"mode": "replicated-job"}, Fate.RUNS_ON, "Swarm's drain does not stop jobs"),
     ],
 )
 def test_each_task_is_told_its_fate(said, fate, words):
@@ -138,8 +139,8 @@ def test_what_stops_already_and_what_has_no_service_is_told_too():
         ((), {}, "no other node takes tasks"),
         ((worker(2, availability=Availability.DRAIN),), {}, "no other node takes tasks"),
         ((worker(2),), {"constraints": ("node.labels.disk==ssd",)}, "satisfies node.labels.disk"),
-        ((worker(2, cpu=1, memory=9),), {"cpu": 2}, "has room"),
-        ((worker(2),), {"most_per_node": 1}, "has room"),
+        ((worker(2, cpu=1, memory=9),), {"cpu": 2}, "too little CPU or memory is free"),
+        ((worker(2),), {"most_per_node": 1}, "its service allows 1 task per node"),
     ],
 )
 def test_a_service_that_has_nowhere_to_go_is_warned_of(nodes, said, words):
@@ -148,7 +149,7 @@ def test_a_service_that_has_nowhere_to_go_is_warned_of(nodes, said, words):
     told = plan(worker(1), *nodes, services=[service(**said)], tasks=tasks)
 
     (warning,) = told.warnings
-    assert warning.startswith("no other node can take web")
+    assert warning.startswith("web.1 has nowhere to go: ")
     assert words in warning
 
 

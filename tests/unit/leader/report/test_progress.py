@@ -166,7 +166,9 @@ def test_after_its_time_for_moves_a_node_waits_for_swarms_drain():
     (early,) = rows(GOING, services=[service()], tasks=tasks)
     (late,) = rows(GOING, services=[service()], tasks=tasks, at=LATE)
 
-    assert early["waits_for"] == "web.1 to be up elsewhere"
+    assert early["waits_for"] == (
+        "web.1 to be up elsewhere; web.1 has nowhere to go: no other node takes tasks"
+    )
     assert late["waits_for"] == "Swarm's drain"
 
 
