@@ -6,20 +6,22 @@ update.
 """
 
 import json
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network
 from typing import Any, Final, Self
 
 import aiohttp
 from aiodocker import Docker
 
-from leader.edges.docker import changes
+from leader.edges.docker import changes, networks
 from leader.edges.docker.errors import translated
 from leader.edges.docker.resources import generic_resources
 from leader.edges.docker.volumes import plugins_on
 from leader.edges.docker.work import Workload
+from leader.upkeep.subnets import PREFIX
 from leader.view.ids import NodeId
 from leader.view.model import Node
 from leader.view.stance import Engine
@@ -97,24 +99,29 @@ class Swarm:
         with translated("list the swarm's managers"):
             return tuple(map(_node, await self._docker.nodes.list(filters={"role": "manager"})))
 
-    async def init(self, *, address: str) -> None:
-        """Create a swarm with this engine as its only node; other nodes join at this address."""
+    async def init(self, *, address: str, pool: IPv4Network | None = None) -> None:
+        """Create a swarm with this engine as its only node; other nodes join at this address.
+
+        Overlay networks get their addresses from the pool, or from Swarm's default pool.
+        """
+        sizes: dict[str, Any] = {"default_addr_pool": [str(pool)], "subnet_size": PREFIX}
         with translated("create the swarm"):
             await self._docker.swarm.init(
-                advertise_addr=address, listen_addr=f"{address}:{SWARM_PORT}", swarm_spec={}
+                advertise_addr=address,
+                listen_addr=f"{address}:{SWARM_PORT}",
+                swarm_spec={},
+                **({} if pool is None else sizes),
             )
 
-    async def ensure_network(self, name: str) -> bool:
-        """Create an attachable overlay network; return False if it already exists."""
-        with translated(f"create the network {name}"):
-            networks = await self._docker.networks.list(filters={"name": name})
-            # The filter also matches networks whose names only contain this name.
-            if any(network["Name"] == name for network in networks):
-                return False
-            await self._docker.networks.create(
-                {"Name": name, "Driver": "overlay", "Attachable": True, "CheckDuplicate": True}
-            )
-            return True
+    async def ensure_network(
+        self,
+        name: str,
+        *,
+        avoid: Iterable[IPv4Network] = (),
+        pool: IPv4Network | None = None,
+    ) -> bool:
+        """Create an attachable overlay network, unless it exists; see `networks.ensure`."""
+        return await networks.ensure(self._docker, name, avoid=avoid, pool=pool)
 
     async def nodes(self) -> tuple[Node, ...]:
         """Return all nodes in the swarm."""

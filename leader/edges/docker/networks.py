@@ -1,0 +1,93 @@
+"""Creates the cluster's overlay networks, with enough addresses and none of the VPC's.
+
+Rule: only a network of the swarm counts as ours. An engine can also have a local network of the
+same name, for example one that `docker compose` left behind.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Network
+from typing import Any, Final
+
+from aiodocker import Docker
+
+from leader.edges.docker.errors import translated
+from leader.upkeep.subnets import PREFIX, free_subnet
+from runtime.errors import RefusedError
+
+Json = Mapping[str, Any]
+_DRIVER: Final = "overlay"
+_SWARM: Final = "swarm"
+
+
+async def ensure(
+    docker: Docker,
+    name: str,
+    *,
+    avoid: Iterable[IPv4Network] = (),
+    pool: IPv4Network | None = None,
+) -> bool:
+    """Create an attachable overlay network; return False if the swarm has it already.
+
+    `avoid` has the address blocks of the VPC, and `pool` the addresses that the operator has set;
+    see `leader.upkeep.subnets`.
+
+    Raises:
+        RefusedError: if the engine refuses the network, for example because of a local network
+            with the same name.
+    """
+    with translated("list the networks"):
+        networks = await docker.networks.list()
+    namesakes = [network for network in networks if network["Name"] == name]
+    if any(_is_overlay(network) for network in namesakes):
+        return False
+    wish = {
+        "Name": name,
+        "Driver": _DRIVER,
+        "Attachable": True,
+        # Engines before 25 would otherwise refuse a name that a local network has.
+        "CheckDuplicate": not namesakes,
+        **await _addresses(docker, networks, tuple(avoid), pool),
+    }
+    try:
+        with translated(f"create the network {name}"):
+            await docker.networks.create(wish)
+    except RefusedError as exc:
+        if not namesakes:
+            raise
+        raise RefusedError(
+            f"{exc}; this engine has a local network named {name}, which may be in the way: run"
+            f" `docker network rm {name}` on this manager"
+        ) from exc
+    return True
+
+
+async def _addresses(
+    docker: Docker,
+    networks: Sequence[Json],
+    avoid: tuple[IPv4Network, ...],
+    pool: IPv4Network | None,
+) -> Json:
+    """Return the `IPAM` of a new network, or nothing if Swarm's own choice is good enough.
+
+    A swarm that somebody else created has networks of 253 addresses, from 10.0.0.0 on.
+    """
+    with translated("read the swarm's address pools"):
+        swarm = await docker.swarm.inspect()
+    own = [IPv4Network(block) for block in swarm.get("DefaultAddrPool") or () if "." in block]
+    is_apart = not any(block.overlaps(other) for block in own for other in avoid)
+    if is_apart and int(swarm.get("SubnetSize") or 24) <= PREFIX:
+        return {}
+    subnet = free_subnet((*avoid, *subnets_of(networks)), pool=pool)
+    return {} if subnet is None else {"IPAM": {"Config": [{"Subnet": str(subnet)}]}}
+
+
+def subnets_of(networks: Iterable[Json]) -> Iterator[IPv4Network]:
+    """Yield the IPv4 subnets of these networks."""
+    for network in networks:
+        for block in (network.get("IPAM") or {}).get("Config") or ():
+            if "." in (subnet := str(block.get("Subnet", ""))):
+                yield IPv4Network(subnet, strict=False)
+
+
+def _is_overlay(network: Json) -> bool:
+    return network.get("Driver") == _DRIVER and network.get("Scope") == _SWARM
