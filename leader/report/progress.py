@@ -94,4 +94,5 @@ def _task(task: Task, moment: Moment, work: Work) -> dict[str, Any]:
         "is_wanted": task.is_wanted,
         "manner": manner(service).value if service else Manner.STOP_FIRST.value,
         "replaced": is_replaced(task, moment.view, work),
+        "is_job": service is not None and service.is_job,
     }
