@@ -86,6 +86,9 @@ def test_each_setting_changes_one_field_of_the_policy(setting, field, value):
         (TABLE | {"managers": 0}, "managers"),
         (TABLE | {"hint_seconds": 0}, "hint_seconds"),
         (TABLE | {"broker": "example-value"}, "broker"),
+        (TABLE | {"address_pool": "10.0.0.0/24"}, "address_pool"),
+        (TABLE | {"address_pool": "8.0.0.0/8"}, "address_pool"),
+        (TABLE | {"address_pool": "10.0.0.1/8"}, "address_pool"),
         ("yes", "[leader]"),
     ],
 )

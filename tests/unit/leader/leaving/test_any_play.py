@@ -87,7 +87,7 @@ class Story:
     delays,
     crashes,
     st.integers(0, 2),
-    st.sampled_from(["up", "hang", "fail", "full"]),
+    st.sampled_from(["up", "hang", "fail", "full", "end", "broken"]),
     st.sampled_from(OWN_UPDATES),
     st.booleans(),
 )
@@ -99,10 +99,12 @@ def test_whatever_happens_services_and_nodes_are_as_they_were_in_the_end(
     story = Story(made, delays=waits, lag=lag, crashes=lost)
     made.is_spiteful = is_spiteful
     made.fate, made.has_room = fate, fate != "full"
+    if fate == "broken":
+        made.fate, made.broken = "up", {NodeId("n-2")}
 
     story.play_on(events)
     story.play.run(130)
-    made.fate, made.has_room = "up", True
+    made.fate, made.has_room, made.broken = "up", True, set()
     story.play.run(70)
     story.play.run_until_quiet()
 

@@ -367,3 +367,37 @@ def test_what_is_told_is_what_happens(kinds):
         before = play.swarm.services[one.service].replicas
         if one.fate is Fate.MOVED:
             assert fewest[one.service] == before
+
+
+def test_a_task_without_another_node_is_stranded_and_not_moved():
+    ml = service("ml", generic={"gpu": 1})
+    tasks = [task("a", of="ml"), task("b")]
+
+    told = plan(worker(1), worker(2), services=[ml, service()], tasks=tasks)
+
+    stranded, moved = told.tasks
+    assert (stranded.fate, moved.fate) == (Fate.STRANDED, Fate.MOVED)
+    assert stranded.why == (
+        "no other node has a gpu; it waits for a node, and Swarm's drain stops it at 20:01:00 UTC"
+    )
+    assert told.warnings == ("ml.1 has nowhere to go: no other node has a gpu",)
+
+
+def test_a_task_that_stops_first_and_has_nowhere_to_go_says_both():
+    db = service(has_local_volumes=True, constraints=("node.labels.disk==ssd",))
+
+    told = plan(worker(1), worker(2), services=[db], tasks=[task("a")])
+
+    assert told.tasks[0].fate is Fate.DRAINED
+    assert told.tasks[0].why.endswith(
+        "no other node that satisfies node.labels.disk==ssd takes tasks"
+    )
+
+
+def test_the_task_of_a_job_is_not_stopping_while_it_runs():
+    job = service("job", mode="replicated-job")
+
+    told = plan(worker(1), services=[job], tasks=[task("a", of="job", desired="complete")])
+
+    assert told.tasks[0].fate is Fate.RUNS_ON
+    assert not told.warnings
