@@ -124,10 +124,10 @@ def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:
         return Step("draining", "a list of the node's tasks")
     work = view.work or Work()
     remaining = tuple(map(work.name, work.still_on(node.id)))
+    jobs, others = _jobs_and_others(node, work)
     if remaining and not is_late:
-        return Step("draining", f"{named(remaining)} to stop")
+        return Step("draining", f"{named(remaining)} to {'stop' if others else 'end'}")
     if terms.then is Then.STAY:
-        jobs, others = _jobs_and_others(node, work)
         states = (
             f"{', '.join(others)} did not stop in time" if others else "",
             f"Swarm's drain does not stop jobs, so {', '.join(jobs)} may run on" if jobs else "",

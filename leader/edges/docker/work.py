@@ -67,7 +67,7 @@ class Workload:
         try:
             with translated("list the volumes"):
                 async with asyncio.timeout(_VOLUMES_SECONDS):
-                    listed = await self._docker.volumes.list()
+                    listed = await self._docker.volumes.list()  # type: ignore[no-untyped-call]
         except ClusterError:
             return ()
         volumes: Sequence[Mapping[str, Any]] = listed.get("Volumes") or ()

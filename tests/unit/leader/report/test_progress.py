@@ -302,4 +302,4 @@ def test_the_tasks_of_jobs_run_and_are_shown_as_jobs():
 
     (shown,) = row["tasks"]
     assert (shown["is_wanted"], shown["manner"], shown["is_job"]) == (True, "never", True)
-    assert row["waits_for"] == "job.1 to stop"
+    assert row["waits_for"] == "job.1 to end"
