@@ -5,12 +5,14 @@ demoted first, but never if the managers would lose quorum. Deadlines apply even
 tasks have not moved.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from leader.leaving.stages import Step, named
 from leader.moving.fates import delays_drain, to_move
+from leader.moving.stranded import sentences, stranded
 from leader.view.actions import (
     DemoteNode,
     DrainNode,
@@ -23,7 +25,7 @@ from leader.view.actions import (
 from leader.view.ids import InstanceId
 from leader.view.model import Node, View
 from leader.view.moment import Moment
-from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of
+from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of, stop_by
 from leader.view.work import Task, Work
 from wire.labels import DRAINED, LABEL_PHASE
 from wire.messages import Availability, Role
@@ -96,7 +98,9 @@ def _evacuation(node: Node, terms: Leaving, moment: Moment) -> Step:
     if view.work is None and not is_late:
         return Step("evacuating", "a list of the node's tasks")
     work = view.work or Work()
-    unmoved = tuple(map(work.name, to_move(node.id, view, work)))
+    moving = to_move(node.id, view, work)
+    unmoved = tuple(map(work.name, moving))
+    is_late = is_late or _needs_time_to_stop(node, moving, terms, moment)
     if unmoved and not is_late:
         return Step("evacuating", f"{named(unmoved)} to be up elsewhere")
     ending = [task for task in work.on(node.id) if delays_drain(task, work)]
@@ -106,14 +110,27 @@ def _evacuation(node: Node, terms: Leaving, moment: Moment) -> Step:
     if view.work is None:
         reason = f"{leaves}, and there is no time left to list its tasks"
     elif unmoved:
-        reason = (
+        late = (
             f"{leaves} at {terms.deadline:%H:%M:%S} UTC, and there is no time left to move"
             f" {', '.join(unmoved)}"
         )
+        reason = "; ".join((late, *sentences(node, view, work)))
     else:
         reason = f"{leaves}, and every task that could be moved has been moved"
     drain = DrainNode(node=node.id, instance=node.instance, unmoved=unmoved, reason=reason)
     return Step("evacuating", "Swarm's drain", drain)
+
+
+def _needs_time_to_stop(node: Node, moving: Sequence[Task], terms: Leaving, moment: Moment) -> bool:
+    """Whether the remaining tasks have nowhere to go, and need the rest of the time to stop."""
+    view, policy, work = moment.view, moment.policy, moment.view.work
+    if work is None or not moving:
+        return False
+    grace = max(work.services[task.service].stop_grace for task in moving)
+    if moment.at < stop_by(terms, policy, grace):
+        return False
+    nowhere = stranded(node, view, work)
+    return all(task.id in nowhere for task in moving)
 
 
 def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:

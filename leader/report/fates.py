@@ -11,7 +11,7 @@ from leader.moving.fates import Fate, Manner, fate_of
 from leader.moving.stranded import stranded
 from leader.view.ids import TaskId
 from leader.view.model import Node, Policy, View
-from leader.view.terms import Leaving, drain_by, leave_by
+from leader.view.terms import Leaving, drain_by, leave_by, stop_by
 from leader.view.work import Service, Task, Work
 from wire.labels import LABEL_EVACUATE
 
@@ -73,10 +73,10 @@ def _reason(
                 f" Swarm's drain at {drained_at:%H:%M:%S} UTC"
             )
         case Fate.STRANDED:
-            drained_at = drain_by(terms, policy)
+            stopped_at = stop_by(terms, policy, service.stop_grace)
             return (
                 f"{nowhere[task.id]}; it waits for a node, and Swarm's drain stops it at"
-                f" {drained_at:%H:%M:%S} UTC"
+                f" {stopped_at:%H:%M:%S} UTC"
             )
         case Fate.MOVED if service.has_health_check:
             return "it stops once a replacement is healthy elsewhere"

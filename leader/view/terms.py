@@ -4,7 +4,7 @@ Rule: this information is stored in the node's labels, where the next leader can
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from leader.view.model import Node, Policy, View
@@ -83,6 +83,14 @@ def leave_by(leaving: Leaving, policy: Policy) -> datetime:
     """
     whole = leaving.deadline - leaving.since
     return leaving.deadline - min(policy.leave_margin, whole * 0.2)
+
+
+def stop_by(leaving: Leaving, policy: Policy, grace: timedelta) -> datetime:
+    """Return the time when a task that cannot move must be told to stop, so that it ends in time.
+
+    This is when the node is drained, or earlier if the task has a longer stop grace period.
+    """
+    return min(drain_by(leaving, policy), leave_by(leaving, policy) - grace)
 
 
 def is_taken(node: Node, view: View) -> bool:

@@ -348,3 +348,36 @@ def test_a_job_is_cut_off_when_its_node_leaves_the_swarm():
 
     assert isinstance(action, OrderLeave)
     assert action.cut_off == ("job.1",)
+
+
+# Tasks that no other node can take
+
+
+def test_a_task_that_has_nowhere_to_go_waits_for_a_node_but_not_into_its_grace():
+    slow = service(generic={"gpu": 1}, stop_grace=60 * SECOND)
+    known = seen(leaver(), services=[slow], tasks=[task("t-1")])
+    must_stop = LEAVE_BY - 60 * SECOND
+    assert must_stop < DRAIN_BY
+
+    assert steps(known, must_stop - SECOND) == []
+    action = step(known, must_stop)
+
+    assert isinstance(action, DrainNode)
+    assert action.unmoved == ("web.1",)
+    assert "web.1 has nowhere to go: no other node has a gpu" in action.reason
+
+
+def test_a_task_that_can_still_move_keeps_others_from_being_stopped_early():
+    slow = service(generic={"gpu": 1}, stop_grace=60 * SECOND)
+    tasks = [task("t-1"), task("t-2", "api")]
+    known = seen(leaver(), services=[slow, service("api")], tasks=tasks)
+
+    assert steps(known, DRAIN_BY - SECOND) == []
+    assert isinstance(step(known, DRAIN_BY), DrainNode)
+
+
+def test_with_a_short_grace_a_task_waits_for_a_node_until_the_drain():
+    known = seen(leaver(), services=[service(generic={"gpu": 1})], tasks=[task("t-1")])
+
+    assert steps(known, DRAIN_BY - SECOND) == []
+    assert isinstance(step(known, DRAIN_BY), DrainNode)
