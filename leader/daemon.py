@@ -253,10 +253,10 @@ class Daemon:
         delays = backoff(ceiling=30)
         while True:
             try:
-                await self._make_networks(swarm, aws)
                 founder = await right.read()
                 if founder.instance == self._settings.facts.instance and not founder.is_founded:
                     await right.founded(self._settings.facts.instance)
+                await self._make_networks(swarm, aws)
                 self._problem = ""
                 break
             except ClusterError as exc:

@@ -1,6 +1,7 @@
 """The overlay networks that the leader makes, on real engines, and the VPC's blocks by moto."""
 
 import json
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -12,6 +13,8 @@ from leader.edges.docker.swarm import Swarm
 from leader.upkeep.subnets import PREFIX
 from runtime.errors import GoneError, RefusedError
 
+Eventually = Callable[..., Awaitable[Any]]
+
 VPC = IPv4Network("10.240.0.0/12")
 
 
@@ -21,22 +24,31 @@ def shown(machine: Any, name: str) -> list[dict[str, Any]]:
     return [json.loads(machine.docker("network", "inspect", one))[0] for one in ids]
 
 
-def subnet_of(network: dict[str, Any]) -> IPv4Network:
-    return IPv4Network(network["IPAM"]["Config"][0]["Subnet"])
+async def subnet_of(machine: Any, name: str, eventually: Eventually) -> IPv4Network:
+    """A network's subnet; Swarm gives it to the network a moment after the network was made."""
+
+    async def given() -> str | None:
+        blocks = [
+            one for network in shown(machine, name) for one in network["IPAM"]["Config"] or ()
+        ]
+        return blocks[0]["Subnet"] if blocks else None
+
+    return IPv4Network(await eventually(given, every=0.2))
 
 
 async def test_in_a_swarm_of_small_networks_ours_are_large_and_meet_no_other(
-    swarm: Swarm, engines: Any
+    swarm: Swarm, engines: Any, eventually: Eventually
 ) -> None:
     for name in ("large-1", "large-2"):
         assert await swarm.ensure_network(name, avoid=[VPC])
-    first, second = (subnet_of(*shown(engines[0], name)) for name in ("large-1", "large-2"))
+    first = await subnet_of(engines[0], "large-1", eventually)
+    second = await subnet_of(engines[0], "large-2", eventually)
     assert first.prefixlen == second.prefixlen == PREFIX
     assert not first.overlaps(second)
     assert not any(subnet.overlaps(VPC) for subnet in (first, second))
     pool = IPv4Network("10.77.0.0/16")
     assert await swarm.ensure_network("large-3", pool=pool)
-    assert subnet_of(*shown(engines[0], "large-3")).subnet_of(pool)
+    assert (await subnet_of(engines[0], "large-3", eventually)).subnet_of(pool)
 
 
 async def test_a_local_network_of_that_name_is_no_overlay_network(
@@ -70,15 +82,17 @@ async def test_a_refusal_that_is_not_about_a_name_blames_no_network(swarm: Swarm
     assert "in the way" not in str(caught.value)
 
 
-async def test_a_swarm_is_founded_with_a_pool_of_large_networks(engines: Any) -> None:
+async def test_a_swarm_is_founded_with_a_pool_of_large_networks(
+    engines: Any, eventually: Eventually
+) -> None:
     alone = engines[2]
     async with Swarm(alone.url) as founded:
         await founded.init(address=alone.address, pool=VPC)
         assert await founded.ensure_network("proxy", avoid=[IPv4Network("10.0.0.0/16")])
     for name in ("ingress", "proxy"):
-        (network,) = shown(alone, name)
-        assert subnet_of(network).subnet_of(VPC)
-        assert subnet_of(network).prefixlen == PREFIX
+        subnet = await subnet_of(alone, name, eventually)
+        assert subnet.subnet_of(VPC)
+        assert subnet.prefixlen == PREFIX
 
 
 async def test_the_blocks_of_an_instances_vpc_are_all_that_are_associated(

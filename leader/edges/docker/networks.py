@@ -17,71 +17,75 @@ from runtime.errors import RefusedError
 Json = Mapping[str, Any]
 _DRIVER: Final = "overlay"
 _SWARM: Final = "swarm"
+_USUAL_PREFIX: Final = 24
+"""The size of overlay networks in a swarm that was created without a pool."""
 
 
-async def ensure(
-    docker: Docker,
-    name: str,
-    *,
-    avoid: Iterable[IPv4Network] = (),
-    pool: IPv4Network | None = None,
-) -> bool:
-    """Create an attachable overlay network; return False if the swarm has it already.
+class Networks:
+    """Creates overlay networks through the local engine, which must be a manager."""
 
-    `avoid` has the address blocks of the VPC, and `pool` the addresses that the operator has set;
-    see `leader.upkeep.subnets`.
+    def __init__(self, docker: Docker) -> None:
+        self._docker = docker
+        self._chosen: list[IPv4Network] = []
+        """Subnets of new networks, which the engine lists only after a moment."""
 
-    Raises:
-        RefusedError: if the engine refuses the network, for example because of a local network
-            with the same name.
-    """
-    with translated("list the networks"):
-        networks = await docker.networks.list()
-    namesakes = [network for network in networks if network["Name"] == name]
-    if any(_is_overlay(network) for network in namesakes):
-        return False
-    wish = {
-        "Name": name,
-        "Driver": _DRIVER,
-        "Attachable": True,
-        # Engines before 25 would otherwise refuse a name that a local network has.
-        "CheckDuplicate": not namesakes,
-        **await _addresses(docker, networks, tuple(avoid), pool),
-    }
-    try:
-        with translated(f"create the network {name}"):
-            await docker.networks.create(wish)
-    except RefusedError as exc:
-        if not namesakes:
-            raise
-        raise RefusedError(
-            f"{exc}; this engine has a local network named {name}, which may be in the way: run"
-            f" `docker network rm {name}` on this manager"
-        ) from exc
-    return True
+    async def ensure(
+        self, name: str, *, avoid: Iterable[IPv4Network] = (), pool: IPv4Network | None = None
+    ) -> bool:
+        """Create an attachable overlay network; return False if the swarm has it already.
+
+        `avoid` has the address blocks of the VPC, and `pool` the addresses that the operator has
+        set; see `leader.upkeep.subnets`.
+
+        Raises the same errors as `translated`. If the engine refuses the network and has a local
+        network of the same name, the message says how to remove that network.
+        """
+        with translated("list the networks"):
+            networks = await self._docker.networks.list()
+        namesakes = [network for network in networks if network["Name"] == name]
+        if any(_is_overlay(network) for network in namesakes):
+            return False
+        wish = {
+            "Name": name,
+            "Driver": _DRIVER,
+            "Attachable": True,
+            # With this check, older engines refuse a name that a local network has.
+            "CheckDuplicate": not namesakes,
+            **await self._addresses(networks, tuple(avoid), pool),
+        }
+        try:
+            with translated(f"create the network {name}"):
+                await self._docker.networks.create(wish)
+        except RefusedError as exc:
+            if not namesakes:
+                raise
+            raise RefusedError(
+                f"{exc}; this engine has a local network named {name}, which may be in the way: run"
+                f" `docker network rm {name}` on this manager"
+            ) from exc
+        return True
+
+    async def _addresses(
+        self, networks: Sequence[Json], avoid: tuple[IPv4Network, ...], pool: IPv4Network | None
+    ) -> Json:
+        """Return the `IPAM` of a new network, or nothing if Swarm's own choice is good enough.
+
+        A swarm that was created without a pool has networks of 253 addresses, from 10.0.0.0 on.
+        """
+        with translated("read the swarm's address pools"):
+            swarm = await self._docker.swarm.inspect()
+        own = [IPv4Network(block) for block in swarm.get("DefaultAddrPool") or () if "." in block]
+        is_apart = not any(block.overlaps(other) for block in own for other in avoid)
+        if is_apart and int(swarm.get("SubnetSize") or _USUAL_PREFIX) <= PREFIX:
+            return {}
+        subnet = free_subnet((*avoid, *self._chosen, *_subnets(networks)), pool=pool)
+        if subnet is None:
+            return {}
+        self._chosen.append(subnet)
+        return {"IPAM": {"Config": [{"Subnet": str(subnet)}]}}
 
 
-async def _addresses(
-    docker: Docker,
-    networks: Sequence[Json],
-    avoid: tuple[IPv4Network, ...],
-    pool: IPv4Network | None,
-) -> Json:
-    """Return the `IPAM` of a new network, or nothing if Swarm's own choice is good enough.
-
-    A swarm that somebody else created has networks of 253 addresses, from 10.0.0.0 on.
-    """
-    with translated("read the swarm's address pools"):
-        swarm = await docker.swarm.inspect()
-    own = [IPv4Network(block) for block in swarm.get("DefaultAddrPool") or () if "." in block]
-    is_apart = not any(block.overlaps(other) for block in own for other in avoid)
-    if is_apart and int(swarm.get("SubnetSize") or 24) <= PREFIX:
-        return {}
-    subnet = free_subnet((*avoid, *subnets_of(networks)), pool=pool)
-    return {} if subnet is None else {"IPAM": {"Config": [{"Subnet": str(subnet)}]}}
-
-
-def subnets_of(networks: Iterable[Json]) -> Iterator[IPv4Network]:
+def _subnets(networks: Iterable[Json]) -> Iterator[IPv4Network]:
     """Yield the IPv4 subnets of these networks."""
     for network in networks:
         for block in (network.get("IPAM") or {}).get("Config") or ():

@@ -16,8 +16,9 @@ from typing import Any, Final, Self
 import aiohttp
 from aiodocker import Docker
 
-from leader.edges.docker import changes, networks
+from leader.edges.docker import changes
 from leader.edges.docker.errors import translated
+from leader.edges.docker.networks import Networks
 from leader.edges.docker.resources import generic_resources
 from leader.edges.docker.volumes import plugins_on
 from leader.edges.docker.work import Workload
@@ -54,6 +55,7 @@ class Swarm:
     async def __aenter__(self) -> Self:
         self._docker = Docker(url=self._url, timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
         self.work = Workload(self._docker)
+        self._networks = Networks(self._docker)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,8 +122,8 @@ class Swarm:
         avoid: Iterable[IPv4Network] = (),
         pool: IPv4Network | None = None,
     ) -> bool:
-        """Create an attachable overlay network, unless it exists; see `networks.ensure`."""
-        return await networks.ensure(self._docker, name, avoid=avoid, pool=pool)
+        """Create an attachable overlay network, unless it exists; see `Networks.ensure`."""
+        return await self._networks.ensure(name, avoid=avoid, pool=pool)
 
     async def nodes(self) -> tuple[Node, ...]:
         """Return all nodes in the swarm."""

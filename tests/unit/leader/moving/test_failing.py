@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 from builders import NOW, POLICY, SECOND, view
-from leader_play import WEB, Play, Watched, assert_as_found, swarm
+from hypothesis import given
+from hypothesis import strategies as st
+from leader_play import WEB, Play, Watched, assert_as_found, said, swarm
+from randomness import at_most
 from swarm_model import QUIET, service, task, worker
 
 from leader.moving.evacuate import evacuate
@@ -118,10 +121,7 @@ def test_tasks_that_no_node_takes_do_not_keep_others_from_moving():
 
 def test_a_service_that_fails_on_the_emptiest_node_is_moved_all_the_same():
     play = Play(swarm(nodes=4, replicas=3))
-    before = {
-        name: (one.constraints, one.update, one.replicas, dict(one.labels))
-        for name, one in play.swarm.services.items()
-    }
+    before = {name: said(one) for name, one in play.swarm.services.items()}
     (empty,) = {"n-1", "n-2", "n-3", "n-4"} - {
         one.node for one in play.swarm.tasks.values() if one.is_up
     }
@@ -151,3 +151,27 @@ def test_a_task_that_must_be_alone_on_its_node_moves_when_a_node_joins():
 
     assert watched.least == {"web": 2}
     assert not any(getattr(action, "unmoved", ()) for action in play.decided)
+
+
+@at_most(10)
+@given(
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.lists(st.integers(1, 5), min_size=1, max_size=2, unique=True),
+    st.lists(st.sampled_from([0, 0, 1, 2]), min_size=1, max_size=3),
+)
+def test_while_another_node_works_no_request_is_lost_to_a_broken_one(
+    replicas, broken, taken, delays
+):
+    play = Play(swarm(nodes=5, replicas=replicas), delays=delays)
+    before = {name: said(one) for name, one in play.swarm.services.items()}
+    play.swarm.broken = {f"n-{broken}"}
+    watched = Watched(play)
+
+    for number in taken:
+        play.interrupt(f"i-{number}")
+        play.run(3)
+    play.run_until_quiet()
+
+    assert watched.least == {"web": replicas}
+    assert_as_found(play, before)
