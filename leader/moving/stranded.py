@@ -3,7 +3,7 @@
 Rule: this is the only source for it, so `drain --dry-run`, `leaving` and the journal agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,12 +37,17 @@ def stranded(node: Node, view: View, work: Work) -> dict[TaskId, str]:
     return reasons
 
 
-def sentences(node: Node, view: View, work: Work) -> Iterator[str]:
-    """Yield a sentence about each service with tasks that have nowhere to go."""
+def sentences(
+    node: Node, view: View, work: Work, *, only: Collection[ServiceId] | None = None
+) -> Iterator[str]:
+    """Yield a sentence about each service with tasks that have nowhere to go.
+
+    `only` limits the result to these services.
+    """
     reasons = stranded(node, view, work)
     names: dict[tuple[ServiceId, str], list[str]] = {}
     for task in sorted(work.on(node.id), key=work.name):
-        if task.id in reasons:
+        if task.id in reasons and (only is None or task.service in only):
             names.setdefault((task.service, reasons[task.id]), []).append(work.name(task))
     for (_, reason), group in names.items():
         verb = "has" if len(group) == 1 else "have"

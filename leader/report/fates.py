@@ -3,13 +3,13 @@
 Rule: `leader.moving.fates` makes the decisions, and this module only describes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from leader.moving import stranded as moving
 from leader.moving.fates import Fate, Manner, fate_of
-from leader.moving.stranded import stranded
-from leader.view.ids import TaskId
+from leader.view.ids import ServiceId, TaskId
 from leader.view.model import Node, Policy, View
 from leader.view.terms import Leaving, drain_by, leave_by, stop_by
 from leader.view.work import Service, Task, Work
@@ -34,7 +34,7 @@ def fates(
     node: Node, view: View, work: Work, terms: Leaving, policy: Policy
 ) -> tuple[TaskFate, ...]:
     """Return the tasks, sorted by name, and what happens to each if the node leaves."""
-    rows, nowhere = [], stranded(node, view, work)
+    rows, nowhere = [], moving.stranded(node, view, work)
     for task in work.on(node.id):
         if not (task.is_wanted or task.is_there):
             continue
@@ -98,3 +98,13 @@ def _why_stopped_first(service: Service) -> str:
     else:
         why = "only one node at a time can have its volume"
     return f"it stops before a replacement starts, because {why}"
+
+
+def stranded(
+    node: Node, view: View, work: Work, *, only: Collection[ServiceId] | None = None
+) -> Iterator[str]:
+    """Yield a sentence about each service whose tasks cannot run on any other node now.
+
+    `only` limits the result to these services.
+    """
+    yield from moving.sentences(node, view, work, only=only)

@@ -14,8 +14,7 @@ from leader.leaving.emptying import why_not_demoted
 from leader.leaving.returning import services_kept_from
 from leader.leaving.stages import is_former_manager
 from leader.moving.rebalance import Planner, busy_nodes
-from leader.moving.stranded import sentences
-from leader.report.fates import TaskFate, fates
+from leader.report.fates import TaskFate, fates, stranded
 from leader.view.ids import InstanceId, NodeId, ServiceId, service_subject
 from leader.view.model import Node, View
 from leader.view.moment import Moment
@@ -119,7 +118,7 @@ def drain_plan(moment: Moment, name: str, within: timedelta) -> DrainPlan | Refu
         deadline=terms.deadline,
         is_demoted=node.role is Role.MANAGER,
         tasks=fates(node, view, work, terms, moment.policy),
-        warnings=(*_leader_warning(node), *sentences(node, view, work)),
+        warnings=(*_leader_warning(node), *stranded(node, view, work)),
     )
 
 

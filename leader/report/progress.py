@@ -7,17 +7,18 @@ Rule: `leader.leaving.steps` makes the decisions, and this module only shows the
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from leader.leaving.stages import Step
 from leader.leaving.starting import wished_terms
 from leader.leaving.steps import next_step
-from leader.moving.fates import Manner, is_emptying, is_replaced, manner
-from leader.moving.stranded import sentences, without_address
+from leader.moving.fates import Manner, is_replaced, manner, to_move
+from leader.moving.stranded import without_address
+from leader.report.fates import stranded
 from leader.view.ids import node_subject
 from leader.view.model import Node
 from leader.view.moment import Moment
 from leader.view.terms import Leaving, drain_by, leave_by, leaving_of
 from leader.view.work import Task, Work
 from wire.labels import DRAINED, HINTED, LEAVING
-from wire.messages import Role
 
 _IS_LEAVING: Final = frozenset({"evacuating", "draining", "leaving"})
 
@@ -49,14 +50,14 @@ def _row(node: Node, moment: Moment) -> dict[str, Any] | None:
         return None
     view, policy, at = moment.view, moment.policy, moment.at
     terms, work, waits_for = _terms(node, moment), view.work or Work(), step.waits_for
-    if is_emptying(node) and node.role is Role.WORKER and step.action is None:
-        hindrances = (*sentences(node, view, work), *without_address(node, work, at))
-        waits_for = "; ".join((waits_for, *hindrances))
     setback = view.setbacks.get(node_subject(node.id))
     if setback is not None:
         host = node.hostname.partition(".")[0]
         times = "once" if setback.times == 1 else f"{setback.times} times"
         waits_for += f"; the last step failed {times}, run `spotswarm explain {host}` to see why"
+    nowhere = _stranded(node, step, moment)
+    if nowhere:
+        waits_for += f"; {nowhere[0]}" + (f", and {len(nowhere) - 1} more" if nowhere[1:] else "")
     has_deadline = terms.deadline.timestamp() > 0
     is_leaving = step.stage in _IS_LEAVING
     has_limits = is_leaving or step.stage == DRAINED
@@ -79,7 +80,23 @@ def _row(node: Node, moment: Moment) -> dict[str, Any] | None:
         ],
         "tasks_known": view.work is not None,
         "waits_for": waits_for,
+        "stranded": list(nowhere),
     }
+
+
+def _stranded(node: Node, step: Step, moment: Moment) -> tuple[str, ...]:
+    """Return a sentence for each service whose tasks still have to move and cannot.
+
+    The plan that `spotswarm drain` prints has the same sentences.
+    """
+    view = moment.view
+    if step.stage != "evacuating" or step.action is not None or view.work is None:
+        return ()
+    waiting = {task.service for task in to_move(node.id, view, view.work)}
+    return (
+        *stranded(node, view, view.work, only=waiting),
+        *without_address(node, view.work, moment.at),
+    )
 
 
 def _left(until: datetime, at: datetime) -> float:

@@ -5,7 +5,7 @@ elsewhere could otherwise not attach the volume, or take it away from the task t
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 Json = Mapping[str, Any]
@@ -56,30 +56,38 @@ def is_for_one_node(mount: Json, cluster_volumes: Iterable[Json] = ()) -> bool:
 
 def plugin_of(mount: Json) -> str:
     """Return the volume plugin that a node needs for the mount, or an empty string."""
-    name = _driver(mount)[0] if mount.get("Type") == "volume" else ""
-    return "" if name in _LOCAL else str(mount["VolumeOptions"]["DriverConfig"]["Name"])
+    if mount.get("Type") != "volume" or _driver(mount)[0] in _LOCAL:
+        return ""
+    return str(mount["VolumeOptions"]["DriverConfig"]["Name"])
 
 
 def plugins_on(description: Json) -> frozenset[str] | None:
     """Return the volume drivers in a node's `Description`, or None if it does not name any."""
-    plugins = (description.get("Engine") or {}).get("Plugins")
-    if plugins is None:
+    plugins = _table(description.get("Engine")).get("Plugins")
+    if not isinstance(plugins, list):
         return None
-    names = {str(each.get("Name", "")) for each in plugins if each.get("Type") == "Volume"}
+    tables = map(_table, plugins)
+    names = {str(each.get("Name", "")) for each in tables if each.get("Type") == "Volume"}
     # Swarm takes a plugin without a tag for the latest.
     return frozenset(names | {name.removesuffix(":latest") for name in names})
 
 
-def _mounts(raw: Json) -> Iterable[Json]:
-    container = raw["Spec"]["TaskTemplate"].get("ContainerSpec") or {}
-    mounts: Iterable[Json] = container.get("Mounts") or ()
-    return mounts
+def _mounts(raw: object) -> Iterator[Json]:
+    """Yield a service's mounts; a service that cannot be read has none."""
+    template = _table(_table(_table(raw).get("Spec")).get("TaskTemplate"))
+    listed = _table(template.get("ContainerSpec")).get("Mounts")
+    if isinstance(listed, list):
+        yield from map(_table, listed)
+
+
+def _table(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _driver(mount: Json) -> tuple[str, Json]:
     """Return the volume driver's name, in lower case, and its options."""
-    driver = (mount.get("VolumeOptions") or {}).get("DriverConfig") or {}
-    return str(driver.get("Name") or "").lower(), driver.get("Options") or {}
+    driver = _table(_table(mount.get("VolumeOptions")).get("DriverConfig"))
+    return str(driver.get("Name") or "").lower(), _table(driver.get("Options"))
 
 
 def _is_networked(options: Json) -> bool:
@@ -89,23 +97,17 @@ def _is_networked(options: Json) -> bool:
 def _is_shared_in_cluster(mount: Json, listed: Iterable[Json]) -> bool:
     """Return whether every cluster volume that the mount could get may be used by several tasks."""
     source = str(mount.get("Source") or "")
-    specs = [
-        volume["ClusterVolume"].get("Spec") or {}
-        for volume in listed
-        if volume.get("ClusterVolume")
-        and (
-            volume["ClusterVolume"].get("Spec", {}).get("Group") == source.removeprefix(_GROUP)
-            if source.startswith(_GROUP)
-            else volume.get("Name") == source
-        )
-    ]
-    return bool(specs) and all(_is_shared_mode(spec, mount) for spec in specs)
+    candidates = []
+    for volume in map(_table, listed):
+        spec = _table(_table(volume.get("ClusterVolume")).get("Spec"))
+        group = source.removeprefix(_GROUP) if source.startswith(_GROUP) else None
+        if spec and (volume.get("Name") == source if group is None else spec.get("Group") == group):
+            candidates.append(spec)
+    return bool(candidates) and all(_is_shared_mode(spec, mount) for spec in candidates)
 
 
 def _is_shared_mode(spec: Json, mount: Json) -> bool:
     """Return whether two tasks on two nodes can use a volume of this spec, as swarmkit decides."""
-    mode = spec.get("AccessMode") or {}
-    if mode.get("Scope") != "multi":
-        return False
+    mode = _table(spec.get("AccessMode"))
     shared = {"all", "readonly", "onewriter"} if mount.get("ReadOnly") else {"all"}
-    return mode.get("Sharing") in shared
+    return mode.get("Scope") == "multi" and mode.get("Sharing") in shared

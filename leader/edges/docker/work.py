@@ -70,8 +70,8 @@ class Workload:
                     listed = await self._docker.volumes.list()  # type: ignore[no-untyped-call]
         except ClusterError:
             return ()
-        volumes: Sequence[Mapping[str, Any]] = listed.get("Volumes") or ()
-        return volumes
+        volumes = listed.get("Volumes")
+        return volumes if isinstance(volumes, list) else ()
 
     async def tasks(self) -> tuple[Task, ...]:
         """Return all tasks that have not ended, and tasks that failed recently.

@@ -20,7 +20,7 @@ SENTENCES = {
     "warnings": "what an operator should know about a plan: a list of sentences",
 }
 """Fields written for people: whether there is a sentence is compared, its words are not."""
-ADDED = {"is_job", "still_running"}
+ADDED = {"is_job", "still_running", "stranded"}
 """Fields that were added since; scripts that read the others do not notice them."""
 _LINES_SHOWN = 60
 _FATES = "why"

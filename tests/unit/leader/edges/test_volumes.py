@@ -147,3 +147,10 @@ def test_generic_resources_are_counted_by_kind(discrete, named):
     assert counts["gpu"] == discrete
     assert counts.get("fpga", 0) == named
     assert generic_resources({"GenericResources": None}) == generic_resources(None) == {}
+
+
+@pytest.mark.parametrize("strange", [None, 7, "x", [], {}, {"Spec": None}, {"Spec": {"Mounts": 1}}])
+def test_a_strange_row_has_no_cluster_volumes_and_is_no_volume(strange):
+    assert not has_cluster_volumes([strange])
+    assert is_for_one_node(CLUSTER, [strange, {"ClusterVolume": strange}])
+    assert plugins_on({"Engine": strange}) is None

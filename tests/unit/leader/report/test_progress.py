@@ -280,9 +280,8 @@ def test_a_node_says_which_tasks_have_nowhere_to_go_as_the_plan_did():
 
     (row,) = rows(GOING, worker(2), services=[ml, service()], tasks=tasks)
 
-    assert row["waits_for"] == (
-        "ml.1, web.2 to be up elsewhere; ml.1 has nowhere to go: no other node has a gpu"
-    )
+    assert row["stranded"] == ["ml.1 has nowhere to go: no other node has a gpu"]
+    assert row["waits_for"] == f"ml.1, web.2 to be up elsewhere; {row['stranded'][0]}"
 
 
 def test_a_node_says_that_a_replacement_has_no_address():
