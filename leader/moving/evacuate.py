@@ -152,10 +152,12 @@ def _without_failing(
     failing = failing_nodes(
         service, loan, view, work, times=policy.failures_per_node, leaving=emptying
     )
+    if not failing:
+        return
     # A change would make Swarm stop the old task of a replacement that is starting elsewhere.
     elsewhere = [task for task in work.of_service(service.id) if task.node not in failing]
     drained_at = _drained_at(move.nodes, emptying, policy)
-    if not failing or _is_starting(elsewhere, policy, drained_at, moment.at):
+    if _is_starting(elsewhere, policy, drained_at, moment.at):
         return
     hosts = ", ".join(view.nodes[node].hostname for node in failing)
     yield keep_away(
