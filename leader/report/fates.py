@@ -88,7 +88,7 @@ def _reason(
 
 def _why_stopped_first(service: Service) -> str:
     if service.mode == "global":
-        return "it stops, because its service is global and has a task on every other node"
+        return "it stops, because its service is global: each node that can run it has its own task"
     if service.labels.get(LABEL_EVACUATE) == Manner.STOP_FIRST:
         why = f"the service has the label {LABEL_EVACUATE}={Manner.STOP_FIRST.value}"
     elif service.has_host_ports:

@@ -88,7 +88,7 @@ def test_of_an_old_entry_that_is_down_and_the_node_of_today_the_living_is_meant(
         ({"labels": {"spotswarm.evacuate": "never"}}, Fate.RUNS_ON, "cut off at 20:01:15 UTC"),
         ({"has_host_ports": True}, Fate.DRAINED, "a port of the host"),
         ({"has_local_volumes": True}, Fate.DRAINED, "the service's data is on this machine"),
-        ({"mode": "global"}, Fate.DRAINED, "has a task on every other node"),
+        ({"mode": "global"}, Fate.DRAINED, "each node that can run it has its own task"),
         ({"has_single_node_volumes": True}, Fate.DRAINED, "only one node at a time can have"),
         ({"mode": "replicated-job"}, Fate.RUNS_ON, "Swarm's drain does not stop jobs"),
     ],
