@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from leader.moving.loan import loan_of
 from leader.view.ids import NodeId, ServiceId
 from leader.view.model import Node
 from leader.view.work import Service, Work
@@ -71,7 +72,9 @@ class Room:
         about all nodes but the one that the task leaves.
         """
         if not able:
-            terms = ", ".join(service.constraints)
+            loan = loan_of(service)
+            ours = () if loan is None else loan.constraints
+            terms = ", ".join(text for text in service.constraints if text not in ours)
             return f"no other node{f' that satisfies {terms}' if terms else ''} takes tasks"
         obstacles = {
             name: obstacle

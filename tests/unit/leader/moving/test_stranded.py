@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 from randomness import at_most
 from swarm_model import service, task, worker
 
+from leader.moving.loan import Loan, text_of
 from leader.moving.placement import has_room
 from leader.moving.stranded import sentences, stranded, without_address
 from leader.view.work import Work
+from wire.labels import LABEL_LOAN
 from wire.messages import Availability
 
 
@@ -98,6 +100,16 @@ def test_different_obstacles_are_told_node_by_node():
         "ml.1 has nowhere to go: ip-10-0-0-2 does not have a gpu, ip-10-0-0-3 has too little free"
         " CPU or memory"
     )
+
+
+def test_our_own_constraints_are_no_part_of_the_sentence():
+    ours = ("node.id!=n-1",)
+    loan = Loan("evacuate", NOW, away_from=("n-1",), constraints=ours)
+    lent = service(constraints=("node.labels.disk==ssd", *ours), labels={LABEL_LOAN: text_of(loan)})
+
+    assert why([lent], [task("a")], worker(2)) == [
+        "web.1 has nowhere to go: no other node that satisfies node.labels.disk==ssd takes tasks"
+    ]
 
 
 def test_what_does_not_move_is_not_stranded():
