@@ -7,12 +7,13 @@ makes no decisions; `stance.choose` and `decide` make them.
 import asyncio
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from ipaddress import IPv4Network
 from typing import Any, Final
 
 import structlog
 
 from leader.edges.admin import Admin
-from leader.edges.aws import secrets
+from leader.edges.aws import secrets, vpc
 from leader.edges.aws.clients import Aws
 from leader.edges.aws.fleet import NoFleet
 from leader.edges.aws.founder import FileFoundingRight, FoundingRight, SsmFoundingRight
@@ -32,11 +33,12 @@ from leader.term.mailbox import Mailbox
 from leader.term.metrics import Metrics
 from leader.term.perform import Performer
 from leader.term.steering import Steering
+from leader.upkeep.subnets import choose_pool, neighbourhood
 from leader.view.events import Event
 from leader.view.stance import Engine, Founder, Stance, choose
 from runtime import clock, systemd
 from runtime.backoff import backoff
-from runtime.errors import ClusterError
+from runtime.errors import ClusterError, RefusedError
 from runtime.faults import Faults
 from runtime.streams import together
 from wire.cluster_secrets import ClusterSecrets
@@ -143,7 +145,8 @@ class Daemon:
         if stance is Stance.FOUND_SWARM:
             founder = await right.claim(settings.facts.instance)
             if founder.instance == settings.facts.instance and not founder.is_founded:
-                await swarm.init(address=settings.facts.address)
+                pool = settings.table.address_pool or choose_pool(await self._vpc_blocks(aws))
+                await swarm.init(address=settings.facts.address, pool=pool)
                 await right.founded(settings.facts.instance)
         elif stance is Stance.LEAD:
             try:
@@ -219,7 +222,7 @@ class Daemon:
                 await together(
                     lead=active.run(),
                     keep_the_address=self._elastic_ip.keep(aws),
-                    prepare_the_swarm=self._prepare(swarm, right),
+                    prepare_the_swarm=self._prepare(swarm, aws, right),
                 )
             except Deposed as exc:
                 log.info("stopped leading", reason=str(exc))
@@ -242,7 +245,7 @@ class Daemon:
             ),
         )
 
-    async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
+    async def _prepare(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
         """Create the overlay networks, and record that the swarm has been founded.
 
         This method runs once per term and retries until it succeeds.
@@ -251,23 +254,55 @@ class Daemon:
         is_prepared = False
         while not is_prepared:
             with self._faults.contained("the swarm's preparation"):
-                is_prepared = await self._try_to_prepare(swarm, right)
+                is_prepared = await self._try_to_prepare(swarm, aws, right)
             if not is_prepared:
                 await asyncio.sleep(next(delays))
         await asyncio.Event().wait()
 
-    async def _try_to_prepare(self, swarm: Swarm, right: FoundingRight) -> bool:
+    async def _try_to_prepare(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> bool:
         try:
-            for name in self._settings.table.networks:
-                if await swarm.ensure_network(name):
-                    log.info("created an overlay network", network=name)
             founder = await right.read()
             if founder.instance == self._settings.facts.instance and not founder.is_founded:
                 await right.founded(self._settings.facts.instance)
+            await self._make_networks(swarm, aws)
         except ClusterError as exc:
             log.warning("could not prepare the swarm; retrying", reason=str(exc))
+            self._problem = str(exc)
             return False
+        self._problem = ""
         return True
+
+    async def _make_networks(self, swarm: Swarm, aws: Aws | None) -> None:
+        """Create the overlay networks that do not exist; one that fails does not delay others."""
+        blocks, table = await self._vpc_blocks(aws), self._settings.table
+        failures = []
+        for name in table.networks:
+            try:
+                if await swarm.ensure_network(name, avoid=blocks, pool=table.address_pool):
+                    log.info("created an overlay network", network=name)
+            except RefusedError as exc:
+                failures.append(str(exc))
+        if failures:
+            raise RefusedError("; ".join(failures))
+
+    async def _vpc_blocks(self, aws: Aws | None) -> tuple[IPv4Network, ...]:
+        """Return the address blocks that overlay networks must not use."""
+        facts = self._settings.facts
+        own = neighbourhood(facts.address)
+        near = () if own is None else (own,)
+        if aws is None:
+            return near
+        with self._faults.contained("the VPC's address blocks"):
+            try:
+                return (await vpc.blocks_of(aws, facts.instance)) or near
+            except ClusterError as exc:
+                log.warning(
+                    "could not read the VPC's address blocks",
+                    reason=str(exc),
+                    consequence=f"overlay networks avoid only {own}",
+                    remedy="allow ec2:DescribeVpcs, or set address_pool",
+                )
+        return near
 
     # The data that the admin API serves.
 

@@ -8,12 +8,14 @@ only here. Times that cannot be configured are in `leader.view.model.Policy`.
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from leader.joining.intake import IntakePolicy
+from leader.upkeep.subnets import PREFIX
 from leader.view.model import Policy
 from runtime.errors import RefusedError, UnavailableError
 from wire import user_data
@@ -25,8 +27,16 @@ ETC: Final = Path("/etc/spotswarm")
 OWN_RUN: Final = Path("/run/spotswarm-leader")
 ADMIN_SOCKET: Final = OWN_RUN / "admin.sock"
 
+
+def _holds_a_network(pool: IPv4Network) -> IPv4Network:
+    if pool.prefixlen > PREFIX or not pool.is_private:
+        raise ValueError(f"must be a private IPv4 block of /{PREFIX} or larger")
+    return pool
+
+
 Positive = Annotated[int, Field(ge=1, le=user_data.MOST_SECONDS)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+AddressPool = Annotated[IPv4Network, AfterValidator(_holds_a_network)]
 
 
 class LeaderTable(BaseModel):
@@ -50,6 +60,11 @@ class LeaderTable(BaseModel):
     """A single endpoint for all AWS APIs, as in the lab; None for the region's own endpoints."""
     networks: tuple[str, ...] = ("proxy", "auth", "services")
     """The overlay networks to create."""
+    address_pool: AddressPool | None = None
+    """The addresses of overlay networks, such as `10.240.0.0/12`.
+
+    By default, the leader chooses a block that the VPC does not use.
+    """
     metrics_port: Port = 9180
     """The loopback port that serves `/healthz` and `/metrics`."""
     queue: str | None = None

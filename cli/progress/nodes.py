@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wire.constraints import satisfies
+from wire.platforms import Platform, runs_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ def member(raw: Mapping[str, Any]) -> Member:
     )
 
 
-def fits(node: Member, constraints: Iterable[str]) -> bool:
-    """Return whether the node satisfies the constraints, or True if a constraint is invalid."""
-    return satisfies(node, constraints) is not False
+def fits(node: Member, constraints: Iterable[str], platforms: Iterable[Platform] = ()) -> bool:
+    """Return whether the node satisfies the constraints, and can run images for these platforms.
+
+    An invalid constraint counts as satisfied.
+    """
+    return satisfies(node, constraints) is not False and runs_on(node.platform, platforms)

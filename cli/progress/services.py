@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from cli.progress.nodes import Member, fits
+from wire.platforms import platforms_of
 
 State = Literal["waiting", "steady", "failed"]
 Verdict = Literal["under way", "converged", "failed", "timeout"]
@@ -149,8 +150,11 @@ def _wanted(spec: Json, nodes: Sequence[Member]) -> int:
     mode = spec["Mode"]
     if "Replicated" in mode:
         return int(mode["Replicated"].get("Replicas", 1))
-    constraints = (spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or ()
-    return sum(node.is_ready and node.is_active and fits(node, constraints) for node in nodes)
+    placement = spec["TaskTemplate"].get("Placement") or {}
+    constraints, platforms = placement.get("Constraints") or (), platforms_of(placement)
+    return sum(
+        node.is_ready and node.is_active and fits(node, constraints, platforms) for node in nodes
+    )
 
 
 def _is_current(task: Json, template: Json) -> bool:

@@ -25,6 +25,7 @@ from wire.labels import (
     LABEL_PHASE,
     LABEL_TYPE,
     LABEL_ZONE,
+    OWN_NODE_LABELS,
 )
 from wire.messages import Availability, Role
 
@@ -45,7 +46,7 @@ def welcome(moment: Moment) -> Iterator[Action]:
         elif node.is_joining and node.is_ready:
             yield _admit_tasks(node, node.instance, view)
         elif node.status == "down" and node.role is Role.WORKER and node.instance in ready:
-            yield _superseded(node, node.instance)
+            yield _inheriting(node.instance, view) or _superseded(node, node.instance)
     yield from _listing(unknown, moment)
 
 
@@ -61,12 +62,45 @@ def _label(node: Node, instance: Instance, view: View) -> LabelNode:
         labels[LABEL_KEY] = granted.key
     if node.availability is Availability.DRAIN:
         labels[LABEL_PHASE] = JOINING
+    labels |= _inherited(node, instance.id, view)
     return LabelNode(
         node=node.id,
         instance=instance.id,
         labels=labels,
         reason=f"EC2 reports {node.address} as the address of {instance.id}",
     )
+
+
+def _inherited(node: Node, instance: InstanceId, view: View) -> dict[str, str]:
+    """Return the operator's labels on the instance's older nodes that this node does not have.
+
+    An instance that leaves and joins again is a new node for Swarm, without any labels.
+    """
+    older = [known for known in view.bound(instance) if known.id != node.id and not known.is_ready]
+    return {
+        key: text
+        for known in sorted(older, key=lambda known: known.created)
+        for key, text in known.labels.items()
+        if key not in OWN_NODE_LABELS and key not in node.labels
+    }
+
+
+def _inheriting(instance: InstanceId, view: View) -> LabelNode | None:
+    """Copy the operator's labels to an instance's new node, if it lacks any.
+
+    The old node must not be removed before.
+    """
+    for node in view.bound(instance):
+        labels = _inherited(node, instance, view) if node.is_ready else {}
+        if labels:
+            return LabelNode(
+                node=node.id,
+                instance=instance,
+                labels=labels,
+                reason=f"{instance} has joined again as a new node, which gets the labels of the"
+                f" old one: {', '.join(sorted(labels))}",
+            )
+    return None
 
 
 def _admit_tasks(node: Node, instance: InstanceId, view: View) -> Action:

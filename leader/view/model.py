@@ -67,6 +67,10 @@ class Node:
     """The node's CPU capacity in billionths of a core."""
     memory: int = 0
     """The node's memory in bytes."""
+    generic: Mapping[str, int] = field(default_factory=dict)
+    """The node's generic resources, such as `{"gpu": 2}`."""
+    volume_plugins: frozenset[str] | None = None
+    """The node's volume drivers, or None if the node does not report them."""
 
     @property
     def instance(self) -> InstanceId | None:
@@ -263,6 +267,8 @@ class Policy:
     """How long before the deadline the node leaves, even if tasks are still running on it."""
     moves_at_once: int = 50
     """How many tasks of all services may be moving off leaving nodes at the same time."""
+    failures_per_node: int = 2
+    """How often replacements may fail on one node before a moving service is kept off the node."""
     start_within: timedelta = timedelta(seconds=30)
     """How long to wait for a replacement to start before moving the next node's tasks."""
     hint_patience: timedelta

@@ -68,6 +68,9 @@ async def test_founding_makes_a_swarm_of_one_ready_leader_at_its_private_address
     cores = engines[0].docker("info", "--format", "{{.NCPU}} {{.MemTotal}}").split()
     assert (node.cpu, node.memory) == (int(cores[0]) * 1_000_000_000, int(cores[1]))
     assert node.engine_labels == {"rack": "7"}
+    assert node.generic == {"gpu": 2}
+    assert node.volume_plugins is not None
+    assert "local" in node.volume_plugins
 
 
 async def test_an_engine_tells_what_it_is_in_the_swarm(swarm: Swarm, engines: Any) -> None:

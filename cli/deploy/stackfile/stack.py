@@ -14,6 +14,7 @@ import yaml
 from cli.deploy.stackfile.errors import StackError
 from cli.deploy.stackfile.interpolation import Interpolation, escaped
 from cli.deploy.stackfile.selection import select
+from wire.constraints import is_about_label
 
 _OURS: Final = "x-spotswarm"
 _DIGITS: Final = 8
@@ -111,7 +112,7 @@ def load(name: str, text: str, values: Mapping[str, str], *, directory: Path, re
     ]
     label = ours.get("label_a_manager")
     uses_label = label is not None and any(
-        label in constraint for _, constraint in constraints_of(table)
+        is_about_label(constraint, label) for _, constraint in constraints_of(table)
     )
     return Stack(
         name=name,

@@ -6,10 +6,11 @@ update.
 """
 
 import json
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Network
 from typing import Any, Final, NamedTuple, Self
 
 import aiohttp
@@ -18,7 +19,11 @@ from aiodocker import Docker
 from leader.edges.docker import changes
 from leader.edges.docker.errors import translated
 from leader.edges.docker.fields import Table, id_of, labels, number, required, table, text
+from leader.edges.docker.networks import Networks
+from leader.edges.docker.resources import generic_resources
+from leader.edges.docker.volumes import plugins_on
 from leader.edges.docker.work import Workload
+from leader.upkeep.subnets import PREFIX
 from leader.view.ids import NodeId
 from leader.view.model import Node
 from leader.view.rows import Rows
@@ -66,6 +71,7 @@ class Swarm:
     async def __aenter__(self) -> Self:
         self._docker = Docker(url=self._url, timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
         self.work = Workload(self._docker, self._faults)
+        self._networks = Networks(self._docker, self._faults)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -112,24 +118,29 @@ class Swarm:
             listed = await self._docker.nodes.list(filters={"role": "manager"})
         return tuple(self._faults.readable(NODES_PATH, listed, _manager)[0])
 
-    async def init(self, *, address: str) -> None:
-        """Create a swarm with this engine as its only node; other nodes join at this address."""
+    async def init(self, *, address: str, pool: IPv4Network | None = None) -> None:
+        """Create a swarm with this engine as its only node; other nodes join at this address.
+
+        Overlay networks get their addresses from the pool, or from Swarm's default pool.
+        """
+        sizes: dict[str, Any] = {"default_addr_pool": [str(pool)], "subnet_size": PREFIX}
         with translated("create the swarm"):
             await self._docker.swarm.init(
-                advertise_addr=address, listen_addr=f"{address}:{SWARM_PORT}", swarm_spec={}
+                advertise_addr=address,
+                listen_addr=f"{address}:{SWARM_PORT}",
+                swarm_spec={},
+                **({} if pool is None else sizes),
             )
 
-    async def ensure_network(self, name: str) -> bool:
-        """Create an attachable overlay network; return False if it already exists."""
-        with translated(f"create the network {name}"):
-            networks = await self._docker.networks.list(filters={"name": name})
-            # The filter also matches networks whose names only contain this name.
-            if any(network["Name"] == name for network in networks):
-                return False
-            await self._docker.networks.create(
-                {"Name": name, "Driver": "overlay", "Attachable": True, "CheckDuplicate": True}
-            )
-            return True
+    async def ensure_network(
+        self,
+        name: str,
+        *,
+        avoid: Iterable[IPv4Network] = (),
+        pool: IPv4Network | None = None,
+    ) -> bool:
+        """Create an attachable overlay network, unless it exists; see `Networks.ensure`."""
+        return await self._networks.ensure(name, avoid=avoid, pool=pool)
 
     async def nodes(self) -> Rows[Node]:
         """Return all nodes in the swarm, except those that cannot be read."""
@@ -263,4 +274,6 @@ def _node(raw: Table) -> Node:
         platform=(text(platform, "OS", "linux"), text(platform, "Architecture", "x86_64")),
         cpu=number(resources, "NanoCPUs"),
         memory=number(resources, "MemoryBytes"),
+        generic=generic_resources(resources),
+        volume_plugins=plugins_on(description),
     )

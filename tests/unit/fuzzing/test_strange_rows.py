@@ -14,6 +14,7 @@ from swarm_model import QUIET, worker
 
 from leader.decide import decide
 from leader.edges.aws.instances import Instances
+from leader.edges.docker.networks import Networks
 from leader.edges.docker.swarm import Swarm
 from leader.edges.docker.work import Workload
 from leader.leaving.emptying import why_not_demoted
@@ -35,8 +36,16 @@ NODE = {
     "Description": {
         "Hostname": "host",
         "Platform": {"Architecture": "x86_64", "OS": "linux"},
-        "Resources": {"NanoCPUs": 2_000_000_000, "MemoryBytes": 4_000_000_000},
-        "Engine": {"EngineVersion": "26.1.5", "Labels": {"disk": "fast"}},
+        "Resources": {
+            "NanoCPUs": 2_000_000_000,
+            "MemoryBytes": 4_000_000_000,
+            "GenericResources": [{"DiscreteResourceSpec": {"Kind": "gpu", "Value": 2}}],
+        },
+        "Engine": {
+            "EngineVersion": "26.1.5",
+            "Labels": {"disk": "fast"},
+            "Plugins": [{"Type": "Volume", "Name": "x"}],
+        },
     },
     "Status": {"State": "ready", "Addr": "10.0.0.9"},
     "ManagerStatus": {"Leader": True, "Reachability": "reachable", "Addr": "10.0.0.9:2377"},
@@ -52,14 +61,27 @@ SERVICE = {
                 "Image": "web:1",
                 "Healthcheck": {"Test": ["CMD", "true"], "Interval": 1_000_000_000},
                 "StopGracePeriod": 5_000_000_000,
-                "Mounts": [{"Type": "volume", "VolumeOptions": {"DriverConfig": {"Name": "x"}}}],
+                "Mounts": [
+                    {"Type": "volume", "VolumeOptions": {"DriverConfig": {"Name": "x"}}},
+                    {"Type": "cluster", "Source": "d"},
+                ],
             },
-            "Resources": {"Reservations": {"NanoCPUs": 1, "MemoryBytes": 1}},
-            "Placement": {"Constraints": ["node.role==worker"], "MaxReplicas": 1},
+            "Resources": {
+                "Reservations": {
+                    "NanoCPUs": 1,
+                    "MemoryBytes": 1,
+                    "GenericResources": [{"NamedResourceSpec": {"Kind": "gpu", "Value": "U-1"}}],
+                }
+            },
+            "Placement": {
+                "Constraints": ["node.role==worker"],
+                "MaxReplicas": 1,
+                "Platforms": [{"OS": "linux", "Architecture": "amd64"}],
+            },
         },
         "Mode": {"Replicated": {"Replicas": 2}},
         "UpdateConfig": {"Parallelism": 1, "Order": "stop-first"},
-        "EndpointSpec": {"Ports": [{"PublishMode": "host", "TargetPort": 80}]},
+        "EndpointSpec": {"Ports": [{"PublishMode": "host", "PublishedPort": 80}]},
     },
     "UpdateStatus": {"State": "completed"},
 }
@@ -70,7 +92,18 @@ TASK = {
     "Slot": 1,
     "NodeID": "n-1",
     "DesiredState": "running",
+    "Spec": {"RestartPolicy": {"Condition": "any"}},
     "Status": {"State": "running", "Message": "started"},
+}
+VOLUME = {
+    "Name": "d",
+    "ClusterVolume": {"Spec": {"AccessMode": {"Scope": "multi", "Sharing": "all"}}},
+}
+NETWORK = {
+    "Name": "strange",
+    "Driver": "overlay",
+    "Scope": "swarm",
+    "IPAM": {"Config": [{"Subnet": "10.0.1.0/24"}]},
 }
 INSTANCE = {
     "InstanceId": "i-00000000000000009",
@@ -100,9 +133,10 @@ def listed_nodes(*rows):
     return asyncio.run(swarm.nodes()), faults, asyncio.run(swarm._managers())
 
 
-def listed_work(services, tasks):
+def listed_work(services, tasks, volumes=()):
     faults = Faults()
-    work = Workload(docker(services=services, tasks=tasks), faults)
+    lists = docker(services=services, tasks=tasks, volumes={"Volumes": [*volumes, VOLUME]})
+    work = Workload(lists, faults)
     return asyncio.run(work.services()), asyncio.run(work.tasks()), faults
 
 
@@ -140,11 +174,11 @@ def test_a_manager_with_strange_fields_still_leads():
     assert [(one.id, one.is_leader) for one in managers] == [("strange", True)]
 
 
-@given(mutated(SERVICE) | VALUES, mutated(TASK) | VALUES)
+@given(mutated(SERVICE) | VALUES, mutated(TASK) | VALUES, mutated(VOLUME) | VALUES)
 @at_most(60)
-def test_strange_services_and_tasks_cost_one_row_each(service, task):
+def test_strange_services_tasks_and_volumes_cost_one_row_each(service, task, volume):
     honest = SERVICE | {"ID": "web"}, TASK | {"ID": "task"}
-    services, tasks, _ = listed_work([service, honest[0]], [task, honest[1]])
+    services, tasks, _ = listed_work([service, honest[0]], [task, honest[1]], [volume])
 
     assert services[-1].id == "web"
     assert len(services) + len(services.unread) == 2
@@ -152,6 +186,30 @@ def test_strange_services_and_tasks_cost_one_row_each(service, task):
     event = WorkListed("e-1", NOW, services, tasks, is_complete=not tasks.unread)
     leaving = worker(1, labels={"spotswarm.phase": LEAVING})
     decide(view(leaving, worker(2), tokens=QUIET), event, POLICY)
+
+
+def test_a_strange_list_of_volumes_is_empty():
+    swarm = docker(services=[SERVICE], volumes=[7])
+
+    assert asyncio.run(Workload(swarm).services())[0].has_single_node_volumes
+
+
+@example(NETWORK | {"IPAM": {"Config": [{"Subnet": "10.0.1.0/99"}]}})
+@given(mutated(NETWORK) | VALUES)
+@at_most(40)
+def test_a_strange_network_keeps_no_other_from_being_made(raw):
+    lists, wishes = docker(networks=[raw]), []
+
+    async def create(wish):
+        wishes.append(wish)
+
+    async def inspect():
+        return {"DefaultAddrPool": ["10.0.0.0/8"], "SubnetSize": 24}
+
+    lists.networks.create, lists.swarm = create, SimpleNamespace(inspect=inspect)
+
+    assert asyncio.run(Networks(lists).ensure("proxy"))
+    assert [wish["Name"] for wish in wishes] == ["proxy"]
 
 
 @given(mutated(TASK))

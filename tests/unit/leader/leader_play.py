@@ -94,13 +94,16 @@ class Play:
             self.step()
 
     def run_until_quiet(self, most=600):
-        """Until nothing was decided and nothing changed for longer than any patience."""
+        """Until nothing was decided and nothing changed for longer than any patience.
+
+        Tasks count: a service stays as it is while a slow update replaces its tasks in turn.
+        """
         quiet, seen = 0, None
         for _ in range(most):
             self.step()
             nodes = tuple(self.swarm.nodes.values())
             decided = sum(1 for one in self.decided if not isinstance(one, ListInstances))
-            now = (decided, nodes, self.swarm.listed()[0])
+            now = (decided, nodes, self.swarm.listed())
             is_busy = self.taken or any(one.phase in {LEAVING, HINTED} for one in nodes)
             quiet = quiet + 1 if now == seen and not is_busy else 0
             seen = now

@@ -88,6 +88,9 @@ def test_each_setting_changes_one_field_of_the_policy(setting, field, value):
         (TABLE | {"worker_token_minutes": 10**12}, "worker_token_minutes"),
         (TABLE | {"rebalance_cooldown_seconds": 10**12}, "rebalance_cooldown_seconds"),
         (TABLE | {"broker": "example-value"}, "broker"),
+        (TABLE | {"address_pool": "10.0.0.0/24"}, "address_pool"),
+        (TABLE | {"address_pool": "8.0.0.0/8"}, "address_pool"),
+        (TABLE | {"address_pool": "10.0.0.1/8"}, "address_pool"),
         ("yes", "[leader]"),
     ],
 )

@@ -166,7 +166,9 @@ def test_after_its_time_for_moves_a_node_waits_for_swarms_drain():
     (early,) = rows(GOING, services=[service()], tasks=tasks)
     (late,) = rows(GOING, services=[service()], tasks=tasks, at=LATE)
 
-    assert early["waits_for"] == "web.1 to be up elsewhere"
+    assert early["waits_for"] == (
+        "web.1 to be up elsewhere; web.1 has nowhere to go: no other node takes tasks"
+    )
     assert late["waits_for"] == "Swarm's drain"
 
 
@@ -270,3 +272,33 @@ def test_damaged_labels_are_shown_as_unknown():
 
 def test_only_the_first_names_are_shown():
     assert named(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_a_node_says_which_tasks_have_nowhere_to_go_as_the_plan_did():
+    ml = service("ml", generic={"gpu": 1})
+    tasks = [task("a", of="ml"), task("b", slot=2)]
+
+    (row,) = rows(GOING, worker(2), services=[ml, service()], tasks=tasks)
+
+    assert row["stranded"] == ["ml.1 has nowhere to go: no other node has a gpu"]
+    assert row["waits_for"] == f"ml.1, web.2 to be up elsewhere; {row['stranded'][0]}"
+
+
+def test_a_node_says_that_a_replacement_has_no_address():
+    tasks = [task("a"), task("b", on=None, state="new")]
+
+    (early,) = rows(GOING, worker(2), services=[service()], tasks=tasks)
+    (late,) = rows(GOING, worker(2), services=[service()], tasks=tasks, at=NOW + 5 * SECOND)
+
+    assert early["waits_for"] == "web.1 to be up elsewhere"
+    assert "; the replacement of web.1 has no address" in late["waits_for"]
+
+
+def test_the_tasks_of_jobs_run_and_are_shown_as_jobs():
+    job = service("job", mode="replicated-job")
+
+    (row,) = rows(EMPTIED, services=[job], tasks=[task("a", of="job", desired="complete")])
+
+    (shown,) = row["tasks"]
+    assert (shown["is_wanted"], shown["manner"], shown["is_job"]) == (True, "never", True)
+    assert row["waits_for"] == "job.1 to end"
