@@ -76,7 +76,7 @@ class Performer:
             return await self._carry_out(action)
         except ClusterError as exc:
             kind = JoinFailed if isinstance(action, Join) else EngineUnavailable
-            return kind(clock.now(), str(exc))
+            return kind(clock.steady(), str(exc))
 
     async def _carry_out(self, action: Action) -> Event:
         match action:
@@ -111,11 +111,11 @@ class Performer:
             async with asyncio.timeout(self._rng.uniform(least, most)):
                 return await self._news.get()
         except TimeoutError:
-            return Paused(clock.now())
+            return Paused(clock.steady())
 
     async def _inspect(self, *, checks_contact: bool = False) -> Event:
         membership = await self._engine.membership()
-        event = EngineInspected(clock.now(), membership.state, membership.error)
+        event = EngineInspected(clock.steady(), membership.state, membership.error)
         if (
             not checks_contact
             or membership.is_manager

@@ -23,6 +23,7 @@ from leader.edges.broker import connection as broker
 from leader.edges.broker.redis_server import ContainerRedis, ProcessRedis
 from leader.edges.docker.swarm import Swarm
 from leader.report import status as report
+from leader.report.standing import attention, outlook, refused
 from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
 from leader.term.active import Active
 from leader.term.broker_service import BrokerService
@@ -32,6 +33,8 @@ from leader.term.metrics import Metrics
 from leader.term.perform import Performer
 from leader.term.steering import Steering
 from leader.view.events import Event
+from leader.view.model import View
+from leader.view.moment import Moment
 from leader.view.stance import Engine, Founder, Stance, choose
 from runtime import clock, systemd
 from runtime.backoff import backoff
@@ -57,7 +60,7 @@ class Daemon:
         self._problem = ""
         self._engine = Engine(state="unknown")
         self._active: Active | None = None
-        self._started = clock.now()
+        self._started = clock.monotonic()
 
     async def run(self) -> None:
         """Serve the admin API until cancelled; lead whenever this manager is the Raft leader."""
@@ -160,6 +163,8 @@ class Daemon:
     async def _lead(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
         settings = self._settings
         cluster_secrets = await secrets.read(settings.table.secrets, aws)
+        # Each term begins with the date and time that the machine has by then.
+        clock.anchor()
         async with AsyncExitStack() as stack:
             instances = Instances(aws, cluster=settings.cluster) if aws else None
             prover: AwsIdentity | PasswordIdentity = PasswordIdentity(cluster=settings.cluster)
@@ -266,7 +271,6 @@ class Daemon:
 
     def status(self) -> dict[str, Any]:
         """Return the daemon's state and, if this daemon is leading, a summary of the cluster."""
-        at = clock.now()
         own: dict[str, Any] = {
             "cluster": self._settings.cluster,
             "instance": self._settings.facts.instance,
@@ -275,7 +279,7 @@ class Daemon:
             "reason": self._reason,
             "problem": self._problem,
             "leader": self._engine.leader,
-            "up_seconds": round((at - self._started).total_seconds()),
+            "up_seconds": round(clock.monotonic() - self._started),
             "identity": self._settings.policy.identity,
         }
         if self._active is None:
@@ -284,7 +288,8 @@ class Daemon:
         return own | {
             "healthy": self.is_healthy(),
             "broker_starts": self._active.broker_starts,
-            **report.summary(self._active.view, at=at, wanted_managers=wanted),
+            **report.summary(self._active.view, at=clock.steady(), wanted_managers=wanted),
+            **attention(self._moment(self._active.view), clock.step()),
         }
 
     def is_healthy(self) -> bool:
@@ -294,8 +299,13 @@ class Daemon:
         return self._stance is not Stance.LEAD and not self._problem
 
     def nodes(self) -> list[dict[str, Any]] | None:
-        """Return one row for each node, or None if this daemon is not leading."""
-        return None if self._active is None else report.nodes(self._active.view)
+        """Return one row for each node, or None if this daemon is not leading.
+
+        The result is also None before the first list of nodes, when every node would seem gone.
+        """
+        if self._active is None or self._active.view.nodes_at is None:
+            return None
+        return report.nodes(self._active.view)
 
     def joins(self) -> list[dict[str, Any]] | None:
         """Return this term's join requests, or None if this daemon is not leading."""
@@ -308,7 +318,18 @@ class Daemon:
         """
         if self._active is None:
             return None
-        return report.explain(self._active.view, self._active.record, name)
+        view = self._active.view
+        explanation = report.explain(view, self._active.record, name)
+        if explanation is None:
+            return None
+        moment, names = self._moment(view), report.names_of(view, name)
+        return explanation | {
+            "refusals": refused(moment, names),
+            "outlook": outlook(moment, names),
+        }
+
+    def _moment(self, view: View) -> Moment:
+        return Moment(view, self._settings.policy, clock.steady())
 
 
 def _leader_keys(cluster_secrets: ClusterSecrets) -> tuple[Any, ...]:

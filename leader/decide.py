@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from leader.joining.admission import admit
-from leader.joining.welcome import welcome
+from leader.joining.welcome import missing_instances, welcome
 from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
 from leader.leaving.starting import start
 from leader.leaving.steps import depart
@@ -19,7 +19,15 @@ from leader.moving.rebalance import rebalance
 from leader.upkeep.heartbeat import adjust_heartbeat
 from leader.upkeep.reconcile import reconcile
 from leader.upkeep.tokens import rotate_tokens
-from leader.view.actions import Action, DeleteNotices, DenyJoin, GrantJoin, ListInstances
+from leader.view.actions import (
+    Action,
+    DeleteNotices,
+    DenyJoin,
+    GrantJoin,
+    ListInstances,
+    NodeAction,
+    Refuse,
+)
 from leader.view.events import (
     Done,
     DrainAsked,
@@ -56,9 +64,23 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
     view, answers = _after(view, event, policy)
     view = _without_expired(view, event.at)
     moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
-    actions = tuple(replace(action, cause=event.id) for action in (*answers, *due(moment)))
+    actions = tuple(_based(action, view, event.id) for action in (*answers, *due(moment)))
     in_flight = view.in_flight | {action.subject for action in actions}
     return replace(view, in_flight=in_flight), actions
+
+
+def _based(action: Action, view: View, cause: str) -> Action:
+    """Return the action with its cause and, for an action on a node, the node as it is known."""
+    if isinstance(action, NodeAction) and action.node in view.nodes:
+        return replace(action, cause=cause, basis=view.nodes[action.node].basis)
+    return replace(action, cause=cause)
+
+
+def refusals(moment: Moment) -> tuple[Refuse, ...]:
+    """Return what the leader refuses to do now, whether or not it has just logged so."""
+    if moment.view.nodes_at is None:
+        return ()
+    return tuple(action for action in _proposed(moment) if isinstance(action, Refuse))
 
 
 def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
@@ -147,7 +169,9 @@ def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Ac
     if is_listed and known is None and not view.bound(instance):
         return view, _deleted(event, f"{instance} does not belong to this cluster")
     if notice.kind == "state":
-        listing = ListInstances(reason=f"{instance} is {notice.action}")
+        listing = ListInstances(
+            reason=f"{instance} is {notice.action}", missing=missing_instances(view)
+        )
         is_free = listing.subject not in view.in_flight
         return view, (
             *_deleted(event, f"{instance} is {notice.action}"),

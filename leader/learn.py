@@ -4,6 +4,7 @@ Rule: ignore a list that was requested before the leader's latest change, becaus
 show the change.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -32,8 +33,8 @@ from leader.view.actions import (
     TerminateInstance,
 )
 from leader.view.events import InstancesListed, NodesListed, WorkListed
-from leader.view.ids import NodeId
-from leader.view.model import Node, Policy, Setback, View
+from leader.view.ids import InstanceId, NodeId
+from leader.view.model import Instance, Node, Policy, Setback, View
 from leader.view.notices import Notices
 from leader.view.terms import Then, leaving_of
 from leader.view.work import Work
@@ -102,12 +103,13 @@ def instances_listed(view: View, event: InstancesListed) -> View:
 
     Notices about instances that no longer exist are dropped.
     """
-    instances = {instance.id: instance for instance in event.instances}
+    instances = {each.id: each for each in event.instances if each.state != "terminated"}
     bound = {node.instance: node for node in view.nodes.values() if node.instance is not None}
     ready = {name for name, node in bound.items() if node.is_ready}
     census = view.census.see_instances(
         missing=[name for name in bound if name not in instances or not instances[name].runs],
         apart=[name for name, each in instances.items() if each.runs and name not in ready],
+        ended=bound.keys() & (view.census.ended | _ended(event.instances)),
         at=event.at,
     )
     notices = view.notices
@@ -115,6 +117,11 @@ def instances_listed(view: View, event: InstancesListed) -> View:
     for name in known - instances.keys() - bound.keys():
         notices = notices.without(name)
     return replace(view, instances=instances, instances_at=event.at, census=census, notices=notices)
+
+
+def _ended(instances: Iterable[Instance]) -> set[InstanceId]:
+    """Return the instances that EC2 has terminated, or is terminating for good."""
+    return {each.id for each in instances if each.state in {"terminated", "shutting-down"}}
 
 
 def work_listed(view: View, event: WorkListed) -> View:
@@ -148,12 +155,9 @@ def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
         case ReplaceInstance(instance=instance):
             replacements = {**view.notices.replacements, instance: at}
             return replace(view, notices=replace(view.notices, replacements=replacements))
-        case Refuse(about=about):
+        case Refuse():
             pause = Setback(1, at + timedelta(minutes=10))
-            view = replace(view, setbacks={**view.setbacks, action.subject: pause})
-            if about == "removals":
-                view = replace(view, census=replace(view.census, refused=at))
-            return view
+            return replace(view, setbacks={**view.setbacks, action.subject: pause})
         case OrderLeave(instance=instance) if instance is not None:
             first, _ = view.notices.ordered.get(instance, (at, at))
             ordered = {**view.notices.ordered, instance: (first, at)}
@@ -213,7 +217,7 @@ def _node_changed(view: View, action: NodeAction, at: datetime, policy: Policy) 
     if action.node in moves.wishes and isinstance(action, PauseNode | ActivateNode):
         wishes = {node: wish for node, wish in moves.wishes.items() if node != action.node}
         moves = replace(moves, wishes=wishes)
-    if isinstance(action, ActivateNode):
+    if isinstance(action, ActivateNode) and not action.is_drained:
         moves = replace(moves, node_added_at=at)
     view = replace(view, moves=moves)
     if isinstance(action, PauseNode | DrainNode):
@@ -233,9 +237,10 @@ def _changed(node: Node, action: NodeAction) -> Node:
         case PauseNode(labels=labels, is_drained=is_drained):
             availability = node.availability if is_drained else Availability.PAUSE
             return replace(node, labels={**node.labels, **labels}, availability=availability)
-        case ActivateNode():
+        case ActivateNode(is_drained=is_drained):
             labels = {key: text for key, text in node.labels.items() if key not in PHASE_LABELS}
-            return replace(node, labels=labels, availability=Availability.ACTIVE)
+            availability = node.availability if is_drained else Availability.ACTIVE
+            return replace(node, labels=labels, availability=availability)
         case DrainNode():
             return replace(node, availability=Availability.DRAIN)
         case DemoteNode():

@@ -3,12 +3,13 @@
 Rule: `leader.moving.fates` makes the decisions, and this module only describes them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from leader.moving.fates import Fate, Manner, fate_of, manner
 from leader.moving.placement import eligible, has_room
+from leader.view.ids import ServiceId
 from leader.view.model import Node, Policy, View
 from leader.view.terms import Leaving, drain_by, leave_by
 from leader.view.work import Service, Task, Work
@@ -86,10 +87,19 @@ def _why_stopped_first(service: Service) -> str:
     return f"it stops before a replacement starts, because {why}"
 
 
-def stranded(node: Node, view: View, work: Work) -> Iterator[str]:
-    """Yield a sentence about each service whose tasks cannot run on any other node now."""
+def stranded(
+    node: Node, view: View, work: Work, *, only: Collection[ServiceId] | None = None
+) -> Iterator[str]:
+    """Yield a sentence about each service whose tasks cannot run on any other node now.
+
+    `only` limits the result to these services.
+    """
     others = [other for other in view.nodes.values() if other.id != node.id]
-    names = {task.service for task in work.on(node.id) if task.is_wanted}
+    names = {
+        task.service
+        for task in work.on(node.id)
+        if task.is_wanted and (only is None or task.service in only)
+    }
     services = [work.services[name] for name in names if name in work.services]
     for service in sorted(services, key=lambda service: service.name):
         if service.mode in {"global", "global-job"} or manner(service) is Manner.NEVER:

@@ -6,6 +6,7 @@ AWS, Docker or Redis never delay a decision.
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from leader.decide import decide, first_view
 from leader.edges.aws.queue import NoticeQueue
 from leader.edges.docker.swarm import Swarm
 from leader.report.record import Record
+from leader.report.standing import attention
 from leader.settings import Settings
 from leader.term.broker_service import BrokerService
 from leader.term.inbox import Inbox
@@ -24,8 +26,10 @@ from leader.term.metrics import Metrics
 from leader.term.perform import Performer
 from leader.term.queue_reader import read_queue
 from leader.term.reception import Prover, Reception
+from leader.term.timeline import Timeline
 from leader.view.actions import Action
-from leader.view.events import Event, NodesListed, Ticked
+from leader.view.events import Done, Event, Failed, NodesListed, Ticked
+from leader.view.moment import Moment
 from runtime import clock
 from runtime.errors import ClusterError
 from runtime.streams import resilient, together
@@ -61,6 +65,7 @@ class Active:
         self._metrics = metrics
         self._inbox = Inbox()
         self._journal = Journal(metrics)
+        self._timeline = Timeline()
         self.view = first_view()
         self._listing = Listing(
             swarm,
@@ -103,7 +108,7 @@ class Active:
         listed_at = self.view.nodes_at
         is_recent = (
             listed_at is not None
-            and clock.now() - listed_at < self._settings.policy.nodes_stale_after
+            and clock.steady() - listed_at < self._settings.policy.nodes_stale_after
         )
         silence = clock.monotonic() - self._reception.last_popped
         return is_recent and self._mailbox.is_connected and silence < _BROKER_SILENCE_SECONDS
@@ -142,13 +147,15 @@ class Active:
 
     async def _decide_for_ever(self, workers: asyncio.TaskGroup) -> None:
         while True:
-            event = await self._inbox.next()
+            event = self._timeline.received(await self._inbox.next(), clock.step())
             self._metrics.inbox.set(len(self._inbox))
             self._journal.received(event)
             with self._metrics.decide_seconds.time():
                 self.view, actions = decide(self.view, event, self._settings.policy)
             if isinstance(event, NodesListed):
                 self._metrics.show(event.nodes, self.view)
+                moment = Moment(self.view, self._settings.policy, event.at)
+                self._metrics.show_attention(attention(moment, clock.step()))
             if self.view.work is None:
                 self._listing.request_work()
             for action in actions:
@@ -157,8 +164,11 @@ class Active:
                 workers.create_task(self._carry_out(action), name=name)
 
     async def _carry_out(self, action: Action) -> None:
-        for event in await self._performer.perform(action, self.new_id("action")):
-            await self._inbox.put(event)
+        sent = self._timeline.sent(action, clock.step())
+        for event in await self._performer.perform(sent, self.new_id("action")):
+            # The view keeps the leader's own time.
+            own = replace(event, action=action) if isinstance(event, Done | Failed) else event
+            await self._inbox.put(own)
 
     async def _read_queue(self) -> None:
         if self._queue is None:
@@ -169,7 +179,7 @@ class Active:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            await self._inbox.put(Ticked(self.new_id("tick"), clock.now()))
+            await self._inbox.put(Ticked(self.new_id("tick"), clock.steady()))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

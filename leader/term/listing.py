@@ -47,7 +47,7 @@ class Listing:
         self._view = view
         self._nodes_changed = asyncio.Event()
         self._work_changed = asyncio.Event()
-        self._nodes_listed_at: datetime = clock.now()
+        self._nodes_listed_at: datetime = clock.steady()
 
     def request_work(self) -> None:
         """Make `list_work` list services and tasks as soon as possible."""
@@ -67,12 +67,12 @@ class Listing:
                 manager may lead.
         """
         while True:
-            requested_at = clock.now()
+            requested_at = clock.steady()
             nodes = await self._nodes()
             heartbeat = await self._swarm.heartbeat()
             await self._inbox.put(
                 NodesListed(
-                    self._inbox.new_id("nodes"), clock.now(), nodes, requested_at, heartbeat
+                    self._inbox.new_id("nodes"), clock.steady(), nodes, requested_at, heartbeat
                 )
             )
             if not any(node.is_leader and node.id == self._own_node for node in nodes):
@@ -84,10 +84,10 @@ class Listing:
         try:
             nodes = await self._swarm.nodes()
         except UnavailableError as exc:
-            if clock.now() - self._nodes_listed_at > self._stale_after:
+            if clock.steady() - self._nodes_listed_at > self._stale_after:
                 raise Deposed(f"the list of nodes is too old: {exc}") from exc
             raise
-        self._nodes_listed_at = clock.now()
+        self._nodes_listed_at = clock.steady()
         return nodes
 
     async def list_work(self) -> None:
@@ -97,11 +97,13 @@ class Listing:
         """
         while True:
             self._work_changed.clear()
-            requested_at, started = clock.now(), clock.monotonic()
+            requested_at, started = clock.steady(), clock.monotonic()
             services = await self._swarm.work.services()
             tasks = await self._swarm.work.tasks()
             await self._inbox.put(
-                WorkListed(self._inbox.new_id("work"), clock.now(), services, tasks, requested_at)
+                WorkListed(
+                    self._inbox.new_id("work"), clock.steady(), services, tasks, requested_at
+                )
             )
             await asyncio.sleep((clock.monotonic() - started) * _LISTING_SHARE)
             await _event_or_timeout(

@@ -4,7 +4,8 @@ Rule: label values come from small sets, such as roles, codes and action names. 
 ids, keys or other values that a sender chooses. This keeps the number of time series small.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -62,6 +63,16 @@ class Metrics:
             ["role", "status"],
             registry=self.registry,
         )
+        self.refusals = Gauge(
+            "spotswarm_refusals",
+            "What the leader refuses to do until an operator looks into it; see `spotswarm status`",
+            registry=self.registry,
+        )
+        self.tasks_pending = Gauge(
+            "spotswarm_tasks_pending",
+            "Tasks that no node has taken for 10 seconds or longer",
+            registry=self.registry,
+        )
         self.is_active = Gauge(
             "spotswarm_leader_active",
             "Whether this leader daemon is active (1) or not (0)",
@@ -84,6 +95,11 @@ class Metrics:
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self.registry,
         )
+
+    def show_attention(self, attention: Mapping[str, Any]) -> None:
+        """Update the gauges for what needs attention, as `leader.report.standing` reports it."""
+        self.refusals.set(len(attention["refusals"]))
+        self.tasks_pending.set(sum(row["tasks"] for row in attention["pending_tasks"]))
 
     def show(self, nodes: Iterable[Node], view: View) -> None:
         """Update the gauges for nodes and Spot pools."""

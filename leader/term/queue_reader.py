@@ -34,6 +34,6 @@ async def read_queue(queue: NoticeQueue, inbox: Inbox, metrics: Metrics) -> None
                     for notice in notices:
                         metrics.notices.labels("queue", notice.kind).inc()
                         event = Noticed(
-                            inbox.new_id("notice"), clock.now(), notice, receipt=receipt
+                            inbox.new_id("notice"), clock.steady(), notice, receipt=receipt
                         )
                         await inbox.put(event)

@@ -1,9 +1,10 @@
 """The cluster's EC2 instances: descriptions, console output and termination."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC
+from functools import partial
 from typing import Any, Final
 
 from leader.edges.aws.clients import Aws
@@ -54,9 +55,19 @@ class Instances:
                 return description
         raise GoneError(f"EC2 has no instance {instance}")
 
-    async def all(self) -> tuple[Instance, ...]:
-        """Return all instances that have our cluster tag and are not terminated."""
-        return await self._aws.call("list the cluster's instances", self._list)
+    async def all(self, missing: Collection[InstanceId] = ()) -> tuple[Instance, ...]:
+        """Return all instances that have our cluster tag, and those of `missing` that still exist.
+
+        EC2 lists a terminated instance for about an hour, but removes its tags earlier.
+        """
+        tagged = {"Name": f"tag:{TAG_CLUSTER}", "Values": [self._cluster]}
+        listed = await self._aws.call("list the cluster's instances", partial(self._list, tagged))
+        unlisted = sorted(set(missing) - {instance.id for instance in listed})
+        if not unlisted:
+            return listed
+        by_id = {"Name": "instance-id", "Values": unlisted}
+        others = await self._aws.call("list the missing instances", partial(self._list, by_id))
+        return (*listed, *others)
 
     async def terminate(self, instance: InstanceId) -> None:
         """Terminate an instance; do nothing if it no longer exists."""
@@ -81,16 +92,8 @@ class Instances:
         printed = str(answer.get("Output") or "").encode(errors="replace")
         return printed[-_CONSOLE_BYTES:].decode(errors="replace")
 
-    def _list(self) -> tuple[Instance, ...]:
-        pages = self._aws.ec2.get_paginator("describe_instances").paginate(
-            Filters=[
-                {"Name": f"tag:{TAG_CLUSTER}", "Values": [self._cluster]},
-                {
-                    "Name": "instance-state-name",
-                    "Values": ["pending", "running", "stopping", "stopped", "shutting-down"],
-                },
-            ]
-        )
+    def _list(self, chosen: Mapping[str, Any]) -> tuple[Instance, ...]:
+        pages = self._aws.ec2.get_paginator("describe_instances").paginate(Filters=[chosen])
         return tuple(instance for page in pages for instance in _instances(page))
 
 
@@ -109,4 +112,20 @@ def _instances(answer: Mapping[str, Any]) -> Iterator[Instance]:
                 cluster=tags.get(TAG_CLUSTER),
                 role=tags.get(TAG_ROLE),
                 launched=raw["LaunchTime"].astimezone(UTC),
+                other_addresses=_other_addresses(raw),
             )
+
+
+def _other_addresses(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the private addresses of all network interfaces, except the primary one."""
+    addresses = (
+        address
+        for interface in raw.get("NetworkInterfaces") or ()
+        for address in (
+            *(entry.get("PrivateIpAddress") for entry in interface.get("PrivateIpAddresses") or ()),
+            *(entry.get("Ipv6Address") for entry in interface.get("Ipv6Addresses") or ()),
+        )
+        if address
+    )
+    primary = raw.get("PrivateIpAddress")
+    return tuple(each for each in dict.fromkeys(addresses) if each != primary)

@@ -19,7 +19,7 @@ from leader.edges.docker import changes
 from leader.edges.docker.errors import translated
 from leader.edges.docker.work import Workload
 from leader.view.ids import NodeId
-from leader.view.model import Node
+from leader.view.model import Node, NodeBasis
 from leader.view.stance import Engine
 from runtime import engine_api
 from runtime.engine_api import ApiVersion
@@ -139,11 +139,15 @@ class Swarm:
         role: Role | None = None,
         labels: Mapping[str, str] | None = None,
         without: Collection[str] = (),
+        basis: NodeBasis | None = None,
     ) -> None:
         """Change the given properties of the node in one update, and keep its other labels.
 
         If nothing would change, no update is sent. A role change takes effect a few seconds after
         this call. The swarm refuses to demote its last manager.
+
+        Raises:
+            UnavailableError: if the node differs from `basis`, so the decision is out of date.
         """
         with translated(f"update node {node}"):
             raw = await self._docker.nodes.inspect(node_id=node)
@@ -156,6 +160,8 @@ class Swarm:
                 spec["Role"] = role.value
             if spec == raw["Spec"]:
                 return
+            if basis is not None and basis != _basis(raw["Spec"]):
+                raise UnavailableError(f"node {node} has changed in the meantime")
             await self._docker.nodes.update(
                 node_id=node, version=raw["Version"]["Index"], spec=spec
             )
@@ -212,6 +218,12 @@ def _manager_engine(node: str, managers: Collection[Node]) -> Engine:
         is_manager=True,
         is_leader=any(leader.id == node for leader in leaders),
         leader=leaders[0].hostname if leaders else "",
+    )
+
+
+def _basis(spec: Mapping[str, Any]) -> NodeBasis:
+    return NodeBasis.of(
+        Role(spec["Role"]), Availability(spec["Availability"]), spec.get("Labels") or {}
     )
 
 

@@ -259,6 +259,8 @@ async def leading(
     async with engine.serving(directory / "docker.sock") as url, Swarm(url) as swarm:
         leader = Leader(engine, cloud, swarm, directory)
         monkeypatch.setattr("runtime.clock.now", lambda: leader.at)
+        monkeypatch.setattr("runtime.clock.steady", lambda: leader.at)
+        monkeypatch.setattr("runtime.clock.step", timedelta)
         # A plan waits three seconds for the next list: on a busy machine that may not be enough.
         monkeypatch.setattr("runtime.clock.monotonic", lambda: 0.0)
         monkeypatch.setattr("cli.edges.admin._SOCKET", socket)
