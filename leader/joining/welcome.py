@@ -130,5 +130,17 @@ def _listing(unknown: list[Node], moment: Moment) -> Iterator[ListInstances]:
     elif view.census.missing and age >= policy.unknown_node_every:
         names = ", ".join(sorted(view.census.missing)[:3])
         yield ListInstances(reason=f"EC2 did not list {names} as running", missing=missing)
+    elif age >= policy.unknown_node_every and _is_look_due(moment):
+        reason = "an instance without a node has not been seen often enough to be sure"
+        yield ListInstances(reason=reason, missing=missing)
     elif age >= policy.instances_every:
         yield ListInstances(reason="the regular list of EC2 instances is due", missing=missing)
+
+
+def _is_look_due(moment: Moment) -> bool:
+    """Whether an instance has run without a node for long, but was seen in too few lists."""
+    policy = moment.policy
+    return any(
+        apart.lists < policy.absent_lists and moment.at - apart.since >= policy.orphan_after
+        for apart in moment.view.census.apart.values()
+    )

@@ -89,7 +89,7 @@ def _stranded(node: Node, step: Step, moment: Moment) -> tuple[str, ...]:
     The plan that `spotswarm drain` prints has the same sentences.
     """
     view = moment.view
-    if step.stage != "evacuating" or view.work is None:
+    if step.stage != "evacuating" or step.action is not None or view.work is None:
         return ()
     waiting = {task.service for task in to_move(node.id, view, view.work)}
     return tuple(stranded(node, view, view.work, only=waiting))

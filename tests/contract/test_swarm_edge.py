@@ -243,6 +243,28 @@ async def test_a_node_is_changed_in_one_update_and_not_at_all_if_it_is_so_alread
     assert await eventually(is_left_alone)
 
 
+async def test_a_node_that_an_operator_changed_in_the_meantime_is_left_as_it_is(
+    swarm: Swarm, engines: Any, eventually: Eventually
+) -> None:
+    """Also if only the node's status has changed, which changes its version, too."""
+    await join(swarm, engines[1], engines[0])
+    node = await node_of(swarm, engines[1], eventually, "ready")
+    engines[0].docker("node", "update", "--label-add", "rack=7", node.id)
+    await swarm.change_node(node.id, availability=Availability.PAUSE, basis=node.basis)
+    paused = await node_of(swarm, engines[1], eventually, "ready")
+    assert (paused.availability, paused.labels) == (Availability.PAUSE, {"rack": "7"})
+
+    engines[0].docker("node", "update", "--availability", "drain", node.id)
+    with pytest.raises(UnavailableError, match="has changed in the meantime"):
+        await swarm.change_node(
+            node.id, without=(LABEL_PHASE,), availability=Availability.ACTIVE, basis=paused.basis
+        )
+    drained = await node_of(swarm, engines[1], eventually, "ready")
+    assert drained.availability is Availability.DRAIN
+    # What is so already is done, whoever did it.
+    await swarm.change_node(node.id, availability=Availability.DRAIN, basis=paused.basis)
+
+
 async def test_a_worker_is_promoted_and_demoted_and_the_last_manager_is_not(
     swarm: Swarm, engines: Any, eventually: Eventually, stack: AsyncExitStack
 ) -> None:

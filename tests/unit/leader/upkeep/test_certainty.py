@@ -12,7 +12,7 @@ from swarm_model import worker
 
 from leader.decide import refusals
 from leader.view.actions import ListInstances, Refuse, RemoveNode, TerminateInstance
-from leader.view.events import Done, Failed
+from leader.view.events import Done, Failed, Ticked
 from leader.view.moment import Moment
 from wire.messages import Availability
 
@@ -143,6 +143,20 @@ def test_no_orphan_is_terminated_while_a_present_node_is_unbound():
     assert [one.instance for one in watch.of(TerminateInstance)] == ["i-7"]
 
 
+def test_an_orphan_is_looked_at_several_times_and_soon_once_it_is_due():
+    """Gone needs a number of looks as well as an age; lists come once a minute otherwise."""
+    policy = replace(POLICY, orphan_after=10 * SECOND)
+    watch = Watch(policy=policy).look()
+    watch.instances[7] = instance("i-7")
+    watch.look(2, every=15 * SECOND)
+    assert watch.of(TerminateInstance) == []
+
+    watch.hear(Ticked("tick", watch.at))
+    assert "has not been seen often enough" in watch.of(ListInstances)[-1].reason
+    watch.look()
+    assert [one.instance for one in watch.of(TerminateInstance)] == ["i-7"]
+
+
 def test_a_removal_that_always_fails_does_not_use_up_every_round():
     watch = Watch(range(1, 9)).look()
     watch.does = False
@@ -163,7 +177,7 @@ def fates(draw):
     return draw(st.lists(st.tuples(kinds, st.integers(0, 12)), min_size=1, max_size=9))
 
 
-@at_most(12)
+@at_most(6)
 @given(fates(), st.integers(0, 5))
 @example([("terminated", 0)] * 9, 5)
 @example([("terminated", 0)] * 5 + [("missing", 1)] * 4, 4)
