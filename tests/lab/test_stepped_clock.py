@@ -48,7 +48,7 @@ def test_a_clock_that_jumps_an_hour_delays_no_deadline_and_removes_nothing(farm)
             for step in (HOUR, -HOUR, 0):
                 set_clock(step)
                 eventually(
-                    lambda step=step: abs(farm.asked("status")["clock_step_seconds"] - step) < 5,
+                    lambda step=step: abs(farm.ask_leader("status")["clock_step_seconds"] - step) < 5,
                     what=f"a step of {step} s in the status",
                 )
             farm.lab.heal(down)

@@ -75,7 +75,7 @@ def test_workers_that_ec2_ended_at_once_are_removed_a_round_at_a_time(farm):
                 f"EC2 says that {instance} is terminated"
                 in dict(farm.decided(instance))["RemoveNode"]
             )
-        assert farm.asked("status")["refusals"] == []
+        assert farm.ask_leader("status")["refusals"] == []
 
 
 def test_a_worker_cut_off_for_seconds_is_kept(farm):

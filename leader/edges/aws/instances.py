@@ -1,10 +1,9 @@
 """The cluster's EC2 instances: descriptions, console output and termination."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
-from functools import partial
 from typing import Any, Final
 
 from leader.edges.aws.clients import Aws
@@ -60,13 +59,15 @@ class Instances:
 
         EC2 lists a terminated instance for about an hour, but removes its tags earlier.
         """
-        tagged = {"Name": f"tag:{TAG_CLUSTER}", "Values": [self._cluster]}
-        listed = await self._aws.call("list the cluster's instances", partial(self._list, tagged))
+        listed = await self._aws.call(
+            "list the cluster's instances", self._list, f"tag:{TAG_CLUSTER}", [self._cluster]
+        )
         unlisted = sorted(set(missing) - {instance.id for instance in listed})
         if not unlisted:
             return listed
-        by_id = {"Name": "instance-id", "Values": unlisted}
-        others = await self._aws.call("list the missing instances", partial(self._list, by_id))
+        others = await self._aws.call(
+            "list the missing instances", self._list, "instance-id", unlisted
+        )
         return (*listed, *others)
 
     async def terminate(self, instance: InstanceId) -> None:
@@ -92,8 +93,10 @@ class Instances:
         printed = str(answer.get("Output") or "").encode(errors="replace")
         return printed[-_CONSOLE_BYTES:].decode(errors="replace")
 
-    def _list(self, chosen: Mapping[str, Any]) -> tuple[Instance, ...]:
-        pages = self._aws.ec2.get_paginator("describe_instances").paginate(Filters=[chosen])
+    def _list(self, name: str, values: Sequence[str]) -> tuple[Instance, ...]:
+        pages = self._aws.ec2.get_paginator("describe_instances").paginate(
+            Filters=[{"Name": name, "Values": values}]
+        )
         return tuple(instance for page in pages for instance in _instances(page))
 
 
