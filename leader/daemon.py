@@ -299,13 +299,8 @@ class Daemon:
         return self._stance is not Stance.LEAD and not self._problem
 
     def nodes(self) -> list[dict[str, Any]] | None:
-        """Return one row for each node, or None if this daemon is not leading.
-
-        The result is also None before the first list of nodes, when every node would seem gone.
-        """
-        if self._active is None or self._active.view.nodes_at is None:
-            return None
-        return report.nodes(self._active.view)
+        """Return one row for each node, or None if this daemon is not leading."""
+        return None if self._active is None else report.nodes(self._active.view)
 
     def joins(self) -> list[dict[str, Any]] | None:
         """Return this term's join requests, or None if this daemon is not leading."""

@@ -58,6 +58,7 @@ def _node(node: Node, view: View) -> dict[str, Any]:
 
 def _instance(instance: Instance) -> dict[str, Any]:
     row = asdict(instance)
+    del row["other_addresses"]
     return {"instance": row.pop("id"), **row}
 
 

@@ -52,8 +52,7 @@ class Steering:
     def leaving(self) -> list[dict[str, Any]] | None:
         """Return the nodes that are leaving, drained or returning, or that AWS may interrupt."""
         view = self._view()
-        if view is None or view.nodes_at is None:
-            # Before the first list of nodes, a leaving node would seem to have left.
+        if view is None:
             return None
         return departures.leaving(Moment(view, self._policy, clock.steady()))
 

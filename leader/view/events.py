@@ -105,7 +105,7 @@ class RebalanceAsked:
 
 @dataclass(frozen=True, slots=True)
 class InstancesListed:
-    """EC2 returned the cluster's instances, including those that it has terminated recently."""
+    """EC2 returned the cluster's instances, and the missing ones that it has terminated."""
 
     id: str
     at: datetime

@@ -50,18 +50,15 @@ async def test_an_instance_tells_when_it_was_launched(
     assert abs((clock.now() - found.launched).total_seconds()) < 60
 
 
-async def test_a_terminated_instance_is_listed_as_terminated_and_terminating_again_is_done(
+async def test_a_terminated_instance_is_listed_by_id_only_and_terminating_again_is_done(
     instances: Instances, launched: InstanceId, cloud: Any
 ) -> None:
     await instances.terminate(launched)
-    listed = {each.id: each.state for each in await instances.all()}
-    assert listed[launched] in {"shutting-down", "terminated"}
     # EC2 removes a terminated instance's tags before it stops listing the instance.
     cloud.client("ec2").delete_tags(Resources=[launched], Tags=[{"Key": TAG_CLUSTER}])
     assert launched not in {each.id for each in await instances.all()}
     nowhere = InstanceId("i-00000000000000000")
     found = {each.id: each.state for each in await instances.all((launched, nowhere))}
-    assert found.keys() >= {launched}
     assert nowhere not in found
     assert found[launched] in {"shutting-down", "terminated"}
     assert (await instances.describe(launched)).state in {"shutting-down", "terminated"}

@@ -36,6 +36,15 @@ def settable_clock(farm):
         leader.run("systemctl", "restart", "spotswarm-leader", timeout=60)
 
 
+def shows_step(farm, step):
+    """Wait until `status` says by how much the clock was set."""
+
+    def is_so():
+        return abs(farm.ask_leader("status")["clock_step_seconds"] - step) < 5
+
+    eventually(is_so, what=f"a step of {step} s in the status")
+
+
 def test_a_clock_that_jumps_an_hour_delays_no_deadline_and_removes_nothing(farm):
     taken = farm.runs("single")
     down = next(one for one in farm.workers() if one != taken)
@@ -47,10 +56,7 @@ def test_a_clock_that_jumps_an_hour_delays_no_deadline_and_removes_nothing(farm)
             time.sleep(1)
             for step in (HOUR, -HOUR, 0):
                 set_clock(step)
-                eventually(
-                    lambda step=step: abs(farm.ask_leader("status")["clock_step_seconds"] - step) < 5,
-                    what=f"a step of {step} s in the status",
-                )
+                shows_step(farm, step)
             farm.lab.heal(down)
             farm.shows(down, status="ready")
         assert first

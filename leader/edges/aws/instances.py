@@ -1,10 +1,10 @@
 """The cluster's EC2 instances: descriptions, console output and termination."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from leader.edges.aws.clients import Aws
 from leader.view.ids import InstanceId
@@ -12,9 +12,14 @@ from leader.view.model import Instance
 from runtime.errors import GoneError
 from wire.labels import TAG_CLUSTER, TAG_ROLE
 
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
+
 _APPEARS_WITHIN = (0.5, 1.0, 2.0)
 """Pauses between attempts, in seconds. DescribeInstances may not return a new instance yet
 (eventual consistency). If EC2 takes even longer, the instance's agent sends a new request."""
+
+_LIVING: Final = ["pending", "running", "stopping", "stopped", "shutting-down"]
 
 _CONSOLE_BYTES: Final = 64 * 1024
 """The amount of console output that EC2 stores.
@@ -55,20 +60,22 @@ class Instances:
         raise GoneError(f"EC2 has no instance {instance}")
 
     async def all(self, missing: Collection[InstanceId] = ()) -> tuple[Instance, ...]:
-        """Return all instances that have our cluster tag, and those of `missing` that still exist.
+        """Return all instances that have our cluster tag and are not terminated.
 
-        EC2 lists a terminated instance for about an hour, but removes its tags earlier.
+        Those of `missing` that EC2 still knows follow, in any state: EC2 lists a terminated
+        instance for about an hour, but removes its tags earlier.
         """
-        listed = await self._aws.call(
-            "list the cluster's instances", self._list, f"tag:{TAG_CLUSTER}", [self._cluster]
-        )
+        tagged: FilterTypeDef = {"Name": f"tag:{TAG_CLUSTER}", "Values": [self._cluster]}
+        living: FilterTypeDef = {"Name": "instance-state-name", "Values": _LIVING}
+        listed = await self._aws.call("list the cluster's instances", self._list, tagged, living)
         unlisted = sorted(set(missing) - {instance.id for instance in listed})
         if not unlisted:
             return listed
-        others = await self._aws.call(
-            "list the missing instances", self._list, "instance-id", unlisted
+        by_id: FilterTypeDef = {"Name": "instance-id", "Values": unlisted}
+        return (
+            *listed,
+            *await self._aws.call("list the missing instances", self._list, by_id),
         )
-        return (*listed, *others)
 
     async def terminate(self, instance: InstanceId) -> None:
         """Terminate an instance; do nothing if it no longer exists."""
@@ -93,10 +100,8 @@ class Instances:
         printed = str(answer.get("Output") or "").encode(errors="replace")
         return printed[-_CONSOLE_BYTES:].decode(errors="replace")
 
-    def _list(self, name: str, values: Sequence[str]) -> tuple[Instance, ...]:
-        pages = self._aws.ec2.get_paginator("describe_instances").paginate(
-            Filters=[{"Name": name, "Values": values}]
-        )
+    def _list(self, *filters: "FilterTypeDef") -> tuple[Instance, ...]:
+        pages = self._aws.ec2.get_paginator("describe_instances").paginate(Filters=[*filters])
         return tuple(instance for page in pages for instance in _instances(page))
 
 

@@ -226,6 +226,9 @@ class Leader:
         ]
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Operator:
     """Runs `spotswarm` on the leader's machine."""
 
@@ -262,7 +265,7 @@ async def leading(
         monkeypatch.setattr("runtime.clock.steady", lambda: leader.at)
         monkeypatch.setattr("runtime.clock.step", timedelta)
         # A plan waits three seconds for the next list: on a busy machine that may not be enough.
-        monkeypatch.setattr("runtime.clock.monotonic", lambda: 0.0)
+        monkeypatch.setattr("runtime.clock.monotonic", lambda: (leader.at - EPOCH).total_seconds())
         monkeypatch.setattr("cli.edges.admin._SOCKET", socket)
         daemon = Daemon(leader.settings)
         daemon._become(Stance.LEAD, "a sentence")
