@@ -115,6 +115,7 @@ def names_of(view: View, name: str) -> set[str]:
         *(node.id for node in nodes),
         *(node.instance or "" for node in nodes),
         *(service.id for service in services if service.name == name),
+        *(known.id for known in view.instances.values() if name in known.addresses),
     }
 
 

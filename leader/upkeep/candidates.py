@@ -85,12 +85,9 @@ def _gone(
     is_ended = instance in moment.view.census.ended
     due_at = max(missing.since, down.since) + policy.absent_for * patience
     lists = missing.lists
-    reason = (
-        f"{node.hostname} is Down, and EC2 says that {instance} is terminated"
-        if is_ended
-        else f"{node.hostname} is Down, and EC2 did not list {instance} as running"
-        f" {lists} times in a row"
-    )
+    listed = f"EC2 did not list {instance} as running {lists} times in a row"
+    says = f"EC2 says that {instance} is terminated; " if is_ended else ""
+    reason = f"{node.hostname} is Down, and {says}{listed}"
     return Candidate(
         group=Group.ENDED if is_ended else Group.MISSING,
         hostname=node.hostname,

@@ -24,7 +24,6 @@ from leader.view.stance import Engine
 from runtime import engine_api
 from runtime.engine_api import ApiVersion
 from runtime.errors import ClusterError, UnavailableError
-from wire.labels import LABEL_PHASE
 from wire.messages import Availability, Role
 
 _CALL_SECONDS: Final = 20
@@ -122,14 +121,6 @@ class Swarm:
     def changes(self) -> AsyncGenerator[None, None]:
         """Yield whenever nodes or services change; see `changes.follow`."""
         return changes.follow(self._docker, within=_CALL_SECONDS)
-
-    async def label(self, node: NodeId, labels: Mapping[str, str]) -> None:
-        """Set these labels on the node and keep its other labels."""
-        await self.change_node(node, labels=labels)
-
-    async def activate(self, node: NodeId, without: Collection[str] = (LABEL_PHASE,)) -> None:
-        """Make the node available for tasks and remove the labels in `without`, in one update."""
-        await self.change_node(node, without=without, availability=Availability.ACTIVE)
 
     async def change_node(
         self,

@@ -111,6 +111,9 @@ class Leader:
     def new_id(self, kind: str) -> str:
         return f"{kind}-{next(self._numbers)}"
 
+    def seconds(self) -> float:
+        return self.at.timestamp()
+
     async def _answer(self, reply: str, sealed: bytes) -> None:
         message = open_reply(sealed, asker=AGENT_KEY, leaders=[LEADER_KEY.public_key])
         self.answers.append({"reply": reply, "message": json.loads(dump(message))})
@@ -226,9 +229,6 @@ class Leader:
         ]
 
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 class Operator:
     """Runs `spotswarm` on the leader's machine."""
 
@@ -265,7 +265,7 @@ async def leading(
         monkeypatch.setattr("runtime.clock.steady", lambda: leader.at)
         monkeypatch.setattr("runtime.clock.step", timedelta)
         # A plan waits three seconds for the next list: on a busy machine that may not be enough.
-        monkeypatch.setattr("runtime.clock.monotonic", lambda: (leader.at - EPOCH).total_seconds())
+        monkeypatch.setattr("runtime.clock.monotonic", leader.seconds)
         monkeypatch.setattr("cli.edges.admin._SOCKET", socket)
         daemon = Daemon(leader.settings)
         daemon._become(Stance.LEAD, "a sentence")
