@@ -61,6 +61,7 @@ class Daemon:
         self._engine = Engine(state="unknown")
         self._active: Active | None = None
         self._started = clock.monotonic()
+        self._metrics.follow_attention(self._attention)
 
     async def run(self) -> None:
         """Serve the admin API until cancelled; lead whenever this manager is the Raft leader."""
@@ -289,7 +290,7 @@ class Daemon:
             "healthy": self.is_healthy(),
             "broker_starts": self._active.broker_starts,
             **report.summary(self._active.view, at=clock.steady(), wanted_managers=wanted),
-            **attention(self._moment(self._active.view), clock.step()),
+            **self._attention(),
         }
 
     def is_healthy(self) -> bool:
@@ -322,6 +323,12 @@ class Daemon:
             "refusals": refused(moment, names),
             "outlook": outlook(moment, names),
         }
+
+    def _attention(self) -> dict[str, Any]:
+        """Return what needs the operator's attention; nothing if this daemon is not leading."""
+        if self._active is None:
+            return {}
+        return attention(self._moment(self._active.view), clock.step())
 
     def _moment(self, view: View) -> Moment:
         return Moment(view, self._settings.policy, clock.steady())

@@ -15,7 +15,6 @@ from leader.decide import decide, first_view
 from leader.edges.aws.queue import NoticeQueue
 from leader.edges.docker.swarm import Swarm
 from leader.report.record import Record
-from leader.report.standing import attention
 from leader.settings import Settings
 from leader.term.broker_service import BrokerService
 from leader.term.inbox import Inbox
@@ -29,7 +28,6 @@ from leader.term.reception import Prover, Reception
 from leader.term.timeline import Timeline
 from leader.view.actions import Action
 from leader.view.events import Done, Event, Failed, NodesListed, Ticked
-from leader.view.moment import Moment
 from runtime import clock
 from runtime.errors import ClusterError
 from runtime.streams import resilient, together
@@ -154,8 +152,6 @@ class Active:
                 self.view, actions = decide(self.view, event, self._settings.policy)
             if isinstance(event, NodesListed):
                 self._metrics.show(event.nodes, self.view)
-                moment = Moment(self.view, self._settings.policy, event.at)
-                self._metrics.show_attention(attention(moment, clock.step()))
             if self.view.work is None:
                 self._listing.request_work()
             for action in actions:

@@ -4,7 +4,7 @@ Rule: label values come from small sets, such as roles, codes and action names. 
 ids, keys or other values that a sender chooses. This keeps the number of time series small.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -96,10 +96,15 @@ class Metrics:
             registry=self.registry,
         )
 
-    def show_attention(self, attention: Mapping[str, Any]) -> None:
-        """Update the gauges for what needs attention, as `leader.report.standing` reports it."""
-        self.refusals.set(len(attention["refusals"]))
-        self.tasks_pending.set(sum(row["tasks"] for row in attention["pending_tasks"]))
+    def follow_attention(self, read: Callable[[], Mapping[str, Any]]) -> None:
+        """Let each scrape read what needs attention, as `leader.report.standing` reports it.
+
+        `read` returns an empty mapping if this daemon is not leading.
+        """
+        self.refusals.set_function(lambda: len(read().get("refusals", ())))
+        self.tasks_pending.set_function(
+            lambda: sum(row["tasks"] for row in read().get("pending_tasks", ()))
+        )
 
     def show(self, nodes: Iterable[Node], view: View) -> None:
         """Update the gauges for nodes and Spot pools."""
