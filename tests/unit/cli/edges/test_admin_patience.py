@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 import typer
 
+from cli.cluster import leaving
 from cli.edges import admin
 from cli.terminal.exits import Exit
 
@@ -121,3 +122,15 @@ def test_an_answer_that_is_not_json_is_not_called_an_absent_leader(leader, capsy
     said = " ".join(capsys.readouterr().err.split())
     assert "cannot be read (HTTP status 404)" in said
     assert "no leader daemon" not in said
+
+
+def test_a_new_leader_that_has_listed_no_nodes_yet_does_not_make_a_node_seem_gone(
+    leader, monkeypatch
+):
+    monkeypatch.setattr(leaving, "POLL_SECONDS", 0.02)
+    row = {"node": "n-1", "stage": "evacuating"}
+    leader.answers = [(200, []), (200, []), LEADS, (200, [row])]
+    leader.begin()
+
+    assert leaving.row_of("n-1", on_error="it goes on; ") == row
+    assert leader.asked == 4

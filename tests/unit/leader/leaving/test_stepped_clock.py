@@ -1,5 +1,6 @@
 """The leader's machine has its clock set by an hour; the leader decides the same all the same."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
@@ -114,3 +115,35 @@ def test_a_leader_that_first_sees_the_labels_after_its_clock_was_set_keeps_the_d
 
     assert "DrainNode" in play.kinds()
     assert play.swarm.instances.get("i-1") is None or not play.swarm.instances["i-1"].runs
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR])
+def test_these_plays_notice_a_leader_that_believes_its_clock(off):
+    """Ahead, the tasks are drained at once; behind, every list is dropped, and AWS is faster."""
+    play = SteppedPlay(swarm(), steps={8: off}, believes=True)
+    watched = Watched(play)
+    play.run(3)
+    play.interrupt("i-1")
+    play.run(125)
+
+    unmoved = [one for one in play.decided if isinstance(one, DrainNode) and one.unmoved]
+    assert unmoved or watched.least["web"] < 6 or "OrderLeave" not in play.kinds()
+
+
+def test_these_plays_notice_a_leader_that_removes_by_the_clock():
+    play = SteppedPlay(swarm(), steps={75: HOUR}, believes=True)
+    play.run(58)
+    play.swarm.nodes["n-1"] = replace(play.swarm.nodes["n-1"], status="down")
+    play.run(20)
+
+    assert "TerminateInstance" in play.kinds()
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR])
+def test_a_running_instance_whose_node_is_down_is_not_given_up_when_the_clock_is_set(off):
+    play = SteppedPlay(swarm(), steps={75: off})
+    play.run(58)
+    play.swarm.nodes["n-1"] = replace(play.swarm.nodes["n-1"], status="down")
+    play.run(60)
+
+    assert not {"TerminateInstance", "RemoveNode"} & set(play.kinds())
