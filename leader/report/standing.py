@@ -83,8 +83,9 @@ def _message(tasks: Collection[Task]) -> str:
 
 def outlook(moment: Moment, names: Collection[str]) -> list[str]:
     """Return a sentence for each of these nodes and instances that will be removed, and when."""
+    refused_instances = {name for refusal in refusals(moment) for name in refusal.instances}
     return [
-        _sentence(candidate, moment)
+        _sentence(candidate, moment, is_refused=candidate.instance in refused_instances)
         for candidate in candidates(moment)
         if candidate.instance in names or candidate.node in names
     ]
@@ -99,9 +100,10 @@ _WILL: Final = {
 }
 
 
-def _sentence(candidate: Candidate, moment: Moment) -> str:
+def _sentence(candidate: Candidate, moment: Moment, *, is_refused: bool) -> str:
     what = _WILL[candidate.group].format(host=candidate.hostname, instance=candidate.instance)
-    return f"{_when(candidate, moment)}, {what}{''.join(_doubts(candidate, moment))}"
+    when = "When the refusal ends" if is_refused else _when(candidate, moment)
+    return f"{when}, {what}{''.join(_doubts(candidate, moment))}"
 
 
 def _when(candidate: Candidate, moment: Moment) -> str:

@@ -68,6 +68,8 @@ def test_a_refusal_is_told_for_as_long_as_it_stands_and_about_whom_it_is():
     assert row["instances"] == ["i-1", "i-2", "i-3", "i-4"]
     assert "none of them is removed" in row["reason"]
     assert refused(moment_of(watch), {"i-2"}) == [row]
+    (sentence,) = outlook(moment_of(watch), {"i-2"})
+    assert sentence.startswith("When the refusal ends, the node ip-10-0-0-2 is removed")
     assert refused(moment_of(watch), {"n-2"}) == [row]
     assert refused(moment_of(watch), {"i-5", "n-5", "web"}) == []
 
