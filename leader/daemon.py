@@ -24,6 +24,7 @@ from leader.edges.broker import connection as broker
 from leader.edges.broker.redis_server import ContainerRedis, ProcessRedis
 from leader.edges.docker.swarm import Swarm
 from leader.report import status as report
+from leader.report.standing import attention, outlook, refused
 from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
 from leader.term.active import Active
 from leader.term.broker_service import BrokerService
@@ -35,6 +36,8 @@ from leader.term.perform import Performer
 from leader.term.steering import Steering
 from leader.upkeep.subnets import choose_pool, neighbourhood
 from leader.view.events import Event
+from leader.view.model import View
+from leader.view.moment import Moment
 from leader.view.stance import Engine, Founder, Stance, choose
 from runtime import clock, systemd
 from runtime.backoff import backoff
@@ -64,7 +67,8 @@ class Daemon:
         )
         self._engine = Engine(state="unknown")
         self._active: Active | None = None
-        self._started = clock.now()
+        self._started = clock.monotonic()
+        self._metrics.follow_attention(self._attention)
 
     async def run(self) -> None:
         """Serve the admin API until cancelled; lead whenever this manager is the Raft leader."""
@@ -178,6 +182,8 @@ class Daemon:
     async def _lead(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
         settings = self._settings
         cluster_secrets = await secrets.read(settings.table.secrets, aws)
+        # Each term begins with the date and time that the machine has by then.
+        clock.anchor()
         async with AsyncExitStack() as stack:
             instances = (
                 Instances(aws, cluster=settings.cluster, faults=self._faults) if aws else None
@@ -308,7 +314,6 @@ class Daemon:
 
     def status(self) -> dict[str, Any]:
         """Return the daemon's state and, if this daemon is leading, a summary of the cluster."""
-        at = clock.now()
         own: dict[str, Any] = {
             "cluster": self._settings.cluster,
             "instance": self._settings.facts.instance,
@@ -317,7 +322,7 @@ class Daemon:
             "reason": self._reason,
             "problem": self._problem or (self._elastic_ip.problem if self._active else ""),
             "leader": self._engine.leader,
-            "up_seconds": round((at - self._started).total_seconds()),
+            "up_seconds": round(clock.monotonic() - self._started),
             "identity": self._settings.policy.identity,
             "faults": self._faults.recent(),
         }
@@ -327,7 +332,8 @@ class Daemon:
         return own | {
             "healthy": self.is_healthy() and not own["faults"],
             "broker_starts": self._active.broker_starts,
-            **report.summary(self._active.view, at=at, wanted_managers=wanted),
+            **report.summary(self._active.view, at=clock.steady(), wanted_managers=wanted),
+            **self._attention(),
         }
 
     def is_healthy(self) -> bool:
@@ -351,7 +357,26 @@ class Daemon:
         """
         if self._active is None:
             return None
-        return report.explain(self._active.view, self._active.record, name)
+        view = self._active.view
+        explanation = report.explain(view, self._active.record, name)
+        if explanation is None:
+            return None
+        moment, names = self._moment(view), report.names_of(view, name)
+        return explanation | {
+            "refusals": refused(moment, names),
+            "outlook": outlook(moment, names),
+        }
+
+    def _attention(self) -> dict[str, Any]:
+        """Return what needs the operator's attention; nothing if this daemon is not leading."""
+        if self._active is None:
+            return {}
+        with self._faults.contained("reports"):
+            return attention(self._moment(self._active.view), clock.step())
+        return {}
+
+    def _moment(self, view: View) -> Moment:
+        return Moment(view, self._settings.policy, clock.steady())
 
 
 def _leader_keys(cluster_secrets: ClusterSecrets) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from leader.joining.admission import admit
-from leader.joining.welcome import welcome
+from leader.joining.welcome import missing_instances, welcome
 from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
 from leader.leaving.handled import handled
 from leader.leaving.starting import start
@@ -28,6 +28,8 @@ from leader.view.actions import (
     DenyJoin,
     GrantJoin,
     ListInstances,
+    NodeAction,
+    Refuse,
     TerminateInstance,
 )
 from leader.view.events import (
@@ -67,9 +69,23 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action
     """Respond to one event, and return the new view and the actions to carry out."""
     view, answers = _after_or_fault(view, event, policy)
     moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
-    actions = tuple(replace(action, cause=event.id) for action in (*answers, *due(moment)))
+    actions = tuple(_based(action, view, event.id) for action in (*answers, *due(moment)))
     in_flight = view.in_flight | {action.subject for action in actions}
     return replace(view, in_flight=in_flight), actions
+
+
+def _based(action: Action, view: View, cause: str) -> Action:
+    """Return the action with its cause and, for an action on a node, the node as it is known."""
+    if isinstance(action, NodeAction) and action.node in view.nodes:
+        return replace(action, cause=cause, basis=view.nodes[action.node].basis)
+    return replace(action, cause=cause)
+
+
+def refusals(moment: Moment) -> tuple[Refuse, ...]:
+    """Return what the leader refuses to do now, whether or not it has just logged so."""
+    if moment.view.nodes_at is None:
+        return ()
+    return tuple(action for action in _proposed(moment) if isinstance(action, Refuse))
 
 
 def _after_or_fault(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
@@ -190,7 +206,9 @@ def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Ac
             return view, ()
         return view, _deleted(event, f"{instance} does not belong to this cluster")
     if notice.kind == "state":
-        listing = ListInstances(reason=f"{instance} is {notice.action}")
+        listing = ListInstances(
+            reason=f"{instance} is {notice.action}", missing=missing_instances(view)
+        )
         is_free = listing.subject not in view.in_flight
         return view, (
             *_deleted(event, f"{instance} is {notice.action}"),

@@ -68,7 +68,7 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
 def _is_absent(instance: Instance, view: View) -> Denied | None:
     """Deny a request from an instance whose node is Ready; a container there may have sent it."""
     for node in view.nodes.values():
-        if node.is_ready and (node.instance == instance.id or node.address == instance.address):
+        if node.is_ready and (node.instance == instance.id or node.address in instance.addresses):
             return Denied(
                 DenialCode.ALREADY_JOINED,
                 f"{instance.id} has already joined as {node.hostname}, which is Ready",

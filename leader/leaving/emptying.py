@@ -80,6 +80,8 @@ def _demotion(node: Node, terms: Leaving, view: View) -> Step:
     if hindrance is not None:
         refusal = Refuse(
             about=f"demoting {node.hostname}",
+            nodes=(node.id,),
+            instances=() if node.instance is None else (node.instance,),
             reason=f"{node.hostname} should leave ({terms.why}) but cannot be demoted: {hindrance}",
         )
         return Step(

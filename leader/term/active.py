@@ -6,6 +6,7 @@ AWS, Docker or Redis never delay a decision.
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -24,8 +25,9 @@ from leader.term.metrics import Metrics
 from leader.term.perform import Performer
 from leader.term.queue_reader import read_queue
 from leader.term.reception import Prover, Reception
+from leader.term.timeline import Timeline
 from leader.view.actions import Action
-from leader.view.events import Event, NodesListed, Ticked
+from leader.view.events import Done, Event, Failed, NodesListed, Ticked
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, RefusedError
 from runtime.faults import Faults
@@ -64,6 +66,7 @@ class Active:
         self._metrics = metrics
         self._inbox = Inbox()
         self._journal = Journal(metrics)
+        self._timeline = Timeline()
         self.view = first_view()
         self._listing = Listing(
             swarm,
@@ -108,7 +111,7 @@ class Active:
         listed_at = self.view.nodes_at
         is_recent = (
             listed_at is not None
-            and clock.now() - listed_at < self._settings.policy.nodes_stale_after
+            and clock.steady() - listed_at < self._settings.policy.nodes_stale_after
         )
         silence = clock.monotonic() - self._reception.last_popped
         return is_recent and self._mailbox.is_connected and silence < _BROKER_SILENCE_SECONDS
@@ -160,6 +163,8 @@ class Active:
     async def _decide_for_ever(self, workers: asyncio.TaskGroup) -> None:
         while True:
             event = await self._inbox.next()
+            with self._faults.contained("dates"):
+                event = self._timeline.received(event, clock.step())
             with self._faults.contained("reports"):
                 self._metrics.inbox.set(len(self._inbox))
                 self._journal.received(event)
@@ -182,8 +187,13 @@ class Active:
                 self._metrics.show(event.nodes, self.view)
 
     async def _carry_out(self, action: Action) -> None:
-        for event in await self._performer.perform(action, self.new_id("action")):
-            await self._inbox.put(event)
+        sent = action
+        with self._faults.contained("dates"):
+            sent = self._timeline.sent(action, clock.step())
+        for event in await self._performer.perform(sent, self.new_id("action")):
+            # The view keeps the leader's own time.
+            own = replace(event, action=action) if isinstance(event, Done | Failed) else event
+            await self._inbox.put(own)
 
     async def _read_queue(self) -> None:
         if self._queue is None:
@@ -194,7 +204,7 @@ class Active:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            await self._inbox.put(Ticked(self.new_id("tick"), clock.now()))
+            await self._inbox.put(Ticked(self.new_id("tick"), clock.steady()))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

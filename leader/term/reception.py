@@ -105,7 +105,7 @@ class Reception:
                 await self._inbox.put(
                     LeftSwarm(
                         self._inbox.new_id("farewell"),
-                        clock.now(),
+                        clock.steady(),
                         InstanceId(message.instance),
                         message.reason,
                     )
@@ -123,7 +123,7 @@ class Reception:
         return any(node.labels.get(LABEL_KEY) == text for node in nodes)
 
     def _noticed(self, message: messages.Notice, opened: Opened) -> Noticed:
-        at = clock.now()
+        at = clock.steady()
         deadline, announced_at = message.effective, message.seen
         if message.notice == "rebalance":
             deadline, announced_at = None, message.effective or message.seen
@@ -150,12 +150,14 @@ class Reception:
 
     async def _check(self, request: JoinRequest, opened: Opened, started: float) -> None:
         try:
-            result: Identity | Denied | None = self._intake.screen(request, clock.now())
+            result: Identity | Denied | None = self._intake.screen(
+                request, clock.now(), steady_at=clock.steady()
+            )
             if result is None:
                 result = await self._prover.prove(request, opened.sender)
         finally:
             self._checks.release()
-        at, key = clock.now(), public_text(opened.sender)
+        at, key = clock.steady(), public_text(opened.sender)
         event: Event
         if isinstance(result, Denied):
             asker = Asker(request.nonce, request.reply, key, request.role, opened.by)
@@ -171,5 +173,5 @@ class Reception:
         self._metrics.joins.labels("dropped", "unopenable").inc()
         if clock.monotonic() - self._last_drop_logged > 1:
             self._last_drop_logged = clock.monotonic()
-            self._record.unopened(clock.now(), reason)
+            self._record.unopened(clock.steady(), reason)
             log.warning("dropped a message", reason=reason)

@@ -25,14 +25,14 @@ from leader.edges.docker.volumes import plugins_on
 from leader.edges.docker.work import Workload
 from leader.upkeep.subnets import PREFIX
 from leader.view.ids import NodeId
-from leader.view.model import Node
+from leader.view.model import Node, NodeBasis
 from leader.view.rows import Rows
 from leader.view.stance import Engine
 from runtime import engine_api
 from runtime.engine_api import ApiVersion
 from runtime.errors import ClusterError, UnavailableError
 from runtime.faults import Faults
-from wire.labels import LABEL_PHASE, read_time
+from wire.labels import read_time
 from wire.messages import Availability, Role
 
 _CALL_SECONDS: Final = 20
@@ -153,14 +153,6 @@ class Swarm:
         """Yield whenever nodes or services change; see `changes.follow`."""
         return changes.follow(self._docker, within=_CALL_SECONDS)
 
-    async def label(self, node: NodeId, labels: Mapping[str, str]) -> None:
-        """Set these labels on the node and keep its other labels."""
-        await self.change_node(node, labels=labels)
-
-    async def activate(self, node: NodeId, without: Collection[str] = (LABEL_PHASE,)) -> None:
-        """Make the node available for tasks and remove the labels in `without`, in one update."""
-        await self.change_node(node, without=without, availability=Availability.ACTIVE)
-
     async def change_node(
         self,
         node: NodeId,
@@ -169,11 +161,15 @@ class Swarm:
         role: Role | None = None,
         labels: Mapping[str, str] | None = None,
         without: Collection[str] = (),
+        basis: NodeBasis | None = None,
     ) -> None:
         """Change the given properties of the node in one update, and keep its other labels.
 
         If nothing would change, no update is sent. A role change takes effect a few seconds after
         this call. The swarm refuses to demote its last manager.
+
+        Raises:
+            UnavailableError: if the node differs from `basis`, so the decision is out of date.
         """
         with translated(f"update node {node}"):
             raw = await self._docker.nodes.inspect(node_id=node)
@@ -186,6 +182,8 @@ class Swarm:
                 spec["Role"] = role.value
             if spec == raw["Spec"]:
                 return
+            if basis is not None and basis != _basis(raw["Spec"]):
+                raise UnavailableError(f"node {node} has changed in the meantime")
             await self._docker.nodes.update(
                 node_id=node, version=raw["Version"]["Index"], spec=spec
             )
@@ -249,6 +247,12 @@ def _manager(raw: Table) -> _Manager:
     hostname = text(table(raw, "Description"), "Hostname")
     is_leader = table(raw, "ManagerStatus").get("Leader") is True
     return _Manager(required(raw, "ID"), hostname or required(raw, "ID"), is_leader)
+
+
+def _basis(spec: Table) -> NodeBasis:
+    return NodeBasis.of(
+        Role(required(spec, "Role")), Availability(required(spec, "Availability")), labels(spec)
+    )
 
 
 def _node(raw: Table) -> Node:

@@ -232,16 +232,24 @@ def test_a_strange_instance_costs_one_row(raw):
     assert len(instances) + len(instances.unread) == 2
 
 
-def after_many_lists(*, nodes_unread=(), instances_unread=()):
-    """The kinds of removals of a worker that is gone and of an orphan, in half an hour."""
+def after_many_lists(*, nodes_unread=(), instances_unread=(), ended=()):
+    """The kinds of removals of a worker that is gone and of an orphan, in half an hour.
+
+    The first lists can be read.
+    """
     gone, orphan = worker(1, status="down"), instance("i-5", launched=NOW - timedelta(days=1))
-    known, actions = view(manager_node("n-7"), gone, tokens=QUIET), []
+    leader = manager_node("n-7", is_leader=True, labels={"spotswarm.instance": "i-7"})
+    known, actions = view(leader, gone, tokens=QUIET), []
     for number in range(30):
         at = NOW + number * timedelta(seconds=60)
-        nodes = manager_node("n-7", is_leader=True), gone
+        unread = nodes_unread, instances_unread
+        nodes, instances = [
+            tuple(each for each in rows if number == 0 or each.id not in strange)
+            for rows, strange in zip(((leader, gone), (orphan, *ended)), unread, strict=True)
+        ]
         for event in (
-            NodesListed(f"n-{number}", at, nodes, unread=nodes_unread),
-            InstancesListed(f"i-{number}", at, (orphan,), instances_unread),
+            NodesListed(f"n-{number}", at, nodes, unread=unread[0] if number else ()),
+            InstancesListed(f"i-{number}", at, instances, unread[1] if number else ()),
         ):
             known, decided = decide(known, event, POLICY)
             known = replace(known, in_flight=frozenset())
@@ -260,6 +268,17 @@ def test_nothing_is_terminated_while_a_node_that_was_never_read_may_belong_to_it
 def test_no_node_is_removed_while_its_instance_may_be_the_one_that_cannot_be_read():
     assert after_many_lists(instances_unread=("i-1",)) == {TerminateInstance}
     assert after_many_lists(instances_unread=("",)) == {TerminateInstance}
+
+
+def test_what_ec2_calls_terminated_is_removed_whatever_else_cannot_be_read():
+    ended = (instance("i-1", state="terminated"),)
+
+    assert after_many_lists(instances_unread=("",), ended=ended) == {RemoveNode, TerminateInstance}
+
+
+def test_what_cannot_be_read_any_more_is_no_evidence_for_a_removal():
+    assert after_many_lists(nodes_unread=("n-1",)) == {TerminateInstance}
+    assert after_many_lists(instances_unread=("i-5",)) == {RemoveNode}
 
 
 def test_a_node_that_cannot_be_read_keeps_its_last_known_row():

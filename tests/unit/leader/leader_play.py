@@ -68,6 +68,11 @@ class Play:
     def second(self):
         return self.swarm.now - self.begun
 
+    @property
+    def leaders_at(self):
+        """The leader's own time."""
+        return self.swarm.at
+
     def interrupt(self, name, *, within=120, is_heard=True):
         """AWS warns of a taking, on both paths; `is_heard`: the agent waits for our word."""
         deadline = self.swarm.at + timedelta(seconds=within)
@@ -78,7 +83,7 @@ class Play:
             self.agents[name] = replace(notice, source="agent")
 
     def tell(self, kind, *values, **named):
-        event = kind(f"e-{next(self.ids)}", self.swarm.at, *values, **named)
+        event = kind(f"e-{next(self.ids)}", self.leaders_at, *values, **named)
         before = self.view
         self.view, actions = decide(before, event, self.policy)
         ended = {event.action.subject} if kind in {Done, Failed} else set()
@@ -188,7 +193,7 @@ class Play:
                 self.agents.pop(name, None)
 
     def _show(self):
-        at = self.swarm.at
+        at = self.leaders_at
         self.lists.append(
             (self.swarm.now + self.lag, tuple(self.swarm.nodes.values()), self.swarm.listed(), at)
         )

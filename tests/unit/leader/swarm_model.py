@@ -234,7 +234,8 @@ def _changed(known, action):
             return {"labels": labels | action.labels, "availability": kept}
         case ActivateNode():
             rest = {key: one for key, one in labels.items() if key not in PHASE_LABELS}
-            return {"labels": rest, "availability": Availability.ACTIVE}
+            kept = known.availability if action.is_drained else Availability.ACTIVE
+            return {"labels": rest, "availability": kept}
         case DrainNode():
             return {"availability": Availability.DRAIN}
         case DemoteNode():

@@ -7,6 +7,7 @@ from swarm_model import service, task, worker
 
 from leader.leaving.stages import named
 from leader.moving.loan import Loan, text_of
+from leader.report.plans import drain_plan
 from leader.report.progress import leaving
 from leader.view.model import Moves, Setback, Wish
 from leader.view.moment import Moment
@@ -302,3 +303,29 @@ def test_the_tasks_of_jobs_run_and_are_shown_as_jobs():
     (shown,) = row["tasks"]
     assert (shown["is_wanted"], shown["manner"], shown["is_job"]) == (True, "never", True)
     assert row["waits_for"] == "job.1 to end"
+
+
+def test_a_leaving_node_and_the_plan_of_its_drain_tell_the_same_of_tasks_with_no_way_out():
+    """B2: `leaving` said that a task would be up elsewhere where `drain` said that it could not."""
+    tasks, services = [task("a", slot=1)], [service()]
+    plan = drain_plan(
+        Moment(view(worker(1), work=Work.of(services, tasks)), POLICY, NOW), "n-1", 90 * SECOND
+    )
+
+    (row,) = rows(GOING, services=services, tasks=tasks)
+
+    assert row["stranded"] == list(plan.warnings)
+    assert row["stranded"] == ["web.1 has nowhere to go: no other node takes tasks"]
+    assert row["waits_for"].endswith(f"; {plan.warnings[0]}")
+
+
+def test_what_can_go_elsewhere_or_has_gone_is_not_called_stranded():
+    tasks = [task("a", slot=1)]
+    moved = task("b", slot=1, on="n-2", created=NOW + SECOND)
+
+    (able, *_) = rows(GOING, worker(2), services=[service()], tasks=tasks)
+    full = service(most_per_node=1)
+    (gone, *_) = rows(GOING, worker(2), services=[full], tasks=[*tasks, moved])
+
+    assert able["stranded"] == []
+    assert gone["stranded"] == []
