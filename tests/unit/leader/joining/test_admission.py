@@ -113,6 +113,26 @@ def test_an_instance_whose_node_is_down_may_join_anew():
     assert code(ask(instance("i-1")), view(down)) is None
 
 
+@pytest.mark.parametrize("status", ["ready", "unknown", "disconnected", "a state of tomorrow"])
+@pytest.mark.parametrize("labels", [{"spotswarm.instance": "i-1"}, {}])
+def test_a_node_is_present_in_every_state_except_down(status, labels):
+    present = node("n-1", status=status, labels=labels)
+
+    denied = admit(ask(instance("i-1")), view(present), POLICY, NOW)
+
+    assert denied is not None
+    assert (denied.code, denied.retry_after_seconds) == (DenialCode.ALREADY_JOINED, 3)
+
+
+@pytest.mark.parametrize("status", ["ready", "unknown", "disconnected"])
+def test_a_present_manager_gets_no_second_managers_token(status):
+    present = manager_node("n-1", status=status, labels={"spotswarm.instance": "i-1"})
+
+    asked = ask(manager_instance("i-1"), role=Role.MANAGER)
+
+    assert code(asked, view(present)) is DenialCode.ALREADY_JOINED
+
+
 def test_without_a_fresh_list_of_nodes_nobody_is_admitted():
     assert code(ask(), View()) is DenialCode.NOT_READY
     assert code(ask(), view(), at=NOW + 31 * SECOND) is DenialCode.NOT_READY
@@ -206,7 +226,7 @@ def test_whoever_is_admitted_is_ours_running_and_not_in_the_swarm(asked, seen, p
         assert seen.nodes_at is not None
         for known in seen.nodes.values():
             ours = known.instance == proven.id or known.address == proven.address
-            assert not (ours and known.is_ready)
+            assert not (ours and known.status != "down")
 
 
 @given(asks, views, policies)
