@@ -284,6 +284,7 @@ class Daemon:
         return own | {
             "healthy": self.is_healthy(),
             "broker_starts": self._active.broker_starts,
+            **self._active.flood,
             **report.summary(self._active.view, at=at, wanted_managers=wanted),
         }
 

@@ -51,14 +51,33 @@ def first_view() -> View:
     return View(tokens=Tokens(is_manager_used=True))
 
 
-def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Respond to one event, and return the new view and the actions to carry out."""
+def decide(
+    view: View, event: Event, policy: Policy, *, is_followed: bool = False
+) -> tuple[View, tuple[Action, ...]]:
+    """Respond to one event, and return the new view and the actions to carry out.
+
+    `is_followed` means that another event already waits. Then an event about a join is only
+    answered. The rules look at every node, and a thousand joins must not make them do so 2,000
+    times. The timer's event follows within a second, and with it the rules' actions.
+    """
     view, answers = _after(view, event, policy)
-    view = _without_expired(view, event.at)
-    moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
-    actions = tuple(replace(action, cause=event.id) for action in (*answers, *due(moment)))
+    proposals: tuple[Action, ...] = ()
+    if not (is_followed and _is_about_a_join(event)):
+        view = _without_expired(view, event.at)
+        moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
+        proposals = due(moment)
+    actions = tuple(replace(action, cause=event.id) for action in (*answers, *proposals))
     in_flight = view.in_flight | {action.subject for action in actions}
     return replace(view, in_flight=in_flight), actions
+
+
+def _is_about_a_join(event: Event) -> bool:
+    match event:
+        case JoinAsked() | JoinUnproven():
+            return True
+        case Done(action=action) | Failed(action=action):
+            return isinstance(action, GrantJoin | DenyJoin)
+    return False
 
 
 def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:

@@ -44,22 +44,28 @@ async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> 
     """
     async with _connected(user_data, within) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)
-        popped = await client.blpop([keys.reply(user_data.cluster, reply)], timeout=within)
-        if popped is None:
-            raise NoReplyError(await _why_silent(client, user_data.cluster))
-    answer = popped[1]
-    return answer if isinstance(answer, bytes) else answer.encode()
+        return await _reply(client, user_data, reply, within)
+
+
+async def report(user_data: UserData, reply: str, sealed: bytes, within: float) -> bytes:
+    """Send a member's encrypted report and wait up to `within` seconds for an encrypted reply.
+
+    Raises the same errors as `ask`.
+    """
+    async with _connected(user_data, within) as client:
+        await _push_report(client, user_data, sealed)
+        return await _reply(client, user_data, reply, within)
 
 
 async def push(user_data: UserData, sealed: bytes) -> None:
-    """Send an encrypted message that requires no reply.
+    """Send a member's encrypted report that requires no reply.
 
     Raises:
         RefusedError: if the CA, host name or password in user data is wrong.
         UnavailableError: if the broker does not respond or is out of memory.
     """
     async with _connected(user_data, 0) as client:
-        await client.rpush(keys.requests(user_data.cluster), sealed)
+        await _push_report(client, user_data, sealed)
 
 
 async def is_leader_there(user_data: UserData) -> bool:
@@ -71,6 +77,22 @@ async def is_leader_there(user_data: UserData) -> bool:
     """
     async with _connected(user_data, 0) as client:
         return await client.get(keys.heartbeat(user_data.cluster)) is not None
+
+
+async def _push_report(client: Redis, user_data: UserData, sealed: bytes) -> None:
+    try:
+        await client.rpush(keys.reports(user_data.cluster), sealed)
+    except NoPermissionError:
+        # The leader has an earlier version, which reads everything from one list.
+        await client.rpush(keys.requests(user_data.cluster), sealed)
+
+
+async def _reply(client: Redis, user_data: UserData, reply: str, within: float) -> bytes:
+    popped = await client.blpop([keys.reply(user_data.cluster, reply)], timeout=within)
+    if popped is None:
+        raise NoReplyError(await _why_silent(client, user_data.cluster))
+    answer = popped[1]
+    return answer if isinstance(answer, bytes) else answer.encode()
 
 
 @asynccontextmanager

@@ -17,9 +17,9 @@ _NOTICES_SHOWN: Final = 3
 
 
 def status(as_json: AsJson = False, watch: Watch = False) -> None:
-    """Show the cluster's health. The exit code is 1 if the cluster is unhealthy."""
+    """Show the cluster's health. The exit code is 1 if the cluster is unhealthy or flooded."""
     answer = show("status", summary, as_json=as_json, watch=watch)
-    if answer.get("problem") or not answer.get("healthy", True):
+    if answer.get("problem") or not answer.get("healthy", True) or answer.get("flooded"):
         raise typer.Exit(int(Exit.UNHEALTHY))
 
 
@@ -44,6 +44,8 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
         f"{count} {state.replace('_', ' ')}" for state, count in sorted(answer["by_status"].items())
     )
     grid.add_row("nodes", f"{answer['nodes']} ({states})")
+    if answer.get("flooded"):
+        grid.add_row("broker", Text(_flood(answer), style="red"))
     grid.add_row("joining", str(answer["joining"]))
     grid.add_row("leaving", str(answer.get("leaving", 0)))
     if answer.get("notices"):
@@ -56,6 +58,13 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
     grid.add_row("unbound nodes", ", ".join(answer["unbound"]) or "none")
     state = "ready" if answer["healthy"] else "down"
     grid.add_row("healthy", coloured(state, "yes" if answer["healthy"] else "no"))
+
+
+def _flood(answer: Mapping[str, Any]) -> str:
+    return (
+        f"flooded: {answer.get('dropped_per_second', 0):.0f} messages a second are dropped; see"
+        ' "A flood of the broker" in docs/operations.md'
+    )
 
 
 def notices(rows: Sequence[Mapping[str, Any]]) -> str:

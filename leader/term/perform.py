@@ -5,8 +5,8 @@ one of these events. Any other exception is a bug and ends the process.
 """
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 from pydantic import SecretStr
@@ -43,6 +43,7 @@ from leader.view.actions import (
 )
 from leader.view.events import Done, Event, Failed, InstancesListed
 from runtime import clock
+from runtime.batching import Batcher
 from runtime.errors import ClusterError, GoneError, RefusedError
 from wire import messages
 from wire.labels import PHASE_LABELS
@@ -62,6 +63,10 @@ class Performer:
     """The cluster's EC2 instances, or None outside AWS."""
     fleet: Fleet
     queue: NoticeQueue | None = None
+    _tokens: Batcher[Role, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tokens = Batcher(self._read_tokens, most=1000)
 
     async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
         """Carry out an action and return its events. The last event is `Done` or `Failed`."""
@@ -174,11 +179,16 @@ class Performer:
             instance=action.instance.id,
             role=asker.role,
             expires=action.expires,
-            token=SecretStr(await self.swarm.token(asker.role)),
+            token=SecretStr(await self._tokens.submit(asker.role)),
             managers=tuple(f"{address}:{SWARM_PORT}" for address in action.managers),
             availability=Availability.DRAIN,
         )
         await self.mailbox.reply(asker.reply, grant, key=asker.key, opened_by=asker.opened_by)
+
+    async def _read_tokens(self, roles: Sequence[Role]) -> Sequence[str]:
+        """Read the token of each role once for all grants that wait for it."""
+        tokens = {role: await self.swarm.token(role) for role in set(roles)}
+        return [tokens[role] for role in roles]
 
     async def _deny(self, action: DenyJoin) -> None:
         asker, denied = action.asker, action.denied

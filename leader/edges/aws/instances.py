@@ -1,7 +1,7 @@
 """The cluster's EC2 instances: descriptions, console output and termination."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
 from typing import Any, Final
@@ -9,12 +9,18 @@ from typing import Any, Final
 from leader.edges.aws.clients import Aws
 from leader.view.ids import InstanceId
 from leader.view.model import Instance
+from runtime.batching import Batcher
 from runtime.errors import GoneError
 from wire.labels import TAG_CLUSTER, TAG_ROLE
 
 _APPEARS_WITHIN = (0.5, 1.0, 2.0)
 """Pauses between attempts, in seconds. DescribeInstances may not return a new instance yet
 (eventual consistency). If EC2 takes even longer, the instance's agent sends a new request."""
+
+_DESCRIBED_AT_ONCE: Final = 100
+"""EC2 takes up to 200 values in a filter.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+"""
 
 _CONSOLE_BYTES: Final = 64 * 1024
 """The amount of console output that EC2 stores.
@@ -31,28 +37,35 @@ class Instances:
     def __init__(self, aws: Aws, *, cluster: str) -> None:
         self._aws = aws
         self._cluster = cluster
+        self._described: Batcher[InstanceId, Instance | None] = Batcher(
+            self._describe, most=_DESCRIBED_AT_ONCE
+        )
 
     async def describe(self, instance: InstanceId) -> Instance:
         """Return the instance with this id, regardless of its state and tags.
+
+        Instances that are looked up at the same time share one call.
 
         Raises:
             GoneError: if the instance does not exist in EC2.
         """
         for pause in (*_APPEARS_WITHIN, None):
-            try:
-                answer = await self._aws.call(
-                    f"describe {instance}",
-                    self._aws.ec2.describe_instances,
-                    InstanceIds=[instance],
-                )
-            except GoneError:
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
-                continue
-            for description in _instances(answer):
+            description = await self._described.submit(instance)
+            if description is not None:
                 return description
+            if pause is not None:
+                await asyncio.sleep(pause)
         raise GoneError(f"EC2 has no instance {instance}")
+
+    async def _describe(self, instances: Sequence[InstanceId]) -> Sequence[Instance | None]:
+        # A filter leaves out an instance that does not exist; `InstanceIds` would refuse them all.
+        answer = await self._aws.call(
+            f"describe {instances[0]}" + (" and others" if len(instances) > 1 else ""),
+            self._aws.ec2.describe_instances,
+            Filters=[{"Name": "instance-id", "Values": sorted(set(instances))}],
+        )
+        descriptions = {description.id: description for description in _instances(answer)}
+        return [descriptions.get(instance) for instance in instances]
 
     async def all(self) -> tuple[Instance, ...]:
         """Return all instances that have our cluster tag and are not terminated."""

@@ -15,7 +15,7 @@ import aiohttp
 import structlog
 from aiodocker import Docker
 
-from leader.edges.broker.configuration import redis_conf, users_acl
+from leader.edges.broker.configuration import CONTAINER_MB, redis_conf, users_acl
 from leader.edges.docker.errors import translated
 from runtime.errors import GoneError, RefusedError, UnavailableError
 from wire.cluster_secrets import ClusterSecrets
@@ -184,7 +184,7 @@ class ContainerRedis:
                         "Tmpfs": {"/tmp": "size=1m"},  # noqa: S108  inside the container
                         "CapDrop": ["ALL"],
                         "SecurityOpt": ["no-new-privileges"],
-                        "Memory": 160 * 1024 * 1024,
+                        "Memory": CONTAINER_MB * 1024 * 1024,
                         "RestartPolicy": {"Name": "no"},
                     },
                 },
