@@ -135,7 +135,8 @@ class Broker:
         """Return the connections to the broker, except the leader's own."""
         with _translated("list the broker's connections"):
             # With two arguments, redis-py does not parse the answer, which takes it a long time.
-            listed = await self._commands.execute_command("CLIENT", "LIST")
+            command = self._commands.execute_command("CLIENT", "LIST")  # type: ignore[no-untyped-call]
+            listed = await command
         return visitors.parse(_bytes(listed).decode(errors="replace"))
 
     async def close(self, connections: Sequence[int]) -> None:
