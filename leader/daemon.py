@@ -211,12 +211,17 @@ class Daemon:
 
     def _broker(self, cluster_secrets: ClusterSecrets) -> BrokerService:
         cluster, port = self._settings.cluster, self._settings.table.broker_port
-        kind = ProcessRedis if self._settings.table.broker == "process" else ContainerRedis
+        is_process = self._settings.table.broker == "process"
+        directory, image = OWN_RUN / "broker", self._settings.broker_image
         return BrokerService(
             cluster=cluster,
             leader=self._settings.facts.instance,
-            start=lambda: kind(
-                OWN_RUN / "broker", cluster=cluster, secrets=cluster_secrets, port=port
+            start=lambda: (
+                ProcessRedis(directory, cluster=cluster, secrets=cluster_secrets, port=port)
+                if is_process
+                else ContainerRedis(
+                    directory, cluster=cluster, secrets=cluster_secrets, port=port, image=image
+                )
             ),
             connect=lambda stack: stack.enter_async_context(
                 broker.connected(cluster_secrets, cluster=cluster, port=port)
