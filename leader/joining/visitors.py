@@ -79,6 +79,6 @@ def _crowd(visitors: list[Visitor], most: int) -> Iterator[Visitor]:
 
 def _is_private(address: str) -> bool:
     try:
-        return ip_address(address).is_private
+        return not ip_address(address).is_global
     except ValueError:
         return False

@@ -47,6 +47,7 @@ _WAITING_FOR_PROOF: Final[Mapping[Lane, int]] = {Lane.STAMPED: 5000, Lane.PLAIN:
 _BUSY_INBOX: Final = 200
 """With more events in the inbox, proofs wait, so that a notice never waits behind many joins."""
 _OPENED_IN_A_ROW: Final = 20
+_BETWEEN_READS_SECONDS: Final = 0.005
 
 
 class Prover(Protocol):
@@ -132,6 +133,9 @@ class Reception:
                     opened_in_a_row = 0
                     await asyncio.sleep(0)
             self._metrics.flooded.set(self.is_flooded)
+            if mail.requests or mail.reports:
+                # In a flood, each round trip would otherwise return only a few messages.
+                await asyncio.sleep(_BETWEEN_READS_SECONDS)
 
     async def _handle(self, data: bytes, *, is_report: bool) -> bool:
         """Handle one message; return whether it was worth opening."""
