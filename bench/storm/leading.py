@@ -33,7 +33,7 @@ _REPLY: Final = b"x" * 450
 
 
 async def _lead(place: Path, *, port: int, aws_url: str) -> None:
-    leader_daemon.OWN_RUN = place / "run"  # type: ignore[misc]
+    leader_daemon.OWN_RUN = place / "run"  # type: ignore[attr-defined]
     settings = Settings(
         cluster=people.CLUSTER,
         facts=InstanceFacts(

@@ -123,7 +123,7 @@ class Stage:
         """Run AWS and the engine."""
         socket_path = self.place / "engine.sock"
         socket_path.unlink(missing_ok=True)
-        args = ("--port", self.aws_port, "--socket", socket_path)
+        args: tuple[object, ...] = ("--port", self.aws_port, "--socket", socket_path)
         args += ("--members", self.place / "members.json")
         async with self._running("bench.storm.outside", *args) as program:
             await program.ready()

@@ -48,7 +48,7 @@ _WAITING_FOR_PROOF: Final[Mapping[Lane, int]] = {Lane.STAMPED: 5000, Lane.PLAIN:
 _BUSY_INBOX: Final = 200
 """With more events in the inbox, proofs wait, so that a notice never waits behind many joins."""
 _OPENED_IN_A_ROW: Final = 20
-_MANY_REQUESTS: Final = 30
+_MANY: Final = 30
 _PAUSE_SECONDS: Final = 0.02
 """The pause between two reads while many messages arrive; otherwise it is a quarter of this."""
 
@@ -145,7 +145,7 @@ class Reception:
             self._metrics.flooded.set(self.is_flooded)
             if mail.requests or mail.reports:
                 # In a flood, each round trip would otherwise return only a few messages.
-                is_many = len(mail.requests) > _MANY_REQUESTS
+                is_many = len(mail.requests) + len(mail.reports) > _MANY
                 await asyncio.sleep(_PAUSE_SECONDS if is_many else _PAUSE_SECONDS / 4)
 
     def _sort(self, data: bytes, *, is_report: bool) -> Lane | Drop:

@@ -63,7 +63,7 @@ async def test_reports_and_requests_are_received_apart_and_many_at_a_time(
 async def test_a_single_message_is_received_at_once_and_none_takes_two_seconds(
     cluster: Any, broker: Broker
 ) -> None:
-    assert await broker.receive() == ([], [], 0)
+    assert not any(await broker.receive())
     waiting = asyncio.create_task(broker.receive())
     await asyncio.sleep(0.1)
     await agent_broker.push(cluster.told(), b"farewell")

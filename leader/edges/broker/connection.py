@@ -26,8 +26,7 @@ from wire.cluster_secrets import ClusterSecrets
 from wire.messages import Heartbeat, dump
 
 _POP_SECONDS = 2
-_REPORTS_AT_ONCE: Final = 100
-_REQUESTS_AT_ONCE: Final = 512
+_MOST_AT_ONCE: Final = 512
 _LEAST_AT_ONCE: Final = 16
 _BYTES_AT_ONCE: Final = 1024 * 1024
 """About how much one pop should return. Anyone with the password can push values of a megabyte."""
@@ -51,35 +50,34 @@ class Broker:
         self._commands = commands
         self._blocking = blocking
         self._cluster = cluster
-        self._requests_at_once = _LEAST_AT_ONCE
+        self._at_once = {
+            keys.reports(cluster): _LEAST_AT_ONCE,
+            keys.requests(cluster): _LEAST_AT_ONCE,
+        }
         self._replies: Batcher[tuple[str, bytes], None] = Batcher(
             self._send_replies, most=_REPLIES_AT_ONCE
         )
 
     async def receive(self) -> Mail:
         """Return waiting messages, or an empty result if none arrives within two seconds."""
-        reports, requests = keys.reports(self._cluster), keys.requests(self._cluster)
         with _translated("receive messages"):
             pipeline = self._blocking.pipeline(transaction=False)
-            pipeline.lpop(reports, _REPORTS_AT_ONCE)
-            pipeline.lpop(requests, self._requests_at_once)
-            for key in (reports, requests):
+            for key, count in self._at_once.items():
+                pipeline.lpop(key, count)
                 pipeline.llen(key)
                 pipeline.ltrim(key, -keys.REQUESTS_KEPT, -1)
-            popped = await pipeline.execute()
-        mail = Mail(
-            [_bytes(data) for data in popped[0] or ()],
-            [_bytes(data) for data in popped[1] or ()],
-            sum(max(0, length - keys.REQUESTS_KEPT) for length in popped[2::2]),
-        )
-        self._adapt(mail.requests)
-        if mail.reports or mail.requests:
-            return mail
+            results = await pipeline.execute()
+        reports, requests = ([_bytes(data) for data in popped or ()] for popped in results[::3])
+        for key, messages in zip(self._at_once, (reports, requests), strict=True):
+            self._adapt(key, messages)
+        lost = sum(max(0, length - keys.REQUESTS_KEPT) for length in results[1::3])
+        if reports or requests:
+            return Mail(reports, requests, lost)
         oldest = await self._oldest()
         if oldest is None:
             return Mail()
         key, data = oldest
-        return Mail(reports=[data]) if key == reports else Mail(requests=[data])
+        return Mail(reports=[data]) if key == keys.reports(self._cluster) else Mail((), [data])
 
     async def next_request(self) -> bytes | None:
         """Return the oldest message of either list, or None if none arrives within two seconds."""
@@ -92,18 +90,17 @@ class Broker:
         return data
 
     async def _oldest(self) -> tuple[str, bytes] | None:
-        lists = [keys.reports(self._cluster), keys.requests(self._cluster)]
         with _translated("receive a message"):
-            popped = await self._blocking.blpop(lists, timeout=_POP_SECONDS)
+            popped = await self._blocking.blpop(list(self._at_once), timeout=_POP_SECONDS)
         return None if popped is None else (_bytes(popped[0]).decode(), _bytes(popped[1]))
 
-    def _adapt(self, requests: Sequence[bytes]) -> None:
-        """Take more requests at a time while they are small, and few while they are large."""
-        if not requests:
+    def _adapt(self, key: str, messages: Sequence[bytes]) -> None:
+        """Take more messages at a time while they are small, and few while they are large."""
+        if not messages:
             return
-        fitting = _BYTES_AT_ONCE * len(requests) // (1 + sum(map(len, requests)))
-        most = min(_REQUESTS_AT_ONCE, self._requests_at_once * 2, fitting)
-        self._requests_at_once = max(_LEAST_AT_ONCE, most)
+        fitting = _BYTES_AT_ONCE * len(messages) // (1 + sum(map(len, messages)))
+        most = min(_MOST_AT_ONCE, self._at_once[key] * 2, fitting)
+        self._at_once[key] = max(_LEAST_AT_ONCE, most)
 
     async def waiting(self) -> int:
         """Return the number of waiting messages in both lists."""
