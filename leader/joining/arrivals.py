@@ -17,6 +17,8 @@ from wire.sealing import read_envelope
 from wire.stamps import is_stamp
 
 _REMEMBERED: Final = 20_000
+_REPEATS_ANSWERED: Final = 20.0
+"""How many repeated messages per second are opened, so that their senders learn of the replay."""
 _MEMBER_BURST: Final = 10
 """A member's agent sends one report in 20 seconds for each notice, and a farewell."""
 _MEMBERS_REMEMBERED: Final = 10_000
@@ -85,6 +87,7 @@ class Arrivals:
 
     def __init__(self, *, plain_per_second: float) -> None:
         self._plain = Pace(plain_per_second, plain_per_second)
+        self._repeats = Pace(_REPEATS_ANSWERED, _REPEATS_ANSWERED)
         self._members: dict[str, Pace] = {}
         # Unstamped messages must not push stamped ones out of the memory.
         self._stamped = Recent(_REMEMBERED)
@@ -110,7 +113,7 @@ class Arrivals:
         is_stamped = is_stamp(envelope.sender, envelope.nonce, now)
         recent = self._stamped if is_stamped else self._unstamped
         if recent.remember(envelope.sender + envelope.nonce):
-            return Drop.REPEATED
+            return Lane.PLAIN if self._repeats.allows(at) else Drop.REPEATED
         if is_stamped:
             return Lane.STAMPED
         return Lane.PLAIN if self._plain.allows(at) else Drop.CROWDED
