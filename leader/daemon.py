@@ -285,11 +285,11 @@ class Daemon:
         }
         if self._active is None:
             return own
-        wanted = self._settings.policy.managers
+        wanted, flood = self._settings.policy.managers, self._active.flood
         return own | {
-            "healthy": self.is_healthy(),
+            "healthy": self.is_healthy() and not flood["flooded"],
             "broker_starts": self._active.broker_starts,
-            **self._active.flood,
+            **flood,
             **report.summary(self._active.view, at=at, wanted_managers=wanted),
         }
 
