@@ -118,7 +118,11 @@ class Reception:
             for lane, count in _PROVED_AT_ONCE.items()
             for number in range(count)
         }
-        await together(receive=self._receive(broker), **provers)
+        try:
+            await together(receive=self._receive(broker), **provers)
+        finally:
+            # A daemon that no longer leads knows of no flood.
+            self._metrics.flooded.set(0)
 
     async def _receive(self, broker: Broker) -> None:
         while True:
