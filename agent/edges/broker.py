@@ -27,6 +27,9 @@ from wire.messages import Heartbeat, MalformedMessage, parse
 from wire.user_data import UserData
 
 _CONNECT_SECONDS = 4.0
+_CONNECT_TO_JOIN_SECONDS = 8.0
+"""Thousands of instances may connect at once. Whoever gives up during a TLS handshake has to begin
+again, and keeps Redis busy for nothing."""
 _USER = "agent"
 
 
@@ -42,7 +45,7 @@ async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> 
         NoReplyError: if there is no leader or the leader does not reply.
         UnavailableError: if the broker does not respond or is out of memory.
     """
-    async with _connected(user_data, within) as client:
+    async with _connected(user_data, within, connect=_CONNECT_TO_JOIN_SECONDS) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)
         return await _reply(client, user_data, reply, within)
 
@@ -96,10 +99,12 @@ async def _reply(client: Redis, user_data: UserData, reply: str, within: float) 
 
 
 @asynccontextmanager
-async def _connected(user_data: UserData, within: float) -> AsyncIterator[Redis]:
-    client = _client(user_data, within)
+async def _connected(
+    user_data: UserData, within: float, *, connect: float = _CONNECT_SECONDS
+) -> AsyncIterator[Redis]:
+    client = _client(user_data, within, connect)
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS + within + 2):
+        async with asyncio.timeout(connect + within + 2):
             yield client
     except (AuthenticationError, NoPermissionError) as exc:
         raise RefusedError(
@@ -126,7 +131,7 @@ async def _why_silent(client: Redis, cluster: str) -> str:
     return f"the leader is not responding{at}; check that user data contains the leader's key"
 
 
-def _client(user_data: UserData, within: float) -> Redis:
+def _client(user_data: UserData, within: float, connect: float) -> Redis:
     url = urlsplit(user_data.broker)
     return Redis(
         host=url.hostname or "",
@@ -136,7 +141,7 @@ def _client(user_data: UserData, within: float) -> Redis:
         ssl=True,
         ssl_ca_data=user_data.ca,
         ssl_min_version=ssl.TLSVersion.TLSv1_2,
-        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_connect_timeout=connect,
         socket_timeout=within + 5,
         retry=Retry(NoBackoff(), 0),
         driver_info=None,

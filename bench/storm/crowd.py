@@ -29,7 +29,7 @@ from wire.sealing import open_reply, public_key, public_text, seal_request
 from wire.stamps import stamped_nonce
 from wire.user_data import UserData
 
-_CONNECT_SECONDS: Final = 4.0
+_CONNECT_SECONDS: Final = 8.0
 _REPLY_SECONDS: Final = 10.0
 _FLOOR_BYTES: Final = 1900
 """About the size of a sealed request."""
@@ -92,6 +92,8 @@ class Crowd:
         self._port = int(shared.broker.rpartition(":")[2])
         # All share one context, because making one takes a millisecond.
         self._tls = ssl.create_default_context(cadata=shared.ca)
+        # A real agent prepares with a CPU of its own. Here, it must not stop all the others.
+        self._preparing = asyncio.Semaphore(1)
         self._leaders = [public_key(text) for text in shared.leader_keys]
 
     async def run(self, first: int, asking: list[Asking]) -> list[Outcome]:
@@ -115,7 +117,10 @@ class Crowd:
                 outcome.seconds = clock.monotonic() - started
                 break
             await asyncio.sleep(next(delays))
-            ready = prepare(self._shared, number, is_floor=self._is_floor)
+            async with self._preparing:
+                ready = await asyncio.to_thread(
+                    prepare, self._shared, number, is_floor=self._is_floor
+                )
         return outcome
 
     def _checked(self, answer: bytes | None, ready: Asking) -> str:

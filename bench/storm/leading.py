@@ -10,6 +10,7 @@ when it is ready, and when a flood begins or ends.
 import argparse
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,8 @@ from leader.edges.broker.redis_server import ProcessRedis
 from leader.edges.docker.swarm import Swarm
 from leader.settings import LeaderTable, Settings
 from runtime import lifecycle, logs
-from runtime.streams import together
+from runtime.errors import UnavailableError
+from runtime.streams import resilient, together
 from wire.cluster_secrets import ClusterSecrets
 from wire.instance import InstanceFacts
 
@@ -87,16 +89,22 @@ async def _floor(place: Path, *, port: int) -> None:
     )
     async with redis, connected(secrets, cluster=people.CLUSTER, port=port, within=60) as broker:
         _tell("ready")
-        replying: set[asyncio.Task[None]] = set()
-        while True:
-            for data in (await broker.receive()).requests:
-                task = asyncio.create_task(_reply(broker, data))
-                replying.add(task)
-                task.add_done_callback(replying.discard)
+        # As in the leader, a call that times out on a busy host is made again.
+        await resilient("requests", lambda: _reply_to_all(broker), ceiling=0.5)
+
+
+async def _reply_to_all(broker: Broker) -> None:
+    replying: set[asyncio.Task[None]] = set()
+    while True:
+        for data in (await broker.receive()).requests:
+            task = asyncio.create_task(_reply(broker, data))
+            replying.add(task)
+            task.add_done_callback(replying.discard)
 
 
 async def _reply(broker: Broker, data: bytes) -> None:
-    await broker.answer(data[:32].decode(), _REPLY)
+    with suppress(UnavailableError):
+        await broker.answer(data[:32].decode(), _REPLY)
 
 
 def _tell(event: str) -> None:
