@@ -143,7 +143,7 @@ class NoticeWatch:
             return False
         try:
             reason = await report_notice(
-                self._user_data, self._facts, standing, key=key, send=broker.ask
+                self._user_data, self._facts, standing, key=key, send=broker.report
             )
         except broker.NoReplyError as exc:
             log.debug("the leader has not sent an order yet", reason=str(exc))

@@ -239,12 +239,17 @@ class Daemon:
 
     def _broker(self, cluster_secrets: ClusterSecrets) -> BrokerService:
         cluster, port = self._settings.cluster, self._settings.table.broker_port
-        kind = ProcessRedis if self._settings.table.broker == "process" else ContainerRedis
+        is_process = self._settings.table.broker == "process"
+        directory, image = OWN_RUN / "broker", self._settings.broker_image
         return BrokerService(
             cluster=cluster,
             leader=self._settings.facts.instance,
-            start=lambda: kind(
-                OWN_RUN / "broker", cluster=cluster, secrets=cluster_secrets, port=port
+            start=lambda: (
+                ProcessRedis(directory, cluster=cluster, secrets=cluster_secrets, port=port)
+                if is_process
+                else ContainerRedis(
+                    directory, cluster=cluster, secrets=cluster_secrets, port=port, image=image
+                )
             ),
             connect=lambda stack: stack.enter_async_context(
                 broker.connected(cluster_secrets, cluster=cluster, port=port)
@@ -328,10 +333,11 @@ class Daemon:
         }
         if self._active is None:
             return own
-        wanted = self._settings.policy.managers
+        wanted, flood = self._settings.policy.managers, self._active.flood
         return own | {
-            "healthy": self.is_healthy() and not own["faults"],
+            "healthy": self.is_healthy() and not own["faults"] and not flood["flooded"],
             "broker_starts": self._active.broker_starts,
+            **flood,
             **report.summary(self._active.view, at=clock.steady(), wanted_managers=wanted),
             **self._attention(),
         }

@@ -65,11 +65,22 @@ def first_view() -> View:
     return View(tokens=Tokens(is_manager_used=True))
 
 
-def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Respond to one event, and return the new view and the actions to carry out."""
-    view, answers = _after_or_fault(view, event, policy)
-    moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
-    actions = tuple(_based(action, view, event.id) for action in (*answers, *due(moment)))
+def decide(
+    view: View, event: Event, policy: Policy, *, is_followed: bool = False
+) -> tuple[View, tuple[Action, ...]]:
+    """Respond to one event, and return the new view and the actions to carry out.
+
+    `is_followed` means that another event already waits. Then an event about a join is only
+    answered. The rules look at every node, and a thousand joins must not make them do so 2,000
+    times. The timer's event follows within a second, and with it the rules' actions.
+    """
+    is_only_answered = is_followed and _is_about_a_join(event)
+    view, answers = _after_or_fault(view, event, policy, expires=not is_only_answered)
+    proposals: tuple[Action, ...] = ()
+    if not is_only_answered:
+        moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
+        proposals = due(moment)
+    actions = tuple(_based(action, view, event.id) for action in (*answers, *proposals))
     in_flight = view.in_flight | {action.subject for action in actions}
     return replace(view, in_flight=in_flight), actions
 
@@ -88,19 +99,30 @@ def refusals(moment: Moment) -> tuple[Refuse, ...]:
     return tuple(action for action in _proposed(moment) if isinstance(action, Refuse))
 
 
-def _after_or_fault(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Return the updated view and the direct answers.
+def _after_or_fault(
+    view: View, event: Event, policy: Policy, *, expires: bool
+) -> tuple[View, tuple[Action, ...]]:
+    """Return the updated view and the direct answers; `expires` drops grants that have expired.
 
     If the event's handling raises an exception, the event has no effect, except that an action that
     has ended is no longer in flight.
     """
     try:
         view, answers = _after(view, event, policy)
-        return _without_expired(view, event.at), answers
+        return (_without_expired(view, event.at) if expires else view), answers
     except Exception as exc:  # noqa: BLE001  the report has the exception
         if isinstance(event, Done | Failed):
             view = _landed(view, event.action)
         return view, (isolation.report(f"the event {type(event).__name__}", exc),)
+
+
+def _is_about_a_join(event: Event) -> bool:
+    match event:
+        case JoinAsked() | JoinUnproven():
+            return True
+        case Done(action=action) | Failed(action=action):
+            return isinstance(action, GrantJoin | DenyJoin)
+    return False
 
 
 def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:

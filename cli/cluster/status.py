@@ -20,12 +20,12 @@ _FAULTS_SHOWN: Final = 3
 def status(as_json: AsJson = False, watch: Watch = False) -> None:
     """Show the cluster's health.
 
-    The exit code is 1 if the cluster is unhealthy, if tasks are pending, or if the leader refuses
-    to do something until an operator looks into it.
+    The exit code is 1 if the cluster is unhealthy or flooded, if tasks are pending, or if the
+    leader refuses to do something until an operator looks into it.
     """
     answer = show("status", summary, as_json=as_json, watch=watch)
-    is_troubled = answer.get("problem") or answer.get("faults") or _needs_attention(answer)
-    if is_troubled or not answer.get("healthy", True):
+    is_troubled = any(answer.get(field) for field in ("problem", "faults", "flooded"))
+    if is_troubled or _needs_attention(answer) or not answer.get("healthy", True):
         raise typer.Exit(int(Exit.UNHEALTHY))
 
 
@@ -56,6 +56,8 @@ def _add_cluster(grid: Table, answer: Mapping[str, Any]) -> None:
         f"{count} {state.replace('_', ' ')}" for state, count in sorted(answer["by_status"].items())
     )
     grid.add_row("nodes", f"{answer['nodes']} ({states})")
+    if answer.get("flooded"):
+        grid.add_row("broker", Text(_flood(answer), style="red"))
     grid.add_row("joining", str(answer["joining"]))
     grid.add_row("leaving", str(answer.get("leaving", 0)))
     if answer.get("notices"):
@@ -105,6 +107,13 @@ def _add_attention(grid: Table, answer: Mapping[str, Any]) -> None:
             f"this machine's clock was set {direction} by {abs(step):.0f} s; the leader shows times"
             " by the clock as it was, until `systemctl restart spotswarm-leader`",
         )
+
+
+def _flood(answer: Mapping[str, Any]) -> str:
+    return (
+        f"flooded: {answer.get('dropped_per_second', 0):.0f} messages a second are dropped; see"
+        ' "A flood of the broker" in docs/operations.md'
+    )
 
 
 def notices(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -7,16 +7,18 @@ AWS, Docker or Redis never delay a decision.
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from leader.decide import decide, first_view
 from leader.edges.aws.queue import NoticeQueue
+from leader.edges.broker.connection import Broker
 from leader.edges.docker.swarm import Swarm
 from leader.report.record import Record
 from leader.settings import Settings
 from leader.term.broker_service import BrokerService
+from leader.term.guard import guard
 from leader.term.inbox import Inbox
 from leader.term.journal import Journal
 from leader.term.listing import Deposed, Listing
@@ -97,6 +99,14 @@ class Active:
         """The number of times that Redis has been started in this term."""
         return self._broker.starts
 
+    @property
+    def flood(self) -> dict[str, Any]:
+        """Whether somebody floods the broker, and how many messages are dropped per second."""
+        return {
+            "flooded": self._reception.is_flooded,
+            "dropped_per_second": round(self._reception.dropped_per_second, 1),
+        }
+
     async def submit(self, event: Event) -> None:
         """Add an operator's command to the inbox as an event."""
         await self._inbox.put(event)
@@ -151,14 +161,20 @@ class Active:
                 tick=self._tick(),
                 run_the_broker=resilient(
                     "broker",
-                    lambda: self._broker.run(
-                        self._mailbox, lambda broker: self._reception.take(broker, workers)
-                    ),
+                    lambda: self._broker.run(self._mailbox, self._use_broker),
                     faults=faults,
                     # Without a broker, this manager cannot lead.
                     ends=(RefusedError, GoneError),
                 ),
             )
+
+    async def _use_broker(self, broker: Broker) -> None:
+        await together(
+            take=self._reception.take(broker),
+            guard=resilient(
+                "connections", lambda: guard(broker, self._metrics), faults=self._faults
+            ),
+        )
 
     async def _decide_for_ever(self, workers: asyncio.TaskGroup) -> None:
         while True:
@@ -173,7 +189,9 @@ class Active:
 
     def _decide(self, event: Event, workers: asyncio.TaskGroup) -> None:
         with self._metrics.decide_seconds.time():
-            self.view, actions = decide(self.view, event, self._settings.policy)
+            self.view, actions = decide(
+                self.view, event, self._settings.policy, is_followed=len(self._inbox) > 0
+            )
         if self.view.work is None:
             self._listing.request_work()
         for action in actions:

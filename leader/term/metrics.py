@@ -94,6 +94,17 @@ class Metrics:
             "Events that are waiting for a decision",
             registry=self.registry,
         )
+        self.flooded = Gauge(
+            "spotswarm_broker_flooded",
+            "Whether so many messages are dropped that somebody must be flooding the broker (1)",
+            registry=self.registry,
+        )
+        self.connections_closed = Counter(
+            "spotswarm_broker_connections_closed",
+            "Connections to the broker that the leader closed, by reason",
+            ["reason"],
+            registry=self.registry,
+        )
         self.decide_seconds = Histogram(
             "spotswarm_decide_seconds",
             "Duration of one decision, in seconds",

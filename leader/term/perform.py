@@ -5,7 +5,7 @@ action. An exception that is not a `ClusterError` is a bug, which is also counte
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -46,6 +46,7 @@ from leader.view.actions import (
 from leader.view.events import Done, Event, Failed, InstancesListed
 from leader.view.ids import InstanceId
 from runtime import clock
+from runtime.batching import Batcher
 from runtime.errors import ClusterError, GoneError, RefusedError
 from runtime.faults import Faults
 from wire import messages
@@ -67,6 +68,10 @@ class Performer:
     fleet: Fleet
     queue: NoticeQueue | None = None
     faults: Faults = field(default_factory=Faults)
+    _tokens: Batcher[Role, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tokens = Batcher(self._read_tokens, most=1000)
 
     async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
         """Carry out an action and return its events. The last event is `Done` or `Failed`."""
@@ -187,11 +192,16 @@ class Performer:
             instance=action.instance.id,
             role=asker.role,
             expires=action.expires,
-            token=SecretStr(await self.swarm.token(asker.role)),
+            token=SecretStr(await self._tokens.submit(asker.role)),
             managers=tuple(f"{address}:{SWARM_PORT}" for address in action.managers),
             availability=Availability.DRAIN,
         )
         await self.mailbox.reply(asker.reply, grant, key=asker.key, opened_by=asker.opened_by)
+
+    async def _read_tokens(self, roles: Sequence[Role]) -> Sequence[str]:
+        """Read the token of each role once for all grants that wait for it."""
+        tokens = {role: await self.swarm.token(role) for role in set(roles)}
+        return [tokens[role] for role in roles]
 
     async def _deny(self, action: DenyJoin) -> None:
         asker, denied = action.asker, action.denied

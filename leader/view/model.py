@@ -124,6 +124,11 @@ class Node:
         return self.status == "ready"
 
     @property
+    def is_down(self) -> bool:
+        """Whether the swarm says that the node is Down; in every other state it may be running."""
+        return self.status == "down"
+
+    @property
     def is_joining(self) -> bool:
         """Whether the node is bound to its instance but not activated yet."""
         return self.phase == JOINING

@@ -1,7 +1,7 @@
 """The cluster's EC2 instances: descriptions, console output and termination."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +10,7 @@ from leader.edges.aws.clients import Aws
 from leader.view.ids import InstanceId
 from leader.view.model import Instance
 from leader.view.rows import Rows
+from runtime.batching import Batcher
 from runtime.errors import GoneError
 from runtime.faults import Faults
 from wire.labels import TAG_CLUSTER, TAG_ROLE
@@ -22,6 +23,11 @@ _APPEARS_WITHIN = (0.5, 1.0, 2.0)
 (eventual consistency). If EC2 takes even longer, the instance's agent sends a new request."""
 
 _LIVING: Final = ["pending", "running", "stopping", "stopped", "shutting-down"]
+
+_DESCRIBED_AT_ONCE: Final = 100
+"""EC2 takes up to 200 values in a filter.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+"""
 
 _CONSOLE_BYTES: Final = 64 * 1024
 """The amount of console output that EC2 stores.
@@ -39,28 +45,43 @@ class Instances:
         self._aws = aws
         self._cluster = cluster
         self._faults = faults or Faults()
+        self._described: Batcher[InstanceId, Instance | None] = Batcher(
+            self._describe, most=_DESCRIBED_AT_ONCE
+        )
 
     async def describe(self, instance: InstanceId) -> Instance:
         """Return the instance with this id, regardless of its state and tags.
+
+        Instances that are looked up at the same time share one call.
 
         Raises:
             GoneError: if the instance does not exist in EC2.
         """
         for pause in (*_APPEARS_WITHIN, None):
-            try:
-                answer = await self._aws.call(
-                    f"describe {instance}",
-                    self._aws.ec2.describe_instances,
-                    InstanceIds=[instance],
-                )
-            except GoneError:
-                if pause is None:
-                    raise
+            description = await self._described.submit(instance)
+            if description is not None:
+                return description
+            if pause is not None:
                 await asyncio.sleep(pause)
-                continue
-            for raw in _descriptions(answer):
-                return _instance(raw)
         raise GoneError(f"EC2 has no instance {instance}")
+
+    async def _describe(
+        self, instances: Sequence[InstanceId]
+    ) -> Sequence[Instance | Exception | None]:
+        # A filter leaves out an instance that does not exist; `InstanceIds` would refuse them all.
+        answer = await self._aws.call(
+            f"describe {instances[0]}" + (" and others" if len(instances) > 1 else ""),
+            self._aws.ec2.describe_instances,
+            Filters=[{"Name": "instance-id", "Values": sorted(set(instances))}],
+        )
+        descriptions: dict[str, Instance | Exception] = {}
+        for raw in _descriptions(answer):
+            try:
+                descriptions[_id_of(raw)] = _instance(raw)
+            # A description that cannot be read fails the request of its own instance only.
+            except Exception as exc:  # noqa: BLE001
+                descriptions[_id_of(raw)] = exc
+        return [descriptions.get(instance) for instance in instances]
 
     async def all(self, missing: Collection[InstanceId] = ()) -> Rows[Instance]:
         """Return all instances that have our cluster tag and are not terminated.

@@ -17,6 +17,7 @@ from swarm_model import worker
 
 import wire
 from leader.decide import decide
+from leader.edges.broker.connection import Mail
 from leader.joining.intake import IntakePolicy
 from leader.leaving.parsing import excerpt
 from leader.leaving.parsing import parse as parse_notice
@@ -90,11 +91,12 @@ class Requests:
             for text in plain
         ]
 
-    async def next_request(self):
+    async def receive(self):
         if not self.waiting:
             await asyncio.sleep(0)
             raise EndError
-        return self.waiting.pop(0)
+        waiting, self.waiting = self.waiting, []
+        return Mail(requests=waiting)
 
 
 class EndError(Exception):
@@ -126,8 +128,7 @@ async def received(*plain, prover=None, mailbox=None):
         faults=faults,
     )
     with suppress(EndError, ExceptionGroup):
-        async with asyncio.TaskGroup() as workers:
-            await reception.take(Requests(*plain), workers)
+        await reception.take(Requests(*plain))
     events = []
     while len(inbox):
         events.append(await inbox.next())

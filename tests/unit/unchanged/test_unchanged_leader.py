@@ -17,7 +17,10 @@ from unchanged_recorded import check
 
 EXPLAINED = {"name", "nodes", "instances", "notices", "joins", "decisions"}
 """`explain` may print more keys than these."""
-ATTENTION = ("refusals", "pending_tasks", "clock_step_seconds")
+ATTENTION = (
+    *("refusals", "pending_tasks", "clock_step_seconds"),
+    *("flooded", "dropped_per_second"),
+)
 """`status` prints these, too."""
 
 

@@ -95,6 +95,7 @@ class Leader:
         self.is_restless = False
         """Whether it was still acting after the most steps we allow."""
         self.broker_starts = 1
+        self.flood = {"flooded": False, "dropped_per_second": 0.0}
         self._looking: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
         mailbox = Mailbox((LEADER_KEY,))
