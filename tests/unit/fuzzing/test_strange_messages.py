@@ -85,7 +85,8 @@ class Prover:
 class Requests:
     """A broker that has these requests, and then none."""
 
-    def __init__(self, *plain):
+    def __init__(self, *plain, name="requests"):
+        self.name = name
         self.waiting = [
             b"\x01" + bytes(AGENT.public_key) + bytes(Box(AGENT, LEADER.public_key).encrypt(text))
             for text in plain
@@ -96,7 +97,7 @@ class Requests:
             await asyncio.sleep(0)
             raise EndError
         waiting, self.waiting = self.waiting, []
-        return Mail(requests=waiting)
+        return Mail(**{self.name: waiting})
 
 
 class EndError(Exception):
@@ -108,8 +109,8 @@ def member():
     return View(nodes={node.id: node}, nodes_at=NOW, instances={"i-1": instance("i-1")})
 
 
-async def received(*plain, prover=None, mailbox=None):
-    """The events, the faults and the metrics after these messages."""
+async def received(*plain, prover=None, mailbox=None, name="requests"):
+    """The events, the faults and the metrics after these messages in the list of this name."""
     inbox, faults, metrics, view = Inbox(), Faults(), Metrics(), member()
     policy = IntakePolicy(
         cluster="demo",
@@ -128,7 +129,7 @@ async def received(*plain, prover=None, mailbox=None):
         faults=faults,
     )
     with suppress(EndError, ExceptionGroup):
-        await reception.take(Requests(*plain))
+        await reception.take(Requests(*plain, name=name))
     events = []
     while len(inbox):
         events.append(await inbox.next())
@@ -176,7 +177,8 @@ async def test_what_a_check_raises_ends_only_the_check_and_is_counted():
     assert "example-secret" not in str(faults)
 
 
-async def test_what_opening_a_message_raises_ends_only_this_message():
+@pytest.mark.parametrize("name", ["requests", "reports"])
+async def test_what_opening_a_message_raises_ends_only_this_message(name):
     class Broken(Mailbox):
         def open(self, data):
             opened = super().open(data)
@@ -186,7 +188,7 @@ async def test_what_opening_a_message_raises_ends_only_this_message():
 
     notice = EXAMPLES["notice"] | {"instance": "i-1"}
     texts = json.dumps(notice).encode(), json.dumps(HONEST).encode()
-    events, faults, _ = await received(*texts, mailbox=Broken((LEADER,)))
+    events, faults, _ = await received(*texts, mailbox=Broken((LEADER,)), name=name)
 
     assert [type(event) for event in events] == [LeftSwarm]
     assert [(row["path"], row["count"]) for row in faults] == [("agents' messages", 1)]
