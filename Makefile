@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 SIDE_BY_SIDE := 3
 GROUPED := --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: help setup needs format lint check unit fuzz contract lab test test-engines demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-decide bench-api bench-sentiment clean
+.PHONY: help setup needs format lint check unit fuzz contract lab test test-engines demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-storm bench-decide bench-api bench-sentiment clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ bench-rebalance: setup needs ## Compare our rebalancing with `docker service upd
 
 bench-heartbeat: setup needs ## Measure the swarm heartbeat's load on the managers (needs root)
 	@$(PYTHON) -m bench.heartbeat
+
+bench-storm: setup needs ## Measure joins of up to 5,000 agents at once, and during a flood (needs root)
+	@$(PYTHON) -m bench.storm
 
 bench-api: setup needs ## Compare public_api behind Traefik with its handler alone
 	@$(PYTHON) -m bench.api

@@ -105,7 +105,7 @@ class Daemon:
             deadman=timedelta(seconds=launch.user_data.deadman_seconds),
         )
         view = View(departure=self._files.departure_reason())
-        event: Event = Paused(clock.now())
+        event: Event = Paused(clock.steady())
         while True:
             view, action = self._decided(view, event, policy)
             self._show_status(action.reason)

@@ -38,6 +38,8 @@ from agent.model import AwsNotice, Policy, View
 from wire.messages import DenialCode, Role
 
 _SAME_CLOCK: Final = timedelta(seconds=1)
+_NOTICE: Final = timedelta(minutes=2)
+"""AWS announces an interruption two minutes ahead. If our clock is behind, it seems to be more."""
 _SHORTEST_PAUSE: Final = timedelta(milliseconds=100)
 _SILENCE_STEP: Final = timedelta(minutes=1)
 """The status line rounds a silence down to a multiple of this step, so that it rarely changes."""
@@ -54,7 +56,7 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
             is_starting = view.missed_answers < policy.engine_attempts
             pause = policy.engine_pause if is_starting else policy.inspect_every
             view = replace(view, last_problem=reason, missed_answers=view.missed_answers + 1)
-            return view, Pause(pause, pause, reason)
+            return view, Pause(pause, pause, _idle_status(view))
         case Granted(ticket=ticket):
             return view, Join(ticket, f"joining the swarm at {ticket.managers[0]}")
         case Denied():
@@ -63,8 +65,8 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
             return _try_later(view, reason, policy)
         case JoinFailed(reason=reason):
             return _try_later(view, f"the join failed: {reason}", policy)
-        case NoticesChanged(notice=notice):
-            view = replace(view, notice=notice)
+        case NoticesChanged(notice=notice, at=at):
+            view = replace(view, notice=notice, notice_at=at)
             return view, _inspect(view)
         case OrderedToLeave(reason=reason):
             view = replace(view, departure=reason)
@@ -94,6 +96,8 @@ def _idle_status(view: View) -> str:
         return f"left the swarm: {view.departure}; waiting for AWS to stop this instance"
     if view.is_member:
         notice = f"; {view.notice}" if view.notice else ""
+        if view.missed_answers:
+            return f"{view.last_problem}; it was a member of the swarm before{notice}"
         return f"a member of the swarm{notice}"
     return view.last_problem or "checking the engine's swarm state"
 
@@ -152,7 +156,9 @@ def _leave_without_order_at(view: View, policy: Policy) -> datetime | None:
         case AwsNotice(
             kind="interruption", action="terminate" | "stop", effective=datetime() as effective
         ) if policy.role == Role.WORKER:
-            return effective - view.clock_offset - policy.leave_before
+            by_our_clock = effective - view.clock_offset - view.notice.step
+            latest = by_our_clock if view.notice_at is None else view.notice_at + _NOTICE
+            return min(by_our_clock, latest) - policy.leave_before
         case _:
             return None
 

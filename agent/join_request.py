@@ -31,6 +31,7 @@ from wire.messages import (
     Role,
 )
 from wire.sealing import open_reply, private_text, public_key, public_text, seal_request
+from wire.stamps import stamped_nonce
 from wire.user_data import UserData
 
 _REPLY_SECONDS: Final = 10.0
@@ -72,7 +73,8 @@ async def request_token(
         )
         # During a key change, either key works: the leader replies with the key that we used.
         leaders = [public_key(text) for text in user_data.leader_keys]
-        sealed = seal_request(request, sender=own, leader=leaders[0])
+        nonce_of_box = stamped_nonce(own.public_key, at)
+        sealed = seal_request(request, sender=own, leader=leaders[0], nonce=nonce_of_box)
         answer = await send(user_data, request.reply, sealed, _REPLY_SECONDS)
         reply = open_reply(answer, asker=own, leaders=leaders)
     except ClusterError as exc:

@@ -33,6 +33,8 @@ class AwsNotice:
     event: str | None = None
     code: str = ""
     """The AWS code for the kind of maintenance, such as `system-reboot`."""
+    step: timedelta = field(default=timedelta(), compare=False)
+    """How far this machine's clock had been set when this process read the notice."""
 
     def __str__(self) -> str:
         at = f" at {self.effective:%Y-%m-%d %H:%M:%S} UTC" if self.effective else ""
@@ -70,6 +72,8 @@ class View:
     last_problem: str = ""
     notice: AwsNotice | None = None
     """The most urgent notice from AWS."""
+    notice_at: datetime | None = None
+    """When this process first read that notice."""
     departure: str = ""
     """Why this instance has left or must leave. While a reason is set, the instance cannot join."""
 

@@ -6,6 +6,7 @@ continue to poll and report even if the metadata service, the broker or the lead
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -93,7 +94,8 @@ class NoticeWatch:
                 log.warning("could not parse a notice", reason=str(exc))
             return
         self._unreadable.discard(path)
-        self._board, change = update(self._board, path, notices, clock.now())
+        dated = tuple(replace(notice, step=clock.step()) for notice in notices)
+        self._board, change = update(self._board, path, dated, clock.steady())
         if change is not None:
             self._news.put_nowait(change)
             self._changed.set()
@@ -141,7 +143,7 @@ class NoticeWatch:
             return False
         try:
             reason = await report_notice(
-                self._user_data, self._facts, standing, key=key, send=broker.ask
+                self._user_data, self._facts, standing, key=key, send=broker.report
             )
         except broker.NoReplyError as exc:
             log.debug("the leader has not sent an order yet", reason=str(exc))
@@ -156,7 +158,7 @@ class NoticeWatch:
             return False
         self._note_problem("")
         log.warning("the leader ordered us to leave", reason=reason)
-        self._news.put_nowait(OrderedToLeave(clock.now(), reason))
+        self._news.put_nowait(OrderedToLeave(clock.steady(), reason))
         return True
 
     def _note_problem(self, problem: str) -> None:

@@ -93,13 +93,13 @@ class Performer:
             reason = f"the agent has a fault: {cause}; the journal has its traceback"
         match action:
             case Join():
-                return JoinFailed(clock.now(), reason)
+                return JoinFailed(clock.steady(), reason)
             case RequestToken():
-                return RequestFailed(clock.now(), reason)
+                return RequestFailed(clock.steady(), reason)
             case Pause():
                 # Without this pause, a fault of the pause would make the agent's loop busy.
                 await asyncio.sleep(action.most.total_seconds())
-        return EngineUnavailable(clock.now(), reason)
+        return EngineUnavailable(clock.steady(), reason)
 
     async def _carry_out(self, action: Action) -> Event:
         match action:
@@ -134,11 +134,11 @@ class Performer:
             async with asyncio.timeout(self._rng.uniform(least, most)):
                 return await self._news.get()
         except TimeoutError:
-            return Paused(clock.now())
+            return Paused(clock.steady())
 
     async def _inspect(self, *, checks_contact: bool = False) -> Event:
         membership = await self._engine.membership()
-        event = EngineInspected(clock.now(), membership.state, membership.error)
+        event = EngineInspected(clock.steady(), membership.state, membership.error)
         if (
             not checks_contact
             or membership.is_manager

@@ -45,7 +45,7 @@ async def report_notice(
         notice=notice.kind,
         action=notice.action,
         effective=notice.effective,
-        seen=standing.first_seen,
+        seen=standing.first_seen + clock.step(),
         reply=(name := secrets.token_hex(16)),
         event=notice.event,
     )

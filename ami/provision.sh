@@ -52,6 +52,8 @@ usage: provision.sh STAGE...
   packages          install the locked packages into /opt/spotswarm, from the file
                     SPOTSWARM_REQUIREMENTS (default: ../requirements/image.txt); if
                     SPOTSWARM_WHEELHOUSE is set, install only from that directory
+  images            pull the broker's image, SPOTSWARM_BROKER_IMAGE (default: redis:7), and
+                    record its digest, so that every leader runs exactly this image
   harden            tighten the distribution's security settings and stop background upgrades
   spotswarm WHEEL   install our own code and its systemd units
   clean             remove everything that identifies this machine; run this stage last
@@ -125,6 +127,20 @@ packages() {
     fi
     [[ -x $prefix/bin/python ]] || "$(python_of_image)" -m venv "$prefix"
     "$prefix/bin/python" -m pip install "${options[@]}" -r "$requirements"
+}
+
+images() {
+    local name=${SPOTSWARM_BROKER_IMAGE:-redis:7} digest
+    if booted; then systemctl start docker.service; fi
+    docker pull --quiet "$name"
+    digest=$(docker image inspect --format '{{index .RepoDigests 0}}' "$name")
+    [[ $digest == *@sha256:* ]] || {
+        echo "provision.sh: $name has no digest; pull it from a registry" >&2
+        return 1
+    }
+    install -d -m 0755 /etc/spotswarm
+    # The tag only tells people the version: the engine goes by the digest.
+    printf '%s@%s\n' "${name%%@*}" "${digest##*@}" >/etc/spotswarm/broker-image
 }
 
 spotswarm() {
@@ -228,7 +244,7 @@ while (($#)); do
     stage=$1
     shift
     case $stage in
-        engine | packages | harden | clean) "$stage" ;;
+        engine | packages | images | harden | clean) "$stage" ;;
         spotswarm)
             spotswarm "${1:-}"
             shift

@@ -24,7 +24,7 @@ from leader.decide import decide, first_view
 from leader.settings import LeaderTable
 from leader.upkeep.reconcile import reconcile
 from leader.view.actions import PauseNode
-from leader.view.census import Absence
+from leader.view.census import Streak
 from leader.view.events import (
     Done,
     Event,
@@ -178,12 +178,10 @@ def settled(cluster: Cluster) -> View:
 
 def _gone(view: View) -> View:
     """Return the view after the instances of all lost nodes have been missing for an hour."""
-    absences = {
-        InstanceId(f"i-{name[1:]}"): Absence(99, _AT - timedelta(hours=1))
-        for name in view.census.down
-    }
-    down = dict.fromkeys(view.census.down, _AT - timedelta(hours=1))
-    return replace(view, census=replace(view.census, missing=absences, down=down))
+    streak = Streak(99, _AT - timedelta(hours=1))
+    missing = {InstanceId(f"i-{name[1:]}"): streak for name in view.census.down}
+    down = dict.fromkeys(view.census.down, streak)
+    return replace(view, census=replace(view.census, missing=missing, down=down))
 
 
 def _walk(view: View) -> int:

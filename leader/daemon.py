@@ -7,12 +7,13 @@ makes no decisions; `stance.choose` and `decide` make them.
 import asyncio
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from ipaddress import IPv4Network
 from typing import Any, Final
 
 import structlog
 
 from leader.edges.admin import Admin
-from leader.edges.aws import secrets
+from leader.edges.aws import secrets, vpc
 from leader.edges.aws.clients import Aws
 from leader.edges.aws.fleet import NoFleet
 from leader.edges.aws.founder import FileFoundingRight, FoundingRight, SsmFoundingRight
@@ -23,6 +24,7 @@ from leader.edges.broker import connection as broker
 from leader.edges.broker.redis_server import ContainerRedis, ProcessRedis
 from leader.edges.docker.swarm import Swarm
 from leader.report import status as report
+from leader.report.standing import attention, outlook, refused
 from leader.settings import ADMIN_SOCKET, ETC, OWN_RUN, Settings
 from leader.term.active import Active
 from leader.term.broker_service import BrokerService
@@ -32,11 +34,14 @@ from leader.term.mailbox import Mailbox
 from leader.term.metrics import Metrics
 from leader.term.perform import Performer
 from leader.term.steering import Steering
+from leader.upkeep.subnets import choose_pool, neighbourhood
 from leader.view.events import Event
+from leader.view.model import View
+from leader.view.moment import Moment
 from leader.view.stance import Engine, Founder, Stance, choose
 from runtime import clock, systemd
 from runtime.backoff import backoff
-from runtime.errors import ClusterError
+from runtime.errors import ClusterError, RefusedError
 from runtime.faults import Faults
 from runtime.streams import together
 from wire.cluster_secrets import ClusterSecrets
@@ -62,7 +67,8 @@ class Daemon:
         )
         self._engine = Engine(state="unknown")
         self._active: Active | None = None
-        self._started = clock.now()
+        self._started = clock.monotonic()
+        self._metrics.follow_attention(self._attention)
 
     async def run(self) -> None:
         """Serve the admin API until cancelled; lead whenever this manager is the Raft leader."""
@@ -143,7 +149,8 @@ class Daemon:
         if stance is Stance.FOUND_SWARM:
             founder = await right.claim(settings.facts.instance)
             if founder.instance == settings.facts.instance and not founder.is_founded:
-                await swarm.init(address=settings.facts.address)
+                pool = settings.table.address_pool or choose_pool(await self._vpc_blocks(aws))
+                await swarm.init(address=settings.facts.address, pool=pool)
                 await right.founded(settings.facts.instance)
         elif stance is Stance.LEAD:
             try:
@@ -175,6 +182,8 @@ class Daemon:
     async def _lead(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
         settings = self._settings
         cluster_secrets = await secrets.read(settings.table.secrets, aws)
+        # Each term begins with the date and time that the machine has by then.
+        clock.anchor()
         async with AsyncExitStack() as stack:
             instances = (
                 Instances(aws, cluster=settings.cluster, faults=self._faults) if aws else None
@@ -219,7 +228,7 @@ class Daemon:
                 await together(
                     lead=active.run(),
                     keep_the_address=self._elastic_ip.keep(aws),
-                    prepare_the_swarm=self._prepare(swarm, right),
+                    prepare_the_swarm=self._prepare(swarm, aws, right),
                 )
             except Deposed as exc:
                 log.info("stopped leading", reason=str(exc))
@@ -230,19 +239,24 @@ class Daemon:
 
     def _broker(self, cluster_secrets: ClusterSecrets) -> BrokerService:
         cluster, port = self._settings.cluster, self._settings.table.broker_port
-        kind = ProcessRedis if self._settings.table.broker == "process" else ContainerRedis
+        is_process = self._settings.table.broker == "process"
+        directory, image = OWN_RUN / "broker", self._settings.broker_image
         return BrokerService(
             cluster=cluster,
             leader=self._settings.facts.instance,
-            start=lambda: kind(
-                OWN_RUN / "broker", cluster=cluster, secrets=cluster_secrets, port=port
+            start=lambda: (
+                ProcessRedis(directory, cluster=cluster, secrets=cluster_secrets, port=port)
+                if is_process
+                else ContainerRedis(
+                    directory, cluster=cluster, secrets=cluster_secrets, port=port, image=image
+                )
             ),
             connect=lambda stack: stack.enter_async_context(
                 broker.connected(cluster_secrets, cluster=cluster, port=port)
             ),
         )
 
-    async def _prepare(self, swarm: Swarm, right: FoundingRight) -> None:
+    async def _prepare(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> None:
         """Create the overlay networks, and record that the swarm has been founded.
 
         This method runs once per term and retries until it succeeds.
@@ -251,29 +265,60 @@ class Daemon:
         is_prepared = False
         while not is_prepared:
             with self._faults.contained("the swarm's preparation"):
-                is_prepared = await self._try_to_prepare(swarm, right)
+                is_prepared = await self._try_to_prepare(swarm, aws, right)
             if not is_prepared:
                 await asyncio.sleep(next(delays))
         await asyncio.Event().wait()
 
-    async def _try_to_prepare(self, swarm: Swarm, right: FoundingRight) -> bool:
+    async def _try_to_prepare(self, swarm: Swarm, aws: Aws | None, right: FoundingRight) -> bool:
         try:
-            for name in self._settings.table.networks:
-                if await swarm.ensure_network(name):
-                    log.info("created an overlay network", network=name)
             founder = await right.read()
             if founder.instance == self._settings.facts.instance and not founder.is_founded:
                 await right.founded(self._settings.facts.instance)
+            await self._make_networks(swarm, aws)
         except ClusterError as exc:
             log.warning("could not prepare the swarm; retrying", reason=str(exc))
+            self._problem = str(exc)
             return False
+        self._problem = ""
         return True
+
+    async def _make_networks(self, swarm: Swarm, aws: Aws | None) -> None:
+        """Create the overlay networks that do not exist; one that fails does not delay others."""
+        blocks, table = await self._vpc_blocks(aws), self._settings.table
+        failures = []
+        for name in table.networks:
+            try:
+                if await swarm.ensure_network(name, avoid=blocks, pool=table.address_pool):
+                    log.info("created an overlay network", network=name)
+            except RefusedError as exc:
+                failures.append(str(exc))
+        if failures:
+            raise RefusedError("; ".join(failures))
+
+    async def _vpc_blocks(self, aws: Aws | None) -> tuple[IPv4Network, ...]:
+        """Return the address blocks that overlay networks must not use."""
+        facts = self._settings.facts
+        own = neighbourhood(facts.address)
+        near = () if own is None else (own,)
+        if aws is None:
+            return near
+        with self._faults.contained("the VPC's address blocks"):
+            try:
+                return (await vpc.blocks_of(aws, facts.instance)) or near
+            except ClusterError as exc:
+                log.warning(
+                    "could not read the VPC's address blocks",
+                    reason=str(exc),
+                    consequence=f"overlay networks avoid only {own}",
+                    remedy="allow ec2:DescribeVpcs, or set address_pool",
+                )
+        return near
 
     # The data that the admin API serves.
 
     def status(self) -> dict[str, Any]:
         """Return the daemon's state and, if this daemon is leading, a summary of the cluster."""
-        at = clock.now()
         own: dict[str, Any] = {
             "cluster": self._settings.cluster,
             "instance": self._settings.facts.instance,
@@ -282,17 +327,19 @@ class Daemon:
             "reason": self._reason,
             "problem": self._problem or (self._elastic_ip.problem if self._active else ""),
             "leader": self._engine.leader,
-            "up_seconds": round((at - self._started).total_seconds()),
+            "up_seconds": round(clock.monotonic() - self._started),
             "identity": self._settings.policy.identity,
             "faults": self._faults.recent(),
         }
         if self._active is None:
             return own
-        wanted = self._settings.policy.managers
+        wanted, flood = self._settings.policy.managers, self._active.flood
         return own | {
-            "healthy": self.is_healthy() and not own["faults"],
+            "healthy": self.is_healthy() and not own["faults"] and not flood["flooded"],
             "broker_starts": self._active.broker_starts,
-            **report.summary(self._active.view, at=at, wanted_managers=wanted),
+            **flood,
+            **report.summary(self._active.view, at=clock.steady(), wanted_managers=wanted),
+            **self._attention(),
         }
 
     def is_healthy(self) -> bool:
@@ -316,7 +363,26 @@ class Daemon:
         """
         if self._active is None:
             return None
-        return report.explain(self._active.view, self._active.record, name)
+        view = self._active.view
+        explanation = report.explain(view, self._active.record, name)
+        if explanation is None:
+            return None
+        moment, names = self._moment(view), report.names_of(view, name)
+        return explanation | {
+            "refusals": refused(moment, names),
+            "outlook": outlook(moment, names),
+        }
+
+    def _attention(self) -> dict[str, Any]:
+        """Return what needs the operator's attention; nothing if this daemon is not leading."""
+        if self._active is None:
+            return {}
+        with self._faults.contained("reports"):
+            return attention(self._moment(self._active.view), clock.step())
+        return {}
+
+    def _moment(self, view: View) -> Moment:
+        return Moment(view, self._settings.policy, clock.steady())
 
 
 def _leader_keys(cluster_secrets: ClusterSecrets) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from leader.joining.admission import admit
-from leader.joining.welcome import welcome
+from leader.joining.welcome import missing_instances, welcome
 from leader.learn import done, failed, instances_listed, nodes_listed, work_listed
 from leader.leaving.handled import handled
 from leader.leaving.starting import start
@@ -28,6 +28,8 @@ from leader.view.actions import (
     DenyJoin,
     GrantJoin,
     ListInstances,
+    NodeAction,
+    Refuse,
     TerminateInstance,
 )
 from leader.view.events import (
@@ -63,28 +65,64 @@ def first_view() -> View:
     return View(tokens=Tokens(is_manager_used=True))
 
 
-def decide(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Respond to one event, and return the new view and the actions to carry out."""
-    view, answers = _after_or_fault(view, event, policy)
-    moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
-    actions = tuple(replace(action, cause=event.id) for action in (*answers, *due(moment)))
+def decide(
+    view: View, event: Event, policy: Policy, *, is_followed: bool = False
+) -> tuple[View, tuple[Action, ...]]:
+    """Respond to one event, and return the new view and the actions to carry out.
+
+    `is_followed` means that another event already waits. Then an event about a join is only
+    answered. The rules look at every node, and a thousand joins must not make them do so 2,000
+    times. The timer's event follows within a second, and with it the rules' actions.
+    """
+    is_only_answered = is_followed and _is_about_a_join(event)
+    view, answers = _after_or_fault(view, event, policy, expires=not is_only_answered)
+    proposals: tuple[Action, ...] = ()
+    if not is_only_answered:
+        moment = Moment(view, policy, event.at, is_work_new=isinstance(event, WorkListed))
+        proposals = due(moment)
+    actions = tuple(_based(action, view, event.id) for action in (*answers, *proposals))
     in_flight = view.in_flight | {action.subject for action in actions}
     return replace(view, in_flight=in_flight), actions
 
 
-def _after_or_fault(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
-    """Return the updated view and the direct answers.
+def _based(action: Action, view: View, cause: str) -> Action:
+    """Return the action with its cause and, for an action on a node, the node as it is known."""
+    if isinstance(action, NodeAction) and action.node in view.nodes:
+        return replace(action, cause=cause, basis=view.nodes[action.node].basis)
+    return replace(action, cause=cause)
+
+
+def refusals(moment: Moment) -> tuple[Refuse, ...]:
+    """Return what the leader refuses to do now, whether or not it has just logged so."""
+    if moment.view.nodes_at is None:
+        return ()
+    return tuple(action for action in _proposed(moment) if isinstance(action, Refuse))
+
+
+def _after_or_fault(
+    view: View, event: Event, policy: Policy, *, expires: bool
+) -> tuple[View, tuple[Action, ...]]:
+    """Return the updated view and the direct answers; `expires` drops grants that have expired.
 
     If the event's handling raises an exception, the event has no effect, except that an action that
     has ended is no longer in flight.
     """
     try:
         view, answers = _after(view, event, policy)
-        return _without_expired(view, event.at), answers
+        return (_without_expired(view, event.at) if expires else view), answers
     except Exception as exc:  # noqa: BLE001  the report has the exception
         if isinstance(event, Done | Failed):
             view = _landed(view, event.action)
         return view, (isolation.report(f"the event {type(event).__name__}", exc),)
+
+
+def _is_about_a_join(event: Event) -> bool:
+    match event:
+        case JoinAsked() | JoinUnproven():
+            return True
+        case Done(action=action) | Failed(action=action):
+            return isinstance(action, GrantJoin | DenyJoin)
+    return False
 
 
 def _after(view: View, event: Event, policy: Policy) -> tuple[View, tuple[Action, ...]]:
@@ -190,7 +228,9 @@ def _noticed(view: View, event: Noticed, policy: Policy) -> tuple[View, tuple[Ac
             return view, ()
         return view, _deleted(event, f"{instance} does not belong to this cluster")
     if notice.kind == "state":
-        listing = ListInstances(reason=f"{instance} is {notice.action}")
+        listing = ListInstances(
+            reason=f"{instance} is {notice.action}", missing=missing_instances(view)
+        )
         is_free = listing.subject not in view.in_flight
         return view, (
             *_deleted(event, f"{instance} is {notice.action}"),

@@ -4,6 +4,7 @@ Rule: ignore a list that was requested before the leader's latest change, becaus
 show the change.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -33,8 +34,8 @@ from leader.view.actions import (
     TerminateInstance,
 )
 from leader.view.events import InstancesListed, NodesListed, WorkListed
-from leader.view.ids import NodeId
-from leader.view.model import Node, Policy, Setback, View
+from leader.view.ids import InstanceId, NodeId
+from leader.view.model import Instance, Node, Policy, Setback, View
 from leader.view.notices import Notices
 from leader.view.rows import never_read, with_last_known
 from leader.view.terms import Then, leaving_of
@@ -59,7 +60,10 @@ def nodes_listed(view: View, event: NodesListed) -> View:
     arrived = {node.instance for node in nodes if node.is_ready}
     has_grown = any(node.takes_tasks and not _took_tasks(view, node.id) for node in nodes)
     census = view.census.see_nodes(
-        ready=ready, down=[node.id for node in nodes if node.status == "down"], at=at
+        ready=ready,
+        # What was Down before its row became unreadable may be Ready by now.
+        down=[node.id for node in nodes if node.status == "down" and node.id not in event.unread],
+        at=at,
     )
     return replace(
         view,
@@ -105,21 +109,26 @@ def instances_listed(view: View, event: InstancesListed) -> View:
     """Replace the list of instances, and record which instances are missing.
 
     Notices about instances that no longer exist are dropped. If the list has an instance whose id
-    could not be read, no instance counts as missing.
+    could not be read, only those count as missing that EC2 itself has called terminated.
     """
     listed = with_last_known(event.instances, event.unread, view.instances)
-    instances = {instance.id: instance for instance in listed}
+    instances = {each.id: each for each in listed if each.state != "terminated"}
     bound = {node.instance: node for node in view.nodes.values() if node.instance is not None}
     ready = {name for name, node in bound.items() if node.is_ready}
+    ended = bound.keys() & (view.census.ended | _ended(event.instances))
     census = view.census.see_instances(
         missing=[
             name
             for name in bound
             if (name not in instances or not instances[name].runs)
-            and name not in event.unread
-            and "" not in event.unread
+            and (name in ended or {name, ""}.isdisjoint(event.unread))
         ],
-        apart=[name for name, each in instances.items() if each.runs and name not in ready],
+        apart=[
+            name
+            for name, each in instances.items()
+            if each.runs and name not in ready and name not in event.unread
+        ],
+        ended=ended,
         at=event.at,
     )
     notices = view.notices
@@ -128,6 +137,11 @@ def instances_listed(view: View, event: InstancesListed) -> View:
         if "" not in event.unread:
             notices = notices.without(name)
     return replace(view, instances=instances, instances_at=event.at, census=census, notices=notices)
+
+
+def _ended(instances: Iterable[Instance]) -> set[InstanceId]:
+    """Return the instances that EC2 has terminated, or is terminating for good."""
+    return {each.id for each in instances if each.state in {"terminated", "shutting-down"}}
 
 
 def work_listed(view: View, event: WorkListed) -> View:
@@ -185,10 +199,7 @@ def done(view: View, action: Action, at: datetime, policy: Policy) -> View:
 def _reported(view: View, action: Refuse | ReportFault, at: datetime) -> View:
     """Repeat a report only after a pause."""
     again = timedelta(minutes=10) if isinstance(action, Refuse) else _REPORT_AGAIN
-    view = replace(view, setbacks={**view.setbacks, action.subject: Setback(1, at + again)})
-    if isinstance(action, Refuse) and action.about == "removals":
-        view = replace(view, census=replace(view.census, refused=at))
-    return view
+    return replace(view, setbacks={**view.setbacks, action.subject: Setback(1, at + again)})
 
 
 def _service_changed(view: View, action: ChangeService, at: datetime) -> View:
@@ -232,7 +243,7 @@ def _node_changed(view: View, action: NodeAction, at: datetime, policy: Policy) 
     if action.node in moves.wishes and isinstance(action, PauseNode | ActivateNode):
         wishes = {node: wish for node, wish in moves.wishes.items() if node != action.node}
         moves = replace(moves, wishes=wishes)
-    if isinstance(action, ActivateNode):
+    if isinstance(action, ActivateNode) and not action.is_drained:
         moves = replace(moves, node_added_at=at)
     view = replace(view, moves=moves)
     if isinstance(action, PauseNode | DrainNode):
@@ -252,9 +263,10 @@ def _changed(node: Node, action: NodeAction) -> Node:
         case PauseNode(labels=labels, is_drained=is_drained):
             availability = node.availability if is_drained else Availability.PAUSE
             return replace(node, labels={**node.labels, **labels}, availability=availability)
-        case ActivateNode():
+        case ActivateNode(is_drained=is_drained):
             labels = {key: text for key, text in node.labels.items() if key not in PHASE_LABELS}
-            return replace(node, labels=labels, availability=Availability.ACTIVE)
+            availability = node.availability if is_drained else Availability.ACTIVE
+            return replace(node, labels=labels, availability=availability)
         case DrainNode():
             return replace(node, availability=Availability.DRAIN)
         case DemoteNode():

@@ -8,12 +8,14 @@ only here. Times that cannot be configured are in `leader.view.model.Policy`.
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from leader.joining.intake import IntakePolicy
+from leader.upkeep.subnets import PREFIX
 from leader.view.model import Policy
 from runtime.errors import RefusedError, UnavailableError
 from wire import user_data
@@ -23,10 +25,24 @@ from wire.messages import MalformedMessage
 RUN: Final = Path("/run/spotswarm")
 ETC: Final = Path("/etc/spotswarm")
 OWN_RUN: Final = Path("/run/spotswarm-leader")
+DEFAULT_IMAGE: Final = "redis:7"
 ADMIN_SOCKET: Final = OWN_RUN / "admin.sock"
 
+
+def _holds_a_network(pool: IPv4Network) -> IPv4Network:
+    if pool.prefixlen > PREFIX or not pool.is_private:
+        raise ValueError(f"must be a private IPv4 block of /{PREFIX} or larger")
+    return pool
+
+
 Positive = Annotated[int, Field(ge=1, le=user_data.MOST_SECONDS)]
+ImageName = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][A-Za-z0-9_.:/-]*(@sha256:[0-9a-f]{64})?$", max_length=400),
+]
+"""An image's name with an optional tag and an optional digest."""
 Port = Annotated[int, Field(ge=1, le=65535)]
+AddressPool = Annotated[IPv4Network, AfterValidator(_holds_a_network)]
 
 
 class LeaderTable(BaseModel):
@@ -42,7 +58,12 @@ class LeaderTable(BaseModel):
     elastic_ip: str | None = None
     """The allocation id of the Elastic IP that the active leader takes over, if there is one."""
     broker: Literal["container", "process"] = "container"
-    """Whether Redis runs in a private container (image `redis:7`) or as a child process."""
+    """Whether Redis runs in a private container or as a child process."""
+    broker_image: ImageName | None = None
+    """The image of the container, best with a digest: `redis:7@sha256:…`.
+
+    None means the image that the machine image contains, or else `redis:7`.
+    """
     broker_port: Port = 6380
     roles: tuple[str, ...] = ("spotswarm-worker", "spotswarm-manager")
     """The IAM roles that this cluster's instances may have."""
@@ -50,6 +71,11 @@ class LeaderTable(BaseModel):
     """A single endpoint for all AWS APIs, as in the lab; None for the region's own endpoints."""
     networks: tuple[str, ...] = ("proxy", "auth", "services")
     """The overlay networks to create."""
+    address_pool: AddressPool | None = None
+    """The addresses of overlay networks, such as `10.240.0.0/12`.
+
+    By default, the leader chooses a block that the VPC does not use.
+    """
     metrics_port: Port = 9180
     """The loopback port that serves `/healthz` and `/metrics`."""
     queue: str | None = None
@@ -124,6 +150,8 @@ class Settings:
     cluster: str
     facts: InstanceFacts
     table: LeaderTable
+    broker_image: str = DEFAULT_IMAGE
+    """The image of the broker's container."""
     unknown: tuple[str, ...] = ()
     """Names of settings that this version does not support."""
 
@@ -165,7 +193,27 @@ def load(*, run: Path = RUN, etc: Path = ETC) -> Settings:
             f"the [leader] table of leader.toml is invalid: {user_data.faults(exc)}"
         ) from None
     unknown = tuple(name for name in document.leader if name not in LeaderTable.model_fields)
-    return Settings(cluster=document.cluster, facts=facts, table=table, unknown=unknown)
+    return Settings(
+        cluster=document.cluster,
+        facts=facts,
+        table=table,
+        broker_image=table.broker_image or _recorded_image(etc / "broker-image") or DEFAULT_IMAGE,
+        unknown=unknown,
+    )
+
+
+def _recorded_image(record: Path) -> str:
+    """Return the broker's image that the machine image contains, or an empty string."""
+    try:
+        text = record.read_text().strip()
+    except OSError:
+        return ""
+    try:
+        return TypeAdapter(ImageName).validate_python(text)
+    except ValidationError:
+        raise RefusedError(
+            f"{record} does not name an image; write a name like redis:7@sha256:…, or remove it"
+        ) from None
 
 
 def _first(*paths: Path) -> str:

@@ -72,6 +72,14 @@ def parse(text: str) -> Constraint | None:
     return Constraint(key, operator == "==", value)
 
 
+def is_about_label(text: str, label: str) -> bool:
+    """Return whether an expression compares this node label with a value."""
+    parsed = parse(text)
+    if parsed is None or not parsed.key.lower().startswith(_NODE_LABELS):
+        return False
+    return parsed.key[len(_NODE_LABELS) :] == label
+
+
 def satisfies(node: Candidate, constraints: Iterable[str]) -> bool | None:
     """Return whether a node meets all constraints, or None if Swarm would reject any of them."""
     parsed = [parse(text) for text in constraints]

@@ -19,14 +19,22 @@ NOTICE_WAIT: Final = timedelta(seconds=20)
 HEARTBEAT_EVERY: Final = timedelta(seconds=5)
 HEARTBEAT_LIFETIME: Final = timedelta(seconds=20)
 
-REQUESTS_KEPT: Final = 500
-"""The maximum number of waiting requests. Older requests are dropped, because their senders have
-already timed out and sent new requests."""
+REQUESTS_KEPT: Final = 2000
+"""The maximum number of messages that wait in each list. Older messages are dropped. The leader
+takes hundreds at a time, so that only a flood fills a list."""
 
 
 def requests(cluster: str) -> str:
-    """Return the key of the list that contains all messages from agents to the leader."""
+    """Return the key of the list of join requests.
+
+    Agents of earlier versions push their notices and farewells to this list, too.
+    """
     return f"spotswarm:{cluster}:requests"
+
+
+def reports(cluster: str) -> str:
+    """Return the key of the list of members' notices and farewells; the leader reads it first."""
+    return f"spotswarm:{cluster}:reports"
 
 
 def reply(cluster: str, name: str) -> str:

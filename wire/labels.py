@@ -47,6 +47,14 @@ PHASE_LABELS: Final = (
 )  # fmt: skip
 """The labels that are removed from a node when it becomes active again."""
 
+OWN_NODE_LABELS: Final = frozenset(
+    {
+        *(LABEL_INSTANCE, LABEL_LIFECYCLE, LABEL_ZONE, LABEL_TYPE, LABEL_KEY),
+        *PHASE_LABELS,
+    }
+)
+"""The labels that only the leader sets on nodes; all others belong to the operator."""
+
 # Service labels.
 LABEL_EVACUATE: Final = "spotswarm.evacuate"
 """Set by the service's owner to choose how the service's tasks leave a node."""

@@ -20,19 +20,52 @@ from wire.messages import MAX_BYTES, AnyMessage, MalformedMessage, dump, parse
 
 _VERSION: Final = b"\x01"
 _KEY_BYTES: Final = PublicKey.SIZE
-MAX_SEALED_BYTES: Final = len(_VERSION) + _KEY_BYTES + Box.NONCE_SIZE + 16 + MAX_BYTES
+_HEAD_BYTES: Final = len(_VERSION) + _KEY_BYTES
+MAX_SEALED_BYTES: Final = _HEAD_BYTES + Box.NONCE_SIZE + 16 + MAX_BYTES
+_LEAST_SEALED_BYTES: Final = _HEAD_BYTES + Box.NONCE_SIZE + 16 + 80
+"""No message has fewer than 80 bytes of JSON."""
 
 
 class Unopenable(MalformedMessage):
     """Raised if no key can decrypt a message, or if the message was altered."""
 
 
-def seal_request(message: AnyMessage, *, sender: PrivateKey, leader: PublicKey) -> bytes:
+class Envelope(NamedTuple):
+    """The parts of a sealed request that can be read without a key."""
+
+    sender: bytes
+    """The sender's public key, which is not proven before the box is opened."""
+    nonce: bytes
+
+    @property
+    def sender_text(self) -> str:
+        """The sender's public key in base64, as in a node's label."""
+        return b64encode(self.sender).decode()
+
+
+def seal_request(
+    message: AnyMessage, *, sender: PrivateKey, leader: PublicKey, nonce: bytes | None = None
+) -> bytes:
     """Encrypt a message for the leader.
 
-    For a join request, `sender` is a new key. For any other message, `sender` is the join key.
+    For a join request, `sender` is a new key, and `nonce` may be a stamp. For any other message,
+    `sender` is the join key, and the nonce is random.
     """
-    return _VERSION + bytes(sender.public_key) + bytes(_encrypt(sender, leader, message))
+    box = bytes(Box(sender, leader).encrypt(dump(message), nonce))
+    return _VERSION + bytes(sender.public_key) + box
+
+
+def read_envelope(data: bytes) -> Envelope | None:
+    """Return the readable parts of a sealed request, or None if the data cannot be one.
+
+    This takes less than a microsecond, opening the box about forty.
+    """
+    if not _LEAST_SEALED_BYTES <= len(data) <= MAX_SEALED_BYTES or data[:1] != _VERSION:
+        return None
+    # The last bit of a real public key is zero. Half of all random bytes fail this check.
+    if data[_HEAD_BYTES - 1] & 0x80:
+        return None
+    return Envelope(data[1:_HEAD_BYTES], data[_HEAD_BYTES : _HEAD_BYTES + Box.NONCE_SIZE])
 
 
 class Opened(NamedTuple):
@@ -50,17 +83,16 @@ def open_request(data: bytes, *, leaders: Sequence[PrivateKey]) -> Opened:
         Unopenable: if no key can decrypt the data, or the data was altered.
         MalformedMessage: if the decrypted data is not a valid message.
     """
-    head = len(_VERSION) + _KEY_BYTES
-    if len(data) > MAX_SEALED_BYTES or len(data) <= head or data[:1] != _VERSION:
+    if len(data) > MAX_SEALED_BYTES or len(data) <= _HEAD_BYTES or data[:1] != _VERSION:
         raise Unopenable("the data is not a sealed request of this version")
-    sender = PublicKey(data[len(_VERSION) : head])
-    message, by = _decrypt([(key, sender) for key in leaders], data[head:])
+    sender = PublicKey(data[len(_VERSION) : _HEAD_BYTES])
+    message, by = _decrypt([(key, sender) for key in leaders], data[_HEAD_BYTES:])
     return Opened(message, sender, by)
 
 
 def seal_reply(message: AnyMessage, *, leader: PrivateKey, asker: PublicKey) -> bytes:
     """Encrypt a reply with the public key of the agent that sent the request."""
-    return _VERSION + bytes(_encrypt(leader, asker, message))
+    return _VERSION + bytes(Box(leader, asker).encrypt(dump(message)))
 
 
 def open_reply(data: bytes, *, asker: PrivateKey, leaders: Sequence[PublicKey]) -> AnyMessage:
@@ -103,10 +135,6 @@ def _key_bytes(text: str) -> bytes:
     if len(raw) != _KEY_BYTES:
         raise MalformedMessage("a key must be 32 bytes in base64")
     return raw
-
-
-def _encrypt(sender: PrivateKey, receiver: PublicKey, message: AnyMessage) -> bytes:
-    return bytes(Box(sender, receiver).encrypt(dump(message)))
 
 
 def _decrypt(pairs: Sequence[tuple[PrivateKey, PublicKey]], box: bytes) -> tuple[AnyMessage, int]:

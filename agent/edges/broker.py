@@ -27,6 +27,9 @@ from wire.messages import Heartbeat, MalformedMessage, parse
 from wire.user_data import UserData
 
 _CONNECT_SECONDS = 4.0
+_CONNECT_TO_JOIN_SECONDS = 8.0
+"""Thousands of instances may connect at once. Whoever gives up during a TLS handshake has to begin
+again, and keeps Redis busy for nothing."""
 _USER = "agent"
 
 
@@ -42,24 +45,30 @@ async def ask(user_data: UserData, reply: str, sealed: bytes, within: float) -> 
         NoReplyError: if there is no leader or the leader does not reply.
         UnavailableError: if the broker does not respond or is out of memory.
     """
-    async with _connected(user_data, within) as client:
+    async with _connected(user_data, within, connect=_CONNECT_TO_JOIN_SECONDS) as client:
         await client.rpush(keys.requests(user_data.cluster), sealed)
-        popped = await client.blpop([keys.reply(user_data.cluster, reply)], timeout=within)
-        if popped is None:
-            raise NoReplyError(await _why_silent(client, user_data.cluster))
-    answer = popped[1]
-    return answer if isinstance(answer, bytes) else answer.encode()
+        return await _reply(client, user_data, reply, within)
+
+
+async def report(user_data: UserData, reply: str, sealed: bytes, within: float) -> bytes:
+    """Send a member's encrypted report and wait up to `within` seconds for an encrypted reply.
+
+    Raises the same errors as `ask`.
+    """
+    async with _connected(user_data, within) as client:
+        await _push_report(client, user_data, sealed)
+        return await _reply(client, user_data, reply, within)
 
 
 async def push(user_data: UserData, sealed: bytes) -> None:
-    """Send an encrypted message that requires no reply.
+    """Send a member's encrypted report that requires no reply.
 
     Raises:
         RefusedError: if the CA, host name or password in user data is wrong.
         UnavailableError: if the broker does not respond or is out of memory.
     """
     async with _connected(user_data, 0) as client:
-        await client.rpush(keys.requests(user_data.cluster), sealed)
+        await _push_report(client, user_data, sealed)
 
 
 async def is_leader_there(user_data: UserData) -> bool:
@@ -73,11 +82,29 @@ async def is_leader_there(user_data: UserData) -> bool:
         return await client.get(keys.heartbeat(user_data.cluster)) is not None
 
 
-@asynccontextmanager
-async def _connected(user_data: UserData, within: float) -> AsyncIterator[Redis]:
-    client = _client(user_data, within)
+async def _push_report(client: Redis, user_data: UserData, sealed: bytes) -> None:
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS + within + 2):
+        await client.rpush(keys.reports(user_data.cluster), sealed)
+    except NoPermissionError:
+        # The leader has an earlier version, which reads everything from one list.
+        await client.rpush(keys.requests(user_data.cluster), sealed)
+
+
+async def _reply(client: Redis, user_data: UserData, reply: str, within: float) -> bytes:
+    popped = await client.blpop([keys.reply(user_data.cluster, reply)], timeout=within)
+    if popped is None:
+        raise NoReplyError(await _why_silent(client, user_data.cluster))
+    answer = popped[1]
+    return answer if isinstance(answer, bytes) else answer.encode()
+
+
+@asynccontextmanager
+async def _connected(
+    user_data: UserData, within: float, *, connect: float = _CONNECT_SECONDS
+) -> AsyncIterator[Redis]:
+    client = _client(user_data, within, connect)
+    try:
+        async with asyncio.timeout(connect + within + 2):
             yield client
     except (AuthenticationError, NoPermissionError) as exc:
         raise RefusedError(
@@ -104,7 +131,7 @@ async def _why_silent(client: Redis, cluster: str) -> str:
     return f"the leader is not responding{at}; check that user data contains the leader's key"
 
 
-def _client(user_data: UserData, within: float) -> Redis:
+def _client(user_data: UserData, within: float, connect: float) -> Redis:
     url = urlsplit(user_data.broker)
     return Redis(
         host=url.hostname or "",
@@ -114,7 +141,7 @@ def _client(user_data: UserData, within: float) -> Redis:
         ssl=True,
         ssl_ca_data=user_data.ca,
         ssl_min_version=ssl.TLSVersion.TLSv1_2,
-        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_connect_timeout=connect,
         socket_timeout=within + 5,
         retry=Retry(NoBackoff(), 0),
         driver_info=None,

@@ -153,6 +153,9 @@ def _summary(outcome: Outcome, host: str) -> str:
         )
     if outcome.not_moved:
         lines.append(f"stopped before a replacement was up: {', '.join(outcome.not_moved)}")
+    if outcome.still_running:
+        names = ", ".join(outcome.still_running)
+        lines.append(f"still running: {names}; Swarm does not stop jobs on a drained node")
     if outcome.cut_off:
         lines.append(f"cut off while still running: {', '.join(outcome.cut_off)}")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.cluster import joins, nodes, status
 from cli.cluster.view import Watch, show
-from cli.terminal.options import AsJson
+from cli.terminal.options import AsJson, check_name
 from cli.terminal.tables import clock_time, coloured, new_table
 
 Name = Annotated[
@@ -19,6 +19,7 @@ Name = Annotated[
     typer.Argument(
         metavar="NAME",
         help="A node's host name, node id, instance id or address, or a service's name.",
+        callback=check_name,
     ),
 ]
 
@@ -40,6 +41,8 @@ def explanation(answer: Mapping[str, Any]) -> RenderableType:
         parts.append(_instances(answer["instances"]))
     if answer.get("notices"):
         parts.append(Text(f"AWS has announced: {status.notices(answer['notices'])}"))
+    parts += [Text(f"The leader refuses: {row['reason']}") for row in answer.get("refusals", ())]
+    parts += [Text(f"{sentence}.") for sentence in answer.get("outlook", ())]
     if answer["joins"]:
         parts.append(joins.table(list(reversed(answer["joins"]))))
     if answer["decisions"]:

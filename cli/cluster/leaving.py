@@ -1,5 +1,6 @@
 """`spotswarm leaving`: list nodes that are leaving, drained or returning."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from cli.cluster.view import Watch, show
 from cli.edges.admin import get
+from cli.terminal.live import POLL_SECONDS
 from cli.terminal.options import AsJson
 from cli.terminal.tables import coloured, new_table, short_host
 
@@ -48,7 +50,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 def row_of(node: str, *, on_error: str) -> dict[str, Any] | None:
     """Return one node's row, or None if the node is not listed.
 
-    Use `nodes.is_member` to find out whether an unlisted node is still in the swarm.
+    Use `nodes.is_member` to find out whether an unlisted node is still in the swarm. A new leader
+    lists no nodes at first, so that every node would seem to have left. This function waits until
+    the leader lists the nodes.
     """
+    while not get("nodes", on_error=on_error):
+        time.sleep(POLL_SECONDS)
     rows = get("leaving", on_error=on_error)
     return next((dict(row) for row in rows if row["node"] == node), None)

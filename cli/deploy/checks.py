@@ -15,6 +15,7 @@ from cli.deploy.stackfile.stack import SecretWish, Stack, constraints_of
 from cli.edges.docker_cli import Docker
 from cli.progress.nodes import Member, fits
 from cli.terminal.exits import Exit, fail
+from wire.constraints import is_about_label
 
 _ON_EVERY_NODE: Final = frozenset({"host", "bridge", "none"})
 """Networks of a node's own, which are not networks of the swarm."""
@@ -69,7 +70,7 @@ def _misfit(stack: Stack, name: str, nodes: list[Member], label: str | None) -> 
     constraints = [
         constraint
         for owner, constraint in constraints_of(stack.document)
-        if owner == name and not (label and label in constraint)
+        if owner == name and not (label and is_about_label(constraint, label))
     ]
     if any(fits(node, constraints) and node.is_ready and node.is_active for node in nodes):
         return ""
@@ -86,7 +87,7 @@ def _refuse_second_home(docker: Docker, stack: Stack) -> None:
     stores = {
         f"{stack.name}_{name}"
         for name, constraint in constraints_of(stack.document)
-        if label in constraint
+        if is_about_label(constraint, label)
     }
     running = {service["Spec"]["Name"] for service in docker.services(stack.name)}
     if homeless := sorted(stores & running):

@@ -9,6 +9,7 @@ from typing import Any
 
 from cli.deploy.stackfile.stack import Stack, constraints_of
 from cli.progress.nodes import Member, fits
+from wire.constraints import is_about_label
 
 Table = dict[str, Any]
 
@@ -43,7 +44,7 @@ def _problem(stack: Stack, name: str, service: Table, nodes: Sequence[Member]) -
     constraints = [
         text
         for owner, text in constraints_of(stack.document)
-        if owner == name and not (label and label in text)
+        if owner == name and not (label and is_about_label(text, label))
     ]
     eligible = sum(node.is_ready and node.is_active and fits(node, constraints) for node in nodes)
     replicas = _number(deploy.get("replicas"), 1)

@@ -17,6 +17,7 @@ _PATIENCE: Final = 6
 """Number of updates without a row after which a node that is in the swarm counts as returned."""
 _MANNERS: Final = {
     "moved": "start-first",
+    "stranded": "start-first",
     "waits": "start-first",
     "drained": "stop-first",
     "runs-on": "never",
@@ -39,6 +40,8 @@ class Outcome:
     """Tasks that should have been moved but stopped before their replacements were up."""
     cut_off: list[str] = field(default_factory=list)
     """Tasks that were still running when time ran out."""
+    still_running: list[str] = field(default_factory=list)
+    """Tasks of jobs that run on, because Swarm's drain does not stop jobs."""
     without_health_check: list[str] = field(default_factory=list)
     """Names of services whose moved tasks count as up as soon as the process starts."""
 
@@ -58,7 +61,7 @@ class DrainProgress:
                 {
                     task["service"]
                     for task in plan["tasks"]
-                    if task["fate"] == "moved" and not task["has_health_check"]
+                    if task["fate"] in {"moved", "stranded"} and not task["has_health_check"]
                 }
             )
         )
@@ -108,7 +111,9 @@ class DrainProgress:
         news = list(self._changes(row))
         if row["stage"] == "drained":
             self.outcome.state = "drained"
-            news += self._cut_off(row["tasks"])
+            running_on = [task for task in row["tasks"] if _runs_on(task)]
+            self.outcome.still_running += [task["name"] for task in running_on]
+            news += self._cut_off([task for task in row["tasks"] if task not in running_on])
         return news
 
     def as_json(self) -> dict[str, Any]:
@@ -164,3 +169,8 @@ class DrainProgress:
             if task["name"] not in self.outcome.cut_off:
                 self.outcome.cut_off.append(task["name"])
                 yield f"{task['name']} was cut off while it was still running"
+
+
+def _runs_on(task: Row) -> bool:
+    """Whether a task on a drained node is a job's, which Swarm does not stop there."""
+    return bool(task.get("is_job") and task["is_wanted"])

@@ -21,6 +21,7 @@ STATE_STYLES: Final = {
     "pause": "yellow",
     "unknown": "yellow",
     "moved": "green",
+    "stranded": "yellow",
     "drained": "cyan",
     "even": "green",
     "stuck": "red",

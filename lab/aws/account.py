@@ -107,6 +107,7 @@ def policies(cluster: str) -> dict[str, list[dict[str, Any]]]:
             "Effect": "Allow",
             "Action": [
                 "ec2:DescribeInstances",
+                "ec2:DescribeVpcs",
                 "ec2:DescribeAddresses",
                 "ec2:AssociateAddress",
                 "ec2:GetConsoleOutput",

@@ -66,12 +66,18 @@ def _belongs(identity: Identity, policy: Policy) -> Denied | None:
 
 
 def _is_absent(instance: Instance, view: View) -> Denied | None:
-    """Deny a request from an instance whose node is Ready; a container there may have sent it."""
+    """Deny a request from an instance whose node is not Down; a container there may have sent it.
+
+    A node is `unknown` after an election and `disconnected` for a moment. Its engine, and a program
+    with the instance's credentials, may run all the same.
+    """
     for node in view.nodes.values():
-        if node.is_ready and (node.instance == instance.id or node.address == instance.address):
+        is_same = node.instance == instance.id or node.address in instance.addresses
+        if is_same and not node.is_down:
             return Denied(
                 DenialCode.ALREADY_JOINED,
-                f"{instance.id} has already joined as {node.hostname}, which is Ready",
+                f"{instance.id} has already joined as {node.hostname}, which is"
+                f" {node.status.capitalize()}",
                 3,
             )
     return None
@@ -135,7 +141,7 @@ def _manager_change(
                 f"{other.instance.id} is joining as a manager; only one manager may join at a time"
             )
     for node in managers:
-        if node.is_ready and node.reachability != "reachable":
+        if not node.is_down and node.reachability != "reachable":
             return (
                 f"manager {node.hostname} is {node.reachability};"
                 " only one manager may change at a time"

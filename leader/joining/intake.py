@@ -37,8 +37,14 @@ class Intake:
         self._seen: OrderedDict[str, datetime] = OrderedDict()
         self._rates: OrderedDict[str, deque[datetime]] = OrderedDict()
 
-    def screen(self, request: JoinRequest, at: datetime) -> Denied | None:
+    def screen(
+        self, request: JoinRequest, at: datetime, *, steady_at: datetime | None = None
+    ) -> Denied | None:
         """Return why a request is denied, or None if the sender's identity can be checked next.
+
+        `at` is the machine's date and time, which the request's times are compared with.
+        `steady_at` is the time by a clock that nobody sets, for the ages of earlier requests; by
+        default, it is `at`.
 
         Call this method only once for each request, because a second call looks like a replay.
         """
@@ -59,10 +65,11 @@ class Intake:
         if not is_fresh(request.issued, at, policy.skew):
             return self._stale(request.issued, at)
         if isinstance(request.identity, AwsProof):
-            return self._screen_proof(request.identity, at)
-        return self._remember(f"{request.identity.name} {request.nonce}", request.identity.name, at)
+            return self._screen_proof(request.identity, at, steady_at or at)
+        name = request.identity.name
+        return self._remember(f"{name} {request.nonce}", name, steady_at or at)
 
-    def _screen_proof(self, claim: AwsProof, at: datetime) -> Denied | None:
+    def _screen_proof(self, claim: AwsProof, at: datetime, steady_at: datetime) -> Denied | None:
         parts = proof.AUTHORIZATION.fullmatch(claim.authorization.get_secret_value())
         if parts is None:
             return Denied(
@@ -79,7 +86,7 @@ class Intake:
             )
         if not is_fresh(claim.date, at, self._policy.skew):
             return self._stale(claim.date, at)
-        return self._remember(parts["signature"], parts["access_key"], at)
+        return self._remember(parts["signature"], parts["access_key"], steady_at)
 
     def _stale(self, signed: datetime, at: datetime) -> Denied:
         off = round((signed - at).total_seconds())

@@ -5,12 +5,14 @@ demoted first, but never if the managers would lose quorum. Deadlines apply even
 tasks have not moved.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from leader.leaving.stages import Step, named
-from leader.moving.fates import Fate, fate_of, to_move
+from leader.moving.fates import delays_drain, to_move
+from leader.moving.stranded import sentences, stranded
 from leader.view.actions import (
     DemoteNode,
     DrainNode,
@@ -23,8 +25,8 @@ from leader.view.actions import (
 from leader.view.ids import InstanceId
 from leader.view.model import Node, View
 from leader.view.moment import Moment
-from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of
-from leader.view.work import Work
+from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of, stop_by
+from leader.view.work import Task, Work
 from wire.labels import DRAINED, LABEL_PHASE
 from wire.messages import Availability, Role
 
@@ -78,6 +80,8 @@ def _demotion(node: Node, terms: Leaving, view: View) -> Step:
     if hindrance is not None:
         refusal = Refuse(
             about=f"demoting {node.hostname}",
+            nodes=(node.id,),
+            instances=() if node.instance is None else (node.instance,),
             reason=f"{node.hostname} should leave ({terms.why}) but cannot be demoted: {hindrance}",
         )
         return Step(
@@ -98,24 +102,39 @@ def _evacuation(node: Node, terms: Leaving, moment: Moment) -> Step:
     if view.work is None and not is_late:
         return Step("evacuating", "a list of the node's tasks")
     work = view.work or Work()
-    unmoved = tuple(map(work.name, to_move(node.id, view, work)))
+    moving = to_move(node.id, view, work)
+    unmoved = tuple(map(work.name, moving))
+    is_late = is_late or _needs_time_to_stop(node, moving, terms, moment)
     if unmoved and not is_late:
         return Step("evacuating", f"{named(unmoved)} to be up elsewhere")
-    ending = [task for task in work.on(node.id) if fate_of(task, work) is Fate.RUNS_ON]
+    ending = [task for task in work.on(node.id) if delays_drain(task, work)]
     if ending and at < leave_by(terms, policy):
         return Step("evacuating", f"{named(map(work.name, ending))} to end")
     leaves = f"{node.hostname} is leaving ({terms.why})"
     if view.work is None:
         reason = f"{leaves}, and there is no time left to list its tasks"
     elif unmoved:
-        reason = (
+        late = (
             f"{leaves} at {terms.deadline:%H:%M:%S} UTC, and there is no time left to move"
             f" {', '.join(unmoved)}"
         )
+        reason = "; ".join((late, *sentences(node, view, work)))
     else:
         reason = f"{leaves}, and every task that could be moved has been moved"
     drain = DrainNode(node=node.id, instance=node.instance, unmoved=unmoved, reason=reason)
     return Step("evacuating", "Swarm's drain", drain)
+
+
+def _needs_time_to_stop(node: Node, moving: Sequence[Task], terms: Leaving, moment: Moment) -> bool:
+    """Whether the remaining tasks have nowhere to go, and need the rest of the time to stop."""
+    view, policy, work = moment.view, moment.policy, moment.view.work
+    if work is None or not moving:
+        return False
+    grace = max(work.services[task.service].stop_grace for task in moving)
+    if moment.at < stop_by(terms, policy, grace):
+        return False
+    nowhere = stranded(node, view, work)
+    return all(task.id in nowhere for task in moving)
 
 
 def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:
@@ -127,16 +146,17 @@ def _departure(node: Node, terms: Leaving, moment: Moment) -> Step:
         return Step("draining", "a list of the node's tasks")
     work = view.work or Work()
     remaining = tuple(map(work.name, work.still_on(node.id)))
+    jobs, others = _jobs_and_others(node, work)
     if remaining and not is_late:
-        return Step("draining", f"{named(remaining)} to stop")
+        return Step("draining", f"{named(remaining)} to {'stop' if others else 'end'}")
     if terms.then is Then.STAY:
         note = SettleNode(
             node=node.id,
             instance=node.instance,
             labels={LABEL_PHASE: DRAINED},
-            cut_off=remaining,
+            cut_off=others,
             is_work_known=is_known,
-            reason=f"{node.hostname} is drained ({terms.why}): {_state(remaining, view)}",
+            reason=f"{node.hostname} is drained ({terms.why}): {_state(others, view, jobs)}",
         )
         return Step("draining", "the leader to mark the node as drained", note)
     step = _exit(node, terms, remaining, moment)
@@ -147,11 +167,27 @@ def _is_work_known(view: View) -> bool:
     return view.work is not None and view.work.is_complete
 
 
-def _state(remaining: tuple[str, ...], view: View) -> str:
-    """Say what still runs on a node that leaves, or that it is not known."""
-    if remaining:
-        return f"{', '.join(remaining)} did not stop in time"
-    return "the node is empty" if _is_work_known(view) else "it is not known what still ran"
+def _state(remaining: tuple[str, ...], view: View, jobs: tuple[str, ...] = ()) -> str:
+    """Say what still runs on a node that leaves or is drained, or that it is not known."""
+    states = (
+        f"{', '.join(remaining)} did not stop in time" if remaining else "",
+        f"Swarm's drain does not stop jobs, so {', '.join(jobs)} may run on" if jobs else "",
+    )
+    empty = "the node is empty" if _is_work_known(view) else "it is not known what still ran"
+    return ", and ".join(filter(None, states)) or empty
+
+
+def _jobs_and_others(node: Node, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the tasks that still run: those of jobs, and those told to stop."""
+    running = work.still_on(node.id)
+    jobs = [task for task in running if task.is_wanted and _is_job(task, work)]
+    others = [task for task in running if task not in jobs]
+    return tuple(map(work.name, jobs)), tuple(map(work.name, others))
+
+
+def _is_job(task: Task, work: Work) -> bool:
+    service = work.services.get(task.service)
+    return service is not None and service.is_job
 
 
 def _exit(node: Node, terms: Leaving, remaining: tuple[str, ...], moment: Moment) -> Step:

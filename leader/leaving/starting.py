@@ -29,7 +29,7 @@ from wire.labels import (
     RETURNING,
     time_text,
 )
-from wire.messages import Role
+from wire.messages import Availability, Role
 
 _MOST_DIGITS: Final = 10
 
@@ -124,6 +124,8 @@ def _maintained(node: Node, notice: Notice, moment: Moment) -> Iterator[Action]:
     if node.role is Role.MANAGER:
         yield Refuse(
             about=f"maintenance of {node.hostname}",
+            nodes=(node.id,),
+            instances=(notice.instance,),
             reason=f"AWS has scheduled {notice.action} for manager {node.hostname} at"
             f" {notice.deadline:%Y-%m-%d %H:%M} UTC; launch another manager, and then run"
             f" `spotswarm drain {node.hostname}`",
@@ -207,11 +209,14 @@ def hinted_step(node: Node, moment: Moment, serving: int) -> Step:
             "hinted", "the leader to empty the node, as its replacement is taking tasks", pause
         )
     if at >= deadline:
+        is_drained = node.availability is Availability.DRAIN
+        stays = "; an operator has drained the node, so it stays drained" if is_drained else ""
         activation = ActivateNode(
             node=node.id,
             instance=node.instance,
+            is_drained=is_drained,
             reason="no interruption notice followed the rebalance recommendation within"
-            f" {moment.policy.hint_patience}",
+            f" {moment.policy.hint_patience}{stays}",
         )
         return Step("hinted", "the node's activation", activation)
     if node.instance is not None and node.instance not in view.notices.replacements:

@@ -8,10 +8,11 @@ has moved. If the constraint were removed earlier, Swarm might keep the old task
 replacement.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from leader.moving.failing import failing_nodes, is_failing
 from leader.moving.fates import Manner, is_emptying, manner
 from leader.moving.loan import (
     Loan,
@@ -95,17 +96,14 @@ def _started(
     for move in _moves(emptying, loans, work):
         service, tasks, nodes = move.service, move.tasks, move.nodes
         if set(nodes) <= set(move.kept_away):
-            moving += len(tasks)
+            yield from _without_failing(move, emptying, work, moment)
+            moving += _placed(move, work)
             continue
         if not is_changeable(service, move.loan):
             continue
         if move.kept_away:
             # Another change restarts the update, which stops old tasks before replacements are up.
-            drained_at = min(
-                drain_by(leaving_of(emptying[node]), policy)
-                for node in nodes
-                if node not in move.kept_away
-            )
+            drained_at = _drained_at(set(nodes) - set(move.kept_away), emptying, policy)
             if _is_starting(work.of_service(service.id), policy, drained_at, moment.at):
                 moving += len(tasks)
                 continue
@@ -113,7 +111,11 @@ def _started(
             continue
         moving += len(tasks)
         hosts = ", ".join(emptying[node].hostname for node in nodes)
-        still_away = (node for node in move.kept_away if node in emptying and node not in nodes)
+        still_away = (
+            node
+            for node in move.kept_away
+            if node not in nodes and (node in emptying or is_failing(node, moment.view))
+        )
         yield keep_away(
             service,
             _evacuation(move.loan, moment.at),
@@ -122,6 +124,50 @@ def _started(
             reason=f"{len(tasks)} of {service.replicas} tasks of {service.name} run on {hosts};"
             " replacements start elsewhere before these tasks stop",
         )
+
+
+def _placed(move: _Move, work: Work) -> int:
+    """Return how many of a service's tasks move now: those whose replacements have a node."""
+    tasks = work.of_service(move.service.id)
+    waiting = {task.slot for task in tasks if task.is_wanted and task.is_unplaced}
+    return sum(task.slot not in waiting for task in move.tasks)
+
+
+def _drained_at(
+    nodes: Iterable[NodeId], emptying: Mapping[NodeId, Node], policy: Policy
+) -> datetime:
+    return min(drain_by(leaving_of(emptying[node]), policy) for node in nodes)
+
+
+def _without_failing(
+    move: _Move, emptying: Mapping[NodeId, Node], work: Work, moment: Moment
+) -> Iterator[ChangeService]:
+    """Keep a moving service off the nodes where its replacements failed repeatedly.
+
+    Swarm places the next replacement there again, because a node whose tasks fail is the emptiest.
+    """
+    service, loan, view, policy = move.service, move.loan, moment.view, moment.policy
+    if loan is None or not is_our_update(service, loan):
+        return
+    failing = failing_nodes(
+        service, loan, view, work, times=policy.failures_per_node, leaving=emptying
+    )
+    if not failing:
+        return
+    # A change would make Swarm stop the old task of a replacement that is starting elsewhere.
+    elsewhere = [task for task in work.of_service(service.id) if task.node not in failing]
+    drained_at = _drained_at(move.nodes, emptying, policy)
+    if _is_starting(elsewhere, policy, drained_at, moment.at):
+        return
+    hosts = ", ".join(view.nodes[node].hostname for node in failing)
+    yield keep_away(
+        service,
+        loan,
+        (*move.kept_away, *failing),
+        order="start-first",
+        reason=f"replacements of {service.name} failed repeatedly on {hosts},"
+        " so the next ones start on other nodes",
+    )
 
 
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:

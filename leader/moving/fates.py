@@ -3,10 +3,11 @@
 Decisions and reports both use this module.
 """
 
+from collections.abc import Container
 from enum import StrEnum
 
 from leader.moving.loan import is_changeable, loan_of
-from leader.view.ids import NodeId
+from leader.view.ids import NodeId, TaskId
 from leader.view.model import Node, View
 from leader.view.work import Service, Task, Work
 from wire.labels import LABEL_EVACUATE, LEAVING
@@ -20,7 +21,7 @@ class Manner(StrEnum):
     STOP_FIRST = "stop-first"
     """Swarm's drain stops the tasks, which must not run twice or cannot start elsewhere first."""
     NEVER = "never"
-    """The tasks keep running until the node leaves."""
+    """The tasks keep running until they end or the node leaves."""
 
 
 class Fate(StrEnum):
@@ -28,6 +29,8 @@ class Fate(StrEnum):
 
     MOVED = "moved"
     """The task stops once a replacement is up elsewhere."""
+    STRANDED = "stranded"
+    """No other node can take the task now. It waits for one until Swarm's drain stops it."""
     WAITS = "waits"
     """The task moves once the owner's update of the service has ended."""
     DRAINED = "drained"
@@ -39,19 +42,27 @@ class Fate(StrEnum):
 
 
 def manner(service: Service) -> Manner:
-    """Return how a service's tasks leave a node, based on the service's label or type."""
+    """Return how a service's tasks leave a node, based on the service's label or type.
+
+    Whatever the label says, Swarm's drain does not stop a job's tasks.
+    """
+    if service.is_job:
+        return Manner.NEVER
     if service.mode != "replicated":
         return Manner.STOP_FIRST
     label = service.labels.get(LABEL_EVACUATE)
     if label in set(Manner):
         return Manner(label)
-    if service.has_host_ports or service.has_local_volumes:
+    if service.has_host_ports or service.has_local_volumes or service.has_single_node_volumes:
         return Manner.STOP_FIRST
     return Manner.START_FIRST
 
 
-def fate_of(task: Task, work: Work) -> Fate:
-    """Return what happens to a task if its node is emptied now."""
+def fate_of(task: Task, work: Work, stranded: Container[TaskId] = ()) -> Fate:
+    """Return what happens to a task if its node is emptied now.
+
+    `stranded` has the tasks that no other node can take; see `leader.moving.stranded`.
+    """
     if not task.is_wanted:
         return Fate.STOPPING
     service = work.services.get(task.service)
@@ -62,7 +73,15 @@ def fate_of(task: Task, work: Work) -> Fate:
             return Fate.RUNS_ON
         case Manner.STOP_FIRST:
             return Fate.DRAINED
-    return Fate.MOVED if is_changeable(service, loan_of(service)) else Fate.WAITS
+    if not is_changeable(service, loan_of(service)):
+        return Fate.WAITS
+    return Fate.STRANDED if task.id in stranded else Fate.MOVED
+
+
+def delays_drain(task: Task, work: Work) -> bool:
+    """Whether a task should end by itself, and the drain would stop it before."""
+    service = work.services.get(task.service)
+    return service is not None and not service.is_job and fate_of(task, work) is Fate.RUNS_ON
 
 
 def is_emptying(node: Node) -> bool:

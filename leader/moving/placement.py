@@ -7,6 +7,7 @@ service is not rebalanced.
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heapreplace
 
+from leader.moving.room import Room
 from leader.view.ids import NodeId
 from leader.view.model import Node
 from leader.view.work import Service, Work
@@ -60,16 +61,5 @@ def scaled_down(counts: Mapping[NodeId, int], fewer: int) -> dict[NodeId, int]:
 
 
 def has_room(node: Node, service: Service, work: Work) -> bool:
-    """Whether a node has enough free CPU and memory for one more task of a service."""
-    if not service.cpu and not service.memory:
-        return True
-    running = [
-        work.services[task.service]
-        for task in work.on(node.id)
-        if task.is_wanted and task.service in work.services
-    ]
-    free_cpu = node.cpu - sum(other.cpu for other in running)
-    free_memory = node.memory - sum(other.memory for other in running)
-    return (not service.cpu or free_cpu >= service.cpu) and (
-        not service.memory or free_memory >= service.memory
-    )
+    """Whether a node can run one more task of a service, beside the tasks that it has."""
+    return Room({node.id: node}, work).obstacle(node, service) is None

@@ -26,7 +26,8 @@ from leader.moving.loan import (
     restore,
     scale,
 )
-from leader.moving.placement import eligible, has_room, imbalance, scaled_down, scaled_up
+from leader.moving.placement import eligible, imbalance, scaled_down, scaled_up
+from leader.moving.room import Room, unsuitable
 from leader.view.actions import ChangeService
 from leader.view.ids import SERVICE_SUBJECT, NodeId, ServiceId
 from leader.view.model import Node, View
@@ -59,6 +60,7 @@ class Planner:
         self._view = view
         self._work = work
         self._eligible: dict[tuple[str, ...], frozenset[NodeId] | None] = {}
+        self._room = Room(view.nodes, work)
 
     def plan(self, service: Service) -> Plan:
         """Return the plan for rebalancing one service."""
@@ -66,7 +68,7 @@ class Planner:
         hindrance = _hindrance(service, tasks)
         if hindrance:
             return Plan(service.id, service.name, hindrance=hindrance)
-        nodes = self._nodes(service.constraints)
+        nodes = self._nodes(service)
         if nodes is None:
             return Plan(
                 service.id,
@@ -82,11 +84,18 @@ class Planner:
             return Plan(service.id, service.name, placed, placed)
         return self._moves(service, placed, nodes)
 
-    def _nodes(self, constraints: tuple[str, ...]) -> frozenset[NodeId] | None:
+    def _nodes(self, service: Service) -> frozenset[NodeId] | None:
+        """Return the nodes among which Swarm distributes a service's tasks, or None if unknown."""
+        constraints = service.constraints
         if constraints not in self._eligible:
-            nodes = eligible(self._view.nodes.values(), constraints)
-            self._eligible[constraints] = None if nodes is None else frozenset(nodes)
-        return self._eligible[constraints]
+            able = eligible(self._view.nodes.values(), constraints)
+            self._eligible[constraints] = None if able is None else frozenset(able)
+        nodes = self._eligible[constraints]
+        if nodes is None or not (service.platforms or service.generic or service.volume_plugins):
+            return nodes
+        return frozenset(
+            name for name in nodes if unsuitable(self._view.nodes[name], service) is None
+        )
 
     def _moves(self, service: Service, placed: dict[NodeId, int], nodes: frozenset[NodeId]) -> Plan:
         counts = dict.fromkeys(sorted(nodes), 0) | placed
@@ -97,12 +106,14 @@ class Planner:
         if not nodes.issuperset(placed):
             # The leader does not move such a task, and Swarm does not count the task's node.
             return not_now("one of its tasks runs on a node that takes no new tasks")
-        most = max(counts.values())
-        for node, count in counts.items():
-            if count < most - 1 and not has_room(self._view.nodes[node], service, self._work):
-                return not_now("another node has too little free CPU or memory")
         moves = imbalance(counts)
-        after = scaled_down(scaled_up(counts, moves), moves)
+        added = scaled_up(counts, moves)
+        for name, count in added.items():
+            more = count - counts[name]
+            obstacle = more and self._room.obstacle(self._view.nodes[name], service, more)
+            if obstacle:
+                return not_now(f"another node {obstacle.this_node}")
+        after = scaled_down(added, moves)
         return Plan(service.id, service.name, counts, after, moves)
 
 

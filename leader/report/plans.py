@@ -117,7 +117,7 @@ def drain_plan(moment: Moment, name: str, within: timedelta) -> DrainPlan | Refu
         instance=node.instance,
         deadline=terms.deadline,
         is_demoted=node.role is Role.MANAGER,
-        tasks=fates(node, work, terms, moment.policy),
+        tasks=fates(node, view, work, terms, moment.policy),
         warnings=(*_leader_warning(node), *stranded(node, view, work)),
     )
 

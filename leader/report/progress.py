@@ -7,9 +7,12 @@ Rule: `leader.leaving.steps` makes the decisions, and this module only shows the
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from leader.leaving.stages import Step
 from leader.leaving.starting import wished_terms
 from leader.leaving.steps import next_step
-from leader.moving.fates import Manner, is_replaced, manner
+from leader.moving.fates import Manner, is_replaced, manner, to_move
+from leader.moving.stranded import without_address
+from leader.report.fates import stranded
 from leader.view.ids import node_subject
 from leader.view.model import Node
 from leader.view.moment import Moment
@@ -52,6 +55,9 @@ def _row(node: Node, moment: Moment) -> dict[str, Any] | None:
         host = node.hostname.partition(".")[0]
         times = "once" if setback.times == 1 else f"{setback.times} times"
         waits_for += f"; the last step failed {times}, run `spotswarm explain {host}` to see why"
+    nowhere = _stranded(node, step, moment)
+    if nowhere:
+        waits_for += f"; {nowhere[0]}" + (f", and {len(nowhere) - 1} more" if nowhere[1:] else "")
     has_deadline = terms.deadline.timestamp() > 0
     is_leaving = step.stage in _IS_LEAVING
     has_limits = is_leaving or step.stage == DRAINED
@@ -74,7 +80,23 @@ def _row(node: Node, moment: Moment) -> dict[str, Any] | None:
         ],
         "tasks_known": view.work is not None,
         "waits_for": waits_for,
+        "stranded": list(nowhere),
     }
+
+
+def _stranded(node: Node, step: Step, moment: Moment) -> tuple[str, ...]:
+    """Return a sentence for each service whose tasks still have to move and cannot.
+
+    The plan that `spotswarm drain` prints has the same sentences.
+    """
+    view = moment.view
+    if step.stage != "evacuating" or step.action is not None or view.work is None:
+        return ()
+    waiting = {task.service for task in to_move(node.id, view, view.work)}
+    return (
+        *stranded(node, view, view.work, only=waiting),
+        *without_address(node, view.work, moment.at),
+    )
 
 
 def _left(until: datetime, at: datetime) -> float:
@@ -89,4 +111,5 @@ def _task(task: Task, moment: Moment, work: Work) -> dict[str, Any]:
         "is_wanted": task.is_wanted,
         "manner": manner(service).value if service else Manner.STOP_FIRST.value,
         "replaced": is_replaced(task, moment.view, work),
+        "is_job": service is not None and service.is_job,
     }

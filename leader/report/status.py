@@ -58,6 +58,7 @@ def _node(node: Node, view: View) -> dict[str, Any]:
 
 def _instance(instance: Instance) -> dict[str, Any]:
     row = asdict(instance)
+    del row["other_addresses"]
     return {"instance": row.pop("id"), **row}
 
 
@@ -71,12 +72,8 @@ def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
 
     For a service, return the decisions about the service. Return None if nothing has this name.
     """
-    nodes = [
-        node for node in view.nodes.values() if is_called(node, name) or is_start(name, node.id)
-    ]
-    names = {name, *(node.id for node in nodes), *(node.instance or "" for node in nodes)}
-    services = view.work.services.values() if view.work is not None else ()
-    names |= {service.id for service in services if service.name == name}
+    nodes = _named(view, name)
+    names = names_of(view, name)
     decisions = record.about(*names)
     joins = [join for join in record.joins if join.instance and join.instance in names]
     instances = [_instance(known) for known in view.instances.values() if known.id in names]
@@ -100,6 +97,25 @@ def explain(view: View, record: Record, name: str) -> dict[str, Any] | None:
         "joins": [_join(join) for join in joins],
         "decisions": [_decision(decision) for decision in decisions],
         "service_changes": [_decision(decision) for decision in record.because_of(node_ids)],
+    }
+
+
+def _named(view: View, name: str) -> list[Node]:
+    return [
+        node for node in view.nodes.values() if is_called(node, name) or is_start(name, node.id)
+    ]
+
+
+def names_of(view: View, name: str) -> set[str]:
+    """Return the ids of the nodes, instances and services that have this name, and the name."""
+    nodes = _named(view, name)
+    services = view.work.services.values() if view.work is not None else ()
+    return {
+        name,
+        *(node.id for node in nodes),
+        *(node.instance or "" for node in nodes),
+        *(service.id for service in services if service.name == name),
+        *(known.id for known in view.instances.values() if name in known.addresses),
     }
 
 

@@ -6,16 +6,19 @@ AWS, Docker or Redis never delay a decision.
 
 import asyncio
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import structlog
 
 from leader.decide import decide, first_view
 from leader.edges.aws.queue import NoticeQueue
+from leader.edges.broker.connection import Broker
 from leader.edges.docker.swarm import Swarm
 from leader.report.record import Record
 from leader.settings import Settings
 from leader.term.broker_service import BrokerService
+from leader.term.guard import guard
 from leader.term.inbox import Inbox
 from leader.term.journal import Journal
 from leader.term.listing import Deposed, Listing
@@ -24,8 +27,9 @@ from leader.term.metrics import Metrics
 from leader.term.perform import Performer
 from leader.term.queue_reader import read_queue
 from leader.term.reception import Prover, Reception
+from leader.term.timeline import Timeline
 from leader.view.actions import Action
-from leader.view.events import Event, NodesListed, Ticked
+from leader.view.events import Done, Event, Failed, NodesListed, Ticked
 from runtime import clock
 from runtime.errors import ClusterError, GoneError, RefusedError
 from runtime.faults import Faults
@@ -64,6 +68,7 @@ class Active:
         self._metrics = metrics
         self._inbox = Inbox()
         self._journal = Journal(metrics)
+        self._timeline = Timeline()
         self.view = first_view()
         self._listing = Listing(
             swarm,
@@ -94,6 +99,14 @@ class Active:
         """The number of times that Redis has been started in this term."""
         return self._broker.starts
 
+    @property
+    def flood(self) -> dict[str, Any]:
+        """Whether somebody floods the broker, and how many messages are dropped per second."""
+        return {
+            "flooded": self._reception.is_flooded,
+            "dropped_per_second": round(self._reception.dropped_per_second, 1),
+        }
+
     async def submit(self, event: Event) -> None:
         """Add an operator's command to the inbox as an event."""
         await self._inbox.put(event)
@@ -108,7 +121,7 @@ class Active:
         listed_at = self.view.nodes_at
         is_recent = (
             listed_at is not None
-            and clock.now() - listed_at < self._settings.policy.nodes_stale_after
+            and clock.steady() - listed_at < self._settings.policy.nodes_stale_after
         )
         silence = clock.monotonic() - self._reception.last_popped
         return is_recent and self._mailbox.is_connected and silence < _BROKER_SILENCE_SECONDS
@@ -148,18 +161,26 @@ class Active:
                 tick=self._tick(),
                 run_the_broker=resilient(
                     "broker",
-                    lambda: self._broker.run(
-                        self._mailbox, lambda broker: self._reception.take(broker, workers)
-                    ),
+                    lambda: self._broker.run(self._mailbox, self._use_broker),
                     faults=faults,
                     # Without a broker, this manager cannot lead.
                     ends=(RefusedError, GoneError),
                 ),
             )
 
+    async def _use_broker(self, broker: Broker) -> None:
+        await together(
+            take=self._reception.take(broker),
+            guard=resilient(
+                "connections", lambda: guard(broker, self._metrics), faults=self._faults
+            ),
+        )
+
     async def _decide_for_ever(self, workers: asyncio.TaskGroup) -> None:
         while True:
             event = await self._inbox.next()
+            with self._faults.contained("dates"):
+                event = self._timeline.received(event, clock.step())
             with self._faults.contained("reports"):
                 self._metrics.inbox.set(len(self._inbox))
                 self._journal.received(event)
@@ -168,7 +189,9 @@ class Active:
 
     def _decide(self, event: Event, workers: asyncio.TaskGroup) -> None:
         with self._metrics.decide_seconds.time():
-            self.view, actions = decide(self.view, event, self._settings.policy)
+            self.view, actions = decide(
+                self.view, event, self._settings.policy, is_followed=len(self._inbox) > 0
+            )
         if self.view.work is None:
             self._listing.request_work()
         for action in actions:
@@ -182,8 +205,13 @@ class Active:
                 self._metrics.show(event.nodes, self.view)
 
     async def _carry_out(self, action: Action) -> None:
-        for event in await self._performer.perform(action, self.new_id("action")):
-            await self._inbox.put(event)
+        sent = action
+        with self._faults.contained("dates"):
+            sent = self._timeline.sent(action, clock.step())
+        for event in await self._performer.perform(sent, self.new_id("action")):
+            # The view keeps the leader's own time.
+            own = replace(event, action=action) if isinstance(event, Done | Failed) else event
+            await self._inbox.put(own)
 
     async def _read_queue(self) -> None:
         if self._queue is None:
@@ -194,7 +222,7 @@ class Active:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            await self._inbox.put(Ticked(self.new_id("tick"), clock.now()))
+            await self._inbox.put(Ticked(self.new_id("tick"), clock.steady()))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

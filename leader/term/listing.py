@@ -51,7 +51,7 @@ class Listing:
         self._view = view
         self._nodes_changed = asyncio.Event()
         self._work_changed = asyncio.Event()
-        self._nodes_listed_at: datetime = clock.now()
+        self._nodes_listed_at: datetime = clock.steady()
 
     def request_work(self) -> None:
         """Make `list_work` list services and tasks as soon as possible."""
@@ -71,7 +71,7 @@ class Listing:
                 manager may lead.
         """
         while True:
-            requested_at = clock.now()
+            requested_at = clock.steady()
             nodes = await self._nodes()
             heartbeat: timedelta | None = None
             with self._faults.contained("the swarm's settings", passing=(ClusterError,)):
@@ -79,7 +79,7 @@ class Listing:
             await self._inbox.put(
                 NodesListed(
                     self._inbox.new_id("nodes"),
-                    clock.now(),
+                    clock.steady(),
                     nodes,
                     requested_at,
                     heartbeat,
@@ -101,11 +101,11 @@ class Listing:
         try:
             nodes = await self._swarm.nodes()
         except Exception as exc:
-            if clock.now() - self._nodes_listed_at > self._stale_after:
+            if clock.steady() - self._nodes_listed_at > self._stale_after:
                 reason = str(exc) if isinstance(exc, ClusterError) else type(exc).__name__
                 raise Deposed(f"the list of nodes is too old: {reason}") from exc
             raise
-        self._nodes_listed_at = clock.now()
+        self._nodes_listed_at = clock.steady()
         return nodes
 
     async def list_work(self) -> None:
@@ -115,13 +115,13 @@ class Listing:
         """
         while True:
             self._work_changed.clear()
-            requested_at, started = clock.now(), clock.monotonic()
+            requested_at, started = clock.steady(), clock.monotonic()
             services = await self._swarm.work.services()
             tasks = await self._swarm.work.tasks()
             await self._inbox.put(
                 WorkListed(
                     self._inbox.new_id("work"),
-                    clock.now(),
+                    clock.steady(),
                     services,
                     tasks,
                     requested_at,

@@ -4,7 +4,8 @@ Rule: label values come from small sets, such as roles, codes and action names. 
 ids, keys or other values that a sender chooses. This keeps the number of time series small.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -73,6 +74,16 @@ class Metrics:
             ["role", "status"],
             registry=self.registry,
         )
+        self.refusals = Gauge(
+            "spotswarm_refusals",
+            "What the leader refuses to do until an operator looks into it; see `spotswarm status`",
+            registry=self.registry,
+        )
+        self.tasks_pending = Gauge(
+            "spotswarm_tasks_pending",
+            "Tasks that no node has taken for 10 seconds or longer",
+            registry=self.registry,
+        )
         self.is_active = Gauge(
             "spotswarm_leader_active",
             "Whether this leader daemon is active (1) or not (0)",
@@ -81,6 +92,17 @@ class Metrics:
         self.inbox = Gauge(
             "spotswarm_inbox_events",
             "Events that are waiting for a decision",
+            registry=self.registry,
+        )
+        self.flooded = Gauge(
+            "spotswarm_broker_flooded",
+            "Whether so many messages are dropped that somebody must be flooding the broker (1)",
+            registry=self.registry,
+        )
+        self.connections_closed = Counter(
+            "spotswarm_broker_connections_closed",
+            "Connections to the broker that the leader closed, by reason",
+            ["reason"],
             registry=self.registry,
         )
         self.decide_seconds = Histogram(
@@ -94,6 +116,16 @@ class Metrics:
             "Time from receiving a join request to identifying its sender, in seconds",
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self.registry,
+        )
+
+    def follow_attention(self, read: Callable[[], Mapping[str, Any]]) -> None:
+        """Let each scrape read what needs attention, as `leader.report.standing` reports it.
+
+        `read` returns an empty mapping if this daemon is not leading.
+        """
+        self.refusals.set_function(lambda: len(read().get("refusals", ())))
+        self.tasks_pending.set_function(
+            lambda: sum(row["tasks"] for row in read().get("pending_tasks", ()))
         )
 
     def show(self, nodes: Iterable[Node], view: View) -> None:

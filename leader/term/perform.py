@@ -5,8 +5,9 @@ action. An exception that is not a `ClusterError` is a bug, which is also counte
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from pydantic import SecretStr
@@ -43,7 +44,9 @@ from leader.view.actions import (
     TerminateInstance,
 )
 from leader.view.events import Done, Event, Failed, InstancesListed
+from leader.view.ids import InstanceId
 from runtime import clock
+from runtime.batching import Batcher
 from runtime.errors import ClusterError, GoneError, RefusedError
 from runtime.faults import Faults
 from wire import messages
@@ -65,6 +68,10 @@ class Performer:
     fleet: Fleet
     queue: NoticeQueue | None = None
     faults: Faults = field(default_factory=Faults)
+    _tokens: Batcher[Role, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tokens = Batcher(self._read_tokens, most=1000)
 
     async def perform(self, action: Action, event_id: str) -> tuple[Event, ...]:
         """Carry out an action and return its events. The last event is `Done` or `Failed`."""
@@ -72,21 +79,21 @@ class Performer:
             results = await self._carry_out(action, event_id)
         except GoneError as exc:
             if isinstance(action, RemoveNode):
-                return (Done(event_id, clock.now(), action),)
+                return (Done(event_id, clock.steady(), action),)
             reason = f"{action.subject} no longer exists: {exc}"
-            return (Failed(event_id, clock.now(), action, reason),)
+            return (Failed(event_id, clock.steady(), action, reason),)
         except ClusterError as exc:
-            return (Failed(event_id, clock.now(), action, str(exc)),)
+            return (Failed(event_id, clock.steady(), action, str(exc)),)
         except Exception as exc:  # noqa: BLE001  this action fails, and the fault is noted
             cause = self.faults.note("actions", exc)
             reason = f"the leader has a fault: {cause}; the journal has its traceback"
-            return (Failed(event_id, clock.now(), action, reason),)
-        return (*results, Done(event_id, clock.now(), action))
+            return (Failed(event_id, clock.steady(), action, reason),)
+        return (*results, Done(event_id, clock.steady(), action))
 
     async def _carry_out(self, action: Action, event_id: str) -> tuple[Event, ...]:
         match action:
-            case ListInstances():
-                return await self._list(event_id)
+            case ListInstances(missing=missing):
+                return await self._list(missing, event_id)
             case GrantJoin():
                 await self._grant(action)
             case DenyJoin():
@@ -112,22 +119,24 @@ class Performer:
         return ()
 
     def _on_node(self, action: NodeAction) -> Awaitable[None]:
+        change = partial(self.swarm.change_node, action.node, basis=action.basis)
         match action:
-            case LabelNode(node=node, labels=labels) | SettleNode(node=node, labels=labels):
-                return self.swarm.label(node, labels)
+            case LabelNode(labels=labels) | SettleNode(labels=labels):
+                return change(labels=labels)
             case ProbeNode(address=address):
                 return probe.reach(address)
-            case ActivateNode(node=node):
-                return self.swarm.activate(node, PHASE_LABELS)
-            case PauseNode(node=node, labels=labels, is_drained=is_drained):
+            case ActivateNode(is_drained=is_drained):
+                new = None if is_drained else Availability.ACTIVE
+                return change(without=PHASE_LABELS, availability=new)
+            case PauseNode(labels=labels, is_drained=is_drained):
                 new = None if is_drained else Availability.PAUSE
-                return self.swarm.change_node(node, labels=labels, availability=new)
-            case DrainNode(node=node):
-                return self.swarm.change_node(node, availability=Availability.DRAIN)
-            case DemoteNode(node=node):
-                return self.swarm.change_node(node, role=Role.WORKER)
-            case PromoteNode(node=node):
-                return self.swarm.change_node(node, role=Role.MANAGER)
+                return change(labels=labels, availability=new)
+            case DrainNode():
+                return change(availability=Availability.DRAIN)
+            case DemoteNode():
+                return change(role=Role.WORKER)
+            case PromoteNode():
+                return change(role=Role.MANAGER)
             case RemoveNode(node=node, by_force=by_force):
                 return self.swarm.remove(node, force=by_force)
             case _:
@@ -183,11 +192,16 @@ class Performer:
             instance=action.instance.id,
             role=asker.role,
             expires=action.expires,
-            token=SecretStr(await self.swarm.token(asker.role)),
+            token=SecretStr(await self._tokens.submit(asker.role)),
             managers=tuple(f"{address}:{SWARM_PORT}" for address in action.managers),
             availability=Availability.DRAIN,
         )
         await self.mailbox.reply(asker.reply, grant, key=asker.key, opened_by=asker.opened_by)
+
+    async def _read_tokens(self, roles: Sequence[Role]) -> Sequence[str]:
+        """Read the token of each role once for all grants that wait for it."""
+        tokens = {role: await self.swarm.token(role) for role in set(roles)}
+        return [tokens[role] for role in roles]
 
     async def _deny(self, action: DenyJoin) -> None:
         asker, denied = action.asker, action.denied
@@ -200,8 +214,8 @@ class Performer:
         )
         await self.mailbox.reply(asker.reply, denial, key=asker.key, opened_by=asker.opened_by)
 
-    async def _list(self, event_id: str) -> tuple[Event, ...]:
+    async def _list(self, missing: tuple[InstanceId, ...], event_id: str) -> tuple[Event, ...]:
         if self.instances is None:
             return ()
-        instances = await self.instances.all()
-        return (InstancesListed(event_id, clock.now(), instances, instances.unread),)
+        instances = await self.instances.all(missing)
+        return (InstancesListed(event_id, clock.steady(), instances, instances.unread),)

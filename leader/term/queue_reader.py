@@ -45,7 +45,7 @@ async def read_queue(
                 await inbox.put(
                     Noticed(
                         inbox.new_id("notice"),
-                        clock.now(),
+                        clock.steady(),
                         notice,
                         receipt=receipt,
                         others=others,

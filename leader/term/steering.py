@@ -52,7 +52,9 @@ class Steering:
     def leaving(self) -> list[dict[str, Any]] | None:
         """Return the nodes that are leaving, drained or returning, or that AWS may interrupt."""
         view = self._view()
-        return None if view is None else departures.leaving(Moment(view, self._policy, clock.now()))
+        if view is None:
+            return None
+        return departures.leaving(Moment(view, self._policy, clock.steady()))
 
     async def drain(self, name: str, *, within: timedelta | None, is_dry: bool) -> Answer:
         """Move a node's tasks to other nodes, and drain the node.
@@ -60,7 +62,7 @@ class Steering:
         If `is_dry` is set, only return the plan.
         """
         within = within or self._policy.drain_within
-        view, at = await self._listed(), clock.now()
+        view, at = await self._listed(), clock.steady()
         if view is None:
             return None
         plan = drain_plan(Moment(view, self._policy, at), name, within)
@@ -79,7 +81,7 @@ class Steering:
             return None
         plan = return_plan(view, name)
         if isinstance(plan, ReturnPlan) and not is_dry:
-            await self._submit(ReturnAsked(self._new_id("return"), clock.now(), plan.node))
+            await self._submit(ReturnAsked(self._new_id("return"), clock.steady(), plan.node))
             await self._until(lambda now: now.nodes != view.nodes or plan.node in now.moves.wishes)
         return _answer(plan, is_dry=is_dry)
 
@@ -89,7 +91,7 @@ class Steering:
         The result also lists services that cannot be rebalanced. If `is_dry` is set, only return
         the plans.
         """
-        view, at = await self._listed(), clock.now()
+        view, at = await self._listed(), clock.steady()
         if view is None:
             return None
         plans = rebalance_plans(view, names, at)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from leader.view.ids import InstanceId, NodeId, ServiceId, node_subject, service_subject
-from leader.view.model import Asker, Denied, Instance
+from leader.view.model import Asker, Denied, Instance, NodeBasis
 from leader.view.notices import Listener
 from leader.view.pools import Pool
 from wire.messages import Role
@@ -27,6 +27,9 @@ class _Decided:
 class _OnNode(_Decided):
     node: NodeId
     instance: InstanceId | None
+    basis: NodeBasis | None = None
+    """The node as it was when the action was decided on; `decide` sets this field. The action fails
+    if the node differs from it by then."""
 
     @property
     def subject(self) -> str:
@@ -85,6 +88,9 @@ class ProbeNode(_OnNode):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateNode(_OnNode):
     """Let a node take tasks, and remove its phase labels."""
+
+    is_drained: bool = False
+    """Whether an operator has drained the node, so that it stays drained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +220,10 @@ class SetHeartbeat(_Decided):
 class ListInstances(_Decided):
     """List the cluster's instances in EC2."""
 
+    missing: tuple[InstanceId, ...] = ()
+    """Instances to list by their ids, too, because EC2 removes the tags of a terminated instance
+    before it stops listing the instance."""
+
     @property
     def subject(self) -> str:
         """The list of instances that the action fetches."""
@@ -250,6 +260,9 @@ class Refuse(_Decided):
     """Change nothing, and log an error that an operator must look into."""
 
     about: str
+    nodes: tuple[NodeId, ...] = ()
+    instances: tuple[InstanceId, ...] = ()
+    """The nodes and instances that the refusal concerns."""
 
     @property
     def subject(self) -> str:

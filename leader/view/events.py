@@ -111,7 +111,7 @@ class RebalanceAsked:
 
 @dataclass(frozen=True, slots=True)
 class InstancesListed:
-    """EC2 returned the cluster's instances, except terminated ones."""
+    """EC2 returned the cluster's instances, and the missing ones that it has terminated."""
 
     id: str
     at: datetime

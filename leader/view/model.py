@@ -7,7 +7,7 @@ replaces the whole previous list. Never update part of a list after an event.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from leader.view.census import Census
 from leader.view.ids import InstanceId, Lifecycle, NodeId, ServiceId, node_subject
@@ -15,7 +15,14 @@ from leader.view.notices import Notices
 from leader.view.pools import Pool, Pools
 from leader.view.work import Work
 from wire.keys import GRANT_LIFETIME
-from wire.labels import JOINING, LABEL_INSTANCE, LABEL_PHASE
+from wire.labels import (
+    JOINING,
+    LABEL_INSTANCE,
+    LABEL_PHASE,
+    LABEL_THEN,
+    LABEL_WAS,
+    LABEL_WHY,
+)
 from wire.messages import Availability, DenialCode, Role
 
 
@@ -32,6 +39,13 @@ class Instance:
     cluster: str | None
     role: str | None
     launched: datetime | None = None
+    other_addresses: tuple[str, ...] = ()
+    """The private addresses of all network interfaces, except the primary one in `address`."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All private addresses of the instance, the primary one first."""
+        return tuple(each for each in (self.address, *self.other_addresses) if each)
 
     @property
     def pool(self) -> Pool:
@@ -42,6 +56,27 @@ class Instance:
     def runs(self) -> bool:
         """Whether the instance is running or about to run, according to EC2."""
         return self.state in {"pending", "running"}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBasis:
+    """What a decision about a node is based on: the parts of its spec that people and we change.
+
+    The times in our labels do not count. The swarm's version of a node is of no use for this,
+    because it also changes with the node's status.
+    """
+
+    role: Role
+    availability: Availability
+    labels: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, role: Role, availability: Availability, labels: Mapping[str, str]) -> "NodeBasis":
+        """Return the basis of a node with this spec."""
+        return cls(role, availability, tuple(labels.get(name) for name in _DECISIVE_LABELS))
+
+
+_DECISIVE_LABELS: Final = (LABEL_INSTANCE, LABEL_PHASE, LABEL_WHY, LABEL_THEN, LABEL_WAS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +102,10 @@ class Node:
     """The node's CPU capacity in billionths of a core."""
     memory: int = 0
     """The node's memory in bytes."""
+    generic: Mapping[str, int] = field(default_factory=dict)
+    """The node's generic resources, such as `{"gpu": 2}`."""
+    volume_plugins: frozenset[str] | None = None
+    """The node's volume drivers, or None if the node does not report them."""
 
     @property
     def instance(self) -> InstanceId | None:
@@ -75,9 +114,19 @@ class Node:
         return InstanceId(label) if label else None
 
     @property
+    def basis(self) -> NodeBasis:
+        """What decisions about this node are based on."""
+        return NodeBasis.of(self.role, self.availability, self.labels)
+
+    @property
     def is_ready(self) -> bool:
         """Whether the swarm is receiving the node's heartbeats."""
         return self.status == "ready"
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the swarm says that the node is Down; in every other state it may be running."""
+        return self.status == "down"
 
     @property
     def is_joining(self) -> bool:
@@ -263,6 +312,8 @@ class Policy:
     """How long before the deadline the node leaves, even if tasks are still running on it."""
     moves_at_once: int = 50
     """How many tasks of all services may be moving off leaving nodes at the same time."""
+    failures_per_node: int = 2
+    """How often replacements may fail on one node before a moving service is kept off the node."""
     start_within: timedelta = timedelta(seconds=30)
     """How long to wait for a replacement to start before moving the next node's tasks."""
     hint_patience: timedelta

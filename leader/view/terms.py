@@ -85,6 +85,14 @@ def leave_by(leaving: Leaving, policy: Policy) -> datetime:
     return leaving.deadline - min(policy.leave_margin, whole * 0.2)
 
 
+def stop_by(leaving: Leaving, policy: Policy, grace: timedelta) -> datetime:
+    """Return the time when a task that cannot move must be told to stop, so that it ends in time.
+
+    This is when the node is drained, or earlier if the task has a longer stop grace period.
+    """
+    return min(drain_by(leaving, policy), leave_by(leaving, policy) - grace)
+
+
 def is_taken(node: Node, view: View) -> bool:
     """Return whether AWS is reclaiming the node's instance; if so, the node cannot come back.
 

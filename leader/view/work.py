@@ -11,12 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from leader.view.ids import NodeId, ServiceId, TaskId
+from wire.platforms import Platform
 
 Mode = Literal["replicated", "global", "replicated-job", "global-job"]
 
+_JOBS = frozenset({"replicated-job", "global-job"})
 _OVER = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 _BROKEN = frozenset({"failed", "rejected"})
-_WANTED = frozenset({"ready", "running"})
+_WANTED = frozenset({"ready", "running", "complete"})
+"""A job's tasks have the desired state `complete` from the beginning."""
+_UNPLACED = "no suitable node"
 _SETTLED = frozenset({"", "completed", "rollback_completed"})
 
 
@@ -41,12 +45,27 @@ class Service:
     has_health_check: bool = False
     has_host_ports: bool = False
     has_local_volumes: bool = False
+    has_single_node_volumes: bool = False
+    """Whether it mounts a volume that only one node or task can have at the same time."""
+    host_ports: frozenset[tuple[str, int]] = frozenset()
+    """The protocol and the number of each port that it publishes on its nodes."""
+    volume_plugins: frozenset[str] = frozenset()
+    """The volume plugins that a node needs to run its tasks."""
+    platforms: tuple[Platform, ...] = ()
+    """The platforms that its image is built for; empty means any."""
+    generic: Mapping[str, int] = field(default_factory=dict)
+    """The generic resources that each task reserves, such as `{"gpu": 1}`."""
     cpu: int = 0
     """The CPU reservation of each task, in billionths of a core."""
     memory: int = 0
     """The memory reservation of each task, in bytes."""
     stop_grace: timedelta = timedelta(seconds=10)
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_job(self) -> bool:
+        """Whether its tasks are meant to end."""
+        return self.mode in _JOBS
 
     @property
     def is_settled(self) -> bool:
@@ -67,6 +86,8 @@ class Task:
     created: datetime
     trouble: str = ""
     """The engine's message about why the task is not up."""
+    may_end: bool = False
+    """Whether the task may end by itself: it belongs to a job, or Swarm restarts only failures."""
 
     @property
     def is_wanted(self) -> bool:
@@ -85,8 +106,17 @@ class Task:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the task failed or was rejected."""
-        return self.state in _BROKEN
+        """Whether the task failed, was rejected, or ended although it should run on.
+
+        A program that exits with 0 when its failed health check makes Swarm stop it has `complete`
+        as its state, too.
+        """
+        return self.state in _BROKEN or (self.state == "complete" and not self.may_end)
+
+    @property
+    def is_unplaced(self) -> bool:
+        """Whether Swarm has found no node that can take the task."""
+        return self.node is None and self.state == "pending" and _UNPLACED in self.trouble
 
 
 @dataclass(frozen=True, slots=True)

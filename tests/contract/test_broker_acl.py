@@ -19,6 +19,7 @@ from wire.messages import Heartbeat
 
 REQUESTS = keys.requests("contract")
 REPLY = keys.reply("contract", "0" * 32)
+REPORTS = keys.reports("contract")
 HEARTBEAT = keys.heartbeat("contract")
 
 FORBIDDEN_TO_AGENTS = (
@@ -93,6 +94,15 @@ FORBIDDEN_TO_AGENTS = (
     f"TYPE {REQUESTS}",
     f"TOUCH {REQUESTS}",
     f"OBJECT ENCODING {REQUESTS}",
+    f"LRANGE {REPORTS} 0 -1",
+    f"LLEN {REPORTS}",
+    f"LPOP {REPORTS}",
+    f"LPUSH {REPORTS} x",
+    f"BLPOP {REPORTS} 0.01",
+    f"LTRIM {REPORTS} 1 0",
+    f"DEL {REPORTS}",
+    f"GET {REPORTS}",
+    f"RPUSH {keys.reports('other')} x",
     f"RPUSH {REPLY} forged",
     f"LPUSH {REPLY} forged",
     f"SET {REPLY} forged",
@@ -118,11 +128,16 @@ FORBIDDEN_TO_THE_LEADER = (
     "FLUSHALL",
     "CONFIG GET *",
     "ACL LIST",
-    "CLIENT LIST",
+    "CLIENT PAUSE 1000",
+    "CLIENT SETNAME x",
     "EVAL return(1) 0",
     "SHUTDOWN NOSAVE",
     "INFO",
     f"RPUSH {REQUESTS} x",
+    f"RPUSH {REPORTS} x",
+    f"LRANGE {REPORTS} 0 -1",
+    f"DEL {REPORTS}",
+    f"LPOP {REPLY}",
     f"LRANGE {REQUESTS} 0 -1",
     f"DEL {REQUESTS}",
     f"BLPOP {REPLY} 0.01",
@@ -190,6 +205,8 @@ async def test_an_agent_can_ask_wait_for_its_reply_and_read_the_heartbeat(
         assert await agent.get(HEARTBEAT)
         await agent.rpush(REQUESTS, b"request")
         assert await broker.next_request() == b"request"
+        await agent.rpush(REPORTS, b"report")
+        assert await broker.next_request() == b"report"
         await broker.answer("0" * 32, b"reply")
         assert await agent.blpop([REPLY], timeout=2) == (REPLY.encode(), b"reply")
 

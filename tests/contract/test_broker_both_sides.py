@@ -1,15 +1,13 @@
 """Both ends of the broker against one real Redis: the agent asks, the leader answers."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from broker_clients import CLUSTER, background, echo, new_name, raw
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from waiting import PATIENCE
 
@@ -22,59 +20,7 @@ from wire import keys
 from wire.messages import Heartbeat
 from wire.sealing import MAX_SEALED_BYTES, Unopenable, open_request, private_key
 
-CLUSTER = "contract"
 Eventually = Callable[..., Awaitable[Any]]
-
-
-def new_name() -> str:
-    return secrets.token_hex(16)
-
-
-@asynccontextmanager
-async def background(work: Any) -> AsyncIterator["asyncio.Task[Any]"]:
-    """Run something beside the test; it ends with the block, and its bug fails the test."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        ended_early = task.done()
-        await cancel_all((task,))
-        if ended_early or not task.cancelled():
-            task.result()
-
-
-async def echo(broker: Broker) -> None:
-    """A leader that answers each request `name‖body` with its body.
-
-    As in a term, a call that a busy host lets time out is made again.
-    """
-    while True:
-        try:
-            data = await broker.next_request()
-        except UnavailableError:
-            await asyncio.sleep(0.05)
-            continue
-        if data is not None:
-            await broker.answer(data[:32].decode(), b"re: " + data[32:])
-
-
-def raw(cluster: Any, user: str = "agent") -> Redis:
-    password = {
-        "agent": cluster.secrets.agent_password,
-        "leader": cluster.secrets.leader_password,
-    }[user]
-    return Redis(
-        host="127.0.0.1",
-        port=cluster.port,
-        username=user,
-        password=password.get_secret_value(),
-        ssl=True,
-        ssl_ca_data=cluster.secrets.ca,
-        # A flood is one pipeline of up to 45 MB.
-        socket_timeout=5 * PATIENCE,
-        driver_info=None,
-        retry=Retry(NoBackoff(), 0),
-    )
 
 
 async def ask(cluster: Any, body: bytes = b"hello", within: float = 10.0, **told: Any) -> bytes:
@@ -314,10 +260,11 @@ async def test_a_flood_of_large_requests_does_not_keep_an_honest_one_from_its_an
 
 
 async def test_only_the_newest_requests_are_kept(cluster: Any, broker: Broker) -> None:
-    client = raw(cluster)
-    for number in range(keys.REQUESTS_KEPT + 20):
-        await client.rpush(keys.requests(CLUSTER), str(number).encode())
-    await client.aclose()
+    async with raw(cluster) as client:
+        pipeline = client.pipeline(transaction=False)
+        for number in range(keys.REQUESTS_KEPT + 20):
+            pipeline.rpush(keys.requests(CLUSTER), str(number).encode())
+        await pipeline.execute()
     assert await broker.next_request() == b"0"
     assert await broker.waiting() == keys.REQUESTS_KEPT
     assert await broker.next_request() == b"20"

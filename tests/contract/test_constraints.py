@@ -94,8 +94,8 @@ async def nodes_with_tasks(docker: Docker, service: str) -> set[NodeId]:
 async def test_each_spelling_selects_the_nodes_that_a_real_engine_selects(
     pair: Any, eventually: Callable[..., Awaitable[Any]]
 ) -> None:
-    await pair.swarm.label(
-        pair.at_worker, {"rack": "7", "disk": "SSD", "a.b-c_d": "x:Y/z", "a/b": "x"}
+    await pair.swarm.change_node(
+        pair.at_worker, labels={"rack": "7", "disk": "SSD", "a.b-c_d": "x:Y/z", "a/b": "x"}
     )
     nodes = await pair.swarm.nodes()
     worker = next(node for node in nodes if node.id == pair.at_worker)

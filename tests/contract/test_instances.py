@@ -44,21 +44,40 @@ def launched(cloud: Any) -> Iterator[InstanceId]:
 async def test_an_instance_tells_when_it_was_launched(
     instances: Instances, launched: InstanceId
 ) -> None:
-    (found,) = await instances.all()
-    assert found.id == launched
+    (found,) = [each for each in await instances.all() if each.id == launched]
     assert found.launched is not None
     assert found.launched.tzinfo is UTC
     assert abs((clock.now() - found.launched).total_seconds()) < 60
 
 
-async def test_a_terminated_instance_is_off_the_list_and_terminating_again_is_done(
-    instances: Instances, launched: InstanceId
+async def test_a_terminated_instance_is_listed_by_id_only_and_terminating_again_is_done(
+    instances: Instances, launched: InstanceId, cloud: Any
 ) -> None:
     await instances.terminate(launched)
-    assert await instances.all() == ()
+    # EC2 removes a terminated instance's tags before it stops listing the instance.
+    cloud.client("ec2").delete_tags(Resources=[launched], Tags=[{"Key": TAG_CLUSTER}])
+    assert launched not in {each.id for each in await instances.all()}
+    nowhere = InstanceId("i-00000000000000000")
+    found = {each.id: each.state for each in await instances.all((launched, nowhere))}
+    assert nowhere not in found
+    assert found[launched] in {"shutting-down", "terminated"}
     assert (await instances.describe(launched)).state in {"shutting-down", "terminated"}
     await instances.terminate(launched)
     await instances.terminate(InstanceId("i-00000000000000000"))
+
+
+async def test_an_instance_has_the_addresses_of_all_its_network_interfaces(
+    instances: Instances, launched: InstanceId, cloud: Any
+) -> None:
+    ec2 = cloud.client("ec2")
+    described = ec2.describe_instances(InstanceIds=[launched])["Reservations"][0]["Instances"][0]
+    second = ec2.create_network_interface(SubnetId=described["SubnetId"])["NetworkInterface"]
+    ec2.attach_network_interface(
+        NetworkInterfaceId=second["NetworkInterfaceId"], InstanceId=launched, DeviceIndex=1
+    )
+    found = await instances.describe(launched)
+    assert found.addresses[0] == described["PrivateIpAddress"]
+    assert second["PrivateIpAddress"] in found.addresses
 
 
 async def test_a_console_is_text(instances: Instances, launched: InstanceId) -> None:

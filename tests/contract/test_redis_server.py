@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from leader.edges.broker import connection as broker
-from leader.edges.broker.redis_server import CONTAINER, IMAGE, ContainerRedis
+from leader.edges.broker.redis_server import CONTAINER, ContainerRedis
+from leader.settings import DEFAULT_IMAGE
 from runtime.errors import RefusedError, UnavailableError
 
 CLUSTER = "contract"
@@ -158,7 +159,7 @@ def engine(host_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         ],
         check=True,
     )
-    host_engine.docker("import", "-c", "ENV PATH=/usr/bin:/bin", str(archive), IMAGE)
+    host_engine.docker("import", "-c", "ENV PATH=/usr/bin:/bin", str(archive), DEFAULT_IMAGE)
     return host_engine
 
 
@@ -168,6 +169,7 @@ def container(engine: Any, cluster: Any, ground: Path) -> ContainerRedis:
         cluster=CLUSTER,
         secrets=cluster.secrets,
         port=cluster.port,
+        image=DEFAULT_IMAGE,
         docker_url=engine.url,
     )
 
@@ -222,6 +224,7 @@ async def test_without_an_engine_the_container_is_away_not_refused(
         cluster=CLUSTER,
         secrets=cluster.secrets,
         port=cluster.port,
+        image=DEFAULT_IMAGE,
         docker_url=f"unix://{ground}/no-engine.sock",
     )
     with pytest.raises(UnavailableError):

@@ -140,7 +140,7 @@ async def leading(
         new_id=lambda kind: f"{kind}-{next(play.ids)}",
     )
     socket = tmp_path / "run" / "admin.sock"
-    async with Admin(play, Metrics(), socket=socket, port=port, commands=steering):
+    async with Admin(play, Metrics().registry, socket=socket, port=port, commands=steering):
         for _ in range(12):
             play.step()
         playing = asyncio.create_task(_play(play), name="play")

@@ -68,6 +68,9 @@ async def test_founding_makes_a_swarm_of_one_ready_leader_at_its_private_address
     cores = engines[0].docker("info", "--format", "{{.NCPU}} {{.MemTotal}}").split()
     assert (node.cpu, node.memory) == (int(cores[0]) * 1_000_000_000, int(cores[1]))
     assert node.engine_labels == {"rack": "7"}
+    assert node.generic == {"gpu": 2}
+    assert node.volume_plugins is not None
+    assert "local" in node.volume_plugins
 
 
 async def test_an_engine_tells_what_it_is_in_the_swarm(swarm: Swarm, engines: Any) -> None:
@@ -135,7 +138,7 @@ async def test_what_happens_after_the_first_change_is_told_by_another(
     for number in range(20):
         changes = swarm.changes()
         await anext(changes)
-        await swarm.label(node.id, {"turn": str(number)})
+        await swarm.change_node(node.id, labels={"turn": str(number)})
         async with asyncio.timeout(60):
             await anext(changes)
         await changes.aclose()
@@ -189,7 +192,7 @@ async def test_changes_are_followed_again_after_the_engine_was_restarted(
 
         await eventually(is_quiet, every=0.5)
         quiet = seen
-        await swarm.label((await swarm.nodes())[0].id, {"after": "restart"})
+        await swarm.change_node((await swarm.nodes())[0].id, labels={"after": "restart"})
         await eventually(lambda: has_seen_more_than(quiet))
         assert not following.done()
     finally:
@@ -203,7 +206,9 @@ async def test_labels_and_activation_leave_an_operators_labels(
     node = await node_of(swarm, engines[1], eventually, "ready")
     assert node.availability is Availability.DRAIN
     engines[0].docker("node", "update", "--label-add", "rack=7", node.id)
-    await swarm.label(node.id, {LABEL_INSTANCE: "i-0123456789abcdef0", LABEL_PHASE: "joining"})
+    await swarm.change_node(
+        node.id, labels={LABEL_INSTANCE: "i-0123456789abcdef0", LABEL_PHASE: "joining"}
+    )
     bound = await node_of(swarm, engines[1], eventually, "ready")
     assert bound.labels == {
         "rack": "7",
@@ -212,7 +217,9 @@ async def test_labels_and_activation_leave_an_operators_labels(
     }
     assert bound.is_joining
     assert bound.availability is Availability.DRAIN
-    await swarm.activate(node.id, [LABEL_PHASE, "never"])
+    await swarm.change_node(
+        node.id, without=(LABEL_PHASE, "never"), availability=Availability.ACTIVE
+    )
     active = await node_of(swarm, engines[1], eventually, "ready")
     assert active.labels == {"rack": "7", LABEL_INSTANCE: "i-0123456789abcdef0"}
     assert active.availability is Availability.ACTIVE
@@ -227,7 +234,7 @@ async def test_a_node_is_changed_in_one_update_and_not_at_all_if_it_is_so_alread
 
     await join(swarm, engines[1], engines[0])
     node = await node_of(swarm, engines[1], eventually, "ready")
-    await swarm.label(node.id, {"old": "1", "kept": "1"})
+    await swarm.change_node(node.id, labels={"old": "1", "kept": "1"})
     change = {"labels": {"new": "1"}, "without": ("old",), "availability": Availability.PAUSE}
     await swarm.change_node(node.id, **change)
     after = await node_of(swarm, engines[1], eventually, "ready")
@@ -241,6 +248,28 @@ async def test_a_node_is_changed_in_one_update_and_not_at_all_if_it_is_so_alread
         return version(node) == written
 
     assert await eventually(is_left_alone)
+
+
+async def test_a_node_that_an_operator_changed_in_the_meantime_is_left_as_it_is(
+    swarm: Swarm, engines: Any, eventually: Eventually
+) -> None:
+    """Also if only the node's status has changed, which changes its version, too."""
+    await join(swarm, engines[1], engines[0])
+    node = await node_of(swarm, engines[1], eventually, "ready")
+    engines[0].docker("node", "update", "--label-add", "rack=7", node.id)
+    await swarm.change_node(node.id, availability=Availability.PAUSE, basis=node.basis)
+    paused = await node_of(swarm, engines[1], eventually, "ready")
+    assert (paused.availability, paused.labels) == (Availability.PAUSE, {"rack": "7"})
+
+    engines[0].docker("node", "update", "--availability", "drain", node.id)
+    with pytest.raises(UnavailableError, match="has changed in the meantime"):
+        await swarm.change_node(
+            node.id, without=(LABEL_PHASE,), availability=Availability.ACTIVE, basis=paused.basis
+        )
+    drained = await node_of(swarm, engines[1], eventually, "ready")
+    assert drained.availability is Availability.DRAIN
+    # What is so already is done, whoever did it.
+    await swarm.change_node(node.id, availability=Availability.DRAIN, basis=paused.basis)
 
 
 async def test_a_worker_is_promoted_and_demoted_and_the_last_manager_is_not(
@@ -300,7 +329,8 @@ async def test_two_updates_of_one_node_at_once_lose_none_silently(
 ) -> None:
     (node,) = await swarm.nodes()
     results = await asyncio.gather(
-        *(swarm.label(node.id, {f"k{n}": "v"}) for n in range(5)), return_exceptions=True
+        *(swarm.change_node(node.id, labels={f"k{n}": "v"}) for n in range(5)),
+        return_exceptions=True,
     )
     assert all(result is None or isinstance(result, UnavailableError) for result in results)
     (after,) = await swarm.nodes()

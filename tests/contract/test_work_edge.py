@@ -122,7 +122,7 @@ async def test_a_service_is_read_as_its_spec_says(pair: Any) -> None:
         *("--replicas", "3", "--label", "a=b", "--constraint", "node.id!=x"),
         *("--placement-pref", "spread=node.labels.zone", "--replicas-max-per-node", "2"),
         *("--update-order", "start-first", "--health-cmd", "/bin/busybox true"),
-        *("--reserve-cpu", "0.25", "--reserve-memory", "8M"),
+        *("--reserve-cpu", "0.25", "--reserve-memory", "8M", "--generic-resource", "gpu=3"),
         *("--mount", "type=volume,source=data,target=/data", "--network", "inner"),
         *("--endpoint-mode", "dnsrr", "--publish", "mode=host,target=80,published=8080"),
     )
@@ -147,10 +147,14 @@ async def test_a_service_is_read_as_its_spec_says(pair: Any) -> None:
     assert rich.update is not None
     assert rich.update["Order"] == "start-first"
     assert (rich.has_health_check, rich.has_host_ports, rich.has_local_volumes) == (True,) * 3
-    assert (rich.cpu, rich.memory) == (250_000_000, 8 * 1024 * 1024)
+    assert (rich.cpu, rich.memory, rich.generic) == (250_000_000, 8 * 1024 * 1024, {"gpu": 3})
+    assert rich.host_ports == {("tcp", 8080)}
     assert (found["whole"].mode, found["whole"].has_local_volumes) == ("global", True)
     assert (found["once"].mode, found["once"].has_health_check) == ("replicated-job", False)
-    assert not found["shared"].has_local_volumes
+    shared = found["shared"]
+    assert (shared.has_local_volumes, shared.has_single_node_volumes) == (False, True)
+    assert shared.volume_plugins == {"rexray"}
+    assert found["once"].is_job
 
 
 async def test_tasks_are_those_that_run_or_should_and_the_young_that_broke(

@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,8 +78,11 @@ async def main():
         b"\x01" + bytes(100),
     ]
     for message in messages:
+        # The members' list, and the list of join requests.
         await broker.push(TOLD, message)
-    return len(messages)
+        with suppress(broker.NoReplyError):
+            await broker.ask(TOLD, secrets.token_hex(16), message, 0.1)
+    return 2 * len(messages)
 
 
 print(asyncio.run(main()))

@@ -1,6 +1,7 @@
 """Instances join by themselves, as what EC2 says they are."""
 
 import json
+from ipaddress import ip_network
 
 import pytest
 from scenario import BASE, eventually
@@ -34,6 +35,13 @@ def test_the_founder_made_the_overlay_networks_and_keeps_the_elastic_ip(scenario
     assert {"proxy", "auth", "services"} <= set(shown.split())
     addresses = scenario.lab.aws("ec2").describe_addresses()["Addresses"]
     assert [address["InstanceId"] for address in addresses] == [leader.instance]
+    subnets = "{{range .IPAM.Config}}{{.Subnet}}{{end}}"
+    overlays = leader.docker("network", "inspect", "-f", subnets, "proxy", "auth", "services")
+    vpc = scenario.lab.aws("ec2").describe_vpcs()["Vpcs"][0]
+    taken = [ip_network(one["CidrBlock"]) for one in vpc["CidrBlockAssociationSet"]]
+    for overlay in map(ip_network, overlays.split()):
+        assert overlay.prefixlen == 20
+        assert not any(overlay.overlaps(block) for block in taken)
 
 
 def test_labels_are_ec2s_word(scenario):
@@ -71,6 +79,8 @@ def test_a_disk_copied_from_another_instance_forgets_whose_it_was(scenario):
     worker = scenario.launch()
     scenario.serves(worker)
     before = identities(worker)
+    leader = scenario.leader()
+    leader.docker("node", "update", "--label-add", "disk=ssd", before[1])
 
     worker.write("/var/lib/spotswarm/instance", "i-00000000000000000\n")
     worker.run("systemctl", "restart", "spotswarm-agent", timeout=90)
@@ -79,6 +89,12 @@ def test_a_disk_copied_from_another_instance_forgets_whose_it_was(scenario):
     assert not set(before) & set(after)
     scenario.serves(worker)
     assert "another instance" in worker.journal("spotswarm-agent")
+
+    def has_its_label():
+        shown = leader.docker("node", "inspect", "-f", "{{json .Spec.Labels}}", after[1])
+        return json.loads(shown).get("disk") == "ssd"
+
+    eventually(has_its_label, within=60, what="the operator's label on the new node")
 
 
 def identities(machine):

@@ -91,3 +91,26 @@ def test_a_dry_run_says_and_does_nothing(farm):
     assert {"single", "pair", "crowd"} <= {plan["name"] for plan in told["plans"]}
 
     assert (farm.nodes(), farm.specs()) == before
+
+
+def test_a_task_that_must_be_alone_on_its_node_is_stranded_in_the_plan(farm):
+    image = farm.specs()["single"]["TaskTemplate"]["ContainerSpec"]["Image"]
+    workers = sum(row["role"] == "worker" for row in farm.nodes())
+    options = (
+        *(f"--replicas={workers}", "--replicas-max-per-node=1"),
+        "--constraint=node.role==worker",
+    )
+    farm.leader().docker("service", "create", "--detach", "--name=alone", *options, image)
+    try:
+        eventually(lambda: farm.is_whole("alone"), every=0.5, what="a task on each worker")
+        host = farm.node(farm.runs("alone"))["hostname"]
+
+        code, told = command(farm, "drain", host, "--dry-run", "--json")
+
+        assert (code, told["accepted"]) == (OK, False)
+        (fate,) = [task for task in told["plan"]["tasks"] if task["service"] == "alone"]
+        assert fate["fate"] == "stranded"
+        assert "allows 1 task per node" in fate["why"]
+        assert any(fate["name"] in warning for warning in told["plan"]["warnings"])
+    finally:
+        farm.leader().docker("service", "rm", "alone")

@@ -59,6 +59,25 @@ def test_a_worker_that_ec2_ended_without_notice_is_removed(farm):
     assert "RemoveNode" in dict(farm.decided(lost))
 
 
+def test_workers_that_ec2_ended_at_once_are_removed_a_round_at_a_time(farm):
+    """More than may be removed at once: what EC2 itself calls terminated is not in doubt."""
+    lost = farm.workers()[:2]
+    with farm.leader_settings(removals_at_once=1):
+        with farm.under_load(loses_nothing=False):
+            for instance in lost:
+                farm.lab.kill(instance)
+            farm.lab.terminate(*lost)
+            farm.lab.launch(count=2)
+            farm.goes(*lost, within=120)
+
+        for instance in lost:
+            assert (
+                f"EC2 says that {instance} is terminated"
+                in dict(farm.decided(instance))["RemoveNode"]
+            )
+        assert farm.ask_leader("status")["refusals"] == []
+
+
 def test_a_worker_cut_off_for_seconds_is_kept(farm):
     cut = farm.runs("single")
     node = farm.node(cut)["node"]

@@ -26,6 +26,7 @@ from cli.deploy.stackfile.references import (
 from cli.deploy.stackfile.selection import alternatives, select
 from cli.deploy.stackfile.syntax.reader import parse
 from cli.deploy.stackfile.syntax.writer import write
+from wire.constraints import is_about_label
 
 Read = Callable[[Path], bytes]
 
@@ -167,7 +168,7 @@ def load(
     replaced = alternatives(service_wishes, chosen)
     label = ours.get("label_a_manager")
     uses_label = label is not None and any(
-        label in constraint for _, constraint in constraints_of(document)
+        is_about_label(constraint, label) for _, constraint in constraints_of(document)
     )
     return Stack(
         name=name,

@@ -13,6 +13,12 @@ from wire.cluster_secrets import ClusterSecrets
 
 LEADER_USER: Final = "leader"
 AGENT_USER: Final = "agent"
+MOST_CLIENTS: Final = 4000
+"""An agent is connected only while it sends a message and waits for the reply."""
+_MEMORY_MB: Final = 256
+_CLIENTS_MB: Final = 192
+CONTAINER_MB: Final = 576
+"""Memory of the broker's container: what Redis counts, and 70 KB of TLS for each client."""
 
 
 def redis_conf(*, port: int, bind: str, directory: str) -> str:
@@ -20,7 +26,9 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
 
     The eviction policy is noeviction, because evicting keys would lose requests and replies at
     random. The output buffer limit is larger than any request. The query buffer limit is the
-    lowest that Redis allows, which is far above MAX_SEALED_BYTES.
+    lowest that Redis allows, which is far above MAX_SEALED_BYTES. A new connection needs about
+    35 KB of `maxmemory` for some seconds, and as much again for TLS, which `maxmemory` does not
+    count.
     """
     return "\n".join(
         (
@@ -28,6 +36,7 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
             "protected-mode no",
             "port 0",
             f"tls-port {port}",
+            "tcp-backlog 4096",
             f"tls-cert-file {directory}/broker.crt",
             f"tls-key-file {directory}/broker.key",
             f"tls-ca-cert-file {directory}/ca.crt",
@@ -41,10 +50,10 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
             "daemonize no",
             'logfile ""',
             "databases 1",
-            "maxmemory 64mb",
+            f"maxmemory {_MEMORY_MB}mb",
             "maxmemory-policy noeviction",
-            "maxmemory-clients 32mb",
-            "maxclients 500",
+            f"maxmemory-clients {_CLIENTS_MB}mb",
+            f"maxclients {MOST_CLIENTS}",
             "timeout 60",
             "tcp-keepalive 30",
             "client-output-buffer-limit normal 8mb 4mb 10",
@@ -59,14 +68,15 @@ def redis_conf(*, port: int, bind: str, directory: str) -> str:
 def users_acl(cluster: str, secrets: ClusterSecrets) -> str:
     """Return the text of the ACL file, which stores the passwords as hashes."""
     requests, replies = keys.requests(cluster), keys.reply_prefix(cluster)
-    heartbeat = keys.heartbeat(cluster)
+    reports, heartbeat = keys.reports(cluster), keys.heartbeat(cluster)
     nothing = "resetkeys resetchannels -@all +hello +ping +quit"
     leader = _hash(secrets.leader_password.get_secret_value())
     agent = _hash(secrets.agent_password.get_secret_value())
     leader_may = (
-        f"(~{requests} +blpop +ltrim +llen) (~{replies}* +rpush +expire) (~{heartbeat} +set)"
+        f"+client|list +client|kill (~{requests} ~{reports} +blpop +lpop +ltrim +llen)"
+        f" (~{replies}* +rpush +expire) (~{heartbeat} +set)"
     )
-    agent_may = f"(%W~{requests} +rpush) (%RW~{replies}* +blpop) (%R~{heartbeat} +get)"
+    agent_may = f"(%W~{requests} %W~{reports} +rpush) (%RW~{replies}* +blpop) (%R~{heartbeat} +get)"
     return (
         "user default off\n"
         f"user {LEADER_USER} on #{leader} {nothing} {leader_may}\n"

@@ -1,27 +1,46 @@
-"""Connects the leader to the broker: receives requests, and sends replies and heartbeats.
+"""Connects the leader to the broker: receives messages, and sends replies and heartbeats.
 
-Rules: for BLPOP, use a separate client without retries, because redis-py would resend a BLPOP that
-times out in the client. Pop one request at a time, and trim the list after each pop. When Redis has
-reached its memory limit, it rejects replies until a trim frees memory.
+Rules: to receive, use a separate client without retries, because redis-py would resend a command
+that times out in the client, and lose what Redis had popped. Trim the lists with each pop. When
+Redis has reached its memory limit, it rejects replies until a pop or a trim frees memory.
 """
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
+from leader.edges.broker import visitors
 from leader.edges.broker.configuration import LEADER_USER
+from leader.joining.visitors import Visitor
+from runtime.batching import Batcher
 from runtime.errors import RefusedError, UnavailableError
 from wire import keys
 from wire.cluster_secrets import ClusterSecrets
 from wire.messages import Heartbeat, dump
 
 _POP_SECONDS = 2
+_MOST_AT_ONCE: Final = 512
+_LEAST_AT_ONCE: Final = 16
+_BYTES_AT_ONCE: Final = 1024 * 1024
+"""About how much one pop should return. Anyone with the password can push values of a megabyte."""
+_REPLIES_AT_ONCE: Final = 200
+
+
+class Mail(NamedTuple):
+    """Messages that the leader has received, oldest first in each list."""
+
+    reports: Sequence[bytes] = ()
+    """Notices and farewells, from the members' own list."""
+    requests: Sequence[bytes] = ()
+    lost: int = 0
+    """How many messages a full list has lost before they were read."""
 
 
 class Broker:
@@ -31,30 +50,99 @@ class Broker:
         self._commands = commands
         self._blocking = blocking
         self._cluster = cluster
+        self._at_once = {
+            keys.reports(cluster): _LEAST_AT_ONCE,
+            keys.requests(cluster): _LEAST_AT_ONCE,
+        }
+        self._replies: Batcher[tuple[str, bytes], None] = Batcher(
+            self._send_replies, most=_REPLIES_AT_ONCE
+        )
+
+    async def receive(self) -> Mail:
+        """Return waiting messages, or an empty result if none arrives within two seconds."""
+        with _translated("receive messages"):
+            pipeline = self._blocking.pipeline(transaction=False)
+            for key, count in self._at_once.items():
+                pipeline.lpop(key, count)
+                pipeline.llen(key)
+                pipeline.ltrim(key, -keys.REQUESTS_KEPT, -1)
+            results = await pipeline.execute()
+        reports, requests = ([_bytes(data) for data in popped or ()] for popped in results[::3])
+        for key, messages in zip(self._at_once, (reports, requests), strict=True):
+            self._adapt(key, messages)
+        lost = sum(max(0, length - keys.REQUESTS_KEPT) for length in results[1::3])
+        if reports or requests:
+            return Mail(reports, requests, lost)
+        oldest = await self._oldest()
+        if oldest is None:
+            return Mail()
+        key, data = oldest
+        return Mail(reports=[data]) if key == keys.reports(self._cluster) else Mail((), [data])
 
     async def next_request(self) -> bytes | None:
-        """Return the oldest request, or None if no request arrives within two seconds."""
-        key = keys.requests(self._cluster)
-        with _translated("receive a request"):
-            popped = await self._blocking.blpop([key], timeout=_POP_SECONDS)
-            if popped is None:
-                return None
+        """Return the oldest message of either list, or None if none arrives within two seconds."""
+        oldest = await self._oldest()
+        if oldest is None:
+            return None
+        key, data = oldest
+        with _translated("receive a message"):
             await self._commands.ltrim(key, -keys.REQUESTS_KEPT, -1)
-        return popped[1] if isinstance(popped[1], bytes) else popped[1].encode()
+        return data
+
+    async def _oldest(self) -> tuple[str, bytes] | None:
+        with _translated("receive a message"):
+            popped = await self._blocking.blpop(list(self._at_once), timeout=_POP_SECONDS)
+        return None if popped is None else (_bytes(popped[0]).decode(), _bytes(popped[1]))
+
+    def _adapt(self, key: str, messages: Sequence[bytes]) -> None:
+        """Take more messages at a time while they are small, and few while they are large."""
+        if not messages:
+            return
+        fitting = _BYTES_AT_ONCE * len(messages) // (1 + sum(map(len, messages)))
+        most = min(_MOST_AT_ONCE, self._at_once[key] * 2, fitting)
+        self._at_once[key] = max(_LEAST_AT_ONCE, most)
 
     async def waiting(self) -> int:
-        """Return the number of waiting requests."""
-        with _translated("count the waiting requests"):
-            return int(await self._commands.llen(keys.requests(self._cluster)))
+        """Return the number of waiting messages in both lists."""
+        with _translated("count the waiting messages"):
+            reports = await self._commands.llen(keys.reports(self._cluster))
+            requests = await self._commands.llen(keys.requests(self._cluster))
+        return int(reports) + int(requests)
 
     async def answer(self, name: str, sealed: bytes) -> None:
-        """Push a reply to the reply list `name`, which expires if the agent does not read it."""
-        key = keys.reply(self._cluster, name)
+        """Push a reply to the reply list `name`, which expires if the agent does not read it.
+
+        Replies that are sent at the same time share one round trip.
+        """
+        await self._replies.submit((name, sealed))
+
+    async def _send_replies(
+        self, replies: Sequence[tuple[str, bytes]]
+    ) -> Sequence[Exception | None]:
         with _translated("send a reply"):
             pipeline = self._commands.pipeline(transaction=False)
-            pipeline.rpush(key, sealed)
-            pipeline.expire(key, keys.REPLY_LIFETIME)
-            await pipeline.execute()
+            for name, sealed in replies:
+                key = keys.reply(self._cluster, name)
+                pipeline.rpush(key, sealed)
+                pipeline.expire(key, keys.REPLY_LIFETIME)
+            results = await pipeline.execute(raise_on_error=False)
+        return [_reply_error(result) for result in results[::2]]
+
+    async def visitors(self) -> Sequence[Visitor]:
+        """Return the connections to the broker, except the leader's own."""
+        with _translated("list the broker's connections"):
+            # With two arguments, redis-py does not parse the answer, which takes it a long time.
+            command = self._commands.execute_command("CLIENT", "LIST")  # type: ignore[no-untyped-call]
+            listed = await command
+        return visitors.parse(_bytes(listed).decode(errors="replace"))
+
+    async def close(self, connections: Sequence[int]) -> None:
+        """Close the connections with these ids; ignore those that are closed already."""
+        with _translated("close connections to the broker"):
+            pipeline = self._commands.pipeline(transaction=False)
+            for connection in connections:
+                pipeline.client_kill_filter(_id=str(connection))
+            await pipeline.execute(raise_on_error=False)
 
     async def beat(self, heartbeat: Heartbeat) -> None:
         """Publish a heartbeat, which shows agents that a leader is active."""
@@ -112,6 +200,21 @@ def _client(secrets: ClusterSecrets, port: int, *, blocking: bool) -> Redis:
     )
 
 
+def _bytes(answer: bytes | str) -> bytes:
+    return answer if isinstance(answer, bytes) else answer.encode()
+
+
+def _reply_error(result: object) -> Exception | None:
+    """Return the error for one reply of a batch, or None if Redis accepted the reply."""
+    if not isinstance(result, Exception):
+        return None
+    try:
+        with _translated("send a reply"):
+            raise result
+    except (RefusedError, UnavailableError) as exc:
+        return exc
+
+
 @contextmanager
 def _translated(attempt: str) -> Iterator[None]:
     try:
@@ -121,7 +224,7 @@ def _translated(attempt: str) -> Iterator[None]:
             f"could not {attempt}: Redis denied access; check whether another Redis uses the port"
         ) from exc
     except ResponseError as exc:
-        # Redis is out of memory: the next pop trims the list, and the agent sends a new request.
+        # Redis is out of memory: the next pop frees some, and the agent sends a new request.
         # A pipeline error begins with the command, which contains a reply list's name: remove it.
         cause = str(exc).rpartition("caused error: ")[2]
         raise UnavailableError(f"could not {attempt}: {cause[:80]}") from exc

@@ -15,14 +15,13 @@ import aiohttp
 import structlog
 from aiodocker import Docker
 
-from leader.edges.broker.configuration import redis_conf, users_acl
+from leader.edges.broker.configuration import CONTAINER_MB, redis_conf, users_acl
 from leader.edges.docker.errors import translated
 from runtime.errors import GoneError, RefusedError, UnavailableError
 from wire.cluster_secrets import ClusterSecrets
 
 log = structlog.get_logger("broker")
 
-IMAGE: Final = "redis:7"
 CONTAINER: Final = "spotswarm-broker"
 _CONTAINER_UID = 999
 """The id of the user `redis` in the official image."""
@@ -123,7 +122,7 @@ class ProcessRedis:
 
 
 class ContainerRedis:
-    """Runs `redis:7` in a container that Swarm does not manage and therefore cannot move."""
+    """Runs Redis in a container that Swarm does not manage and therefore cannot move."""
 
     def __init__(
         self,
@@ -132,12 +131,14 @@ class ContainerRedis:
         cluster: str,
         secrets: ClusterSecrets,
         port: int,
+        image: str,
         docker_url: str = "unix:///run/docker.sock",
     ) -> None:
         self._directory = directory
         self._cluster = cluster
         self._secrets = secrets
         self._port = port
+        self._image = image
         self._url = docker_url
 
     async def __aenter__(self) -> Self:
@@ -155,23 +156,23 @@ class ContainerRedis:
         except BaseException:
             await self._docker.close()
             raise
-        log.info("started the broker", kind="container", image=IMAGE, port=self._port)
+        log.info("started the broker", kind="container", image=self._image, port=self._port)
         return self
 
     async def _start(self) -> None:
         await self._remove()
-        with translated(f"look up the image {IMAGE}"):
+        with translated(f"look up the image {self._image}"):
             try:
-                with translated(f"look up the image {IMAGE}"):
-                    await self._docker.images.inspect(IMAGE)
+                with translated(f"look up the image {self._image}"):
+                    await self._docker.images.inspect(self._image)
             except GoneError:
-                log.info("pulling the broker's image", image=IMAGE)
-                await self._docker.images.pull(IMAGE)
+                log.info("pulling the broker's image", image=self._image)
+                await self._docker.images.pull(self._image)
         with translated("start the broker's container"):
             self._container = await self._docker.containers.create(
                 name=CONTAINER,
                 config={
-                    "Image": IMAGE,
+                    "Image": self._image,
                     "Entrypoint": ["redis-server"],
                     "Cmd": ["/broker/redis.conf"],
                     "User": f"{_CONTAINER_UID}:{_CONTAINER_UID}",
@@ -184,7 +185,7 @@ class ContainerRedis:
                         "Tmpfs": {"/tmp": "size=1m"},  # noqa: S108  inside the container
                         "CapDrop": ["ALL"],
                         "SecurityOpt": ["no-new-privileges"],
-                        "Memory": 160 * 1024 * 1024,
+                        "Memory": CONTAINER_MB * 1024 * 1024,
                         "RestartPolicy": {"Name": "no"},
                     },
                 },

@@ -6,10 +6,11 @@ update.
 """
 
 import json
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Network
 from typing import Any, Final, NamedTuple, Self
 
 import aiohttp
@@ -18,16 +19,20 @@ from aiodocker import Docker
 from leader.edges.docker import changes
 from leader.edges.docker.errors import translated
 from leader.edges.docker.fields import Table, id_of, labels, number, required, table, text
+from leader.edges.docker.networks import Networks
+from leader.edges.docker.resources import generic_resources
+from leader.edges.docker.volumes import plugins_on
 from leader.edges.docker.work import Workload
+from leader.upkeep.subnets import PREFIX
 from leader.view.ids import NodeId
-from leader.view.model import Node
+from leader.view.model import Node, NodeBasis
 from leader.view.rows import Rows
 from leader.view.stance import Engine
 from runtime import engine_api
 from runtime.engine_api import ApiVersion
 from runtime.errors import ClusterError, UnavailableError
 from runtime.faults import Faults
-from wire.labels import LABEL_PHASE, read_time
+from wire.labels import read_time
 from wire.messages import Availability, Role
 
 _CALL_SECONDS: Final = 20
@@ -66,6 +71,7 @@ class Swarm:
     async def __aenter__(self) -> Self:
         self._docker = Docker(url=self._url, timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
         self.work = Workload(self._docker, self._faults)
+        self._networks = Networks(self._docker, self._faults)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -112,24 +118,29 @@ class Swarm:
             listed = await self._docker.nodes.list(filters={"role": "manager"})
         return tuple(self._faults.readable(NODES_PATH, listed, _manager)[0])
 
-    async def init(self, *, address: str) -> None:
-        """Create a swarm with this engine as its only node; other nodes join at this address."""
+    async def init(self, *, address: str, pool: IPv4Network | None = None) -> None:
+        """Create a swarm with this engine as its only node; other nodes join at this address.
+
+        Overlay networks get their addresses from the pool, or from Swarm's default pool.
+        """
+        sizes: dict[str, Any] = {"default_addr_pool": [str(pool)], "subnet_size": PREFIX}
         with translated("create the swarm"):
             await self._docker.swarm.init(
-                advertise_addr=address, listen_addr=f"{address}:{SWARM_PORT}", swarm_spec={}
+                advertise_addr=address,
+                listen_addr=f"{address}:{SWARM_PORT}",
+                swarm_spec={},
+                **({} if pool is None else sizes),
             )
 
-    async def ensure_network(self, name: str) -> bool:
-        """Create an attachable overlay network; return False if it already exists."""
-        with translated(f"create the network {name}"):
-            networks = await self._docker.networks.list(filters={"name": name})
-            # The filter also matches networks whose names only contain this name.
-            if any(network["Name"] == name for network in networks):
-                return False
-            await self._docker.networks.create(
-                {"Name": name, "Driver": "overlay", "Attachable": True, "CheckDuplicate": True}
-            )
-            return True
+    async def ensure_network(
+        self,
+        name: str,
+        *,
+        avoid: Iterable[IPv4Network] = (),
+        pool: IPv4Network | None = None,
+    ) -> bool:
+        """Create an attachable overlay network, unless it exists; see `Networks.ensure`."""
+        return await self._networks.ensure(name, avoid=avoid, pool=pool)
 
     async def nodes(self) -> Rows[Node]:
         """Return all nodes in the swarm, except those that cannot be read."""
@@ -142,14 +153,6 @@ class Swarm:
         """Yield whenever nodes or services change; see `changes.follow`."""
         return changes.follow(self._docker, within=_CALL_SECONDS)
 
-    async def label(self, node: NodeId, labels: Mapping[str, str]) -> None:
-        """Set these labels on the node and keep its other labels."""
-        await self.change_node(node, labels=labels)
-
-    async def activate(self, node: NodeId, without: Collection[str] = (LABEL_PHASE,)) -> None:
-        """Make the node available for tasks and remove the labels in `without`, in one update."""
-        await self.change_node(node, without=without, availability=Availability.ACTIVE)
-
     async def change_node(
         self,
         node: NodeId,
@@ -158,11 +161,15 @@ class Swarm:
         role: Role | None = None,
         labels: Mapping[str, str] | None = None,
         without: Collection[str] = (),
+        basis: NodeBasis | None = None,
     ) -> None:
         """Change the given properties of the node in one update, and keep its other labels.
 
         If nothing would change, no update is sent. A role change takes effect a few seconds after
         this call. The swarm refuses to demote its last manager.
+
+        Raises:
+            UnavailableError: if the node differs from `basis`, so the decision is out of date.
         """
         with translated(f"update node {node}"):
             raw = await self._docker.nodes.inspect(node_id=node)
@@ -175,6 +182,8 @@ class Swarm:
                 spec["Role"] = role.value
             if spec == raw["Spec"]:
                 return
+            if basis is not None and basis != _basis(raw["Spec"]):
+                raise UnavailableError(f"node {node} has changed in the meantime")
             await self._docker.nodes.update(
                 node_id=node, version=raw["Version"]["Index"], spec=spec
             )
@@ -240,6 +249,12 @@ def _manager(raw: Table) -> _Manager:
     return _Manager(required(raw, "ID"), hostname or required(raw, "ID"), is_leader)
 
 
+def _basis(spec: Table) -> NodeBasis:
+    return NodeBasis.of(
+        Role(required(spec, "Role")), Availability(required(spec, "Availability")), labels(spec)
+    )
+
+
 def _node(raw: Table) -> Node:
     spec, status, manager = table(raw, "Spec"), table(raw, "Status"), table(raw, "ManagerStatus")
     # Before a new node's first session, the swarm has only the node's certificate.
@@ -263,4 +278,6 @@ def _node(raw: Table) -> Node:
         platform=(text(platform, "OS", "linux"), text(platform, "Architecture", "x86_64")),
         cpu=number(resources, "NanoCPUs"),
         memory=number(resources, "MemoryBytes"),
+        generic=generic_resources(resources),
+        volume_plugins=plugins_on(description),
     )

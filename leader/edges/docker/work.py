@@ -6,47 +6,27 @@ the credentials of the previous spec (`registryAuthFrom`,
 https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service/operation/ServiceUpdate).
 """
 
-import json
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from hashlib import sha256
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from aiodocker import Docker
 
 from leader.edges.docker.errors import translated
-from leader.edges.docker.fields import (
-    StrangeRow,
-    Table,
-    id_of,
-    labels,
-    number,
-    required,
-    table,
-    tables,
-    text,
-    texts,
-)
-from leader.view.ids import NodeId, ServiceId, TaskId
+from leader.edges.docker.fields import Table, id_of
+from leader.edges.docker.volumes import has_cluster_volumes
+from leader.edges.docker.work_rows import running_task, service_of, task_since
+from leader.view.ids import ServiceId
 from leader.view.rows import Rows
-from leader.view.work import Mode, Service, Task
+from leader.view.work import Service, Task
 from runtime import clock
-from runtime.errors import UnavailableError
+from runtime.errors import ClusterError, UnavailableError
 from runtime.faults import Faults
-from wire.labels import LABEL_LOAN, read_time
-from wire.times import EARLIEST
+from wire.labels import LABEL_LOAN
 
-_ENDED: Final = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
-_FAILED: Final = frozenset({"failed", "rejected"})
 _FAILURES_SHOWN_FOR: Final = timedelta(minutes=10)
-_MODES: Final[Mapping[str, Mode]] = {
-    "Replicated": "replicated",
-    "Global": "global",
-    "ReplicatedJob": "replicated-job",
-    "GlobalJob": "global-job",
-}
-_NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs"})
-"""Filesystem types that the `local` volume driver mounts over the network."""
+_VOLUMES_SECONDS: Final = 3
 
 
 class Workload:
@@ -63,8 +43,25 @@ class Workload:
         """Return all services in the swarm, except those that cannot be read."""
         with translated("list the swarm's services"):
             listed = await self._docker.services.list()
-        services, unread = self._faults.readable("rows of services", listed, _service)
+        volumes = await self._volumes() if has_cluster_volumes(listed) else ()
+        services, unread = self._faults.readable(
+            "rows of services", listed, lambda raw: service_of(raw, volumes)
+        )
         return Rows(services, map(id_of, unread))
+
+    async def _volumes(self) -> Sequence[Table]:
+        """Return the engine's volumes, or none if a volume plugin does not answer in time.
+
+        A cluster volume that is not listed counts as one that only one node can have.
+        """
+        try:
+            with translated("list the volumes"):
+                async with asyncio.timeout(_VOLUMES_SECONDS):
+                    listed = await self._docker.volumes.list()  # type: ignore[no-untyped-call]
+        except ClusterError:
+            return ()
+        volumes = listed.get("Volumes") if isinstance(listed, Mapping) else None
+        return volumes if isinstance(volumes, list) else ()
 
     async def tasks(self) -> Rows[Task]:
         """Return all tasks that have not ended, and tasks that failed recently.
@@ -78,8 +75,8 @@ class Workload:
         with translated("list the swarm's tasks"):
             listed = await self._docker.tasks.list()
         path = "rows of tasks"
-        read, strange = self._faults.readable(path, listed, lambda raw: _task_since(raw, since))
-        running, unread = self._faults.readable(path, strange, _running_task)
+        read, strange = self._faults.readable(path, listed, lambda raw: task_since(raw, since))
+        running, unread = self._faults.readable(path, strange, running_task)
         tasks = (task for task in read if task is not None)
         return Rows((*tasks, *running), map(id_of, unread))
 
@@ -140,99 +137,3 @@ def _with(table: Mapping[str, Any] | None, key: str, value: object) -> dict[str,
     """Copy the table with `key` set to `value`, or without `key` if `value` is empty."""
     others = {name: entry for name, entry in (table or {}).items() if name != key}
     return others | {key: value} if value else others
-
-
-def _service(raw: Table) -> Service:
-    spec = table(raw, "Spec")
-    template, modes = table(spec, "TaskTemplate"), table(spec, "Mode")
-    mode = next((mode for name, mode in _MODES.items() if name in modes), None)
-    if mode is None:
-        raise StrangeRow("Mode is unknown")
-    # A plugin's template has no container.
-    container = table(template, "ContainerSpec")
-    placement = table(template, "Placement")
-    reserved = table(table(template, "Resources"), "Reservations")
-    grace = container.get("StopGracePeriod")
-    return Service(
-        id=ServiceId(required(raw, "ID")),
-        name=required(spec, "Name"),
-        version=number(table(raw, "Version"), "Index"),
-        mode=mode,
-        replicas=number(table(modes, "Replicated"), "Replicas"),
-        constraints=texts(placement, "Constraints"),
-        has_preferences=bool(placement.get("Preferences")),
-        most_per_node=number(placement, "MaxReplicas"),
-        update=None if spec.get("UpdateConfig") is None else table(spec, "UpdateConfig"),
-        update_state=text(table(raw, "UpdateStatus"), "State"),
-        template=_digest(template),
-        has_health_check=_is_check(table(container, "Healthcheck")),
-        has_host_ports=any(
-            text(port, "PublishMode") == "host"
-            for port in tables(table(spec, "EndpointSpec"), "Ports")
-        ),
-        has_local_volumes=any(_is_local(mount) for mount in tables(container, "Mounts")),
-        cpu=number(reserved, "NanoCPUs"),
-        memory=number(reserved, "MemoryBytes"),
-        stop_grace=timedelta(
-            seconds=10 if grace is None else number(container, "StopGracePeriod") / 1_000_000_000
-        ),
-        labels=labels(spec),
-    )
-
-
-def _digest(template: Mapping[str, Any]) -> str:
-    rest = {key: value for key, value in template.items() if key != "Placement"}
-    return sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _is_check(check: Table) -> bool:
-    """Return whether the spec contains a health check; checks defined in the image do not count."""
-    test = texts(check, "Test") or ("NONE",)
-    return test[0] != "NONE"
-
-
-def _is_local(mount: Table) -> bool:
-    kind = text(mount, "Type")
-    if kind == "bind":
-        return mount.get("ReadOnly") is not True
-    if kind != "volume":
-        return False
-    driver = table(table(mount, "VolumeOptions"), "DriverConfig")
-    if text(driver, "Name") not in {"", "local"}:
-        return False
-    return text(table(driver, "Options"), "type") not in _NETWORKED
-
-
-def _task_since(raw: Table, since: datetime) -> Task | None:
-    """Return a task, or None if it has ended and did not fail after `since`."""
-    status, created = table(raw, "Status"), read_time(text(raw, "CreatedAt"))
-    state = required(status, "State")
-    if state in _ENDED and not (state in _FAILED and created > since):
-        return None
-    return Task(
-        id=TaskId(required(raw, "ID")),
-        service=ServiceId(text(raw, "ServiceID")),
-        slot=number(raw, "Slot"),
-        node=NodeId(text(raw, "NodeID")) if text(raw, "NodeID") else None,
-        state=state,
-        desired=required(raw, "DesiredState"),
-        created=created,
-        trouble="" if state == "running" else text(status, "Err") or text(status, "Message"),
-    )
-
-
-def _running_task(raw: Table) -> Task:
-    """Return a task that cannot be read as one that runs on its node, so that the node waits."""
-    try:
-        service = text(raw, "ServiceID")
-    except StrangeRow:
-        service = ""
-    return Task(
-        id=TaskId(id_of(raw)),
-        service=ServiceId(service),
-        slot=0,
-        node=NodeId(required(raw, "NodeID")),
-        state="running",
-        desired="running",
-        created=EARLIEST,
-    )

@@ -17,6 +17,7 @@ from swarm_model import worker
 
 import wire
 from leader.decide import decide
+from leader.edges.broker.connection import Mail
 from leader.joining.intake import IntakePolicy
 from leader.leaving.parsing import excerpt
 from leader.leaving.parsing import parse as parse_notice
@@ -84,17 +85,19 @@ class Prover:
 class Requests:
     """A broker that has these requests, and then none."""
 
-    def __init__(self, *plain):
+    def __init__(self, *plain, name="requests"):
+        self.name = name
         self.waiting = [
             b"\x01" + bytes(AGENT.public_key) + bytes(Box(AGENT, LEADER.public_key).encrypt(text))
             for text in plain
         ]
 
-    async def next_request(self):
+    async def receive(self):
         if not self.waiting:
             await asyncio.sleep(0)
             raise EndError
-        return self.waiting.pop(0)
+        waiting, self.waiting = self.waiting, []
+        return Mail(**{self.name: waiting})
 
 
 class EndError(Exception):
@@ -106,8 +109,8 @@ def member():
     return View(nodes={node.id: node}, nodes_at=NOW, instances={"i-1": instance("i-1")})
 
 
-async def received(*plain, prover=None, mailbox=None):
-    """The events, the faults and the metrics after these messages."""
+async def received(*plain, prover=None, mailbox=None, name="requests"):
+    """The events, the faults and the metrics after these messages in the list of this name."""
     inbox, faults, metrics, view = Inbox(), Faults(), Metrics(), member()
     policy = IntakePolicy(
         cluster="demo",
@@ -126,8 +129,7 @@ async def received(*plain, prover=None, mailbox=None):
         faults=faults,
     )
     with suppress(EndError, ExceptionGroup):
-        async with asyncio.TaskGroup() as workers:
-            await reception.take(Requests(*plain), workers)
+        await reception.take(Requests(*plain, name=name))
     events = []
     while len(inbox):
         events.append(await inbox.next())
@@ -175,7 +177,8 @@ async def test_what_a_check_raises_ends_only_the_check_and_is_counted():
     assert "example-secret" not in str(faults)
 
 
-async def test_what_opening_a_message_raises_ends_only_this_message():
+@pytest.mark.parametrize("name", ["requests", "reports"])
+async def test_what_opening_a_message_raises_ends_only_this_message(name):
     class Broken(Mailbox):
         def open(self, data):
             opened = super().open(data)
@@ -185,7 +188,7 @@ async def test_what_opening_a_message_raises_ends_only_this_message():
 
     notice = EXAMPLES["notice"] | {"instance": "i-1"}
     texts = json.dumps(notice).encode(), json.dumps(HONEST).encode()
-    events, faults, _ = await received(*texts, mailbox=Broken((LEADER,)))
+    events, faults, _ = await received(*texts, mailbox=Broken((LEADER,)), name=name)
 
     assert [type(event) for event in events] == [LeftSwarm]
     assert [(row["path"], row["count"]) for row in faults] == [("agents' messages", 1)]

@@ -14,6 +14,7 @@ from swarm_model import QUIET, worker
 
 from leader.decide import decide
 from leader.edges.aws.instances import Instances
+from leader.edges.docker.networks import Networks
 from leader.edges.docker.swarm import Swarm
 from leader.edges.docker.work import Workload
 from leader.leaving.emptying import why_not_demoted
@@ -35,8 +36,16 @@ NODE = {
     "Description": {
         "Hostname": "host",
         "Platform": {"Architecture": "x86_64", "OS": "linux"},
-        "Resources": {"NanoCPUs": 2_000_000_000, "MemoryBytes": 4_000_000_000},
-        "Engine": {"EngineVersion": "26.1.5", "Labels": {"disk": "fast"}},
+        "Resources": {
+            "NanoCPUs": 2_000_000_000,
+            "MemoryBytes": 4_000_000_000,
+            "GenericResources": [{"DiscreteResourceSpec": {"Kind": "gpu", "Value": 2}}],
+        },
+        "Engine": {
+            "EngineVersion": "26.1.5",
+            "Labels": {"disk": "fast"},
+            "Plugins": [{"Type": "Volume", "Name": "x"}],
+        },
     },
     "Status": {"State": "ready", "Addr": "10.0.0.9"},
     "ManagerStatus": {"Leader": True, "Reachability": "reachable", "Addr": "10.0.0.9:2377"},
@@ -52,14 +61,27 @@ SERVICE = {
                 "Image": "web:1",
                 "Healthcheck": {"Test": ["CMD", "true"], "Interval": 1_000_000_000},
                 "StopGracePeriod": 5_000_000_000,
-                "Mounts": [{"Type": "volume", "VolumeOptions": {"DriverConfig": {"Name": "x"}}}],
+                "Mounts": [
+                    {"Type": "volume", "VolumeOptions": {"DriverConfig": {"Name": "x"}}},
+                    {"Type": "cluster", "Source": "d"},
+                ],
             },
-            "Resources": {"Reservations": {"NanoCPUs": 1, "MemoryBytes": 1}},
-            "Placement": {"Constraints": ["node.role==worker"], "MaxReplicas": 1},
+            "Resources": {
+                "Reservations": {
+                    "NanoCPUs": 1,
+                    "MemoryBytes": 1,
+                    "GenericResources": [{"NamedResourceSpec": {"Kind": "gpu", "Value": "U-1"}}],
+                }
+            },
+            "Placement": {
+                "Constraints": ["node.role==worker"],
+                "MaxReplicas": 1,
+                "Platforms": [{"OS": "linux", "Architecture": "amd64"}],
+            },
         },
         "Mode": {"Replicated": {"Replicas": 2}},
         "UpdateConfig": {"Parallelism": 1, "Order": "stop-first"},
-        "EndpointSpec": {"Ports": [{"PublishMode": "host", "TargetPort": 80}]},
+        "EndpointSpec": {"Ports": [{"PublishMode": "host", "PublishedPort": 80}]},
     },
     "UpdateStatus": {"State": "completed"},
 }
@@ -70,7 +92,18 @@ TASK = {
     "Slot": 1,
     "NodeID": "n-1",
     "DesiredState": "running",
+    "Spec": {"RestartPolicy": {"Condition": "any"}},
     "Status": {"State": "running", "Message": "started"},
+}
+VOLUME = {
+    "Name": "d",
+    "ClusterVolume": {"Spec": {"AccessMode": {"Scope": "multi", "Sharing": "all"}}},
+}
+NETWORK = {
+    "Name": "strange",
+    "Driver": "overlay",
+    "Scope": "swarm",
+    "IPAM": {"Config": [{"Subnet": "10.0.1.0/24"}]},
 }
 INSTANCE = {
     "InstanceId": "i-00000000000000009",
@@ -100,9 +133,10 @@ def listed_nodes(*rows):
     return asyncio.run(swarm.nodes()), faults, asyncio.run(swarm._managers())
 
 
-def listed_work(services, tasks):
+def listed_work(services, tasks, volumes=()):
     faults = Faults()
-    work = Workload(docker(services=services, tasks=tasks), faults)
+    lists = docker(services=services, tasks=tasks, volumes={"Volumes": [*volumes, VOLUME]})
+    work = Workload(lists, faults)
     return asyncio.run(work.services()), asyncio.run(work.tasks()), faults
 
 
@@ -140,11 +174,11 @@ def test_a_manager_with_strange_fields_still_leads():
     assert [(one.id, one.is_leader) for one in managers] == [("strange", True)]
 
 
-@given(mutated(SERVICE) | VALUES, mutated(TASK) | VALUES)
+@given(mutated(SERVICE) | VALUES, mutated(TASK) | VALUES, mutated(VOLUME) | VALUES)
 @at_most(60)
-def test_strange_services_and_tasks_cost_one_row_each(service, task):
+def test_strange_services_tasks_and_volumes_cost_one_row_each(service, task, volume):
     honest = SERVICE | {"ID": "web"}, TASK | {"ID": "task"}
-    services, tasks, _ = listed_work([service, honest[0]], [task, honest[1]])
+    services, tasks, _ = listed_work([service, honest[0]], [task, honest[1]], [volume])
 
     assert services[-1].id == "web"
     assert len(services) + len(services.unread) == 2
@@ -152,6 +186,30 @@ def test_strange_services_and_tasks_cost_one_row_each(service, task):
     event = WorkListed("e-1", NOW, services, tasks, is_complete=not tasks.unread)
     leaving = worker(1, labels={"spotswarm.phase": LEAVING})
     decide(view(leaving, worker(2), tokens=QUIET), event, POLICY)
+
+
+def test_a_strange_list_of_volumes_is_empty():
+    swarm = docker(services=[SERVICE], volumes=[7])
+
+    assert asyncio.run(Workload(swarm).services())[0].has_single_node_volumes
+
+
+@example(NETWORK | {"IPAM": {"Config": [{"Subnet": "10.0.1.0/99"}]}})
+@given(mutated(NETWORK) | VALUES)
+@at_most(40)
+def test_a_strange_network_keeps_no_other_from_being_made(raw):
+    lists, wishes = docker(networks=[raw]), []
+
+    async def create(wish):
+        wishes.append(wish)
+
+    async def inspect():
+        return {"DefaultAddrPool": ["10.0.0.0/8"], "SubnetSize": 24}
+
+    lists.networks.create, lists.swarm = create, SimpleNamespace(inspect=inspect)
+
+    assert asyncio.run(Networks(lists).ensure("proxy"))
+    assert [wish["Name"] for wish in wishes] == ["proxy"]
 
 
 @given(mutated(TASK))
@@ -174,16 +232,24 @@ def test_a_strange_instance_costs_one_row(raw):
     assert len(instances) + len(instances.unread) == 2
 
 
-def after_many_lists(*, nodes_unread=(), instances_unread=()):
-    """The kinds of removals of a worker that is gone and of an orphan, in half an hour."""
+def after_many_lists(*, nodes_unread=(), instances_unread=(), ended=()):
+    """The kinds of removals of a worker that is gone and of an orphan, in half an hour.
+
+    The first lists can be read.
+    """
     gone, orphan = worker(1, status="down"), instance("i-5", launched=NOW - timedelta(days=1))
-    known, actions = view(manager_node("n-7"), gone, tokens=QUIET), []
+    leader = manager_node("n-7", is_leader=True, labels={"spotswarm.instance": "i-7"})
+    known, actions = view(leader, gone, tokens=QUIET), []
     for number in range(30):
         at = NOW + number * timedelta(seconds=60)
-        nodes = manager_node("n-7", is_leader=True), gone
+        unread = nodes_unread, instances_unread
+        nodes, instances = [
+            tuple(each for each in rows if number == 0 or each.id not in strange)
+            for rows, strange in zip(((leader, gone), (orphan, *ended)), unread, strict=True)
+        ]
         for event in (
-            NodesListed(f"n-{number}", at, nodes, unread=nodes_unread),
-            InstancesListed(f"i-{number}", at, (orphan,), instances_unread),
+            NodesListed(f"n-{number}", at, nodes, unread=unread[0] if number else ()),
+            InstancesListed(f"i-{number}", at, instances, unread[1] if number else ()),
         ):
             known, decided = decide(known, event, POLICY)
             known = replace(known, in_flight=frozenset())
@@ -202,6 +268,17 @@ def test_nothing_is_terminated_while_a_node_that_was_never_read_may_belong_to_it
 def test_no_node_is_removed_while_its_instance_may_be_the_one_that_cannot_be_read():
     assert after_many_lists(instances_unread=("i-1",)) == {TerminateInstance}
     assert after_many_lists(instances_unread=("",)) == {TerminateInstance}
+
+
+def test_what_ec2_calls_terminated_is_removed_whatever_else_cannot_be_read():
+    ended = (instance("i-1", state="terminated"),)
+
+    assert after_many_lists(instances_unread=("",), ended=ended) == {RemoveNode, TerminateInstance}
+
+
+def test_what_cannot_be_read_any_more_is_no_evidence_for_a_removal():
+    assert after_many_lists(nodes_unread=("n-1",)) == {TerminateInstance}
+    assert after_many_lists(instances_unread=("i-5",)) == {RemoveNode}
 
 
 def test_a_node_that_cannot_be_read_keeps_its_last_known_row():

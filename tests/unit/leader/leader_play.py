@@ -68,6 +68,11 @@ class Play:
     def second(self):
         return self.swarm.now - self.begun
 
+    @property
+    def leaders_at(self):
+        """The leader's own time."""
+        return self.swarm.at
+
     def interrupt(self, name, *, within=120, is_heard=True):
         """AWS warns of a taking, on both paths; `is_heard`: the agent waits for our word."""
         deadline = self.swarm.at + timedelta(seconds=within)
@@ -78,7 +83,7 @@ class Play:
             self.agents[name] = replace(notice, source="agent")
 
     def tell(self, kind, *values, **named):
-        event = kind(f"e-{next(self.ids)}", self.swarm.at, *values, **named)
+        event = kind(f"e-{next(self.ids)}", self.leaders_at, *values, **named)
         before = self.view
         self.view, actions = decide(before, event, self.policy)
         ended = {event.action.subject} if kind in {Done, Failed} else set()
@@ -94,13 +99,16 @@ class Play:
             self.step()
 
     def run_until_quiet(self, most=600):
-        """Until nothing was decided and nothing changed for longer than any patience."""
+        """Until nothing was decided and nothing changed for longer than any patience.
+
+        Tasks count: a service stays as it is while a slow update replaces its tasks in turn.
+        """
         quiet, seen = 0, None
         for _ in range(most):
             self.step()
             nodes = tuple(self.swarm.nodes.values())
             decided = sum(1 for one in self.decided if not isinstance(one, ListInstances))
-            now = (decided, nodes, self.swarm.listed()[0])
+            now = (decided, nodes, self.swarm.listed())
             is_busy = self.taken or any(one.phase in {LEAVING, HINTED} for one in nodes)
             quiet = quiet + 1 if now == seen and not is_busy else 0
             seen = now
@@ -185,7 +193,7 @@ class Play:
                 self.agents.pop(name, None)
 
     def _show(self):
-        at = self.swarm.at
+        at = self.leaders_at
         self.lists.append(
             (self.swarm.now + self.lag, tuple(self.swarm.nodes.values()), self.swarm.listed(), at)
         )

@@ -65,6 +65,8 @@ class Swarm(Orchestration):
         self.services, self.tasks, self.made, self.images = {}, {}, {}, {}
         self.updates, self.dying = {}, {}
         self.fate = "up"
+        self.broken = set()
+        """Nodes on which every task that starts from now on fails."""
         self.has_room = True
         self.is_spiteful = False
         """Of equals, the one we would rather keep is taken."""
@@ -160,7 +162,7 @@ class Swarm(Orchestration):
         shown = [
             one
             for one in self.tasks.values()
-            if one.state not in OVER or one.state in {"failed", "rejected"}
+            if one.state not in OVER or one.state in {"failed", "rejected", "complete"}
         ]
         return tuple(self.services.values()), tuple(shown)
 
@@ -232,7 +234,8 @@ def _changed(known, action):
             return {"labels": labels | action.labels, "availability": kept}
         case ActivateNode():
             rest = {key: one for key, one in labels.items() if key not in PHASE_LABELS}
-            return {"labels": rest, "availability": Availability.ACTIVE}
+            kept = known.availability if action.is_drained else Availability.ACTIVE
+            return {"labels": rest, "availability": kept}
         case DrainNode():
             return {"availability": Availability.DRAIN}
         case DemoteNode():

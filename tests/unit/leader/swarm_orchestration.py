@@ -165,9 +165,11 @@ class Orchestration:
                 and known.is_ready
                 and waited >= self.start_seconds
             ):
-                ends = {"up": "running", "hang": "preparing", "fail": "failed"}
+                ends = {"up": "running", "hang": "preparing", "fail": "failed", "end": "complete"}
                 fate = "up" if self.luck else self.fate
                 self.luck = max(0, self.luck - 1)
+                if one.node in self.broken:
+                    fate = "fail"
                 self._set(one, ends[fate])
                 if fate == "fail":
                     self.tasks[one.id] = replace(self.tasks[one.id], trouble="exit 1")
@@ -207,7 +209,10 @@ class Orchestration:
                         self._want(self.tasks[old.id], "shutdown")
             if made.state in OVER | {"running"} or made.desired in {"shutdown", "remove"}:
                 del work.waiting[slot]
-                if made.state == "failed" and said.get("FailureAction", "pause") == "pause":
+                if (
+                    made.state in {"failed", "complete"}
+                    and said.get("FailureAction", "pause") == "pause"
+                ):
                     # What has begun goes on; nothing more begins.
                     self._state(name, "paused")
                     work.pending.clear()
@@ -248,13 +253,18 @@ class Orchestration:
             fit = [
                 known.id
                 for known in self.nodes.values()
-                if known.takes_tasks and satisfies(known, placement)
+                if known.takes_tasks
+                and satisfies(known, placement)
+                and self._is_allowed(known.id, self.services[one.service])
             ]
             if not fit or not self.has_room:
                 continue
             there = min(fit, key=lambda name: self._load(name, one.service))
             self.tasks[one.id] = replace(one, node=there, state="assigned")
             self.made[one.id].since = self.now
+
+    def _is_allowed(self, name, held):
+        return not held.most_per_node or self._load(name, held.id)[0] < held.most_per_node
 
     def _load(self, name, of):
         here = [

@@ -88,6 +88,9 @@ def test_each_setting_changes_one_field_of_the_policy(setting, field, value):
         (TABLE | {"worker_token_minutes": 10**12}, "worker_token_minutes"),
         (TABLE | {"rebalance_cooldown_seconds": 10**12}, "rebalance_cooldown_seconds"),
         (TABLE | {"broker": "example-value"}, "broker"),
+        (TABLE | {"address_pool": "10.0.0.0/24"}, "address_pool"),
+        (TABLE | {"address_pool": "8.0.0.0/8"}, "address_pool"),
+        (TABLE | {"address_pool": "10.0.0.1/8"}, "address_pool"),
         ("yes", "[leader]"),
     ],
 )
@@ -106,3 +109,31 @@ def test_a_setting_of_a_later_version_is_ignored_and_named(tmp_path):
 def test_before_the_agent_has_written_the_settings_they_are_unavailable(tmp_path):
     with pytest.raises(UnavailableError, match="spotswarm-agent has not written"):
         load(run=tmp_path, etc=tmp_path)
+
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+def test_the_brokers_image_is_the_one_in_the_machine_image(tmp_path):
+    assert loaded(tmp_path, TABLE).broker_image == "redis:7"
+
+    (tmp_path / "broker-image").write_text(f"redis:7@{DIGEST}\n")
+    assert loaded(tmp_path, TABLE).broker_image == f"redis:7@{DIGEST}"
+
+    chosen = f"registry.example:5000/mirror/redis:7.4@{DIGEST}"
+    assert loaded(tmp_path, TABLE | {"broker_image": chosen}).broker_image == chosen
+
+
+@pytest.mark.parametrize(
+    "name", ["", "redis:7@sha256:123", "redis 7", "-redis", f"redis:7@{DIGEST}0", "Redis:7"]
+)
+def test_a_brokers_image_that_is_no_image_is_refused(tmp_path, name):
+    with pytest.raises(RefusedError, match="broker_image"):
+        loaded(tmp_path, TABLE | {"broker_image": name})
+
+
+def test_a_record_of_the_machine_image_that_is_no_image_is_refused(tmp_path):
+    (tmp_path / "broker-image").write_text("<html>")
+
+    with pytest.raises(RefusedError, match="broker-image does not name an image"):
+        loaded(tmp_path, TABLE)

@@ -95,6 +95,7 @@ class Leader:
         self.is_restless = False
         """Whether it was still acting after the most steps we allow."""
         self.broker_starts = 1
+        self.flood = {"flooded": False, "dropped_per_second": 0.0}
         self._looking: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
         mailbox = Mailbox((LEADER_KEY,))
@@ -110,6 +111,9 @@ class Leader:
 
     def new_id(self, kind: str) -> str:
         return f"{kind}-{next(self._numbers)}"
+
+    def seconds(self) -> float:
+        return self.at.timestamp()
 
     async def _answer(self, reply: str, sealed: bytes) -> None:
         message = open_reply(sealed, asker=AGENT_KEY, leaders=[LEADER_KEY.public_key])
@@ -259,8 +263,10 @@ async def leading(
     async with engine.serving(directory / "docker.sock") as url, Swarm(url) as swarm:
         leader = Leader(engine, cloud, swarm, directory)
         monkeypatch.setattr("runtime.clock.now", lambda: leader.at)
+        monkeypatch.setattr("runtime.clock.steady", lambda: leader.at)
+        monkeypatch.setattr("runtime.clock.step", timedelta)
         # A plan waits three seconds for the next list: on a busy machine that may not be enough.
-        monkeypatch.setattr("runtime.clock.monotonic", lambda: 0.0)
+        monkeypatch.setattr("runtime.clock.monotonic", leader.seconds)
         monkeypatch.setattr("cli.edges.admin._SOCKET", socket)
         daemon = Daemon(leader.settings)
         daemon._become(Stance.LEAD, "a sentence")

@@ -21,6 +21,8 @@ SENTENCES = {
     "warnings": "what an operator should know about a plan: a list of sentences",
 }
 """Fields written for people: whether there is a sentence is compared, its words are not."""
+ADDED = {"is_job", "still_running", "stranded"}
+"""Fields that were added since; scripts that read the others do not notice them."""
 _LINES_SHOWN = 60
 _FATES = "why"
 """In a row with a `fate` this is a sentence; in a node's row it is a word, which is compared."""
@@ -76,6 +78,7 @@ def masked(value: Any) -> Any:
         return {
             key: _mark(part) if _is_sentence(key, value) else masked(part)
             for key, part in value.items()
+            if key not in ADDED
         }
     if isinstance(value, list | tuple):
         return [masked(part) for part in value]

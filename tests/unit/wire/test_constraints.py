@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from wire.constraints import parse, satisfies
+from wire.constraints import is_about_label, parse, satisfies
 
 
 @dataclass(frozen=True)
@@ -114,3 +114,19 @@ def test_all_constraints_must_hold():
 def test_a_node_without_a_known_address_is_in_no_network():
     assert satisfies(Node(status_address=""), ["node.ip==10.0.0.0/8"]) is False
     assert satisfies(Node(status_address=""), ["node.ip!=10.0.0.0/8"]) is True
+
+
+@pytest.mark.parametrize(
+    ("constraint", "expected"),
+    [
+        ("node.labels.spotswarm.data == true", True),
+        ("Node.Labels.spotswarm.data!=true", True),
+        ("node.labels.spotswarm.database==true", False),
+        ("node.labels.Spotswarm.data==true", False),
+        ("engine.labels.spotswarm.data==true", False),
+        ("node.labels.zone==spotswarm.data", False),
+        ("node.labels.spotswarm.data", False),
+    ],
+)
+def test_a_constraint_is_about_the_label_in_its_key(constraint, expected):
+    assert is_about_label(constraint, "spotswarm.data") is expected

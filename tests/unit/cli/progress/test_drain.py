@@ -187,3 +187,29 @@ def test_a_task_that_leaves_before_the_first_look_is_counted():
 
     assert progress.outcome.moved == ["web.1"]
     assert (progress.gone, progress.total) == (1, 2)
+
+
+def test_a_job_that_runs_on_after_the_drain_is_not_cut_off():
+    job = task("job.1", "never") | {"is_job": True}
+    progress, news = after(row("draining", job), row("drained", job, leave_in=0.0))
+
+    assert news == []
+    assert progress.outcome.still_running == ["job.1"]
+    assert progress.outcome.cut_off == []
+    assert progress.outcome.is_clean
+
+
+def test_a_task_that_is_not_a_jobs_is_cut_off_by_the_drain():
+    never = task("batch.1", "never") | {"is_job": False}
+    progress, news = after(row("draining", never), row("drained", never, leave_in=0.0))
+
+    assert news == ["batch.1 was cut off while it was still running"]
+    assert not progress.outcome.is_clean
+
+
+def test_a_stranded_task_of_the_plan_that_was_drained_was_not_moved():
+    progress = DrainProgress(planned(("ml", "stranded", True)))
+    news = progress.update(row("draining", drain_in=0.0))
+
+    assert progress.outcome.not_moved == ["ml.1"]
+    assert "stopped before its replacement was up" in news[0]

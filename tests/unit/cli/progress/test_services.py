@@ -151,3 +151,30 @@ def test_a_deployment_ends_at_the_time_limit_or_at_the_first_failure() -> None:
 )
 def test_constraints_are_read_as_swarm_reads_them(constraints: list[str], nodes: set[str]) -> None:
     assert {node.id for node in NODES if fits(node, constraints)} == nodes
+
+
+def test_a_global_service_is_wanted_only_where_its_image_runs_and_its_addresses_are() -> None:
+    def on(**placement: Any) -> dict[str, Any]:
+        return service({"Global": {}}, TaskTemplate=template() | {"Placement": placement})
+
+    nodes = [
+        Member(
+            name,
+            name,
+            "worker",
+            is_ready=True,
+            is_active=True,
+            status_address=address,
+            platform=("linux", architecture),
+        )
+        for name, architecture, address in (
+            ("a", "x86_64", "10.0.1.17"),
+            ("b", "aarch64", "10.0.2.17"),
+        )
+    ]
+    for row in (
+        on(Platforms=[{"Architecture": "amd64", "OS": "linux"}]),
+        on(Constraints=["node.ip == 10.0.1.0/24"]),
+        on(Constraints=["Node.IP==10.0.1.17"]),
+    ):
+        assert service_progress(row, [], nodes, before=frozenset()).wanted == 1

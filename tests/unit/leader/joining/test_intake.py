@@ -116,7 +116,7 @@ def test_a_forgotten_replay_is_stale_by_then():
 def test_one_key_cannot_ask_without_end_and_others_are_not_hindered():
     intake = Intake(POLICY)
     answers = [
-        intake.screen(request(claim(signature=f"{number:064x}")), NOW) for number in range(25)
+        intake.screen(request(claim(signature=f"{number + 1:064x}")), NOW) for number in range(25)
     ]
 
     refused = [denied.code for denied in answers if denied is not None]
@@ -133,7 +133,7 @@ def test_memory_does_not_grow_with_a_flood():
     intake = Intake(POLICY)
     for number in range(12_000):
         key = f"ASIA{number:016d}"
-        intake.screen(request(claim(key=key, signature=f"{number:064x}")), NOW)
+        intake.screen(request(claim(key=key, signature=f"{number + 1:064x}")), NOW)
 
     assert len(intake._seen) <= 10_001
     assert len(intake._rates) <= 10_001
@@ -146,3 +146,22 @@ def test_the_other_identity_mode_is_refused_both_ways():
     assert code(request(password)) is DenialCode.IDENTITY_MODE
     assert code(request(), outside) is DenialCode.IDENTITY_MODE
     assert code(request(password), outside) is None
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=1), -timedelta(hours=1)])
+def test_setting_the_leaders_clock_forgets_no_proof_and_counts_no_old_request(off):
+    """Only what a request says of itself is compared with the date."""
+    intake = Intake(POLICY)
+    assert intake.screen(request(), NOW, steady_at=NOW) is None
+    for number in range(POLICY.asks_per_minute - 1):
+        found = request(claim(signature=f"{number + 1:064x}"), nonce=f"{number:032x}")
+        assert intake.screen(found, NOW, steady_at=NOW) is None
+
+    # A minute later by any clock, the rate is free again, whatever the date is by then.
+    later, date = NOW + 61 * SECOND, NOW + off
+    moved = request(claim(at=date, signature="f" * 64), nonce="d" * 32, issued=date)
+    assert intake.screen(moved, date, steady_at=later) is None
+    # The clock was set back to what it was: the first proof looks fresh, and it was used.
+    again = intake.screen(request(nonce="e" * 32), NOW, steady_at=later)
+    assert again is not None
+    assert again.code is DenialCode.REPLAYED

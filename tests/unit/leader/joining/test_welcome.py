@@ -251,3 +251,57 @@ def test_a_node_is_only_ever_activated_after_it_was_bound_and_probed(seen):
             assert action.node in seen.probed
             assert seen.nodes[action.node].is_joining
             assert seen.nodes[action.node].instance is not None
+
+
+# An instance that joined again
+
+OLD = node(
+    "n-1",
+    status="down",
+    labels={
+        "spotswarm.instance": "i-1",
+        "spotswarm.key": "old",
+        "spotswarm.phase": "leaving",
+        "spotswarm.data": "true",
+        "disk": "ssd",
+        "zone": "a",
+    },
+)
+
+
+def test_a_node_that_joined_again_gets_the_operators_labels_and_no_other():
+    new = node("n-2", address="10.0.0.1", availability=DRAINED, labels={"zone": "b"})
+
+    (action,) = answers(view(OLD, new, **known(instance("i-1"))))
+
+    assert isinstance(action, LabelNode)
+    assert action.node == "n-2"
+    assert action.labels["disk"] == "ssd"
+    assert action.labels["spotswarm.data"] == "true"
+    assert "spotswarm.key" not in action.labels
+    assert "zone" not in action.labels
+    assert action.labels["spotswarm.phase"] == "joining"
+
+
+def test_of_several_old_nodes_the_youngest_has_the_last_word():
+    older = replace(
+        OLD, id=NodeId("n-0"), created=NOW - SECOND, labels=OLD.labels | {"disk": "hdd"}
+    )
+    new = node("n-2", address="10.0.0.1")
+
+    (action,) = answers(view(OLD, older, new, **known(instance("i-1"))))
+
+    assert action.labels["disk"] == "ssd"
+
+
+def test_an_old_node_is_not_removed_before_its_labels_are_copied():
+    new = node("n-2", labels={"spotswarm.instance": "i-1", "zone": "b"})
+    (copy,) = answers(view(OLD, new, **known(instance("i-1"))))
+
+    assert isinstance(copy, LabelNode)
+    assert (copy.node, copy.labels) == ("n-2", {"disk": "ssd", "spotswarm.data": "true"})
+    assert "disk" in copy.reason
+    labelled = replace(new, labels=new.labels | copy.labels)
+    (removal,) = answers(view(OLD, labelled, **known(instance("i-1"))))
+    assert isinstance(removal, RemoveNode)
+    assert removal.node == "n-1"

@@ -87,7 +87,7 @@ class Story:
     delays,
     crashes,
     st.integers(0, 2),
-    st.sampled_from(["up", "hang", "fail", "full"]),
+    st.sampled_from(["up", "hang", "fail", "full", "end", "broken"]),
     st.sampled_from(OWN_UPDATES),
     st.booleans(),
 )
@@ -99,10 +99,12 @@ def test_whatever_happens_services_and_nodes_are_as_they_were_in_the_end(
     story = Story(made, delays=waits, lag=lag, crashes=lost)
     made.is_spiteful = is_spiteful
     made.fate, made.has_room = fate, fate != "full"
+    if fate == "broken":
+        made.fate, made.broken = "up", {NodeId("n-2")}
 
     story.play_on(events)
     story.play.run(130)
-    made.fate, made.has_room = "up", True
+    made.fate, made.has_room, made.broken = "up", True, set()
     story.play.run(70)
     story.play.run_until_quiet()
 
@@ -130,6 +132,7 @@ def test_whatever_happens_services_and_nodes_are_as_they_were_in_the_end(
 @example([(0, "interrupt", 1), (1, "interrupt", 1)], [0, 3, 0, 0], [], 0, True)
 @example([(0, "join", 0), (9, "interrupt", 1), (12, "drain", 2)], [0], [11], 1, True)
 @example([(0, "image", 0), (10, "interrupt", 4)], [1], [], 0, False)
+@example([(0, "join", 0), (0, "join", 0), (6, "image", 0)], [0], [], 0, False)
 def test_while_there_is_time_what_serves_goes_on_serving(events, waits, lost, lag, is_spiteful):
     gentle = {"Parallelism": 1, "Order": "start-first"}
     made = swarm(nodes=5, replicas=7, update=gentle, more=(service("api", replicas=1),))

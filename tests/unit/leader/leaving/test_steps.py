@@ -307,3 +307,77 @@ def test_a_manager_that_was_demoted_is_promoted_before_it_returns():
     assert isinstance(step(seen(returner(labels=was, role=Role.MANAGER))), ActivateNode)
     # Activated, it would be a worker for good.
     assert steps(seen(returner(labels=was, status="down"))) == []
+
+
+# Jobs: Swarm's drain does not stop their tasks.
+
+JOB = service("job", mode="replicated-job", labels={"spotswarm.evacuate": "never"})
+
+
+def job_task(**said):
+    return task("t-1", "job", **({"desired": "complete"} | said))
+
+
+def test_a_job_does_not_delay_a_drain_that_would_not_stop_it():
+    for labels in ({}, {"spotswarm.evacuate": "never"}):
+        known = seen(leaver(), services=[replace(JOB, labels=labels)], tasks=[job_task()])
+        assert isinstance(step(known), DrainNode)
+
+
+def test_a_drained_node_waits_for_a_job_and_is_then_drained_with_it():
+    known = seen(
+        drained(TO_STAY),
+        services=[JOB, service()],
+        tasks=[job_task(), task("t-2", desired="shutdown", slot=2)],
+    )
+    assert steps(known, LEAVE_BY - SECOND) == []
+
+    action = step(known, LEAVE_BY)
+
+    assert isinstance(action, SettleNode)
+    assert action.cut_off == ("web.2",)
+    assert "web.2 did not stop in time" in action.reason
+    assert "Swarm's drain does not stop jobs, so job.1 may run on" in action.reason
+
+
+def test_a_job_is_cut_off_when_its_node_leaves_the_swarm():
+    notices = Notices(listeners={"i-1": LISTENER})
+    known = seen(drained(), services=[JOB], tasks=[job_task()], notices=notices)
+
+    action = step(known, LEAVE_BY)
+
+    assert isinstance(action, OrderLeave)
+    assert action.cut_off == ("job.1",)
+
+
+# Tasks that no other node can take
+
+
+def test_a_task_that_has_nowhere_to_go_waits_for_a_node_but_not_into_its_grace():
+    slow = service(generic={"gpu": 1}, stop_grace=60 * SECOND)
+    known = seen(leaver(), services=[slow], tasks=[task("t-1")])
+    must_stop = LEAVE_BY - 60 * SECOND
+    assert must_stop < DRAIN_BY
+
+    assert steps(known, must_stop - SECOND) == []
+    action = step(known, must_stop)
+
+    assert isinstance(action, DrainNode)
+    assert action.unmoved == ("web.1",)
+    assert "web.1 has nowhere to go: no other node has a gpu" in action.reason
+
+
+def test_a_task_that_can_still_move_keeps_others_from_being_stopped_early():
+    slow = service(generic={"gpu": 1}, stop_grace=60 * SECOND)
+    tasks = [task("t-1"), task("t-2", "api")]
+    known = seen(leaver(), services=[slow, service("api")], tasks=tasks)
+
+    assert steps(known, DRAIN_BY - SECOND) == []
+    assert isinstance(step(known, DRAIN_BY), DrainNode)
+
+
+def test_with_a_short_grace_a_task_waits_for_a_node_until_the_drain():
+    known = seen(leaver(), services=[service(generic={"gpu": 1})], tasks=[task("t-1")])
+
+    assert steps(known, DRAIN_BY - SECOND) == []
+    assert isinstance(step(known, DRAIN_BY), DrainNode)

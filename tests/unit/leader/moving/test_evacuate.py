@@ -52,9 +52,16 @@ def changes(known, at=NOW, policy=POLICY):
         ({}, Manner.START_FIRST),
         ({"mode": "global"}, Manner.STOP_FIRST),
         ({"mode": "global", "labels": {"spotswarm.evacuate": "start-first"}}, Manner.STOP_FIRST),
-        ({"mode": "replicated-job"}, Manner.STOP_FIRST),
+        ({"mode": "replicated-job"}, Manner.NEVER),
+        ({"mode": "global-job", "labels": {"spotswarm.evacuate": "stop-first"}}, Manner.NEVER),
+        ({"mode": "replicated-job", "labels": {"spotswarm.evacuate": "never"}}, Manner.NEVER),
         ({"has_host_ports": True}, Manner.STOP_FIRST),
         ({"has_local_volumes": True}, Manner.STOP_FIRST),
+        ({"has_single_node_volumes": True}, Manner.STOP_FIRST),
+        (
+            {"has_single_node_volumes": True, "labels": {"spotswarm.evacuate": "start-first"}},
+            Manner.START_FIRST,
+        ),
         (
             {"has_local_volumes": True, "labels": {"spotswarm.evacuate": "start-first"}},
             Manner.START_FIRST,

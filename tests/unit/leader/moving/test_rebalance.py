@@ -332,3 +332,47 @@ def test_a_loan_says_all_the_next_leader_needs():
     (change,) = begun(seen([WEB], UNEVEN))
 
     assert loan_of(replace(WEB, labels={LABEL_LOAN: change.label})) == LOAN
+
+
+# What only some nodes can run
+
+
+def test_a_service_is_spread_over_the_nodes_that_can_run_it_and_no_other():
+    nodes = (worker(1, generic={"gpu": 9}), worker(2, generic={"gpu": 9}), worker(3))
+    ml = service(replicas=4, generic={"gpu": 1})
+
+    found = plan(ml, placed(4), nodes=nodes)
+
+    assert (found.moves, found.after) == (2, {"n-1": 2, "n-2": 2})
+    alone = (worker(1, generic={"gpu": 9}), worker(2), worker(3))
+    assert (plan(ml, placed(4), nodes=alone).moves, plan(ml, placed(4), nodes=alone).hindrance) == (
+        0,
+        "",
+    )
+    arm = (worker(1), worker(2), worker(3, platform=("linux", "aarch64")))
+    amd64 = service(replicas=4, platforms=(("linux", "amd64"),))
+    assert plan(amd64, placed(4), nodes=arm).after == {"n-1": 2, "n-2": 2}
+
+
+def test_a_service_is_not_spread_to_a_node_without_room_for_all_that_it_would_get():
+    nodes = (worker(1, generic={"gpu": 9}), worker(2, generic={"gpu": 1}), worker(3))
+    ml = service(replicas=4, generic={"gpu": 1})
+
+    found = plan(ml, placed(4), nodes=nodes)
+
+    assert found.moves == 0
+    assert found.hindrance == "another node does not have a free gpu"
+    assert not begun(seen([ml], placed(4), nodes=nodes))
+
+
+def test_an_added_task_that_ends_with_success_has_failed():
+    loan = Loan("rebalance", NOW, own_replicas=2, lent_replicas=3)
+    one = service(replicas=3, labels={LABEL_LOAN: text_of(loan)})
+    ended = task("t-3", on="n-3", slot=3, state="complete", created=NOW, trouble="it ended")
+    tasks = [*placed(2), ended, task("t-4", on="n-3", slot=3, state="starting", created=NOW)]
+
+    (change,) = begun(seen([one], tasks), NOW + SECOND)
+
+    assert "(it ended)" in change.reason
+    allowed = [replace(one, may_end=True) for one in tasks]
+    assert begun(seen([one], allowed), NOW + SECOND) == []

@@ -88,8 +88,9 @@ def test_of_an_old_entry_that_is_down_and_the_node_of_today_the_living_is_meant(
         ({"labels": {"spotswarm.evacuate": "never"}}, Fate.RUNS_ON, "cut off at 20:01:15 UTC"),
         ({"has_host_ports": True}, Fate.DRAINED, "a port of the host"),
         ({"has_local_volumes": True}, Fate.DRAINED, "the service's data is on this machine"),
-        ({"mode": "global"}, Fate.DRAINED, "has a task on every other node"),
-        ({"mode": "replicated-job"}, Fate.DRAINED, "starts again elsewhere"),
+        ({"mode": "global"}, Fate.DRAINED, "each node that can run it has its own task"),
+        ({"has_single_node_volumes": True}, Fate.DRAINED, "only one node at a time can have"),
+        ({"mode": "replicated-job"}, Fate.RUNS_ON, "Swarm's drain does not stop jobs"),
     ],
 )
 def test_each_task_is_told_its_fate(said, fate, words):
@@ -138,8 +139,8 @@ def test_what_stops_already_and_what_has_no_service_is_told_too():
         ((), {}, "no other node takes tasks"),
         ((worker(2, availability=Availability.DRAIN),), {}, "no other node takes tasks"),
         ((worker(2),), {"constraints": ("node.labels.disk==ssd",)}, "satisfies node.labels.disk"),
-        ((worker(2, cpu=1, memory=9),), {"cpu": 2}, "has room"),
-        ((worker(2),), {"most_per_node": 1}, "has room"),
+        ((worker(2, cpu=1, memory=9),), {"cpu": 2}, "too little CPU or memory is free"),
+        ((worker(2),), {"most_per_node": 1}, "its service allows 1 task per node"),
     ],
 )
 def test_a_service_that_has_nowhere_to_go_is_warned_of(nodes, said, words):
@@ -148,7 +149,7 @@ def test_a_service_that_has_nowhere_to_go_is_warned_of(nodes, said, words):
     told = plan(worker(1), *nodes, services=[service(**said)], tasks=tasks)
 
     (warning,) = told.warnings
-    assert warning.startswith("no other node can take web")
+    assert warning.startswith("web.1 has nowhere to go: ")
     assert words in warning
 
 
@@ -366,3 +367,37 @@ def test_what_is_told_is_what_happens(kinds):
         before = play.swarm.services[one.service].replicas
         if one.fate is Fate.MOVED:
             assert fewest[one.service] == before
+
+
+def test_a_task_without_another_node_is_stranded_and_not_moved():
+    ml = service("ml", generic={"gpu": 1})
+    tasks = [task("a", of="ml"), task("b")]
+
+    told = plan(worker(1), worker(2), services=[ml, service()], tasks=tasks)
+
+    stranded, moved = told.tasks
+    assert (stranded.fate, moved.fate) == (Fate.STRANDED, Fate.MOVED)
+    assert stranded.why == (
+        "no other node has a gpu; it waits for a node, and Swarm's drain stops it at 20:01:00 UTC"
+    )
+    assert told.warnings == ("ml.1 has nowhere to go: no other node has a gpu",)
+
+
+def test_a_task_that_stops_first_and_has_nowhere_to_go_says_both():
+    db = service(has_local_volumes=True, constraints=("node.labels.disk==ssd",))
+
+    told = plan(worker(1), worker(2), services=[db], tasks=[task("a")])
+
+    assert told.tasks[0].fate is Fate.DRAINED
+    assert told.tasks[0].why.endswith(
+        "no other node that satisfies node.labels.disk==ssd takes tasks"
+    )
+
+
+def test_the_task_of_a_job_is_not_stopping_while_it_runs():
+    job = service("job", mode="replicated-job")
+
+    told = plan(worker(1), services=[job], tasks=[task("a", of="job", desired="complete")])
+
+    assert told.tasks[0].fate is Fate.RUNS_ON
+    assert not told.warnings

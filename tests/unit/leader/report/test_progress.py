@@ -7,6 +7,7 @@ from swarm_model import service, task, worker
 
 from leader.leaving.stages import named
 from leader.moving.loan import Loan, text_of
+from leader.report.plans import drain_plan
 from leader.report.progress import leaving
 from leader.view.model import Moves, Setback, Wish
 from leader.view.moment import Moment
@@ -166,7 +167,9 @@ def test_after_its_time_for_moves_a_node_waits_for_swarms_drain():
     (early,) = rows(GOING, services=[service()], tasks=tasks)
     (late,) = rows(GOING, services=[service()], tasks=tasks, at=LATE)
 
-    assert early["waits_for"] == "web.1 to be up elsewhere"
+    assert early["waits_for"] == (
+        "web.1 to be up elsewhere; web.1 has nowhere to go: no other node takes tasks"
+    )
     assert late["waits_for"] == "Swarm's drain"
 
 
@@ -270,3 +273,59 @@ def test_damaged_labels_are_shown_as_unknown():
 
 def test_only_the_first_names_are_shown():
     assert named(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_a_node_says_which_tasks_have_nowhere_to_go_as_the_plan_did():
+    ml = service("ml", generic={"gpu": 1})
+    tasks = [task("a", of="ml"), task("b", slot=2)]
+
+    (row,) = rows(GOING, worker(2), services=[ml, service()], tasks=tasks)
+
+    assert row["stranded"] == ["ml.1 has nowhere to go: no other node has a gpu"]
+    assert row["waits_for"] == f"ml.1, web.2 to be up elsewhere; {row['stranded'][0]}"
+
+
+def test_a_node_says_that_a_replacement_has_no_address():
+    tasks = [task("a"), task("b", on=None, state="new")]
+
+    (early,) = rows(GOING, worker(2), services=[service()], tasks=tasks)
+    (late,) = rows(GOING, worker(2), services=[service()], tasks=tasks, at=NOW + 5 * SECOND)
+
+    assert early["waits_for"] == "web.1 to be up elsewhere"
+    assert "; the replacement of web.1 has no address" in late["waits_for"]
+
+
+def test_the_tasks_of_jobs_run_and_are_shown_as_jobs():
+    job = service("job", mode="replicated-job")
+
+    (row,) = rows(EMPTIED, services=[job], tasks=[task("a", of="job", desired="complete")])
+
+    (shown,) = row["tasks"]
+    assert (shown["is_wanted"], shown["manner"], shown["is_job"]) == (True, "never", True)
+    assert row["waits_for"] == "job.1 to end"
+
+
+def test_a_leaving_node_and_the_plan_of_its_drain_tell_the_same_of_tasks_with_no_way_out():
+    """B2: `leaving` said that a task would be up elsewhere where `drain` said that it could not."""
+    tasks, services = [task("a", slot=1)], [service()]
+    plan = drain_plan(
+        Moment(view(worker(1), work=Work.of(services, tasks)), POLICY, NOW), "n-1", 90 * SECOND
+    )
+
+    (row,) = rows(GOING, services=services, tasks=tasks)
+
+    assert row["stranded"] == list(plan.warnings)
+    assert row["stranded"] == ["web.1 has nowhere to go: no other node takes tasks"]
+    assert row["waits_for"].endswith(f"; {plan.warnings[0]}")
+
+
+def test_what_can_go_elsewhere_or_has_gone_is_not_called_stranded():
+    tasks = [task("a", slot=1)]
+    moved = task("b", slot=1, on="n-2", created=NOW + SECOND)
+
+    (able, *_) = rows(GOING, worker(2), services=[service()], tasks=tasks)
+    full = service(most_per_node=1)
+    (gone, *_) = rows(GOING, worker(2), services=[full], tasks=[*tasks, moved])
+
+    assert able["stranded"] == []
+    assert gone["stranded"] == []

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from builders import NOW, POLICY, SECOND, ask, manager_node, view
+from builders import NOW, POLICY, SECOND, ask, instance, manager_node, view
 from leaving_term import notice
 from swarm_model import QUIET, worker
 
@@ -153,7 +153,7 @@ async def test_a_term_goes_on_when_a_decision_or_a_report_raises(monkeypatch):
     await term.submit(NodesListed("e-1", NOW, (leader,)))
     monkeypatch.setattr(
         "leader.term.active.decide",
-        lambda *known: breaks() if known[1].id == "e-0" else decide(*known),
+        lambda *known, **more: breaks() if known[1].id == "e-0" else decide(*known, **more),
     )
     await term.submit(Ticked("e-0", NOW))
     await term.submit(NodesListed("e-2", NOW + SECOND, (leader, worker(2))))
@@ -216,7 +216,7 @@ async def test_a_term_ends_when_the_engine_refuses_to_list_the_nodes():
 def test_a_join_is_told_to_wait_while_no_manager_is_ready_after_an_election():
     known = view(manager_node("n-1", status="unknown", is_leader=True), worker(2))
 
-    _, actions = decide(known, JoinAsked("e-1", NOW, ask()), POLICY)
+    _, actions = decide(known, JoinAsked("e-1", NOW, ask(instance("i-5"))), POLICY)
 
     assert [action.denied.code for action in actions if hasattr(action, "denied")] == ["not-ready"]
 
@@ -269,7 +269,11 @@ async def kept_address(monkeypatch, error, *, seconds=0.05):
 async def test_an_elastic_ip_that_cannot_be_taken_leaves_the_leader_leading(monkeypatch, error):
     daemon = await kept_address(monkeypatch, error)
     daemon._active = SimpleNamespace(
-        view=view(worker(1)), is_healthy=True, broker_starts=1, record=None
+        view=view(worker(1)),
+        is_healthy=True,
+        broker_starts=1,
+        record=None,
+        flood={"flooded": False, "dropped_per_second": 0.0},
     )
 
     status = daemon.status()
