@@ -110,7 +110,7 @@ class LeaderTable(BaseModel):
     removals_at_once: Positive = 3
     """How many nodes and instances may be removed per minute.
 
-    If more nodes and instances are missing, the leader removes none of them.
+    If more of one kind seem gone and EC2 does not call them terminated, none of them is removed.
     """
     rebalance: bool = True
     """Whether services are rebalanced after a node joins."""
