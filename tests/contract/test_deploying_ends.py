@@ -146,7 +146,7 @@ async def test_an_engine_that_restarts_is_waited_for(
 
     await eventually(is_changed)
     manager = deployment.pair.manager
-    await asyncio.to_thread(manager.kill)
+    await asyncio.to_thread(manager.stop)
     await asyncio.to_thread(manager.start)
     await asyncio.to_thread(manager.wait)
     _, error = await command.communicate()

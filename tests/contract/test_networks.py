@@ -19,8 +19,9 @@ VPC = IPv4Network("10.240.0.0/12")
 
 
 def shown(machine: Any, name: str) -> list[dict[str, Any]]:
-    """Each network of exactly this name."""
-    ids = machine.docker("network", "ls", "--quiet", "--filter", f"name=^{name}$").split()
+    """Each network of exactly this name. Engine 20.10 filters the swarm's networks differently."""
+    listed = machine.docker("network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}")
+    ids = [line.split()[0] for line in listed.splitlines() if line.split()[1] == name]
     return [json.loads(machine.docker("network", "inspect", one))[0] for one in ids]
 
 
