@@ -5,8 +5,7 @@ deployed any more go last, when the stack runs.
 """
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 from cli.deploy import follow, jobs, leftovers, result, rollout
 from cli.deploy.applying import apply
@@ -54,12 +53,16 @@ def roll_out(docker: Docker, stack: Stack, request: Request) -> None:
     out = console()
     # What the command has waited for until here takes no time from the stack.
     deadline = clock.monotonic() + request.timeout
-    give_up = partial(
-        *(result.give_up, docker, stack, begun, rollback),
-        left=request.left,
-        out=out,
-        as_json=request.as_json,
-    )
+
+    def give_up(look: Look, rejection: str = "") -> NoReturn:
+        result.give_up(
+            *(docker, stack, begun, rollback, look),
+            left=request.left,
+            out=out,
+            rejection=rejection,
+            as_json=request.as_json,
+        )
+
     with named(begun, rollback):
         try:
             apply(docker, changed, resolve=request.resolve, deadline=deadline)
@@ -67,7 +70,7 @@ def roll_out(docker: Docker, stack: Stack, request: Request) -> None:
             say_notes(exc)
             look = _after_rejection(docker, stack, begun, exc)
             _refuse_unchanged(docker, begun, exc)
-            give_up(look, rejection=str(exc))
+            give_up(look, str(exc))
         records.mark_applied(docker, begun.stored)
         if request.is_waiting:
             look = follow.wait_for_convergence(
