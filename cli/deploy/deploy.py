@@ -20,10 +20,9 @@ from cli.deploy.reading import handover
 from cli.deploy.recovery.undo import undo
 from cli.deploy.room import remarks_on_room
 from cli.deploy.stackfile.stack import Stack
-from cli.edges.docker_cli import Docker
+from cli.edges.docker_cli import STACK_LABEL, Docker
 from cli.terminal.exits import Exit, fail, say, say_notes
 from cli.terminal.options import AsJson, IsDryRun, print_json
-from runtime import clock
 from runtime.errors import ClusterError, UnavailableError
 
 _DIRECTORY = Path("compose")
@@ -109,6 +108,13 @@ def deploy(
     neither deployed nor rolled back; the message names it.
     """
     docker = Docker()
+    if is_undo and dry_run:
+        fail(
+            Exit.USAGE,
+            "--undo has no --dry-run; nothing was changed",
+            next_step=f"run `docker service ls --filter label={STACK_LABEL}={which}` to list the"
+            " services, or `--undo` without --dry-run",
+        )
     if is_undo:
         with _translated_errors():
             docker.ensure_manager()
@@ -132,8 +138,7 @@ def deploy(
             _show_plan(stack, preparation, as_json=as_json)
             return
         _prepare(docker, stack, preparation)
-        deadline = clock.monotonic() + timeout
-        request = Request(resolve.value, deadline, left, prune, wait, as_json)
+        request = Request(resolve.value, timeout, left, prune, wait, as_json)
         roll_out(docker, jobs.with_digests(stack), request)
 
 
@@ -167,9 +172,12 @@ def _prepare(docker: Docker, stack: Stack, preparation: Preparation) -> None:
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Turn a Docker error into an error message and an exit code."""
+    """Turn a Docker error, or Ctrl-C before the first change, into a message and an exit code."""
     try:
         yield
+    except KeyboardInterrupt:
+        say("\ninterrupted before any service was changed")
+        raise typer.Exit(int(Exit.INTERRUPTED)) from None
     except UnavailableError as exc:
         say_notes(exc)
         fail(

@@ -5,8 +5,7 @@ The exception is a service whose place another service has taken, such as the ot
 sources of prices must not run at the same time.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import typer
@@ -62,7 +61,7 @@ def settle(docker: Docker, stack: Stack, leftovers: Leftovers, *, prune: bool) -
     """Remove replaced services, and with `prune` all others; otherwise, name the others.
 
     Call this after a deployment that succeeded. Exit with INCOMPLETE if Docker does not remove
-    them: the stack runs all the same.
+    them, and with INTERRUPTED if a signal ends the removal: the stack runs all the same.
     """
     removed = list(leftovers.replaced)
     if prune:
@@ -71,14 +70,18 @@ def settle(docker: Docker, stack: Stack, leftovers: Leftovers, *, prune: bool) -
         remark(stack, leftovers)
     if not removed:
         return
+    names = sorted(removed)
     try:
         # A service that the operator has removed meanwhile is no error.
         if present := sorted(_running(docker, stack) & set(removed)):
             docker.remove_services(present)
             say(f"removed: {', '.join(present)}")
+    except KeyboardInterrupt:
+        say(f"\ninterrupted: {stack.name} is deployed; perhaps not removed: {', '.join(names)}")
+        say(f"next: run `docker service rm {' '.join(names)}`")
+        raise typer.Exit(int(Exit.INTERRUPTED)) from None
     except ClusterError as exc:
         say_notes(exc)
-        names = sorted(removed)
         fail(
             Exit.INCOMPLETE,
             f"{stack.name} is deployed, but these services could not be removed:"
@@ -87,22 +90,26 @@ def settle(docker: Docker, stack: Stack, leftovers: Leftovers, *, prune: bool) -
         )
 
 
-@contextmanager
-def withdrawn_on_failure(
+def withdraw_rivals(
     docker: Docker, stack: Stack, leftovers: Leftovers, created: Collection[str]
-) -> Iterator[None]:
+) -> list[str]:
     """Remove what a failed deployment has created next to the services that it would replace.
 
-    `created` has the names in the swarm of the services that the deployment has created. It is read
-    when the deployment has failed, which it shows by `typer.Exit`.
+    `created` has the names in the swarm of the services that the deployment has created. Return the
+    names of those that are removed.
     """
+    rivals = sorted({f"{stack.name}_{name}" for name in stack.rivals} & set(created))
+    if not (leftovers.replaced and rivals):
+        return []
+    names = ", ".join(rivals)
     try:
-        yield
-    except typer.Exit:
-        rivals = {f"{stack.name}_{name}" for name in stack.rivals} & set(created)
-        if leftovers.replaced and rivals:
-            _withdraw(docker, sorted(rivals), leftovers)
-        raise
+        docker.remove_services(rivals)
+    except ClusterError as exc:
+        say(f"could not remove {names}, which must not run next to the service that it replaces:")
+        say(f"    {exc}; run `docker service rm {' '.join(rivals)}`")
+        return []
+    say(f"removed: {names}, because {', '.join(leftovers.replaced)} still runs")
+    return rivals
 
 
 def remark(stack: Stack, leftovers: Leftovers) -> None:
@@ -113,16 +120,6 @@ def remark(stack: Stack, leftovers: Leftovers) -> None:
         say(f"still there, and not selected by .env: {', '.join(leftovers.unselected)}")
     if leftovers.gone or leftovers.unselected:
         say("to remove them, deploy again with --prune")
-
-
-def _withdraw(docker: Docker, rivals: list[str], leftovers: Leftovers) -> None:
-    names = ", ".join(rivals)
-    try:
-        docker.remove_services(rivals)
-        say(f"removed: {names}, because {', '.join(leftovers.replaced)} still runs")
-    except ClusterError as exc:
-        say(f"could not remove {names}, which must not run next to the service that it replaces:")
-        say(f"    {exc}; run `docker service rm {' '.join(rivals)}`")
 
 
 def _running(docker: Docker, stack: Stack) -> set[str]:

@@ -1,12 +1,14 @@
 """Report the result of a deployment, and roll it back if it failed."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final, NoReturn
 
 from rich.console import Console
 
-from cli.deploy import follow
+from cli.deploy import follow, leftovers
 from cli.deploy.causes import hints
+from cli.deploy.leftovers import Leftovers
 from cli.deploy.recovery import records
 from cli.deploy.recovery.rollback import Rollback, roll_back
 from cli.deploy.recovery.rollback_report import rollback_report
@@ -16,6 +18,7 @@ from cli.edges.docker_cli import Docker
 from cli.progress.failures import Failure
 from cli.terminal.exits import Exit, fail, say
 from cli.terminal.options import print_json
+from runtime.errors import ClusterError
 
 _LOG_LINES: Final = 15
 _REASONS: Final = {"failed": "tasks did not come up", "timeout": "time ran out"}
@@ -28,7 +31,9 @@ def succeed(
     if not as_json:
         out.print(follow.table(look.services))
     records.forget(docker, rollout.stored)
-    docker.remove_unused_configs(stack.name, but=stack.configs)
+    # They are removed by the next deployment, too, and this one has succeeded.
+    with suppress(ClusterError):
+        docker.remove_unused_configs(stack.name, but=stack.configs)
     print_json(_report(stack, rollout, look), as_json)
 
 
@@ -38,14 +43,16 @@ def give_up(
     rollout: Rollout,
     rollback: Rollback,
     look: Look,
-    out: Console,
     *,
+    left: Leftovers,
+    out: Console,
     rejection: str = "",
     as_json: bool,
 ) -> NoReturn:
     """Roll back a deployment that has failed, and say why it failed.
 
-    `rejection` is Docker's error if it has rejected a part of the stack. Exit with ROLLED_BACK if
+    `rejection` is Docker's error if it has rejected a part of the stack. A new service that would
+    replace one of `left` is removed, and so not left beside it. Exit with ROLLED_BACK if
     every updated service was seen as before, otherwise with INCOMPLETE.
     """
     report = _report(stack, rollout, look) | ({"outcome": "rejected"} if rejection else {})
@@ -59,6 +66,9 @@ def give_up(
     }
     causes = [rejection] if rejection else hints(docker, stack.name, look)
     _explain(failures, logs, causes)
+    if withdrawn := leftovers.withdraw_rivals(docker, stack, left, rollout.created):
+        rollout.created = [name for name in rollout.created if name not in withdrawn]
+        report["withdrawn"] = withdrawn
     befores = rollout.stored.record.services
     updated = {name: befores[name] for name in rollout.updated}
     roll_back(docker, stack.name, updated, rollback)

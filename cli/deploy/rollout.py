@@ -57,6 +57,8 @@ class Rollout:
     """The ids of the tasks that existed before."""
     services: list[str]
     """The names in the swarm of the services in the stack file."""
+    is_continued: bool = False
+    """Whether the record is of an earlier deployment, which may have changed other services."""
     versions: dict[str, int] = field(default_factory=dict)
     """The version of each service's row when this deployment began."""
     created: list[str] = field(default_factory=list)
@@ -78,6 +80,8 @@ class Rollout:
         """Note which services the deployment has created or updated.
 
         Call this once, right after Docker has ended. What somebody changes later is not ours.
+        `rows` has all services of the stack in the swarm. Docker changes only those of the stack
+        file, but an earlier deployment, whose record this one continues, may have changed others.
         """
         rolled_back = {service.name for service in progress if service.is_rolled_back_by_swarm}
         # A service that Docker did not write can still show the rollback of an earlier deployment.
@@ -86,6 +90,8 @@ class Rollout:
         }
         for row in rows:
             before, name = self.before(row), _name(row)
+            if name not in self.services and not self.is_continued:
+                continue
             if before is None:
                 self.created.append(name)
             elif name in rolled_back or not is_same_spec(before.spec, row["Spec"]):
@@ -114,12 +120,14 @@ def begin(
     """
     stored = _unfinished(docker, stack.name, services)
     ids = frozenset(task["ID"] for task in docker.tasks(stack.name))
+    is_continued = stored is not None
     if stored is None:
         by = records.operator()
         record = record_of(stack.name, services, progress, at=clock.now(), by=by)
         stored = records.keep(docker, record)
     names = [f"{stack.name}_{name}" for name in stack.services]
-    return Rollout(stored, ids, names, {_name(row): _version(row) for row in services})
+    versions = {_name(row): _version(row) for row in services}
+    return Rollout(stored, ids, names, is_continued=is_continued, versions=versions)
 
 
 def _unfinished(docker: Docker, stack: str, services: Sequence[Row]) -> Stored | None:
@@ -137,6 +145,7 @@ def _unfinished(docker: Docker, stack: str, services: Sequence[Row]) -> Stored |
         " has not ended. This deployment takes its place: if it fails, the services get back what"
         " they were before that deployment"
     )
+    records.take_over(docker, stored)
     return stored
 
 
@@ -153,12 +162,13 @@ def _runs_as_requested(docker: Docker, stack: str) -> bool:
 
 def look(docker: Docker, stack: Stack, rollout: Rollout, convergence: Convergence) -> Look:
     """Return the current state of the services in the deployed stack file."""
-    rows = [row for row in docker.services(stack.name) if _name(row) in rollout.services]
+    every = docker.services(stack.name)
+    rows = [row for row in every if _name(row) in rollout.services]
     progress = observe(docker, rows, stack.name, rollout)
     removed = sorted(set(rollout.services) - {service.name for service in progress})
     progress += [ServiceProgress(name, "", "failed", 0, 1, "removed") for name in removed]
     if not rollout.has_compared:
-        rollout.compare(rows, progress)
+        rollout.compare(every, progress)
     rollout.last = Look(progress, convergence.update(progress, clock.monotonic()))
     return rollout.last
 

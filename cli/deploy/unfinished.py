@@ -53,6 +53,8 @@ def unfinished(rollout: Rollout, rollback: Rollback) -> str:
         if waits:
             return f"not seen as before the deployment: {', '.join(waits)}"
         return "every updated service was seen as before the deployment"
+    if rollout.last is not None and rollout.last.verdict == "converged":
+        return "every service was seen as requested"
     if rollout.last is None:
         names = ", ".join(rollout.services)
         return f"these services may have been changed, or not yet: {names}"

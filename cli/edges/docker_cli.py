@@ -128,8 +128,14 @@ class Docker:
         return (process.stdout + process.stderr).splitlines()[-lines:]
 
     def remove_unused_configs(self, stack: str, *, but: Iterable[str]) -> None:
-        """Remove unused configs that earlier deployments of the stack left behind."""
-        label = f"label=com.docker.stack.namespace={stack}"
+        """Remove unused configs that earlier deployments of the stack left behind.
+
+        A config that cannot be removed is left for the next deployment.
+
+        Raises:
+            UnavailableError: if no engine responds.
+        """
+        label = f"label={STACK_LABEL}={stack}"
         names = self._run("config", "ls", "--filter", label, "--format", "{{.Name}}").split()
         for name in set(names) - set(but):
             try:

@@ -71,8 +71,7 @@ async def test_a_stack_gets_what_it_needs_and_deploying_it_again_changes_nothing
 async def test_a_failed_update_shows_its_log_and_is_rolled_back_while_new_services_are_left(
     deployment: Deployment,
 ):
-    deployment.write({"web": service(), "other": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service(), "other": service()})
     good = deployment.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
 
     bad = service("echo no such luck >&2; exit 3", deploy={"restart_policy": {"delay": "100ms"}})
@@ -93,10 +92,9 @@ async def test_swarms_own_rollback_counts_as_failed_and_is_not_rolled_back_again
     deployment: Deployment,
 ):
     careful = {
-        "update_config": {"order": "start-first", "failure_action": "rollback", "monitor": "5s"}
+        "update_config": {"order": "start-first", "failure_action": "rollback", "monitor": "3s"}
     }
-    deployment.write({"web": service(deploy=careful)})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service(deploy=careful)})
     good = deployment.inspect("services_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
 
     deployment.write({"web": service("echo no luck either; exit 4", deploy=careful)})
@@ -170,8 +168,7 @@ async def test_deploying_on_a_worker_is_refused(deployment: Deployment):
 async def test_a_deployment_waits_until_the_leader_has_finished_moving_tasks(
     deployment: Deployment, eventually: Eventually
 ):
-    deployment.write({"web": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service()})
     deployment.docker("service", "update", "-d", "--label-add", "spotswarm.loan={}", "services_web")
 
     refused = await deployment.deploy("--timeout=1")
@@ -216,8 +213,7 @@ async def test_a_failed_version_is_rolled_back_even_if_swarm_remembers_only_that
     deployment: Deployment, eventually: Eventually
 ):
     """After another update, `docker service rollback` would lead to the failed version again."""
-    deployment.write({"web": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service()})
     good = deployment.inspect("services_web")["Spec"]
 
     deployment.write({"web": service("exit 5", deploy={"restart_policy": {"delay": "1s"}})})

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
 from deployments import Deployment, service
 
 Eventually = Callable[..., Awaitable[Any]]
@@ -44,7 +43,7 @@ async def interrupted(
     async def is_changed() -> bool:
         return await asyncio.to_thread(turn_of, deployment) == [f"TURN={turn}"]
 
-    await eventually(is_changed)
+    await eventually(is_changed, every=0.2)
     command.send_signal(number)
     _, error = await command.communicate()
     return command.returncode, error.decode()
@@ -53,8 +52,7 @@ async def interrupted(
 async def test_whatever_ends_the_command_the_next_one_knows_what_the_services_were(
     deployment: Deployment, eventually: Eventually
 ):
-    deployment.write({"web": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service()})
     good = deployment.inspect("services_web")["Spec"]
 
     for turn, number in enumerate((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)):
@@ -79,8 +77,7 @@ async def test_whatever_ends_the_command_the_next_one_knows_what_the_services_we
 async def test_a_killed_deployment_is_undone_without_its_file(
     deployment: Deployment, eventually: Eventually
 ):
-    deployment.write({"web": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service()})
     good, tasks = deployment.inspect("services_web")["Spec"], deployment.tasks("services_web")
     await interrupted(deployment, eventually, 1, signal.SIGKILL)
     (deployment.directory / "services.yml").unlink()
@@ -96,55 +93,52 @@ async def test_a_killed_deployment_is_undone_without_its_file(
     assert "nothing was changed" in again.stderr
 
 
-@pytest.mark.parametrize(
-    ("then", "code", "sentence"),
-    [
-        ("printf 'HTTP/1.1 200 OK\\r\\n\\r\\n[7]'; exit 0", 1, "this command has failed"),
-        ("echo 'Cannot connect to the Docker daemon' >&2; exit 1", 4, "Cannot connect"),
-    ],
-    ids=["bug", "gone"],
-)
 async def test_a_bug_and_an_engine_that_is_gone_are_named_and_can_be_undone(
-    deployment: Deployment, then: str, code: int, sentence: str
+    deployment: Deployment,
 ):
-    deployment.write({"web": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service()})
     good = deployment.inspect("services_web")["Spec"]
     client = deployment.directory / "client" / "docker"
     client.parent.mkdir()
-    client.write_text(
-        CLIENT.format(real=shutil.which("docker"), place=deployment.directory, then=then)
-    )
-    client.chmod(0o755)
+    for turn, (then, code, sentence) in enumerate(
+        [
+            ("printf 'HTTP/1.1 200 OK\\r\\n\\r\\n[7]'; exit 0", 1, "this command has failed"),
+            ("echo 'Cannot connect to the Docker daemon' >&2; exit 1", 4, "Cannot connect"),
+        ]
+    ):
+        place = deployment.directory / str(turn)
+        place.mkdir()
+        client.write_text(CLIENT.format(real=shutil.which("docker"), place=place, then=then))
+        client.chmod(0o755)
 
-    deployment.client = str(client.parent)
-    deployment.write({"web": never_healthy(1)})
-    ended = await deployment.deploy("--timeout=3")
-    deployment.client = ""
+        deployment.client = str(client.parent)
+        deployment.write({"web": never_healthy(turn)})
+        ended = await deployment.deploy("--timeout=3")
+        deployment.client = ""
 
-    assert ended.returncode == code, ended.stderr
-    assert sentence in ended.stderr
-    assert "services_web" in ended.stderr
-    assert "`spotswarm deploy services --undo`" in ended.stderr
-    assert ("Traceback" in ended.stderr) is (code == 1)
-    undone = await deployment.deploy("--undo")
-    assert undone.returncode == 0, undone.stderr
-    assert deployment.inspect("services_web")["Spec"] == good
+        assert ended.returncode == code, ended.stderr
+        assert sentence in ended.stderr
+        assert "services_web" in ended.stderr
+        assert "`spotswarm deploy services --undo`" in ended.stderr
+        assert ("Traceback" in ended.stderr) is (code == 1)
+        undone = await deployment.deploy("--undo")
+        assert undone.returncode == 0, undone.stderr
+        assert deployment.inspect("services_web")["Spec"] == good
+        assert deployment.records() == []
 
 
 async def test_an_engine_that_restarts_is_waited_for(
     deployment: Deployment, eventually: Eventually
 ):
     on_worker = {"placement": {"constraints": ["node.role == worker"]}}
-    deployment.write({"web": service(deploy=on_worker)})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service(deploy=on_worker)})
     deployment.write({"web": service(environment={"TURN": "2"}, deploy=on_worker)})
     command = await deployment.begin()
 
     async def is_changed() -> bool:
         return await asyncio.to_thread(turn_of, deployment) == ["TURN=2"]
 
-    await eventually(is_changed)
+    await eventually(is_changed, every=0.2)
     manager = deployment.pair.manager
     await asyncio.to_thread(manager.stop)
     await asyncio.to_thread(manager.start)
@@ -158,8 +152,7 @@ async def test_a_service_that_docker_has_changed_before_it_rejects_another_is_ro
     deployment: Deployment,
 ):
     """Docker changes services in any order, so the good one may not have been changed at all."""
-    deployment.write({"web": service(), "other": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service(), "other": service()})
     good = deployment.inspect("services_web")["Spec"]
 
     deployment.write(
@@ -217,14 +210,14 @@ async def test_an_update_without_room_is_announced_ends_early_and_is_undone_at_o
 async def test_a_rollback_that_cannot_start_first_stops_first(deployment: Deployment):
     """The bad tasks keep the only places that the earlier version could start in."""
     places = {"replicas": 2, "placement": {"max_replicas_per_node": 1}}
-    deployment.write({"web": service(deploy=places)})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service(deploy=places)})
     good = deployment.inspect("services_web")["Spec"]
 
     sick = never_healthy(2)
-    sick["deploy"] |= places | {"update_config": {"order": "stop-first", "parallelism": 0}}
+    stop_first = {"order": "stop-first", "parallelism": 0, "monitor": "500ms"}
+    sick["deploy"] |= places | {"update_config": stop_first}
     deployment.write({"web": sick})
-    ended = await deployment.deploy("--json", "--timeout=8")
+    ended = await deployment.deploy("--json", "--timeout=6")
 
     assert ended.returncode == 8, ended.stderr
     assert json.loads(ended.stdout)["rolled_back"] == ["services_web"]
@@ -235,15 +228,14 @@ async def test_what_cannot_be_restored_is_named_with_the_command_that_goes_on(
     deployment: Deployment, eventually: Eventually
 ):
     """Somebody removes the service while it is updated."""
-    deployment.write({"web": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service()})
     deployment.write({"web": never_healthy(1)})
     command = await deployment.begin("--timeout=20")
 
     async def is_changed() -> bool:
         return await asyncio.to_thread(turn_of, deployment) == ["TURN=1"]
 
-    await eventually(is_changed)
+    await eventually(is_changed, every=0.2)
     await asyncio.to_thread(deployment.docker, "service", "rm", "services_web")
     _, error = await command.communicate()
 

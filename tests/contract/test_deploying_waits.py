@@ -95,7 +95,7 @@ async def test_a_network_without_addresses_is_named(deployment: Deployment, even
     try:
         await eventually(is_full)
         deployment.write({"web": service(networks=["full"])}, networks={"full": {"external": True}})
-        ended = await deployment.deploy("--timeout=8")
+        ended = await deployment.deploy("--timeout=4")
     finally:
         deployment.pair.manager.remove_services()
 
@@ -115,8 +115,9 @@ async def test_a_paused_update_is_repaired_although_the_leader_has_lent(
     deployment: Deployment, eventually: Eventually
 ):
     """C3: the leader keeps its loan while an update is paused, and the command waited for it."""
-    deployment.write({"web": service()})
-    assert (await deployment.deploy()).returncode == 0
+    # Swarm pauses only for a failure within this time.
+    watched = {"update_config": {"order": "start-first", "monitor": "3s"}}
+    await deployment.start({"web": service(deploy=watched)})
     good = deployment.inspect("services_web")["Spec"]
     broken = ("--label-add=spotswarm.loan={}", "--entrypoint=/bin/busybox false")
     deployment.docker("service", "update", "-d", *broken, "services_web")
@@ -148,8 +149,7 @@ async def test_a_global_service_is_wanted_only_on_the_nodes_that_can_run_it(
 
 async def test_an_image_that_a_node_cannot_pull_is_named_with_the_node(deployment: Deployment):
     """Case 25: the registry of the image is away, as it is with stale credentials."""
-    deployment.write({"web": service()})
-    assert (await deployment.deploy()).returncode == 0
+    await deployment.start({"web": service()})
     stop_first = {"update_config": {"order": "stop-first"}}
     deployment.write({"web": service(image="127.0.0.1:1/private:2", deploy=stop_first)})
     ended = await deployment.deploy("--timeout=60")

@@ -5,20 +5,22 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from engines import Machine
 from programs import needs
+from typer.testing import CliRunner
 
+from cli.__main__ import app
 from cli.deploy.inputs import read_stack
 from cli.deploy.reading.handover import files_of
+from leader.edges.docker.swarm import Swarm
 from wire.labels import LABEL_JOB
 
-REPOSITORY = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
 IMAGE = "127.0.0.1:1/busybox:1"
 RUNS = "trap 'exit 0' TERM; echo up; while :; do /bin/busybox sleep 0.2; done"
@@ -71,20 +73,20 @@ def by_us(
     host: str = "unix:///dev/null/none",
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
+    """Our command, in this process: an interpreter's start takes longer than most of the tests."""
     env_file = home / "env"
     env_file.write_text("DOMAIN=localhost\n")
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "cli", "deploy", name, f"--env-file={env_file}"),
-            *(f"--directory={directory}", "--resolve-image=never", "--timeout=240", *options),
-        ],
-        cwd=REPOSITORY,
+    command = [
+        *("deploy", name, f"--env-file={env_file}", f"--directory={directory}"),
+        *("--resolve-image=never", "--timeout=240", *options),
+    ]
+    ended = CliRunner().invoke(
+        app,
+        command,
         env=environment(home) | {"DOCKER_HOST": host} | variables,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+        catch_exceptions=False,
     )
+    return subprocess.CompletedProcess(command, ended.exit_code, ended.stdout, ended.stderr)
 
 
 def options_of(name: str) -> list[str]:
@@ -118,18 +120,19 @@ def test_docker_reads_our_document_as_it_reads_the_file(name: str, tmp_path: Pat
 
 
 class Corpus:
-    """A swarm in which a stack is deployed by Docker's client and by us."""
+    """A swarm of one node, in which a stack is deployed by Docker's client and by us."""
 
-    def __init__(self, pair: Any, home: Path) -> None:
-        self.pair, self.home = pair, home
+    def __init__(self, manager: Machine, home: Path) -> None:
+        self.manager, self.home = manager, home
 
     def docker(self, *command: str) -> str:
-        return by_docker("-H", self.pair.manager.url, *command, home=self.home)
+        return by_docker("-H", self.manager.url, *command, home=self.home)
 
     def deploy(
         self, name: str, directory: Path, *options: str, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        host = self.pair.manager.url
+        """Call this in the main thread, where our command can handle signals."""
+        host = self.manager.url
         return by_us(name, directory, *options, home=self.home, host=host, **variables)
 
     def specs(self) -> dict[str, Any]:
@@ -146,10 +149,9 @@ class Corpus:
         return {row["Spec"]["Name"]: row["Spec"] for row in rows}
 
     def in_container(self, name: str, *command: str) -> str:
-        for machine in (self.pair.manager, self.pair.worker):
-            if container := machine.docker("ps", "--quiet", "--filter", f"name={name}"):
-                return str(machine.docker("exec", container.split()[0], *command))
-        pytest.fail("no container runs")
+        container = self.manager.docker("ps", "--quiet", "--filter", f"name={name}")
+        assert container, "no container runs"
+        return self.manager.docker("exec", container.split()[0], *command)
 
     def write(self, services: Mapping[str, Any], **parts: Any) -> None:
         text = yaml.safe_dump({"version": "3.8", "services": dict(services)} | parts)
@@ -157,11 +159,19 @@ class Corpus:
 
 
 @pytest.fixture
-async def corpus(pair: Any, tmp_path: Path) -> Any:
-    manager = pair.manager
+async def corpus(
+    swarm: Swarm,
+    engines: list[Machine],
+    busybox: bytes,
+    tmp_path: Path,
+) -> Any:
+    manager = engines[0]
+    await asyncio.to_thread(manager.load, IMAGE, busybox)
     before = set(manager.docker("network", "ls", "--format", "{{.Name}}").split())
-    yield Corpus(pair, tmp_path)
+    yield Corpus(manager, tmp_path)
     await asyncio.to_thread(manager.remove_services)
+    # An engine can forget the container of a job that was removed while it started.
+    await asyncio.to_thread(manager.remove_containers)
     for kind in ("secret", "config"):
         if names := manager.docker(kind, "ls", "--quiet").split():
             manager.docker(kind, "rm", *names)
@@ -182,7 +192,7 @@ async def test_the_engine_gets_the_same_services(corpus: Corpus, name: str):
     corpus.docker("stack", "deploy", *stated, "--resolve-image=never", name)
     theirs = corpus.specs()
 
-    ended = await asyncio.to_thread(corpus.deploy, name, CORPUS, "--no-wait", *options_of(name))
+    ended = corpus.deploy(name, CORPUS, "--no-wait", *options_of(name))
 
     assert ended.returncode == 0, ended.stderr
     assert corpus.specs() == theirs
@@ -243,7 +253,7 @@ def test_what_docker_refuses_is_refused_before_an_engine_is_asked(
     assert ended.returncode == 2, ended.stderr
     assert error in ended.stderr
     lines = ended.stderr.strip().splitlines()
-    assert lines[0].startswith("error: services.yml")
+    assert lines[0].startswith("error: services.yml"), lines
     assert lines[-1].startswith("next:  correct ")
     assert str(tmp_path / "services.yml") in lines[-1]
 
@@ -267,7 +277,7 @@ async def test_binary_secrets_and_texts_of_configs_reach_the_container_byte_for_
         configs={"page": {"content": page}},
     )
     place = str(corpus.home / "key")
-    ended = await asyncio.to_thread(corpus.deploy, "services", corpus.home, KEY_FILE=place)
+    ended = corpus.deploy("services", corpus.home, KEY_FILE=place)
 
     assert ended.returncode == 0, ended.stderr
     for path, content in (
@@ -292,23 +302,22 @@ async def test_services_that_left_the_file_are_named_and_removed_on_request(corp
     }
     corpus.write({"web": service, "old": service} | alternatives)
 
-    async def deploy(*options: str, which: str) -> subprocess.CompletedProcess[str]:
-        return await asyncio.to_thread(
-            corpus.deploy, "services", corpus.home, *options, WHICH=which
-        )
+    def deploy(*options: str, which: str) -> subprocess.CompletedProcess[str]:
+        return corpus.deploy("services", corpus.home, *options, WHICH=which)
 
-    first = await deploy(which="simulator")
+    first = deploy(which="simulator")
     assert first.returncode == 0, first.stderr
     assert "still there" not in first.stderr
 
     corpus.write({"web": service} | alternatives | {"gateway": alternatives["gateway"] | fails})
-    failed = await deploy(which="gateway")
+    failed = deploy(which="gateway")
     assert failed.returncode == 8, failed.stderr
+    assert "new services left as they are" not in failed.stderr
     names = corpus.docker("service", "ls", "--format", "{{.Name}}").split()
     assert sorted(names) == ["services_old", "services_simulator", "services_web"]
 
     corpus.write({"web": service} | alternatives)
-    second = await deploy("--json", which="gateway")
+    second = deploy("--json", which="gateway")
     assert second.returncode == 0, second.stderr
     assert "still there, and no longer in services.yml: services_old" in second.stderr
     assert "--prune" in second.stderr
@@ -318,7 +327,7 @@ async def test_services_that_left_the_file_are_named_and_removed_on_request(corp
     names = corpus.docker("service", "ls", "--format", "{{.Name}}").split()
     assert sorted(names) == ["services_gateway", "services_old", "services_web"]
 
-    third = await deploy("--prune", which="gateway")
+    third = deploy("--prune", which="gateway")
     assert third.returncode == 0, third.stderr
     names = corpus.docker("service", "ls", "--format", "{{.Name}}").split()
     assert sorted(names) == ["services_gateway", "services_web"]

@@ -2,6 +2,7 @@
 
 import getpass
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,7 @@ from cli.deploy.recovery.record import Record, decoded, encoded, name_of
 from cli.edges.configs import Configs
 from cli.edges.docker_cli import Docker
 from cli.terminal.exits import Exit, fail, say
-from runtime.errors import ClusterError, GoneError
+from runtime.errors import ClusterError, GoneError, RefusedError
 from wire.labels import LABEL_APPLIED, LABEL_DEPLOYMENT
 
 _YES: Final = "true"
@@ -48,10 +49,18 @@ def keep(docker: Docker, record: Record) -> Stored:
     """Store a new record, before the first change.
 
     Raises:
-        RefusedError: if another deployment of the stack has just begun.
+        RefusedError: if another deployment of the stack has just begun, or if the engine rejects
+            the record.
     """
     configs, name = Configs(docker.api), name_of(record.stack)
-    configs.create(name, {LABEL_DEPLOYMENT: record.stack}, encoded(record))
+    try:
+        configs.create(name, {LABEL_DEPLOYMENT: record.stack}, encoded(record))
+    except RefusedError as exc:
+        if configs.find(name) is None:
+            raise
+        raise RefusedError(
+            f"another deployment of {record.stack} has just begun; wait until it has ended"
+        ) from exc
     config = configs.find(name)
     if config is None:
         raise GoneError(f"the config {name} has been removed; deploy again")
@@ -63,12 +72,20 @@ def mark_applied(docker: Docker, stored: Stored) -> None:
 
     Without this note, the next deployment takes this one for half applied, which is safe.
     """
-    configs, name = Configs(docker.api), name_of(stored.record.stack)
     with suppress(ClusterError):
-        config = configs.find(name)
-        if config is not None and config.id == stored.id:
-            labels = {LABEL_DEPLOYMENT: stored.record.stack, LABEL_APPLIED: _YES}
-            configs.label(name, config, labels)
+        _label(docker, stored, {LABEL_APPLIED: _YES})
+
+
+def take_over(docker: Docker, stored: Stored) -> None:
+    """Note, before the first change, that another deployment goes on with this record.
+
+    Otherwise, that deployment would count as applied although it may end half applied.
+
+    Raises:
+        ClusterError: if the note cannot be made.
+    """
+    if stored.is_applied:
+        _label(docker, stored, {})
 
 
 def forget(docker: Docker, stored: Stored) -> None:
@@ -82,6 +99,14 @@ def forget(docker: Docker, stored: Stored) -> None:
         return
     except ClusterError as exc:
         say(f"could not remove the record of this deployment: {exc}")
+
+
+def _label(docker: Docker, stored: Stored, labels: Mapping[str, str]) -> None:
+    """Replace the labels of a record, unless it has been removed or replaced."""
+    configs, name = Configs(docker.api), name_of(stored.record.stack)
+    config = configs.find(name)
+    if config is not None and config.id == stored.id:
+        configs.label(name, config, {LABEL_DEPLOYMENT: stored.record.stack, **labels})
 
 
 def operator() -> str:

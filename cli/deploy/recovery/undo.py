@@ -28,8 +28,8 @@ def undo(docker: Docker, stack: str, *, as_json: bool) -> None:
     rollback = Rollback()
     with named(rollout, rollback):
         roll_back(docker, stack, befores, rollback)
-    if rollback.is_over:
-        records.forget(docker, stored)
+        if rollback.is_over:
+            records.forget(docker, stored)
     rest = rollback_report(rollout, rollback)
     outcome = "incomplete" if rollback.not_restored else "undone"
     print_json({"stack": stack, "outcome": outcome} | rest.fields, as_json)

@@ -105,8 +105,11 @@ def external_name(key: str, definition: Any) -> str | None:
 def _volume(volume: Any) -> str:
     if isinstance(volume, dict):
         name = volume.get("source")
-        is_named = volume.get("type", "volume") in {"volume", "cluster"}
-        return name if is_named and isinstance(name, str) else ""
+        kind = volume.get("type", "volume")
+        if not isinstance(name, str) or kind not in ("volume", "cluster"):
+            return ""
+        # A group of cluster volumes is not defined in the stack file.
+        return "" if kind == "cluster" and name.startswith("group:") else name
     # The short syntax is NAME:TARGET[:OPTIONS]. Without a colon, the volume is anonymous.
     name, colon, _ = str(volume).partition(":")
     is_path = _PATH.match(str(volume)) is not None

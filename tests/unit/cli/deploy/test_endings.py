@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from randomness import at_most
 
-from cli.deploy.recovery.record import Before, Record
+from cli.deploy.recovery import records
+from cli.deploy.recovery.record import Before, Record, name_of
 from cli.deploy.recovery.records import Stored
 from cli.deploy.recovery.restoring import Step
 from cli.deploy.recovery.rollback import Rollback
@@ -22,6 +23,7 @@ from cli.deploy.unfinished import named, unfinished
 from cli.progress.services import ServiceProgress
 from cli.terminal.exits import Exit
 from runtime.errors import RefusedError, UnavailableError
+from wire.labels import LABEL_APPLIED, LABEL_DEPLOYMENT
 
 SPEC = {"Name": "shop_web", "TaskTemplate": {"ContainerSpec": {"Image": "web:1"}}}
 RECORD = Record("shop", datetime(2026, 11, 30, tzinfo=UTC), "root@m1", {})
@@ -128,6 +130,51 @@ def test_services_are_compared_once_with_what_they_were() -> None:
     begun.compare(rows, undone)
     assert (begun.created, begun.updated) == (["new"], ["label", "swarm", "removed"])
     assert begun.change_of("same") == "unchanged"
+
+
+def test_a_deployment_that_continues_another_restores_what_that_one_changed_too() -> None:
+    befores = {name: Before(name, SPEC | {"Name": name}, 1) for name in ("kept", "dropped")}
+    stored = Stored("c1", Record("shop", RECORD.begun, "root@m1", befores), is_applied=False)
+    rows = [
+        {"ID": name, "Spec": SPEC | {"Name": name, "Labels": {"a": "b"}}, "Version": {"Index": 7}}
+        for name in (*befores, "new")
+    ]
+    for is_continued, updated in ((True, ["kept", "dropped"]), (False, ["kept"])):
+        begun = Rollout(stored, frozenset(), ["kept"], is_continued=is_continued)
+        begun.compare(rows, [])
+        assert begun.updated == updated
+        assert begun.created == (["new"] if is_continued else [])
+
+
+class Labelled:
+    """An engine with one config, which is labelled."""
+
+    def __init__(self) -> None:
+        self.labels = {LABEL_DEPLOYMENT: "shop", LABEL_APPLIED: "true"}
+        self.api = self
+
+    def get(self, _path: str, **_filters: Any) -> Any:
+        spec = {"Name": name_of("shop"), "Labels": self.labels, "Data": "e30="}
+        return [{"ID": "c1", "Version": {"Index": 7}, "Spec": spec}]
+
+    def post(self, _path: str, body: Any, **_query: str) -> None:
+        self.labels = body["Labels"]
+
+
+def test_a_record_that_is_taken_over_is_not_applied_until_docker_has_applied_it_again() -> None:
+    engine, stored = Labelled(), Stored("c1", RECORD, is_applied=True)
+    records.take_over(engine, stored)  # type: ignore[arg-type]
+    assert engine.labels == {LABEL_DEPLOYMENT: "shop"}
+    records.mark_applied(engine, stored)  # type: ignore[arg-type]
+    assert engine.labels == {LABEL_DEPLOYMENT: "shop", LABEL_APPLIED: "true"}
+
+
+def test_a_signal_after_the_stack_runs_does_not_say_that_it_does_not(capsys) -> None:
+    begun = rollout()
+    begun.last = Look([progress("shop_web", "steady")], "converged")
+    with pytest.raises(typer.Exit), named(begun, Rollback()):
+        raise KeyboardInterrupt
+    assert "every service was seen as requested\n" in capsys.readouterr().err
 
 
 def test_a_failure_that_no_service_is_to_blame_for_has_a_reason_too() -> None:

@@ -52,3 +52,9 @@ def test_a_stack_that_is_no_valid_yaml_is_refused_by_its_name(tmp_path: Path) ->
 
     assert code == 2
     assert "edge.yml" in error
+
+
+def test_undoing_is_not_tried_as_a_dry_run() -> None:
+    result = CliRunner().invoke(app, ["deploy", "shop", "--undo", "--dry-run"])
+    assert result.exit_code == 2
+    assert "--undo has no --dry-run; nothing was changed" in " ".join(result.stderr.split())

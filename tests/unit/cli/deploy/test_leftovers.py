@@ -1,11 +1,12 @@
 """Which running services are not deployed any more."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import typer
 
-from cli.deploy.leftovers import Leftovers, among, settle, withdrawn_on_failure
+from cli.deploy.leftovers import Leftovers, among, settle, withdraw_rivals
 from cli.deploy.stackfile.stack import Stack
 from cli.terminal.exits import Exit
 from runtime.errors import RefusedError
@@ -58,11 +59,58 @@ def test_a_stack_that_runs_is_not_called_refused_if_a_service_cannot_be_removed(
     assert "run `docker service rm services_simulator`" in error
 
 
-def test_an_interrupted_deployment_keeps_both_alternatives() -> None:
-    """The next command finishes or undoes it, so nothing is removed meanwhile."""
-    left, created = Leftovers(replaced=("services_simulator",)), ["services_gateway"]
-    with (
-        pytest.raises(KeyboardInterrupt),
-        withdrawn_on_failure(Rejecting(), STACK, left, created),  # type: ignore[arg-type]
-    ):
-        raise KeyboardInterrupt
+class Removing:
+    """A swarm that removes services, or in which a signal ends the removal."""
+
+    def __init__(self, *, is_interrupted: bool = False) -> None:
+        self.removed: list[str] = []
+        self.is_interrupted = is_interrupted
+
+    def services(self, _stack: str) -> list[dict[str, Any]]:
+        return [{"Spec": {"Name": "services_simulator"}}]
+
+    def remove_services(self, names: list[str]) -> None:
+        if self.is_interrupted:
+            raise KeyboardInterrupt
+        self.removed += names
+
+
+def test_an_interrupted_removal_names_what_is_perhaps_not_removed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    left, swarm = Leftovers(replaced=("services_simulator",)), Removing(is_interrupted=True)
+    with pytest.raises(typer.Exit) as ended:
+        settle(swarm, STACK, left, prune=False)  # type: ignore[arg-type]
+    assert ended.value.exit_code == Exit.INTERRUPTED
+    error = " ".join(capsys.readouterr().err.split())
+    assert "services is deployed; perhaps not removed: services_simulator" in error
+    assert "run `docker service rm services_simulator`" in error
+
+
+@pytest.mark.parametrize(
+    ("left", "created", "removed"),
+    [
+        (("services_simulator",), ["services_gateway", "services_web"], ["services_gateway"]),
+        (("services_simulator",), ["services_web"], []),
+        ((), ["services_gateway"], []),
+    ],
+)
+def test_only_a_new_service_that_would_replace_a_running_one_is_removed(
+    left: tuple[str, ...], created: list[str], removed: list[str]
+) -> None:
+    swarm = Removing()
+    names = withdraw_rivals(
+        swarm,  # type: ignore[arg-type]
+        replace(STACK, rivals=frozenset({"gateway"})),
+        Leftovers(replaced=left),
+        created,
+    )
+    assert (names, swarm.removed) == (removed, removed)
+
+
+def test_a_rival_that_could_not_be_removed_is_named_with_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stack, left = replace(STACK, rivals=frozenset({"gateway"})), Leftovers(replaced=("a",))
+    assert withdraw_rivals(Rejecting(), stack, left, ["services_gateway"]) == []  # type: ignore[arg-type]
+    assert "`docker service rm services_gateway`" in capsys.readouterr().err

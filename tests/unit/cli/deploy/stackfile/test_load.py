@@ -58,6 +58,13 @@ def test_a_volume_in_short_syntax_keeps_its_drivers_options() -> None:
     assert read_data.document["volumes"] == {"data": options}
 
 
+def test_a_group_of_cluster_volumes_is_not_defined_in_the_file() -> None:
+    group = {"type": "cluster", "source": "group:data", "target": "/data"}
+    assert web(stack(volumes=[group]))["volumes"] == [group]
+    single = group | {"source": "data"}
+    assert "services.web.volumes: data is not defined" in error_of(stack(volumes=[single]))
+
+
 def test_the_default_network_is_used_by_services_that_name_no_network() -> None:
     top = "networks: {default: {external: true, name: proxy}, other: {external: true}}"
     assert read_stack(stack(top)).networks == ["proxy"]
