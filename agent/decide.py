@@ -66,7 +66,8 @@ def decide(view: View, event: Event, policy: Policy) -> tuple[View, Action]:
         case JoinFailed(reason=reason):
             return _try_later(view, f"the join failed: {reason}", policy)
         case NoticesChanged(notice=notice, at=at):
-            view = replace(view, notice=notice, notice_at=at)
+            first_at = view.notice_at if notice is not None and notice == view.notice else at
+            view = replace(view, notice=notice, notice_at=first_at)
             return view, _inspect(view)
         case OrderedToLeave(reason=reason):
             view = replace(view, departure=reason)
@@ -149,14 +150,18 @@ def _inspected(view: View, event: EngineInspected, policy: Policy) -> tuple[View
 def _leave_without_order_at(view: View, policy: Policy) -> datetime | None:
     """Return the time at which a worker leaves even without an order from the leader.
 
-    The time is measured by our clock. Return None for a manager, or if AWS has not announced an
-    interruption that stops or terminates the instance. Leaving early lets the tasks stop cleanly.
+    The time is by our steady clock. What the leader said of our clock counts, or else the machine's
+    clock, which may have been set since the agent started. Return None for a manager, or if AWS has
+    not announced an interruption that stops or terminates the instance. Leaving early lets the
+    tasks stop cleanly.
     """
     match view.notice:
         case AwsNotice(
             kind="interruption", action="terminate" | "stop", effective=datetime() as effective
         ) if policy.role == Role.WORKER:
-            by_our_clock = effective - view.clock_offset - view.notice.step
+            is_measured = view.clock_offset != timedelta()
+            step = view.offset_step if is_measured else view.notice.step
+            by_our_clock = effective - view.clock_offset - step
             latest = by_our_clock if view.notice_at is None else view.notice_at + _NOTICE
             return min(by_our_clock, latest) - policy.leave_before
         case _:
@@ -197,19 +202,21 @@ def _pending(view: View, at: datetime, policy: Policy) -> tuple[View, Action]:
 
 def _denied(view: View, event: Denied, policy: Policy) -> tuple[View, Action]:
     reason = f"the leader denied the request: {event.code}"
-    if event.code == DenialCode.STALE and abs(event.leader_offset) > _SAME_CLOCK:
+    if event.code == DenialCode.STALE:
         seconds = round(event.leader_offset.total_seconds())
+        # After somebody has set our clock, it may be right, and the offset that we used is wrong.
         if abs(view.clock_offset - event.leader_offset) > _SAME_CLOCK:
             # Using the leader's time in signatures is enough, so leave the machine's clock alone.
             return (
-                replace(view, clock_offset=event.leader_offset),
+                replace(view, clock_offset=event.leader_offset, offset_step=event.step),
                 RequestToken(
                     policy.role,
                     event.leader_offset,
                     f"our clock is {seconds} s off the leader's; using the leader's time to sign",
                 ),
             )
-        reason = f"{reason}; our clock is {seconds} s off the leader's"
+        if abs(event.leader_offset) > _SAME_CLOCK:
+            reason = f"{reason}; our clock is {seconds} s off the leader's"
     view, pause = _try_later(view, reason, policy)
     least = max(event.retry_after, pause.least)
     return view, replace(pause, least=least, most=max(pause.most, least * 1.5))

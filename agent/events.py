@@ -53,6 +53,8 @@ class Denied:
     code: str
     retry_after: timedelta
     leader_offset: timedelta
+    step: timedelta = timedelta()
+    """How far this machine's clock had been set when the denial arrived."""
 
 
 @dataclass(frozen=True, slots=True)

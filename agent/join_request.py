@@ -133,6 +133,7 @@ def _checked(
                 denial.code,
                 timedelta(seconds=denial.retry_after_seconds),
                 denial.leader_time - now,
+                clock.step(),
             )
         case _:
             return RequestFailed(

@@ -69,6 +69,8 @@ class View:
     """The number of consecutive calls to which the engine did not respond."""
     clock_offset: timedelta = timedelta()
     """The leader's time minus ours; zero until a denial reports that our clock is off."""
+    offset_step: timedelta = timedelta()
+    """How far this machine's clock had been set when the leader reported `clock_offset`."""
     last_problem: str = ""
     notice: AwsNotice | None = None
     """The most urgent notice from AWS."""

@@ -114,7 +114,7 @@ def instances_listed(view: View, event: InstancesListed) -> View:
     listed = with_last_known(event.instances, event.unread, view.instances)
     instances = {each.id: each for each in listed if each.state != "terminated"}
     bound = {node.instance: node for node in view.nodes.values() if node.instance is not None}
-    ready = {name for name, node in bound.items() if node.is_ready}
+    ready = {node.instance for node in view.nodes.values() if node.is_ready}
     ended = bound.keys() & (view.census.ended | _ended(event.instances))
     census = view.census.see_instances(
         missing=[
@@ -287,7 +287,8 @@ def _removed(view: View, action: RemoveNode, at: datetime, policy: Policy) -> Vi
     if instance is not None and known is not None and known.phase == LEAVING:
         leaving = leaving_of(known)
         notices = notices.without(instance)
-        if leaving.then is Then.TERMINATE and view.instances.get(instance) is not None:
+        left = view.instances.get(instance)
+        if leaving.then is Then.TERMINATE and left is not None and left.is_of(policy.cluster):
             reason = f"{known.hostname} has left the swarm ({leaving.why})"
             to_terminate = {**notices.to_terminate, instance: reason}
             notices = replace(notices, to_terminate=to_terminate)

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-_LOGIN_SECONDS: Final = 5
-_IDLE_SECONDS: Final = 5
-"""How long a connection may last without waiting for a reply. An agent takes moments for it."""
+_LOGIN_SECONDS: Final = 10
+"""An agent that joins gives up its connection after 8 s. Whoever is closed earlier begins the TLS
+handshake again, and keeps Redis busy for nothing."""
+_IDLE_SECONDS: Final = 12
+"""How old a connection may be that does not wait for a reply. After the login, an agent takes
+moments to send its message."""
 _WAIT_SECONDS: Final = 40
 """How long a connection may wait for a reply. An agent waits at most 20 seconds."""
 

@@ -27,7 +27,7 @@ from leader.view.model import Node, View
 from leader.view.moment import Moment
 from leader.view.terms import Leaving, Then, drain_by, leave_by, leaving_of, stop_by
 from leader.view.work import Task, Work
-from wire.labels import DRAINED, LABEL_PHASE
+from wire.labels import DRAINED, LABEL_PHASE, TAG_CLUSTER
 from wire.messages import Availability, Role
 
 _ORDER_AGAIN: Final = timedelta(seconds=5)
@@ -202,7 +202,7 @@ def _exit(node: Node, terms: Leaving, remaining: tuple[str, ...], moment: Moment
             by_force=True,
         )
     return _order(node, node.instance, remaining, moment) or _termination(
-        node, node.instance, terms, remaining, view
+        node, node.instance, terms, remaining, moment
     )
 
 
@@ -247,13 +247,16 @@ def _order(
 
 
 def _termination(
-    node: Node, instance: InstanceId, terms: Leaving, remaining: tuple[str, ...], view: View
+    node: Node, instance: InstanceId, terms: Leaving, remaining: tuple[str, ...], moment: Moment
 ) -> Step:
+    view = moment.view
     if terms.then is Then.AWS:
         return Step("leaving", "AWS to stop or hibernate the instance")
     known = view.instances.get(instance)
     if known is None or not known.runs:
         return Step("leaving", "Swarm to notice that the node's instance is gone")
+    if not known.is_of(moment.policy.cluster):
+        return Step("leaving", f"you to terminate {instance}, which lacks the tag {TAG_CLUSTER}")
     unknown = "" if _is_work_known(view) else "; it is not known what still ran"
     termination = TerminateInstance(
         instance=instance,

@@ -57,6 +57,7 @@ def candidates(moment: Moment) -> Iterator[Candidate]:
 
 def _lost_nodes(moment: Moment) -> Iterator[Candidate]:
     view = moment.view
+    ready = {node.instance for node in view.nodes.values() if node.is_ready}
     for name, down in view.census.down.items():
         node = view.nodes.get(name)
         if (
@@ -69,8 +70,13 @@ def _lost_nodes(moment: Moment) -> Iterator[Candidate]:
         missing = view.census.missing.get(node.instance)
         if missing is not None:
             yield _gone(node, node.instance, down, missing, moment)
-        elif node.phase != DRAINED and _runs(node.instance, view):
-            # The operator may have stopped a drained node's engine.
+        elif (
+            node.phase != DRAINED
+            and node.instance not in ready
+            and _may_be_terminated(node.instance, moment)
+        ):
+            # The operator may have stopped a drained node's engine. An instance that has joined
+            # again has an old node that is Down and a new one that is Ready.
             yield _silent(node, node.instance, down, moment)
 
 
@@ -121,9 +127,13 @@ def _patience(node: Node, view: View) -> int:
     return 1 if node.id in view.census.seen_ready else 2
 
 
-def _runs(name: InstanceId, view: View) -> bool:
-    known = view.instances.get(name)
-    return known is not None and known.runs
+def _may_be_terminated(name: InstanceId, moment: Moment) -> bool:
+    """Whether an instance is running, and has the cluster's tag.
+
+    An operator who takes the tag off a running instance takes it out of the leader's hands.
+    """
+    known = moment.view.instances.get(name)
+    return known is not None and known.runs and known.is_of(moment.policy.cluster)
 
 
 def _orphans(moment: Moment) -> Iterator[Candidate]:
@@ -132,9 +142,9 @@ def _orphans(moment: Moment) -> Iterator[Candidate]:
     bound = {node.instance for node in view.nodes.values() if node.instance is not None}
     for name, apart in view.census.apart.items():
         instance = view.instances.get(name)
-        if instance is None or not instance.runs or instance.role != Role.WORKER or name in bound:
+        if instance is None or instance.role != Role.WORKER or name in bound:
             continue
-        if name in view.outstanding:
+        if name in view.outstanding or not _may_be_terminated(name, moment):
             continue
         begun = max(apart.since, instance.launched or apart.since)
         reason = (

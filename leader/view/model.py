@@ -52,6 +52,10 @@ class Instance:
         """The instance's Spot capacity pool."""
         return self.type, self.zone
 
+    def is_of(self, cluster: str) -> bool:
+        """Whether the instance has the cluster's tag; the leader terminates no other instance."""
+        return self.cluster == cluster
+
     @property
     def runs(self) -> bool:
         """Whether the instance is running or about to run, according to EC2."""

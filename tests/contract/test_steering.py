@@ -208,10 +208,11 @@ async def test_a_dry_run_shows_the_plan_and_changes_nothing(tmp_path: Path, port
     async with leading(three_workers(WEB, pinned), tmp_path, port) as operator:
         code, out, err = await operator.spotswarm("drain", "n-1", "--dry-run")
         assert (code, err) == (0, "")
-        assert "no other node can take pinned" in out
+        assert "pinned.1 has nowhere to go: no other node that satisfies node.id==n-1" in out
         status, answer = await operator.ask("/drain/i-1", {"dry_run": True, "within": 7.5})
         assert (status, answer["accepted"]) == (200, False)
-        assert {task["fate"] for task in answer["plan"]["tasks"]} == {"moved"}
+        fates = {task["service"]: task["fate"] for task in answer["plan"]["tasks"]}
+        assert fates == {"web": "moved", "pinned": "stranded"}
         assert await operator.ask("/leaving") == (200, [])
 
 

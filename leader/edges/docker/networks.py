@@ -55,18 +55,22 @@ class Networks:
         namesakes = [network for network in networks if network.name == name]
         if any(network.is_ours for network in namesakes):
             return False
+        addresses = await self._addresses(networks, tuple(avoid), pool)
         wish = {
             "Name": name,
             "Driver": _DRIVER,
             "Attachable": True,
             # With this check, older engines refuse a name that a local network has.
             "CheckDuplicate": not namesakes,
-            **await self._addresses(networks, tuple(avoid), pool),
+            **addresses,
         }
         try:
             with translated(f"create the network {name}"):
                 await self._docker.networks.create(wish)
         except RefusedError as exc:
+            if addresses and "overlap" not in str(exc):
+                # Otherwise, repeated attempts would use up all subnets.
+                self._chosen.pop()
             if not namesakes:
                 raise
             raise RefusedError(

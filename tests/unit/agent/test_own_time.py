@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.actions import Leave, Pause
+from agent.actions import Leave, Pause, RequestToken
 from agent.decide import decide
-from agent.events import EngineInspected, EngineUnavailable, NoticesChanged, Paused
+from agent.events import Denied, EngineInspected, EngineUnavailable, NoticesChanged, Paused
 from agent.model import AwsNotice, Policy, View
 from agent.notices import INTERRUPTION, NoticeBoard, update
-from wire.messages import Role
+from wire.messages import DenialCode, Role
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -81,3 +81,41 @@ def test_setting_the_clock_makes_a_known_notice_no_news():
     assert news is None
     assert replace(first, step=HOUR) == first
     assert board.standing[0].first_seen == NOW
+
+
+@pytest.mark.parametrize("offset", [HOUR, -HOUR])
+def test_a_clock_that_was_set_after_the_leader_measured_it_is_not_counted_twice(offset):
+    """The worker's clock was off by `offset` when it joined, and was set right afterwards."""
+    stale = Denied(NOW, DenialCode.STALE, SECOND, offset)
+    known = notice(NOW + offset + 120 * SECOND, step=offset)
+    view, _ = run(stale, EngineInspected(NOW, "active"), NoticesChanged(NOW, known))
+
+    assert not isinstance(run(EngineInspected(NOW + 105 * SECOND, "active"), view=view)[1], Leave)
+    assert isinstance(run(EngineInspected(NOW + 111 * SECOND, "active"), view=view)[1], Leave)
+
+
+@pytest.mark.parametrize("offset", [HOUR, -HOUR])
+def test_a_clock_that_the_leader_measured_after_it_was_set_is_not_counted_twice(offset):
+    """Somebody set the worker's clock wrong, by `-offset`, before the worker joined."""
+    stale = Denied(NOW, DenialCode.STALE, SECOND, offset, step=-offset)
+    known = notice(NOW + 120 * SECOND, step=-offset)
+    view, _ = run(stale, EngineInspected(NOW, "active"), NoticesChanged(NOW, known))
+
+    assert not isinstance(run(EngineInspected(NOW + 105 * SECOND, "active"), view=view)[1], Leave)
+    assert isinstance(run(EngineInspected(NOW + 111 * SECOND, "active"), view=view)[1], Leave)
+
+
+def test_once_the_clock_is_right_again_requests_are_signed_with_it():
+    view, wrong = run(Denied(NOW, DenialCode.STALE, SECOND, HOUR))
+    view, right = run(Denied(NOW, DenialCode.STALE, SECOND, timedelta(), step=HOUR), view=view)
+
+    assert isinstance(wrong, RequestToken)
+    assert isinstance(right, RequestToken)
+    assert (wrong.clock_offset, right.clock_offset) == (HOUR, timedelta())
+
+
+def test_another_notice_does_not_make_a_known_interruption_later():
+    known = notice(NOW + HOUR)
+    view, _ = run(NoticesChanged(NOW, known), NoticesChanged(NOW + 30 * SECOND, known))
+
+    assert view.notice_at == NOW

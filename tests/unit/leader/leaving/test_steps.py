@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from builders import NOW, POLICY, SECOND, node
+from builders import NOW, POLICY, SECOND, instance, node
 from hypothesis import given
 from hypothesis import strategies as st
 from leader_play import Play
@@ -234,6 +234,12 @@ def test_an_instance_nobody_listens_on_is_ended_once():
 
 def test_an_instance_ec2_does_not_know_is_not_ended_again_and_again():
     assert steps(seen(drained(), instances={})) == []
+
+
+def test_an_instance_without_the_clusters_tag_is_left_to_its_operator():
+    known = seen(drained(), instances={"i-1": instance("i-1", cluster=None)})
+
+    assert steps(known) == []
 
 
 def test_what_aws_stops_itself_is_left_to_aws():

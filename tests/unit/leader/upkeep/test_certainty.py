@@ -11,6 +11,7 @@ from randomness import at_most
 from swarm_model import worker
 
 from leader.decide import refusals
+from leader.upkeep.reconcile import reconcile
 from leader.view.actions import ListInstances, Refuse, RemoveNode, TerminateInstance
 from leader.view.events import Done, Failed, Ticked
 from leader.view.moment import Moment
@@ -223,3 +224,43 @@ def test_a_drained_node_whose_engine_was_stopped_is_removed_when_ec2_ends_its_in
     watch.look().ends(1).look(6)
 
     assert [one.node for one in watch.of(RemoveNode)] == ["n-1"]
+
+
+# Only the cluster's own instances are terminated
+
+
+def test_an_instance_whose_tag_an_operator_took_off_is_not_terminated_when_its_node_is_down():
+    """A missing instance is listed by its id, so EC2 lists it as running without the tag."""
+    watch = Watch().look().goes_down(1)
+    watch.instances[1] = replace(watch.instances[1], cluster=None)
+
+    watch.look(60, every=MINUTE)
+
+    assert watch.of(TerminateInstance) == []
+    assert watch.of(RemoveNode) == []
+
+
+def test_an_instance_without_the_tag_is_not_terminated_when_its_node_was_removed_by_hand():
+    watch = Watch().look()
+    del watch.nodes[1]
+    watch.instances[1] = replace(watch.instances[1], cluster=None)
+
+    assert watch.look(60, every=MINUTE).of(TerminateInstance) == []
+
+
+def test_an_instance_that_joined_again_is_not_terminated_for_its_old_node():
+    watch = Watch().look().goes_down(1)
+    joined = replace(worker(1), id="n-9")
+    old = watch.view.nodes["n-1"]
+    watch.look(60, every=20 * SECOND)
+    (due,) = watch.of(TerminateInstance)
+    assert due.instance == "i-1"
+
+    watch = Watch()
+    watch.does = False
+    watch.look().goes_down(1).look(60, every=20 * SECOND)
+    nodes = {**watch.view.nodes, joined.id: joined}
+    rejoined = replace(watch.view, nodes=nodes, in_flight=frozenset())
+
+    assert old.instance == joined.instance
+    assert list(reconcile(Moment(rejoined, POLICY, watch.at - 20 * SECOND))) == []
