@@ -21,7 +21,8 @@ _AMPERSAND: Final = re.compile(
 _XML_ENTITIES: Final = frozenset({"amp", "apos", "gt", "lt", "quot"})
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 _PROLOG_CHARACTERS: Final = 2_000
-"""Where the XML declaration may begin."""
+"""Where the XML declaration or the feed may begin, after warnings that a server wrote."""
+_ROOT: Final = re.compile(r"<(?:[a-z][\w.-]{0,30}:)?(?:rss|feed|rdf)[\s>]", re.IGNORECASE)
 
 
 def parse(text: str) -> tuple[etree._Element | None, bool]:
@@ -59,7 +60,8 @@ def _without_prolog(text: str) -> str:
         elif text.startswith("<!", at):
             end = _end_of_document_type(text, at)
         else:
-            return text[at:]
+            feed = _ROOT.search(text, at, at + _PROLOG_CHARACTERS)
+            return text[feed.start() if feed else at :]
         at = text.find("<", end) if end >= 0 else -1
     return ""
 
