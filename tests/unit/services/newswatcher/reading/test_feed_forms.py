@@ -166,6 +166,22 @@ def test_a_malformed_feed_gives_what_it_has(body: str) -> None:
     assert (entry.title, entry.link) == ("T", "https://a.example/1")
 
 
+@pytest.mark.parametrize(
+    ("inside", "summary"),
+    [
+        ("one <br> two <img src=x> &nbsp;3 &lt; 4", "one two 3 < 4"),
+        ("<p>one<p>two", "one two"),
+        ("<![CDATA[one </description> <br> two]]>", "one two"),
+        ("1 < 2 <b>", "1 < 2"),
+    ],
+)
+def test_open_html_elements_in_a_text_do_not_swallow_the_entry(inside: str, summary: str) -> None:
+    fields = f"<title>T</title><description>{inside}</description><link>/1</link>"
+    body = f"<rss><channel><item>{fields}</item><br><item>{LINKED}</item></channel></rss>"
+    entry = first(body)
+    assert (entry.title, entry.link, entry.summary) == ("T", "https://a.example/1", summary)
+
+
 def test_one_bad_entry_is_refused_and_the_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     real = entries.Fields
 
