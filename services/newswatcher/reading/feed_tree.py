@@ -34,9 +34,11 @@ def parse(text: str) -> tuple[etree._Element | None, bool]:
     """Return the root element, or None, and whether the text was well-formed once repaired."""
     repaired = _with_valid_references(_without_prolog(_ILLEGAL.sub("", text)))
     root, is_well_formed = _parse(repaired)
-    if root is None or is_well_formed:
-        return root, is_well_formed
-    return _parse(_with_escaped_markup(repaired))
+    if root is not None and not is_well_formed:
+        # Two trees at once could exceed the parser's memory.
+        root = None
+        root, is_well_formed = _parse(_with_escaped_markup(repaired))
+    return root, is_well_formed
 
 
 def _parse(text: str) -> tuple[etree._Element | None, bool]:
