@@ -208,7 +208,8 @@ def retry_after(header: str | None, *, at: datetime) -> float | None:
         return float(header[:9])
     try:
         when = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError, IndexError, TypeError):
+        # The standard library raises any of these for unusual input.
         return None
     # In HTTP, a date without a time zone is in UTC.
     when = when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -14,6 +14,7 @@ _NOT_PUBLIC: Final = tuple(
     ipaddress.ip_network(network)
     for network in (
         "100.64.0.0/10",  # shared by carriers' customers
+        "192.0.0.0/24",  # protocols of networks; some clouds serve credentials here
         "192.88.99.0/24",  # relays of 6to4
         "64:ff9b:1::/48",  # NAT64 inside a network
         "100::/32",  # discarded

@@ -69,8 +69,9 @@ class Robots:
         try:
             verdict = await self._parser.robots(rules.body, url=url, robot=NAME)
         except ParsingError as exc:
-            # Parsing it again for each of the host's pages would delay all other feeds.
-            self._keep(origin, Rules(None, clock.monotonic() + _UNREADABLE_VALID_SECONDS))
+            if self._parser.problem is None:
+                # Parsing it again for each of the host's pages would delay all other feeds.
+                self._keep(origin, Rules(None, clock.monotonic() + _UNREADABLE_VALID_SECONDS))
             raise RefusedError(f"the robots.txt cannot be used: {exc}") from exc
         if verdict.delay_seconds is not None:
             self._turns.slow_down(host_of(url), verdict.delay_seconds)

@@ -14,7 +14,12 @@ _MOST_AHEAD: Final = timedelta(days=1)
 _MOST_CHARACTERS: Final = 100
 _ISO: Final = re.compile(r"\d{4}-?\d\d")
 _YEAR_WITH_ZEROS: Final = re.compile(r"(?<![+\-:\d])0\d{3}(?![\d:])", re.ASCII)
-_SPACE_BEFORE_ZONE: Final = re.compile(r"\s+(?=[+-]\d\d:?\d\d$|[Zz]$)")
+_UTC: Final = re.compile(r"\s*(?:GMT|UTC?|Z)$", re.IGNORECASE)
+_BEFORE_OFFSET: Final = re.compile(r"\s*(?:GMT|UTC?)?(?=[+-]\d\d:?\d\d$)", re.IGNORECASE)
+_OFFSET: Final = re.compile(
+    r"(?<=:\d\d)\s*(?:GMT|UTC?|Z)?\s*([+-]\d\d):?(\d\d)$", re.ASCII | re.IGNORECASE
+)
+_SEPTEMBER: Final = re.compile(r"\bsept\b", re.IGNORECASE)
 
 
 def parse(text: str) -> datetime | None:
@@ -47,7 +52,7 @@ def plausible(published: datetime | None, *, at: datetime) -> datetime:
 
 
 def _iso(text: str) -> datetime:
-    moment = datetime.fromisoformat(_SPACE_BEFORE_ZONE.sub("", text).upper())
+    moment = datetime.fromisoformat(_BEFORE_OFFSET.sub("", _UTC.sub("Z", text)).upper())
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -55,7 +60,9 @@ def _rfc822(text: str) -> datetime | None:
     if _YEAR_WITH_ZEROS.search(text):
         # The standard library would read the year 0001 as 01, and thus as 2001.
         return None
-    fields = parsedate_tz(text)
+    # The standard library ignores an offset such as "GMT+0100" or "+01:00", and needs a time.
+    text = _OFFSET.sub(r" \1\2", _SEPTEMBER.sub("Sep", text))
+    fields = parsedate_tz(text if ":" in text else f"{text} 00:00:00")
     if fields is None:
         return None
     year, month, day, hour, minute, second, *_, offset_seconds = fields

@@ -88,8 +88,9 @@ def _entry(element: etree._Element, feed_url: str) -> Entry | None:
     link = _link(fields, feed_url)
     if link is None or not title:
         return None
-    summary = text.from_markup(fields.summary())
     bodies = [text.from_markup(body) for body in fields.contents()]
+    # Many feeds have only the content. Its beginning is then the summary.
+    summary = text.from_markup(fields.summary()) or next(filter(None, bodies), "")
     return Entry(
         link=link,
         title=title,

@@ -14,18 +14,22 @@ ROOTS: Final = frozenset({"channel", "feed", "rdf", "rss"})
 """The names of a feed's root element, in lower case."""
 _ENTRIES: Final = frozenset({"entry", "item"})
 _PREFIXES: Final = {
-    "http://purl.org/rss/1.0/modules/content/": "content",
-    "http://purl.org/dc/elements/1.1/": "dc",
-    "http://purl.org/dc/terms/": "dcterms",
-    "http://rssnamespace.org/feedburner/ext/1.0": "feedburner",
-    "http://www.w3.org/2005/atom": "atom",
-    "http://purl.org/atom/ns#": "atom",
+    "purl.org/rss/1.0/modules/content": "content",
+    "purl.org/dc/elements/1.1": "dc",
+    "purl.org/dc/terms": "dcterms",
+    "rssnamespace.org/feedburner/ext/1.0": "feedburner",
+    "www.w3.org/2005/atom": "atom",
+    "purl.org/atom/ns": "atom",
 }
-"""Other namespaces are ignored: their titles are those of pictures and episodes."""
+"""Namespaces without the scheme and the end, which many feeds write differently. Other namespaces
+are ignored: their titles are those of pictures and episodes."""
+_ABOUT: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
 _PUBLISHED: Final = ("pubdate", "published", "issued", "dcterms:issued", "dc:date", "created")
 _UPDATED: Final = ("updated", "atom:updated", "modified", "dcterms:modified")
 _MAIL_AND_NAME: Final = re.compile(r"[^\s()]+@[^\s()]+\s*\(([^()]*)\)")
+_NAME_AND_MAIL: Final = re.compile(r"([^<>()@]*[^<>()@\s])\s*[<(][^\s<>()]+@[^\s<>()]+[)>]")
 _MAIL_CHARACTERS: Final = 300
+_TAG_PREFIX: Final = re.compile(r"(</?)[A-Za-z][\w.-]*:(?=[A-Za-z])")
 _WINDOWS: Final = {
     code: bytes([code]).decode("cp1252")
     for code in range(0x80, 0xA0)
@@ -40,8 +44,8 @@ def entries(root: etree._Element) -> Iterator[etree._Element]:
 
 
 def root_name(root: etree._Element) -> str:
-    """Return the root element's name in lower case and without its namespace."""
-    return _local(root)
+    """Return the root element's name in lower case, without its namespace or undeclared prefix."""
+    return _local(root).rpartition(":")[2]
 
 
 class Fields:
@@ -49,6 +53,7 @@ class Fields:
 
     def __init__(self, entry: etree._Element) -> None:
         self._own, _ = _split(entry)
+        self._about = (entry.get(_ABOUT) or "").strip()
         self._elements: dict[str, list[etree._Element]] = {}
         for child in entry:
             name = self._name(child)
@@ -82,7 +87,8 @@ class Fields:
         """Yield the entry's addresses, best first, each with the base of relative ones or None."""
         for name in ("feedburner:origlink", "link", "atom:link"):
             for element in sorted(self._elements.get(name, ()), key=_rank):
-                address = (element.get("href") or _markup(element)).strip()
+                # Some feeds escape the address twice.
+                address = (element.get("href") or _markup(element)).strip().replace("&amp;", "&")
                 if address and (element.get("rel") or "alternate").lower() == "alternate":
                     yield address, element.base
         for name in ("guid", "id"):
@@ -90,6 +96,8 @@ class Fields:
                 address = _markup(element).strip()
                 if address.startswith(("http://", "https://")) and _is_link(element):
                     yield address, None
+        if self._about:
+            yield self._about, None
 
     def _first(self, *names: str) -> str:
         texts = (_markup(element) for name in names for element in self._elements.get(name, ()))
@@ -100,7 +108,7 @@ class Fields:
         namespace, local = _split(element)
         if namespace in ("", self._own):
             return local
-        prefix = _PREFIXES.get(namespace.lower())
+        prefix = _PREFIXES.get(namespace.lower().partition("://")[2].rstrip("/#"))
         return f"{prefix}:{local}" if prefix else ""
 
 
@@ -135,7 +143,8 @@ def _author(element: etree._Element) -> str:
     text = _markup(element).strip()
     if "@" not in text:
         return text
-    mail = _MAIL_AND_NAME.fullmatch(text[:_MAIL_CHARACTERS])
+    text = text[:_MAIL_CHARACTERS]
+    mail = _MAIL_AND_NAME.fullmatch(text) or _NAME_AND_MAIL.fullmatch(text)
     return mail[1] if mail else ""
 
 
@@ -146,5 +155,6 @@ def _markup(element: etree._Element) -> str:
         inner: Sequence[str] = [
             etree.tostring(child, encoding="unicode", method="html") for child in element
         ]
-        text = html.escape(text, quote=False) + "".join(inner)
+        # HTML has no prefixes: `h:p` would not be a paragraph.
+        text = html.escape(text, quote=False) + _TAG_PREFIX.sub(r"\1", "".join(inner))
     return text.translate(_WINDOWS)

@@ -19,13 +19,29 @@ _AMPERSAND: Final = re.compile(
     r"&(?:#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|([A-Za-z][A-Za-z0-9]{1,31});)?"
 )
 _XML_ENTITIES: Final = frozenset({"amp", "apos", "gt", "lt", "quot"})
+_TEXT: Final = re.compile(
+    r"<!\[CDATA\[|<(content:encoded|content|description|summary|title)(?:\s[^<>]*)?(?<!/)>"
+    r"(\s*<!\[CDATA\[)?",
+    re.IGNORECASE,
+)
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 _PROLOG_CHARACTERS: Final = 2_000
-"""Where the XML declaration may begin."""
+"""Where the XML declaration or the feed may begin, after warnings that a server wrote."""
+_ROOT: Final = re.compile(r"<(?:[a-z][\w.-]{0,30}:)?(?:rss|feed|rdf)[\s>]", re.IGNORECASE)
 
 
 def parse(text: str) -> tuple[etree._Element | None, bool]:
     """Return the root element, or None, and whether the text was well-formed once repaired."""
+    repaired = _with_valid_references(_without_prolog(_ILLEGAL.sub("", text)))
+    root, is_well_formed = _parse(repaired)
+    if root is not None and not is_well_formed:
+        # Two trees at once could exceed the parser's memory.
+        root = None
+        root, is_well_formed = _parse(_with_escaped_markup(repaired))
+    return root, is_well_formed
+
+
+def _parse(text: str) -> tuple[etree._Element | None, bool]:
     parser = etree.XMLParser(
         recover=True,
         resolve_entities=False,
@@ -35,9 +51,8 @@ def parse(text: str) -> tuple[etree._Element | None, bool]:
         remove_comments=True,
         remove_pis=True,
     )
-    repaired = _with_valid_references(_without_prolog(_ILLEGAL.sub("", text)))
     try:
-        root = etree.fromstring(repaired.encode("utf-8"), parser=parser)
+        root = etree.fromstring(text.encode("utf-8"), parser=parser)
     except etree.XMLSyntaxError:
         return None, False
     is_broken = any(error.level == etree.ErrorLevels.FATAL for error in parser.error_log)
@@ -59,7 +74,8 @@ def _without_prolog(text: str) -> str:
         elif text.startswith("<!", at):
             end = _end_of_document_type(text, at)
         else:
-            return text[at:]
+            feed = _ROOT.search(text, at, at + _PROLOG_CHARACTERS)
+            return text[feed.start() if feed else at :]
         at = text.find("<", end) if end >= 0 else -1
     return ""
 
@@ -85,6 +101,24 @@ def _with_valid_references(text: str) -> str:
             return "".join(parts)
         parts += (_AMPERSAND.sub(_reference, text[at:start]), text[start:end])
         at = end
+
+
+def _with_escaped_markup(text: str) -> str:
+    """Escape the HTML in titles and texts: an open `<br>` would swallow the rest of the entry."""
+    parts: list[str] = []
+    at = done = 0
+    while match := _TEXT.search(text, at):
+        at = match.end()
+        is_cdata = match[1] is None or match[2] is not None
+        end = text.find(_CDATA_END if is_cdata else f"</{match[1]}", at)
+        if end < 0:
+            break
+        inner = text[at:end]
+        if not is_cdata and "<" in inner and _CDATA not in inner:
+            parts += (text[done:at], html.escape(inner, quote=False))
+            done = end
+        at = end
+    return "".join((*parts, text[done:]))
 
 
 def _reference(match: re.Match[str]) -> str:

@@ -23,6 +23,8 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
         ("soon", None),
         ("-5", None),
         ("", None),
+        ("Tue, 24 Nov 99999999999999999999 03:05:00 GMT", None),
+        ("Tue, 24 Nov 2026 03:05:00 +99999999999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:

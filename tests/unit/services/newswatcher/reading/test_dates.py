@@ -26,12 +26,26 @@ YEAR_ONE = (Path(__file__).parents[1] / "data" / "year-one.xml").read_bytes()
         *("2026-11-23T12:00:00+01:00", "2026-11-23T11:00:00Z", "2026-11-23 12:00:00 +0100"),
         *("2026-11-23t11:00:00.123456789z", "20261123T110000Z", " 2026-11-23T11:00 "),
         *("Monday, 23 November 2026 11:00:00 GMT", "Mon Nov 23 11:00:00 2026"),
+        *("Mon, 23 Nov 2026 12:00:00 GMT+0100", "Mon, 23 Nov 2026 12:00:00 +01:00"),
+        *("2026-11-23T11:00:00 UTC", "2026-11-23 11:00:00 GMT", "2026-11-23 12:00 UTC+01:00"),
+        *("Mon, 23 Nov 2026 12:00:00 +0100 (CET)", "23 Nov 2026 06:00 -05:00"),
     ],
 )
 def test_a_time_is_read_in_each_usual_format(text: str) -> None:
     moment = dates.parse(text)
     assert moment is not None
     assert moment.replace(microsecond=0) == datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        *(("24 Nov 2026", (11, 24)), ("Tue, 24 Nov 2026", (11, 24)), ("2026-11-24", (11, 24))),
+        ("24 Sept 2026 00:00:00 GMT", (9, 24)),
+    ],
+)
+def test_a_day_without_a_time_begins_at_midnight(text: str, day: tuple[int, int]) -> None:
+    assert dates.parse(text) == datetime(2026, *day, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

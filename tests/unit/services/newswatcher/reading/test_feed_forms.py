@@ -64,6 +64,7 @@ def test_atom_with_markup_relative_links_and_links_to_other_things() -> None:
         ("<atom:link rel='self' href='/no'/><link>/4</link>", "https://a.example/4"),
         ("<link>javascript:x</link><guid>https://a.example/2</guid>", "https://a.example/2"),
         ("<fb:origLink>/5</fb:origLink><link>/feed/5</link>", "https://a.example/5"),
+        ("<link>/6?a=1&amp;amp;b=2</link>", "https://a.example/6?a=1&b=2"),
     ],
 )
 def test_an_items_link_may_be_elsewhere(fields: str, link: str) -> None:
@@ -72,6 +73,43 @@ def test_an_items_link_may_be_elsewhere(fields: str, link: str) -> None:
         " xmlns:fb='http://rssnamespace.org/feedburner/ext/1.0'"
     )
     assert item(f"<title>T</title>{fields}", namespaces).link == link
+
+
+def test_an_item_without_a_link_is_about_its_address() -> None:
+    entry = first(
+        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+        ' xmlns="http://purl.org/rss/1.0/"><item r:about="https://a.example/1">'
+        "<title>T</title></item></r:RDF>"
+    )
+    assert entry.link == "https://a.example/1"
+
+
+def test_without_a_description_the_content_is_the_summary() -> None:
+    content = "<content:encoded><![CDATA[<p>All of it</p>]]></content:encoded>"
+    assert item(LINKED + content).summary == "All of it"
+    both = item(f"{LINKED}<description>Some</description>{content}")
+    assert (both.summary, both.content) == ("Some", "All of it")
+
+
+@pytest.mark.parametrize("end", ["/", ""])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_namespace_may_be_written_differently(scheme: str, end: str) -> None:
+    fields = f"{LINKED}<c:encoded>All</c:encoded><d:creator>Ann</d:creator>"
+    namespaces = (
+        f"xmlns:c='{scheme}://purl.org/rss/1.0/modules/content{end}'"
+        f" xmlns:d='{scheme}://purl.org/dc/elements/1.1{end}'"
+    )
+    entry = item(fields, namespaces)
+    assert (entry.content, entry.authors) == ("All", ("Ann",))
+
+
+def test_paragraphs_with_a_prefix_are_separated() -> None:
+    entry = first(
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:h="http://www.w3.org/1999/xhtml"><entry>'
+        '<title>T</title><link href="/1"/><content type="xhtml"><h:div><h:p>one: 1</h:p>'
+        "<h:p>&lt;b:two</h:p></h:div></content></entry></feed>"
+    )
+    assert entry.content == "one: 1\n<b:two"
 
 
 def test_a_guid_that_is_no_link_is_none() -> None:
@@ -90,6 +128,8 @@ def test_the_title_of_a_picture_is_not_the_items() -> None:
     ("author", "names"),
     [
         ("ann@a.example (Ann Bee)", ("Ann Bee",)),
+        ("Ann Bee &lt;ann@a.example&gt;", ("Ann Bee",)),
+        ("Ann Bee (ann@a.example)", ("Ann Bee",)),
         ("ann@a.example", ()),
         ("Ann", ("Ann",)),
         ("@" * 100_000, ()),
@@ -117,11 +157,29 @@ def test_stray_ampersands_html_characters_and_windows_characters_are_read() -> N
         f"<rss><channel><item>{LINKED}<item><title>U</title><link>/2</link></channel></rss>",
         f"<!-- <rss> --><!DOCTYPE rss [<!ENTITY nbsp '&#160;'>]><rss><item>{LINKED}</item></rss>",
         f"<rss><channel><item>{LINKED}</item><item><title>A < B</title></channel>",
+        f"<br/><b>Warning</b>: no cache\n<rss><channel><item>{LINKED}</item></channel></rss>",
+        f"<rdf:RDF><channel/><item>{LINKED}</item></rdf:RDF>",
     ],
 )
 def test_a_malformed_feed_gives_what_it_has(body: str) -> None:
     entry = first(body)
     assert (entry.title, entry.link) == ("T", "https://a.example/1")
+
+
+@pytest.mark.parametrize(
+    ("inside", "summary"),
+    [
+        ("one <br> two <img src=x> &nbsp;3 &lt; 4", "one two 3 < 4"),
+        ("<p>one<p>two", "one two"),
+        ("<![CDATA[one </description> <br> two]]>", "one two"),
+        ("1 < 2 <b>", "1 < 2"),
+    ],
+)
+def test_open_html_elements_in_a_text_do_not_swallow_the_entry(inside: str, summary: str) -> None:
+    fields = f"<title>T</title><description>{inside}</description><link>/1</link>"
+    body = f"<rss><channel><item>{fields}</item><br><item>{LINKED}</item></channel></rss>"
+    entry = first(body)
+    assert (entry.title, entry.link, entry.summary) == ("T", "https://a.example/1", summary)
 
 
 def test_one_bad_entry_is_refused_and_the_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
