@@ -105,10 +105,14 @@ def test_a_task_that_must_be_alone_on_its_node_is_stranded_in_the_plan(farm):
         eventually(lambda: farm.is_whole("alone"), every=0.5, what="a task on each worker")
         host = farm.node(farm.runs("alone"))["hostname"]
 
-        code, told = command(farm, "drain", host, "--dry-run", "--json")
+        def planned():
+            """The leader lists tasks every few seconds, so it may not know this one yet."""
+            code, told = command(farm, "drain", host, "--dry-run", "--json")
+            assert (code, told["accepted"]) == (OK, False)
+            tasks = [task for task in told["plan"]["tasks"] if task["service"] == "alone"]
+            return (told, *tasks) if tasks else None
 
-        assert (code, told["accepted"]) == (OK, False)
-        (fate,) = [task for task in told["plan"]["tasks"] if task["service"] == "alone"]
+        told, fate = eventually(planned, every=1, what="the task in the plan")
         assert fate["fate"] == "stranded"
         assert "allows 1 task per node" in fate["why"]
         assert any(fate["name"] in warning for warning in told["plan"]["warnings"])

@@ -174,8 +174,11 @@ class Parser:
             return
         if process.returncode is None:
             process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
         # The process was killed, so this takes no time; a cancellation must not leave it behind.
-        await asyncio.shield(process.wait())
+        # Reading to the end closes the pipe, even if reading was paused.
+        await asyncio.shield(process.communicate())
 
 
 async def _answered(process: asyncio.subprocess.Process, message: bytes) -> dict[str, Any]:
