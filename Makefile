@@ -2,8 +2,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-# Two cores can run three test processes: one for the scenarios and their cluster, two for the rest.
+# Two cores can run three test processes without scenarios. Beside a cluster, one is enough: with two,
+# the machines of the cluster wait for the processors, and scenarios lose requests.
 SIDE_BY_SIDE := 3
+WITH_SCENARIOS := 2
 GROUPED := --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help setup needs format lint check unit fuzz contract lab test test-engines demo demo-nodes demo-watch demo-services demo-down bench-join bench-leave bench-rebalance bench-heartbeat bench-storm bench-decide bench-api bench-sentiment clean
@@ -48,7 +50,7 @@ lab: setup needs ## Run the scenarios on a cluster of booted machines (takes min
 	.venv/bin/pytest tests/lab
 
 test: setup needs ## Run all tests and report where the time was spent (needs root)
-	.venv/bin/pytest -n $(SIDE_BY_SIDE) $(GROUPED) tests/lab tests/contract tests/unit
+	.venv/bin/pytest -n $(WITH_SCENARIOS) $(GROUPED) tests/lab tests/contract tests/unit
 
 test-engines: setup needs ## Run a few scenarios on the oldest, the newest and mixed engines (needs root)
 	.venv/bin/pytest tests/lab -m engines --engine 20.10
