@@ -5,6 +5,8 @@ from examples import Examples
 from randomness import FUZZ
 from timings import Timings
 
+from runtime import clock
+
 
 def pytest_configure(config: pytest.Config) -> None:
     profile = config.getoption("--hypothesis-profile", None)
@@ -25,3 +27,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         group = item.get_closest_marker("xdist_group")
         if group is not None and not item.nodeid.endswith(f"@{group.args[0]}"):
             item._id = type(item._id).parse(f"{item.nodeid}@{group.args[0]}")
+
+
+@pytest.fixture(autouse=True)
+def own_time() -> None:
+    """Begin the process's own time anew: the host's clock may have been set since the last test."""
+    clock.anchor()
