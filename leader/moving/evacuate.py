@@ -154,10 +154,17 @@ def _without_failing(
     )
     if not failing:
         return
-    # A change would make Swarm stop the old task of a replacement that is starting elsewhere.
-    elsewhere = [task for task in work.of_service(service.id) if task.node not in failing]
+    # A change would make Swarm stop the old task of a replacement that is starting elsewhere: its
+    # updater keeps any task that fits the new spec, even one that is not up yet. After a failure,
+    # Swarm creates the next replacement at once, but this list may be older.
+    tasks = work.of_service(service.id)
+    elsewhere = [task for task in tasks if task.node not in failing]
     drained_at = _drained_at(move.nodes, emptying, policy)
     if _is_starting(elsewhere, policy, drained_at, moment.at):
+        return
+    failed = {task.slot for task in tasks if task.node in failing and task.is_broken}
+    placed_again = {task.slot for task in tasks if task.node in failing and task.is_wanted}
+    if not failed.intersection(task.slot for task in move.tasks) <= placed_again:
         return
     hosts = ", ".join(view.nodes[node].hostname for node in failing)
     yield keep_away(
