@@ -155,8 +155,8 @@ def _without_failing(
     if not failing:
         return
     # A change would make Swarm stop the old task of a replacement that is starting elsewhere: its
-    # updater keeps any task that fits the new spec, even one that is not up yet. After a failure,
-    # Swarm creates the next replacement at once, but this list may be older.
+    # updater keeps any task that fits the new spec, even one that is not up yet. So each next
+    # replacement must be seen on a failing node.
     tasks = work.of_service(service.id)
     elsewhere = [task for task in tasks if task.node not in failing]
     drained_at = _drained_at(move.nodes, emptying, policy)
@@ -178,18 +178,21 @@ def _without_failing(
 
 
 def _is_starting(tasks: Sequence[Task], policy: Policy, drained_at: datetime, at: datetime) -> bool:
-    """Whether to wait for a replacement that is starting.
+    """Whether to wait for a replacement that is starting, or that Swarm is just creating.
 
     The leader waits if the replacement is new or enough time remains before the drain. `drained_at`
     is the earliest drain time of the nodes whose tasks have not begun to move.
     """
     wanted = [task for task in tasks if task.is_wanted]
     serving = {task.slot for task in wanted if task.is_up}
+    newest = {task.slot: task for task in sorted(tasks, key=lambda task: task.created)}
+    # After a failure, Swarm creates the next replacement at once, but this list may be older.
+    failed = [task for task in newest.values() if task.is_broken]
     return any(
         not task.is_up
         and task.slot in serving
         and at < max(task.created + policy.start_within, drained_at - policy.start_within)
-        for task in wanted
+        for task in (*wanted, *failed)
     )
 
 

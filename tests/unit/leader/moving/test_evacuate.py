@@ -201,6 +201,19 @@ def test_a_second_node_waits_while_a_replacement_starts_but_not_for_one_that_han
     assert len(changes(known, NOW + 30 * SECOND)) == 1
 
 
+def test_a_second_node_waits_for_the_replacement_that_swarm_creates_after_a_failure():
+    """It may be on another node, and Swarm would keep it in place of the task that serves."""
+    tasks = [
+        task("t-1"),
+        task("f-1", on="n-3", state="failed", desired="shutdown", created=NOW),
+        task("t-2", on="n-2", slot=2),
+    ]
+    known = seen([lent()], tasks, leaver(), leaver(2), worker(3))
+
+    assert changes(known, NOW + 29 * SECOND) == []
+    assert len(changes(known, NOW + 30 * SECOND)) == 1
+
+
 # Giving back
 
 
